@@ -1,0 +1,29 @@
+"""What every test may use."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import uvloop
+
+pytest_plugins = ["tests.plugins.skips"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every async test runs on both event loops."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def testdata() -> Path:
+    """The shared test data, which lies outside the repository."""
+    path = Path(os.environ.get("IKEVD_TESTDATA") or ROOT.parent / "shared" / "testdata")
+    if not path.is_dir():
+        pytest.skip("shared test data not found (set IKEVD_TESTDATA)")
+    return path
