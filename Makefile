@@ -1,0 +1,46 @@
+# One word per chore. All that the chores need they fetch themselves, on a fresh Debian 12 as
+# root or with sudo. Nothing is installed but Python; the rest goes to .venv/ and .rig/.
+SHELL := /bin/bash
+SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env)
+PY    := .venv/bin/python
+RIG   := $(SUDO) tests/rig/rig
+CODE  := ikevd tests $(wildcard demo bench)
+
+.PHONY: help setup setup-demo check test demo clean
+help:
+	@echo "make setup   fetch what is needed (again: instant)"
+	@echo "make check   lint, types and the fast tests; no root, under a minute"
+	@echo "make test    check, then the kernel and interop tests inside one guest"
+	@echo "make demo    a tunnel, shown (fetches only what that needs)"
+	@echo "make clean   remove all of it"
+
+setup: .venv/dev.stamp .rig/peers.stamp
+setup-demo: .venv/run.stamp .rig/base.stamp
+
+.venv/run.stamp: pyproject.toml
+	tests/setup run && touch $@
+.venv/dev.stamp: pyproject.toml
+	tests/setup dev && touch .venv/run.stamp $@
+.rig/base.stamp: tests/rig/rig
+	tests/rig/rig fetch base && touch $@
+.rig/peers.stamp: tests/rig/rig | .rig/base.stamp
+	tests/rig/rig fetch peers && touch $@
+
+check: .venv/dev.stamp
+	.venv/bin/ruff check $(CODE)
+	.venv/bin/ruff format --check $(CODE)
+	.venv/bin/mypy --strict ikevd tests
+	$(PY) -m pytest -q -n auto --ignore tests/kernel --ignore tests/interop
+
+# The guest's files are copy-on-write: only build/ is written through.
+test: setup check
+	tests/rig/selftest
+	mkdir -p build
+	$(RIG) run --out build -- env IKEVD_STRICT_SKIPS=1 $(PY) -m pytest -p no:cacheprovider $(wildcard tests/kernel) tests/interop
+
+demo: setup-demo
+	$(RIG) run --timeout 110 -- env PATH="$(CURDIR)/.venv/bin:$$PATH" demo/run
+
+clean:
+	rm -rf .venv .rig build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find ikevd tests -name __pycache__ -prune -exec rm -rf {} +
