@@ -1,0 +1,55 @@
+"""Peers on a topology. Both live as long as a test module; what a test did is undone after it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.strongswan import StrongSwan
+from tests.interop.topology import Topology
+
+HERE = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.interop)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _inside(in_rig: None) -> None:
+    """Every test here needs the rig."""
+
+
+@pytest.fixture(scope="module")
+def topology() -> Iterator[Topology]:
+    """The reference topology, IPv4 and IPv6, shared by the tests of a module."""
+    with Topology(ipv6=True) as net:
+        yield net
+
+
+@pytest.fixture(scope="module")
+def module_charon_a(topology: Topology) -> Iterator[StrongSwan]:
+    with StrongSwan(topology.gw_a) as charon:
+        yield charon
+
+
+@pytest.fixture(scope="module")
+def module_charon_b(topology: Topology) -> Iterator[StrongSwan]:
+    with StrongSwan(topology.gw_b) as charon:
+        yield charon
+
+
+@pytest.fixture
+def charon_a(module_charon_a: StrongSwan) -> Iterator[StrongSwan]:
+    """strongSwan on gateway A, without any configuration or SA."""
+    yield module_charon_a
+    module_charon_a.reset()
+
+
+@pytest.fixture
+def charon_b(module_charon_b: StrongSwan) -> Iterator[StrongSwan]:
+    """strongSwan on gateway B, without any configuration or SA."""
+    yield module_charon_b
+    module_charon_b.reset()
