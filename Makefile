@@ -33,13 +33,15 @@ check: .venv/dev.stamp
 	$(PY) -m pytest -q -n auto --ignore tests/kernel --ignore tests/interop
 
 # The guest's files are copy-on-write: only build/ is written through.
-test: setup check
+build:
+	mkdir -p $@
+
+test: setup check | build
 	tests/rig/selftest
-	mkdir -p build
 	$(RIG) run --out build -- env IKEVD_STRICT_SKIPS=1 $(PY) -m pytest -p no:cacheprovider $(wildcard tests/kernel) tests/interop
 
-demo: setup-demo
-	$(RIG) run --timeout 110 -- env PATH="$(CURDIR)/.venv/bin:$$PATH" demo/run
+demo: setup-demo | build
+	$(RIG) run --timeout 110 --out build -- env PATH="$(CURDIR)/.venv/bin:$$PATH" demo/run
 
 clean:
 	rm -rf .venv .rig build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
