@@ -37,8 +37,8 @@ build:
 	mkdir -p $@
 
 test: setup check | build
-	tests/rig/selftest
-	$(RIG) run --out build -- env IKEVD_STRICT_SKIPS=1 $(PY) -m pytest -p no:cacheprovider $(wildcard tests/kernel) tests/interop
+	$(SUDO) tests/rig/selftest
+	$(RIG) run --timeout 1800 --out build -- env IKEVD_STRICT_SKIPS=1 $(PY) -m pytest -p no:cacheprovider $(wildcard tests/kernel) tests/interop
 
 demo: setup-demo | build
 	$(RIG) run --timeout 110 --out build -- env PATH="$(CURDIR)/.venv/bin:$$PATH" demo/run
