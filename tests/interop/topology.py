@@ -198,9 +198,7 @@ def parse_policies(text: str) -> list[XfrmPolicy]:
         templates = []
         for tail in tails:
             outer = _need(r"^src (\S+) dst (\S+)", tail)
-            proto, spi, reqid, mode = _need(
-                r"proto (\S+)(?: spi (0x\w+)\S*)? reqid (\d+)\S* mode (\w+)", tail
-            )
+            proto, spi, reqid, mode = _need(r"proto (\S+)(?: spi (0x\w+)\S*)? reqid (\d+)\S* mode (\w+)", tail)
             number = int(spi or "0", 16)  # no SPI: any
             templates.append(XfrmTemplate(outer[0], outer[1], proto, number, int(reqid), mode))
         policies.append(

@@ -47,9 +47,7 @@ def test_a_skip_without_leave_fails(pytester: pytest.Pytester, monkeypatch: pyte
     result.stdout.fnmatch_lines(["*tests/skips.txt does not allow it: no time today*"])
 
 
-def test_a_module_skipped_without_leave_fails(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_module_skipped_without_leave_fails(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IKEVD_STRICT_SKIPS", "1")
     pytester.makepyfile("import pytest\npytest.importorskip('no_such_module')")
     pytester.runpytest(*ALONE).assert_outcomes(errors=1)
