@@ -1,0 +1,262 @@
+"""Drives one exchange: in come datagrams, host results and time, out come effects.
+
+The exchange is a coroutine that yields the requests of `ikevd.exchanges.link`. Everything that all exchanges share
+(encryption, IV chains, duplicates, resending, deadlines) happens here once. The daemon, the tests' duet and the
+fuzzer drive this same class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from ikevd.addresses import Path
+from ikevd.conversation.duplicates import Duplicates
+from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
+from ikevd.conversation.resend import Outgoing, Waiting
+from ikevd.conversation.seal import check_header, open_with, seal
+from ikevd.conversation.timing import FAREWELL, Timing
+from ikevd.errors import IkeError, Malformed, NoAnswer, Refused, UnexpectedMessage
+from ikevd.exchanges.link import (
+    OpenInbound,
+    OpenOutbound,
+    Protect,
+    Receive,
+    Repeat,
+    ReserveSpi,
+    Send,
+    Situation,
+    Unconfirmed,
+)
+from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
+from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
+from ikevd.wire.message import Header, Message
+from ikevd.wire.registry import ExchangeType, NotifyType
+
+LABELS = {ExchangeType.MAIN_MODE: "MM", ExchangeType.QUICK_MODE: "QM", ExchangeType.INFORMATIONAL: "INFO"}
+
+Exchange = Coroutine[Any, Any, Any]
+
+
+class Conversation:
+    """One exchange in progress. Every call returns the effects for its owner to carry out, in order."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        kind: ExchangeType,
+        situation: Situation,
+        timing: Timing,
+        *,
+        initiator: bool,
+        minted: bytes = NO_COOKIE,
+    ) -> None:
+        """`minted`: the responder cookie that a phase 1 responder gives out with its first answer."""
+        self._exchange = exchange
+        self._kind = kind
+        self._situation = situation
+        self._timing = timing
+        self._initiator = initiator
+        self._minted = minted
+        self._duplicates = Duplicates()
+        self._awaiting: Receive | None = None
+        self._waiting: Waiting | None = None
+        self._messages = 0
+        self._hints: list[NotifyType] = []
+        self._effects: list[Effect] = []
+        self.ended = False
+        self.unconfirmed: IsakmpSa | None = None
+        """The SA that the peer may hold although this exchange failed."""
+
+    @property
+    def cookies(self) -> Cookies:
+        """The pair as known so far."""
+        return self._situation.cookies
+
+    @property
+    def path(self) -> Path:
+        """The endpoints of the last accepted message."""
+        return self._situation.path
+
+    @property
+    def has_spoken(self) -> bool:
+        """Was any message accepted or sent?"""
+        return self._messages > 0
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is wanted next."""
+        return self._waiting.due if self._waiting else None
+
+    # -- what comes in ------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[Effect]:
+        """Run up to the first wait."""
+        return self._advance(now, None)
+
+    def heard(self, datagram: bytes, path: Path, now: float) -> list[Effect]:
+        """A datagram for this exchange: a repetition is answered, a new message judged. Raises nothing, whatever
+        the octets."""
+        label = self._duplicates.label(datagram)
+        if label is not None:
+            return self._repeated(datagram, label)
+        try:
+            message, value = self._judge(datagram)
+        except (Malformed, Refused) as refusal:
+            return self._dropped(refusal, len(datagram))
+        self._accepted(datagram, message, path)
+        return self._advance(now, value)
+
+    def resume(self, result: object, now: float) -> list[Effect]:
+        """The host did what was asked."""
+        if self.ended:
+            return []
+        return self._advance(now, result)
+
+    def refuse(self, error: IkeError, now: float) -> list[Effect]:
+        """The host could not do what was asked."""
+        if self.ended:
+            return []
+        return self._advance(now, error=error)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Time has passed: send again, or end the wait."""
+        waiting = self._waiting
+        if waiting is None or now < waiting.due:
+            return []
+        if waiting.next_copy():
+            assert waiting.message is not None
+            self._transmit(waiting.message, waiting.copies)
+            return self._flush()
+        if self.ended:
+            self._waiting = None
+            return []
+        rubbish, refusal = self._awaiting and self._awaiting.rubbish, waiting.last_refusal
+        self._awaiting = self._waiting = None
+        if rubbish and refusal is rubbish:
+            return self._advance(now, error=rubbish)
+        hints = "".join(f"; the peer says, unauthenticated: {hint}" for hint in self._hints)
+        return self._advance(now, error=NoAnswer(f"no {self._awaited()}{waiting.describe(now)}{hints}"))
+
+    def hint(self, notify: NotifyType) -> list[Effect]:
+        """A notification in the clear: kept, named at the deadline, never obeyed."""
+        if notify not in self._hints and len(self._hints) < 4:
+            self._hints.append(notify)
+            self._effects.append(Record(Hint(notify)))
+        return self._flush()
+
+    def fail(self, cause: IkeError, now: float) -> list[Effect]:
+        """End the exchange for a cause from outside: a verified notification, a command, a shutdown."""
+        if self.ended:
+            return []
+        return self._advance(now, error=cause)
+
+    # -- receiving ----------------------------------------------------------------------------------------------
+
+    def _judge(self, datagram: bytes) -> tuple[Message, Any]:
+        header = Header.decode_untrusted(datagram)
+        if self._awaiting is None:
+            raise UnexpectedMessage("no message is awaited now")
+        check_header(header, self._situation, self._kind, self._initiator)
+        return open_with(self._situation, header, datagram, self._awaiting)
+
+    def _accepted(self, datagram: bytes, message: Message, path: Path) -> None:
+        label = self._next_label()
+        self._awaiting = self._waiting = None
+        self._duplicates.accepted(datagram, label)
+        self._situation.path = path
+        if self._situation.cookies.responder == NO_COOKIE:
+            ours_or_theirs = message.header.responder if self._initiator else self._minted
+            self._situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
+        names = tuple(str(payload.TYPE) for payload in message.payloads)
+        self._effects.append(Record(Heard(label, names, datagram, path)))
+
+    def _repeated(self, datagram: bytes, label: str) -> list[Effect]:
+        answers = self._duplicates.answers(datagram)
+        self._effects.append(Record(Repeated(label, bool(answers))))
+        self._effects.extend(Transmit(answer, self._situation.path) for answer in answers)
+        return self._flush()
+
+    def _dropped(self, refusal: IkeError, size: int) -> list[Effect]:
+        if self._waiting:
+            self._waiting.last_refusal = refusal
+        self._effects.append(Record(Dropped(self._awaited(), str(refusal), type(refusal).__name__, size)))
+        return self._flush()
+
+    def _next_label(self) -> str:
+        label = self._awaited()
+        self._messages += 1
+        return label
+
+    def _awaited(self) -> str:
+        """The label of the message that comes next, in either direction."""
+        prefix = LABELS.get(self._kind, str(self._kind))
+        return prefix if self._kind == ExchangeType.INFORMATIONAL else f"{prefix}{self._messages + 1}"
+
+    # -- driving the coroutine ----------------------------------------------------------------------------------
+
+    def _advance(self, now: float, value: object = None, error: IkeError | None = None) -> list[Effect]:
+        try:
+            while True:
+                request = self._exchange.throw(error) if error else self._exchange.send(value)
+                value = error = None
+                if not self._serve(request, now):
+                    return self._flush()
+        except StopIteration as done:
+            self.ended = True
+            self._effects.append(Returned(done.value))
+        except IkeError as failure:
+            self.ended = True
+            self._waiting = None
+            self._effects.append(Raised(failure))
+        self._awaiting = None
+        return self._flush()
+
+    def _serve(self, request: object, now: float) -> bool:
+        """Carry out one request; False if the exchange must wait for its outcome."""
+        match request:
+            case Send():
+                self._send(request, now)
+            case Protect(chains):
+                self._situation.chains = chains
+            case Unconfirmed(sa):
+                self.unconfirmed = sa
+            case Note():
+                self._effects.append(Record(request))
+            case Receive():
+                self._await(request, now)
+                return False
+            case ReserveSpi() | OpenInbound() | OpenOutbound():
+                self._effects.append(AskHost(request))
+                return False
+            case _:
+                raise TypeError(f"an exchange may await only its link and its host, not {request!r}")
+        return True
+
+    def _await(self, request: Receive, now: float) -> None:
+        self._awaiting = request
+        if self._waiting is None:
+            first = not self._initiator and self._messages <= 2
+            patience = self._timing.larval if first else self._timing.patience
+            self._waiting = Waiting.for_message(now, patience)
+
+    def _send(self, request: Send, now: float) -> None:
+        datagram = seal(self._situation, self._kind, request.payloads)
+        names = tuple(str(payload.TYPE) for payload in request.payloads)
+        message = Outgoing(self._next_label(), names, datagram)
+        self._transmit(message, copy=1)
+        if request.repeat != Repeat.BY_TIMER or not self._initiator:
+            self._duplicates.told(datagram)
+        if request.repeat == Repeat.BY_TIMER:
+            self._waiting = Waiting.for_answer(now, message, self._timing.resend)
+        elif request.repeat == Repeat.BOUNDED:
+            self._waiting = Waiting.for_answer(now, message, FAREWELL)
+
+    def _transmit(self, message: Outgoing, copy: int) -> None:
+        path = self._situation.path
+        self._effects.append(Record(Sent(message.label, message.payloads, message.octets, path, copy)))
+        self._effects.append(Transmit(message.octets, path))
+
+    def _flush(self) -> list[Effect]:
+        effects, self._effects = self._effects, []
+        return effects

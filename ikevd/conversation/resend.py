@@ -1,0 +1,65 @@
+"""When the message in the air is sent again, and when the wait for its answer ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ikevd.conversation.timing import pauses
+from ikevd.errors import IkeError
+from ikevd.policy.model import Resend
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A sealed message with what the evidence calls it."""
+
+    label: str
+    payloads: tuple[str, ...]
+    octets: bytes
+
+
+class Waiting:
+    """One wait for the peer: the message that is sent again by timer, if any, and the deadline."""
+
+    __slots__ = ("_pauses", "_started", "copies", "due", "last_refusal", "message")
+
+    def __init__(self, now: float) -> None:
+        self._started = now
+        self._pauses: Iterator[float] = iter(())
+        self.message: Outgoing | None = None
+        self.due = now
+        self.copies = 0
+        self.last_refusal: IkeError | None = None
+
+    @classmethod
+    def for_message(cls, now: float, patience: float) -> Waiting:
+        """Wait `patience` seconds, sending nothing."""
+        waiting = cls(now)
+        waiting.due = now + patience
+        return waiting
+
+    @classmethod
+    def for_answer(cls, now: float, message: Outgoing, resend: Resend) -> Waiting:
+        """The message was just sent once; it goes out again after each pause, the last of which is the end."""
+        waiting = cls(now)
+        waiting.message = message
+        waiting._pauses = pauses(resend)
+        waiting.copies = 1
+        waiting.due = now + next(waiting._pauses)
+        return waiting
+
+    def next_copy(self) -> bool:
+        """The pause is over: True if the message is to be sent again, False if the wait has ended."""
+        pause = next(self._pauses, None)
+        if pause is None:
+            return False
+        self.copies += 1
+        self.due += pause
+        return True
+
+    def describe(self, now: float) -> str:
+        """How long and how often, and what was refused meanwhile."""
+        sent = f" to {self.copies} sends" if self.copies else ""
+        text = f"{sent} in {now - self._started:.0f} s"
+        return f"{text}; the last message that came was refused: {self.last_refusal}" if self.last_refusal else text

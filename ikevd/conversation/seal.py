@@ -1,0 +1,85 @@
+"""Messages to datagrams and back: the header, encryption with its padding, and the IV chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ikevd.errors import IkeError, Malformed, Refused, UnexpectedMessage
+from ikevd.exchanges.link import Receive, Situation
+from ikevd.sa.model import NO_COOKIE
+from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type
+from ikevd.wire.payloads import Payload
+from ikevd.wire.registry import ExchangeType, Flags
+
+
+def seal(situation: Situation, exchange: ExchangeType, payloads: Sequence[Payload]) -> bytes:
+    """The datagram for `payloads`; under protection it is encrypted and the IV moves on."""
+    chain = situation.chains[0] if situation.chains else None
+    header = Header(
+        situation.cookies.initiator,
+        situation.cookies.responder,
+        first_type(payloads),
+        exchange,
+        Flags.ENCRYPTION if chain else Flags.NONE,
+        situation.message_id,
+    )
+    body = encode_chain(payloads)
+    if chain:
+        body = chain.encrypt(body + bytes(-len(body) % len(chain.iv)))
+    return header.encode(len(body)) + body
+
+
+def check_header(header: Header, situation: Situation, exchange: ExchangeType, initiator: bool) -> None:
+    """Raise `UnexpectedMessage` unless the header belongs to this exchange at this stage."""
+    if header.version != 0x10:
+        raise UnexpectedMessage(f"version {header.major}.{header.version & 15}; 1.0 is wanted")
+    if header.exchange != exchange:
+        raise UnexpectedMessage(f"{header.exchange} inside {exchange}")
+    if header.message_id != situation.message_id:
+        raise UnexpectedMessage(f"message ID {header.message_id:08x}, not {situation.message_id:08x}")
+    if header.initiator != situation.cookies.initiator:
+        raise UnexpectedMessage("another initiator cookie")
+    _check_responder_cookie(header, situation, initiator)
+    if header.encrypted != bool(situation.chains):
+        raise UnexpectedMessage("message is in the clear" if situation.chains else "message is encrypted too early")
+    if header.flags & ~(Flags.ENCRYPTION | Flags.COMMIT):
+        raise UnexpectedMessage(f"header flags 0x{int(header.flags):02x}")
+
+
+def _check_responder_cookie(header: Header, situation: Situation, initiator: bool) -> None:
+    known = situation.cookies.responder
+    if known == NO_COOKIE and initiator:
+        if header.responder == NO_COOKIE:
+            raise UnexpectedMessage("the answer holds no responder cookie")
+    elif header.responder != known:
+        raise UnexpectedMessage("another responder cookie")
+
+
+def open_with(situation: Situation, header: Header, datagram: bytes, request: Receive) -> tuple[Message, Any]:
+    """The message in `datagram` with what `accept` made of it; commits the IV of the chain that opened it.
+
+    Raises what `accept` raised, or `Malformed`, or in its place `request.rubbish`; then nothing has changed.
+    """
+    body = datagram[HEADER_OCTETS : header.length]
+    if not situation.chains:
+        message = Message.decode_untrusted(header, body)
+        return message, request.accept(message)
+    candidates = situation.chains
+    failure: IkeError = Malformed("no key to open the message with")
+    for chain in candidates:
+        situation.chains = (chain,)
+        try:
+            proposed = chain.propose(body)
+            message = Message.decode_untrusted(header, proposed.plaintext)
+            value = request.accept(message)
+        except Malformed as error:
+            failure = request.rubbish or error
+            continue
+        except Refused as error:
+            failure = error
+            continue
+        chain.commit(proposed)
+        return message, value
+    situation.chains = candidates
+    raise failure

@@ -1,0 +1,1 @@
+"""Keys and ciphers of IKEv1: takes bytes named as in RFC 2409, gives bytes."""

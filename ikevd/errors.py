@@ -1,0 +1,108 @@
+"""What can go wrong, whose fault it is, and which Notify answers it.
+
+Every message of an exception is one plain sentence that names the field, what came and what was wanted.
+No exception ever carries key material.
+"""
+
+from __future__ import annotations
+
+from ikevd.wire.registry import NotifyType
+
+
+class IkeError(Exception):
+    """Root of everything that this program raises on purpose."""
+
+    notify: NotifyType | None = None
+    """The Notify type (RFC 2408 section 3.14.1) that tells the peer, or None where nothing is said."""
+
+
+class Malformed(IkeError):
+    """The peer's bytes do not follow RFC 2408: too short, too long, reserved bits set."""
+
+    notify = NotifyType.PAYLOAD_MALFORMED
+
+
+class Refused(IkeError):
+    """Well-formed, but not acceptable to us."""
+
+
+class UnexpectedMessage(Refused):
+    """A message of another exchange, role or stage than the one that is awaited."""
+
+
+class InvalidHash(Refused):
+    """A HASH payload does not match: the message was forged, altered, or made with another key."""
+
+    notify = NotifyType.INVALID_HASH_INFORMATION
+
+
+class InvalidKey(Refused):
+    """A Diffie-Hellman public value has the wrong length or is a weak one."""
+
+    notify = NotifyType.INVALID_KEY_INFORMATION
+
+
+class NoProposalChosen(Refused):
+    """Nothing in the peer's offer is acceptable, or the peer chose what was not offered."""
+
+    notify = NotifyType.NO_PROPOSAL_CHOSEN
+
+
+class InvalidId(Refused):
+    """The peer's identity, or its pair of traffic selectors, matches nothing that is configured."""
+
+    notify = NotifyType.INVALID_ID_INFORMATION
+
+
+class AuthenticationFailed(Refused):
+    """The peer could not prove its identity."""
+
+    notify = NotifyType.AUTHENTICATION_FAILED
+
+
+class ProbablePskMismatch(AuthenticationFailed):
+    """A message that was encrypted with another key than ours, where the pre-shared key enters."""
+
+
+class PeerRefused(IkeError):
+    """The peer told us, authenticated, that it refuses."""
+
+    def __init__(self, message: str, received: NotifyType) -> None:
+        super().__init__(message)
+        self.received = received
+
+
+class PeerDeleted(IkeError):
+    """The peer deleted the SA while it was being negotiated."""
+
+
+class NoAnswer(IkeError):
+    """The peer stayed silent until the deadline."""
+
+
+class Abandoned(IkeError):
+    """This side ended the negotiation: a command, a shutdown, a newer attempt."""
+
+
+class LimitReached(IkeError):
+    """A bound that protects this machine was reached."""
+
+
+class KernelRefused(IkeError):
+    """The kernel refused a request; the message holds its errno and extended acknowledgement."""
+
+    def __init__(self, message: str, errno: int) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+class MissingPrivilege(IkeError):
+    """The process lacks a capability or a port that it needs."""
+
+
+class ConfigError(IkeError):
+    """The configuration cannot be used: each problem with file, line, column and what would be right."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

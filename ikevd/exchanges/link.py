@@ -1,0 +1,174 @@
+"""What an exchange may await: the peer (`Link`) and this machine (`Host`), and nothing else.
+
+Each verb yields one typed request to the core that drives the coroutine (`ikevd.conversation.core`).
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from ikevd.addresses import Address, Path
+from ikevd.crypto.ciphers import IvChain
+from ikevd.errors import IkeError
+from ikevd.facts import Note
+from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
+from ikevd.wire.message import Message
+from ikevd.wire.payloads import Payload
+
+T = TypeVar("T")
+Accept = Callable[[Message], T]
+
+
+class Repeat(Enum):
+    """When a message is sent again."""
+
+    BY_TIMER = "by timer"
+    """Until it is answered; a responder also when the peer repeats itself."""
+    ON_REPEAT = "on repeat"
+    """Only when the peer repeats the message that it answers."""
+    BOUNDED = "bounded"
+    """A few times: nothing will answer it, and its loss would hurt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    payloads: tuple[Payload, ...]
+    repeat: Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    accept: Accept[Any]
+    rubbish: IkeError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Protect:
+    chains: tuple[IvChain, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    sa: IsakmpSa
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveSpi:
+    local: Address
+    remote: Address
+    reqid: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInbound:
+    sa: IpsecSa
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOutbound:
+    sa: IpsecSa
+
+
+HostCall = ReserveSpi | OpenInbound | OpenOutbound
+Request = Send | Receive | Protect | Unconfirmed | Note | HostCall
+
+
+@types.coroutine
+def _request(request: Request) -> Generator[Request, Any, Any]:
+    return (yield request)
+
+
+@dataclass(slots=True)
+class Situation:
+    """What the core knows of the exchange; it changes only when a message is accepted."""
+
+    cookies: Cookies
+    message_id: int
+    path: Path
+    """The endpoints of the last accepted message; for an initiator at first those it sends to."""
+    chains: tuple[IvChain, ...] = ()
+    """Empty: in the clear. One: HDR*. Several: whichever opens the next message stays."""
+
+
+class Link:
+    """The peer, as an exchange sees it. If `accept(message)` raises, the message is dropped and counted, the IV
+    stays and the wait goes on; if it returns, the IV is committed and the value handed over. Every wait has a
+    deadline, at which `NoAnswer` is raised inside the exchange."""
+
+    def __init__(self, situation: Situation) -> None:
+        self._situation = situation
+
+    @property
+    def cookies(self) -> Cookies:
+        """The pair as known so far."""
+        return self._situation.cookies
+
+    @property
+    def message_id(self) -> int:
+        """0 in phase 1."""
+        return self._situation.message_id
+
+    @property
+    def path(self) -> Path:
+        """The endpoints of the last accepted message."""
+        return self._situation.path
+
+    @property
+    def chain(self) -> IvChain:
+        """The chain of the message that is being judged, or was last accepted or sent."""
+        return self._situation.chains[0]
+
+    async def ask(self, *payloads: Payload, accept: Accept[T], rubbish: IkeError | None = None) -> T:
+        """Send, wait for the accepted answer; sent again by timer."""
+        await _request(Send(payloads, Repeat.BY_TIMER))
+        return await self.receive(accept, rubbish)
+
+    async def answer(self, *payloads: Payload) -> None:
+        """Send an answer; sent again only when the peer repeats itself."""
+        await _request(Send(payloads, Repeat.ON_REPEAT))
+
+    async def conclude(self, *payloads: Payload) -> None:
+        """Send a last message that nothing answers and whose loss would hurt: sent a few times."""
+        await _request(Send(payloads, Repeat.BOUNDED))
+
+    async def receive(self, accept: Accept[T], rubbish: IkeError | None = None) -> T:
+        """Wait for the next message that `accept` accepts.
+
+        `rubbish` says what it means that a message decrypts to no payloads at all; it is also what the wait ends
+        with if nothing better comes.
+        """
+        value: T = await _request(Receive(accept, rubbish))
+        return value
+
+    async def protect(self, *chains: IvChain) -> None:
+        """From here on HDR is HDR*. Several candidates: one for each secret to be tried at message 5."""
+        await _request(Protect(chains))
+
+    async def unconfirmed(self, sa: IsakmpSa) -> None:
+        """From here on the peer may hold `sa` although this exchange fails: then it is told by a Delete."""
+        await _request(Unconfirmed(sa))
+
+    async def note(self, text: str) -> None:
+        """Add a sentence to the evidence."""
+        await _request(Note(text))
+
+
+class Host:
+    """This machine, as an exchange sees it. Whatever was opened is undone if the exchange does not return."""
+
+    async def reserve_spi(self, local: Address, remote: Address, reqid: int) -> Spi:
+        """An SPI from the kernel for ESP from `remote` to `local`."""
+        spi: Spi = await _request(ReserveSpi(local, remote, reqid))
+        return spi
+
+    async def open_inbound(self, sa: IpsecSa) -> None:
+        """The inbound SA *and* its in and fwd policies stand, or `KernelRefused` is raised and nothing stands."""
+        await _request(OpenInbound(sa))
+
+    async def open_outbound(self, sa: IpsecSa) -> None:
+        """The outbound SA and its policy stand, or `KernelRefused` is raised."""
+        await _request(OpenOutbound(sa))

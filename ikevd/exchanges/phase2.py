@@ -1,0 +1,61 @@
+"""What every exchange under an ISAKMP SA shares: its IV chains and HASH(1) to HASH(3) (RFC 2409 section 5.5).
+
+This is the one verification path: no payload of phase 2 is looked at before its HASH holds (CVE-2019-10155).
+"""
+
+from __future__ import annotations
+
+from ikevd.crypto import keys
+from ikevd.crypto.ciphers import CbcCipher, IvChain
+from ikevd.crypto.primitives import equal
+from ikevd.errors import InvalidHash, Malformed
+from ikevd.sa.model import IsakmpSa
+from ikevd.wire.message import Message, encode_chain
+from ikevd.wire.payloads import HashPayload, Payload
+
+
+def chains(sa: IsakmpSa, message_id: int) -> tuple[IvChain, ...]:
+    """IV = hash(last phase 1 block | M-ID), for each block that the peer may hold to be the last."""
+    cipher = CbcCipher(sa.suite.cipher, sa.cipher_key)
+    return tuple(
+        IvChain(cipher, keys.phase2_iv(sa.suite.hash, block, message_id, cipher.block_size)) for block in sa.last_blocks
+    )
+
+
+def with_hash_1(sa: IsakmpSa, message_id: int, *payloads: Payload) -> tuple[Payload, ...]:
+    """HASH(1) = prf(SKEYID_a, M-ID | the rest of the message), then the payloads."""
+    return HashPayload(keys.hash_1(sa.keys, message_id, encode_chain(payloads))), *payloads
+
+
+def with_hash_2(sa: IsakmpSa, message_id: int, ni_b: bytes, *payloads: Payload) -> tuple[Payload, ...]:
+    """HASH(2) = prf(SKEYID_a, M-ID | Ni_b | the rest of the message), then the payloads."""
+    return HashPayload(keys.hash_2(sa.keys, message_id, ni_b, encode_chain(payloads))), *payloads
+
+
+def hash_3(sa: IsakmpSa, message_id: int, ni_b: bytes, nr_b: bytes) -> HashPayload:
+    """HASH(3) = prf(SKEYID_a, 0 | M-ID | Ni_b | Nr_b)."""
+    return HashPayload(keys.hash_3(sa.keys, message_id, ni_b, nr_b))
+
+
+def accept_hash_1(sa: IsakmpSa, message_id: int, message: Message) -> Message:
+    """The message, its HASH(1) verified."""
+    return _verified("HASH(1)", keys.hash_1(sa.keys, message_id, message.after_first), message)
+
+
+def accept_hash_2(sa: IsakmpSa, message_id: int, ni_b: bytes, message: Message) -> Message:
+    """The message, its HASH(2) verified."""
+    return _verified("HASH(2)", keys.hash_2(sa.keys, message_id, ni_b, message.after_first), message)
+
+
+def accept_hash_3(sa: IsakmpSa, message_id: int, ni_b: bytes, nr_b: bytes, message: Message) -> Message:
+    """The message, its HASH(3) verified."""
+    return _verified("HASH(3)", keys.hash_3(sa.keys, message_id, ni_b, nr_b), message)
+
+
+def _verified(name: str, expected: bytes, message: Message) -> Message:
+    first = message.payloads[0] if message.payloads else None
+    if not isinstance(first, HashPayload):
+        raise Malformed(f"{name} does not stand first in the message (RFC 2409 section 5.5)")
+    if not equal(first.body, expected):
+        raise InvalidHash(f"{name} does not match")
+    return message

@@ -1,0 +1,116 @@
+"""Quick Mode: one pair of ESP SAs for one pair of traffic selectors (RFC 2409 section 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from ikevd.addresses import Address
+from ikevd.crypto import groups
+from ikevd.crypto.groups import KeyPair
+from ikevd.crypto.secret import Secret
+from ikevd.errors import InvalidId, Malformed, NoProposalChosen
+from ikevd.exchanges import phase2
+from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
+from ikevd.exchanges.link import Host, Link
+from ikevd.host.interface import Entropy
+from ikevd.policy.choose import accept_phase2, choose_phase2, offer_phase2
+from ikevd.policy.model import Child, EspSuite
+from ikevd.policy.selectors import TrafficSelector
+from ikevd.sa.model import IpsecSa, IsakmpSa
+from ikevd.wire.message import Message
+from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, Payload
+from ikevd.wire.sa import Proposal, SaPayload
+
+NONCE_OCTETS = 32
+
+
+async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: Entropy) -> IpsecSa:
+    """Initiator. When this returns, both directions stand in the kernel and message 3 has left."""
+    local, remote, mid = link.path.local.address, link.path.remote.address, link.message_id
+    spi = await host.reserve_spi(local, remote, child.reqid)
+    suites = tuple(suite for suite in child.suites if suite.group == child.suites[0].group)
+    offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
+    pair = groups.generate(suites[0].group) if suites[0].group is not None else None
+
+    # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
+    #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
+    first = (offer, NoncePayload(ni), *_public(pair), child.local.to_id(), child.remote.to_id())
+    answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
+    choice = accept_phase2(offer, answer.one(SaPayload), child.lifetime)
+    if _selectors(answer, local, remote) != (child.local, child.remote):
+        raise InvalidId(f"the peer answered with other traffic selectors than {child.local} === {child.remote}")
+    nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
+    ipsec = esp_pair(sa, child, link.path, choice, spi, (ni, nr), g_xy, initiator=True)
+    await host.open_inbound(ipsec)
+    await host.open_outbound(ipsec)
+
+    # HDR*, HASH(3)             -->
+    await link.answer(phase2.hash_3(sa, mid, ni, nr))
+    return ipsec
+
+
+async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child], entropy: Entropy) -> IpsecSa:
+    """Responder. The inbound SA and its policies stand before message 2 leaves, the outbound ones after message 3."""
+    mid = link.message_id
+    # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
+    asked = await link.receive(partial(phase2.accept_hash_1, sa, mid))
+    local, remote = link.path.local.address, link.path.remote.address
+    offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
+    child = _child_for(children, *reversed(_selectors(asked, remote, local)))
+    choice = choose_phase2(offer, child.suites, child.lifetime)
+    pair = _pair_for(choice.suite, asked)
+    g_xy = _agree(pair, asked)
+
+    #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
+    # HDR*, HASH(3)             -->
+    spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
+    ipsec = esp_pair(sa, child, link.path, choice, spi, (ni, nr), g_xy, initiator=False)
+    await host.open_inbound(ipsec)
+    ours = Proposal(choice.proposal.number, choice.proposal.protocol, spi.octets, choice.proposal.transforms)
+    second = (SaPayload((ours,)), NoncePayload(nr), *_public(pair), *identities)  # IDs octet by octet
+    await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
+    await host.open_outbound(ipsec)
+    return ipsec
+
+
+def _public(pair: KeyPair | None) -> tuple[Payload, ...]:
+    return (KePayload(pair.public),) if pair else ()
+
+
+def _agree(pair: KeyPair | None, message: Message) -> Secret | None:
+    """g(qm)^xy with PFS, None without; the peer must do as we do."""
+    public = message.at_most_one(KePayload)
+    if pair is None:
+        return None
+    if public is None:
+        raise NoProposalChosen(f"PFS with {pair.group} was agreed, but the peer sent no KE payload")
+    return pair.shared(public.body)
+
+
+def _pair_for(suite: EspSuite, asked: Message) -> KeyPair | None:
+    """A key pair where the chosen suite has PFS."""
+    if suite.group is None and asked.at_most_one(KePayload):
+        raise NoProposalChosen("the peer sends a KE payload, but the chosen transform names no PFS group")
+    return groups.generate(suite.group) if suite.group is not None else None
+
+
+def _selectors(message: Message, initiator: Address, responder: Address) -> tuple[TrafficSelector, TrafficSelector]:
+    """IDci and IDcr; where both are absent, the peers' own addresses (RFC 2409 section 5.5)."""
+    identities = message.all(IdPayload)
+    if not identities:
+        return TrafficSelector.of_address(initiator), TrafficSelector.of_address(responder)
+    if len(identities) != IDENTITIES:
+        raise Malformed(f"{len(identities)} ID payloads in Quick Mode; two or none are wanted")
+    return TrafficSelector.from_id(identities[0]), TrafficSelector.from_id(identities[1])
+
+
+def _child_for(children: Sequence[Child], local: TrafficSelector, remote: TrafficSelector) -> Child:
+    """The child with exactly that pair; else `InvalidId` with the nearest one."""
+    for child in children:
+        if (child.local, child.remote) == (local, remote):
+            return child
+    configured = "; ".join(f"{child.name} has {child.local} === {child.remote}" for child in children)
+    swapped = any((child.remote, child.local) == (local, remote) for child in children)
+    hint = " - the peer has local and remote the wrong way round" if swapped else ""
+    raise InvalidId(f"the peer asks for {local} === {remote}, which is no child of ours{hint}; {configured}")

@@ -1,0 +1,86 @@
+"""What happened in a negotiation, as typed facts: the one language of evidence, log, status and trace.
+
+A fact never holds a secret: wire octets are what an eavesdropper sees, and errors carry no key material.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ikevd.addresses import Path
+from ikevd.wire.registry import NotifyType
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message left. `copy` is 1 for the first time, then counts the repetitions."""
+
+    label: str
+    """MM1 to MM6, QM1 to QM3, INFO."""
+    payloads: tuple[str, ...]
+    octets: bytes = field(repr=False)
+    path: Path
+    copy: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message arrived and was accepted."""
+
+    label: str
+    payloads: tuple[str, ...]
+    octets: bytes = field(repr=False)
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The peer repeated a message; `answered` tells whether our answer was sent again."""
+
+    label: str
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message was dropped, and why. It changed nothing."""
+
+    label: str
+    """The message that was awaited."""
+    reason: str
+    error: str
+    """Name of the error class, for counters."""
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A notification in the clear: forgeable, so it is evidence and never an order."""
+
+    notify: NotifyType
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One plain sentence worth keeping."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """The exchange ended well."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The exchange ended without result."""
+
+    reason: str
+    error: str
+    """Name of the error class."""
+
+
+Fact = Sent | Heard | Repeated | Dropped | Hint | Note | Established | Failed

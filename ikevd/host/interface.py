@@ -1,0 +1,162 @@
+"""The ports to this machine: kernel, entropy. Implemented by `kernel/` and, for tests and dry runs, in memory.
+
+All calls raise `ikevd.errors.KernelRefused` (or `MissingPrivilege`) and leave the kernel unchanged on error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from ikevd.addresses import Address
+from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.selectors import Network
+from ikevd.sa.model import EspKeys, Spi
+
+REQID_FIRST = 0x696B0000
+REQID_LAST = 0x696BFFFF
+"""Our own range of reqids ("ik" in ASCII); strongSwan and libreswan count from 1 and 16,384."""
+
+
+class Entropy(Protocol):
+    """A source of unpredictable octets."""
+
+    def octets(self, count: int) -> bytes:
+        """`count` random octets."""
+
+
+class SystemEntropy:
+    """The kernel's random numbers."""
+
+    def octets(self, count: int) -> bytes:
+        """`count` octets of getrandom(2)."""
+        return os.urandom(count)
+
+
+class Direction(Enum):
+    """Of a policy."""
+
+    IN = "in"
+    OUT = "out"
+    FWD = "fwd"
+
+
+@dataclass(frozen=True, slots=True)
+class SaId:
+    """What names one ESP SA in the kernel."""
+
+    destination: Address
+    spi: Spi
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSa:
+    """One ESP SA in tunnel mode, one direction."""
+
+    source: Address
+    destination: Address
+    reqid: int
+    keys: EspKeys
+    suite: EspSuite
+    lifetime: Lifetime
+    replay_window: int
+
+    @property
+    def id(self) -> SaId:
+        return SaId(self.destination, self.keys.spi)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyId:
+    """What names one policy in the kernel: source and destination of the inner packet, and direction."""
+
+    source: Network
+    destination: Network
+    protocol: int
+    source_port: int
+    destination_port: int
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPolicy:
+    """One policy with one ESP tunnel template."""
+
+    id: PolicyId
+    tunnel_source: Address
+    tunnel_destination: Address
+    reqid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What one SA carried."""
+
+    octets: int
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSa:
+    """One ESP SA in a dump; `larval` when only its SPI is reserved."""
+
+    id: SaId
+    reqid: int
+    larval: bool
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPolicy:
+    """One policy in a dump."""
+
+    id: PolicyId
+    reqid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaExpired:
+    """The kernel ended an SA (`hard`), or says that its soft limit is reached."""
+
+    id: SaId
+    reqid: int
+    hard: bool
+
+
+class Kernel(Protocol):
+    """The IPsec side of a kernel."""
+
+    async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
+        """Reserve an inbound SPI (XFRM_MSG_ALLOCSPI). The kernel forgets it after 30 s."""
+
+    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
+        """Install an SA. `reserved`: fill the larval SA of `reserve_spi` (UPDSA), or, where it has expired
+        meanwhile (ESRCH), a new one."""
+
+    async def delete_sa(self, sa: SaId) -> None:
+        """Remove an SA, larval or not. One that is gone already is no error."""
+
+    async def counters(self, sa: SaId) -> Counters | None:
+        """What the SA carried so far, or None where it is gone."""
+
+    async def put_policy(self, policy: KernelPolicy) -> None:
+        """Install a policy, replacing an equal one that carries our reqid; another owner's policy with the same
+        selector is refused (EEXIST)."""
+
+    async def delete_policy(self, policy: KernelPolicy) -> None:
+        """Remove a policy that carries our reqid. One that is gone already is no error."""
+
+    async def dump_sas(self) -> Sequence[FoundSa]:
+        """All ESP SAs of this network namespace, whoever installed them."""
+
+    async def dump_policies(self) -> Sequence[FoundPolicy]:
+        """All policies of this network namespace, whoever installed them (socket policies apart)."""
+
+    async def probe(self, suite: EspSuite) -> None:
+        """Install and remove a trial SA: raises `KernelRefused` where this kernel cannot run the suite."""
+
+    def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
+        """Call `listener` for every SA in our reqid range that expires."""

@@ -1,0 +1,1 @@
+"""Evidence of every negotiation, and the views of it: log, ladder, counters."""

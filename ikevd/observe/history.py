@@ -1,0 +1,152 @@
+"""The record of every negotiation, kept after success and after failure, bounded in every direction.
+
+Status, trace, log and (later) diagnosis are views of this one record.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from ikevd.addresses import Address, Endpoint
+from ikevd.facts import Fact, Heard, Sent
+from ikevd.sa.model import Cookies, Spi
+from ikevd.wire.registry import ExchangeType
+
+MAX_KNOWN = 2000
+"""Negotiations with configured connections that are kept; about 3 kB each."""
+MAX_STRANGERS = 200
+"""Negotiations that never came to a connection."""
+MAX_ENTRIES = 200
+"""Facts of one negotiation; later ones are only counted."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A fact with its time (Unix seconds)."""
+
+    at: float
+    fact: Fact
+
+
+@dataclass(slots=True)
+class Record:
+    """One negotiation: a phase 1, a Quick Mode or an Informational exchange."""
+
+    number: int
+    kind: ExchangeType
+    initiator: bool
+    """Did this side start it?"""
+    cookies: Cookies
+    message_id: int
+    peer: Endpoint
+    connection: str | None
+    child: str | None
+    started: float
+    _history: History = field(repr=False)
+    entries: list[Entry] = field(default_factory=list)
+    spis: tuple[Spi, ...] = ()
+    """The ESP SPIs that came of it, inbound first."""
+    overflow: int = 0
+    """Facts that no longer fitted."""
+
+    def add(self, fact: Fact) -> None:
+        """Keep one fact and show it to the listeners."""
+        entry = Entry(self._history.now(), fact)
+        if isinstance(fact, Sent | Heard):
+            self.peer = fact.path.remote
+        if len(self.entries) < MAX_ENTRIES:
+            self.entries.append(entry)
+        else:
+            self.overflow += 1
+        self._history.tell(self, entry)
+
+    def belongs_to(self, connection: str, child: str | None = None) -> None:
+        """The connection (and child) has become known."""
+        self._history.promote(self)
+        self.connection, self.child = connection, child or self.child
+
+    def matches(self, spi: str | None, connection: str | None, peer: str | None) -> bool:
+        """Does it fit every filter given? `spi` is hex: either cookie, the pair, or an ESP SPI, or their beginning."""
+        if connection is not None and connection not in (self.connection, self.child):
+            return False
+        if peer is not None and not _is_peer(self.peer.address, peer):
+            return False
+        return spi is None or self._has_spi(spi.lower().removeprefix("0x"))
+
+    def _has_spi(self, spi: str) -> bool:
+        names = (str(self.cookies), self.cookies.responder.hex(), *map(str, self.spis))
+        return any(name.startswith(spi) for name in names)
+
+
+def _is_peer(address: Address, text: str) -> bool:
+    try:
+        return address == ip_address(text)
+    except ValueError:
+        return False
+
+
+class History:
+    """All records, oldest first; strangers cannot push out what belongs to a connection."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[int, Record] = OrderedDict()
+        self._strangers: OrderedDict[int, Record] = OrderedDict()
+        self._listeners: list[Callable[[Record, Entry], None]] = []
+        self._count = 0
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._clock()
+
+    def open(
+        self,
+        kind: ExchangeType,
+        cookies: Cookies,
+        message_id: int,
+        peer: Endpoint,
+        *,
+        initiator: bool,
+        connection: str | None = None,
+        child: str | None = None,
+    ) -> Record:
+        """Begin the record of one negotiation; without `connection` it is a stranger's."""
+        self._count += 1
+        record = Record(self._count, kind, initiator, cookies, message_id, peer, connection, child, self.now(), self)
+        shelf, limit = (self._known, MAX_KNOWN) if connection else (self._strangers, MAX_STRANGERS)
+        self._keep(shelf, limit, record)
+        return record
+
+    def promote(self, record: Record) -> None:
+        """A stranger's record turned out to belong to a connection."""
+        if self._strangers.pop(record.number, None) is not None:
+            self._keep(self._known, MAX_KNOWN, record)
+
+    def listen(self, listener: Callable[[Record, Entry], None]) -> None:
+        """Call `listener` for every fact as it happens."""
+        self._listeners.append(listener)
+
+    def ignore(self, listener: Callable[[Record, Entry], None]) -> None:
+        """Stop calling `listener`."""
+        self._listeners.remove(listener)
+
+    def tell(self, record: Record, entry: Entry) -> None:
+        """Show one fact to the listeners (called by `Record.add`)."""
+        for listener in tuple(self._listeners):
+            listener(record, entry)
+
+    def find(self, spi: str | None = None, connection: str | None = None, peer: str | None = None) -> Iterator[Record]:
+        """The records that fit every filter given, oldest first."""
+        everything = sorted((*self._known.values(), *self._strangers.values()), key=lambda record: record.number)
+        return (record for record in everything if record.matches(spi, connection, peer))
+
+    @staticmethod
+    def _keep(shelf: OrderedDict[int, Record], limit: int, record: Record) -> None:
+        shelf[record.number] = record
+        if len(shelf) > limit:
+            shelf.popitem(last=False)

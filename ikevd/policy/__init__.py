@@ -1,0 +1,1 @@
+"""What the operator configured: the file (schema), and what the program sees of it (model)."""

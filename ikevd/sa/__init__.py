@@ -1,0 +1,1 @@
+"""Security associations as plain data."""

@@ -1,0 +1,95 @@
+"""ISAKMP SAs and IPsec SAs: frozen values that can be stored, listed and compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevd.addresses import Address, Path
+from ikevd.crypto.keys import Phase1Keys
+from ikevd.crypto.secret import Secret
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.selectors import TrafficSelector
+
+NO_COOKIE = bytes(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The pair that names an ISAKMP SA (RFC 2408 section 2.5.3); `responder` is zero in the first message."""
+
+    initiator: bytes
+    responder: bytes = NO_COOKIE
+
+    def __str__(self) -> str:
+        return f"{self.initiator.hex()}:{self.responder.hex()}"
+
+
+class Spi(int):
+    """The 32-bit SPI of an ESP SA."""
+
+    @property
+    def octets(self) -> bytes:
+        """Four octets, network order."""
+        return self.to_bytes(4, "big")
+
+    def __str__(self) -> str:
+        return f"{int(self):08x}"
+
+    def __repr__(self) -> str:
+        return f"Spi(0x{int(self):08x})"
+
+
+@dataclass(frozen=True, slots=True)
+class IsakmpSa:
+    """An established ISAKMP SA."""
+
+    cookies: Cookies
+    connection: str
+    initiator: bool
+    """Did we initiate it?"""
+    path: Path
+    """The endpoints of the last accepted message of phase 1."""
+    local_id: Identity
+    remote_id: Identity
+    suite: IkeSuite
+    lifetime: Lifetime
+    keys: Phase1Keys
+    cipher_key: Secret
+    """After the stretch of RFC 2409 appendix B."""
+    last_blocks: tuple[bytes, ...]
+    """Last CBC block of phase 1: phase 2 IVs begin from it (RFC 2409 appendix B).
+
+    A responder also holds the block before its last message, which it cannot know to have arrived: an initiator
+    that gave up waiting for it says Delete from there.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class EspKeys:
+    """One direction of an IPsec SA pair."""
+
+    spi: Spi
+    encryption: Secret
+    integrity: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class IpsecSa:
+    """A pair of ESP SAs, both directions, agreed in one Quick Mode."""
+
+    child: str
+    reqid: int
+    local: Address
+    remote: Address
+    local_selector: TrafficSelector
+    remote_selector: TrafficSelector
+    suite: EspSuite
+    lifetime: Lifetime
+    replay_window: int
+    inbound: EspKeys
+    """Received by us: the SPI is ours."""
+    outbound: EspKeys
+    """Sent by us: the SPI is the peer's."""
+    initiator: bool
+    """Did we start the Quick Mode?"""

@@ -1,0 +1,1 @@
+"""ISAKMP on the wire (RFC 2408): decode and encode, nothing else."""

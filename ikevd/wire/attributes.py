@@ -1,0 +1,64 @@
+"""Data attributes of transforms (RFC 2408 section 3.3): type and value, or type, length and value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ikevd.errors import Malformed
+from ikevd.wire.buffer import Reader, Writer
+
+BASIC = 0x8000
+MAX_NUMBER_OCTETS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute as it stands on the wire; `basic` is the two-octet form.
+
+    `AF|type (16)  value (16)`  or  `type (16)  length (16)  value (length)`
+    """
+
+    type: int
+    value: bytes
+    basic: bool
+
+    @classmethod
+    def number(cls, kind: int, number: int) -> Attribute:
+        """The basic form up to 65,535, else four octets (what Cisco and strongSwan send for long lifetimes)."""
+        if number <= 0xFFFF:
+            return cls(kind, number.to_bytes(2, "big"), basic=True)
+        return cls(kind, number.to_bytes(4, "big"), basic=False)
+
+    def as_number(self) -> int:
+        """The value as a number, whatever its width up to eight octets."""
+        if not 1 <= len(self.value) <= MAX_NUMBER_OCTETS:
+            raise Malformed(f"attribute {self.type} holds a number of {len(self.value)} octets, not 1 to 8")
+        return int.from_bytes(self.value, "big")
+
+    @classmethod
+    def decode(cls, reader: Reader) -> Attribute:
+        """Read one attribute."""
+        kind = reader.u16()
+        if kind & BASIC:
+            return cls(kind & ~BASIC, reader.take(2), basic=True)
+        return cls(kind, reader.take(reader.u16()), basic=False)
+
+    def encode(self) -> bytes:
+        """The octets, exactly those that were decoded."""
+        if self.basic:
+            return Writer().u16(self.type | BASIC).octets(self.value).done()
+        return Writer().u16(self.type).u16(len(self.value)).octets(self.value).done()
+
+
+def decode_all(reader: Reader) -> tuple[Attribute, ...]:
+    """Read attributes up to the end of `reader`."""
+    found = []
+    while reader.remaining:
+        found.append(Attribute.decode(reader))
+    return tuple(found)
+
+
+def encode_all(attributes: Iterable[Attribute]) -> bytes:
+    """One after the other."""
+    return b"".join(attribute.encode() for attribute in attributes)

@@ -1,0 +1,138 @@
+"""The ISAKMP header and the chain of payloads behind it (RFC 2408 sections 3.1 and 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ikevd.errors import Malformed
+from ikevd.wire.buffer import Reader, Writer
+from ikevd.wire.payloads import Payload, decode_payload
+from ikevd.wire.registry import ExchangeType, Flags, PayloadType
+
+HEADER_OCTETS = 28
+GENERIC_OCTETS = 4
+VERSION = 0x10
+MAX_PAYLOADS = 64
+"""Of one message. The largest seen in real captures is 17 (a Main Mode message full of vendor IDs)."""
+MAX_TRAILER = 16
+"""# Deviates: RFC 2408 has no octets behind the last payload; an old Cisco client adds 16 zero ones."""
+
+P = TypeVar("P", bound=Payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The fixed header.
+
+    `initiator cookie (64)  responder cookie (64)  next payload (8)  version (8)  exchange (8)  flags (8)
+    message ID (32)  length (32)`
+    """
+
+    initiator: bytes
+    responder: bytes
+    next_payload: PayloadType
+    exchange: ExchangeType
+    flags: Flags
+    message_id: int
+    version: int = VERSION
+    length: int = 0
+
+    @property
+    def major(self) -> int:
+        """Major version: 1 for ISAKMP and IKEv1, 2 for IKEv2."""
+        return self.version >> 4
+
+    @property
+    def encrypted(self) -> bool:
+        """Is the encryption bit set?"""
+        return bool(self.flags & Flags.ENCRYPTION)
+
+    @classmethod
+    def decode_untrusted(cls, datagram: bytes) -> Header:
+        """Read the header and hold its length against the datagram. Raises only `Malformed`."""
+        reader = Reader(datagram, "ISAKMP header")
+        initiator, responder = reader.take(8), reader.take(8)
+        following, version = PayloadType(reader.u8()), reader.u8()
+        exchange, flags = ExchangeType(reader.u8()), reader.u8()
+        message_id, length = reader.u32(), reader.u32()
+        _check_length(datagram, length)
+        return cls(initiator, responder, following, exchange, Flags(flags), message_id, version, length)
+
+    def encode(self, body_octets: int) -> bytes:
+        """The 28 octets for a body of `body_octets`."""
+        writer = Writer().octets(self.initiator).octets(self.responder)
+        writer.u8(self.next_payload, self.version, self.exchange, self.flags)
+        return writer.u32(self.message_id).u32(HEADER_OCTETS + body_octets).done()
+
+
+def _check_length(datagram: bytes, length: int) -> None:
+    trailer = datagram[length:]
+    if length < HEADER_OCTETS or length > len(datagram) or len(trailer) > MAX_TRAILER or any(trailer):
+        raise Malformed(f"ISAKMP length is {length}, but the datagram has {len(datagram)} octets")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A header with its payloads in the clear. `chain` is the octets of all payloads, without padding."""
+
+    header: Header
+    payloads: tuple[Payload, ...]
+    chain: bytes
+
+    @classmethod
+    def decode_untrusted(cls, header: Header, body: bytes) -> Message:
+        """Read the payload chain in `body`: the clear text behind the header, or what decryption gave.
+
+        Octets behind the last payload are padding and ignored. Raises only `Malformed`.
+        """
+        reader = Reader(body, "payload chain")
+        payloads: list[Payload] = []
+        kind = header.next_payload
+        while kind != PayloadType.NONE:
+            if len(payloads) == MAX_PAYLOADS:
+                raise Malformed(f"message with more than {MAX_PAYLOADS} payloads")
+            following, reserved, length = PayloadType(reader.u8()), reader.u8(), reader.u16()
+            if reserved:
+                raise Malformed(f"reserved octet of payload {len(payloads) + 1} ({kind}) is {reserved}, not 0")
+            if length < GENERIC_OCTETS:
+                raise Malformed(f"{kind} payload with length {length}; at least {GENERIC_OCTETS} is wanted")
+            payloads.append(decode_payload(kind, reader.take(length - GENERIC_OCTETS)))
+            kind = following
+        return cls(header, tuple(payloads), body[: reader.offset])
+
+    def all(self, kind: type[P]) -> tuple[P, ...]:
+        """Every payload of one kind."""
+        return tuple(payload for payload in self.payloads if isinstance(payload, kind))
+
+    def one(self, kind: type[P]) -> P:
+        """The payload of that kind; `Malformed` unless there is exactly one."""
+        found = self.all(kind)
+        if len(found) != 1:
+            raise Malformed(f"{len(found)} {kind.__name__}s in {self.header.exchange}; exactly one is wanted")
+        return found[0]
+
+    def at_most_one(self, kind: type[P]) -> P | None:
+        """The payload of that kind or None; `Malformed` if there are several."""
+        return self.one(kind) if self.all(kind) else None
+
+    @property
+    def after_first(self) -> bytes:
+        """The octets behind the first payload: what HASH(1) and HASH(2) cover (RFC 2409 section 5.5)."""
+        return self.chain[GENERIC_OCTETS + len(self.payloads[0].body) :] if self.payloads else b""
+
+
+def encode_chain(payloads: Sequence[Payload]) -> bytes:
+    """The payloads with their generic headers."""
+    writer = Writer()
+    for position, payload in enumerate(payloads, start=1):
+        following = payloads[position].TYPE if position < len(payloads) else PayloadType.NONE
+        body = payload.body
+        writer.u8(following, 0).u16(len(body) + GENERIC_OCTETS).octets(body)
+    return writer.done()
+
+
+def first_type(payloads: Sequence[Payload]) -> PayloadType:
+    """What the header calls the next payload."""
+    return payloads[0].TYPE if payloads else PayloadType.NONE

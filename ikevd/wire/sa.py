@@ -1,0 +1,138 @@
+"""The Security Association payload with its Proposals and Transforms (RFC 2408 sections 3.4 to 3.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ikevd.errors import Malformed
+from ikevd.wire import attributes
+from ikevd.wire.attributes import Attribute
+from ikevd.wire.buffer import Reader, Writer
+from ikevd.wire.registry import Doi, PayloadType, Protocol
+
+SITUATION_IDENTITY_ONLY = 1
+SUB_HEADER = 4
+MAX_TRANSFORMS = 256
+"""Of one SA payload: far above what any peer offers (ike-scan's largest default is 24)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """One combination of algorithms.
+
+    `number (8)  id (8)  reserved (16)  attributes`
+    """
+
+    number: int
+    id: int
+    attributes: tuple[Attribute, ...]
+
+    @classmethod
+    def decode(cls, reader: Reader) -> Transform:
+        """Read the body of a Transform payload."""
+        number, identifier = reader.u8(), reader.u8()
+        reader.take(2)
+        return cls(number, identifier, attributes.decode_all(reader))
+
+    def encode(self) -> bytes:
+        """The body of the Transform payload."""
+        return Writer().u8(self.number, self.id).u16(0).octets(attributes.encode_all(self.attributes)).done()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One protocol with the transforms offered for it.
+
+    `number (8)  protocol (8)  SPI size (8)  number of transforms (8)  SPI  transforms`
+    """
+
+    number: int
+    protocol: Protocol
+    spi: bytes
+    transforms: tuple[Transform, ...]
+
+    @classmethod
+    def decode(cls, reader: Reader) -> Proposal:
+        """Read the body of a Proposal payload."""
+        number, protocol = reader.u8(), Protocol(reader.u8())
+        spi_size, count = reader.u8(), reader.u8()
+        spi = reader.take(spi_size)
+        transforms: list[Transform] = []
+        more = PayloadType.TRANSFORM if reader.remaining else PayloadType.NONE
+        while more == PayloadType.TRANSFORM:
+            more, length = _sub_header(reader, PayloadType.TRANSFORM)
+            with reader.within(length, f"transform {len(transforms) + 1}"):
+                transforms.append(Transform.decode(reader))
+        if len(transforms) != count:
+            raise Malformed(f"proposal {number} announces {count} transforms and holds {len(transforms)}")
+        return cls(number, protocol, spi, tuple(transforms))
+
+    def encode(self) -> bytes:
+        """The body of the Proposal payload."""
+        writer = Writer().u8(self.number, self.protocol, len(self.spi), len(self.transforms)).octets(self.spi)
+        return writer.octets(_encode_list([t.encode() for t in self.transforms], PayloadType.TRANSFORM)).done()
+
+
+@dataclass(frozen=True, slots=True)
+class SaPayload:
+    """An offer, or the choice from one.
+
+    `DOI (32)  situation (32)  proposals`
+    """
+
+    TYPE: ClassVar = PayloadType.SA
+    proposals: tuple[Proposal, ...]
+    received: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The octets as received, else as they are sent: SAi_b of RFC 2409."""
+        return self.received or self.encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> SaPayload:
+        """Read the body of an SA payload of the IPsec DOI."""
+        reader = Reader(body, "SA payload")
+        doi = Doi(reader.u32())
+        if doi not in (Doi.IPSEC, Doi.ISAKMP):
+            raise Malformed(f"SA payload of DOI {int(doi)}; IPsec (1) is wanted")
+        situation = reader.u32()
+        if situation != SITUATION_IDENTITY_ONLY:
+            raise Malformed(f"SA payload with situation 0x{situation:x}; identity only (1) is wanted")
+        proposals: list[Proposal] = []
+        more = PayloadType.PROPOSAL
+        while more == PayloadType.PROPOSAL:
+            more, length = _sub_header(reader, PayloadType.PROPOSAL)
+            with reader.within(length, f"proposal {len(proposals) + 1}"):
+                proposals.append(Proposal.decode(reader))
+            if sum(len(p.transforms) for p in proposals) > MAX_TRANSFORMS:
+                raise Malformed(f"SA payload with more than {MAX_TRANSFORMS} transforms")
+        if reader.remaining:
+            raise Malformed(f"SA payload: {reader.remaining} octets after the last proposal")
+        return cls(tuple(proposals), received=body)
+
+    def encode(self) -> bytes:
+        """The body of the SA payload."""
+        body = _encode_list([p.encode() for p in self.proposals], PayloadType.PROPOSAL)
+        return Writer().u32(Doi.IPSEC).u32(SITUATION_IDENTITY_ONLY).octets(body).done()
+
+
+def _sub_header(reader: Reader, kind: PayloadType) -> tuple[PayloadType, int]:
+    """Next payload and the length of the body that follows (RFC 2408 section 3.2)."""
+    more, reserved, length = PayloadType(reader.u8()), reader.u8(), reader.u16()
+    if more not in (kind, PayloadType.NONE):
+        raise Malformed(f"{more} follows inside a list of {kind} payloads")
+    if reserved:
+        raise Malformed(f"reserved octet of a {kind} payload is {reserved}, not 0")
+    if length < SUB_HEADER:
+        raise Malformed(f"{kind} payload with length {length}; at least {SUB_HEADER} is wanted")
+    return more, length - SUB_HEADER
+
+
+def _encode_list(bodies: list[bytes], kind: PayloadType) -> bytes:
+    writer = Writer()
+    for position, body in enumerate(bodies, start=1):
+        more = kind if position < len(bodies) else PayloadType.NONE
+        writer.u8(more, 0).u16(len(body) + SUB_HEADER).octets(body)
+    return writer.done()

@@ -1,0 +1,179 @@
+"""Main Mode, both roles against each other (foreign peers: tests/interop)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ikevd.conversation.timing import Timing
+from ikevd.errors import InvalidId, NoAnswer, NoProposalChosen, ProbablePskMismatch
+from ikevd.exchanges import main_mode
+from ikevd.exchanges.phase1 import Candidates
+from ikevd.facts import Dropped, Heard, Sent
+from ikevd.policy.model import Connection, Lifetime, Resend
+from ikevd.wire.registry import ExchangeType, Group
+
+from tests.builders import (
+    AES128_SHA256_X25519,
+    AES256_SHA1_MODP2048,
+    SeededEntropy,
+    connection,
+    fqdn,
+    mirrored,
+    psk,
+)
+from tests.duet import Duet, Network
+
+
+def main_mode_between(alice: Connection, *bob: Connection, network: Network | None = None) -> Duet:
+    return Duet(
+        ExchangeType.MAIN_MODE,
+        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
+        lambda link, _: main_mode.respond(link, Candidates(bob), SeededEntropy(2)),
+        network=network,
+        timing=Timing(resend=alice.resend),
+    ).run()
+
+
+def test_both_sides_hold_the_same_isakmp_sa() -> None:
+    alice = connection()
+    duet = main_mode_between(alice, mirrored(alice))
+
+    ours, theirs = duet.initiator.result, duet.responder.result
+    assert ours.keys == theirs.keys
+    assert ours.cookies == theirs.cookies
+    assert ours.cookies.responder == b"responde"
+    assert (ours.initiator, theirs.initiator) == (True, False)
+    assert ours.last_blocks[0] == theirs.last_blocks[0]
+
+
+def test_six_messages_cross_each_sent_once() -> None:
+    alice = connection()
+    duet = main_mode_between(alice, mirrored(alice))
+
+    labels = [fact.label for fact in duet.initiator.facts if isinstance(fact, Sent | Heard)]
+    assert labels == ["MM1", "MM2", "MM3", "MM4", "MM5", "MM6"]
+    assert duet.initiator.ended_at is not None
+    assert duet.initiator.ended_at < 1, "nothing was sent by timer"
+
+
+def test_the_responder_picks_by_its_own_order() -> None:
+    alice = connection(suites=(AES128_SHA256_X25519, AES256_SHA1_MODP2048))
+    bob = replace(mirrored(alice), suites=(AES256_SHA1_MODP2048, AES128_SHA256_X25519))
+
+    assert main_mode_between(alice, bob).initiator.result.suite == AES256_SHA1_MODP2048
+
+
+def test_no_common_proposal_names_the_nearest_miss() -> None:
+    alice = connection(suites=(replace(AES128_SHA256_X25519, group=Group.MODP_1024),))
+    bob = replace(mirrored(alice), suites=(AES256_SHA1_MODP2048, AES128_SHA256_X25519))
+
+    error = main_mode_between(alice, bob).responder.error
+    assert isinstance(error, NoProposalChosen)
+    assert "differs in group (MODP_1024 against CURVE25519)" in str(error)
+
+
+def test_another_key_is_called_a_probable_mismatch_on_both_sides_and_names_where_it_is_defined() -> None:
+    alice = connection(psk=psk("one secret", "alice.yaml:7:5"))
+    bob = replace(mirrored(alice), psk=psk("another", "bob.yaml:9:5"))
+    duet = main_mode_between(alice, bob)
+
+    assert isinstance(duet.initiator.error, ProbablePskMismatch)
+    assert "alice.yaml:7:5" in str(duet.initiator.error)
+    assert isinstance(duet.responder.error, ProbablePskMismatch)
+    assert "bob.yaml:9:5" in str(duet.responder.error)
+
+
+def test_each_secret_of_the_candidates_is_tried_at_message_5() -> None:
+    alice = connection(psk=psk("second"), local_id=fqdn("alice.example"))
+    wrong = replace(mirrored(alice), name="other", psk=psk("first"), remote_id=fqdn("carol.example"))
+    right = mirrored(alice)
+
+    assert main_mode_between(alice, wrong, right).responder.result.connection == "alice"
+
+
+def test_candidates_with_one_secret_are_told_apart_by_identity() -> None:
+    alice = connection(local_id=fqdn("alice.example"))
+    carol = replace(mirrored(alice), name="carol", remote_id=fqdn("carol.example"))
+
+    duet = main_mode_between(alice, carol, mirrored(alice))
+    assert duet.responder.result.connection == "alice"
+    assert str(duet.responder.result.remote_id) == "alice.example"
+
+
+def test_an_unknown_identity_is_refused_with_both_values() -> None:
+    alice = connection(local_id=fqdn("mallory.example"))
+    bob = replace(mirrored(alice), remote_id=fqdn("alice.example"))
+
+    error = main_mode_between(alice, bob).responder.error
+    assert isinstance(error, InvalidId)
+    assert "mallory.example (FQDN)" in str(error)
+    assert "alice.example (FQDN)" in str(error)
+
+
+def test_the_initiator_refuses_a_peer_with_another_identity() -> None:
+    alice = connection(remote_id=fqdn("bob.example"))
+    bob = replace(mirrored(alice), local_id=fqdn("mallory.example"))
+
+    duet = main_mode_between(alice, bob)
+    assert isinstance(duet.initiator.error, InvalidId)
+    assert duet.initiator.conversation.unconfirmed is not None, "the responder holds the SA and must be told"
+
+
+def test_both_ends_keep_the_shorter_lifetime() -> None:
+    alice = connection(lifetime=Lifetime(7200))
+    bob = replace(mirrored(alice), lifetime=Lifetime(100_000))
+
+    duet = main_mode_between(alice, bob)
+    assert duet.initiator.result.lifetime == duet.responder.result.lifetime == Lifetime(7200)
+
+
+def test_silence_ends_after_the_configured_sends_with_growing_pauses() -> None:
+    alice = connection(resend=Resend(interval=1, factor=2, sends=4))
+    duet = main_mode_between(alice, mirrored(alice), network=Network(loss=1.0))
+
+    assert isinstance(duet.initiator.error, NoAnswer)
+    assert [fact.copy for fact in duet.initiator.facts_of(Sent)] == [1, 2, 3, 4]
+    assert duet.initiator.ended_at == 1 + 2 + 4 + 8
+
+
+@pytest.mark.parametrize("lost", ["MM2", "MM4", "MM6"])
+def test_a_lost_answer_is_sent_again_only_when_the_peer_repeats_itself(lost: str) -> None:
+    alice = connection()
+    dropped: list[bytes] = []
+    wanted = int(lost[2]) // 2
+
+    def lose_once(sender: str, datagram: bytes) -> list[bytes]:
+        if sender == "responder" and datagram not in dropped:
+            dropped.append(datagram)
+            return [] if len(dropped) == wanted else [datagram]
+        return [datagram]
+
+    duet = main_mode_between(alice, mirrored(alice), network=Network(tamper=lose_once))
+    assert duet.initiator.result is not None
+    assert len(duet.responder.sent) == len(duet.initiator.sent) == 4
+    assert duet.initiator.ended_at == pytest.approx(1 + 0.06, abs=0.001)
+
+
+def test_forged_copies_of_every_message_do_no_harm_under_protection() -> None:
+    alice = connection()
+
+    def forge(_: str, datagram: bytes) -> list[bytes]:
+        encrypted = datagram[19] & 1
+        return [datagram[:-1] + bytes([datagram[-1] ^ 1]), datagram] if encrypted else [datagram]
+
+    duet = main_mode_between(alice, mirrored(alice), network=Network(tamper=forge))
+    assert duet.initiator.result.keys == duet.responder.result.keys
+    assert len(duet.responder.facts_of(Dropped)) >= 1
+
+
+def test_a_choice_that_was_not_offered_is_refused() -> None:
+    alice = connection(suites=(AES256_SHA1_MODP2048,))
+
+    def alter(sender: str, datagram: bytes) -> list[bytes]:
+        key_length_256, key_length_128 = bytes.fromhex("800e0100"), bytes.fromhex("800e0080")
+        return [datagram.replace(key_length_256, key_length_128) if sender == "responder" else datagram]
+
+    duet = main_mode_between(alice, mirrored(alice), network=Network(tamper=alter))
+    assert "which we did not offer" in duet.initiator.facts_of(Dropped)[0].reason
+    assert isinstance(duet.initiator.error, NoAnswer)
