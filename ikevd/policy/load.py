@@ -1,0 +1,252 @@
+"""Reads the configuration file: YAML, then the schema, then the checks, then secrets; all problems at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from ikevd.errors import ConfigError
+from ikevd.policy import secrets, yaml_locations
+from ikevd.policy.checks import check, check_names
+from ikevd.policy.model import (
+    Child,
+    Config,
+    Connection,
+    Control,
+    Lifetime,
+    Limits,
+    Listen,
+    Location,
+    LogFormat,
+    PreSharedKey,
+    Resend,
+    Start,
+)
+from ikevd.policy.problems import Problems
+from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.schema import ChildSection, ConnectionSection, FileSection, section_at
+from ikevd.policy.wording import closest, either
+from ikevd.policy.yaml_locations import Located, YamlError, YamlPath
+
+MAX_FILE = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be used, and what somebody should look at in it."""
+
+    config: Config
+    warnings: tuple[str, ...]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """Read a configuration file and the secrets that it names.
+
+    Raises ConfigError, whose `problems` are all that is wrong, as `FILE:LINE:COLUMN: path: what came; what is wanted`.
+    Neither they, nor the warnings, nor the `repr` of what is returned hold a secret.
+    """
+    text, exposed = _read(path)
+    try:
+        located = yaml_locations.read(text)
+    except YamlError as error:
+        raise ConfigError((f"{path}:{error.mark.line}:{error.mark.column}: {error}",)) from None
+    problems = Problems(str(path), located)
+    for where, mark, message in located.problems:
+        problems.error_at(where, mark, message)
+    file = _validate(problems, located)
+    keys: dict[str, PreSharedKey] = {}
+    if file is not None:
+        check(problems, file)
+        keys = _keys(problems, _sources(file, located.data), path.parent, environ, exposed)
+    if problems.errors:
+        raise ConfigError(problems.errors)
+    assert file is not None  # `_validate` returned None only with an error
+    return Loaded(_config(problems, file, keys), problems.warnings)
+
+
+def _read(path: Path) -> tuple[str, str | None]:
+    """The text, and why the file cannot hold a secret (None: it can)."""
+    try:
+        descriptor = secrets.open_regular(path)
+    except ValueError as error:
+        raise ConfigError((f"{path}:1:1: {error}",)) from None
+    with open(descriptor, "rb") as file:
+        exposed = secrets.exposure(path, os.fstat(descriptor).st_mode)
+        try:
+            octets = file.read(MAX_FILE + 1)
+        except OSError as error:
+            raise ConfigError((f"{path}:1:1: the file cannot be read: {error.strerror}",)) from None
+    if len(octets) > MAX_FILE:
+        raise ConfigError((f"{path}:1:1: the file is larger than {MAX_FILE // 1024**2} MiB",))
+    try:
+        return octets.decode("utf-8-sig"), exposed
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        octet = error.object[error.start]
+    raise ConfigError((f"{path}:{line}:{column}: the octet 0x{octet:02x} is not UTF-8; wanted a text in UTF-8",))
+
+
+def _validate(problems: Problems, located: Located) -> FileSection | None:
+    """The file against the schema. After an error: those parts that are right, so that they can be checked too."""
+    data = located.data
+    if data is None:
+        problems.error((), "the file is empty; wanted at least `connections:`")
+        return None
+    if not isinstance(data, dict):
+        problems.error((), f"the file {_kind(data)}; wanted a mapping that begins with `connections:`")
+        return None
+    check_names(problems, data)
+    try:
+        return FileSection.model_validate(data)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    failed = {_report(problems, data, detail) for detail in details}
+    rest = {key: value for key, value in data.items() if (key,) not in failed}
+    connections = rest.get("connections")
+    if isinstance(connections, dict):
+        rest["connections"] = {name: part for name, part in connections.items() if ("connections", name) not in failed}
+    else:
+        rest["connections"] = {}
+    return FileSection.model_validate(rest)
+
+
+def _report(problems: Problems, data: object, detail: ErrorDetails) -> YamlPath:
+    """One of pydantic's errors in plain words. Returns the path of the smallest part that can be checked no more."""
+    path = tuple(detail["loc"])
+    match detail["type"]:
+        case "missing":
+            section = section_at(path[:-1])
+            wanted = section.model_fields[str(path[-1])].description if section else None
+            problems.error(path[:-1], f"has no {path[-1]}; wanted {wanted}", at_key=True)
+        case "extra_forbidden":
+            problems.error(path, _unknown_key(path), at_key=True)
+        case "value_error":
+            problems.error(path, str(detail["ctx"]["error"]))
+        case _:
+            problems.error(path, f"{_kind(_value_at(data, path))}; wanted a mapping (`key: value`)")
+    return path[:2] if path[0] == "connections" else path[:1]
+
+
+def _unknown_key(path: YamlPath) -> str:
+    section = section_at(path[:-1])
+    known = tuple(section.model_fields) if section else ()
+    meant = closest(str(path[-1]), known)
+    return f"is not a known key; {f'did you mean {meant!r}?' if meant else f'wanted {either(known)}'}"
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "has no value"
+        case list():
+            return "is a list"
+        case dict():
+            return "is a mapping"
+        case _:
+            return "is a single value"  # not shown: it may be a secret in the wrong place
+
+
+def _value_at(data: object, path: YamlPath) -> object:
+    for part in path:  # no section stands in a list
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+def _sources(file: FileSection, data: object) -> dict[str, secrets.Source]:
+    """Where each connection's key comes from, also for connections that have errors elsewhere."""
+    sources = {name: connection.psk for name, connection in file.connections.items()}
+    connections = data.get("connections") if isinstance(data, dict) else None
+    for name, section in connections.items() if isinstance(connections, dict) else ():
+        if name not in sources and isinstance(section, dict) and "psk" in section:
+            try:
+                sources[name] = secrets.parse(section["psk"])
+            except ValueError:
+                pass  # reported by the schema
+    return sources
+
+
+def _keys(
+    problems: Problems,
+    sources: Mapping[str, secrets.Source],
+    folder: Path,
+    environ: Mapping[str, str],
+    exposed: str | None,
+) -> dict[str, PreSharedKey]:
+    keys = {}
+    for name, source in sources.items():
+        path = ("connections", name, "psk")
+        try:
+            found = secrets.find(source, folder, environ, exposed)
+        except ValueError as error:
+            problems.error(path, str(error))
+            continue
+        if found.weakness:
+            problems.warn(path, found.weakness)
+        keys[name] = PreSharedKey(found.key, f"{problems.location(path)} ({found.origin})")
+    return keys
+
+
+def _config(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey]) -> Config:
+    reqids = iter(range(REQID_FIRST, REQID_LAST + 1))
+    return Config(
+        connections=tuple(
+            _connection(name, section, keys[name], problems.location(("connections", name), at_key=True), reqids)
+            for name, section in file.connections.items()
+        ),
+        listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port),
+        control=Control(file.control.socket, file.control.owner, file.control.mode),
+        limits=Limits(
+            half_open=file.limits.half_open,
+            half_open_per_address=file.limits.half_open_per_address,
+            reserved_for_static=file.limits.reserved_for_static,
+        ),
+        log_format=LogFormat(file.log.format),
+        log_level=file.log.level,
+        runtime=file.runtime_directory,
+    )
+
+
+def _connection(
+    name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Iterator[int]
+) -> Connection:
+    default = Start.MANUAL if section.remote is None else Start.AUTO
+    return Connection(
+        name=name,
+        local=section.local,
+        remote=section.remote,
+        local_id=section.local_id,
+        remote_id=section.remote_id,
+        psk=psk,
+        suites=section.ike_proposals,
+        lifetime=Lifetime(section.ike_lifetime),
+        children=tuple(
+            child
+            for child_name, child_section in section.children.items()
+            for child in _expand(child_name, child_section, default, reqids)
+        ),
+        resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
+        location=location,
+    )
+
+
+def _expand(name: str, section: ChildSection, default: Start, reqids: Iterator[int]) -> Iterator[Child]:
+    """One child for each pair, local by local: a Quick Mode carries one pair."""
+    pairs = list(product(section.local, section.remote))
+    for number, (local, remote) in enumerate(pairs, start=1):
+        yield Child(
+            name=name if len(pairs) == 1 else f"{name}[{number}]",
+            reqid=next(reqids),
+            local=local,
+            remote=remote,
+            suites=section.esp_proposals,
+            lifetime=Lifetime(section.lifetime, section.lifetime_kilobytes),
+            start=Start(section.start) if section.start else default,
+            replay_window=section.replay_window,
+        )

@@ -1,0 +1,225 @@
+"""Where a pre-shared key comes from, and reading it from there.
+
+No message, `repr` or warning of this module holds a key, a part of one, or its exact length.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ikevd.crypto.secret import Secret
+from ikevd.policy.wording import shown
+
+MAX_SECRET = 4096
+"""Octets of a secret file; HMAC hashes whatever is longer than its block anyway."""
+SHORT = 20
+"""Fewer random characters fall to an offline dictionary attack (CVE-2018-5389)."""
+SHORT_BINARY = 16
+FEW_DIFFERENT = 8
+WEAK_BITS = 90
+
+WANTED = "{file: NAME}, {env: NAME}, {credential: NAME} or the key itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """The key stands in the configuration itself."""
+
+    text: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """`{file: berlin.psk}`: relative to the folder of the configuration file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromEnvironment:
+    """`{env: NAME}`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromCredential:
+    """`{credential: NAME}`: a credential of the systemd unit (`LoadCredential=`), guarded by systemd."""
+
+    name: str
+
+
+Source = Inline | FromFile | FromEnvironment | FromCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A key as it was read."""
+
+    key: Secret
+    origin: str
+    """In words, for example `file /etc/ikevd/berlin.psk`."""
+    weakness: str | None
+    """Why it may be guessed, or None."""
+
+
+def parse(value: object) -> Source:
+    """What stands at `psk:` in the file. ValueError says what would be right and shows nothing of what came."""
+    match value:
+        case None:
+            raise ValueError(f"has no value; wanted {WANTED}")
+        case bool():
+            return Inline(Secret(str(value).lower().encode()))
+        case int() | str():
+            return Inline(Secret(_octets(str(value))))
+        case dict():
+            return _parse_mapping(value)
+        case _:
+            raise ValueError(f"is a list; wanted {WANTED}")
+
+
+def _parse_mapping(value: Mapping[object, object]) -> Source:
+    if len(value) != 1 or not value.keys() <= {"file", "env", "credential"}:
+        # What came is not named: somebody may have written `psk: {the-key}`.
+        raise ValueError(f"is a mapping with other keys than one of file, env or credential; wanted {WANTED}")
+    ((kind, raw),) = value.items()
+    if raw is None or raw == "" or isinstance(raw, list | dict):
+        raise ValueError(f"{kind}: has no name; wanted {WANTED}")
+    name = str(raw)
+    if kind == "file":
+        if "\0" in name:
+            raise ValueError("file: the name holds a NUL character")
+        return FromFile(name)
+    if kind == "env":
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError("env: wanted the name of an environment variable (letters, digits and _)")
+        return FromEnvironment(name)
+    if not re.fullmatch(r"[A-Za-z0-9_.@:-]+", name) or name in (".", ".."):
+        raise ValueError("credential: wanted the name of a systemd credential, without a folder")
+    return FromCredential(name)
+
+
+def find(source: Source, folder: Path, environ: Mapping[str, str], exposed: str | None) -> Found:
+    """Read a key.
+
+    `folder`: of the configuration file. `exposed`: why the configuration file cannot hold a key itself, or None.
+    Raises ValueError, which says where it was looked for and what would be right.
+    """
+    match source:
+        case Inline(text):
+            if exposed:
+                raise ValueError(f"stands in the file itself, but {exposed}; or keep the key in a file of its own")
+            return _found(text.reveal(), "inline")
+        case FromFile(name):
+            path = folder / name
+            return _found(_read(path, guarded=False), f"file {path}")
+        case FromEnvironment(name):
+            if name not in environ:
+                raise ValueError(f"the environment variable {name} is not set")
+            return _found(_octets(environ[name]), f"environment variable {name}")
+        case FromCredential(name):
+            directory = environ.get("CREDENTIALS_DIRECTORY")
+            if not directory:
+                raise ValueError(
+                    f"there is no credential {name}, since CREDENTIALS_DIRECTORY is not set; "
+                    f"wanted LoadCredential={name}:... in the systemd unit"
+                )
+            return _found(_read(Path(directory) / name, guarded=True), f"credential {name}")
+
+
+def exposure(path: object, mode: int) -> str | None:
+    """Why a file of this mode does not keep a secret, with the cure; None if only its owner can read it."""
+    if stat.S_IMODE(mode) & 0o077 == 0:
+        return None
+    return f"{path} is open to its group or to others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}"
+
+
+def open_regular(path: Path) -> int:
+    """Open a file for reading. Raises ValueError for anything but a regular file; waits for nobody (a FIFO)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be opened: {error.strerror or 'unknown reason'}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path} is not a regular file")
+    return descriptor
+
+
+def _read(path: Path, *, guarded: bool) -> bytes:
+    descriptor = open_regular(path)
+    with open(descriptor, "rb") as file:
+        exposed = None if guarded else exposure(path, os.fstat(descriptor).st_mode)
+        if exposed:
+            raise ValueError(exposed)
+        try:
+            octets = file.read(MAX_SECRET + 1)
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror or 'unknown reason'}") from None
+    if len(octets) > MAX_SECRET:
+        raise ValueError(f"{path} is larger than {MAX_SECRET} octets, too large for a key")
+    for ending in (b"\r\n", b"\n"):
+        if octets.endswith(ending):
+            return octets.removesuffix(ending)
+    return octets
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        pass  # its traceback would hold the text
+    raise ValueError("holds a character that cannot be written in UTF-8")
+
+
+def _found(octets: bytes, origin: str) -> Found:
+    where = "" if origin == "inline" else f" ({shown(origin)[1:-1]})"
+    if octets.startswith(b"0x"):
+        key = _decoded(octets, where, "0x", "an even number of hexadecimal digits")
+    elif octets.startswith(b"0s"):
+        key = _decoded(octets, where, "0s", "base64")
+    else:
+        key = octets
+    if not key:
+        raise ValueError(f"the key{where} is empty")
+    return Found(Secret(key), origin, _weakness(key, text=key is octets))
+
+
+def _decoded(octets: bytes, where: str, prefix: str, wanted: str) -> bytes:
+    digits = octets[2:]
+    try:
+        return binascii.unhexlify(digits) if prefix == "0x" else base64.b64decode(digits, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    raise ValueError(f"the key{where} begins with {prefix}, but what follows is not {wanted}")
+
+
+def _weakness(key: bytes, *, text: bool) -> str | None:
+    cure = "wanted a random one, for example from: openssl rand -base64 32"
+    if text and key.strip() != key:
+        return "begins or ends with white space, which belongs to the key as it stands; is that meant?"
+    if text and len(key) < SHORT:
+        return f"is shorter than {SHORT} characters and may be guessed offline (CVE-2018-5389); {cure}"
+    if not text and len(key) < SHORT_BINARY:
+        return f"is shorter than {SHORT_BINARY} octets and may be guessed offline (CVE-2018-5389); {cure}"
+    if len(set(key)) < FEW_DIFFERENT or (text and len(key) * math.log2(_alphabet(key)) < WEAK_BITS):
+        return f"is made of few different characters and may be guessed offline (CVE-2018-5389); {cure}"
+    return None
+
+
+def _alphabet(key: bytes) -> int:
+    """The size of the alphabet that the characters were probably taken from."""
+    kinds = ((bytes.islower, 26), (bytes.isupper, 26), (bytes.isdigit, 10))
+    characters = [key[i : i + 1] for i in range(len(key))]
+    size = sum(count for is_kind, count in kinds if any(is_kind(c) for c in characters))
+    return size + (0 if all(c.isalnum() for c in characters) else 32)

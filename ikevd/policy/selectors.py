@@ -1,0 +1,208 @@
+"""Traffic selectors: which packets an IPsec SA protects (RFC 2407 section 4.6.2, RFC 2409 section 5.5)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from ikevd.addresses import Address
+from ikevd.errors import InvalidId, Malformed
+from ikevd.wire.payloads import IdPayload
+from ikevd.wire.registry import IdType
+
+Network = IPv4Network | IPv6Network
+
+PROTOCOL_NAMES = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58: "ipv6-icmp", 132: "sctp"}
+PROTOCOL_NUMBERS = {"any": 0} | {name: number for number, name in PROTOCOL_NAMES.items()}
+PROTOCOLS_WITH_PORTS = (6, 17, 132)
+
+_NOTATION = re.compile(r"([^\[\]]*)(?:\[([^\[\]]*)\])?")
+_EXAMPLES = "10.1.0.0/24, 10.1.0.5, 10.1.0.10-10.1.0.20 or 10.1.0.0/24[tcp/443]"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSelector:
+    """The addresses `first` to `last`, one IP protocol (0: any) and one port (0: any).
+
+    An address equals its /32 (or /128), a subnet equals the range of the same addresses.
+    """
+
+    first: Address
+    last: Address
+    protocol: int = 0
+    port: int = 0
+
+    @classmethod
+    def of(cls, network: Network, protocol: int = 0, port: int = 0) -> TrafficSelector:
+        """The selector of a subnet."""
+        return cls(network[0], network[-1], protocol, port)
+
+    @classmethod
+    def of_address(cls, address: Address) -> TrafficSelector:
+        """The selector of one host, any protocol: what absent Quick Mode IDs mean (RFC 2409 section 5.5)."""
+        return cls(address, address)
+
+    @classmethod
+    def parse(cls, text: str) -> TrafficSelector:
+        """Read the operator's notation, which is strongSwan's.
+
+        `10.1.0.0/24`, `10.1.0.5`, `10.1.0.10-10.1.0.20`, IPv6 likewise, each with an optional `[protocol]` or
+        `[protocol/port]`, for example `[icmp]`, `[47]`, `[tcp/443]`. Raises ValueError, which says what would be right.
+        """
+        match = _NOTATION.fullmatch(text.strip())
+        if not match or not match[1].strip():
+            raise ValueError(f"{_shown(text)} is no traffic selector; wanted for example {_EXAMPLES}")
+        first, last = _parse_range(match[1].strip())
+        protocol, port = (0, 0) if match[2] is None else _parse_protocol(text, match[2].strip())
+        return cls(first, last, protocol, port)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The fewest subnets that make up the range: what a kernel policy can hold."""
+        if isinstance(self.first, IPv4Address) and isinstance(self.last, IPv4Address):
+            return tuple(ipaddress.summarize_address_range(self.first, self.last))
+        assert isinstance(self.first, IPv6Address)
+        assert isinstance(self.last, IPv6Address)
+        return tuple(ipaddress.summarize_address_range(self.first, self.last))
+
+    @classmethod
+    def from_id(cls, payload: IdPayload) -> TrafficSelector:
+        """Read an IDci or IDcr payload; raises `InvalidId` for a type that selects no traffic.
+
+        Allow-list of types: CVE-2023-38711 was a Quick Mode ID of type FQDN.
+        """
+        first, last = _range_of(payload)
+        if first > last:  # type: ignore[operator]  # both are of one family, see _range_of
+            raise InvalidId(f"traffic selector range ends before it begins: {first}-{last}")
+        return cls(first, last, payload.protocol, payload.port)
+
+    def to_id(self) -> IdPayload:
+        """The shortest ID payload for this selector: an address, a subnet, or else a range."""
+        four = self.first.version == 4
+        networks = self.networks
+        if self.first == self.last:
+            kind, data = IdType.IPV4_ADDR if four else IdType.IPV6_ADDR, self.first.packed
+        elif len(networks) == 1:
+            kind = IdType.IPV4_SUBNET if four else IdType.IPV6_SUBNET
+            data = networks[0].network_address.packed + networks[0].netmask.packed
+        else:
+            kind = IdType.IPV4_RANGE if four else IdType.IPV6_RANGE
+            data = self.first.packed + self.last.packed
+        return IdPayload(type=kind, protocol=self.protocol, port=self.port, data=data)
+
+    def __str__(self) -> str:
+        networks = self.networks
+        text = str(networks[0]) if len(networks) == 1 else f"{self.first}-{self.last}"
+        if not self.protocol and not self.port:
+            return text
+        protocol = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
+        return f"{text}[{protocol}/{self.port}]" if self.port else f"{text}[{protocol}]"
+
+
+def _range_of(payload: IdPayload) -> tuple[Address, Address]:
+    match payload.type:
+        case IdType.IPV4_ADDR | IdType.IPV6_ADDR:
+            address = _address(payload, payload.data)
+            return address, address
+        case IdType.IPV4_SUBNET | IdType.IPV6_SUBNET:
+            return _subnet(payload)
+        case IdType.IPV4_RANGE | IdType.IPV6_RANGE:
+            half = len(payload.data) // 2
+            return _address(payload, payload.data[:half]), _address(payload, payload.data[half:])
+        case _:
+            raise InvalidId(f"identification type {payload.type} selects no traffic; an address, subnet or range does")
+
+
+_SIZE = {
+    IdType.IPV4_ADDR: 4,
+    IdType.IPV4_SUBNET: 4,
+    IdType.IPV4_RANGE: 4,
+    IdType.IPV6_ADDR: 16,
+    IdType.IPV6_SUBNET: 16,
+    IdType.IPV6_RANGE: 16,
+}
+
+
+def _address(payload: IdPayload, octets: bytes) -> Address:
+    size = _SIZE[payload.type]
+    if len(octets) != size:
+        raise Malformed(f"{payload.type} holds an address of {len(octets)} octets, not {size}")
+    return IPv4Address(octets) if size == 4 else IPv6Address(octets)
+
+
+def _subnet(payload: IdPayload) -> tuple[Address, Address]:
+    half = len(payload.data) // 2
+    address, mask = _address(payload, payload.data[:half]), _address(payload, payload.data[half:])
+    bits = address.max_prefixlen
+    prefix = bits - (~int(mask) & ((1 << bits) - 1)).bit_length()
+    if int(mask) != ((1 << bits) - 1) ^ ((1 << (bits - prefix)) - 1):
+        raise InvalidId(f"netmask {mask} of {payload.type} is not contiguous")
+    network = ipaddress.ip_network(f"{address}/{prefix}", strict=False)
+    return network[0], network[-1]
+
+
+def _shown(text: str) -> str:
+    return repr(text[:80])
+
+
+def _parse_range(text: str) -> tuple[Address, Address]:
+    if "/" in text:
+        network = _parse_subnet(text)
+        return network[0], network[-1]
+    first, dash, last = text.partition("-")
+    if not dash:
+        address = _parse_address(text, text)
+        return address, address
+    low, high = _parse_address(text, first.strip()), _parse_address(text, last.strip())
+    if low.version != high.version:
+        raise ValueError(f"the range {_shown(text)} begins in IPv{low.version} and ends in IPv{high.version}")
+    if int(low) > int(high):
+        raise ValueError(f"the range {_shown(text)} ends before it begins; wanted {high}-{low}")
+    return low, high
+
+
+def _parse_address(whole: str, text: str) -> Address:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        pass
+    else:
+        if "%" not in text:  # no scoped IPv6 addresses: an SA has no interface
+            return address
+    raise ValueError(f"{_shown(whole)} is no address, subnet or range; wanted for example {_EXAMPLES}")
+
+
+def _parse_subnet(text: str) -> Network:
+    host, _, prefix = text.partition("/")
+    address = _parse_address(text, host)
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            f"{_shown(text)} has the prefix length {_shown(prefix)}; wanted a number from 0 to {address.max_prefixlen}"
+        ) from None
+    if network[0] != address:
+        raise ValueError(f"{_shown(text)} has host bits set; wanted the subnet {network}, or the one host {address}")
+    return network
+
+
+def _parse_protocol(whole: str, text: str) -> tuple[int, int]:
+    name, slash, port_text = text.partition("/")
+    number = PROTOCOL_NUMBERS.get(name.lower())
+    if number is None:
+        if not re.fullmatch("[0-9]{1,3}", name) or int(name) > 255:
+            raise ValueError(
+                f"{_shown(whole)} has the unknown protocol {_shown(name)}; "
+                f"wanted a number from 0 to 255 or one of {', '.join(PROTOCOL_NUMBERS)}"
+            )
+        number = int(name)
+    if not slash:
+        return number, 0
+    if not re.fullmatch("[0-9]{1,5}", port_text) or int(port_text) > 65535:
+        raise ValueError(f"{_shown(whole)} has the port {_shown(port_text)}; wanted one number from 0 (any) to 65535")
+    port = int(port_text)
+    if port and number not in PROTOCOLS_WITH_PORTS:
+        raise ValueError(f"{_shown(whole)} names a port, but only tcp, udp and sctp have ports")
+    return number, port

@@ -1,0 +1,45 @@
+"""How messages to the operator show what came and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+MAX_SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """What came, on one line, without control characters, cut where it is long. Never call it on a secret."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str():
+            return repr(value) if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]!r}..."
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return shown(str(value)).strip("'")
+
+
+def either(words: Iterable[object]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    *most, last = [str(word) for word in words]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def closest(word: str, known: Sequence[str]) -> str | None:
+    """The known word that was probably meant."""
+    lower = word.lower()
+    if lower in known:
+        return lower
+    return next(iter(get_close_matches(lower[:MAX_SHOWN], known, n=1)), None)
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """`did you mean 'x'?`, or else every word that would be right."""
+    meant = closest(word, known)
+    return f"did you mean {meant!r}?" if meant else f"wanted {either(known)}"
