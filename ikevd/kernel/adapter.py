@@ -1,0 +1,260 @@
+"""The `Kernel` of this machine: Linux XFRM over netlink."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from ikevd.addresses import Address
+from ikevd.errors import KernelRefused, MissingPrivilege
+from ikevd.host.interface import (
+    REQID_FIRST,
+    REQID_LAST,
+    Counters,
+    Entropy,
+    FoundPolicy,
+    FoundSa,
+    KernelPolicy,
+    KernelSa,
+    PolicyId,
+    SaExpired,
+    SaId,
+    SystemEntropy,
+)
+from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
+from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused
+from ikevd.kernel.trial import run_trial
+from ikevd.kernel.xfrm_layout import Group, Msg
+from ikevd.kernel.xfrm_messages import (
+    IndexedPolicy,
+    build_policy,
+    build_policy_id,
+    build_sa,
+    build_sa_id,
+    build_spi_request,
+    read_expire,
+    read_policy,
+    read_sa,
+)
+from ikevd.policy.model import EspSuite
+from ikevd.sa.model import Spi
+
+SPI_FIRST = 0xC0000000
+SPI_LAST = 0xCFFFFFFF
+"""strongSwan's range too: the kernel picks a free SPI in it at random, so both can run on one machine."""
+
+EVENT_BUFFER = 4 * 1024 * 1024
+
+
+class XfrmKernel:
+    """IPsec of the network namespace in which it is made, with the capability CAP_NET_ADMIN.
+
+    Make it inside the running loop: `with XfrmKernel() as kernel`, or `close()` it. Closing leaves the SAs
+    and policies as they are. Raises `KernelRefused` where the kernel has no XFRM, and `MissingPrivilege`.
+
+    A request is carried out by the time it first awaits, in the calling thread; the first SA of a kind may
+    make the kernel load modules, which can take a second: `probe` every suite at start.
+    """
+
+    def __init__(self, entropy: Entropy | None = None, event_buffer: int = EVENT_BUFFER) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._entropy = entropy or SystemEntropy()
+        self._listeners: list[Callable[[SaExpired], None]] = []
+        self._reserved: set[SaId] = set()
+        """SPIs that `reserve_spi` gave and that are neither used nor, as far as we heard, expired."""
+        self._installed: dict[SaId, int] = {}
+        """The SAs of `add_sa`, with reqid: what to look for when events were lost."""
+        self._resyncs: set[asyncio.Task[None]] = set()
+        try:
+            self._requests = RequestSocket(NETLINK_XFRM)
+            try:
+                self._events = EventSocket(NETLINK_XFRM, Group.EXPIRE, self._heard, self._lost, event_buffer)
+            except OSError:
+                self._requests.close()
+                raise
+        except PermissionError as error:
+            raise refused("open the kernel's IPsec interface (XFRM netlink)", errno.EPERM) from error
+        except OSError as error:
+            raise KernelRefused(
+                f"this kernel has no IPsec interface (XFRM netlink, module xfrm_user): {error.strerror}",
+                error.errno or errno.EIO,
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the sockets; requests that wait fail with ECANCELED. Idempotent."""
+        for task in self._resyncs:
+            task.cancel()
+        self._events.close()
+        self._requests.close()
+
+    # -- SAs
+
+    async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
+        """Reserve an inbound SPI. It is forgotten after 30 s (net.core.xfrm_acq_expires)."""
+        request = build_spi_request(source, destination, reqid, SPI_FIRST, SPI_LAST)
+        what = f"reserve an SPI for {destination} (reqid {reqid:#x})"
+        for answer in await self._ask(Msg.ALLOCSPI, request, what):
+            found = read_sa(answer)
+            if found is not None:
+                self._reserved.add(found.id)
+                return found.id.spi
+        raise refused(what, errno.ENOMSG)
+
+    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
+        """Install an SA, see `Kernel.add_sa`.
+
+        UPDSA on an SA that is not larval would change its lifetime only and report success: it is used only
+        where the SPI is reserved.
+        """
+        body = build_sa(sa)
+        try:
+            if not (reserved and sa.id in self._reserved and await self._fill(body)):
+                await self._requests.ask(Msg.NEWSA, body)
+        except NetlinkError as error:
+            raise sa_refused(sa, error.code, error.detail) from None
+        self._reserved.discard(sa.id)
+        self._installed[sa.id] = sa.reqid
+
+    async def _fill(self, body: bytes) -> bool:
+        """Fill a larval SA; False where it has expired."""
+        try:
+            await self._requests.ask(Msg.UPDSA, body)
+        except NetlinkError as error:
+            if error.code == errno.ESRCH:
+                return False
+            raise
+        return True
+
+    async def delete_sa(self, sa: SaId) -> None:
+        """Remove an SA of our reqid range; another owner's is left alone, as one that is gone."""
+        what = f"remove {describe_sa(sa)}"
+        found = await self._find_sa(sa, what)
+        if found is not None and REQID_FIRST <= found.reqid <= REQID_LAST:
+            await self._ask(Msg.DELSA, build_sa_id(sa), what, gone=errno.ESRCH)
+        self._reserved.discard(sa)
+        self._installed.pop(sa, None)
+
+    async def counters(self, sa: SaId) -> Counters | None:
+        """What the SA carried so far, or None where it is gone."""
+        found = await self._find_sa(sa, f"read {describe_sa(sa)}")
+        return found.counters if found else None
+
+    async def dump_sas(self) -> Sequence[FoundSa]:
+        """All ESP SAs, whoever installed them."""
+        bodies = await self._dump(Msg.GETSA, "list the SAs")
+        return [found for body in bodies if (found := read_sa(body))]
+
+    async def _find_sa(self, sa: SaId, what: str) -> FoundSa | None:
+        answers = await self._ask(Msg.GETSA, build_sa_id(sa), what, gone=errno.ESRCH)
+        return read_sa(answers[0]) if answers else None
+
+    # -- policies
+
+    async def put_policy(self, policy: KernelPolicy) -> None:
+        """Install a policy, or replace the equal one that carries our reqid."""
+        body, what = build_policy(policy), f"install {describe_policy(policy.id)}"
+        try:
+            await self._requests.ask(Msg.NEWPOLICY, body)
+        except NetlinkError as error:
+            if error.code != errno.EEXIST:
+                raise refused(what, error.code, error.detail) from None
+        else:
+            return
+        found = await self._find_policy(policy.id)
+        if found is not None and found.policy.reqid != policy.reqid:
+            raise policy_taken(policy.id, found.policy.reqid)
+        await self._ask(Msg.UPDPOLICY, body, what)
+
+    async def delete_policy(self, policy: KernelPolicy) -> None:
+        """Remove a policy that carries our reqid; another owner's is left alone, as one that is gone."""
+        found = await self._find_policy(policy.id)
+        if found is not None and found.policy.reqid == policy.reqid:
+            # By its index: exactly the one that was looked at.
+            request = build_policy_id(policy.id, found.index)
+            await self._ask(Msg.DELPOLICY, request, f"remove {describe_policy(policy.id)}", gone=errno.ENOENT)
+
+    async def dump_policies(self) -> Sequence[FoundPolicy]:
+        """All policies but those of sockets, whoever installed them."""
+        bodies = await self._dump(Msg.GETPOLICY, "list the policies")
+        return [found.policy for body in bodies if (found := read_policy(body))]
+
+    async def _find_policy(self, policy: PolicyId) -> IndexedPolicy | None:
+        what = f"read {describe_policy(policy)}"
+        answers = await self._ask(Msg.GETPOLICY, build_policy_id(policy), what, gone=errno.ENOENT)
+        return read_policy(answers[0]) if answers else None
+
+    # -- trial
+
+    async def probe(self, suite: EspSuite) -> None:
+        """Install and remove a trial SA between documentation addresses."""
+        await run_trial(self, suite, self._entropy)
+
+    # -- events
+
+    def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
+        """Call `listener` for every SA in our reqid range that expires; a reserved SPI is none.
+
+        After lost events (ENOBUFS) the SAs that are gone are reported as expired, some perhaps twice.
+        """
+        self._listeners.append(listener)
+
+    def _heard(self, message: Message) -> None:
+        if message.kind != Msg.EXPIRE or (expiry := read_expire(message.body)) is None:
+            return
+        if expiry.larval:
+            self._reserved.discard(expiry.expired.id)
+        else:
+            self._tell(expiry.expired)
+
+    def _tell(self, expired: SaExpired) -> None:
+        if expired.hard:
+            self._installed.pop(expired.id, None)
+        if REQID_FIRST <= expired.reqid <= REQID_LAST:
+            for listener in self._listeners:
+                listener(expired)
+
+    def _lost(self) -> None:
+        """The event socket overflowed: look which SAs have gone meanwhile."""
+        if not self._resyncs:
+            task = self._loop.create_task(self._resync(), name="xfrm-resync")
+            self._resyncs.add(task)
+            task.add_done_callback(self._resyncs.discard)
+
+    async def _resync(self) -> None:
+        reserved, installed = set(self._reserved), dict(self._installed)
+        try:
+            present = {found.id for found in await self.dump_sas()}
+        except (KernelRefused, MissingPrivilege) as error:
+            self._loop.call_exception_handler(
+                {"message": "kernel events were lost, and the SAs cannot be listed", "exception": error}
+            )
+            return
+        self._reserved -= reserved - present
+        for sa, reqid in installed.items():
+            if sa not in present and sa in self._installed:  # neither there nor removed by us meanwhile
+                self._tell(SaExpired(sa, reqid, hard=True))
+
+    # -- requests
+
+    async def _ask(self, kind: Msg, body: bytes, what: str, gone: int = 0) -> list[bytes]:
+        """The answers; none also where the errno `gone` says that there is no such thing."""
+        try:
+            return await self._requests.ask(kind, body)
+        except NetlinkError as error:
+            if error.code == gone:
+                return []
+            raise refused(what, error.code, error.detail) from None
+
+    async def _dump(self, kind: Msg, what: str) -> list[bytes]:
+        try:
+            return await self._requests.dump(kind)
+        except NetlinkError as error:
+            raise refused(what, error.code, error.detail) from None

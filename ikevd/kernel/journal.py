@@ -1,0 +1,187 @@
+"""What this daemon installed in the kernel, written before each kernel call.
+
+Lines of JSON, one fact each, without keys. The file shall outlive the process, not the machine: neither do
+the SAs, so nothing is forced to disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+from ikevd.errors import ConfigError, KernelRefused
+from ikevd.host.interface import Direction, PolicyId, SaId
+from ikevd.sa.model import Spi
+
+SPARE_LINES = 1000
+"""Rewritten once it has this many lines more than twice what it means."""
+
+
+class Journal:
+    """The journal of one daemon: reads what is there, rewrites it without what is forgotten, holds a lock.
+
+    Raises `ConfigError` where another process holds it: that one lives, and what it installed is no orphan.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.with_name(path.name + ".lock")
+            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._sas, self._policies = load(path)
+                self._file = self._rewrite()
+            except BaseException:
+                os.close(self._lock)
+                raise
+        except BlockingIOError:
+            problem = f"{path}: another ikevd uses this runtime folder; each needs its own"
+            raise ConfigError((problem,)) from None
+        except OSError as error:
+            raise ConfigError((f"{path}: the journal cannot be used: {error.strerror}",)) from error
+
+    @property
+    def sas(self) -> Mapping[SaId, int]:
+        """The SAs that were installed and not removed, with their reqid."""
+        return self._sas
+
+    @property
+    def policies(self) -> Mapping[PolicyId, int]:
+        """The policies that were installed and not removed, with their reqid."""
+        return self._policies
+
+    def note_sa(self, sa: SaId, reqid: int) -> None:
+        """An SA is about to be installed. Raises `KernelRefused` where this cannot be written."""
+        self._note({"note": "sa", **_sa_fields(sa), "reqid": reqid})
+        self._sas[sa] = reqid
+
+    def forget_sa(self, sa: SaId) -> None:
+        """An SA is gone."""
+        if self._sas.pop(sa, None) is not None:
+            self._forget({"forget": "sa", **_sa_fields(sa)})
+
+    def note_policy(self, policy: PolicyId, reqid: int) -> None:
+        """A policy is about to be installed. Raises `KernelRefused` as `note_sa`."""
+        self._note({"note": "policy", **_policy_fields(policy), "reqid": reqid})
+        self._policies[policy] = reqid
+
+    def forget_policy(self, policy: PolicyId) -> None:
+        """A policy is gone."""
+        if self._policies.pop(policy, None) is not None:
+            self._forget({"forget": "policy", **_policy_fields(policy)})
+
+    def close(self) -> None:
+        """Close the file and give up the lock. Idempotent."""
+        if self._file >= 0:
+            os.close(self._file)
+            os.close(self._lock)
+            self._file = -1
+
+    def _note(self, fields: dict[str, object]) -> None:
+        try:
+            self._append(fields)
+        except OSError as error:
+            raise KernelRefused(
+                f"nothing is installed while the journal {self._path} cannot be written: {error.strerror}",
+                error.errno or errno.EIO,
+            ) from error
+
+    def _forget(self, fields: dict[str, object]) -> None:
+        try:
+            self._append(fields)
+        except OSError:
+            pass  # what the file says too much is not in the kernel, so that no harm comes of it
+
+    def _append(self, fields: dict[str, object]) -> None:
+        if self._lines > 2 * (len(self._sas) + len(self._policies)) + SPARE_LINES:
+            old, self._file = self._file, self._rewrite()
+            os.close(old)
+        line = json.dumps(fields).encode() + b"\n"
+        written = os.write(self._file, line)
+        if written != len(line):  # the disk is full
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._lines += 1
+
+    def _rewrite(self) -> int:
+        """Write what is meant into a new file, put it in the place of the old, and open it for more."""
+        entries = [{"note": "sa", **_sa_fields(sa), "reqid": reqid} for sa, reqid in self._sas.items()]
+        for key, reqid in self._policies.items():
+            entries.append({"note": "policy", **_policy_fields(key), "reqid": reqid})
+        fresh = self._path.with_name(self._path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        file = os.open(fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with open(file, "w", encoding="ascii", closefd=False) as text:
+                text.writelines(json.dumps(entry) + "\n" for entry in entries)
+            fresh.replace(self._path)
+        except BaseException:
+            os.close(file)
+            raise
+        self._lines = len(entries)
+        return file
+
+
+def load(path: Path) -> tuple[dict[SaId, int], dict[PolicyId, int]]:
+    """The SAs and policies that a journal says are installed; a line that cannot be read is passed over.
+
+    The last line may be torn: then what it was to tell was never installed. Raises OSError.
+    """
+    sas: dict[SaId, int] = {}
+    policies: dict[PolicyId, int] = {}
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except FileNotFoundError:
+        return sas, policies
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            match entry:
+                case {"note": "sa", "reqid": int(reqid)}:
+                    sas[_read_sa(entry)] = reqid
+                case {"note": "policy", "reqid": int(reqid)}:
+                    policies[_read_policy(entry)] = reqid
+                case {"forget": "sa"}:
+                    sas.pop(_read_sa(entry), None)
+                case {"forget": "policy"}:
+                    policies.pop(_read_policy(entry), None)
+        except (ValueError, KeyError, TypeError):
+            continue
+    return sas, policies
+
+
+def _sa_fields(sa: SaId) -> dict[str, object]:
+    return {"destination": str(sa.destination), "spi": str(sa.spi)}
+
+
+def _read_sa(entry: Mapping[str, str]) -> SaId:
+    return SaId(ip_address(entry["destination"]), Spi(int(entry["spi"], 16)))
+
+
+def _policy_fields(policy: PolicyId) -> dict[str, object]:
+    return {
+        "source": str(policy.source),
+        "destination": str(policy.destination),
+        "protocol": policy.protocol,
+        "source_port": policy.source_port,
+        "destination_port": policy.destination_port,
+        "direction": policy.direction.value,
+    }
+
+
+def _read_policy(entry: Mapping[str, str]) -> PolicyId:
+    return PolicyId(
+        source=ip_network(entry["source"]),
+        destination=ip_network(entry["destination"]),
+        protocol=int(entry["protocol"]),
+        source_port=int(entry["source_port"]),
+        destination_port=int(entry["destination_port"]),
+        direction=Direction(entry["direction"]),
+    )

@@ -1,0 +1,76 @@
+"""One plain sentence for each way in which a kernel says no."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ikevd.errors import IkeError, KernelRefused, MissingPrivilege
+from ikevd.host.interface import KernelSa, PolicyId, SaId
+from ikevd.kernel.algorithms import kernel_algorithms
+from ikevd.policy.model import EspSuite
+
+MAX_REPLAY_WINDOW = 4096
+"""XFRMA_REPLAY_ESN_MAX in linux/xfrm.h."""
+
+
+def describe_sa(sa: SaId) -> str:
+    """For example `ESP SA c1234567 to 192.0.2.1`."""
+    return f"ESP SA {sa.spi} to {sa.destination}"
+
+
+def describe_policy(policy: PolicyId) -> str:
+    """For example `the out policy 10.1.0.0/24 -> 10.2.0.0/24 [6, port 0 -> 80]`."""
+    text = f"the {policy.direction.value} policy {policy.source} -> {policy.destination}"
+    if policy.protocol or policy.source_port or policy.destination_port:
+        text += f" [protocol {policy.protocol}, port {policy.source_port} -> {policy.destination_port}]"
+    return text
+
+
+def refused(what: str, code: int, detail: str = "") -> IkeError:
+    """The exception for a refused request.
+
+    `what` completes "cannot ..."; `code` is the errno, `detail` the kernel's extended acknowledgement.
+    """
+    if code == errno.EPERM:
+        return MissingPrivilege(f"cannot {what}: the process lacks the capability CAP_NET_ADMIN")
+    reason = f"{os.strerror(code)}: {detail}" if detail else os.strerror(code)
+    return KernelRefused(f"cannot {what}: the kernel says {errno.errorcode.get(code, code)}, {reason}", code)
+
+
+def sa_refused(sa: KernelSa, code: int, detail: str = "") -> IkeError:
+    """The exception for an SA that the kernel does not install."""
+    what = f"install {describe_sa(sa.id)}"
+    said = f"({errno.errorcode.get(code, code)}{': ' + detail if detail else ''})"
+    if lacking := suite_lacking(sa.suite, sa.destination.version, code):
+        return KernelRefused(f"{lacking}: cannot {what} {said}", code)
+    if code == errno.EEXIST:
+        return KernelRefused(f"cannot {what}: the kernel has an SA of that SPI already {said}", code)
+    return refused(f"{what} ({kernel_algorithms(sa.suite)}, reqid {sa.reqid:#x})", code, detail)
+
+
+def suite_lacking(suite: EspSuite, ip_version: int, code: int) -> str | None:
+    """What the kernel lacks for any SA of the suite, or None where the errno means something else."""
+    match code:
+        case errno.ENOSYS | errno.ENOENT:  # unknown to XFRM; no crypto module
+            return f"this kernel has no {kernel_algorithms(suite)} for ESP"
+        case errno.EPROTONOSUPPORT:
+            return f"this kernel has no ESP for IPv{ip_version} (module esp{ip_version})"
+    return None
+
+
+def policy_taken(policy: PolicyId, owner_reqid: int) -> KernelRefused:
+    """The exception for a selector that somebody else's policy holds."""
+    return KernelRefused(
+        f"cannot install {describe_policy(policy)}: another owner's stands there, reqid {owner_reqid:#x}",
+        errno.EEXIST,
+    )
+
+
+def window_refused(sa: KernelSa) -> KernelRefused:
+    """The exception for an anti-replay window that no kernel can hold, or that protects nothing."""
+    return KernelRefused(
+        f"cannot install {describe_sa(sa.id)}: an anti-replay window is 1 to {MAX_REPLAY_WINDOW} packets, "
+        f"not {sa.replay_window}",
+        errno.EINVAL,
+    )

@@ -1,0 +1,52 @@
+"""A trial SA: can this kernel run a suite?"""
+
+from __future__ import annotations
+
+import errno
+from ipaddress import IPv4Address
+from typing import Protocol
+
+from ikevd.crypto.secret import Secret
+from ikevd.errors import KernelRefused
+from ikevd.host.interface import REQID_LAST, Entropy, KernelSa, SaId
+from ikevd.kernel.algorithms import kernel_algorithms
+from ikevd.kernel.refusals import suite_lacking
+from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.sa.model import EspKeys, Spi
+
+TRIAL_REQID = REQID_LAST
+"""No child gets it."""
+TRIAL_SOURCE = IPv4Address("192.0.2.254")
+TRIAL_DESTINATION = IPv4Address("192.0.2.255")
+"""Documentation addresses (RFC 5737); without a policy nothing is ever sent through the SA."""
+TRIAL_SECONDS = 5
+"""Should we die before the SA is removed."""
+TRIES = 5
+
+
+class _Sas(Protocol):
+    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None: ...
+
+    async def delete_sa(self, sa: SaId) -> None: ...
+
+
+async def run_trial(kernel: _Sas, suite: EspSuite, entropy: Entropy) -> None:
+    """Install and remove an SA of the suite. Raises `KernelRefused` where the kernel cannot run it."""
+    algorithms = kernel_algorithms(suite)
+    for _ in range(TRIES):
+        keys = EspKeys(
+            spi=Spi(0x10000000 | int.from_bytes(entropy.octets(3), "big")),
+            encryption=Secret(entropy.octets(algorithms.cipher_key_bits // 8)),
+            integrity=Secret(entropy.octets(algorithms.mac_key_bits // 8)),
+        )
+        sa = KernelSa(TRIAL_SOURCE, TRIAL_DESTINATION, TRIAL_REQID, keys, suite, Lifetime(TRIAL_SECONDS), 32)
+        try:
+            await kernel.add_sa(sa, reserved=False)
+        except KernelRefused as error:
+            if error.errno == errno.EEXIST:
+                continue
+            reason = suite_lacking(suite, TRIAL_DESTINATION.version, error.errno)
+            raise KernelRefused(reason or f"{algorithms} cannot be used: {error}", error.errno) from None
+        await kernel.delete_sa(sa.id)
+        return
+    raise KernelRefused(f"cannot try {algorithms} for ESP: {TRIES} random SPIs were all in use", errno.EEXIST)

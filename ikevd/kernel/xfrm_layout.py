@@ -1,0 +1,126 @@
+"""The numbers and structs of linux/xfrm.h. Host byte order, except addresses, SPIs and ports."""
+
+from __future__ import annotations
+
+import socket
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from struct import Struct
+
+from ikevd.addresses import Address
+from ikevd.host.interface import Direction, PolicyId
+from ikevd.policy.selectors import Network
+
+IPPROTO_ESP = 50
+MODE_TUNNEL = 1
+STATE_AF_UNSPEC = 32
+"""SA flag: the inner packets may be IPv4 or IPv6. NOECN and DECAP_DSCP stay unset, as strongSwan leaves them:
+ECN is carried both ways (RFC 6040), DSCP is copied to the outer header only, and never back."""
+INFINITE = 2**64 - 1
+ANY_ALGORITHM = 2**32 - 1
+ACTION_ALLOW = 0
+
+
+class Msg(IntEnum):
+    """XFRM_MSG_*"""
+
+    NEWSA = 0x10
+    DELSA = 0x11
+    GETSA = 0x12
+    NEWPOLICY = 0x13
+    DELPOLICY = 0x14
+    GETPOLICY = 0x15
+    ALLOCSPI = 0x16
+    EXPIRE = 0x18
+    UPDPOLICY = 0x19
+    UPDSA = 0x1A
+
+
+class Attr(IntEnum):
+    """XFRMA_*"""
+
+    ALG_AUTH = 1
+    ALG_CRYPT = 2
+    TMPL = 5
+    ALG_AEAD = 18
+    ALG_AUTH_TRUNC = 20
+    REPLAY_ESN_VAL = 23
+
+
+class Group(IntEnum):
+    """XFRMNLGRP_*"""
+
+    EXPIRE = 2
+
+
+DIRECTIONS = {Direction.IN: 0, Direction.OUT: 1, Direction.FWD: 2}
+DIRECTION_OF = {number: direction for direction, number in DIRECTIONS.items()}
+
+# Each struct on its own; the larger ones hold the smaller ones as octets ("56s").
+SELECTOR = Struct("=16s16s2s2s2s2sHBBB3xiI")  # daddr saddr dport,mask sport,mask family plen_d,s proto if user
+LIFETIME_CFG = Struct("=8Q")  # soft and hard each: bytes, packets; then seconds since added, since used
+LIFETIME_CUR = Struct("=4Q")  # bytes packets add_time use_time
+XFRM_ID = Struct("=16s4sB3x")  # daddr spi proto
+# sel id saddr lft cur stats seq reqid family mode window flags
+USERSA_INFO = Struct("=56s24s16s64s32s12sIIHBBB7x")
+USERSA_ID = Struct("=16s4sHBx")  # daddr spi family proto
+USERSPI_RANGE = Struct("=II")  # follows a usersa_info: min max
+USERPOLICY_INFO = Struct("=56s64s32sIIBBBB4x")  # sel lft cur priority index dir action flags share
+USERPOLICY_ID = Struct("=56sIB3x")  # sel index dir
+USER_TMPL = Struct("=24sH2x16sIBBBxIII")  # id family saddr reqid mode share optional aalgos ealgos calgos
+ALGO = Struct("=64sI")  # name key_bits, then the key
+ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
+REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
+USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
+
+
+def family_of(address: Address) -> int:
+    """AF_INET or AF_INET6."""
+    return socket.AF_INET if address.version == 4 else socket.AF_INET6
+
+
+def pack_address(address: Address) -> bytes:
+    """An xfrm_address_t, without padding (struct pads "16s" with zeros)."""
+    return address.packed
+
+
+def unpack_address(octets: bytes, family: int) -> Address:
+    """An xfrm_address_t of the family."""
+    return IPv4Address(octets[:4]) if family == socket.AF_INET else IPv6Address(octets)
+
+
+def pack_selector(policy: PolicyId) -> bytes:
+    """A selector; port 0 is any port."""
+    return SELECTOR.pack(
+        pack_address(policy.destination.network_address),
+        pack_address(policy.source.network_address),
+        *_pack_port(policy.destination_port),
+        *_pack_port(policy.source_port),
+        family_of(policy.source.network_address),
+        policy.destination.prefixlen,
+        policy.source.prefixlen,
+        policy.protocol,
+        0,
+        0,
+    )
+
+
+def unpack_selector(octets: bytes, direction: Direction) -> PolicyId:
+    """A selector; what only other programs use (interface, user, port masks) is left out."""
+    destination, source, dport, _, sport, _, family, plen_d, plen_s, protocol, _, _ = SELECTOR.unpack(octets)
+    return PolicyId(
+        source=_unpack_network(source, plen_s, family),
+        destination=_unpack_network(destination, plen_d, family),
+        protocol=protocol,
+        source_port=int.from_bytes(sport, "big"),
+        destination_port=int.from_bytes(dport, "big"),
+        direction=direction,
+    )
+
+
+def _pack_port(port: int) -> tuple[bytes, bytes]:
+    return port.to_bytes(2, "big"), b"\xff\xff" if port else b"\0\0"
+
+
+def _unpack_network(octets: bytes, prefix: int, family: int) -> Network:
+    return ip_network((unpack_address(octets, family), prefix), strict=False)

@@ -1,0 +1,226 @@
+"""The bodies of XFRM netlink messages, built and read; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevd.addresses import Address
+from ikevd.host.interface import (
+    Counters,
+    FoundPolicy,
+    FoundSa,
+    KernelPolicy,
+    KernelSa,
+    PolicyId,
+    SaExpired,
+    SaId,
+)
+from ikevd.kernel.algorithms import kernel_algorithms
+from ikevd.kernel.netlink import attribute, attributes
+from ikevd.kernel.refusals import MAX_REPLAY_WINDOW, window_refused
+from ikevd.kernel.xfrm_layout import (
+    ACTION_ALLOW,
+    ALGO,
+    ALGO_AUTH,
+    ANY_ALGORITHM,
+    DIRECTION_OF,
+    DIRECTIONS,
+    INFINITE,
+    IPPROTO_ESP,
+    LIFETIME_CFG,
+    LIFETIME_CUR,
+    MODE_TUNNEL,
+    REPLAY_ESN,
+    SELECTOR,
+    STATE_AF_UNSPEC,
+    USER_EXPIRE,
+    USER_TMPL,
+    USERPOLICY_ID,
+    USERPOLICY_INFO,
+    USERSA_ID,
+    USERSA_INFO,
+    USERSPI_RANGE,
+    XFRM_ID,
+    Attr,
+    family_of,
+    pack_address,
+    pack_selector,
+    unpack_address,
+    unpack_selector,
+)
+from ikevd.policy.model import Lifetime
+from ikevd.sa.model import Spi
+
+PLAIN_REPLAY_WINDOW = 32
+"""Up to here the window fits into the fixed part of the message; beyond, XFRMA_REPLAY_ESN_VAL holds it."""
+
+PRIORITY_BASE = 200_000
+
+_UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)
+
+
+# -- SAs
+
+
+def build_sa(sa: KernelSa) -> bytes:
+    """The body of NEWSA and UPDSA. Raises `KernelRefused` for a suite or window that no kernel knows."""
+    if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
+        raise window_refused(sa)
+    algorithms = kernel_algorithms(sa.suite)
+    encryption, integrity = sa.keys.encryption.reveal(), sa.keys.integrity.reveal()
+    large = sa.replay_window > PLAIN_REPLAY_WINDOW
+    body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa.lifetime), 0 if large else sa.replay_window)
+    body += attribute(
+        Attr.ALG_AUTH_TRUNC,
+        ALGO_AUTH.pack(algorithms.mac.encode(), len(integrity) * 8, algorithms.icv_bits) + integrity,
+    )
+    body += attribute(Attr.ALG_CRYPT, ALGO.pack(algorithms.cipher.encode(), len(encryption) * 8) + encryption)
+    if large:
+        words = (sa.replay_window + 31) // 32
+        window = REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words)
+        body += attribute(Attr.REPLAY_ESN_VAL, window)
+    return body
+
+
+def build_spi_request(source: Address, destination: Address, reqid: int, first: int, last: int) -> bytes:
+    """The body of ALLOCSPI: any SPI of `first` to `last`, both included."""
+    body = _usersa_info(source, SaId(destination, Spi(0)), reqid, _UNLIMITED, 0)
+    return body + USERSPI_RANGE.pack(first, last)
+
+
+def build_sa_id(sa: SaId) -> bytes:
+    """The body of GETSA and DELSA."""
+    return USERSA_ID.pack(pack_address(sa.destination), sa.spi.octets, family_of(sa.destination), IPPROTO_ESP)
+
+
+def read_sa(body: bytes) -> FoundSa | None:
+    """The body of an answered NEWSA; None where it is not ESP, or an acquire that has no SPI yet.
+
+    The state of an SA is not in the message: a larval one is known by its missing algorithm.
+    """
+    sa, protocol, reqid, octets, packets = _read_usersa_info(body)
+    if protocol != IPPROTO_ESP or not sa.spi:
+        return None
+    present = {kind for kind, _ in attributes(body[USERSA_INFO.size :])}
+    larval = not present & {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH, Attr.ALG_AUTH_TRUNC}
+    return FoundSa(sa, reqid, larval, Counters(octets, packets))
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What EXPIRE tells; `larval`: a reserved SPI was forgotten, and no SA of ours ended."""
+
+    expired: SaExpired
+    larval: bool
+
+
+def read_expire(body: bytes) -> Expiry | None:
+    """The body of EXPIRE; None where it is not ESP.
+
+    The state is not in this message either, and an SA that was installed meanwhile may bear the same SPI. But a
+    larval SA has no flags, and an SA of ours always has one.
+    """
+    info, hard = USER_EXPIRE.unpack_from(body)
+    sa, protocol, reqid, _, _ = _read_usersa_info(info)
+    if protocol != IPPROTO_ESP:
+        return None
+    flags = USERSA_INFO.unpack(info)[-1]
+    return Expiry(SaExpired(sa, reqid, bool(hard)), larval=not flags & STATE_AF_UNSPEC)
+
+
+def _usersa_info(source: Address, sa: SaId, reqid: int, lifetime: bytes, window: int) -> bytes:
+    return USERSA_INFO.pack(
+        bytes(SELECTOR.size),  # any inner packet: the policies select
+        XFRM_ID.pack(pack_address(sa.destination), sa.spi.octets, IPPROTO_ESP),
+        pack_address(source),
+        lifetime,
+        bytes(LIFETIME_CUR.size),
+        bytes(12),
+        0,
+        reqid,
+        family_of(sa.destination),
+        MODE_TUNNEL,
+        window,
+        STATE_AF_UNSPEC,
+    )
+
+
+def _read_usersa_info(body: bytes) -> tuple[SaId, int, int, int, int]:
+    _, xfrm_id, _, _, current, _, _, reqid, family, _, _, _ = USERSA_INFO.unpack_from(body)
+    destination, spi, protocol = XFRM_ID.unpack(xfrm_id)
+    octets, packets, _, _ = LIFETIME_CUR.unpack(current)
+    sa = SaId(unpack_address(destination, family), Spi.from_bytes(spi, "big"))
+    return sa, protocol, reqid, octets, packets
+
+
+def _lifetime(lifetime: Lifetime) -> bytes:
+    """Hard limits only: when to rekey is the session's decision. A kilobyte is 1024 octets."""
+    octets = INFINITE if lifetime.kilobytes is None else min(lifetime.kilobytes * 1024, INFINITE)
+    return LIFETIME_CFG.pack(INFINITE, octets, INFINITE, INFINITE, 0, lifetime.seconds, 0, 0)
+
+
+# -- policies
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPolicy:
+    """A policy with the kernel's own number for it, by which exactly this one can be removed."""
+
+    policy: FoundPolicy
+    index: int
+
+
+def build_policy(policy: KernelPolicy) -> bytes:
+    """The body of NEWPOLICY and UPDPOLICY."""
+    body = USERPOLICY_INFO.pack(
+        pack_selector(policy.id),
+        _UNLIMITED,
+        bytes(LIFETIME_CUR.size),
+        priority(policy.id),
+        0,
+        DIRECTIONS[policy.id.direction],
+        ACTION_ALLOW,
+        0,
+        0,
+    )
+    template = USER_TMPL.pack(
+        XFRM_ID.pack(pack_address(policy.tunnel_destination), bytes(4), IPPROTO_ESP),
+        family_of(policy.tunnel_destination),
+        pack_address(policy.tunnel_source),
+        policy.reqid,
+        MODE_TUNNEL,
+        0,
+        0,
+        ANY_ALGORITHM,
+        ANY_ALGORITHM,
+        ANY_ALGORITHM,
+    )
+    return body + attribute(Attr.TMPL, template)
+
+
+def build_policy_id(policy: PolicyId, index: int = 0) -> bytes:
+    """The body of GETPOLICY and DELPOLICY: by selector, or where `index` is given by that."""
+    return USERPOLICY_ID.pack(pack_selector(policy), index, DIRECTIONS[policy.direction])
+
+
+def read_policy(body: bytes) -> IndexedPolicy | None:
+    """The body of an answered NEWPOLICY, with the first template's reqid; None for a policy of a socket."""
+    selector, _, _, _, index, direction, _, _, _ = USERPOLICY_INFO.unpack_from(body)
+    if direction not in DIRECTION_OF:
+        return None
+    reqid = 0
+    for kind, value in attributes(body[USERPOLICY_INFO.size :]):
+        if kind == Attr.TMPL and len(value) >= USER_TMPL.size:
+            reqid = USER_TMPL.unpack_from(value)[3]
+    return IndexedPolicy(FoundPolicy(unpack_selector(selector, DIRECTION_OF[direction]), reqid), index)
+
+
+def priority(policy: PolicyId) -> int:
+    """Which policy wins where several match: the smallest number.
+
+    strongSwan's formula, so that both order their policies alike on one machine: 200,000, less 512 for each
+    bit of the two prefixes, 256 for a protocol, 4 for each bit of a port (16 or none), 1 for not being a trap.
+    """
+    prefixes = policy.source.prefixlen + policy.destination.prefixlen
+    ports = 16 * bool(policy.source_port) + 16 * bool(policy.destination_port)
+    return PRIORITY_BASE - 512 * prefixes - 256 * bool(policy.protocol) - 4 * ports - 1

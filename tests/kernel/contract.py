@@ -1,0 +1,335 @@
+"""What every `Kernel` must do: run on the one in memory by `make check`, on Linux inside the rig."""
+
+import asyncio
+import errno
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from ikevd.addresses import Address
+from ikevd.crypto.secret import Secret
+from ikevd.errors import KernelRefused
+from ikevd.host.interface import (
+    REQID_FIRST,
+    Counters,
+    Direction,
+    FoundPolicy,
+    Kernel,
+    KernelPolicy,
+    KernelSa,
+    PolicyId,
+    SaExpired,
+    SaId,
+)
+from ikevd.kernel.journal import Journal
+from ikevd.kernel.journaled import JournaledKernel
+from ikevd.kernel.orphans import Orphans, remove_orphans
+from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.sa.model import EspKeys, Spi
+from ikevd.wire.registry import EspTransform, Integrity
+
+HERE, PEER = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
+HERE6, PEER6 = IPv6Address("2001:db8::1"), IPv6Address("2001:db8:1::1")
+AES_SHA256 = EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
+AES_SHA1 = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
+TRIPLE_DES_MD5 = EspSuite(EspTransform.TRIPLE_DES, 0, Integrity.HMAC_MD5)
+LACKING = EspSuite(EspTransform.BLOWFISH, 128, Integrity.HMAC_SHA2_256)
+"""The guest kernel is booted without it, and `MemoryKernel` is told to lack it."""
+REQID = REQID_FIRST + 7
+FOREIGN_REQID = 1
+SPI = Spi(0x0A0B0C0D)
+
+
+class Bench(Protocol):
+    """A kernel and what happens to it from outside."""
+
+    @property
+    def kernel(self) -> Kernel:
+        """Empty at first."""
+
+    @property
+    def larval_seconds(self) -> float:
+        """After which a reserved SPI is forgotten."""
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, and the kernel act on it."""
+
+    def plant_sa(self, sa: SaId, reqid: int) -> None:
+        """Another program installs an SA."""
+
+    def plant_policy(self, policy: PolicyId, reqid: int) -> None:
+        """Another program installs a policy."""
+
+
+def sa_of(
+    spi: Spi = SPI,
+    *,
+    suite: EspSuite = AES_SHA256,
+    source: Address = HERE,
+    destination: Address = PEER,
+    lifetime: Lifetime = Lifetime(3600),  # noqa: B008  # frozen
+    replay_window: int = 128,
+    reqid: int = REQID,
+) -> KernelSa:
+    """An SA whose keys have the right lengths."""
+    cipher_octets = suite.key_bits // 8 or 24
+    mac_octets = {Integrity.HMAC_MD5: 16, Integrity.HMAC_SHA1: 20, Integrity.HMAC_SHA2_256: 32}[suite.integrity]
+    keys = EspKeys(spi, Secret(bytes(range(cipher_octets))), Secret(bytes(range(mac_octets))))
+    return KernelSa(source, destination, reqid, keys, suite, lifetime, replay_window)
+
+
+def policy_of(
+    source: str = "10.1.0.0/24",
+    destination: str = "10.2.0.0/24",
+    *,
+    ports: tuple[int, int, int] = (0, 0, 0),
+    direction: Direction = Direction.OUT,
+    reqid: int = REQID,
+    source_address: Address = HERE,
+    destination_address: Address = PEER,
+) -> KernelPolicy:
+    """A policy; `ports` are protocol, source and destination port."""
+    policy_id = PolicyId(ip_network(source), ip_network(destination), *ports, direction)
+    return KernelPolicy(policy_id, source_address, destination_address, reqid)
+
+
+async def sa_ids(kernel: Kernel, *, larval: bool = False) -> list[SaId]:
+    """The SAs of a dump that are, or are not, larval."""
+    return [found.id for found in await kernel.dump_sas() if found.larval == larval]
+
+
+class KernelContract:
+    """The suite: a subclass gives the fixture `bench`."""
+
+    # -- SPIs and SAs
+
+    async def test_a_reserved_spi_is_a_larval_sa(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        (found,) = await bench.kernel.dump_sas()
+        assert spi >= 0x100
+        assert (found.id, found.reqid, found.larval) == (SaId(HERE, spi), REQID, True)
+
+    async def test_reserved_spis_differ(self, bench: Bench) -> None:
+        spis = await asyncio.gather(*(bench.kernel.reserve_spi(PEER, HERE, REQID) for _ in range(200)))
+        assert len(set(spis)) == 200
+        assert len(await sa_ids(bench.kernel, larval=True)) == 200
+
+    async def test_a_larval_sa_is_filled(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        sa = sa_of(spi, source=PEER, destination=HERE)
+        await bench.kernel.add_sa(sa, reserved=True)
+        assert await sa_ids(bench.kernel) == [sa.id]
+        assert await sa_ids(bench.kernel, larval=True) == []
+        assert await bench.kernel.counters(sa.id) == Counters(0, 0)
+
+    async def test_a_filled_sa_outlives_the_reservation(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await bench.kernel.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        await bench.pass_time(bench.larval_seconds)
+        assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
+
+    async def test_a_reservation_ends_and_nobody_is_told(self, bench: Bench) -> None:
+        told: list[SaExpired] = []
+        bench.kernel.on_expire(told.append)
+        await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await bench.pass_time(bench.larval_seconds)
+        assert await bench.kernel.dump_sas() == []
+        assert told == []
+
+    async def test_an_expired_reservation_is_installed_anew(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await bench.pass_time(bench.larval_seconds)
+        await bench.kernel.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
+
+    @pytest.mark.parametrize("reserved", [True, False])
+    async def test_an_sa_is_installed_once(self, bench: Bench, reserved: bool) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID) if reserved else SPI
+        sa = sa_of(spi, source=PEER, destination=HERE)
+        await bench.kernel.add_sa(sa, reserved=reserved)
+        with pytest.raises(KernelRefused, match=f"ESP SA {spi} to 192.0.2.1: .* that SPI already") as caught:
+            await bench.kernel.add_sa(sa, reserved=reserved)
+        assert caught.value.errno == errno.EEXIST
+        assert await sa_ids(bench.kernel) == [sa.id]
+
+    async def test_a_larval_sa_is_not_overwritten_by_a_new_one(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        with pytest.raises(KernelRefused):
+            await bench.kernel.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=False)
+        assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
+
+    @pytest.mark.parametrize("suite", [AES_SHA256, AES_SHA1, TRIPLE_DES_MD5], ids=["aes", "aes-sha1", "3des-md5"])
+    @pytest.mark.parametrize("replay_window", [1, 32, 33, 128, 4096])
+    async def test_suites_and_windows(self, bench: Bench, suite: EspSuite, replay_window: int) -> None:
+        await bench.kernel.add_sa(sa_of(suite=suite, replay_window=replay_window), reserved=False)
+        assert await sa_ids(bench.kernel) == [SaId(PEER, SPI)]
+
+    async def test_ipv6(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER6, HERE6, REQID)
+        inbound = sa_of(spi, source=PEER6, destination=HERE6)
+        await bench.kernel.add_sa(inbound, reserved=True)
+        policy = policy_of("2001:db8:a::/48", "10.2.0.0/24", source_address=HERE6, destination_address=PEER6)
+        policy = replace(policy, id=replace(policy.id, destination=ip_network("2001:db8:b::/48")))
+        await bench.kernel.put_policy(policy)
+        assert await sa_ids(bench.kernel) == [inbound.id]
+        assert await bench.kernel.dump_policies() == [FoundPolicy(policy.id, REQID)]
+        await bench.kernel.delete_policy(policy)
+        await bench.kernel.delete_sa(inbound.id)
+        assert (await bench.kernel.dump_sas(), await bench.kernel.dump_policies()) == ([], [])
+
+    @pytest.mark.parametrize("replay_window", [0, 4097])
+    async def test_a_window_that_no_kernel_holds(self, bench: Bench, replay_window: int) -> None:
+        with pytest.raises(KernelRefused, match=f"1 to 4096 packets, not {replay_window}"):
+            await bench.kernel.add_sa(sa_of(replay_window=replay_window), reserved=False)
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_a_key_of_the_wrong_length(self, bench: Bench) -> None:
+        sa = sa_of()
+        short = replace(sa, keys=replace(sa.keys, encryption=Secret(bytes(5))))
+        with pytest.raises(KernelRefused, match=r"cbc\(aes\)") as caught:
+            await bench.kernel.add_sa(short, reserved=False)
+        assert caught.value.errno == errno.EINVAL
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_an_algorithm_that_the_kernel_lacks(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        with pytest.raises(KernelRefused, match=r"this kernel has no cbc\(blowfish\)"):
+            await bench.kernel.add_sa(sa_of(spi, suite=LACKING, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
+
+    async def test_an_algorithm_without_a_name(self, bench: Bench) -> None:
+        for suite, name in [
+            (EspSuite(EspTransform(99), 0, Integrity.HMAC_SHA1), "ESPTRANSFORM_99"),
+            (EspSuite(EspTransform.AES_CBC, 128, Integrity.KPDK), "KPDK"),
+        ]:
+            with pytest.raises(KernelRefused, match=name):
+                await bench.kernel.probe(suite)
+
+    async def test_delete(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await bench.kernel.add_sa(sa_of(), reserved=False)
+        await bench.kernel.delete_sa(SaId(HERE, spi))
+        assert [found.id for found in await bench.kernel.dump_sas()] == [SaId(PEER, SPI)]
+        await bench.kernel.delete_sa(SaId(PEER, SPI))
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_deleting_what_is_gone_is_no_error(self, bench: Bench) -> None:
+        await bench.kernel.delete_sa(SaId(PEER, SPI))
+        await bench.kernel.delete_policy(policy_of())
+
+    async def test_counters_of_what_is_gone(self, bench: Bench) -> None:
+        assert await bench.kernel.counters(SaId(PEER, SPI)) is None
+
+    # -- policies
+
+    async def test_a_policy_is_replaced_by_its_owner(self, bench: Bench) -> None:
+        for destination in (PEER, IPv4Address("203.0.113.9")):
+            await bench.kernel.put_policy(policy_of(destination_address=destination))
+            assert await bench.kernel.dump_policies() == [FoundPolicy(policy_of().id, REQID)]
+        await bench.kernel.delete_policy(policy_of())
+        assert await bench.kernel.dump_policies() == []
+
+    async def test_policies_differ_by_direction_protocol_and_port(self, bench: Bench) -> None:
+        policies = [
+            policy_of(direction=direction, ports=ports)
+            for direction in Direction
+            for ports in [(0, 0, 0), (6, 0, 0), (6, 0, 443), (17, 53, 0)]
+        ]
+        for policy in policies:
+            await bench.kernel.put_policy(policy)
+        found = await bench.kernel.dump_policies()
+        assert {policy.id for policy in found} == {policy.id for policy in policies}
+        for policy in policies:
+            await bench.kernel.delete_policy(policy)
+        assert await bench.kernel.dump_policies() == []
+
+    @pytest.mark.parametrize("reqid", [FOREIGN_REQID, REQID + 1])
+    async def test_another_owners_policy_is_left_alone(self, bench: Bench, reqid: int) -> None:
+        bench.plant_policy(policy_of().id, reqid)
+        with pytest.raises(KernelRefused, match=f"10.1.0.0/24 -> 10.2.0.0/24.*reqid {reqid:#x}") as caught:
+            await bench.kernel.put_policy(policy_of())
+        await bench.kernel.delete_policy(policy_of())
+        assert caught.value.errno == errno.EEXIST
+        assert await bench.kernel.dump_policies() == [FoundPolicy(policy_of().id, reqid)]
+
+    async def test_another_owners_sa_is_left_alone(self, bench: Bench) -> None:
+        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
+        with pytest.raises(KernelRefused):
+            await bench.kernel.add_sa(sa_of(), reserved=False)
+        await bench.kernel.delete_sa(SaId(PEER, SPI))
+        (found,) = await bench.kernel.dump_sas()
+        assert (found.id, found.reqid, found.larval) == (SaId(PEER, SPI), FOREIGN_REQID, False)
+
+    # -- expiry, trial
+
+    async def test_an_expired_sa_is_gone_and_told(self, bench: Bench) -> None:
+        told: list[SaExpired] = []
+        bench.kernel.on_expire(told.append)
+        await bench.kernel.add_sa(sa_of(lifetime=Lifetime(1)), reserved=False)
+        await bench.kernel.add_sa(sa_of(Spi(0x1111), reqid=FOREIGN_REQID, lifetime=Lifetime(1)), reserved=False)
+        await bench.pass_time(1)
+        assert await bench.kernel.dump_sas() == []
+        assert told == [SaExpired(SaId(PEER, SPI), REQID, hard=True)]
+
+    async def test_probe_leaves_nothing(self, bench: Bench) -> None:
+        for suite in (AES_SHA256, AES_SHA1, TRIPLE_DES_MD5):
+            await bench.kernel.probe(suite)
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_probe_of_a_suite_that_the_kernel_lacks(self, bench: Bench) -> None:
+        with pytest.raises(KernelRefused) as caught:
+            await bench.kernel.probe(LACKING)
+        assert str(caught.value) == "this kernel has no cbc(blowfish) with hmac(sha256) for ESP"
+        assert await bench.kernel.dump_sas() == []
+
+    # -- the journal and a killed daemon
+
+    async def test_orphans_are_removed_and_nothing_else(self, bench: Bench, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "kernel.journal")
+        killed = JournaledKernel(bench.kernel, journal)
+        spi = await killed.reserve_spi(PEER, HERE, REQID)
+        await killed.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        await killed.add_sa(sa_of(), reserved=False)
+        await killed.add_sa(sa_of(Spi(0x2222)), reserved=False)
+        await killed.delete_sa(SaId(PEER, Spi(0x2222)))
+        for direction in Direction:
+            await killed.put_policy(policy_of(direction=direction))
+        journal.close()  # what a kill leaves: the kernel as it is, and the file
+
+        other_sa, our_range_but_not_noted = SaId(PEER, Spi(0x3333)), SaId(PEER, Spi(0x4444))
+        bench.plant_sa(other_sa, FOREIGN_REQID)
+        bench.plant_sa(our_range_but_not_noted, REQID)
+        bench.plant_sa(SaId(PEER, Spi(0x2222)), REQID)  # forgotten by us, then used by another
+        other_policy, not_noted = policy_of("10.3.0.0/24").id, policy_of("10.4.0.0/24").id
+        bench.plant_policy(other_policy, FOREIGN_REQID)
+        bench.plant_policy(not_noted, REQID)
+
+        journal = Journal(tmp_path / "kernel.journal")
+        assert await remove_orphans(bench.kernel, journal) == Orphans(sas=2, policies=3)
+        assert set(await sa_ids(bench.kernel)) == {other_sa, our_range_but_not_noted, SaId(PEER, Spi(0x2222))}
+        assert {policy.id for policy in await bench.kernel.dump_policies()} == {other_policy, not_noted}
+        assert (journal.sas, journal.policies) == ({}, {})
+        assert await remove_orphans(bench.kernel, journal) == Orphans(0, 0)
+        journal.close()
+
+    async def test_a_noted_sa_that_another_owns_is_no_orphan(self, bench: Bench, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "kernel.journal")
+        journal.note_sa(SaId(PEER, SPI), REQID)
+        journal.note_policy(policy_of().id, REQID)
+        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
+        bench.plant_policy(policy_of().id, REQID + 1)
+        assert await remove_orphans(bench.kernel, journal) == Orphans(0, 0)
+        assert len(await bench.kernel.dump_sas()) == len(await bench.kernel.dump_policies()) == 1
+        journal.close()
+
+    async def test_an_expired_sa_leaves_the_journal(self, bench: Bench, tmp_path: Path) -> None:
+        journal = Journal(tmp_path / "kernel.journal")
+        kernel = JournaledKernel(bench.kernel, journal)
+        await kernel.add_sa(sa_of(lifetime=Lifetime(1)), reserved=False)
+        assert SaId(PEER, SPI) in journal.sas
+        await bench.pass_time(1)
+        assert journal.sas == {}
+        journal.close()

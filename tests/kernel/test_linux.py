@@ -1,0 +1,256 @@
+"""What only a real kernel shows: `ip xfrm` agrees, packets pass, events are not lost, privileges are missed."""
+
+import asyncio
+import errno
+import os
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from ikevd.errors import KernelRefused, MissingPrivilege
+from ikevd.host.interface import Counters, Direction, SaExpired, SaId
+from ikevd.kernel.adapter import XfrmKernel
+from ikevd.kernel.bypass import bypass_ipsec
+from ikevd.kernel.netlink import NETLINK_XFRM, NetlinkError, RequestSocket, attribute
+from ikevd.kernel.xfrm_layout import Attr, Msg
+from ikevd.kernel.xfrm_messages import build_sa
+from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.sa.model import Spi
+from tests.kernel.contract import AES_SHA1, AES_SHA256, PEER, REQID, SPI, policy_of, sa_of
+from tests.kernel.namespaces import Namespace
+
+pytestmark = pytest.mark.kernel
+
+LEFT, RIGHT = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
+TO_RIGHT, TO_LEFT = Spi(0xC0000001), Spi(0xC0000002)
+Pair = tuple[Namespace, Namespace]
+
+
+def kernel_in(namespace: Namespace, event_buffer: int = 1 << 20) -> XfrmKernel:
+    with namespace.entered():
+        return XfrmKernel(event_buffer=event_buffer)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without capabilities."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+# -- as ip sees it
+
+
+async def test_an_sa_as_ip_sees_it(namespace: Namespace) -> None:
+    with kernel_in(namespace) as kernel:
+        await kernel.add_sa(sa_of(lifetime=Lifetime(3600, 2000)), reserved=False)
+        await kernel.add_sa(sa_of(Spi(0x1111), suite=AES_SHA1, replay_window=32), reserved=False)
+    text = namespace.run("ip", "-s", "xfrm", "state", "list", "spi", f"0x{SPI}")
+    assert "src 192.0.2.1 dst 198.51.100.1" in text
+    assert f"reqid {REQID}(0x{REQID:08x}) mode tunnel" in text
+    assert "replay-window 0 seq 0x00000000 flag af-unspec" in text
+    assert f"auth-trunc hmac(sha256) 0x{bytes(range(32)).hex()} (256 bits) 128" in text
+    assert f"enc cbc(aes) 0x{bytes(range(32)).hex()} (256 bits)" in text
+    assert "replay_window 128, bitmap-length 4" in text
+    assert "limit: soft (INF)(bytes), hard 2048000(bytes)" in text
+    assert "expire add: soft 0(sec), hard 3600(sec)" in text
+    text = namespace.run("ip", "-s", "xfrm", "state", "list", "spi", "0x1111")
+    assert f"auth-trunc hmac(sha1) 0x{bytes(range(20)).hex()} (160 bits) 96" in text
+    assert "replay-window 32" in text
+
+
+async def test_a_policy_as_ip_sees_it(namespace: Namespace) -> None:
+    with kernel_in(namespace) as kernel:
+        await kernel.put_policy(policy_of(ports=(6, 0, 443)))
+        await kernel.put_policy(policy_of(ports=(6, 0, 443), destination_address=IPv4Address("203.0.113.9")))
+        await kernel.put_policy(policy_of("10.9.0.0/16", direction=Direction.FWD))
+    text = namespace.run("ip", "xfrm", "policy")
+    assert "src 10.1.0.0/24 dst 10.2.0.0/24 proto tcp dport 443" in text
+    assert re.search(r"dir out priority 175103 ", text)  # 200000 - 512 * 48 - 256 - 64 - 1
+    assert "tmpl src 192.0.2.1 dst 203.0.113.9" in text
+    assert "dst 198.51.100.1" in text  # the fwd policy; the replaced out policy is gone
+    assert f"proto esp reqid {REQID} mode tunnel" in text
+    assert re.search(r"src 10.9.0.0/16 dst 10.2.0.0/24 \n\tdir fwd priority 179519 ", text)
+
+
+async def test_a_dump_of_many_sas(namespace: Namespace) -> None:
+    with kernel_in(namespace) as kernel:
+        for number in range(0x1000, 0x1000 + 6000):
+            await kernel.add_sa(sa_of(Spi(number)), reserved=False)
+        first, second = await asyncio.gather(kernel.dump_sas(), kernel.dump_sas())
+        assert len({found.id for found in first}) == len(first) == len(second) == 6000
+        with namespace.entered():
+            hasty = RequestSocket(NETLINK_XFRM, deadline=0.0)
+        with pytest.raises(NetlinkError) as caught:
+            await hasty.dump(Msg.GETSA)
+        assert caught.value.code == errno.ETIMEDOUT
+        hasty.close()
+
+
+# -- packets
+
+
+@asynccontextmanager
+async def connected(pair: Pair, suite: EspSuite, lifetime: Lifetime) -> AsyncIterator[tuple[XfrmKernel, XfrmKernel]]:
+    """SAs and policies between 10.1.0.0/24 and 10.2.0.0/24."""
+    networks = ("10.1.0.0/24", "10.2.0.0/24")
+    with kernel_in(pair[0]) as left, kernel_in(pair[1]) as right:
+        for kernel in (left, right):
+            for spi, source, destination in ((TO_RIGHT, LEFT, RIGHT), (TO_LEFT, RIGHT, LEFT)):
+                sa = sa_of(spi, suite=suite, source=source, destination=destination, lifetime=lifetime)
+                await kernel.add_sa(sa, reserved=False)
+                ends = networks if source == LEFT else networks[::-1]
+                outward = (source == LEFT) == (kernel is left)
+                for direction in (Direction.OUT,) if outward else (Direction.IN, Direction.FWD):
+                    policy = policy_of(*ends, direction=direction)
+                    policy = replace(policy, tunnel_source=source, tunnel_destination=destination)
+                    await kernel.put_policy(policy)
+        yield left, right
+
+
+@pytest.mark.parametrize("suite", [AES_SHA256, AES_SHA1], ids=["sha256", "sha1"])
+async def test_packets_pass_and_are_counted(pair: Pair, suite: EspSuite) -> None:
+    async with connected(pair, suite, Lifetime(3600)) as kernels:
+        assert "5 received" in pair[0].run("ping", "-c", "5", "-i", "0.05", "-W", "5", "10.2.0.1")
+        for kernel in kernels:
+            for sa in (SaId(RIGHT, TO_RIGHT), SaId(LEFT, TO_LEFT)):
+                assert await kernel.counters(sa) == Counters(octets=5 * 84, packets=5)
+
+
+async def test_an_sa_ends_by_volume(pair: Pair) -> None:
+    told: list[SaExpired] = []
+    async with connected(pair, AES_SHA256, Lifetime(3600, 1)) as (left, _):
+        left.on_expire(told.append)
+        # 12 * 84 < 1024 <= 13 * 84: the packet that reaches the limit still passes
+        assert "13 received" in pair[0].run("ping", "-c", "20", "-i", "0.01", "-W", "1", "10.2.0.1")
+        await asyncio.sleep(0.2)
+        assert SaExpired(SaId(RIGHT, TO_RIGHT), REQID, hard=True) in told
+        assert await left.counters(SaId(RIGHT, TO_RIGHT)) is None
+
+
+@pytest.mark.parametrize("version", [4, 6])
+async def test_a_bypassing_socket_ignores_the_policies(pair: Pair, version: int) -> None:
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    here, there = ("192.0.2.1", "192.0.2.2") if version == 4 else ("2001:db8::1", "2001:db8::2")
+    sockets = []
+    for namespace, address in zip(pair, (here, there), strict=True):
+        with namespace.entered():
+            for _ in range(2):
+                opened = socket.socket(family, socket.SOCK_DGRAM)
+                opened.bind((address, 0))
+                opened.settimeout(5)
+                sockets.append(opened)
+    plain, ike, other_plain, other_ike = sockets
+    plain.sendto(b"before", other_plain.getsockname()[:2])
+    assert other_plain.recv(100) == b"before"
+    for namespace in pair:  # policies without SAs for all UDP: nothing passes, in or out
+        with kernel_in(namespace) as kernel:
+            for direction in (Direction.OUT, Direction.IN):
+                both = (here, there) if (direction == Direction.OUT) == (namespace is pair[0]) else (there, here)
+                await kernel.put_policy(policy_of(*both, ports=(17, 0, 0), direction=direction))
+    bypass_ipsec(ike)
+    bypass_ipsec(other_ike)
+    ike.sendto(b"ike", other_ike.getsockname()[:2])
+    assert other_ike.recv(100) == b"ike"
+    other_plain.settimeout(0.3)
+    plain.setblocking(False)
+    try:
+        plain.sendto(b"plain", other_plain.getsockname()[:2])
+    except OSError:
+        pass  # the kernel may say so at once
+    with pytest.raises(TimeoutError):
+        other_plain.recv(100)
+    for opened in sockets:
+        opened.close()
+
+
+# -- events
+
+
+async def test_a_late_word_of_a_reservation_is_not_of_the_sa(namespace: Namespace) -> None:
+    """The reservation ends, we install anew, and only then hear that it ended."""
+    namespace.run("sysctl", "-qw", "net.core.xfrm_acq_expires=1")
+    told: list[SaExpired] = []
+    with kernel_in(namespace) as kernel:
+        kernel.on_expire(told.append)
+        spi = await kernel.reserve_spi(PEER, LEFT, REQID)
+        time.sleep(2.1)  # noqa: ASYNC251
+        await kernel.add_sa(sa_of(spi, source=PEER, destination=LEFT), reserved=True)
+        await asyncio.sleep(0.1)
+        assert told == []
+        assert [found.larval for found in await kernel.dump_sas()] == [False]
+
+
+async def test_lost_events_are_made_good(namespace: Namespace) -> None:
+    """Of 500 SAs and 20 reservations that end together the buffer holds a few."""
+    namespace.run("sysctl", "-qw", "net.core.xfrm_acq_expires=1")
+    told: list[SaExpired] = []
+    with kernel_in(namespace, event_buffer=4096) as kernel:
+        kernel.on_expire(told.append)
+        for number in range(0x1000, 0x1000 + 500):
+            await kernel.add_sa(sa_of(Spi(number), lifetime=Lifetime(1)), reserved=False)
+        await kernel.add_sa(sa_of(Spi(0x9999)), reserved=False)
+        spis = [await kernel.reserve_spi(PEER, LEFT, REQID) for _ in range(20)]
+        time.sleep(2.5)  # the loop does not get to read  # noqa: ASYNC251
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if len({expired.id for expired in told}) == 500:
+                break
+        assert {expired.id.spi for expired in told} == set(range(0x1000, 0x1000 + 500))
+        for spi in spis:
+            await kernel.add_sa(sa_of(spi, source=PEER, destination=LEFT), reserved=True)
+
+
+async def test_lost_events_and_no_answer_either(namespace: Namespace) -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    with kernel_in(namespace, event_buffer=4096) as kernel:
+        for number in range(0x1000, 0x1000 + 500):
+            await kernel.add_sa(sa_of(Spi(number), lifetime=Lifetime(1)), reserved=False)
+        time.sleep(2.5)  # noqa: ASYNC251
+        with as_nobody():
+            await asyncio.sleep(0.2)
+        (context,) = told
+        assert isinstance(context["exception"], MissingPrivilege)
+
+
+# -- refusals
+
+
+async def test_missing_privileges(namespace: Namespace) -> None:
+    with as_nobody(), pytest.raises(MissingPrivilege, match="CAP_NET_ADMIN"):
+        XfrmKernel()
+    with kernel_in(namespace) as kernel, as_nobody():
+        with pytest.raises(MissingPrivilege, match=r"install ESP SA 0a0b0c0d to 198\.51.*CAP_NET_ADMIN"):
+            await kernel.add_sa(sa_of(), reserved=False)
+        with pytest.raises(MissingPrivilege, match="list the SAs"):
+            await kernel.dump_sas()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ike, as_nobody():  # noqa: SIM117
+        with pytest.raises(MissingPrivilege, match=r"exempt the IKE socket from IPsec.*CAP_NET_ADMIN"):
+            bypass_ipsec(ike)
+
+
+async def test_a_closed_kernel_refuses(namespace: Namespace) -> None:
+    kernel = kernel_in(namespace)
+    kernel.close()
+    kernel.close()
+    with pytest.raises(KernelRefused, match="EBADF"):
+        await kernel.delete_sa(SaId(PEER, SPI))
+
+
+async def test_the_extended_acknowledgement_is_read(namespace: Namespace) -> None:
+    with namespace.entered():
+        requests = RequestSocket(NETLINK_XFRM)
+    with pytest.raises(NetlinkError) as caught:
+        await requests.ask(Msg.NEWSA, build_sa(sa_of()) + attribute(Attr.ALG_AEAD, b"short"))
+    assert (caught.value.code, caught.value.detail) == (errno.ERANGE, "Attribute failed policy validation")
+    requests.close()

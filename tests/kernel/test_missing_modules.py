@@ -1,0 +1,41 @@
+"""A kernel without IPsec: modules are taken from it (in the guest only, see conftest.py)."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ikevd.errors import KernelRefused
+from ikevd.kernel.adapter import XfrmKernel
+from tests.kernel.contract import AES_SHA256, sa_of
+from tests.kernel.namespaces import Namespace
+
+pytestmark = pytest.mark.kernel
+
+
+@contextmanager
+def without(module: str) -> Iterator[None]:
+    """Nothing loads a module by itself in the guest."""
+    subprocess.run(["modprobe", "-r", module], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["modprobe", module], check=True)
+
+
+async def test_without_esp(namespace: Namespace) -> None:
+    with namespace.entered():
+        kernel = XfrmKernel()
+    with kernel, without("esp4"):
+        with pytest.raises(KernelRefused, match=r"no ESP for IPv4 \(module esp4\): cannot install ESP SA 0a0b0c0d"):
+            await kernel.add_sa(sa_of(), reserved=False)
+        with pytest.raises(KernelRefused) as caught:
+            await kernel.probe(AES_SHA256)
+        assert str(caught.value) == "this kernel has no ESP for IPv4 (module esp4)"
+
+
+async def test_without_netlink(namespace: Namespace) -> None:
+    refusal = r"no IPsec interface .*module xfrm_user.*Protocol not supported"
+    with without("xfrm_user"), namespace.entered(), pytest.raises(KernelRefused, match=refusal):
+        XfrmKernel()

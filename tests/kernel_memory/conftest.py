@@ -1,0 +1,5 @@
+"""So that a failing assert of the contract suite shows its values."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.kernel.contract")

@@ -1,0 +1,31 @@
+"""The contract suite on the kernel in memory."""
+
+import pytest
+
+from ikevd.host.interface import PolicyId, SaId
+from ikevd.kernel.memory import LARVAL_SECONDS, MemoryKernel
+from tests.kernel.contract import KernelContract
+
+
+class MemoryBench:
+    larval_seconds = LARVAL_SECONDS
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.kernel = MemoryKernel(clock=lambda: self.now, lacking={"cbc(blowfish)"})
+
+    async def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        self.kernel.tick()
+
+    def plant_sa(self, sa: SaId, reqid: int) -> None:
+        self.kernel.plant_sa(sa, reqid)
+
+    def plant_policy(self, policy: PolicyId, reqid: int) -> None:
+        self.kernel.plant_policy(policy, reqid)
+
+
+class TestMemoryKernel(KernelContract):
+    @pytest.fixture
+    def bench(self) -> MemoryBench:
+        return MemoryBench()

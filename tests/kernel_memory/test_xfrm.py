@@ -1,0 +1,100 @@
+"""The codec of XFRM messages: sizes, and what is read. Acceptance by a real kernel is tested in tests/kernel."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from ikevd.host.interface import Direction, FoundPolicy, SaExpired
+from ikevd.kernel import xfrm_layout as layout
+from ikevd.kernel.netlink import attributes
+from ikevd.kernel.xfrm_layout import Attr
+from ikevd.kernel.xfrm_messages import Expiry, build_policy, build_sa, priority, read_expire, read_policy, read_sa
+from ikevd.policy.model import Lifetime
+from ikevd.sa.model import Spi
+from tests.kernel.contract import PEER6, REQID, policy_of, sa_of
+
+
+def test_sizes_are_those_of_linux_xfrm_h() -> None:
+    sizes = {
+        layout.SELECTOR: 56,
+        layout.LIFETIME_CFG: 64,
+        layout.LIFETIME_CUR: 32,
+        layout.XFRM_ID: 24,
+        layout.USERSA_INFO: 224,
+        layout.USERSA_ID: 24,
+        layout.USERPOLICY_INFO: 168,
+        layout.USERPOLICY_ID: 64,
+        layout.USER_TMPL: 64,
+        layout.ALGO: 68,
+        layout.ALGO_AUTH: 72,
+        layout.REPLAY_ESN: 24,
+        layout.USER_EXPIRE: 232,
+    }
+    assert {struct.format: struct.size for struct in sizes} == {struct.format: n for struct, n in sizes.items()}
+
+
+def test_an_sa_is_read_as_it_is_built() -> None:
+    for sa in (sa_of(), sa_of(destination=PEER6, source=PEER6)):
+        found = read_sa(build_sa(sa))
+        assert found is not None
+        assert (found.id, found.reqid, found.larval) == (sa.id, REQID, False)
+
+
+def test_what_is_no_sa_of_esp_is_passed_over() -> None:
+    assert read_sa(build_sa(sa_of(Spi(0)))) is None  # an acquire, which waits for an SA
+    offset_of_protocol = layout.SELECTOR.size + 20
+    body = bytearray(build_sa(sa_of()))
+    body[offset_of_protocol] = 51  # AH
+    assert read_sa(bytes(body)) is None
+    assert read_expire(layout.USER_EXPIRE.pack(bytes(body[:224]), 1)) is None
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_an_expiry(hard: bool) -> None:
+    body = layout.USER_EXPIRE.pack(build_sa(sa_of())[:224], hard)
+    assert read_expire(body) == Expiry(SaExpired(sa_of().id, REQID, hard), larval=False)
+
+
+def test_the_volume_of_a_lifetime_is_bounded() -> None:
+    lifetime = build_sa(sa_of(lifetime=Lifetime(60, 2**60)))[96:160]
+    assert layout.LIFETIME_CFG.unpack(lifetime)[1] == layout.INFINITE
+
+
+@pytest.mark.parametrize(("window", "large"), [(1, False), (32, False), (33, True), (4096, True)])
+def test_a_large_window_has_an_attribute(window: int, large: bool) -> None:
+    body = build_sa(sa_of(replay_window=window))
+    kinds = [kind for kind, _ in attributes(body[224:])]
+    assert kinds == [Attr.ALG_AUTH_TRUNC, Attr.ALG_CRYPT, *([Attr.REPLAY_ESN_VAL] if large else [])]
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_a_policy_is_read_as_it_is_built(direction: Direction) -> None:
+    policy = policy_of(ports=(17, 53, 1024), direction=direction)
+    found = read_policy(build_policy(policy))
+    assert found is not None
+    assert found.policy == FoundPolicy(policy.id, REQID)
+
+
+def test_a_policy_of_a_socket_is_passed_over() -> None:
+    body = bytearray(build_policy(policy_of()))
+    body[layout.USERPOLICY_INFO.size - 8] = 4  # the direction
+    assert read_policy(bytes(body)) is None
+
+
+def test_a_policy_without_template_and_with_host_bits() -> None:
+    policy = policy_of()
+    body = bytearray(build_policy(policy)[: layout.USERPOLICY_INFO.size])
+    body[3] = 9  # 10.2.0.9/24
+    found = read_policy(bytes(body))
+    assert found is not None
+    assert found.policy == FoundPolicy(policy.id, 0)
+
+
+def test_the_more_specific_policy_comes_first() -> None:
+    any_packet = replace(policy_of().id, source=ip_network("0.0.0.0/0"), destination=ip_network("0.0.0.0/0"))
+    nets = policy_of().id
+    tcp, https = policy_of(ports=(6, 0, 0)).id, policy_of(ports=(6, 0, 443)).id
+    hosts = policy_of("10.1.0.1/32", "10.2.0.1/32").id
+    priorities = [priority(policy) for policy in (any_packet, nets, tcp, https, hosts)]
+    assert priorities == [199_999, 175_423, 175_167, 175_103, 167_231]
