@@ -16,10 +16,6 @@ from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.selectors import Network
 from ikevd.sa.model import EspKeys, Spi
 
-REQID_FIRST = 0x696B0000
-REQID_LAST = 0x696BFFFF
-"""Our own range of reqids ("ik" in ASCII); strongSwan and libreswan count from 1 and 16,384."""
-
 
 class Entropy(Protocol):
     """A source of unpredictable octets."""

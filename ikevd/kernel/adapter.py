@@ -10,8 +10,6 @@ from typing import Self
 from ikevd.addresses import Address
 from ikevd.errors import KernelRefused, MissingPrivilege
 from ikevd.host.interface import (
-    REQID_FIRST,
-    REQID_LAST,
     Counters,
     Entropy,
     FoundPolicy,
@@ -39,6 +37,7 @@ from ikevd.kernel.xfrm_messages import (
     read_sa,
 )
 from ikevd.policy.model import EspSuite
+from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from ikevd.sa.model import Spi
 
 SPI_FIRST = 0xC0000000

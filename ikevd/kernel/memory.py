@@ -10,8 +10,6 @@ from typing import Literal
 
 from ikevd.addresses import Address
 from ikevd.host.interface import (
-    REQID_FIRST,
-    REQID_LAST,
     Counters,
     Entropy,
     FoundPolicy,
@@ -35,6 +33,7 @@ from ikevd.kernel.refusals import (
 )
 from ikevd.kernel.trial import run_trial
 from ikevd.policy.model import EspSuite
+from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from ikevd.sa.model import Spi
 
 LARVAL_SECONDS = 30.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from ikevd.host.interface import REQID_FIRST, REQID_LAST, Kernel, KernelPolicy
+from ikevd.host.interface import Kernel, KernelPolicy
 from ikevd.kernel.journal import Journal
+from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 
 _NOWHERE = IPv4Address(0)  # a policy is removed by its selector and reqid
 

@@ -8,10 +8,11 @@ from typing import Protocol
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
-from ikevd.host.interface import REQID_LAST, Entropy, KernelSa, SaId
+from ikevd.host.interface import Entropy, KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.refusals import suite_lacking
 from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.reqids import REQID_LAST
 from ikevd.sa.model import EspKeys, Spi
 
 TRIAL_REQID = REQID_LAST

@@ -13,7 +13,6 @@ from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
 from ikevd.host.interface import (
-    REQID_FIRST,
     Counters,
     Direction,
     FoundPolicy,
@@ -28,6 +27,7 @@ from ikevd.kernel.journal import Journal
 from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.orphans import Orphans, remove_orphans
 from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import EspKeys, Spi
 from ikevd.wire.registry import EspTransform, Integrity
 

@@ -5,10 +5,11 @@ import errno
 import pytest
 
 from ikevd.errors import KernelRefused, MissingPrivilege
-from ikevd.host.interface import REQID_FIRST, Counters, SaExpired, SaId
+from ikevd.host.interface import Counters, SaExpired, SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.kernel.trial import TRIAL_DESTINATION, TRIES
 from ikevd.policy.model import Lifetime
+from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import Spi
 from tests.kernel.contract import AES_SHA256, HERE, PEER, REQID, SPI, policy_of, sa_of
 
