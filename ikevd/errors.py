@@ -15,6 +15,9 @@ class IkeError(Exception):
     notify: NotifyType | None = None
     """The Notify type (RFC 2408 section 3.14.1) that tells the peer, or None where nothing is said."""
 
+    spi: bytes = b""
+    """The peer's SPI that the Notify names, so that the peer can end the right negotiation."""
+
 
 class Malformed(IkeError):
     """The peer's bytes do not follow RFC 2408: too short, too long, reserved bits set."""

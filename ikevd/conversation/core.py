@@ -56,7 +56,7 @@ class Conversation:
         self._kind = kind
         self._situation = situation
         self._timing = timing
-        self._initiator = initiator
+        self.initiator = initiator
         self._minted = minted
         self._duplicates = Duplicates()
         self._awaiting: Receive | None = None
@@ -72,6 +72,11 @@ class Conversation:
     def cookies(self) -> Cookies:
         """The pair as known so far."""
         return self._situation.cookies
+
+    @property
+    def message_id(self) -> int:
+        """0 in phase 1."""
+        return self._situation.message_id
 
     @property
     def path(self) -> Path:
@@ -151,13 +156,19 @@ class Conversation:
             return []
         return self._advance(now, error=cause)
 
+    def close(self) -> None:
+        """Forget the exchange without a word."""
+        self.ended = True
+        self._waiting = self._awaiting = None
+        self._exchange.close()
+
     # -- receiving ----------------------------------------------------------------------------------------------
 
     def _judge(self, datagram: bytes) -> tuple[Message, Any]:
         header = Header.decode_untrusted(datagram)
         if self._awaiting is None:
             raise UnexpectedMessage("no message is awaited now")
-        check_header(header, self._situation, self._kind, self._initiator)
+        check_header(header, self._situation, self._kind, self.initiator)
         return open_with(self._situation, header, datagram, self._awaiting)
 
     def _accepted(self, datagram: bytes, message: Message, path: Path) -> None:
@@ -166,7 +177,7 @@ class Conversation:
         self._duplicates.accepted(datagram, label)
         self._situation.path = path
         if self._situation.cookies.responder == NO_COOKIE:
-            ours_or_theirs = message.header.responder if self._initiator else self._minted
+            ours_or_theirs = message.header.responder if self.initiator else self._minted
             self._situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
         names = tuple(str(payload.TYPE) for payload in message.payloads)
         self._effects.append(Record(Heard(label, names, datagram, path)))
@@ -236,7 +247,7 @@ class Conversation:
     def _await(self, request: Receive, now: float) -> None:
         self._awaiting = request
         if self._waiting is None:
-            first = not self._initiator and self._messages <= 2
+            first = not self.initiator and self._messages <= 2
             patience = self._timing.larval if first else self._timing.patience
             self._waiting = Waiting.for_message(now, patience)
 
@@ -245,7 +256,7 @@ class Conversation:
         names = tuple(str(payload.TYPE) for payload in request.payloads)
         message = Outgoing(self._next_label(), names, datagram)
         self._transmit(message, copy=1)
-        if request.repeat != Repeat.BY_TIMER or not self._initiator:
+        if request.repeat != Repeat.BY_TIMER or not self.initiator:
             self._duplicates.told(datagram)
         if request.repeat == Repeat.BY_TIMER:
             self._waiting = Waiting.for_answer(now, message, self._timing.resend)

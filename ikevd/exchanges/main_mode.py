@@ -59,9 +59,8 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     sa = keying.sa(connection, choice, link.path, identity, initiator=True)
     await link.unconfirmed(sa)
     if identity != theirs:
-        raise InvalidId(
-            f"the peer calls itself {describe_identity(identity)}; {describe_identity(theirs)} is configured as remote_id"
-        )
+        wanted = describe_identity(theirs)
+        raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {wanted} is configured as remote_id")
     return sa
 
 

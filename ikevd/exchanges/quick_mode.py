@@ -9,7 +9,7 @@ from ikevd.addresses import Address
 from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
-from ikevd.errors import InvalidId, Malformed, NoProposalChosen
+from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen
 from ikevd.exchanges import phase2
 from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
 from ikevd.exchanges.link import Host, Link
@@ -57,10 +57,14 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     asked = await link.receive(partial(phase2.accept_hash_1, sa, mid))
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
-    child = _child_for(children, *reversed(_selectors(asked, remote, local)))
-    choice = choose_phase2(offer, child.suites, child.lifetime)
-    pair = _pair_for(choice.suite, asked)
-    g_xy = _agree(pair, asked)
+    try:
+        child = _child_for(children, *reversed(_selectors(asked, remote, local)))
+        choice = choose_phase2(offer, child.suites, child.lifetime)
+        pair = _pair_for(choice.suite, asked)
+        g_xy = _agree(pair, asked)
+    except IkeError as refusal:
+        refusal.spi = offer.proposals[0].spi
+        raise
 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     # HDR*, HASH(3)             -->

@@ -1,0 +1,187 @@
+"""IPsec SA pairs in the kernel: all of a step stands, or nothing of it.
+
+Policies belong to the configured child (its reqid) and stay while any pair of the child needs them; an SA belongs to
+one negotiation. A child's policies have one owner: another peer cannot take them over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Iterator
+
+from ikevd.errors import IkeError, KernelRefused
+from ikevd.exchanges.link import HostCall, OpenInbound, OpenOutbound, ReserveSpi
+from ikevd.host.interface import Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId
+from ikevd.sa.model import EspKeys, IpsecSa, Spi
+
+INBOUND = (Direction.IN, Direction.FWD)
+OUTBOUND = (Direction.OUT,)
+
+
+class Installer:
+    """The one place that changes the kernel's SAs and policies."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._lock = asyncio.Lock()
+        self._users: dict[tuple[int, Direction], set[Spi]] = {}
+        self._owners: dict[int, str] = {}
+
+    async def reserve_spi(self, call: ReserveSpi) -> Spi:
+        """An inbound SPI, which the kernel forgets after 30 s."""
+        return await self._kernel.reserve_spi(call.remote, call.local, call.reqid)
+
+    async def free_spi(self, call: ReserveSpi, spi: Spi) -> None:
+        """Give a reserved SPI back."""
+        await self._kernel.delete_sa(SaId(call.local, spi))
+
+    async def open_inbound(self, sa: IpsecSa, owner: str) -> None:
+        """The inbound SA with its in and fwd policies; raises `KernelRefused` and leaves nothing."""
+        async with self._lock:
+            self._claim(sa, owner)
+            await self._open(sa, _inbound(sa), INBOUND, reserved=True)
+
+    async def open_outbound(self, sa: IpsecSa) -> None:
+        """The outbound SA with its policy; raises `KernelRefused` and leaves nothing of this step."""
+        async with self._lock:
+            await self._open(sa, _outbound(sa), OUTBOUND, reserved=False)
+
+    async def close(self, sa: IpsecSa) -> None:
+        """Remove both SAs, and the policies that no other pair of the child needs. Goes on after a refusal, and
+        raises the first one at the end."""
+        async with self._lock:
+            refusals: list[IkeError] = []
+            for half in (_outbound(sa), _inbound(sa)):
+                await _trying(self._kernel.delete_sa(half.id), refusals)
+            for direction in (*OUTBOUND, *INBOUND):
+                await self._release(sa, direction, refusals)
+            self._disown(sa.reqid)
+            if refusals:
+                raise refusals[0]
+
+    async def octets(self, sa: IpsecSa) -> tuple[int, int, int, int]:
+        """Bytes and packets in, bytes and packets out; zero for a direction that is gone."""
+        inbound = await self._kernel.counters(_inbound(sa).id)
+        outbound = await self._kernel.counters(_outbound(sa).id)
+        return (
+            inbound.octets if inbound else 0,
+            inbound.packets if inbound else 0,
+            outbound.octets if outbound else 0,
+            outbound.packets if outbound else 0,
+        )
+
+    def _claim(self, sa: IpsecSa, owner: str) -> None:
+        holder = self._owners.setdefault(sa.reqid, owner)
+        if holder != owner:
+            raise KernelRefused(
+                f"the traffic selectors of {sa.child} are in use by another peer, {holder}", errno.EEXIST
+            )
+
+    def _disown(self, reqid: int) -> None:
+        if not any(users for (used, _), users in self._users.items() if used == reqid):
+            self._owners.pop(reqid, None)
+
+    async def _open(
+        self, sa: IpsecSa, direction: KernelSa, directions: tuple[Direction, ...], *, reserved: bool
+    ) -> None:
+        try:
+            await self._kernel.add_sa(direction, reserved=reserved)
+            for kind in directions:
+                self._users.setdefault((sa.reqid, kind), set()).add(sa.inbound.spi)
+                for policy in _policies(sa, kind):
+                    await self._kernel.put_policy(policy)
+        except IkeError:
+            ignored: list[IkeError] = []
+            await _trying(self._kernel.delete_sa(direction.id), ignored)
+            for kind in directions:
+                await self._release(sa, kind, ignored)
+            self._disown(sa.reqid)
+            raise
+
+    async def _release(self, sa: IpsecSa, kind: Direction, refusals: list[IkeError]) -> None:
+        users = self._users.get((sa.reqid, kind), set())
+        if sa.inbound.spi not in users:
+            return
+        users.discard(sa.inbound.spi)
+        if not users:
+            for policy in _policies(sa, kind):
+                await _trying(self._kernel.delete_policy(policy), refusals)
+
+
+async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> None:
+    try:
+        await step
+    except IkeError as refusal:
+        refusals.append(refusal)
+
+
+def _inbound(sa: IpsecSa) -> KernelSa:
+    return _kernel_sa(sa, sa.inbound, outbound=False)
+
+
+def _outbound(sa: IpsecSa) -> KernelSa:
+    return _kernel_sa(sa, sa.outbound, outbound=True)
+
+
+def _kernel_sa(sa: IpsecSa, keys: EspKeys, *, outbound: bool) -> KernelSa:
+    source, destination = (sa.local, sa.remote) if outbound else (sa.remote, sa.local)
+    return KernelSa(source, destination, sa.reqid, keys, sa.suite, sa.lifetime, sa.replay_window)
+
+
+def _policies(sa: IpsecSa, direction: Direction) -> Iterator[KernelPolicy]:
+    """One policy for each pair of subnets that make up the two selectors."""
+    ours, theirs = sa.local_selector, sa.remote_selector
+    out = direction is Direction.OUT
+    source, destination = (ours, theirs) if out else (theirs, ours)
+    ends = (sa.local, sa.remote) if out else (sa.remote, sa.local)
+    for source_network in source.networks:
+        for destination_network in destination.networks:
+            name = PolicyId(
+                source_network,
+                destination_network,
+                source.protocol or destination.protocol,
+                source.port,
+                destination.port,
+                direction,
+            )
+            yield KernelPolicy(name, *ends, sa.reqid)
+
+
+class KernelHost:
+    """The host of one Quick Mode: remembers what it did, so that it can be undone."""
+
+    def __init__(self, installer: Installer, owner: str) -> None:
+        self._installer = installer
+        self._owner = owner
+        self._lock = asyncio.Lock()
+        self._reserved: tuple[ReserveSpi, Spi] | None = None
+        self._opened: IpsecSa | None = None
+
+    @property
+    def spi(self) -> Spi | None:
+        """The inbound SPI that the peer may know."""
+        return self._reserved[1] if self._reserved else None
+
+    async def serve(self, call: HostCall) -> object:
+        """Carry out one call of the exchange; raises `KernelRefused`."""
+        async with self._lock:
+            match call:
+                case ReserveSpi():
+                    self._reserved = call, await self._installer.reserve_spi(call)
+                    return self._reserved[1]
+                case OpenInbound(sa):
+                    await self._installer.open_inbound(sa, self._owner)
+                    self._opened = sa
+                case OpenOutbound(sa):
+                    await self._installer.open_outbound(sa)
+        return None
+
+    async def undo(self) -> None:
+        """Remove whatever was done, once a call in flight has ended."""
+        async with self._lock:
+            if self._opened:
+                await self._installer.close(self._opened)
+            elif self._reserved:
+                await self._installer.free_spi(*self._reserved)
+            self._opened = None

@@ -1,0 +1,252 @@
+"""One established ISAKMP SA at work: every exchange under it has its own message id, IV chain, timer and fate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ikevd.addresses import Path
+from ikevd.conversation.core import Conversation, Exchange
+from ikevd.conversation.timing import LINGER, Timing
+from ikevd.errors import Abandoned, IkeError, PeerDeleted
+from ikevd.exchanges import informational, phase2, quick_mode
+from ikevd.exchanges.link import Host, Link, Situation
+from ikevd.facts import Dropped
+from ikevd.negotiation.hints import clear_notifications
+from ikevd.negotiation.install import KernelHost
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.runner import OnEnd, Runner, no_host
+from ikevd.policy.model import Child
+from ikevd.sa.model import IpsecSa, IsakmpSa
+from ikevd.wire.message import Header
+from ikevd.wire.payloads import Payload
+from ikevd.wire.registry import ExchangeType
+
+MAX_AT_ONCE = 200
+"""Exchanges under one ISAKMP SA that are under way or may still be asked for an answer."""
+MAX_MESSAGE_IDS = 65_536
+"""Of one ISAKMP SA; every id is used once, so that nothing can be replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuickModeEnd:
+    """How one Quick Mode ended. `child` is None where we were the responder."""
+
+    child: Child | None
+    outcome: IpsecSa | IkeError
+    host: KernelHost
+    runner: Runner
+
+
+@dataclass(frozen=True, slots=True)
+class QuickModeFlight:
+    """A Quick Mode of ours under way."""
+
+    live: LiveIsakmpSa
+    host: KernelHost
+    runner: Runner
+
+
+class LiveIsakmpSa:
+    """Hands each datagram to its exchange and begins new ones. Knows nothing of children's lives."""
+
+    def __init__(
+        self,
+        sa: IsakmpSa,
+        phase1: Runner,
+        children: Sequence[Child],
+        timing: Timing,
+        ports: Ports,
+        *,
+        on_quick_mode: Callable[[LiveIsakmpSa, QuickModeEnd], None],
+        on_informational: Callable[[LiveIsakmpSa, tuple[Payload, ...]], None],
+    ) -> None:
+        self.sa = sa
+        self.phase1 = phase1
+        self.path = sa.path
+        self.born = self.last_heard = ports.now()
+        self.doubted = False
+        """A Quick Mode stayed unanswered and nothing else was heard since: not for new ones."""
+        self.retired = False
+        """Deleted by either side: only farewells leave."""
+        self._children = children
+        self._timing = timing
+        self._ports = ports
+        self._on_quick_mode = on_quick_mode
+        self._on_informational = on_informational
+        self._owner = f"{sa.connection} ({sa.remote_id})"
+        self._runners: dict[int, Runner] = {}
+        self._used: set[int] = set()
+
+    @property
+    def cookie(self) -> bytes:
+        """The cookie that we minted."""
+        return self.sa.cookies.initiator if self.sa.initiator else self.sa.cookies.responder
+
+    @property
+    def expires(self) -> float:
+        """When its hard lifetime ends, on the event loop's clock."""
+        return self.born + self.sa.lifetime.seconds
+
+    # -- receiving --------------------------------------------------------------------------------------------------
+
+    def heard(self, header: Header, octets: bytes, path: Path) -> None:
+        """A datagram that names our cookie."""
+        if header.message_id == 0 or not header.encrypted:
+            self._phase1_heard(header, octets, path)
+        elif runner := self._runners.get(header.message_id):
+            runner.heard(octets, path)
+        elif self.retired or header.message_id in self._used:
+            self._ports.counters.count("drop: message ID already used")
+        elif len(self._runners) >= MAX_AT_ONCE or len(self._used) >= MAX_MESSAGE_IDS:
+            self._ports.counters.count("drop: too many exchanges under one ISAKMP SA")
+        else:
+            self._begin(header, octets, path)
+
+    def _phase1_heard(self, header: Header, octets: bytes, path: Path) -> None:
+        if header.exchange == ExchangeType.INFORMATIONAL:
+            for notify in clear_notifications(header, octets):
+                self.phase1.hint(notify)
+        else:
+            self.phase1.heard(octets, path)
+
+    def _begin(self, header: Header, octets: bytes, path: Path) -> None:
+        """A first message from the peer: no state of it stays unless its HASH(1) holds."""
+        situation, link = self._situation(header.message_id)
+        situation.path = path
+        host = KernelHost(self._ports.installer, self._owner)
+        match header.exchange:
+            case ExchangeType.QUICK_MODE:
+                entropy = self._ports.entropy
+                exchange: Exchange = quick_mode.respond(link, Host(), self.sa, self._children, entropy)
+                on_end: OnEnd = partial(self._quick_mode_ended, None, host)
+            case ExchangeType.INFORMATIONAL:
+                exchange = informational.hear(link, self.sa)
+                on_end = self._told
+            case _:
+                self._ports.counters.count(f"drop: {header.exchange} is not supported")
+                return
+        core = Conversation(exchange, header.exchange, situation, self._timing, initiator=False)
+        effects = [*core.start(self._ports.now()), *core.heard(octets, path, self._ports.now())]
+        if not core.has_spoken:
+            self._reject(core, header, effects)
+            return
+        self._run(core, header.exchange, on_end, host).apply(effects)
+
+    def _reject(self, core: Conversation, header: Header, effects: Sequence[object]) -> None:
+        core.close()
+        self._ports.counters.count(f"drop: {header.exchange} that is not authentic")
+        for effect in effects:
+            fact = getattr(effect, "fact", None)
+            if isinstance(fact, Dropped):
+                self.phase1.record.add(fact)
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def quick_mode(self, child: Child) -> QuickModeFlight:
+        """Begin a Quick Mode for `child`."""
+        situation, link = self._situation(self._fresh_id())
+        host = KernelHost(self._ports.installer, self._owner)
+        exchange = quick_mode.initiate(link, Host(), self.sa, child, self._ports.entropy)
+        core = Conversation(exchange, ExchangeType.QUICK_MODE, situation, self._timing, initiator=True)
+        on_end = partial(self._quick_mode_ended, child, host)
+        runner = self._run(core, ExchangeType.QUICK_MODE, on_end, host, child)
+        runner.start()
+        return QuickModeFlight(self, host, runner)
+
+    def tell(self, *payloads: Payload) -> None:
+        """An Informational message, sent a few times since nothing answers it."""
+        situation, link = self._situation(self._fresh_id())
+        exchange = informational.tell(link, self.sa, *payloads)
+        core = Conversation(exchange, ExchangeType.INFORMATIONAL, situation, self._timing, initiator=True)
+        self._run(core, ExchangeType.INFORMATIONAL, lambda runner, outcome: None).start()
+
+    # -- ending -----------------------------------------------------------------------------------------------------
+
+    def retire(self, cause: IkeError | None = None) -> None:
+        """No new exchange; those in flight end with `cause`."""
+        self.retired = True
+        for runner in tuple(self._runners.values()):
+            runner.fail(cause or PeerDeleted("the peer deleted the ISAKMP SA"))
+
+    def close(self) -> None:
+        """Forget everything: timers, exchanges, phase 1."""
+        self.retired = True
+        for runner in (*self._runners.values(), self.phase1):
+            runner.fail(Abandoned("the ISAKMP SA is gone"))
+            runner.close()
+        self._runners.clear()
+
+    @property
+    def busy(self) -> bool:
+        """Is a Quick Mode under way?"""
+        return any(not runner.conversation.ended for runner in self._runners.values())
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _situation(self, message_id: int) -> tuple[Situation, Link]:
+        situation = Situation(self.sa.cookies, message_id, self.path, phase2.chains(self.sa, message_id))
+        return situation, Link(situation)
+
+    def _fresh_id(self) -> int:
+        while True:
+            message_id = int.from_bytes(self._ports.entropy.octets(4), "big")
+            if message_id and message_id not in self._used:
+                return message_id
+
+    def _run(
+        self,
+        core: Conversation,
+        kind: ExchangeType,
+        on_end: OnEnd,
+        host: KernelHost | None = None,
+        child: Child | None = None,
+    ) -> Runner:
+        self._used.add(core.message_id)
+        record = self._ports.history.open(
+            kind,
+            self.sa.cookies,
+            core.message_id,
+            self.path.remote,
+            initiator=core.initiator,
+            connection=self.sa.connection,
+            child=child.name if child else None,
+        )
+        serve_host = host.serve if host else no_host
+        runner = Runner(
+            core,
+            record,
+            self._ports,
+            on_end=partial(self._ended, on_end),
+            on_heard=self._moved,
+            serve_host=serve_host,
+        )
+        self._runners[core.message_id] = runner
+        return runner
+
+    def _ended(self, on_end: OnEnd, runner: Runner, outcome: Any) -> None:
+        """The exchange still answers repetitions for a while."""
+        message_id = runner.conversation.message_id
+        asyncio.get_running_loop().call_later(LINGER, self._forget, message_id)
+        on_end(runner, outcome)
+
+    def _forget(self, message_id: int) -> None:
+        if runner := self._runners.pop(message_id, None):
+            runner.close()
+
+    def _quick_mode_ended(self, child: Child | None, host: KernelHost, runner: Runner, outcome: Any) -> None:
+        self._on_quick_mode(self, QuickModeEnd(child, outcome, host, runner))
+
+    def _told(self, runner: Runner, outcome: Any) -> None:
+        """An Informational exchange that failed has nobody waiting for it; its record holds the cause."""
+        if not isinstance(outcome, IkeError):
+            self._on_informational(self, outcome)
+
+    def _moved(self, path: Path) -> None:
+        """The path belongs to the ISAKMP SA and moves only on an accepted message."""
+        self.path = path
+        self.last_heard = self._ports.now()
+        self.doubted = False

@@ -1,0 +1,113 @@
+"""Responder's phase 1 until the peer is authenticated: cheap, bounded, and short-lived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ikevd.addresses import Address, Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.timing import LINGER, Timing
+from ikevd.errors import IkeError, NoProposalChosen
+from ikevd.exchanges import main_mode
+from ikevd.exchanges.link import Link, Situation
+from ikevd.exchanges.phase1 import Candidates
+from ikevd.negotiation.farewell import say_farewell
+from ikevd.negotiation.limits import HalfOpen, RateLimit
+from ikevd.negotiation.phase1 import Phase1Attempt
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.router import Router, clear_notification
+from ikevd.negotiation.runner import Runner
+from ikevd.policy.model import Connection, Limits
+from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.wire.message import Header
+from ikevd.wire.registry import ExchangeType, NotifyType
+
+
+class Lobby:
+    """Half-open negotiations by source address and initiator cookie."""
+
+    def __init__(
+        self,
+        connections: Sequence[Connection],
+        limits: Limits,
+        router: Router,
+        ports: Ports,
+        *,
+        on_established: Callable[[IsakmpSa, Runner], None],
+        on_stranger: Callable[[Path, str], None],
+    ) -> None:
+        """`on_stranger` is told, in words, of peers that are turned away."""
+        self._connections = tuple(connections)
+        self._router = router
+        self._ports = ports
+        self._on_established = on_established
+        self._on_stranger = on_stranger
+        static = [connection.remote for connection in connections if connection.remote is not None]
+        self.half_open = HalfOpen(limits, static)
+        self._refusals = RateLimit(rate=10, burst=20, clock=ports.now)
+        self._present: dict[tuple[Address, bytes], Phase1Attempt] = {}
+
+    def first_message(self, header: Header, octets: bytes, path: Path) -> None:
+        """A message without responder cookie. A repetition is answered, once for each time that it comes."""
+        key = path.remote.address, header.initiator
+        if attempt := self._present.get(key):
+            attempt.heard(header, octets, path)
+            return
+        connections = _matching(self._connections, path)
+        if not connections:
+            self._ports.counters.count("drop: no connection for the address")
+            self._on_stranger(path, "no connection has this address as its remote")
+        elif refusal := self.half_open.refusal(path.remote.address):
+            self._ports.counters.count(f"drop: {refusal}")
+        else:
+            self._begin(key, Candidates(connections), octets, path)
+
+    def close(self) -> None:
+        """Forget everything without a word."""
+        for attempt in self._present.values():
+            attempt.runner.close()
+        self._present.clear()
+
+    def _begin(self, key: tuple[Address, bytes], candidates: Candidates, octets: bytes, path: Path) -> None:
+        first, now = candidates.connections[0], self._ports.now()
+        situation = Situation(Cookies(key[1]), 0, path)
+        exchange = main_mode.respond(Link(situation), candidates, self._ports.entropy)
+        cookie, timing = self._router.mint(), Timing(first.resend)
+        core = Conversation(exchange, ExchangeType.MAIN_MODE, situation, timing, initiator=False, minted=cookie)
+        effects = [*core.start(now), *core.heard(octets, path, now)]
+        if not core.has_spoken:
+            core.close()
+            self._ports.counters.count("drop: first message is malformed")
+            return
+        record = self._ports.history.open(ExchangeType.MAIN_MODE, core.cookies, 0, path.remote, initiator=False)
+        if len(candidates.connections) == 1:
+            record.connection = first.name
+        runner = Runner(core, record, self._ports, on_end=self._ended)
+        self._present[key] = attempt = Phase1Attempt(cookie, runner)
+        self.half_open.enter(path.remote.address)
+        self._router.register(cookie, attempt)
+        runner.apply(effects)
+
+    def _ended(self, runner: Runner, outcome: Any) -> None:
+        key, attempt = next((key, attempt) for key, attempt in self._present.items() if attempt.runner is runner)
+        self.half_open.leave(key[0])
+        if not isinstance(outcome, IkeError):
+            asyncio.get_running_loop().call_later(LINGER, self._present.pop, key, None)
+            runner.record.belongs_to(outcome.connection)
+            self._on_established(outcome, runner)
+            return
+        del self._present[key]
+        self._router.forget(attempt.cookie)
+        say_farewell(runner, outcome, self._ports)
+        if isinstance(outcome, NoProposalChosen) and self._refusals.allows():
+            refusal = clear_notification(key[1], NotifyType.NO_PROPOSAL_CHOSEN)
+            self._ports.transmit(refusal, runner.conversation.path)
+
+
+def _matching(connections: Sequence[Connection], path: Path) -> tuple[Connection, ...]:
+    """Those whose `remote` is this very address, then those for any address; `local` must fit where it is given."""
+    here = [c for c in connections if c.local is None or c.local == path.local.address]
+    exact = [c for c in here if c.remote == path.remote.address]
+    return tuple(exact + [c for c in here if c.remote is None])

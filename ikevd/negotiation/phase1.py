@@ -1,0 +1,25 @@
+"""One phase 1 negotiation at work, until its ISAKMP SA stands."""
+
+from __future__ import annotations
+
+from ikevd.addresses import Path
+from ikevd.negotiation.hints import clear_notifications
+from ikevd.negotiation.runner import Runner
+from ikevd.wire.message import Header
+from ikevd.wire.registry import ExchangeType
+
+
+class Phase1Attempt:
+    """What the router finds under our cookie while phase 1 is under way."""
+
+    def __init__(self, cookie: bytes, runner: Runner) -> None:
+        self.cookie = cookie
+        self.runner = runner
+
+    def heard(self, header: Header, octets: bytes, path: Path) -> None:
+        """A datagram that names our cookie."""
+        if header.exchange == ExchangeType.INFORMATIONAL:
+            for notify in clear_notifications(header, octets):
+                self.runner.hint(notify)
+        else:
+            self.runner.heard(octets, path)

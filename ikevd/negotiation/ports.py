@@ -1,0 +1,38 @@
+"""What every negotiation needs of the rest of the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ikevd.addresses import Address, Path
+from ikevd.host.interface import Entropy
+from ikevd.negotiation.install import Installer
+from ikevd.observe.counters import Counters
+from ikevd.observe.history import History
+from ikevd.sa.model import IsakmpSa
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Shared by all sessions; holds no state of any peer."""
+
+    transmit: Callable[[bytes, Path], None]
+    source_for: Callable[[Address], Address]
+    """The local address that routing chooses for a peer."""
+    installer: Installer
+    entropy: Entropy
+    history: History
+    counters: Counters
+    port: int
+    """UDP port of IKE, here and at the peer."""
+    on_trouble: Callable[[str], None]
+    """Told, in words, of what no negotiation can report any more."""
+    export_key: Callable[[IsakmpSa], None]
+    """Writes the key log, where the operator asked for one."""
+
+    @staticmethod
+    def now() -> float:
+        """The event loop's monotonic clock, in seconds."""
+        return asyncio.get_running_loop().time()

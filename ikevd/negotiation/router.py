@@ -1,0 +1,116 @@
+"""Which datagram belongs to whom: by the cookie that *we* minted, never by address alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ikevd.addresses import Path
+from ikevd.errors import Malformed
+from ikevd.host.interface import Entropy
+from ikevd.negotiation.limits import RateLimit
+from ikevd.observe.counters import Counters
+from ikevd.sa.model import NO_COOKIE
+from ikevd.wire.message import Header, encode_chain
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
+from ikevd.wire.registry import Protocol as SecurityProtocol
+
+COOKIE_OCTETS = 8
+IKEV2_INITIATOR, IKEV2_RESPONSE = 0x08, 0x20
+"""Header flags of RFC 7296 section 3.1."""
+
+
+class Handler(Protocol):
+    """Whoever owns one of our cookies."""
+
+    def heard(self, header: Header, octets: bytes, path: Path) -> None:
+        """A datagram that names the cookie."""
+
+
+FirstMessage = Callable[[Header, bytes, Path], None]
+
+
+class Router:
+    """Cheap before costly: header, cookie, look-up; whatever fits nothing is counted and dropped."""
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        counters: Counters,
+        transmit: Callable[[bytes, Path], None],
+        clock: Callable[[], float],
+        *,
+        on_first_message: FirstMessage,
+        on_ikev2: Callable[[Path], None],
+    ) -> None:
+        self._entropy = entropy
+        self._counters = counters
+        self._transmit = transmit
+        self._on_first_message = on_first_message
+        self._on_ikev2 = on_ikev2
+        self._answers_to_ikev2 = RateLimit(rate=5, burst=10, clock=clock)
+        self._ours: dict[bytes, Handler] = {}
+
+    def mint(self) -> bytes:
+        """A cookie that nobody holds yet; never zero."""
+        while True:
+            cookie = self._entropy.octets(COOKIE_OCTETS)
+            if cookie != NO_COOKIE and cookie not in self._ours:
+                return cookie
+
+    def register(self, cookie: bytes, handler: Handler) -> None:
+        """From here on `handler` gets what names `cookie`."""
+        self._ours[cookie] = handler
+
+    def forget(self, cookie: bytes) -> None:
+        """Nobody holds `cookie` any more."""
+        self._ours.pop(cookie, None)
+
+    def datagram(self, octets: bytes, path: Path) -> None:
+        """Everything that arrives on a UDP port. Raises nothing on any input."""
+        try:
+            header = Header.decode_untrusted(octets)
+        except Malformed:
+            self._counters.count("drop: malformed header")
+            return
+        if header.major != 1:
+            self._other_version(header, path)
+        elif handler := self._ours.get(header.responder) or self._ours.get(header.initiator):
+            handler.heard(header, octets, path)
+        elif header.responder == NO_COOKIE and not header.encrypted and header.message_id == 0:
+            self._first(header, octets, path)
+        else:
+            self._counters.count("drop: unknown cookies")
+
+    def _first(self, header: Header, octets: bytes, path: Path) -> None:
+        if header.initiator == NO_COOKIE:
+            self._counters.count("drop: initiator cookie is zero")
+        elif header.exchange != ExchangeType.MAIN_MODE:
+            self._counters.count(f"drop: first message is {header.exchange}")
+        else:
+            self._on_first_message(header, octets, path)
+
+    def _other_version(self, header: Header, path: Path) -> None:
+        """An IKEv2 initial request is told INVALID-MAJOR-VERSION; replies and notifications never are."""
+        request = (
+            header.major == 2
+            and header.exchange == ExchangeType.IKE_SA_INIT
+            and header.responder == NO_COOKIE
+            and header.message_id == 0
+            and header.flags & IKEV2_INITIATOR
+            and not header.flags & IKEV2_RESPONSE
+        )
+        self._counters.count("IKEv2 request" if request else "drop: version is not 1.0")
+        if request and self._answers_to_ikev2.allows():
+            refusal = NotifyType.INVALID_MAJOR_VERSION
+            self._transmit(clear_notification(header.initiator, refusal), path)
+            self._on_ikev2(path)
+
+
+def clear_notification(initiator_cookie: bytes, kind: NotifyType) -> bytes:
+    """An Informational message in the clear; the responder cookie stays zero, since no error path mints one
+    (CVE-2023-30570)."""
+    body = encode_chain([NotifyPayload(SecurityProtocol.ISAKMP, kind)])
+    header = Header(initiator_cookie, NO_COOKIE, PayloadType.N, ExchangeType.INFORMATIONAL, Flags.NONE, 0)
+    return header.encode(len(body)) + body

@@ -1,0 +1,114 @@
+"""Runs one conversation under asyncio: sends, sets its one timer, asks the host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ikevd.addresses import Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
+from ikevd.errors import Abandoned, IkeError
+from ikevd.exchanges.link import HostCall
+from ikevd.facts import Failed, Heard
+from ikevd.negotiation.ports import Ports
+from ikevd.observe import history
+from ikevd.wire.registry import NotifyType
+
+ServeHost = Callable[[HostCall], Awaitable[object]]
+OnEnd = Callable[["Runner", Any], None]
+"""Called once with what the exchange returned, or the `IkeError` that it raised."""
+
+
+async def no_host(call: HostCall) -> object:
+    """The host of an exchange that needs none."""
+    raise TypeError(f"this exchange has no host for {call}")
+
+
+class Runner:
+    """Owns the conversation, its timer and its record."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        record: history.Record,
+        ports: Ports,
+        *,
+        on_end: OnEnd,
+        serve_host: ServeHost = no_host,
+        on_heard: Callable[[Path], None] = lambda path: None,
+    ) -> None:
+        self.conversation = conversation
+        self.record = record
+        self.started = ports.now()
+        self._ports = ports
+        self._on_end = on_end
+        self._serve_host = serve_host
+        self._on_heard = on_heard
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Run up to the first wait."""
+        self.apply(self.conversation.start(self._ports.now()))
+
+    def heard(self, octets: bytes, path: Path) -> None:
+        """A datagram for this exchange."""
+        self.apply(self.conversation.heard(octets, path, self._ports.now()))
+
+    def hint(self, notify: NotifyType) -> None:
+        """A notification in the clear."""
+        self.apply(self.conversation.hint(notify))
+
+    def fail(self, cause: IkeError) -> None:
+        """End it from outside."""
+        self.apply(self.conversation.fail(cause, self._ports.now()))
+
+    def close(self) -> None:
+        """Forget it without a word."""
+        self.conversation.close()
+        self._arm()
+
+    def apply(self, effects: Sequence[Effect]) -> None:
+        """Carry out effects in their order."""
+        for effect in effects:
+            match effect:
+                case Record(fact):
+                    self.record.cookies = self.conversation.cookies
+                    self.record.add(fact)
+                    if isinstance(fact, Heard):
+                        self._on_heard(fact.path)
+                case Transmit(octets, path):
+                    self._ports.transmit(octets, path)
+                case AskHost(call):
+                    self._task = asyncio.get_running_loop().create_task(self._ask(call))
+                case Returned(result):
+                    self._on_end(self, result)
+                case Raised(error):
+                    self.record.add(Failed(str(error), type(error).__name__))
+                    self._on_end(self, error)
+        self._arm()
+
+    async def _ask(self, call: HostCall) -> None:
+        try:
+            result = await self._serve_host(call)
+        except IkeError as refusal:
+            self.apply(self.conversation.refuse(refusal, self._ports.now()))
+        except BaseException:
+            self.fail(Abandoned("an internal error of ikevd ended this negotiation"))
+            raise
+        else:
+            self.apply(self.conversation.resume(result, self._ports.now()))
+
+    def _arm(self) -> None:
+        deadline = self.conversation.deadline
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.apply(self.conversation.tick(self._ports.now()))

@@ -1,0 +1,302 @@
+"""One authenticated peer of one connection: its ISAKMP SAs and its children. Sessions share nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from ikevd.conversation.timing import Timing
+from ikevd.errors import Abandoned, IkeError, NoAnswer, PeerDeleted, PeerRefused
+from ikevd.facts import Established, Note
+from ikevd.negotiation.initiator import Initiator
+from ikevd.negotiation.isakmp import LiveIsakmpSa, QuickModeEnd, QuickModeFlight
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.router import Router
+from ikevd.negotiation.runner import Runner
+from ikevd.peer import notices
+from ikevd.peer.children import (
+    Abort,
+    ChildState,
+    Due,
+    Event,
+    Gone,
+    Negotiate,
+    NotUp,
+    Remove,
+    Unwanted,
+    Up,
+    Wanted,
+    decide,
+)
+from ikevd.policy.choose import describe
+from ikevd.policy.model import Connection, Start
+from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
+from ikevd.wire.payloads import NotifyPayload, Payload
+from ikevd.wire.registry import Protocol
+
+MAX_ISAKMP_SAS = 8
+"""Of one session: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
+MAX_HELD = 32
+RETIRED_FOR = 10.0
+"""Seconds that a deleted ISAKMP SA still sends its farewells."""
+
+
+class Session:
+    """Applies the decisions of `ikevd.peer.children` to the kernel and to the exchanges."""
+
+    def __init__(self, connection: Connection, router: Router, ports: Ports) -> None:
+        self.connection = connection
+        self.states = {child.name: ChildState(persistent=child.start is Start.AUTO) for child in connection.children}
+        self.live: list[LiveIsakmpSa] = []
+        self.initiator = Initiator(connection, router, ports, self._phase1_ended)
+        self._children = {child.name: child for child in connection.children}
+        self._router = router
+        self._ports = ports
+        self._flights: dict[str, QuickModeFlight] = {}
+        self._waiting: set[str] = set()
+        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self._retries: dict[str, asyncio.TimerHandle] = {}
+        self._held: list[Spi] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- what the operator and the kernel say -------------------------------------------------------------------
+
+    def want(self, child: str) -> asyncio.Future[None]:
+        """Bring a child up; the future holds the outcome of the present attempt."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(child, []).append(future)
+        self._post(child, Wanted())
+        if self.states[child].pairs:
+            self._answer(child, None)
+        return future
+
+    def unwant(self, child: str) -> None:
+        """Take a child down and tell the peer."""
+        self._post(child, Unwanted())
+        self._answer(child, Abandoned(f"{child} was taken down"))
+
+    def expired(self, child: str, spi: Spi) -> None:
+        """The kernel ended an SA whose lifetime is over."""
+        self._post(child, Gone(spi, by_peer=False))
+
+    def end(self, *, tell: bool = True) -> None:
+        """Take everything down: children, phase 1 under way, ISAKMP SAs."""
+        for child in self._children:
+            self.unwant(child)
+        self.initiator.abort(Abandoned("the connection was taken down"))
+        for live in tuple(self.live):
+            self._retire(live, tell=tell, cause=Abandoned("the connection was taken down"))
+
+    @property
+    def idle(self) -> bool:
+        """Does nothing stand, and is nothing under way?"""
+        standing = any(state.pairs or state.negotiating for state in self.states.values())
+        return not standing and not self.live and not self.initiator.negotiating
+
+    async def settled(self) -> None:
+        """Wait until the kernel has done all that was asked of it."""
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
+    def close(self) -> None:
+        """Forget everything without a word: after `end` and its farewells."""
+        self.initiator.close()
+        for timer in self._retries.values():
+            timer.cancel()
+        for live in tuple(self.live):
+            self._forget(live)
+
+    # -- phase 1 ------------------------------------------------------------------------------------------------
+
+    def adopt(self, sa: IsakmpSa, phase1: Runner) -> None:
+        """A phase 1 ended well, in either role."""
+        live = LiveIsakmpSa(
+            sa,
+            phase1,
+            self.connection.children,
+            Timing(self.connection.resend),
+            self._ports,
+            on_quick_mode=self._quick_mode_ended,
+            on_informational=self._informed,
+        )
+        phase1.record.add(
+            Established(
+                f"ISAKMP SA with {sa.remote_id} at {sa.path.remote}, {describe(sa.suite)}, {sa.lifetime.seconds} s"
+            )
+        )
+        self._ports.export_key(sa)
+        self._router.register(live.cookie, live)
+        self.live.append(live)
+        asyncio.get_running_loop().call_at(live.expires, self._isakmp_expired, live)
+        if len(self.live) > MAX_ISAKMP_SAS:
+            self._retire(self.live[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
+        for child in sorted(self._waiting):
+            self._begin(child)
+
+    def usable(self) -> LiveIsakmpSa | None:
+        """The newest ISAKMP SA for a new Quick Mode."""
+        return next((live for live in reversed(self.live) if not live.retired and not live.doubted), None)
+
+    def _phase1_ended(self, runner: Runner, outcome: Any) -> None:
+        if not isinstance(outcome, IkeError):
+            self.adopt(outcome, runner)
+            return
+        for child in tuple(self._waiting):
+            self._waiting.discard(child)
+            self._failed(child, outcome)
+
+    def _isakmp_expired(self, live: LiveIsakmpSa) -> None:
+        if live in self.live and not live.retired:
+            self._retire(live, tell=True, cause=Abandoned("the lifetime of the ISAKMP SA ended"))
+
+    def _retire(self, live: LiveIsakmpSa, *, tell: bool, cause: IkeError) -> None:
+        """The end of an ISAKMP SA cuts no IPsec SA (RFC 2408 section 3.15, strongSwan issue 1827)."""
+        if live.retired:
+            return
+        live.retire(cause)
+        if tell:
+            live.tell(notices.delete_isakmp(live.sa.cookies))
+        asyncio.get_running_loop().call_later(RETIRED_FOR, self._forget, live)
+
+    def _forget(self, live: LiveIsakmpSa) -> None:
+        if live in self.live:
+            self.live.remove(live)
+            self._router.forget(live.cookie)
+            live.close()
+
+    # -- children -----------------------------------------------------------------------------------------------
+
+    def _post(self, child: str, event: Event) -> None:
+        """One event at a time: decide, remember, carry out."""
+        state, decisions = decide(self.states[child], event, self._ports.now())
+        self.states[child] = state
+        self._set_retry(child, state)
+        for decision in decisions:
+            match decision:
+                case Negotiate():
+                    self._begin(child)
+                case Abort():
+                    self._abort(child)
+                case Remove(sa, tell):
+                    self._remove(sa, tell=tell)
+
+    def _set_retry(self, child: str, state: ChildState) -> None:
+        if timer := self._retries.pop(child, None):
+            timer.cancel()
+        if state.retry_at is not None:
+            loop = asyncio.get_running_loop()
+            self._retries[child] = loop.call_at(state.retry_at, self._post, child, Due())
+
+    def _begin(self, name: str) -> None:
+        live = self.usable()
+        if live is not None:
+            self._waiting.discard(name)
+            self._flights[name] = live.quick_mode(self._children[name])
+            return
+        self._waiting.add(name)
+        try:
+            self.initiator.start()
+        except IkeError as refusal:
+            self._waiting.discard(name)
+            self._failed(name, refusal)
+
+    def _abort(self, name: str) -> None:
+        self._waiting.discard(name)
+        if flight := self._flights.pop(name, None):
+            flight.runner.fail(Abandoned("taken down by command"))
+
+    def _remove(self, sa: IpsecSa, *, tell: bool) -> None:
+        self._do(self._ports.installer.close(sa))
+        live = self.usable()
+        if tell and live is not None:
+            live.tell(notices.delete_esp(sa.inbound.spi))
+
+    def _quick_mode_ended(self, live: LiveIsakmpSa, end: QuickModeEnd) -> None:
+        if end.child is not None:
+            self._flights.pop(end.child.name, None)
+        if isinstance(end.outcome, IpsecSa):
+            self._quick_mode_returned(end.outcome, end.runner)
+        else:
+            self._quick_mode_raised(live, end, end.outcome)
+
+    def _quick_mode_returned(self, sa: IpsecSa, runner: Runner) -> None:
+        runner.record.child = sa.child
+        runner.record.spis = (sa.inbound.spi, sa.outbound.spi)
+        selectors = f"{sa.local_selector} === {sa.remote_selector}"
+        spis = f"SPI in {sa.inbound.spi}, out {sa.outbound.spi}"
+        runner.record.add(Established(f"IPsec SA pair {selectors}, {describe(sa.suite)}, {spis}"))
+        self._post(sa.child, Up(sa))
+        self._answer(sa.child, None)
+        if sa.outbound.spi in self._held:
+            self._held.remove(sa.outbound.spi)
+            self._post(sa.child, Gone(sa.outbound.spi, by_peer=True))
+
+    def _quick_mode_raised(self, live: LiveIsakmpSa, end: QuickModeEnd, error: IkeError) -> None:
+        self._do(end.host.undo())
+        if isinstance(error, NoAnswer) and live.last_heard <= end.runner.started:
+            live.doubted = True
+        if not live.retired:
+            if error.notify is not None:
+                live.tell(NotifyPayload(Protocol.ESP, error.notify, error.spi))
+            if end.host.spi is not None and not isinstance(error, PeerRefused | PeerDeleted):
+                live.tell(notices.delete_esp(end.host.spi))
+        if end.child is not None and self.states[end.child.name].negotiating:
+            self._failed(end.child.name, error)
+
+    def _failed(self, child: str, error: IkeError) -> None:
+        self._post(child, NotUp(str(error)))
+        self._answer(child, error)
+
+    def _answer(self, child: str, error: IkeError | None) -> None:
+        for future in self._waiters.pop(child, ()):
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+    # -- what the peer says -------------------------------------------------------------------------------------
+
+    def _informed(self, live: LiveIsakmpSa, payloads: tuple[Payload, ...]) -> None:
+        said = notices.read(payloads)
+        for refusal in said.refusals:
+            self._refused(live, refusal)
+        for spi in said.deleted_esp:
+            self._deleted(spi)
+        for cookies in said.deleted_isakmp:
+            for other in [other for other in self.live if other.sa.cookies == cookies]:
+                other.phase1.record.add(Note("the peer deleted the ISAKMP SA"))
+                self._retire(other, tell=False, cause=PeerDeleted("the peer deleted the ISAKMP SA"))
+
+    def _refused(self, live: LiveIsakmpSa, refusal: notices.Refusal) -> None:
+        """It ends the Quick Mode with that SPI, or else the only one in flight; otherwise it is a hint."""
+        flights = [f for f in self._flights.values() if f.live is live]
+        named = [f for f in flights if f.host.spi is not None and f.host.spi.octets == refusal.spi]
+        chosen = named or (flights if len(flights) == 1 else [])
+        live.phase1.record.add(Note(f"the peer says {refusal.notify}"))
+        for flight in chosen:
+            flight.runner.fail(PeerRefused(f"the peer refuses: {refusal.notify}", refusal.notify))
+
+    def _deleted(self, spi: Spi) -> None:
+        for name, state in self.states.items():
+            if any(spi in (pair.sa.inbound.spi, pair.sa.outbound.spi) for pair in state.pairs):
+                self._post(name, Gone(spi, by_peer=True))
+                return
+        if any(live.busy for live in self.live):
+            self._held = [*self._held[-(MAX_HELD - 1) :], spi]
+
+    # -- tasks --------------------------------------------------------------------------------------------------
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._reporting(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reporting(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except IkeError as refusal:
+            self._ports.counters.count(f"kernel: {type(refusal).__name__} while removing")
+            self._ports.on_trouble(f"{self.connection.name}: {refusal}")

@@ -1,0 +1,60 @@
+"""What a verified Informational message says, sorted: collected first, acted on afterwards (CVE-2023-38712)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ikevd.sa.model import Cookies, Spi
+from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
+from ikevd.wire.registry import NotifyType, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error notification, with the SPI that it names, if any."""
+
+    notify: NotifyType
+    spi: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """One message's worth."""
+
+    refusals: tuple[Refusal, ...]
+    deleted_isakmp: tuple[Cookies, ...]
+    deleted_esp: tuple[Spi, ...]
+    others: tuple[str, ...]
+    """Names of what was read and has no consequence."""
+
+
+def read(payloads: Sequence[Payload]) -> Notices:
+    """Sort the payloads behind a verified HASH(1)."""
+    refusals: list[Refusal] = []
+    isakmp: list[Cookies] = []
+    esp: list[Spi] = []
+    others: list[str] = []
+    for payload in payloads:
+        match payload:
+            case NotifyPayload(type=kind, spi=spi) if kind.is_error:
+                refusals.append(Refusal(kind, spi))
+            case DeletePayload(protocol=Protocol.ISAKMP, spis=spis):
+                isakmp.extend(Cookies(spi[:8], spi[8:]) for spi in spis)
+            case DeletePayload(protocol=Protocol.ESP, spis=spis):
+                esp.extend(Spi(int.from_bytes(spi, "big")) for spi in spis)
+            case NotifyPayload(type=kind):
+                others.append(str(kind))
+            case _:
+                others.append(str(payload.TYPE))
+    return Notices(tuple(refusals), tuple(isakmp), tuple(esp), tuple(others))
+
+
+def delete_esp(*spis: Spi) -> DeletePayload:
+    """We no longer receive on these SPIs."""
+    return DeletePayload(Protocol.ESP, tuple(spi.octets for spi in spis))
+
+
+def delete_isakmp(cookies: Cookies) -> DeletePayload:
+    """The ISAKMP SA with this pair of cookies is gone."""
+    return DeletePayload(Protocol.ISAKMP, (cookies.initiator + cookies.responder,))

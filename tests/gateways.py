@@ -1,0 +1,99 @@
+"""Whole engines in virtual time, joined by a network that may be bad: only sockets and kernel are in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from ikevd.addresses import Address, Path
+from ikevd.kernel.memory import MemoryKernel
+from ikevd.negotiation.engine import Engine, Surroundings
+from ikevd.negotiation.session import Session
+from ikevd.observe.counters import Counters
+from ikevd.observe.history import History
+from ikevd.policy.model import Config, Connection
+
+from tests.builders import ALICE, BOB, SeededEntropy, connection, mirrored
+from tests.duet import Network
+
+
+@dataclass
+class Gateway:
+    """One daemon without sockets."""
+
+    address: Address
+    engine: Engine
+    kernel: MemoryKernel
+    history: History
+    counters: Counters
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def session(self) -> Session:
+        return next(self.engine.sessions())
+
+    @property
+    def pairs(self) -> int:
+        """IPsec SA pairs that the sessions believe in."""
+        return sum(len(state.pairs) for s in self.engine.sessions() for state in s.states.values())
+
+    @property
+    def nothing_installed(self) -> bool:
+        return not self.kernel.sas and not self.kernel.policies
+
+
+class World:
+    """Gateways by address. Must be made inside the running loop."""
+
+    def __init__(self, network: Network | None = None) -> None:
+        self.network = network or Network()
+        self.gateways: dict[Address, Gateway] = {}
+        self.wire: list[tuple[float, Path, bytes]] = []
+
+    def gateway(self, address: Address, *connections: Connection, seed: int = 0) -> Gateway:
+        loop = asyncio.get_running_loop()
+        entropy = SeededEntropy(int(address) * 1_000_003 + seed)
+        kernel = MemoryKernel(clock=loop.time, entropy=entropy)
+        history, counters, troubles = History(loop.time), Counters(), list[str]()
+        around = Surroundings(
+            transmit=self._carry,
+            source_for=lambda remote: address,
+            kernel=kernel,
+            entropy=entropy,
+            history=history,
+            counters=counters,
+            on_trouble=troubles.append,
+            export_key=lambda sa: None,
+        )
+        gateway = Gateway(address, Engine(Config(connections), around), kernel, history, counters, troubles)
+        self.gateways[address] = gateway
+        return gateway
+
+    def _carry(self, octets: bytes, path: Path) -> None:
+        loop = asyncio.get_running_loop()
+        self.wire.append((loop.time(), path, octets))
+        receiver = self.gateways.get(path.remote.address)
+        if receiver is None:
+            return
+        sender = "alice" if path.local.address == ALICE else "bob"
+        back = Path(path.remote, path.local)
+        for delay, arriving in self.network.deliveries(sender, octets):
+            loop.call_later(delay, receiver.engine.datagram, arriving, back)
+
+
+def alice_and_bob(
+    network: Network | None = None, view: Connection | None = None, other: Connection | None = None, seed: int = 0
+) -> tuple[World, Gateway, Gateway]:
+    """Two gateways; `view` is Alice's connection to Bob, `other` Bob's to Alice (else the mirror of it)."""
+    view = view or connection()
+    world = World(network)
+    alice = world.gateway(ALICE, view, seed=seed)
+    bob = world.gateway(BOB, other or mirrored(view), seed=seed + 1)
+    return world, alice, bob
+
+
+async def bring_up(gateway: Gateway, child: str = "lan") -> None:
+    """What `ikevd up` does."""
+    (name,) = {c.name for c in gateway.engine._config.connections}
+    (view,) = [c for c in gateway.engine._config.connections if c.name == name]
+    await gateway.engine.session(view).want(child)
