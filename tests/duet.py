@@ -21,7 +21,6 @@ from ikevd.exchanges.link import Host, HostCall, Link, OpenInbound, OpenOutbound
 from ikevd.facts import Fact
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
-
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE
 
 MakeExchange = Callable[[Link, Host], Exchange]

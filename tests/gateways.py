@@ -12,7 +12,6 @@ from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.policy.model import Config, Connection
-
 from tests.builders import ALICE, BOB, SeededEntropy, connection, mirrored
 from tests.duet import Network
 

@@ -100,7 +100,7 @@ class Engine:
         """Everything that arrives. A bug in here costs one datagram, never the daemon."""
         try:
             self._router.datagram(octets, path)
-        except Exception as bug:  # noqa: BLE001 - the one catch at datagram level
+        except Exception as bug:
             self._around.counters.count("bug: datagram dropped")
             context = {"message": f"internal error at a datagram from {path.remote}", "exception": bug}
             asyncio.get_running_loop().call_exception_handler(context)

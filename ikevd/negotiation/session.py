@@ -54,7 +54,8 @@ class Session:
         self._router = router
         self._ports = ports
         self._flights: dict[str, QuickModeFlight] = {}
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, None] = {}
+        """Children that wait for an ISAKMP SA, in the order in which they were wanted."""
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
@@ -131,7 +132,7 @@ class Session:
         asyncio.get_running_loop().call_at(live.expires, self._isakmp_expired, live)
         if len(self.live) > MAX_ISAKMP_SAS:
             self._retire(self.live[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
-        for child in sorted(self._waiting):
+        for child in tuple(self._waiting):
             self._begin(child)
 
     def usable(self) -> LiveIsakmpSa | None:
@@ -143,7 +144,7 @@ class Session:
             self.adopt(outcome, runner)
             return
         for child in tuple(self._waiting):
-            self._waiting.discard(child)
+            self._waiting.pop(child, None)
             self._failed(child, outcome)
 
     def _isakmp_expired(self, live: LiveIsakmpSa) -> None:
@@ -191,18 +192,18 @@ class Session:
     def _begin(self, name: str) -> None:
         live = self.usable()
         if live is not None:
-            self._waiting.discard(name)
+            self._waiting.pop(name, None)
             self._flights[name] = live.quick_mode(self._children[name])
             return
-        self._waiting.add(name)
+        self._waiting[name] = None
         try:
             self.initiator.start()
         except IkeError as refusal:
-            self._waiting.discard(name)
+            self._waiting.pop(name, None)
             self._failed(name, refusal)
 
     def _abort(self, name: str) -> None:
-        self._waiting.discard(name)
+        self._waiting.pop(name, None)
         if flight := self._flights.pop(name, None):
             flight.runner.fail(Abandoned("taken down by command"))
 

@@ -1,0 +1,278 @@
+"""What one peer's exchanges do to one another: nothing, unless they should."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from dataclasses import replace
+
+import pytest
+
+from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerRefused
+from ikevd.facts import Sent
+from ikevd.host.interface import SaId
+from ikevd.policy.model import Connection, Lifetime, Resend, Start
+from ikevd.sa.model import Spi
+from ikevd.wire.registry import ExchangeType
+from tests.builders import BOB, child, connection, mirrored
+from tests.duet import Network
+from tests.gateways import Gateway, alice_and_bob, bring_up
+from tests.virtual_time import run
+
+EXCHANGE, MESSAGE_ID = 18, slice(20, 24)
+QUICK = Resend(interval=1, factor=1.5, sends=3)
+
+
+def two_children(**changes: object) -> Connection:
+    lan = child(name="lan")
+    dmz = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
+    return connection(children=(lan, dmz), resend=QUICK, **changes)
+
+
+class LoseQuickMode:
+    """Loses every message of the n-th Quick Mode on the wire."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._ids: list[bytes] = []
+
+    def __call__(self, sender: str, datagram: bytes) -> list[bytes]:
+        if datagram[EXCHANGE] != ExchangeType.QUICK_MODE:
+            return [datagram]
+        if datagram[MESSAGE_ID] not in self._ids:
+            self._ids.append(datagram[MESSAGE_ID])
+        return [] if self._ids.index(datagram[MESSAGE_ID]) == self._number - 1 else [datagram]
+
+
+def outbound_spis(gateway: Gateway) -> set[int]:
+    return {int(sa.spi) for sa in gateway.kernel.sas if sa.destination != gateway.address}
+
+
+def test_an_unanswered_quick_mode_harms_neither_the_isakmp_sa_nor_its_siblings() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob(Network(tamper=LoseQuickMode(2)), two_children())
+        session = alice.engine.session(two_children())
+        outcomes = await asyncio.gather(session.want("lan"), session.want("dmz"), return_exceptions=True)
+        await asyncio.sleep(60)
+        assert outcomes[0] is None
+        assert isinstance(outcomes[1], NoAnswer)
+        assert alice.pairs == bob.pairs == 1
+        assert len(session.live) == 1
+        assert not session.live[0].doubted
+
+    run(story())
+
+
+def test_many_quick_modes_run_at_once_each_with_its_own_message_id() -> None:
+    async def story() -> None:
+        children = tuple(
+            child(name=f"c{n}", reqid=0x696B0000 + n, local=f"10.1.{n}.0/24", remote=f"10.2.{n}.0/24")
+            for n in range(20)
+        )
+        view = connection(children=children)
+        world, alice, bob = alice_and_bob(view=view)
+        session = alice.engine.session(view)
+        await asyncio.gather(*(session.want(c.name) for c in children))
+        await asyncio.sleep(1)
+        assert alice.pairs == bob.pairs == 20
+        ids = {octets[MESSAGE_ID] for _, _, octets in world.wire if octets[EXCHANGE] == ExchangeType.QUICK_MODE}
+        assert len(ids) == 20
+
+    run(story())
+
+
+def test_a_child_that_the_peer_refuses_ends_at_once_while_the_other_lives() -> None:
+    async def story() -> None:
+        view = two_children()
+        other = mirrored(replace(view, children=view.children[:1]))
+        _, alice, bob = alice_and_bob(view=view, other=other)
+        session = alice.engine.session(view)
+        before = asyncio.get_running_loop().time()
+        outcomes = await asyncio.gather(session.want("lan"), session.want("dmz"), return_exceptions=True)
+        assert asyncio.get_running_loop().time() - before < 1
+        assert outcomes[0] is None
+        assert isinstance(outcomes[1], PeerRefused)
+        assert "INVALID_ID_INFORMATION" in str(outcomes[1])
+        await asyncio.sleep(60)
+        assert alice.pairs == bob.pairs == 1
+        assert len(alice.kernel.sas) == 2
+
+    run(story())
+
+
+def test_crossing_main_modes_both_run_to_the_end() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob()
+        await asyncio.gather(bring_up(alice), bring_up(bob))
+        await asyncio.sleep(60)
+        assert len(alice.session.live) == len(bob.session.live) == 2
+        assert alice.pairs == bob.pairs == 2
+        assert len(alice.kernel.sas) == 4
+
+    run(story())
+
+
+def test_a_peer_that_starts_anew_with_another_cookie_completes_while_its_old_attempt_still_retransmits() -> None:
+    async def story() -> None:
+        world, old, bob = alice_and_bob()
+        attempt = asyncio.ensure_future(bring_up(old))
+        await asyncio.sleep(0.025)  # MM3 is on its way
+        new = world.gateway(old.address, *old.engine._config.connections, seed=99)
+        await bring_up(new)
+
+        world.gateways[old.address] = old
+        await attempt
+        await asyncio.sleep(30)
+        assert old.pairs == 1
+        assert bob.pairs == 2, "the second attempt did not cut the first, nor the other way round"
+
+    run(story())
+
+
+def test_a_delete_from_the_peer_removes_the_pair_and_only_that() -> None:
+    async def story() -> None:
+        view = two_children()
+        _, alice, bob = alice_and_bob(view=view)
+        session = alice.engine.session(view)
+        await asyncio.gather(session.want("lan"), session.want("dmz"))
+        await asyncio.sleep(1)
+        session.unwant("lan")
+        await asyncio.sleep(20)
+        assert [name for name, state in bob.session.states.items() if state.pairs] == ["dmz"]
+        assert len(bob.kernel.sas) == 2
+        assert len(bob.session.live) == 1
+
+    run(story())
+
+
+def test_the_end_of_the_isakmp_sa_cuts_no_ipsec_sa() -> None:
+    async def story() -> None:
+        view = connection(lifetime=Lifetime(120))
+        _, alice, bob = alice_and_bob(view=view)
+        await bring_up(alice)
+        await asyncio.sleep(200)
+        assert not alice.session.live
+        assert not bob.session.live
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_a_persistent_child_is_retried_with_back_off_until_the_peer_answers() -> None:
+    async def story() -> None:
+        view = connection(children=(child(start=Start.AUTO),), resend=QUICK)
+        world, alice, bob = alice_and_bob(Network(loss=1.0), view)
+        alice.engine.start()
+        await asyncio.sleep(600)
+        assert alice.session.states["lan"].failures > 3
+        world.network.loss = 0.0
+        await asyncio.sleep(301)
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_a_manual_child_is_tried_once_per_command() -> None:
+    async def story() -> None:
+        world, alice, _ = alice_and_bob(Network(loss=1.0), connection(resend=QUICK))
+        with pytest.raises(NoAnswer):
+            await bring_up(alice)
+        sent = len(world.wire)
+        await asyncio.sleep(1000)
+        assert len(world.wire) == sent
+
+    run(story())
+
+
+def test_a_pair_whose_lifetime_ends_is_removed_on_both_sides_and_replaced_where_it_is_wanted() -> None:
+    async def story() -> None:
+        view = connection(children=(child(start=Start.AUTO),))
+        _, alice, bob = alice_and_bob(view=view)
+        alice.engine.start()
+        await asyncio.sleep(1)
+        before = outbound_spis(alice)
+        (inbound,) = [sa for sa in alice.kernel.sas if sa.destination == alice.address]
+        alice.session.expired("lan", inbound.spi)
+        await asyncio.sleep(20)
+        assert alice.pairs == bob.pairs == 1
+        assert outbound_spis(alice).isdisjoint(before)
+
+    run(story())
+
+
+def test_a_command_down_while_negotiating_ends_the_attempt_and_leaves_nothing() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob(Network(jitter=0.5))
+        attempt = asyncio.ensure_future(bring_up(alice))
+        await asyncio.sleep(1.4)
+        alice.session.unwant("lan")
+        with pytest.raises(Abandoned):
+            await attempt
+        await asyncio.sleep(200)
+        assert alice.nothing_installed
+        assert bob.nothing_installed
+        assert not alice.kernel.larval
+
+    run(story())
+
+
+STEPS = ["inbound SA", "in policy", "fwd policy", "outbound SA", "out policy"]
+FAULTS = [("add_sa", 1), ("put_policy", 1), ("put_policy", 2), ("add_sa", 2), ("put_policy", 3)]
+
+
+@pytest.mark.parametrize("role", ["initiator", "responder"])
+@pytest.mark.parametrize(("operation", "nth"), FAULTS, ids=STEPS)
+def test_a_refusal_of_the_kernel_leaves_nothing_on_either_side(role: str, operation: str, nth: int) -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob(view=connection(resend=QUICK))
+        faulty = alice if role == "initiator" else bob
+        faulty.kernel.fail(operation, errno.ENOBUFS, nth)  # type: ignore[arg-type]
+        try:
+            await bring_up(alice)
+        except IkeError as error:
+            assert isinstance(error, KernelRefused | NoAnswer)  # noqa: PT017
+        await asyncio.sleep(60)
+        assert alice.nothing_installed, "nothing stays where it failed, and the peer was told"
+        assert bob.nothing_installed
+        assert alice.pairs == bob.pairs == 0
+
+    run(story())
+
+
+def test_a_second_peer_cannot_take_over_the_selectors_of_the_first() -> None:
+    async def story() -> None:
+        anyone = replace(mirrored(connection()), remote=None, remote_id=None)
+        world, alice, bob = alice_and_bob(other=anyone)
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        mallory = world.gateway(BOB + 1, connection(local=BOB + 1, resend=QUICK))
+        with pytest.raises(IkeError):
+            await bring_up(mallory)
+        await asyncio.sleep(60)
+        assert {policy.tunnel_destination for policy in bob.kernel.policies.values()} <= {alice.address, BOB}
+        assert bob.pairs == 1
+
+    run(story())
+
+
+def test_a_delete_is_sent_a_few_times_and_no_more() -> None:
+    async def story() -> None:
+        _, alice, _ = alice_and_bob()
+        await bring_up(alice)
+        alice.session.unwant("lan")
+        await asyncio.sleep(100)
+        (deletes,) = [r for r in alice.history.find(connection="bob") if r.kind == ExchangeType.INFORMATIONAL]
+        assert [entry.fact.copy for entry in deletes.entries if isinstance(entry.fact, Sent)] == [1, 2, 3, 4, 5]
+
+    run(story())
+
+
+def test_sas_of_other_daemons_are_never_touched() -> None:
+    async def story() -> None:
+        _, alice, _ = alice_and_bob()
+        alice.kernel.plant_sa(SaId(alice.address, Spi(0xC0FFEE00)), 7)
+        await bring_up(alice)
+        await alice.engine.stop()
+        assert [found.reqid for found in await alice.kernel.dump_sas()] == [7]
+
+    run(story())
