@@ -19,8 +19,8 @@ from ikevd.exchanges.phase1 import (
     with_block,
 )
 from ikevd.host.interface import Entropy
-from ikevd.policy.choose import offer_phase1
 from ikevd.policy.model import Connection, PreSharedKey
+from ikevd.policy.transforms import offer_phase1
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.payloads import KePayload, NoncePayload
 

@@ -14,9 +14,10 @@ from ikevd.exchanges import phase2
 from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.host.interface import Entropy
-from ikevd.policy.choose import accept_phase2, choose_phase2, offer_phase2
+from ikevd.policy.choose import accept_phase2, choose_phase2
 from ikevd.policy.model import Child, EspSuite
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.transforms import offer_phase2
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, Payload

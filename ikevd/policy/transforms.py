@@ -1,0 +1,162 @@
+"""Suites to transforms and back: what the attributes of an offer mean (RFC 2409 appendix A, RFC 2407 section 4.5).
+
+Attributes are always read from one transform, never from the first that has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ikevd.errors import Malformed
+from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.wire.attributes import Attribute
+from ikevd.wire.registry import (
+    AuthMethod,
+    Cipher,
+    Encapsulation,
+    EspTransform,
+    Group,
+    Hash,
+    IkeAttribute,
+    Integrity,
+    IpsecAttribute,
+    LifeType,
+    Phase1Transform,
+    Protocol,
+)
+from ikevd.wire.sa import Proposal, SaPayload, Transform
+
+DEFAULT_KEY_BITS = {Cipher.AES_CBC: 128, EspTransform.AES_CBC: 128}
+"""An absent key length means 128 for AES (RFC 3602 section 2.4; what strongSwan reads too)."""
+DEFAULT_ESP_SECONDS = 28800
+"""RFC 2407 section 4.5: an absent SA life means eight hours."""
+DEFAULT_IKE_SECONDS = 86400
+"""RFC 2409 sets none; a day is Cisco's default and the longest in use."""
+
+
+# -- offering ---------------------------------------------------------------------------------------------------
+
+
+def offer_phase1(suites: Sequence[IkeSuite], lifetime: Lifetime) -> SaPayload:
+    """One proposal with a transform for each suite."""
+    transforms = tuple(
+        Transform(number, Phase1Transform.KEY_IKE, (*_ike_attributes(suite), *_life(IkeAttribute, lifetime)))
+        for number, suite in enumerate(suites, start=1)
+    )
+    return SaPayload((Proposal(1, Protocol.ISAKMP, b"", transforms),))
+
+
+def offer_phase2(suites: Sequence[EspSuite], lifetime: Lifetime, spi: bytes) -> SaPayload:
+    """One ESP proposal with a transform for each suite."""
+    transforms = tuple(
+        Transform(number, suite.transform, (*_life(IpsecAttribute, lifetime), *_esp_attributes(suite)))
+        for number, suite in enumerate(suites, start=1)
+    )
+    return SaPayload((Proposal(1, Protocol.ESP, spi, transforms),))
+
+
+def _ike_attributes(suite: IkeSuite) -> Iterator[Attribute]:
+    yield Attribute.number(IkeAttribute.ENCRYPTION, suite.cipher)
+    yield Attribute.number(IkeAttribute.KEY_LENGTH, suite.key_bits)
+    yield Attribute.number(IkeAttribute.HASH, suite.hash)
+    yield Attribute.number(IkeAttribute.GROUP, suite.group)
+    yield Attribute.number(IkeAttribute.AUTH_METHOD, suite.auth)
+
+
+def _esp_attributes(suite: EspSuite) -> Iterator[Attribute]:
+    if suite.group is not None:
+        yield Attribute.number(IpsecAttribute.GROUP, suite.group)
+    yield Attribute.number(IpsecAttribute.ENCAPSULATION, suite.mode)
+    yield Attribute.number(IpsecAttribute.AUTHENTICATION, suite.integrity)
+    yield Attribute.number(IpsecAttribute.KEY_LENGTH, suite.key_bits)
+
+
+def _life(names: type[IkeAttribute] | type[IpsecAttribute], lifetime: Lifetime) -> Iterator[Attribute]:
+    yield Attribute.number(names.LIFE_TYPE, LifeType.SECONDS)
+    yield Attribute.number(names.LIFE_DURATION, lifetime.seconds)
+    if lifetime.kilobytes is not None:
+        yield Attribute.number(names.LIFE_TYPE, LifeType.KILOBYTES)
+        yield Attribute.number(names.LIFE_DURATION, lifetime.kilobytes)
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
+    """The suite of one transform, or in words why it is none of ours."""
+    numbers, life = _read_attributes(transform, IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION)
+    default = Lifetime(DEFAULT_IKE_SECONDS)
+    wanted = {IkeAttribute.ENCRYPTION, IkeAttribute.HASH, IkeAttribute.AUTH_METHOD, IkeAttribute.GROUP}
+    if transform.id != Phase1Transform.KEY_IKE or numbers is None:
+        return "an unreadable transform", default
+    if missing := wanted - numbers.keys():
+        return f"a transform without {IkeAttribute(min(missing))}", default
+    if odd := numbers.keys() - wanted - {IkeAttribute.KEY_LENGTH}:
+        return f"a transform with attribute {IkeAttribute(min(odd))}", default
+    cipher = Cipher(numbers[IkeAttribute.ENCRYPTION])
+    suite = IkeSuite(
+        cipher,
+        numbers.get(IkeAttribute.KEY_LENGTH, DEFAULT_KEY_BITS.get(cipher, 0)),
+        Hash(numbers[IkeAttribute.HASH]),
+        Group(numbers[IkeAttribute.GROUP]),
+        AuthMethod(numbers[IkeAttribute.AUTH_METHOD]),
+    )
+    return suite, _lifetime(life, default)
+
+
+def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
+    """The suite of one ESP transform, or in words why it is none of ours."""
+    numbers, life = _read_attributes(transform, IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION)
+    default = Lifetime(DEFAULT_ESP_SECONDS)
+    known = {
+        IpsecAttribute.GROUP,
+        IpsecAttribute.ENCAPSULATION,
+        IpsecAttribute.AUTHENTICATION,
+        IpsecAttribute.KEY_LENGTH,
+    }
+    if numbers is None:
+        return "an unreadable transform", default
+    if odd := numbers.keys() - known:
+        return f"a transform with attribute {IpsecAttribute(min(odd))}", default
+    kind, group = EspTransform(transform.id), numbers.get(IpsecAttribute.GROUP)
+    suite = EspSuite(
+        kind,
+        numbers.get(IpsecAttribute.KEY_LENGTH, DEFAULT_KEY_BITS.get(kind, 0)),
+        Integrity(numbers.get(IpsecAttribute.AUTHENTICATION, 0)),
+        None if group is None else Group(group),
+        Encapsulation(numbers.get(IpsecAttribute.ENCAPSULATION, Encapsulation.TUNNEL)),
+    )
+    return suite, _lifetime(life, default)
+
+
+def _read_attributes(
+    transform: Transform, life_type: int, life_duration: int
+) -> tuple[Mapping[int, int] | None, Mapping[int, int]]:
+    """Numbers by type, and lives by life type; None where an attribute is doubled or no number.
+
+    A duration belongs to the life type before it (RFC 2407 section 4.5); one without the other counts for nothing.
+    """
+    numbers: dict[int, int] = {}
+    lives: dict[int, int] = {}
+    kind: int | None = None
+    for attribute in transform.attributes:
+        try:
+            value = attribute.as_number()
+        except Malformed:
+            return None, lives
+        if attribute.type == life_type:
+            kind = value
+        elif attribute.type == life_duration:
+            if kind is not None:
+                lives.setdefault(kind, value)
+            kind = None
+        elif attribute.type in numbers:
+            return None, lives
+        else:
+            numbers[attribute.type] = value
+    return numbers, lives
+
+
+def _lifetime(lives: Mapping[int, int], default: Lifetime) -> Lifetime:
+    seconds = lives.get(LifeType.SECONDS) or default.seconds
+    return Lifetime(seconds, lives.get(LifeType.KILOBYTES) or None)
