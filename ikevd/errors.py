@@ -103,6 +103,10 @@ class MissingPrivilege(IkeError):
     """The process lacks a capability or a port that it needs."""
 
 
+class PortInUse(IkeError):
+    """A UDP port cannot be bound: another process holds it, or the address is not this machine's."""
+
+
 class ConfigError(IkeError):
     """The configuration cannot be used: each problem with file, line, column and what would be right."""
 

@@ -11,7 +11,7 @@ from ikevd.negotiation.engine import Engine, Surroundings
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
-from ikevd.policy.model import Config, Connection
+from ikevd.policy.model import Config, Connection, Limits
 from tests.builders import ALICE, BOB, SeededEntropy, connection, mirrored
 from tests.duet import Network
 
@@ -49,7 +49,9 @@ class World:
         self.gateways: dict[Address, Gateway] = {}
         self.wire: list[tuple[float, Path, bytes]] = []
 
-    def gateway(self, address: Address, *connections: Connection, seed: int = 0) -> Gateway:
+    def gateway(
+        self, address: Address, *connections: Connection, seed: int = 0, limits: Limits | None = None
+    ) -> Gateway:
         loop = asyncio.get_running_loop()
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
         kernel = MemoryKernel(clock=loop.time, entropy=entropy)
@@ -64,7 +66,8 @@ class World:
             on_trouble=troubles.append,
             export_key=lambda sa: None,
         )
-        gateway = Gateway(address, Engine(Config(connections), around), kernel, history, counters, troubles)
+        config = Config(connections, limits=limits or Limits())
+        gateway = Gateway(address, Engine(config, around), kernel, history, counters, troubles)
         self.gateways[address] = gateway
         return gateway
 

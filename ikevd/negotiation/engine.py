@@ -126,15 +126,15 @@ class Engine:
         for session in self.sessions():
             session.initiator.note_unreachable(path.remote.address, reason)
 
-    async def stop(self) -> None:
-        """Take everything down, tell the peers, leave nothing in the kernel."""
+    async def stop(self, last_words: float = LAST_WORDS) -> None:
+        """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel."""
         peers = [session for session in self._sessions.values() if session.live or session.initiator.negotiating]
         for session in self.sessions():
             session.end()
         for session in self.sessions():
             await session.settled()
         if peers:
-            await asyncio.sleep(LAST_WORDS)
+            await asyncio.sleep(last_words)
         for session in self.sessions():
             session.close()
         self._lobby.close()

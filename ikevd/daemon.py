@@ -1,0 +1,127 @@
+"""The composition root: the only place where all objects meet."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from ikevd import __version__
+from ikevd.addresses import Address
+from ikevd.control.controller import EngineController
+from ikevd.control.server import ControlServer
+from ikevd.errors import Abandoned, KernelRefused
+from ikevd.host.interface import Kernel, SystemEntropy
+from ikevd.kernel.adapter import XfrmKernel
+from ikevd.kernel.bypass import bypass_ipsec
+from ikevd.kernel.journal import Journal
+from ikevd.kernel.journaled import JournaledKernel
+from ikevd.kernel.orphans import remove_orphans
+from ikevd.negotiation.engine import Engine, Surroundings
+from ikevd.observe import log
+from ikevd.observe.counters import Counters
+from ikevd.observe.history import History
+from ikevd.observe.keylog import KeyLog
+from ikevd.policy.model import Config
+from ikevd.policy.proposals import format_esp
+from ikevd.service.notify import Notifier, watchdog
+from ikevd.transport.udp import UdpTransport, source_for
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line adds to the configuration."""
+
+    key_log: Path | None = None
+    log_filter: log.Filter = log.Filter()
+
+
+async def serve(config: Config, options: Options, environ: Mapping[str, str]) -> None:
+    """Run until SIGTERM or SIGINT. Raises `IkeError` where the daemon cannot start."""
+    async with AsyncExitStack() as stack:
+        stop = _stop_signal()
+        history, counters = History(time.time), Counters()
+        history.listen(log.FactLog(options.log_filter))
+        kernel = await _kernel(config, stack)
+        transport = UdpTransport(
+            config.listen,
+            on_datagram=lambda octets, path: engine.datagram(octets, path),
+            on_dropped=lambda reason: counters.count(f"drop: {reason}"),
+            on_unreachable=lambda path, reason: engine.hint_unreachable(path, reason),
+            prepare=bypass_ipsec,
+        )
+        around = Surroundings(
+            transmit=transport.send,
+            source_for=_source_for,
+            kernel=kernel,
+            entropy=SystemEntropy(),
+            history=history,
+            counters=counters,
+            on_trouble=log.trouble,
+            export_key=_key_log(options, stack),
+        )
+        engine = Engine(config, around)
+        transport.open()
+        stack.callback(transport.close)
+        controller = EngineController(engine, config, history, counters, transport.endpoints)
+        server = ControlServer(controller, config.control)
+        await server.start()
+        stack.push_async_callback(server.close)
+        await _run(engine, Notifier(environ), stop)
+
+
+async def _run(engine: Engine, notifier: Notifier, stop: asyncio.Event) -> None:
+    engine.start()
+    beat = asyncio.create_task(watchdog(notifier, lambda: True))
+    notifier.ready(f"ikevd {__version__} is ready")
+    log.started(__version__)
+    await stop.wait()
+    notifier.stopping()
+    log.stopping()
+    await engine.stop()
+    beat.cancel()
+
+
+async def _kernel(config: Config, stack: AsyncExitStack) -> Kernel:
+    """The kernel, tried with every configured ESP suite, and cleared of what a killed daemon left."""
+    xfrm = stack.enter_context(XfrmKernel())
+    config.runtime.mkdir(mode=0o750, parents=True, exist_ok=True)
+    journal = Journal(config.runtime / "journal")
+    stack.callback(journal.close)
+    kernel = JournaledKernel(xfrm, journal)
+    orphans = await remove_orphans(kernel, journal)
+    if orphans.sas or orphans.policies:
+        log.orphans(orphans.sas, orphans.policies)
+    for suite in {suite: None for c in config.connections for child in c.children for suite in child.suites}:
+        try:
+            await kernel.probe(suite)
+        except KernelRefused as refusal:
+            raise KernelRefused(f"esp_proposals {format_esp(suite)}: {refusal}", refusal.errno) from refusal
+    return kernel
+
+
+def _key_log(options: Options, stack: AsyncExitStack) -> Callable[[object], None]:
+    if options.key_log is None:
+        return lambda sa: None
+    keys = KeyLog(options.key_log)
+    stack.callback(keys.close)
+    log.key_log(options.key_log)
+    return keys.write  # type: ignore[return-value]
+
+
+def _source_for(remote: Address) -> Address:
+    try:
+        return source_for(remote)
+    except OSError as error:
+        raise Abandoned(f"there is no route to {remote}: {error.strerror}") from error
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,117 @@
+"""ikevd as a process in a namespace: started and driven as an operator would, by its command and its API."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ikevd.control.client import Client
+
+from tests.interop.topology import Node
+
+IKEVD = str(Path(sys.executable).with_name("ikevd"))
+
+
+class Ikevd:
+    """One `ikevd run`; a context manager that ends it with SIGTERM and expects code 0."""
+
+    def __init__(self, node: Node, configuration: str, *options: str, files: dict[str, str] | None = None) -> None:
+        self.node = node
+        self._temporary = tempfile.TemporaryDirectory(prefix=f"ikevd-{node.name}-")
+        self.directory = Path(self._temporary.name)
+        self.key_log = self.directory / "keys"
+        self._socket = self.directory / "control.sock"
+        for name, text in {"ikevd.yaml": configuration + self._settings(), **(files or {})}.items():
+            path = self.directory / name
+            path.touch(mode=0o600)
+            path.write_text(text)
+        self._options = ("--key-log", str(self.key_log), *options)
+        self.code: int | None = None
+
+    def _settings(self) -> str:
+        return f"\ncontrol: {{socket: {self._socket}}}\nruntime_directory: {self.directory}/run\n"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it and wait until its API answers."""
+        with (self.directory / "log").open("ab") as output:
+            config = str(self.directory / "ikevd.yaml")
+            command = self.node.command(IKEVD, "run", "--config", config, *self._options)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | {"NO_COLOR": "1"}
+            )
+        self.client = Client(self._socket)
+        deadline = time.monotonic() + 20
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"ikevd did not start\n{self.log}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            self.client.version()
+        except Exception:
+            return False
+        return True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        code = self.stop()
+        log = self.log
+        self._temporary.cleanup()
+        if error is not None:
+            error.add_note(f"--- ikevd in {self.node.name}:\n{log[-6000:]}")
+            return
+        assert code == 0, f"ikevd ended with code {code}\n{log}"
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(6)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"ikevd did not end within 6 s\n{self.log}") from None
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    def command(self, *arguments: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+        """Run `ikevd …` against this daemon."""
+        words = [IKEVD, *arguments, "--socket", str(self._socket)]
+        return subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+
+    def up(self, name: str, *options: str) -> str:
+        """`ikevd up`, which must succeed; what it printed."""
+        done = self.command("up", name, *options)
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{self.log}"
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        """`ikevd status --json`."""
+        return self.client.status()
+
+    @property
+    def log(self) -> str:
+        """All that it printed."""
+        return (self.directory / "log").read_text(errors="replace")
+
+    def keys(self) -> Sequence[str]:
+        """The lines of its key log."""
+        return self.key_log.read_text().splitlines()
