@@ -155,7 +155,7 @@ class DeletePayload:
         wanted = 16 if protocol == Protocol.ISAKMP else 4
         if protocol in (Protocol.ISAKMP, Protocol.ESP, Protocol.AH) and size != wanted:
             raise Malformed(f"delete payload for {protocol} with SPIs of {size} octets, not {wanted}")
-        if size == 0 or size * count != reader.remaining:
+        if size == 0 or count == 0 or size * count != reader.remaining:
             raise Malformed(f"delete payload announces {count} SPIs of {size} octets and holds {reader.remaining}")
         return cls(protocol, tuple(reader.take(size) for _ in range(count)), doi)
 
