@@ -1,0 +1,114 @@
+"""Each payload: what it holds, what it refuses, and that it re-encodes as it came."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ikevd.errors import Malformed
+from ikevd.wire.payloads import (
+    DeletePayload,
+    HashPayload,
+    IdPayload,
+    KePayload,
+    NoncePayload,
+    NotifyPayload,
+    Opaque,
+    Payload,
+    VidPayload,
+    decode_payload,
+)
+from ikevd.wire.registry import Doi, IdType, NotifyType, PayloadType, Protocol
+from tests.wire.test_sa import OFFERS
+
+DOIS = st.integers(0, 2**32 - 1).map(Doi)
+ANY = st.binary(max_size=300)
+
+
+def spis_of(size: int) -> st.SearchStrategy[tuple[bytes, ...]]:
+    return st.lists(st.binary(min_size=size, max_size=size), min_size=1, max_size=5).map(tuple)
+
+
+UNREAD = [PayloadType.CERT, PayloadType.SIG, PayloadType(15), PayloadType.NAT_D, PayloadType.FRAGMENT, PayloadType(255)]
+PAYLOADS: st.SearchStrategy[Payload] = st.one_of(
+    OFFERS,
+    st.builds(KePayload, ANY),
+    st.builds(NoncePayload, st.binary(min_size=8, max_size=256)),
+    st.builds(HashPayload, ANY),
+    st.builds(VidPayload, ANY),
+    st.builds(IdPayload, st.integers(0, 255).map(IdType), st.integers(0, 255), st.integers(0, 65535), ANY),
+    st.builds(
+        NotifyPayload,
+        st.integers(0, 255).map(Protocol),
+        st.integers(0, 65535).map(NotifyType),
+        st.binary(max_size=255),
+        ANY,
+        DOIS,
+    ),
+    st.builds(DeletePayload, st.just(Protocol.ISAKMP), spis_of(16), DOIS),
+    st.builds(DeletePayload, st.sampled_from([Protocol.ESP, Protocol.AH]), spis_of(4), DOIS),
+    st.builds(DeletePayload, st.just(Protocol(9)), spis_of(2), DOIS),
+    st.builds(Opaque, st.sampled_from(UNREAD), ANY),
+)
+
+
+@given(PAYLOADS)
+def test_a_payload_survives_encoding(payload: Payload) -> None:
+    again = decode_payload(payload.TYPE, payload.body)
+    assert again == payload
+    assert again.body == payload.body
+
+
+@given(st.integers(0, 255).map(PayloadType), ANY)
+def test_any_body_is_read_and_re_encodes_as_it_came_or_is_malformed(kind: PayloadType, body: bytes) -> None:
+    with suppress(Malformed):
+        assert decode_payload(kind, body).body == body
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+def test_a_payload_that_nobody_reads_stays_opaque_with_its_number(kind: PayloadType) -> None:
+    payload = decode_payload(kind, b"whatever")
+    assert payload == Opaque(kind, b"whatever")
+    assert kind == payload.TYPE
+
+
+@pytest.mark.parametrize("size", [0, 7, 257])
+def test_a_nonce_has_8_to_256_octets(size: int) -> None:
+    with pytest.raises(Malformed, match=f"nonce of {size} octets; 8 to 256 are wanted"):
+        NoncePayload.decode(bytes(size))
+
+
+@pytest.mark.parametrize("body", ["", "01", "010000"])
+def test_an_id_that_ends_early_is_malformed(body: str) -> None:
+    with pytest.raises(Malformed, match="ID payload"):
+        IdPayload.decode(bytes.fromhex(body))
+
+
+def test_a_notification_whose_spi_is_longer_than_itself_is_malformed() -> None:
+    with pytest.raises(Malformed, match="16 octets wanted, 4 left"):
+        NotifyPayload.decode(bytes.fromhex("00000001 01 10 6002 deadbeef"))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("00000001 03 04 0002 deadbeef", "announces 2 SPIs of 4 octets and holds 4"),
+        ("00000001 03 04 0001 deadbeefdeadbeef", "announces 1 SPIs of 4 octets and holds 8"),
+        ("00000001 03 04 ffff", "announces 65535 SPIs"),
+        ("00000001 03 04 0000", "announces 0 SPIs"),
+        ("00000001 09 00 ffff", "announces 65535 SPIs of 0 octets"),
+        ("00000001 03 10 0001 00112233445566778899aabbccddeeff", "for ESP with SPIs of 16 octets, not 4"),
+        ("00000001 01 04 0001 deadbeef", "for ISAKMP with SPIs of 4 octets, not 16"),
+        ("00000001 03", "delete payload"),
+    ],
+)
+def test_a_delete_whose_counts_lie_is_malformed(body: str, said: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        DeletePayload.decode(bytes.fromhex(body))
+
+
+def test_secrets_and_proofs_do_not_show_in_a_repr() -> None:
+    assert "UUUU" not in repr(KePayload(b"UUUU")) + repr(HashPayload(b"UUUU"))

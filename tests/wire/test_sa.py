@@ -1,0 +1,97 @@
+"""The SA payload with its proposals and transforms: lengths, counts and lists that lie."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ikevd.errors import Malformed
+from ikevd.wire.registry import PayloadType, Protocol
+from ikevd.wire.sa import MAX_TRANSFORMS, Proposal, SaPayload, Transform
+from tests.wire.test_attributes import ATTRIBUTES
+
+OCTET = st.integers(0, 255)
+TRANSFORMS = st.builds(Transform, OCTET, OCTET, st.lists(ATTRIBUTES, max_size=4).map(tuple))
+PROPOSALS = st.builds(
+    Proposal,
+    OCTET,
+    OCTET.map(Protocol),
+    st.binary(max_size=16),
+    st.lists(TRANSFORMS, max_size=4).map(tuple),
+)
+OFFERS = st.lists(PROPOSALS, min_size=1, max_size=3).map(lambda found: SaPayload(tuple(found)))
+
+HEAD = bytes.fromhex("00000001 00000001")
+TRANSFORM = bytes.fromhex("0101 0000 80010007")
+PROPOSAL = bytes.fromhex("01 01 00 01") + bytes.fromhex("0000 000c") + TRANSFORM
+"""Number 1, ISAKMP, no SPI, one transform."""
+
+
+def listed(*bodies: bytes, kind: PayloadType) -> bytes:
+    """Bodies behind their sub-headers, the last one saying that nothing follows."""
+    following = [kind] * (len(bodies) - 1) + [PayloadType.NONE]
+    return b"".join(
+        bytes([more, 0]) + (len(body) + 4).to_bytes(2, "big") + body
+        for more, body in zip(following, bodies, strict=True)
+    )
+
+
+def offer(*proposals: bytes) -> bytes:
+    return HEAD + listed(*proposals, kind=PayloadType.PROPOSAL)
+
+
+@given(OFFERS)
+def test_an_offer_survives_encoding(sa: SaPayload) -> None:
+    assert SaPayload.decode(sa.encode()) == sa
+
+
+def test_the_body_stays_as_received_even_where_encoding_would_differ() -> None:
+    reserved_set = offer(PROPOSAL.replace(b"\1\1\0\0\x80", b"\1\1\xab\xcd\x80"))
+    sa = SaPayload.decode(reserved_set)
+    assert sa.body == reserved_set
+    assert sa.encode() == offer(PROPOSAL)
+
+
+@pytest.mark.parametrize("count", [0, 2, 255])
+def test_a_transform_count_that_lies_is_malformed(count: int) -> None:
+    with pytest.raises(Malformed, match=f"proposal 1 announces {count} transforms and holds 1"):
+        SaPayload.decode(offer(PROPOSAL[:3] + bytes([count]) + PROPOSAL[4:]))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "4 octets wanted, 0 left"),
+        (bytes.fromhex("00000002 00000001"), "DOI 2; IPsec"),
+        (bytes.fromhex("00000001 ffffffff"), "situation 0xffffffff; identity only"),
+        (HEAD, "1 octets wanted, 0 left"),
+        (offer(PROPOSAL) + b"\0", "1 octets after the last proposal"),
+        (HEAD + b"\3\0" + offer(PROPOSAL)[10:], "TRANSFORM follows inside a list of PROPOSAL"),
+        (HEAD + b"\0\1" + offer(PROPOSAL)[10:], "reserved octet of a PROPOSAL payload is 1"),
+        (HEAD + bytes.fromhex("0000 0003"), "PROPOSAL payload with length 3"),
+        (HEAD + bytes.fromhex("0000 0000"), "PROPOSAL payload with length 0"),
+        (HEAD + bytes.fromhex("0000 0100") + PROPOSAL, "proposal 1: length 252"),
+        (offer(b"\1\1\xff\1" + PROPOSAL[4:]), "255 octets wanted"),
+        (offer(PROPOSAL[:6] + b"\0\x0b" + PROPOSAL[8:]), "1 octets wanted|2 octets wanted"),
+        (offer(PROPOSAL[:6] + b"\0\x0d" + PROPOSAL[8:]), "transform 1: length 9"),
+        (offer(PROPOSAL[:4] + b"\3" + PROPOSAL[5:]), "1 octets wanted, 0 left in|1 octets wanted"),
+        (offer(PROPOSAL[:4] + b"\0\1" + PROPOSAL[6:]), "reserved octet of a TRANSFORM"),
+        (offer(PROPOSAL + b"\0"), "proposal 1: 1 octets too many"),
+    ],
+)
+def test_what_does_not_add_up_is_malformed(body: bytes, said: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        SaPayload.decode(body)
+
+
+def test_a_payload_holds_no_more_transforms_than_anyone_offers() -> None:
+    most = bytes([1, 1, 0, 128]) + listed(*[TRANSFORM] * 128, kind=PayloadType.TRANSFORM)
+    assert sum(len(p.transforms) for p in SaPayload.decode(offer(most, most)).proposals) == MAX_TRANSFORMS
+    with pytest.raises(Malformed, match="more than 256 transforms"):
+        SaPayload.decode(offer(most, most, PROPOSAL))
+
+
+def test_a_proposal_without_transforms_is_read() -> None:
+    (proposal,) = SaPayload.decode(offer(bytes.fromhex("01 03 04 00 deadbeef"))).proposals
+    assert proposal == Proposal(1, Protocol.ESP, bytes.fromhex("deadbeef"), ())
