@@ -1,0 +1,379 @@
+"""Every stage at which a conversation waits for its peer, and the peer that knows the keys.
+
+A stage holds the conversation under test, the clear text of the message that it awaits, and what an attacker lacks:
+the chain that encrypts and the HASH that proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from ikevd.addresses import Path
+from ikevd.conversation.core import Conversation, Exchange
+from ikevd.conversation.effects import AskHost, Effect, Record, Returned, Transmit
+from ikevd.conversation.timing import Timing
+from ikevd.crypto import groups, keys
+from ikevd.crypto.ciphers import IvChain
+from ikevd.errors import KernelRefused
+from ikevd.exchanges import informational, main_mode, phase2, quick_mode
+from ikevd.exchanges.link import Host, Link, ReserveSpi, Situation
+from ikevd.exchanges.phase1 import (
+    Candidates,
+    Keying,
+    accept_choice,
+    accept_key_exchange,
+    accept_offer,
+    remote_identity,
+)
+from ikevd.facts import Heard
+from ikevd.policy.model import Child, Connection, EspSuite
+from ikevd.policy.transforms import offer_phase1, offer_phase2
+from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa, Spi
+from ikevd.wire.message import GENERIC_OCTETS, HEADER_OCTETS, Header, encode_chain, first_type
+from ikevd.wire.payloads import DeletePayload, HashPayload, KePayload, NoncePayload, Payload
+from ikevd.wire.registry import ExchangeType, Flags, Group, PayloadType, Protocol
+from tests.builders import (
+    AES128_SHA256_X25519,
+    AES256_SHA1_MODP2048,
+    ALICE_TO_BOB,
+    BOB_TO_ALICE,
+    ESP_AES128_SHA256,
+    SeededEntropy,
+    child,
+    connection,
+    mirrored,
+    psk,
+)
+
+COOKIES = Cookies(b"initiato", b"responde")
+MESSAGE_ID = 0x01020304
+NONCE = SeededEntropy(7).octets(32)
+PFS = EspSuite(ESP_AES128_SHA256.transform, 128, ESP_AES128_SHA256.integrity, Group.CURVE25519)
+ALICE_VIEW = connection(suites=(AES128_SHA256_X25519, AES256_SHA1_MODP2048))
+BOB_VIEW = mirrored(ALICE_VIEW)
+OTHER_SECRET = replace(BOB_VIEW, name="other", psk=psk("another secret"))
+
+Prove = Callable[[bytes], HashPayload]
+"""The HASH for the octets behind it."""
+
+
+@dataclass
+class Stage:
+    """One conversation waiting for one message."""
+
+    conversation: Conversation
+    situation: Situation
+    exchange: ExchangeType
+    path: Path
+    genuine: tuple[Payload, ...]
+    """What the peer would send, without its HASH."""
+    chain: IvChain | None = None
+    prove: Prove | None = None
+    iv: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.iv = self.chain.iv if self.chain else b""
+
+    def header(self) -> Header:
+        """The header of the genuine message; an empty responder cookie is filled in where one is awaited."""
+        responder = self.situation.cookies.responder
+        if responder == NO_COOKIE and self.conversation.initiator:
+            responder = COOKIES.responder
+        flags = Flags.ENCRYPTION if self.chain else Flags.NONE
+        kind = first_type(self.genuine)
+        return Header(COOKIES.initiator, responder, kind, self.exchange, flags, self.situation.message_id)
+
+    def proven(self, first: PayloadType, chain: bytes) -> tuple[PayloadType, bytes]:
+        """The payloads with a right HASH: in phase 2 before them, in phase 1 behind them."""
+        if self.prove is None:
+            return first, chain
+        if self.exchange == ExchangeType.MAIN_MODE:
+            proof = encode_chain([self.prove(chain[GENERIC_OCTETS:])])
+            return first, bytes([PayloadType.HASH]) + chain[1:] + proof
+        proof = encode_chain([self.prove(chain)])
+        return PayloadType.HASH, bytes([first]) + proof[1:] + chain
+
+    def seal(self, chain: bytes) -> bytes:
+        """The octets as the holder of the keys encrypts them; the chain of the stage stays where it is."""
+        assert self.chain
+        padded = chain + bytes(-len(chain) % len(self.iv)) or bytes(len(self.iv))
+        sealed = self.chain.encrypt(padded)
+        self.chain.iv = self.iv
+        return sealed
+
+    def genuine_datagram(self) -> bytes:
+        """What the peer would send."""
+        first, chain = self.proven(first_type(self.genuine), encode_chain(self.genuine))
+        body = self.seal(chain) if self.chain else chain
+        return replace(self.header(), next_payload=first).encode(len(body)) + body
+
+
+def drive(core: Conversation, effects: list[Effect], *, refuse: bool = False) -> Iterator[Effect]:
+    """Every effect, with the host's calls answered at once."""
+    for effect in effects:
+        yield effect
+        if isinstance(effect, AskHost):
+            outcome = Spi(0x2000) if isinstance(effect.call, ReserveSpi) else None
+            if refuse:
+                more = core.refuse(KernelRefused("no memory", 12), 0.0)
+            else:
+                more = core.resume(outcome, 0.0)
+            yield from drive(core, more, refuse=refuse)
+
+
+class Peer:
+    """A conversation and the datagrams that it sent."""
+
+    def __init__(
+        self,
+        exchange: Callable[[Link, Host], Exchange],
+        kind: ExchangeType,
+        *,
+        initiator: bool,
+        sa: IsakmpSa | None = None,
+    ) -> None:
+        path = ALICE_TO_BOB if initiator else BOB_TO_ALICE
+        if sa:
+            self.situation = Situation(COOKIES, MESSAGE_ID, path, phase2.chains(sa, MESSAGE_ID))
+        else:
+            self.situation = Situation(Cookies(COOKIES.initiator), 0, path)
+        self.kind = kind
+        self.core = Conversation(
+            exchange(Link(self.situation), Host()),
+            kind,
+            self.situation,
+            Timing(),
+            initiator=initiator,
+            minted=COOKIES.responder,
+        )
+        self.sent: list[bytes] = []
+        self.result: Any = None
+        self._collect(self.core.start(0.0))
+
+    def hear(self, datagram: bytes) -> Peer:
+        """The datagram must be accepted."""
+        effects = self._collect(self.core.heard(datagram, self.situation.path, 0.0))
+        assert any(isinstance(effect, Record) and isinstance(effect.fact, Heard) for effect in effects), effects
+        return self
+
+    def _collect(self, effects: list[Effect]) -> list[Effect]:
+        found = list(drive(self.core, effects))
+        for effect in found:
+            match effect:
+                case Transmit(octets):
+                    self.sent.append(octets)
+                case Returned(result):
+                    self.result = result
+        return found
+
+    def stage(self, *genuine: Payload, chain: IvChain | None = None, prove: Prove | None = None) -> Stage:
+        """This peer as the conversation under test."""
+        return Stage(self.core, self.situation, self.kind, self.situation.path, genuine, chain, prove)
+
+
+# -- Main Mode ------------------------------------------------------------------------------------------------------
+
+
+def initiator() -> Peer:
+    return Peer(
+        lambda link, _: main_mode.initiate(link, ALICE_VIEW, SeededEntropy(1)), ExchangeType.MAIN_MODE, initiator=True
+    )
+
+
+def responder() -> Peer:
+    candidates = Candidates((OTHER_SECRET, BOB_VIEW))
+    return Peer(
+        lambda link, _: main_mode.respond(link, candidates, SeededEntropy(2)), ExchangeType.MAIN_MODE, initiator=False
+    )
+
+
+async def _initiating_harness(link: Link, view: Connection, found: list[Keying]) -> None:
+    """Main Mode up to message 4, keeping the keys for those who make up message 5."""
+    offer = offer_phase1(view.suites, view.lifetime)
+    choice = await link.ask(offer, accept=lambda message: accept_choice(offer, view, message))
+    pair = groups.generate(choice.suite.group)
+    g_xr, nr, g_xy = await link.ask(
+        KePayload(pair.public), NoncePayload(NONCE), accept=lambda message: accept_key_exchange(pair, message)
+    )
+    public, nonces = (pair.public, g_xr), (NONCE, nr)
+    found.append(Keying.derive(view.psk, choice.suite, link.cookies, offer.body, public, nonces, g_xy))
+
+
+async def _responding_harness(link: Link, view: Connection, found: list[Keying]) -> None:
+    """Main Mode up to message 4, keeping the keys for those who make up message 6."""
+    offer = await link.receive(accept_offer)
+    choice, _ = Candidates((view,)).choose(offer)
+    await link.answer(choice.answer)
+    pair = groups.generate(choice.suite.group)
+    g_xi, ni, g_xy = await link.receive(lambda message: accept_key_exchange(pair, message))
+    await link.answer(KePayload(pair.public), NoncePayload(NONCE))
+    public, nonces = (g_xi, pair.public), (ni, NONCE)
+    found.append(Keying.derive(view.psk, choice.suite, link.cookies, offer.body, public, nonces, g_xy))
+
+
+def mm1() -> Stage:
+    return responder().stage(offer_phase1(ALICE_VIEW.suites, ALICE_VIEW.lifetime))
+
+
+def mm2() -> Stage:
+    return initiator().stage(offer_phase1(ALICE_VIEW.suites[:1], ALICE_VIEW.lifetime))
+
+
+def mm3() -> Stage:
+    bob = responder().hear(mm1().genuine_datagram())
+    return bob.stage(KePayload(_public_value()), NoncePayload(NONCE))
+
+
+def mm4() -> Stage:
+    alice = initiator().hear(mm2().genuine_datagram())
+    return alice.stage(KePayload(_public_value()), NoncePayload(NONCE))
+
+
+def mm5() -> Stage:
+    bob, found = responder(), list[Keying]()
+    alice = Peer(lambda link, _: _initiating_harness(link, ALICE_VIEW, found), ExchangeType.MAIN_MODE, initiator=True)
+    bob.hear(alice.sent[-1])
+    alice.hear(bob.sent[-1])
+    bob.hear(alice.sent[-1])
+    alice.hear(bob.sent[-1])
+    return _last_of_main_mode(bob, found[0], keys.hash_i)
+
+
+def mm6() -> Stage:
+    alice, found = initiator(), list[Keying]()
+    bob = Peer(lambda link, _: _responding_harness(link, BOB_VIEW, found), ExchangeType.MAIN_MODE, initiator=False)
+    bob.hear(alice.sent[-1])
+    alice.hear(bob.sent[-1])
+    bob.hear(alice.sent[-1])
+    alice.hear(bob.sent[-1])
+    found[0].chain.iv = alice.situation.chains[0].iv
+    return _last_of_main_mode(alice, found[0], keys.hash_r)
+
+
+def _last_of_main_mode(peer: Peer, keying: Keying, formula: Callable[..., bytes]) -> Stage:
+    view = ALICE_VIEW if peer.core.initiator else BOB_VIEW
+    public = keying.g_xi, keying.g_xr
+
+    def prove(identity_body: bytes) -> HashPayload:
+        pair = keying.cookies.initiator, keying.cookies.responder
+        return HashPayload(formula(keying.keys, *public, *pair, keying.sai_b, identity_body))
+
+    identity = remote_identity(view, peer.situation.path).to_payload()
+    return peer.stage(identity, chain=keying.chain, prove=prove)
+
+
+@cache
+def _public_value() -> bytes:
+    return groups.generate(Group.CURVE25519).public
+
+
+# -- under an ISAKMP SA -----------------------------------------------------------------------------------------------
+
+
+@cache
+def isakmp_sas() -> tuple[IsakmpSa, IsakmpSa]:
+    """Alice's and Bob's SA of one Main Mode."""
+    alice, bob = initiator(), responder()
+    for _ in range(3):
+        bob.hear(alice.sent[-1])
+        alice.hear(bob.sent[-1])
+    return alice.result, bob.result
+
+
+def _child_of(side: str, suites: tuple[EspSuite, ...]) -> Child:
+    networks = ("10.1.0.0/24", "10.2.0.0/24") if side == "alice" else ("10.2.0.0/24", "10.1.0.0/24")
+    return child(*networks, suites=suites)
+
+
+def _quick_responder() -> Peer:
+    _, sa = isakmp_sas()
+    children = (_child_of("bob", (ESP_AES128_SHA256, PFS)),)
+    return Peer(
+        lambda link, host: quick_mode.respond(link, host, sa, children, SeededEntropy(2)),
+        ExchangeType.QUICK_MODE,
+        initiator=False,
+        sa=sa,
+    )
+
+
+def _quick_initiator(*suites: EspSuite) -> Peer:
+    sa, _ = isakmp_sas()
+    wanted = _child_of("alice", suites)
+    return Peer(
+        lambda link, host: quick_mode.initiate(link, host, sa, wanted, SeededEntropy(1)),
+        ExchangeType.QUICK_MODE,
+        initiator=True,
+        sa=sa,
+    )
+
+
+def _first_of_quick_mode(pfs: bool) -> tuple[Payload, ...]:
+    wanted = _child_of("alice", (PFS,) if pfs else (ESP_AES128_SHA256,))
+    ke = (KePayload(_public_value()),) if pfs else ()
+    offer = offer_phase2(wanted.suites, wanted.lifetime, bytes.fromhex("00003000"))
+    return offer, NoncePayload(NONCE), *ke, wanted.local.to_id(), wanted.remote.to_id()
+
+
+def qm1(pfs: bool = False) -> Stage:
+    sa, _ = isakmp_sas()
+    return _quick_responder().stage(
+        *_first_of_quick_mode(pfs),
+        chain=phase2.chains(sa, MESSAGE_ID)[0],
+        prove=lambda rest: HashPayload(keys.hash_1(sa.keys, MESSAGE_ID, rest)),
+    )
+
+
+def qm2(pfs: bool = False) -> Stage:
+    sa, _ = isakmp_sas()
+    alice = _quick_initiator(PFS if pfs else ESP_AES128_SHA256)
+    ni_b = SeededEntropy(1).octets(32)
+    chain = phase2.chains(sa, MESSAGE_ID)[0]
+    chain.iv = alice.situation.chains[0].iv
+    return alice.stage(
+        *_first_of_quick_mode(pfs),
+        chain=chain,
+        prove=lambda rest: HashPayload(keys.hash_2(sa.keys, MESSAGE_ID, ni_b, rest)),
+    )
+
+
+def qm3() -> Stage:
+    sa, _ = isakmp_sas()
+    bob = _quick_responder().hear(qm1().genuine_datagram())
+    nr_b = SeededEntropy(2).octets(32)
+    chain = phase2.chains(sa, MESSAGE_ID)[0]
+    chain.iv = bob.situation.chains[0].iv
+    return bob.stage(chain=chain, prove=lambda _: HashPayload(keys.hash_3(sa.keys, MESSAGE_ID, NONCE, nr_b)))
+
+
+def info() -> Stage:
+    sa, theirs = isakmp_sas()
+    bob = Peer(lambda link, _: informational.hear(link, theirs), ExchangeType.INFORMATIONAL, initiator=False, sa=theirs)
+    return bob.stage(
+        DeletePayload(Protocol.ESP, (bytes.fromhex("00003000"),)),
+        chain=phase2.chains(sa, MESSAGE_ID)[0],
+        prove=lambda rest: HashPayload(keys.hash_1(sa.keys, MESSAGE_ID, rest)),
+    )
+
+
+STAGES: dict[str, Callable[[], Stage]] = {
+    "MM1": mm1,
+    "MM2": mm2,
+    "MM3": mm3,
+    "MM4": mm4,
+    "MM5": mm5,
+    "MM6": mm6,
+    "QM1": qm1,
+    "QM1 with PFS": lambda: qm1(pfs=True),
+    "QM2": qm2,
+    "QM2 with PFS": lambda: qm2(pfs=True),
+    "QM3": qm3,
+    "INFO": info,
+}
+
+
+def split(data: bytes) -> tuple[bytes, bytes]:
+    """Header and body; a short header is filled with zeros."""
+    return data[:HEADER_OCTETS].ljust(HEADER_OCTETS, b"\0"), data[HEADER_OCTETS:]
