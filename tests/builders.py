@@ -22,6 +22,7 @@ from ikevd.policy.model import (
 )
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
+from tests.plugins.secrets import MARK
 
 ALICE, BOB = ip_address("192.0.2.1"), ip_address("198.51.100.1")
 ALICE_TO_BOB = Path(Endpoint(ALICE, 500), Endpoint(BOB, 500))
@@ -43,7 +44,7 @@ class SeededEntropy:
         return self._random.randbytes(count)
 
 
-def psk(text: str = "a shared secret for tests", source: str = "test.yaml:1:1") -> PreSharedKey:
+def psk(text: str = f"a {MARK} for tests", source: str = "test.yaml:1:1") -> PreSharedKey:
     return PreSharedKey(Secret(text.encode()), source)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-pytest_plugins = ["tests.plugins.skips"]
+pytest_plugins = ["tests.plugins.skips", "tests.plugins.secrets"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

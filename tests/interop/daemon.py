@@ -16,6 +16,7 @@ from typing import Any, Self
 from ikevd.control.client import Client
 
 from tests.interop.topology import Node
+from tests.plugins.secrets import shows_secret
 
 IKEVD = str(Path(sys.executable).with_name("ikevd"))
 
@@ -75,6 +76,7 @@ class Ikevd:
         if error is not None:
             error.add_note(f"--- ikevd in {self.node.name}:\n{log[-6000:]}")
             return
+        assert not shows_secret(log), "the pre-shared key stands in the log"
         assert code == 0, f"ikevd ended with code {code}\n{log}"
 
     def stop(self) -> int:

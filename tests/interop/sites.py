@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from tests.interop.topology import Node
+from tests.plugins.secrets import MARK
 
-SECRET = "a not so secret secret for tests"
+SECRET = f"the {MARK} of the gateways"
 
 
 @dataclass(frozen=True)
