@@ -7,8 +7,9 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ikevd import __version__
 from ikevd.addresses import Address
@@ -28,6 +29,7 @@ from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
 from ikevd.policy.model import Config
 from ikevd.policy.proposals import format_esp
+from ikevd.sa.model import IsakmpSa
 from ikevd.service.notify import Notifier, watchdog
 from ikevd.transport.udp import UdpTransport, source_for
 
@@ -37,15 +39,17 @@ class Options:
     """What the command line adds to the configuration."""
 
     key_log: Path | None = None
-    log_filter: log.Filter = log.Filter()
+    only: log.Filter = field(default_factory=log.Filter)
+    """Which negotiations are logged."""
 
 
 async def serve(config: Config, options: Options, environ: Mapping[str, str]) -> None:
     """Run until SIGTERM or SIGINT. Raises `IkeError` where the daemon cannot start."""
     async with AsyncExitStack() as stack:
         stop = _stop_signal()
+        asyncio.get_running_loop().set_exception_handler(_log_bug)
         history, counters = History(time.time), Counters()
-        history.listen(log.FactLog(options.log_filter))
+        history.listen(log.FactLog(options.only))
         kernel = await _kernel(config, stack)
         transport = UdpTransport(
             config.listen,
@@ -61,7 +65,7 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str]) ->
             entropy=SystemEntropy(),
             history=history,
             counters=counters,
-            on_trouble=log.trouble,
+            on_trouble=log.warning,
             export_key=_key_log(options, stack),
         )
         engine = Engine(config, around)
@@ -71,6 +75,8 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str]) ->
         server = ControlServer(controller, config.control)
         await server.start()
         stack.push_async_callback(server.close)
+        endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
+        log.started(__version__, endpoints, len(config.connections))
         await _run(engine, Notifier(environ), stop)
 
 
@@ -78,7 +84,6 @@ async def _run(engine: Engine, notifier: Notifier, stop: asyncio.Event) -> None:
     engine.start()
     beat = asyncio.create_task(watchdog(notifier, lambda: True))
     notifier.ready(f"ikevd {__version__} is ready")
-    log.started(__version__)
     await stop.wait()
     notifier.stopping()
     log.stopping()
@@ -104,13 +109,13 @@ async def _kernel(config: Config, stack: AsyncExitStack) -> Kernel:
     return kernel
 
 
-def _key_log(options: Options, stack: AsyncExitStack) -> Callable[[object], None]:
+def _key_log(options: Options, stack: AsyncExitStack) -> Callable[[IsakmpSa], None]:
     if options.key_log is None:
         return lambda sa: None
     keys = KeyLog(options.key_log)
     stack.callback(keys.close)
     log.key_log(options.key_log)
-    return keys.write  # type: ignore[return-value]
+    return keys.write
 
 
 def _source_for(remote: Address) -> Address:
@@ -118,6 +123,10 @@ def _source_for(remote: Address) -> Address:
         return source_for(remote)
     except OSError as error:
         raise Abandoned(f"there is no route to {remote}: {error.strerror}") from error
+
+
+def _log_bug(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    log.internal_error(context["message"], context.get("exception"))
 
 
 def _stop_signal() -> asyncio.Event:

@@ -1,0 +1,5 @@
+"""`python -m ikevd`."""
+
+from ikevd.cli.main import main
+
+main()

@@ -1,0 +1,138 @@
+"""The command line. Each command imports what it needs when it runs, so that `ikevd version` starts at once.
+
+Exit codes: 0 done, 1 failed (the cause is the last line on standard error), 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ikevd import __version__
+
+CONFIG = Path("/etc/ikevd/ikevd.yaml")
+SOCKET = Path("/run/ikevd/control.sock")
+
+config_option = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=CONFIG,
+    show_default=True,
+    help="The configuration file.",
+)
+socket_option = click.option(
+    "--socket",
+    type=click.Path(path_type=Path),
+    default=SOCKET,
+    envvar="IKEVD_SOCKET",
+    show_default=True,
+    help="The control socket of the running daemon.",
+)
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(0.1, 3600), default=60, show_default=True, help="Seconds to wait."
+)
+filters = (
+    click.option(
+        "--spi", metavar="HEX", help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning)."
+    ),
+    click.option("--connection", metavar="NAME", help="Only this connection or child."),
+    click.option("--peer", metavar="ADDRESS", help="Only this peer."),
+)
+
+
+def filter_options(command: Any) -> Any:
+    """--spi, --connection and --peer."""
+    for option in reversed(filters):
+        command = option(command)
+    return command
+
+
+@click.group(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.")
+def main() -> None:
+    """An IKEv1 daemon for Linux."""
+
+
+@main.command()
+@config_option
+@filter_options
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Overrides log.level.")
+@click.option("--log-format", type=click.Choice(["console", "json"]), help="Overrides log.format.")
+@click.option(
+    "--key-log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append the encryption key of each ISAKMP SA to this file, as Wireshark reads it.",
+)
+@click.option("--loop", type=click.Choice(["uvloop", "asyncio"]), default="uvloop", show_default=True)
+def run(**options: Any) -> None:
+    """Run the daemon in the foreground.
+
+    With --spi, --connection or --peer the log shows only those negotiations.
+    """
+    from ikevd.cli.run import run_daemon
+
+    raise SystemExit(run_daemon(**options))
+
+
+@main.command()
+@config_option
+def check(config: Path) -> None:
+    """Check the configuration file and say what would be right."""
+    from ikevd.cli.run import check_config
+
+    raise SystemExit(check_config(config))
+
+
+@main.command()
+@socket_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(socket: Path, as_json: bool) -> None:
+    """Show peers, children and SAs with what they carried."""
+    from ikevd.cli.show import show_status
+
+    raise SystemExit(show_status(socket, as_json))
+
+
+@main.command()
+@click.argument("name")
+@timeout_option
+@socket_option
+def up(name: str, timeout: float, socket: Path) -> None:
+    """Bring up a child, or all children of a connection, and wait for it.
+
+    NAME is a connection, a child, or connection/child.
+    """
+    from ikevd.cli.act import act
+
+    raise SystemExit(act("up", name, timeout, socket))
+
+
+@main.command()
+@click.argument("name")
+@timeout_option
+@socket_option
+def down(name: str, timeout: float, socket: Path) -> None:
+    """Take down a child, or a connection with its ISAKMP SA, and wait for it."""
+    from ikevd.cli.act import act
+
+    raise SystemExit(act("down", name, timeout, socket))
+
+
+@main.command()
+@filter_options
+@click.option("--last", type=click.IntRange(1, 2000), default=20, show_default=True, help="Of the newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with the octets of every message.")
+@socket_option
+def trace(spi: str | None, connection: str | None, peer: str | None, last: int, as_json: bool, socket: Path) -> None:
+    """Draw the ladder of each negotiation from its record."""
+    from ikevd.cli.show import show_trace
+
+    raise SystemExit(show_trace(socket, as_json, spi=spi, connection=connection, peer=peer, last=last))
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"ikevd {__version__}")

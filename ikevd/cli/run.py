@@ -1,0 +1,79 @@
+"""`ikevd run` and `ikevd check`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ikevd.daemon import Options, serve
+from ikevd.errors import ConfigError, IkeError
+from ikevd.observe import log
+from ikevd.policy.load import Loaded, load
+from ikevd.policy.model import LogFormat
+
+OK, FAILED, UNUSABLE = 0, 1, 2
+
+
+def check_config(path: Path) -> int:
+    """Print every problem, one a line."""
+    loaded = _load(path)
+    if loaded is None:
+        return UNUSABLE
+    children = sum(len(connection.children) for connection in loaded.config.connections)
+    click.echo(f"{path}: ok, {len(loaded.config.connections)} connections, {children} children")
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}")
+    return OK
+
+
+def run_daemon(
+    *,
+    config: Path,
+    log_level: str | None,
+    log_format: str | None,
+    key_log: Path | None,
+    loop: str,
+    **only: Any,
+) -> int:
+    """Load the configuration and serve until SIGTERM."""
+    loaded = _load(config)
+    if loaded is None:
+        return UNUSABLE
+    settings = loaded.config
+    if log_format:
+        settings = replace(settings, log_format=LogFormat(log_format))
+    log.configure(settings.log_format, log_level or settings.log_level)
+    for warning in loaded.warnings:
+        log.warning(warning)
+    daemon = serve(settings, Options(key_log=key_log, only=log.Filter(**only)), os.environ)
+    try:
+        with asyncio.Runner(loop_factory=_factory(loop)) as runner:
+            runner.run(daemon)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return UNUSABLE
+    except IkeError as error:
+        click.echo(f"ikevd cannot run: {error}", err=True)
+        return FAILED
+    return OK
+
+
+def _factory(loop: str) -> Any:
+    if loop == "asyncio":
+        return asyncio.new_event_loop
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _load(path: Path) -> Loaded | None:
+    try:
+        return load(path, os.environ)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return None

@@ -1,0 +1,98 @@
+"""The API's client: standard library only, so that a command starts at once."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+ANSWER_SECONDS = 10.0
+SLACK_SECONDS = 5.0
+View = dict[str, Any]
+
+
+class ControlError(Exception):
+    """The daemon cannot be reached, or refuses; the message says which, in one sentence."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("ikevd", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class Client:
+    """One request for each call."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def version(self) -> View:
+        """`{"version": …}` of the running daemon."""
+        return self._get("/v1/version")
+
+    def status(self) -> View:
+        """Everything that stands."""
+        return self._get("/v1/status")
+
+    def trace(
+        self, *, spi: str | None = None, connection: str | None = None, peer: str | None = None, last: int = 20
+    ) -> list[View]:
+        """The newest records that fit, oldest first."""
+        wanted = {"spi": spi, "connection": connection, "peer": peer, "last": last}
+        query = urlencode({key: value for key, value in wanted.items() if value is not None})
+        records: list[View] = self._get(f"/v1/trace?{query}")["records"]
+        return records
+
+    def up(self, name: str, timeout: float) -> Iterator[View]:
+        """Facts as they happen, then `{"event": "end", "ok": …, "cause": …}`. `timeout` in seconds."""
+        return self._stream(f"/v1/up/{quote(name)}?timeout={timeout:g}", timeout)
+
+    def down(self, name: str, timeout: float) -> Iterator[View]:
+        """As `up`."""
+        return self._stream(f"/v1/down/{quote(name)}?timeout={timeout:g}", timeout)
+
+    def _get(self, target: str) -> View:
+        answer: View = json.loads(self._request("GET", target, ANSWER_SECONDS).read())
+        return answer
+
+    def _stream(self, target: str, timeout: float) -> Iterator[View]:
+        response = self._request("POST", target, timeout + SLACK_SECONDS)
+        try:
+            for line in response:
+                yield json.loads(line)
+        except (OSError, http.client.HTTPException) as error:
+            raise ControlError(f"the connection to ikevd broke off: {error}") from error
+
+    def _request(self, method: str, target: str, timeout: float) -> http.client.HTTPResponse:
+        connection = _UnixConnection(self._path, timeout)
+        try:
+            connection.request(method, target)
+            response = connection.getresponse()
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise ControlError(f"is ikevd running? Nothing listens on its control socket {self._path}") from error
+        except PermissionError as error:
+            raise ControlError(f"permission denied for the control socket {self._path}") from error
+        except TimeoutError as error:
+            raise ControlError(f"ikevd does not answer on {self._path} within {timeout:g} s") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise ControlError(f"control socket {self._path}: {error}") from error
+        if response.status != http.client.OK:
+            raise ControlError(_reason(response))
+        return response
+
+
+def _reason(response: http.client.HTTPResponse) -> str:
+    try:
+        return str(json.loads(response.read())["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"ikevd answers {response.status} {response.reason}"

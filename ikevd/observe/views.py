@@ -1,0 +1,56 @@
+"""Records as plain data for JSON: what the control API gives out and the ladder draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
+from ikevd.observe.history import Entry, Record
+
+View = dict[str, Any]
+
+
+def record_view(record: Record) -> View:
+    """One negotiation with all of its evidence."""
+    return {
+        "number": record.number,
+        "exchange": str(record.kind),
+        "initiator": record.initiator,
+        "cookies": {"initiator": record.cookies.initiator.hex(), "responder": record.cookies.responder.hex()},
+        "message_id": f"{record.message_id:08x}",
+        "peer": str(record.peer),
+        "connection": record.connection,
+        "child": record.child,
+        "started": record.started,
+        "spis": [str(spi) for spi in record.spis],
+        "events": [entry_view(entry) for entry in record.entries],
+        "not_kept": record.overflow,
+    }
+
+
+def entry_view(entry: Entry) -> View:
+    """One fact with its time."""
+    return {"at": entry.at, "fact": type(entry.fact).__name__.lower(), **fact_fields(entry.fact)}
+
+
+def fact_fields(fact: Fact) -> View:
+    """The fields of one fact; wire octets in hex."""
+    match fact:
+        case Sent(label, payloads, octets, path, copy):
+            return {**_message(label, payloads, octets), "path": str(path), "copy": copy}
+        case Heard(label, payloads, octets, path):
+            return {**_message(label, payloads, octets), "path": str(path)}
+        case Repeated(label, answered):
+            return {"label": label, "answered": answered}
+        case Dropped(label, reason, error, size):
+            return {"label": label, "reason": reason, "error": error, "octets": size}
+        case Hint(notify):
+            return {"notify": str(notify)}
+        case Note(text) | Established(text):
+            return {"text": text}
+        case Failed(reason, error):
+            return {"reason": reason, "error": error}
+
+
+def _message(label: str, payloads: tuple[str, ...], octets: bytes) -> View:
+    return {"label": label, "payloads": list(payloads), "octets": len(octets), "wire": octets.hex()}
