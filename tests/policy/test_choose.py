@@ -1,0 +1,362 @@
+"""Offers and choices, phase 1 and phase 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from ikevd.errors import Malformed, NoProposalChosen
+from ikevd.policy.choose import accept_phase1, accept_phase2, choose_phase1, choose_phase2, shorter
+from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.transforms import offer_phase1, offer_phase2
+from ikevd.wire.attributes import Attribute
+from ikevd.wire.registry import (
+    AuthMethod,
+    Encapsulation,
+    EspTransform,
+    Group,
+    Hash,
+    IkeAttribute,
+    Integrity,
+    IpsecAttribute,
+    LifeType,
+    Protocol,
+)
+from ikevd.wire.sa import Proposal, SaPayload, Transform
+from tests.builders import AES128_SHA256_X25519, AES256_SHA1_MODP2048, ESP_AES128_SHA256, ESP_AES256_SHA1
+
+DAY = Lifetime(86400)
+HOUR = Lifetime(3600)
+SPI = bytes.fromhex("0000a000")
+PFS = replace(ESP_AES128_SHA256, group=Group.MODP_2048)
+
+Alter = Callable[[tuple[Attribute, ...]], tuple[Attribute, ...]]
+
+
+def altered(sa: SaPayload, change: Alter) -> SaPayload:
+    """The offer with the attributes of its first transform changed."""
+    proposal = sa.proposals[0]
+    first = replace(proposal.transforms[0], attributes=change(proposal.transforms[0].attributes))
+    return SaPayload((replace(proposal, transforms=(first, *proposal.transforms[1:])), *sa.proposals[1:]))
+
+
+def with_attributes(*more: Attribute) -> Alter:
+    return lambda attributes: (*attributes, *more)
+
+
+def without(*kinds: int) -> Alter:
+    return lambda attributes: tuple(a for a in attributes if a.type not in kinds)
+
+
+def ike(*suites: IkeSuite, lifetime: Lifetime = DAY) -> SaPayload:
+    return offer_phase1(suites, lifetime)
+
+
+def esp(*suites: EspSuite, lifetime: Lifetime = HOUR, spi: bytes = SPI) -> SaPayload:
+    return offer_phase2(suites, lifetime, spi)
+
+
+def several(*offers: SaPayload) -> SaPayload:
+    """The proposals of all offers, numbered anew."""
+    proposals = [proposal for sa in offers for proposal in sa.proposals]
+    return SaPayload(tuple(replace(proposal, number=number) for number, proposal in enumerate(proposals, start=1)))
+
+
+# -- which transform --------------------------------------------------------------------------------------------------
+
+
+def test_the_responders_order_decides_not_the_initiators() -> None:
+    ours = (AES256_SHA1_MODP2048, AES128_SHA256_X25519)
+    choice = choose_phase1(ike(AES128_SHA256_X25519, AES256_SHA1_MODP2048), ours, DAY)
+    assert choice.suite == AES256_SHA1_MODP2048
+
+
+def test_a_later_transform_of_a_later_proposal_can_be_chosen() -> None:
+    weak = replace(AES128_SHA256_X25519, hash=Hash.MD5)
+    sa = several(ike(weak), ike(weak, AES256_SHA1_MODP2048))
+    (proposal,) = choose_phase1(sa, (AES256_SHA1_MODP2048,), DAY).answer.proposals
+    assert (proposal.number, [transform.number for transform in proposal.transforms]) == (2, [2])
+
+
+def test_of_two_equal_transforms_the_first_is_chosen() -> None:
+    sa = ike(AES128_SHA256_X25519, AES128_SHA256_X25519)
+    (proposal,) = choose_phase1(sa, (AES128_SHA256_X25519,), DAY).answer.proposals
+    assert proposal.transforms[0].number == 1
+
+
+def test_attributes_are_read_from_the_chosen_transform_only() -> None:
+    """The lifetime and key length of a refused transform say nothing about the chosen one."""
+    refused = ike(replace(AES256_SHA1_MODP2048, hash=Hash.MD5), lifetime=Lifetime(60))
+    choice = choose_phase1(several(refused, ike(AES128_SHA256_X25519)), (AES128_SHA256_X25519,), DAY)
+    assert (choice.suite.key_bits, choice.lifetime) == (128, DAY)
+
+
+def test_the_chosen_transform_is_answered_octet_by_octet() -> None:
+    """Odd widths, unusual order and transform numbers come back as they were."""
+    kind = Attribute(IkeAttribute.LIFE_TYPE, b"\0\0\0\1", basic=False)
+    life = Attribute(IkeAttribute.LIFE_DURATION, b"\0\x70\x80", basic=False)
+    shuffled = altered(ike(AES128_SHA256_X25519), lambda attributes: (kind, life, *reversed(attributes[:5])))
+    sent = replace(shuffled.proposals[0].transforms[0], number=77)
+    sa = SaPayload.decode(SaPayload((replace(shuffled.proposals[0], number=9, transforms=(sent,)),)).encode())
+
+    choice = choose_phase1(sa, (AES128_SHA256_X25519,), DAY)
+    assert choice.lifetime == Lifetime(28800)
+    assert choice.answer.encode() == sa.body
+
+
+def test_the_proposal_of_a_quick_mode_keeps_its_number_and_transform_but_not_the_peers_spi() -> None:
+    sa = several(esp(PFS), esp(ESP_AES256_SHA1, ESP_AES128_SHA256))
+    choice = choose_phase2(sa, (ESP_AES128_SHA256,), HOUR)
+    assert choice.peer_spi == SPI
+    assert choice.proposal == Proposal(2, Protocol.ESP, b"", (sa.proposals[1].transforms[1],))
+
+
+def test_proposals_that_belong_together_are_passed_over() -> None:
+    """AH and ESP under one number is an AND: both or nothing."""
+    (proposal,) = esp(ESP_AES128_SHA256).proposals
+    ah = replace(proposal, protocol=Protocol.AH)
+    both = SaPayload((ah, proposal))
+    with pytest.raises(NoProposalChosen, match="the peer offers nothing"):
+        choose_phase2(both, (ESP_AES128_SHA256,), HOUR)
+    third = replace(proposal, number=2)
+    assert choose_phase2(SaPayload((ah, proposal, third)), (ESP_AES128_SHA256,), HOUR).proposal.number == 2
+
+
+@pytest.mark.parametrize("spi", [b"", b"\1", bytes(8)])
+def test_an_esp_proposal_without_a_four_octet_spi_is_passed_over(spi: bytes) -> None:
+    with pytest.raises(NoProposalChosen):
+        choose_phase2(esp(ESP_AES128_SHA256, spi=spi), (ESP_AES128_SHA256,), HOUR)
+
+
+def test_a_phase_1_proposal_may_hold_an_spi_which_is_not_repeated() -> None:
+    """RFC 2408 section 3.5: it may be the cookie or zeros, and is ignored."""
+    sa = ike(AES128_SHA256_X25519)
+    sa = SaPayload((replace(sa.proposals[0], spi=bytes(8)),))
+    assert choose_phase1(sa, (AES128_SHA256_X25519,), DAY).answer.proposals[0].spi == b""
+
+
+def test_another_protocol_in_phase_1_is_passed_over() -> None:
+    sa = ike(AES128_SHA256_X25519)
+    with pytest.raises(NoProposalChosen):
+        choose_phase1(SaPayload((replace(sa.proposals[0], protocol=Protocol.ESP),)), (AES128_SHA256_X25519,), DAY)
+
+
+def test_no_key_length_means_128_bits_for_aes() -> None:
+    sa = altered(ike(AES128_SHA256_X25519), without(IkeAttribute.KEY_LENGTH))
+    assert choose_phase1(sa, (AES128_SHA256_X25519,), DAY).suite.key_bits == 128
+    sa = altered(esp(ESP_AES128_SHA256), without(IpsecAttribute.KEY_LENGTH))
+    assert choose_phase2(sa, (ESP_AES128_SHA256,), HOUR).suite.key_bits == 128
+
+
+def test_no_encapsulation_mode_means_tunnel() -> None:
+    sa = altered(esp(ESP_AES128_SHA256), without(IpsecAttribute.ENCAPSULATION))
+    assert choose_phase2(sa, (ESP_AES128_SHA256,), HOUR).suite.mode == Encapsulation.TUNNEL
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (with_attributes(Attribute.number(IkeAttribute.HASH, Hash.SHA2_256)), "an unreadable transform"),
+        (with_attributes(Attribute.number(IkeAttribute.PRF, 1)), "a transform with attribute PRF"),
+        (with_attributes(Attribute.number(99, 1)), "a transform with attribute IKEATTRIBUTE_99"),
+        (with_attributes(Attribute(IkeAttribute.PRIME, bytes(128), basic=False)), "an unreadable transform"),
+        (without(IkeAttribute.GROUP), "a transform without GROUP"),
+        (without(IkeAttribute.AUTH_METHOD, IkeAttribute.HASH), "a transform without HASH"),
+    ],
+)
+def test_a_phase_1_transform_that_cannot_be_read_for_certain_is_passed_over(change: Alter, said: str) -> None:
+    sa = altered(ike(AES128_SHA256_X25519), change)
+    with pytest.raises(NoProposalChosen, match=said):
+        choose_phase1(sa, (AES128_SHA256_X25519,), DAY)
+    good = several(sa, ike(AES128_SHA256_X25519))
+    assert choose_phase1(good, (AES128_SHA256_X25519,), DAY).answer.proposals[0].number == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (with_attributes(Attribute.number(IpsecAttribute.AUTHENTICATION, 5)), "an unreadable transform"),
+        (with_attributes(Attribute.number(IpsecAttribute.KEY_ROUNDS, 8)), "a transform with attribute KEY_ROUNDS"),
+        (with_attributes(Attribute.number(IpsecAttribute.EXTENDED_SEQUENCE, 1)), "attribute EXTENDED_SEQUENCE"),
+        (without(IpsecAttribute.AUTHENTICATION), r"differs in integrity \(NONE against HMAC_SHA2_256\)"),
+    ],
+)
+def test_an_esp_transform_that_cannot_be_read_for_certain_is_passed_over(change: Alter, said: str) -> None:
+    with pytest.raises(NoProposalChosen, match=said):
+        choose_phase2(altered(esp(ESP_AES128_SHA256), change), (ESP_AES128_SHA256,), HOUR)
+
+
+def test_a_transform_id_other_than_key_ike_is_unreadable() -> None:
+    (proposal,) = ike(AES128_SHA256_X25519).proposals
+    transform = replace(proposal.transforms[0], id=2)
+    with pytest.raises(NoProposalChosen, match="unreadable"):
+        choose_phase1(SaPayload((replace(proposal, transforms=(transform,)),)), (AES128_SHA256_X25519,), DAY)
+
+
+# -- lifetimes --------------------------------------------------------------------------------------------------------
+
+
+def life(kind: int, value: bytes, names: type[IkeAttribute] | type[IpsecAttribute]) -> tuple[Attribute, Attribute]:
+    return Attribute.number(names.LIFE_TYPE, kind), Attribute(names.LIFE_DURATION, value, basic=len(value) == 2)
+
+
+@pytest.mark.parametrize("value", ["0708", "000708", "00000708", "0000000000000708"])
+def test_a_lifetime_is_read_in_every_width(value: str) -> None:
+    bare = altered(ike(AES128_SHA256_X25519), without(IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION))
+    sa = altered(bare, with_attributes(*life(LifeType.SECONDS, bytes.fromhex(value), IkeAttribute)))
+    assert choose_phase1(sa, (AES128_SHA256_X25519,), DAY).lifetime == Lifetime(1800)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "lifetime"),
+    [
+        ((), Lifetime(28800)),
+        ((Attribute.number(IpsecAttribute.LIFE_TYPE, 1),), Lifetime(28800)),
+        ((Attribute.number(IpsecAttribute.LIFE_DURATION, 60),), Lifetime(28800)),
+        (life(LifeType.SECONDS, b"\0\0", IpsecAttribute), Lifetime(28800)),
+        (life(LifeType.KILOBYTES, b"\0\x46\x50\0", IpsecAttribute), Lifetime(28800, 4608000)),
+        (
+            (*life(1, b"\x07\x08", IpsecAttribute), *life(2, b"\x10\x00", IpsecAttribute)),
+            Lifetime(1800, 4096),
+        ),
+        (
+            (*life(1, b"\x07\x08", IpsecAttribute), *life(1, b"\x00\x01", IpsecAttribute)),
+            Lifetime(1800),
+        ),
+        (life(7, b"\x00\x01", IpsecAttribute), Lifetime(28800)),
+        (life(1, b"\xff" * 8, IpsecAttribute), Lifetime(50000)),
+    ],
+    ids=["none", "type alone", "duration alone", "zero", "volume", "both", "twice", "unknown type", "endless"],
+)
+def test_what_a_life_says(attributes: tuple[Attribute, ...], lifetime: Lifetime) -> None:
+    bare = altered(esp(ESP_AES128_SHA256), without(IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION))
+    choice = choose_phase2(altered(bare, with_attributes(*attributes)), (ESP_AES128_SHA256,), Lifetime(50000))
+    assert choice.lifetime == lifetime
+
+
+def test_a_duration_of_no_octets_makes_the_transform_unreadable() -> None:
+    sa = altered(esp(ESP_AES128_SHA256), with_attributes(*life(1, b"", IpsecAttribute)))
+    with pytest.raises(NoProposalChosen, match="unreadable"):
+        choose_phase2(sa, (ESP_AES128_SHA256,), HOUR)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kept"),
+    [
+        (Lifetime(60), Lifetime(90), Lifetime(60)),
+        (Lifetime(90, 7), Lifetime(60), Lifetime(60, 7)),
+        (Lifetime(90), Lifetime(90, 8), Lifetime(90, 8)),
+        (Lifetime(90, 7), Lifetime(90, 8), Lifetime(90, 7)),
+    ],
+)
+def test_of_each_life_the_shorter_is_kept(ours: Lifetime, theirs: Lifetime, kept: Lifetime) -> None:
+    assert shorter(ours, theirs) == shorter(theirs, ours) == kept
+
+
+# -- the initiator judges the answer ----------------------------------------------------------------------------------
+
+IKE_OFFER = ike(AES128_SHA256_X25519, AES256_SHA1_MODP2048)
+ESP_OFFER = esp(ESP_AES128_SHA256, ESP_AES256_SHA1)
+
+
+def only(sa: SaPayload, number: int, **changes: object) -> SaPayload:
+    """The answer that chooses transform `number`."""
+    (proposal,) = sa.proposals
+    return SaPayload((replace(proposal, transforms=(proposal.transforms[number - 1],), **changes),))  # type: ignore[arg-type]
+
+
+def test_what_was_offered_may_be_chosen() -> None:
+    assert accept_phase1(IKE_OFFER, only(IKE_OFFER, 2), DAY).suite == AES256_SHA1_MODP2048
+    choice = accept_phase2(ESP_OFFER, only(ESP_OFFER, 2, spi=b"\0\0\xb0\0"), HOUR)
+    assert (choice.suite, choice.peer_spi) == (ESP_AES256_SHA1, b"\0\0\xb0\0")
+
+
+def test_a_peer_may_shorten_the_life_in_its_answer() -> None:
+    answer = altered(only(IKE_OFFER, 1), without(IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION))
+    answer = altered(answer, with_attributes(*life(LifeType.SECONDS, b"\x00\x00\x07\x08", IkeAttribute)))
+    assert accept_phase1(IKE_OFFER, answer, DAY).lifetime == Lifetime(1800)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        only(ike(replace(AES128_SHA256_X25519, key_bits=256)), 1),
+        only(ike(replace(AES128_SHA256_X25519, hash=Hash.MD5)), 1),
+        only(ike(replace(AES128_SHA256_X25519, auth=AuthMethod.XAUTH_INIT_PSK)), 1),
+        altered(only(IKE_OFFER, 1), without(IkeAttribute.GROUP)),
+        altered(only(IKE_OFFER, 1), with_attributes(Attribute.number(IkeAttribute.HASH, Hash.SHA1))),
+    ],
+)
+def test_a_phase_1_choice_that_was_not_offered_is_refused(answer: SaPayload) -> None:
+    with pytest.raises(NoProposalChosen, match="which we did not offer"):
+        accept_phase1(IKE_OFFER, answer, DAY)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        only(esp(replace(ESP_AES128_SHA256, integrity=Integrity.HMAC_MD5)), 1),
+        only(esp(replace(ESP_AES128_SHA256, transform=EspTransform.NULL)), 1),
+        only(esp(replace(ESP_AES128_SHA256, mode=Encapsulation.TRANSPORT)), 1),
+        only(esp(PFS), 1),
+        altered(only(ESP_OFFER, 1), with_attributes(Attribute.number(IpsecAttribute.GROUP, 99))),
+    ],
+)
+def test_a_phase_2_choice_that_was_not_offered_is_refused(answer: SaPayload) -> None:
+    with pytest.raises(NoProposalChosen, match="which we did not offer"):
+        accept_phase2(ESP_OFFER, answer, HOUR)
+
+
+def test_an_answer_holds_one_proposal_with_one_transform_of_the_protocol_offered() -> None:
+    one = only(ESP_OFFER, 1)
+    for answer in (ESP_OFFER, several(one, one), SaPayload((replace(one.proposals[0], transforms=()),))):
+        with pytest.raises(NoProposalChosen, match="more or less than one proposal with one transform"):
+            accept_phase2(ESP_OFFER, answer, HOUR)
+    with pytest.raises(NoProposalChosen, match="the peer chose AH, we offered ESP"):
+        accept_phase2(ESP_OFFER, only(ESP_OFFER, 1, protocol=Protocol.AH), HOUR)
+    with pytest.raises(Malformed, match="SPI has 8 octets, not 4"):
+        accept_phase2(ESP_OFFER, only(ESP_OFFER, 1, spi=bytes(8)), HOUR)
+
+
+# -- the nearest miss -------------------------------------------------------------------------------------------------
+
+
+def phase1_miss(offered: Sequence[IkeSuite], ours: Sequence[IkeSuite]) -> str:
+    with pytest.raises(NoProposalChosen) as refusal:
+        choose_phase1(ike(*offered), ours, DAY)
+    return str(refusal.value)
+
+
+def test_the_nearest_miss_is_the_pair_that_differs_least() -> None:
+    far = IkeSuite(AES256_SHA1_MODP2048.cipher, 192, Hash.MD5, Group.MODP_768)
+    near = replace(AES128_SHA256_X25519, hash=Hash.SHA1)
+    assert phase1_miss((far, near), (AES256_SHA1_MODP2048, AES128_SHA256_X25519)) == (
+        "no acceptable phase 1 proposal: nearest offer AES_CBC-128/SHA1/CURVE25519/PSK, "
+        "ours AES_CBC-128/SHA2_256/CURVE25519/PSK; it differs in hash (SHA1 against SHA2_256)"
+    )
+
+
+def test_pfs_on_one_side_only_is_named() -> None:
+    with pytest.raises(NoProposalChosen, match=r"differs in group \(None against MODP_2048\)|no PFS"):
+        choose_phase2(esp(ESP_AES128_SHA256), (PFS,), HOUR)
+
+
+def test_numbers_without_a_name_are_named_by_their_number() -> None:
+    assert "GROUP_99" in phase1_miss((replace(AES128_SHA256_X25519, group=Group(99)),), (AES128_SHA256_X25519,))
+
+
+def test_an_offer_of_nothing_is_called_so() -> None:
+    empty = SaPayload((Proposal(1, Protocol.ISAKMP, b"", ()),))
+    with pytest.raises(NoProposalChosen, match="no acceptable phase 1 proposal: the peer offers nothing"):
+        choose_phase1(empty, (AES128_SHA256_X25519,), DAY)
+
+
+def test_many_unreadable_transforms_are_named_once() -> None:
+    (proposal,) = ike(AES128_SHA256_X25519).proposals
+    odd = Transform(1, 1, ())
+    sa = SaPayload((replace(proposal, transforms=(odd,) * 200),))
+    with pytest.raises(NoProposalChosen) as refusal:
+        choose_phase1(sa, (AES128_SHA256_X25519,), DAY)
+    assert str(refusal.value).endswith("the peer offers a transform without ENCRYPTION")
