@@ -43,7 +43,7 @@ def check_header(header: Header, situation: Situation, exchange: ExchangeType, i
     _check_responder_cookie(header, situation, initiator)
     if header.encrypted != bool(situation.chains):
         raise UnexpectedMessage("message is in the clear" if situation.chains else "message is encrypted too early")
-    if header.flags & ~(Flags.ENCRYPTION | Flags.COMMIT):
+    if int(header.flags) & ~int(Flags.ENCRYPTION | Flags.COMMIT):  # as numbers: ~ of a Flag drops unnamed bits
         raise UnexpectedMessage(f"header flags 0x{int(header.flags):02x}")
 
 
@@ -66,7 +66,7 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
         message = Message.decode_untrusted(header, body)
         return message, request.accept(message)
     candidates = situation.chains
-    failure: IkeError = Malformed("no key to open the message with")
+    failure: IkeError | None = None
     for chain in candidates:
         situation.chains = (chain,)
         try:
@@ -74,12 +74,13 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
             message = Message.decode_untrusted(header, proposed.plaintext)
             value = request.accept(message)
         except Malformed as error:
-            failure = request.rubbish or error
+            failure = failure or request.rubbish or error
             continue
-        except Refused as error:
+        except Refused as error:  # it decrypted: that says more than the rubbish of another chain
             failure = error
             continue
         chain.commit(proposed)
         return message, value
     situation.chains = candidates
+    assert failure
     raise failure
