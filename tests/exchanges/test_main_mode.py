@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from ikevd.conversation.timing import Timing
 from ikevd.errors import InvalidId, NoAnswer, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import main_mode
@@ -12,7 +13,6 @@ from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Heard, Sent
 from ikevd.policy.model import Connection, Lifetime, Resend
 from ikevd.wire.registry import ExchangeType, Group
-
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,

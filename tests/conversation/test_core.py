@@ -1,0 +1,316 @@
+"""The core: duplicates, hints, failures from outside, what is dropped and what it may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ikevd.addresses import Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Transmit
+from ikevd.conversation.timing import LARVAL, PATIENCE, Timing
+from ikevd.errors import Abandoned, KernelRefused, NoAnswer, PeerRefused
+from ikevd.exchanges.link import Link, Situation
+from ikevd.facts import Dropped, Fact, Heard, Hint, Note, Repeated, Sent
+from ikevd.policy.model import Resend
+from ikevd.sa.model import Cookies
+from ikevd.wire.payloads import VidPayload
+from ikevd.wire.registry import ExchangeType, NotifyType
+from tests.builders import ALICE_TO_BOB
+from tests.fuzz import stages
+from tests.fuzz.stages import STAGES, Stage
+
+
+def facts_in(effects: list[Effect]) -> list[Fact]:
+    return [effect.fact for effect in effects if isinstance(effect, Record)]
+
+
+def sent_in(effects: list[Effect]) -> list[bytes]:
+    return [effect.octets for effect in effects if isinstance(effect, Transmit)]
+
+
+def changed(datagram: bytes, at: int, value: int) -> bytes:
+    return datagram[:at] + bytes([value]) + datagram[at + 1 :]
+
+
+EACH_STAGE = pytest.mark.parametrize("name", list(STAGES))
+
+
+# -- accepted, repeated, dropped --------------------------------------------------------------------------------------
+
+
+@EACH_STAGE
+def test_the_genuine_message_is_accepted_at_every_stage(name: str) -> None:
+    stage = STAGES[name]()
+    (heard, *_) = facts_in(stage.conversation.heard(stage.genuine_datagram(), stage.path, 0.0))
+    assert isinstance(heard, Heard)
+    assert heard.label == name.split()[0]
+
+
+@EACH_STAGE
+@pytest.mark.parametrize(
+    ("alter", "reason"),
+    [
+        (lambda d: changed(d, 0, 0), "another initiator cookie"),
+        (lambda d: changed(d, 17, 0x20), "version 2.0"),
+        (lambda d: changed(d, 17, 0x11), "version 1.1"),
+        (lambda d: changed(d, 18, 6), "TRANSACTION inside"),
+        (lambda d: changed(d, 19, d[19] | 0x80), "header flags"),
+        (lambda d: changed(d, 19, d[19] ^ 1), "message is encrypted too early|message is in the clear"),
+        (lambda d: changed(d, 20, 0xFF), "message ID ff"),
+        (lambda d: d[:-1], "ISAKMP length"),
+        (lambda d: d + b"\1", "ISAKMP length"),
+        (lambda d: b"", "ISAKMP header"),
+    ],
+)
+def test_a_message_that_belongs_elsewhere_is_dropped_with_the_reason_and_changes_nothing(
+    name: str, alter: Callable[[bytes], bytes], reason: str
+) -> None:
+    stage = STAGES[name]()
+    genuine = stage.genuine_datagram()
+    before = replace(stage.situation)
+    effects = stage.conversation.heard(alter(genuine), stage.path, 0.0)
+
+    (dropped,) = facts_in(effects)
+    assert isinstance(dropped, Dropped)
+    assert any(each in dropped.reason for each in reason.split("|"))
+    assert len(effects) == 1
+    assert stage.situation == before
+    assert isinstance(facts_in(stage.conversation.heard(genuine, stage.path, 0.0))[0], Heard)
+
+
+@pytest.mark.parametrize(("name", "cookie"), [("MM2", bytes(8)), ("MM3", b"other..."), ("MM4", b"other...")])
+def test_the_responder_cookie_must_be_there_and_must_stay(name: str, cookie: bytes) -> None:
+    stage = STAGES[name]()
+    genuine = stage.genuine_datagram()
+    (dropped,) = facts_in(stage.conversation.heard(genuine[:8] + cookie + genuine[16:], stage.path, 0.0))
+    assert isinstance(dropped, Dropped)
+    assert "responder cookie" in dropped.reason
+
+
+@pytest.mark.parametrize("name", ["MM1", "MM3", "QM1"])
+def test_a_repeated_message_is_answered_with_the_same_octets_however_often(name: str) -> None:
+    stage = STAGES[name]()
+    genuine = stage.genuine_datagram()
+    first = drive(stage, stage.conversation.heard(genuine, stage.path, 0.0))
+    for now in (1.0, 2.0, 3.0):
+        again = stage.conversation.heard(genuine, stage.path, now)
+        assert sent_in(again) == sent_in(first) != []
+        assert facts_in(again) == [Repeated(name, answered=True)]
+
+
+def test_an_older_message_is_answered_too_and_moves_nothing() -> None:
+    """Under loss the peer may repeat any message, not only the last."""
+    bob = STAGES["MM3"]()
+    first, third = STAGES["MM1"]().genuine_datagram(), bob.genuine_datagram()
+    drive(bob, bob.conversation.heard(third, bob.path, 0.0))
+    deadline = bob.conversation.deadline
+    assert facts_in(bob.conversation.heard(first, bob.path, 1.0)) == [Repeated("MM1", answered=True)]
+    assert bob.conversation.deadline == deadline
+
+
+def test_an_ended_exchange_still_answers_repetitions_and_drops_all_else() -> None:
+    stage = STAGES["QM2"]()
+    genuine = stage.genuine_datagram()
+    last = sent_in(drive(stage, stage.conversation.heard(genuine, stage.path, 0.0)))
+    assert stage.conversation.ended
+    assert sent_in(stage.conversation.heard(genuine, stage.path, 9.0)) == last
+    (dropped,) = facts_in(stage.conversation.heard(changed(genuine, 40, 1), stage.path, 9.0))
+    assert isinstance(dropped, Dropped)
+    assert dropped.reason == "no message is awaited now"
+
+
+def test_the_path_moves_only_with_an_accepted_message() -> None:
+    stage = STAGES["QM1"]()
+    genuine = stage.genuine_datagram()
+    elsewhere = Path(stage.path.local, replace(stage.path.remote, port=4500))
+    stage.conversation.heard(changed(genuine, 60, genuine[60] ^ 1), elsewhere, 0.0)
+    assert stage.conversation.path == stage.path
+    stage.conversation.heard(genuine, elsewhere, 0.0)
+    assert stage.conversation.path == elsewhere
+
+
+def drive(stage: Stage, effects: list[Effect]) -> list[Effect]:
+    """The effects with the host's calls answered."""
+    return list(stages.drive(stage.conversation, effects))
+
+
+# -- the host ---------------------------------------------------------------------------------------------------------
+
+
+def test_messages_during_a_call_to_the_host_are_dropped() -> None:
+    stage = STAGES["QM1"]()
+    genuine = stage.genuine_datagram()
+    effects = stage.conversation.heard(genuine, stage.path, 0.0)
+    assert isinstance(effects[-1], AskHost)
+
+    (dropped,) = facts_in(stage.conversation.heard(changed(genuine, 60, 0), stage.path, 0.0))
+    assert isinstance(dropped, Dropped)
+    assert dropped.reason == "no message is awaited now"
+    assert facts_in(stage.conversation.heard(genuine, stage.path, 0.0)) == [Repeated("QM1", answered=False)]
+
+
+def test_a_refusal_of_the_host_is_raised_inside_the_exchange() -> None:
+    stage = STAGES["QM1"]()
+    stage.conversation.heard(stage.genuine_datagram(), stage.path, 0.0)
+    refusal = KernelRefused("no memory", 12)
+    assert stage.conversation.refuse(refusal, 0.0) == [Raised(refusal)]
+    assert stage.conversation.resume(None, 0.0) == [] == stage.conversation.refuse(refusal, 0.0)
+
+
+# -- from outside -----------------------------------------------------------------------------------------------------
+
+
+@EACH_STAGE
+def test_a_failure_from_outside_ends_the_exchange_at_once(name: str) -> None:
+    stage = STAGES[name]()
+    cause = Abandoned("a command")
+    (raised,) = stage.conversation.fail(cause, 0.0)
+    assert isinstance(raised, Raised)
+    assert stage.conversation.ended
+    assert stage.conversation.deadline is None
+    assert raised.error is cause
+    assert stage.conversation.fail(cause, 0.0) == []
+    assert stage.conversation.tick(1000.0) == []
+
+
+def test_a_verified_refusal_of_the_peer_is_what_the_exchange_ends_with() -> None:
+    stage = STAGES["QM2"]()
+    cause = PeerRefused("the peer refuses", NotifyType.NO_PROPOSAL_CHOSEN)
+    assert stage.conversation.fail(cause, 0.0) == [Raised(cause)]
+
+
+@EACH_STAGE
+def test_a_closed_exchange_is_silent(name: str) -> None:
+    stage = STAGES[name]()
+    stage.conversation.close()
+    assert stage.conversation.tick(1000.0) == []
+    assert sent_in(stage.conversation.heard(stage.genuine_datagram(), stage.path, 0.0)) == []
+
+
+def test_a_hint_is_recorded_once_named_at_the_deadline_and_never_obeyed() -> None:
+    stage = STAGES["MM2"]()
+    assert facts_in(stage.conversation.hint(NotifyType.NO_PROPOSAL_CHOSEN)) == [Hint(NotifyType.NO_PROPOSAL_CHOSEN)]
+    assert stage.conversation.hint(NotifyType.NO_PROPOSAL_CHOSEN) == []
+    assert not stage.conversation.ended
+    error = silence(stage.conversation)
+    assert "the peer says, unauthenticated: NO_PROPOSAL_CHOSEN" in str(error)
+
+
+def test_after_a_hint_the_genuine_answer_is_accepted() -> None:
+    stage = STAGES["MM2"]()
+    stage.conversation.hint(NotifyType.NO_PROPOSAL_CHOSEN)
+    assert isinstance(facts_in(stage.conversation.heard(stage.genuine_datagram(), stage.path, 0.0))[0], Heard)
+
+
+def test_hints_are_bounded() -> None:
+    stage = STAGES["MM2"]()
+    recorded = [stage.conversation.hint(NotifyType(number)) for number in range(1, 30)]
+    assert sum(map(len, recorded)) == 4
+
+
+# -- time -------------------------------------------------------------------------------------------------------------
+
+
+def silence(conversation: Conversation) -> NoAnswer:
+    """Let time pass until the exchange gives up."""
+    while conversation.deadline is not None:
+        for effect in conversation.tick(conversation.deadline):
+            if isinstance(effect, Raised):
+                assert isinstance(effect.error, NoAnswer)
+                return effect.error
+    raise AssertionError("the exchange ended otherwise")
+
+
+@pytest.mark.parametrize("name", ["MM1", "MM3", "QM1", "INFO"])
+def test_a_responder_waits_for_a_new_peer_no_longer_than_the_larval_time(name: str) -> None:
+    assert STAGES[name]().conversation.deadline == LARVAL
+
+
+def test_a_responder_waits_longer_once_the_peer_echoed_its_cookie() -> None:
+    assert STAGES["MM5"]().conversation.deadline == PATIENCE
+
+
+def test_an_initiator_sends_again_after_growing_pauses() -> None:
+    resend = Resend(interval=0.5, factor=3, sends=3)
+    assert copies_of(resend) == [0, 0.5, 0.5 + 1.5]
+
+
+def test_a_tick_too_early_does_nothing() -> None:
+    stage = STAGES["MM2"]()
+    assert stage.conversation.deadline == 1.0
+    assert stage.conversation.tick(0.999) == []
+    assert len(sent_in(stage.conversation.tick(1.0))) == 1
+
+
+def test_the_reason_of_the_last_refusal_is_told_at_the_deadline() -> None:
+    stage = STAGES["QM2"]()
+    genuine = stage.genuine_datagram()
+    stage.conversation.heard(changed(genuine, 40, genuine[40] ^ 1), stage.path, 0.0)
+    assert "the last message that came was refused: " in str(silence(stage.conversation))
+
+
+async def _shout(link: Link) -> None:
+    await link.note("shouting")
+    await link.ask(VidPayload(b"hello"), accept=lambda message: message)
+
+
+def copies_of(resend: Resend) -> list[float]:
+    """When each copy leaves."""
+    situation = Situation(Cookies(b"initiato"), 0, ALICE_TO_BOB)
+    core = Conversation(
+        _shout(Link(situation)), ExchangeType.MAIN_MODE, situation, Timing(resend=resend), initiator=True
+    )
+    effects = core.start(0.0)
+    assert facts_in(effects)[0] == Note("shouting")
+    times = [0.0]
+    while core.deadline is not None:
+        now = core.deadline
+        effects = core.tick(now)
+        times += [now for fact in facts_in(effects) if isinstance(fact, Sent)]
+        if any(isinstance(effect, Raised) for effect in effects):
+            break
+    return times
+
+
+# -- any octets at any stage ------------------------------------------------------------------------------------------
+
+
+@cache
+def lasting(name: str) -> list[Stage]:
+    """One conversation for all examples: what is dropped leaves it as it was."""
+    return [STAGES[name]()]
+
+
+@EACH_STAGE
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_heard_raises_nothing_whatever_the_octets(name: str, data: st.DataObject) -> None:
+    (stage,) = lasting(name)
+    noise = data.draw(st.binary(max_size=120))
+    header = stage.header().encode(len(noise))
+    right_header = header[:16] + data.draw(st.binary(min_size=1, max_size=1)) + header[17:]
+    for datagram in (noise, right_header + noise, right_header + (stage.seal(noise) if stage.chain else noise)):
+        effects = stage.conversation.heard(datagram, stage.path, 0.0)
+        if any(isinstance(fact, Heard) for fact in facts_in(effects)):
+            lasting(name)[0] = stage = STAGES[name]()
+        else:
+            assert [type(fact) for fact in facts_in(effects)] == [Dropped]
+            assert len(effects) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name not in ("MM1", "MM2", "MM3", "MM4")])
+def test_an_octet_changed_anywhere_is_dropped_under_protection(name: str) -> None:
+    """The HASH covers all but the padding, and the last block is never padding alone."""
+    stage = STAGES[name]()
+    genuine = stage.genuine_datagram()
+    for at in range(28, len(genuine)):
+        effects = stage.conversation.heard(changed(genuine, at, genuine[at] ^ 0x10), stage.path, 0.0)
+        assert [type(fact) for fact in facts_in(effects)] == [Dropped]
+        assert len(effects) == 1
+    assert isinstance(facts_in(stage.conversation.heard(genuine, stage.path, 0.0))[0], Heard)
