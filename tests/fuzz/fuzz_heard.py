@@ -17,8 +17,8 @@ import atheris  # type: ignore[import-untyped]
 with atheris.instrument_imports(include=["ikevd"]):
     from ikevd.conversation.effects import Effect, Raised, Record, Transmit
     from ikevd.facts import Dropped, Heard, Repeated
-    from ikevd.wire.message import HEADER_OCTETS, encode_chain
-    from ikevd.wire.registry import PayloadType
+    from ikevd.wire.message import HEADER_OCTETS, VERSION, encode_chain
+    from ikevd.wire.registry import ExchangeType, PayloadType
     from tests.fuzz import mutate, stages
     from tests.fuzz.stages import Stage
 
@@ -71,6 +71,7 @@ def one_input(data: bytes) -> None:
     effects = hear(stage, datagram, help)
     if any(isinstance(effect, Record) and isinstance(effect.fact, Heard) for effect in effects):
         waiting.pop(name, None)
+        assert header_is_right(stage, datagram), datagram[:HEADER_OCTETS].hex()
         hear(stage, datagram, help)
     else:
         waiting[name] = stage
@@ -80,6 +81,17 @@ def one_input(data: bytes) -> None:
         assert repeated or not any(isinstance(effect, Transmit) for effect in effects), "silence answers it"
         assert not any(isinstance(effect, Raised) for effect in effects)
         assert not stage.chain or stage.situation.chains[0].iv == stage.iv
+
+
+def header_is_right(stage: Stage, datagram: bytes) -> bool:
+    """What every accepted message must have, read here without the parser."""
+    flags, message_id = datagram[19], int.from_bytes(datagram[20:24], "big")
+    return (
+        datagram[:8] == stages.COOKIES.initiator
+        and datagram[17:19] == bytes([VERSION, stage.exchange])
+        and flags in ((1, 3) if stage.chain else (0, 2))
+        and message_id == (0 if stage.exchange == ExchangeType.MAIN_MODE else stages.MESSAGE_ID)
+    )
 
 
 def hear(stage: Stage, datagram: bytes, help: Help) -> list[Effect]:
