@@ -1,1 +1,1 @@
-"""What a service manager wants to know."""
+"""The service manager: readiness, status and watchdog (sd_notify(3))."""

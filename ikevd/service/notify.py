@@ -1,4 +1,4 @@
-"""Readiness and watchdog by systemd's protocol (sd_notify(3)): one datagram, no library."""
+"""sd_notify(3) by the standard library: the service manager learns that we are ready, and that we are alive."""
 
 from __future__ import annotations
 
@@ -7,50 +7,73 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 
-MICROSECONDS = 1_000_000
+PATIENCE = 1.0
+"""Seconds that `ready` and `stopping` wait for a service manager whose queue is full; the rest does not wait."""
 
 
 class Notifier:
-    """Tells the service manager; silent where there is none (`NOTIFY_SOCKET` is not set)."""
+    """Speaks to the socket that NOTIFY_SOCKET names; without one it does nothing."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._address = environ.get("NOTIFY_SOCKET", "")
-        ours = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.watchdog_interval = int(environ.get("WATCHDOG_USEC", "0")) / MICROSECONDS if ours else 0.0
-        """Seconds within which the manager wants a sign of life; 0 where it wants none."""
+        self._address = _address(environ.get("NOTIFY_SOCKET", ""))
+        self.watchdog_interval = _watchdog_interval(environ) if self._address else None
+        """Seconds within which the service manager wants a sign of life, or None."""
 
     def ready(self, status: str) -> None:
-        """Sockets and kernel are ready."""
-        self._send(f"READY=1\nSTATUS={status}")
+        """Sockets and kernel are ready: `systemctl start` returns."""
+        self._send(f"READY=1\nSTATUS={_one_line(status)}", PATIENCE)
+
+    def stopping(self) -> None:
+        """The daemon begins to take its tunnels down."""
+        self._send("STOPPING=1\nSTATUS=taking tunnels down", PATIENCE)
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""
-        self._send(f"STATUS={text}")
-
-    def stopping(self) -> None:
-        """The end has begun."""
-        self._send("STOPPING=1\nSTATUS=taking tunnels down")
+        self._send(f"STATUS={_one_line(text)}")
 
     def alive(self) -> None:
-        """A sign of life."""
+        """A sign of life for the watchdog."""
         self._send("WATCHDOG=1")
 
-    def _send(self, message: str) -> None:
-        if not self._address:
+    def _send(self, message: str, patience: float = 0.0) -> None:
+        if self._address is None:
             return
-        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+            manager.settimeout(patience)
             try:
-                out.sendto(message.encode(), address)
+                manager.sendto(message.encode(), self._address)
             except OSError:
-                return  # the manager went away; it will start us again if it comes back
+                pass  # a service manager that went away must not take the tunnels with it
 
 
 async def watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:
-    """A sign of life at half the interval, for as long as `healthy` says so."""
-    if not notifier.watchdog_interval:
+    """Give signs of life at twice the wanted rate for as long as `healthy()`; returns at once without a watchdog.
+
+    It runs in the daemon's loop, so a loop that hangs is silent too, and the service manager restarts the daemon.
+    """
+    if notifier.watchdog_interval is None:
         return
     while True:
         if healthy():
             notifier.alive()
         await asyncio.sleep(notifier.watchdog_interval / 2)
+
+
+def _address(text: str) -> str | None:
+    """A path, or `@name` in the abstract namespace; systemd's other forms (vsock) are for virtual machines."""
+    if text.startswith("@"):
+        return "\0" + text[1:]
+    return text if text.startswith("/") else None
+
+
+def _watchdog_interval(environ: Mapping[str, str]) -> float | None:
+    """From WATCHDOG_USEC, unless WATCHDOG_PID says that another process is meant (sd_watchdog_enabled(3))."""
+    microseconds, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    if not microseconds.isdecimal() or int(microseconds) == 0 or (pid and pid != str(os.getpid())):
+        return None
+    return int(microseconds) / 1_000_000
+
+
+def _one_line(text: str) -> str:
+    """The protocol separates its fields by newlines."""
+    return " ".join(text.splitlines())

@@ -2,40 +2,72 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
+
+from ikevd.addresses import Address
 
 PROC = Path("/proc")
 LOCAL_ADDRESS, INODE = 1, 9
 """Columns of /proc/net/udp."""
 
 
-def holder_of(port: int) -> str | None:
-    """`name (pid N)` of a process in this network namespace with a UDP socket on `port`, if it can be seen."""
-    inodes = set(_inodes(port))
+def holder_of(address: Address, port: int) -> str | None:
+    """`name (pid N)` of a process in this network namespace whose UDP socket is in the way, if it can be seen.
+
+    Only root (CAP_SYS_PTRACE) sees the sockets of other users' processes.
+    """
+    inodes = set(_inodes(address, port))
     for process in PROC.iterdir() if inodes else ():
-        if process.name.isdigit() and inodes & set(_sockets(process)):
+        if process.name.isdigit() and not inodes.isdisjoint(_sockets(process)):
             return f"{_name(process)} (pid {process.name})"
     return None
 
 
-def _inodes(port: int) -> list[str]:
-    found = []
+def _inodes(address: Address, port: int) -> Iterator[str]:
+    """Sockets whose binding overlaps with ours; an IPv6 one on `::` may hold the IPv4 port too."""
+    for held, held_port, inode in _bound():
+        same = held.version == address.version and (int(address) == 0 or held == address)
+        if held_port == port and (same or int(held) == 0):
+            yield inode
+
+
+def _bound() -> Iterator[tuple[Address, int, str]]:
     for table in ("udp", "udp6"):
         try:
             rows = (PROC / "net" / table).read_text().splitlines()[1:]
         except OSError:
             continue
-        columns = [row.split() for row in rows]
-        found += [row[INODE] for row in columns if int(row[LOCAL_ADDRESS].rsplit(":", 1)[1], 16) == port]
-    return found
+        for columns in map(str.split, rows):
+            host, _, port = columns[LOCAL_ADDRESS].rpartition(":")
+            yield _address(host), int(port, 16), columns[INODE]
 
 
-def _sockets(process: Path) -> list[str]:
+def _address(words: str) -> Address:
+    """The kernel prints the words of an address in its own byte order."""
+    order = sys.byteorder
+    octets = b"".join(int(words[at : at + 8], 16).to_bytes(4, order) for at in range(0, len(words), 8))
+    return ip_address(octets)
+
+
+def _sockets(process: Path) -> Iterator[str]:
+    """Inodes of the sockets that a process has open; descriptors and processes may go while we look."""
+    for descriptor in _entries(process / "fd"):
+        try:
+            target = str(descriptor.readlink())
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            yield target.removeprefix("socket:[").removesuffix("]")
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        links = [str(link.readlink()) for link in (process / "fd").iterdir()]
+        return list(folder.iterdir())
     except OSError:
         return []
-    return [link[len("socket:[") : -1] for link in links if link.startswith("socket:[")]
 
 
 def _name(process: Path) -> str:

@@ -2,6 +2,10 @@
 
 `recvmsg` below `add_reader` runs on uvloop and on stock asyncio alike; neither's datagram transport can tell the local
 address of a datagram.
+
+All sockets stand behind one epoll descriptor, and the loop watches that. Watched by itself, a socket with a pending
+ICMP error is dropped by uvloop (libuv answers POLLERR with "stop polling"): one forged ICMP packet would silence a port
+for good.
 """
 
 from __future__ import annotations
@@ -9,25 +13,55 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import select
 import socket
 from collections.abc import Callable
-from functools import partial
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
 from ikevd.addresses import Address, Endpoint, Path
-from ikevd.errors import MissingPrivilege, PortInUse
+from ikevd.errors import IkeError, MissingPrivilege, PortInUse
 from ikevd.policy.model import Listen
 from ikevd.transport.holder import holder_of
-from ikevd.transport.pktinfo import ANCILLARY_OCTETS, from_address, icmp_error, local_address, want_pktinfo
+from ikevd.transport.pktinfo import ANCILLARY_OCTETS, destination, for_many, from_address, icmp_error, want_ancillary
+from ikevd.transport.sockaddr import everywhere, family_of, from_sockaddr, interface_index, to_sockaddr
 
 MAX_DATAGRAM = 65_535
 AT_ONCE = 64
-"""Datagrams read per wake-up, so that a flood cannot keep timers and the control socket waiting."""
+"""Datagrams read from one socket per wake-up, so that a flood cannot keep timers and the control socket waiting."""
+RECEIVE_BUFFER = 4 * 2**20
+"""For a thousand peers that call at once, after this machine was down; the usual 208 kB hold some 270 messages."""
+SO_RCVBUFFORCE = 33
 NON_ESP_MARKER = bytes(4)
+"""RFC 3948 section 2.2."""
 KEEPALIVE = b"\xff"
+"""RFC 3948 section 2.3."""
+
+_SEND_ERRORS = {
+    errno.ENETUNREACH: "there is no route",
+    errno.EHOSTUNREACH: "the host is not reachable",
+    errno.ENETDOWN: "the interface is down",
+    errno.EAGAIN: "the send buffer is full",
+    errno.ENOBUFS: "the send buffer is full",
+    errno.EPERM: "a packet filter of this machine refuses it",
+    errno.EACCES: "routing or a packet filter of this machine refuses it",
+    errno.EMSGSIZE: "the message is too long for a datagram",
+    errno.EADDRNOTAVAIL: "this machine does not have that source address",
+    errno.EINVAL: "that source address cannot reach it",
+}
 
 OnDatagram = Callable[[bytes, Path], None]
 Prepare = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A socket that is bound."""
+
+    udp: socket.socket
+    endpoint: Endpoint
+    marker: bool
+    """Does the non-ESP marker precede IKE here (port 4500)?"""
 
 
 class UdpTransport:
@@ -48,139 +82,192 @@ class UdpTransport:
         self._on_dropped = on_dropped
         self._on_unreachable = on_unreachable
         self._prepare = prepare
-        self._sockets: dict[Endpoint, tuple[socket.socket, bool]] = {}
-        self._loop = asyncio.get_running_loop()
+        self._bound: dict[Endpoint, _Bound] = {}
+        self._by_descriptor: dict[int, _Bound] = {}
+        self._ready: select.epoll | None = None
+        self._warnings: list[str] = []
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What is bound."""
-        return tuple(self._sockets)
+        return tuple(self._bound)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What `open` had to do without, in plain sentences."""
+        return tuple(self._warnings)
 
     def open(self) -> None:
-        """Bind everything, or raise `PortInUse` or `MissingPrivilege` and bind nothing."""
+        """Bind everything, or raise `PortInUse` or `MissingPrivilege` (or what `prepare` raises) and bind nothing."""
+        self._ready = select.epoll()
         try:
-            for port, marker in ((self._listen.port, False), (self._listen.nat_port, True)):
-                for address in self._listen.addresses or (IPv4Address(0), IPv6Address(0)):
+            for address in self._listen.addresses or self._every_address():
+                for port, marker in ((self._listen.port, False), (self._listen.nat_port, True)):
                     self._bind(address, port, marker=marker)
         except BaseException:
             self.close()
             raise
+        asyncio.get_running_loop().add_reader(self._ready.fileno(), self._wake)
 
     def close(self) -> None:
-        """Stop reading and close every socket."""
-        for udp, _ in self._sockets.values():
-            self._loop.remove_reader(udp)
-            udp.close()
-        self._sockets.clear()
+        """Stop reading and close every socket. May be called again, and from within a callback."""
+        if self._ready is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._ready.fileno())
+        self._ready.close()
+        self._ready = None
+        for bound in self._bound.values():
+            bound.udp.close()
+        self._bound.clear()
+        self._by_descriptor.clear()
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send from `path.local`; what the network refuses is reported, never raised."""
-        found = self._socket_for(path.local)
-        if found is None:
-            self._on_unreachable(path, f"no socket is bound to {path.local}")
+        if _without_interface(path.remote.address):
+            self._on_unreachable(
+                path, f"cannot send to {path.remote}: a link-local address needs its interface (%eth0)"
+            )
             return
-        udp, marker = found
-        data = NON_ESP_MARKER + octets if marker else octets
-        target = str(path.remote.address), path.remote.port
-        for last in (False, True):
-            try:
-                udp.sendmsg([data], from_address(path.local.address), 0, target)
-            except OSError as error:
-                # An ICMP error that is still queued fails the next send, whoever it is for: once more.
-                if last:
-                    self._on_unreachable(path, f"cannot send to {path.remote}: {os.strerror(error.errno or 0)}")
-            else:
-                return
+        bound = self._bound.get(path.local) or self._bound.get(
+            Endpoint(everywhere(path.local.address), path.local.port)
+        )
+        if bound is None:
+            self._on_unreachable(path, f"cannot send to {path.remote}: no socket is bound to {path.local}")
+            return
+        data = [NON_ESP_MARKER, octets] if bound.marker else [octets]
+        error = _try_to_send(bound.udp, data, path)
+        if error is not None:
+            # An ICMP error that is still queued fails the next send, whoever that is for: once more.
+            error = _try_to_send(bound.udp, data, path)
+        if error is not None:
+            self._on_unreachable(path, f"cannot send from {path.local} to {path.remote}: {_reason(error)}")
+
+    def _every_address(self) -> tuple[Address, ...]:
+        try:
+            socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+        except OSError as error:
+            self._warnings.append(
+                f"listening on IPv4 only, as this machine has no IPv6 ({os.strerror(error.errno or 0)})"
+            )
+            return (IPv4Address(0),)
+        return IPv4Address(0), IPv6Address(0)
 
     def _bind(self, address: Address, port: int, *, marker: bool) -> None:
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        assert self._ready is not None
         try:
-            udp = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            udp = socket.socket(family_of(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:
-            if error.errno == errno.EAFNOSUPPORT and not self._listen.addresses:
-                return  # a machine without IPv6
-            raise
+            raise _why_not(error, address, port) from error
         try:
-            if family == socket.AF_INET6:
+            if udp.family == socket.AF_INET6:
                 udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            want_pktinfo(udp)
+            want_ancillary(udp)
+            _enlarge_buffer(udp)
             self._prepare(udp)
-            udp.bind((str(address), port))
+            udp.bind(to_sockaddr(address, port))
         except OSError as error:
             udp.close()
-            if error.errno == errno.EADDRNOTAVAIL and int(address) == 0:
-                return  # IPv6 is switched off
             raise _why_not(error, address, port) from error
         except BaseException:
             udp.close()
             raise
-        self._sockets[Endpoint(address, udp.getsockname()[1])] = udp, marker
-        self._loop.add_reader(udp, partial(self._readable, udp, address, marker))
+        bound = _Bound(udp, Endpoint(address, udp.getsockname()[1]), marker)
+        self._bound[bound.endpoint] = self._by_descriptor[udp.fileno()] = bound
+        self._ready.register(udp, select.EPOLLIN)
 
-    def _socket_for(self, local: Endpoint) -> tuple[socket.socket, bool] | None:
-        everywhere = IPv4Address(0) if local.address.version == 4 else IPv6Address(0)
-        return self._sockets.get(local) or self._sockets.get(Endpoint(everywhere, local.port))
+    def _wake(self) -> None:
+        if self._ready is None:
+            return
+        for descriptor, _ in self._ready.poll(0):
+            bound = self._by_descriptor.get(descriptor)
+            if bound is not None:  # else a callback closed us
+                self._drain(bound)
 
-    def _readable(self, udp: socket.socket, bound: Address, marker: bool) -> None:
+    def _drain(self, bound: _Bound) -> None:
+        """Read what there is, up to a bound; epoll is level-triggered and calls again for the rest."""
         for _ in range(AT_ONCE):
-            try:
-                octets, ancillary, flags, sender = udp.recvmsg(MAX_DATAGRAM, ANCILLARY_OCTETS)
-            except OSError as error:
-                # Errors that stay queued would wake the loop for ever, so they are read even when all seems empty.
-                if self._read_error(udp) or not isinstance(error, BlockingIOError):
-                    continue
+            if bound.udp.fileno() < 0:
                 return
-            local = local_address(ancillary) or bound
-            path = Path(Endpoint(local, udp.getsockname()[1]), _endpoint(sender))
+            try:
+                octets, ancillary, flags, sender = bound.udp.recvmsg(MAX_DATAGRAM, ANCILLARY_OCTETS)
+            except OSError as error:
+                # Errors wake the loop until they are read, so the queue is looked at even when all seems empty.
+                if not self._read_error(bound) and isinstance(error, BlockingIOError):
+                    return
+                continue
             if flags & socket.MSG_TRUNC:
                 self._on_dropped("datagram too long")
+            elif for_many(ancillary):
+                self._on_dropped("sent to a broadcast or multicast address")
             else:
-                self._received(octets, path, marker)
+                self._received(octets, bound, Path(_local(bound, ancillary), from_sockaddr(sender)))
 
-    def _received(self, octets: bytes, path: Path, marker: bool) -> None:
-        if not marker:
+    def _received(self, octets: bytes, bound: _Bound, path: Path) -> None:
+        if not bound.marker:
             self._on_datagram(octets, path)
-        elif octets[: len(NON_ESP_MARKER)] == NON_ESP_MARKER:
+        elif octets.startswith(NON_ESP_MARKER):
             self._on_datagram(octets[len(NON_ESP_MARKER) :], path)
         elif octets == KEEPALIVE:
             self._on_dropped("NAT keepalive")
         else:
             self._on_dropped("no non-ESP marker")
 
-    def _read_error(self, udp: socket.socket) -> bool:
+    def _read_error(self, bound: _Bound) -> bool:
         """One ICMP error: the kernel hands back our datagram's target with it. False if none is queued."""
         try:
-            _, ancillary, _, target = udp.recvmsg(MAX_DATAGRAM, ANCILLARY_OCTETS, socket.MSG_ERRQUEUE)
+            _, ancillary, _, target = bound.udp.recvmsg(0, ANCILLARY_OCTETS, socket.MSG_ERRQUEUE)
         except OSError:
             return False
         reason = icmp_error(ancillary)
         if reason is not None:
-            local = local_address(ancillary) or ip_address(udp.getsockname()[0])
-            path = Path(Endpoint(local, udp.getsockname()[1]), _endpoint(target))
+            path = Path(_local(bound, ancillary), from_sockaddr(target))
             self._on_unreachable(path, f"{reason} for {path.remote}")
         return True
 
 
 def source_for(remote: Address) -> Address:
     """The local address that routing chooses for `remote`; raises `OSError` where there is no route."""
-    family = socket.AF_INET if remote.version == 4 else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
-        probe.connect((str(remote), 9))  # sends nothing
-        return ip_address(probe.getsockname()[0])
+    with socket.socket(family_of(remote), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+        probe.connect(to_sockaddr(remote, 9))  # sends nothing
+        return from_sockaddr(probe.getsockname()).address
 
 
-def _endpoint(address: tuple[str, int]) -> Endpoint:
-    return Endpoint(ip_address(address[0].partition("%")[0]), address[1])
+def _local(bound: _Bound, ancillary: list[tuple[int, int, bytes]]) -> Endpoint:
+    return Endpoint(destination(ancillary) or bound.endpoint.address, bound.endpoint.port)
 
 
-def _why_not(error: OSError, address: Address, port: int) -> Exception:
-    where = Endpoint(address, port)
+def _enlarge_buffer(udp: socket.socket) -> None:
+    try:
+        udp.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    except PermissionError:  # without CAP_NET_ADMIN: as much as net.core.rmem_max allows
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+def _try_to_send(udp: socket.socket, data: list[bytes], path: Path) -> OSError | None:
+    try:
+        udp.sendmsg(data, from_address(path.local.address), 0, to_sockaddr(path.remote.address, path.remote.port))
+    except OSError as error:
+        return error
+    return None
+
+
+def _without_interface(address: Address) -> bool:
+    """A link-local address as `fe80::1`: the kernel would send it out of whichever interface comes first."""
+    return isinstance(address, IPv6Address) and address.is_link_local and not interface_index(address)
+
+
+def _reason(error: OSError) -> str:
+    number = error.errno or 0
+    return _SEND_ERRORS.get(number, os.strerror(number))
+
+
+def _why_not(error: OSError, address: Address, port: int) -> IkeError:
+    where = f"cannot listen on UDP {Endpoint(address, port)}"
     if error.errno == errno.EADDRINUSE:
-        holder = holder_of(port)
-        held = f"it is held by {holder}" if holder else "another process holds it"
-        return PortInUse(f"cannot listen on UDP {where}: {held}")
+        holder = holder_of(address, port)
+        return PortInUse(f"{where}: {f'{holder} holds it' if holder else 'another process holds it (see `ss -ulpn`)'}")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return MissingPrivilege(f"cannot listen on UDP {where}: the capability CAP_NET_BIND_SERVICE is missing")
+        return MissingPrivilege(f"{where}: the capability CAP_NET_BIND_SERVICE is missing")
     if error.errno == errno.EADDRNOTAVAIL:
-        return PortInUse(f"cannot listen on UDP {where}: this machine does not have the address {address}")
-    return error
+        return PortInUse(f"{where}: this machine does not have the address {address}")
+    return PortInUse(f"{where}: {os.strerror(error.errno or 0)}")
