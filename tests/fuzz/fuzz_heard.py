@@ -31,7 +31,7 @@ class Help(IntFlag):
     """What is made right before the datagram is heard."""
 
     HEADER = 1
-    """Cookies, version, exchange type, flags and message ID."""
+    """Cookies, version, exchange type and message ID."""
     LENGTH = 2
     SEAL = 4
     """The body is encrypted with the right key and IV."""
@@ -41,9 +41,11 @@ class Help(IntFlag):
     """The kernel refuses what an accepted message leads to."""
     TWICE = 32
     """The datagram comes twice."""
+    FLAGS = 64
+    """The header flags."""
 
 
-ALL = Help.HEADER | Help.LENGTH | Help.SEAL | Help.PROVE
+ALL = Help.HEADER | Help.FLAGS | Help.LENGTH | Help.SEAL | Help.PROVE
 ceiling = Ceiling()
 waiting: dict[str, Stage] = {}
 
@@ -55,9 +57,11 @@ def datagram_of(stage: Stage, help: Help, header: bytes, body: bytes) -> bytes:
     if help & Help.SEAL and stage.chain:
         body = stage.seal(body)
     length = (HEADER_OCTETS + len(body)).to_bytes(4, "big") if help & Help.LENGTH else header[24:28]
+    right = stage.header().encode(0)
     if help & Help.HEADER:
-        right = stage.header().encode(0)
-        header = right[:16] + bytes([first]) + right[17:]
+        header = right[:16] + bytes([first]) + right[17:19] + header[19:20] + right[20:]
+    if help & Help.FLAGS:
+        header = header[:19] + right[19:20] + header[20:]
     return header[:24] + length + body
 
 
@@ -65,7 +69,7 @@ def one_input(data: bytes) -> None:
     ceiling.check()
     if len(data) < 2:
         return
-    name, help = NAMES[data[0] % len(NAMES)], Help(data[1] & 0x3F)
+    name, help = NAMES[data[0] % len(NAMES)], Help(data[1] & 0x7F)
     stage = waiting.get(name) or stages.STAGES[name]()
     datagram = datagram_of(stage, help, *stages.split(data[2:]))
     effects = hear(stage, datagram, help)
@@ -109,7 +113,7 @@ def custom_mutator(data: bytes, max_size: int, seed: int) -> bytes:
     if len(data) < 32 or choice < 0.4:
         return bytes(atheris.Mutate(data, max_size))
     if choice < 0.5:
-        return bytes([dice.randrange(len(NAMES)), data[1] ^ (1 << dice.randrange(6))]) + data[2:]
+        return bytes([dice.randrange(len(NAMES)), data[1] ^ (1 << dice.randrange(7))]) + data[2:]
     header, body = stages.split(data[2:])
     first, chain = mutate.mutated_chain(header[16], body, dice, atheris.Mutate)
     return (data[:2] + header[:16] + bytes([first]) + header[17:] + chain)[:max_size]
