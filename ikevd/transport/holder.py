@@ -11,7 +11,7 @@ from ikevd.addresses import Address
 
 PROC = Path("/proc")
 LOCAL_ADDRESS, INODE = 1, 9
-"""Columns of /proc/net/udp."""
+"""Columns of /proc/self/net/udp (/proc/net is hidden where systemd sets ProcSubset=pid)."""
 
 
 def holder_of(address: Address, port: int) -> str | None:
@@ -37,7 +37,7 @@ def _inodes(address: Address, port: int) -> Iterator[str]:
 def _bound() -> Iterator[tuple[Address, int, str]]:
     for table in ("udp", "udp6"):
         try:
-            rows = (PROC / "net" / table).read_text().splitlines()[1:]
+            rows = (PROC / "self" / "net" / table).read_text().splitlines()[1:]
         except OSError:
             continue
         for columns in map(str.split, rows):
