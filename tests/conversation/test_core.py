@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -276,6 +277,27 @@ def copies_of(resend: Resend) -> list[float]:
         if any(isinstance(effect, Raised) for effect in effects):
             break
     return times
+
+
+# -- what an exchange may await ----------------------------------------------------------------------------------------
+
+
+async def _sleep(link: Link) -> None:
+    await asyncio.sleep(0)
+
+
+def test_an_exchange_that_awaits_anything_but_link_and_host_is_a_bug() -> None:
+    situation = Situation(Cookies(b"initiato"), 0, ALICE_TO_BOB)
+    core = Conversation(_sleep(Link(situation)), ExchangeType.MAIN_MODE, situation, Timing(), initiator=True)
+    with pytest.raises(TypeError, match="an exchange may await only its link and its host"):
+        core.start(0.0)
+
+
+def test_a_conversation_tells_what_it_is_about() -> None:
+    core = STAGES["MM1"]().conversation
+    assert (core.message_id, core.has_spoken, core.cookies.responder) == (0, False, bytes(8))
+    core.heard(STAGES["MM1"]().genuine_datagram(), ALICE_TO_BOB, 0.0)
+    assert (core.has_spoken, core.cookies) == (True, stages.COOKIES)
 
 
 # -- any octets at any stage ------------------------------------------------------------------------------------------
