@@ -52,7 +52,7 @@ waiting: dict[str, Stage] = {}
 
 def datagram_of(stage: Stage, help: Help, header: bytes, body: bytes) -> bytes:
     first = PayloadType(header[16])
-    if help & Help.PROVE and stage.prove and body:
+    if help & Help.PROVE and stage.prove and (body or not stage.genuine):
         first, body = stage.proven(first, body)
     if help & Help.SEAL and stage.chain:
         body = stage.seal(body)
