@@ -1,0 +1,46 @@
+# ikevd in a container. The kernel does IPsec, so the container needs the host's networks or its own, and the capability:
+#   docker build -t ikevd .
+#   docker run -d --name ikevd --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE \
+#     --read-only -v /etc/ikevd:/etc/ikevd:ro -v ikevd-run:/run/ikevd ikevd
+# The volume keeps the journal of what ikevd installed in the kernel: with `--network host` that outlives the container.
+# Without NET_ADMIN the program does not start at all ("operation not permitted"), nor under `no-new-privileges`.
+# The configuration and its keys must belong to user 500 with mode 600; no secret is in the image.
+
+FROM debian:12-slim AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+# --copies: an interpreter of our own, so that capabilities on it are ikevd's alone.
+RUN python3 -m venv --copies /opt/ikevd
+WORKDIR /src
+COPY pyproject.toml LICENSE ./
+COPY ikevd ikevd
+RUN /opt/ikevd/bin/pip wheel --no-cache-dir --no-deps -w /wheel . \
+ && /opt/ikevd/bin/pip install --no-cache-dir /wheel/ikevd-*.whl \
+ && /opt/ikevd/bin/pip uninstall -y pip setuptools \
+ && /opt/ikevd/bin/python3 -m compileall -q /opt/ikevd/lib
+
+FROM debian:12-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 \
+ && rm -rf /var/lib/apt/lists/* \
+ && groupadd --system --gid 500 ikevd \
+ && useradd --system --uid 500 --gid ikevd --home-dir /etc/ikevd --no-create-home --shell /usr/sbin/nologin ikevd \
+ && install -d -o ikevd -g ikevd -m 0750 /run/ikevd /etc/ikevd
+COPY --from=build /opt/ikevd /opt/ikevd
+# Here and not in the first stage: not every builder keeps file capabilities when it copies. Each name of the interpreter
+# is a copy of its own; only the one that ikevd names in its first line gets them, and only for ikevd's group.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libcap2-bin \
+ && python=$(sed -n '1s/^#!//p' /opt/ikevd/bin/ikevd) \
+ && chgrp ikevd "$python" && chmod 0750 "$python" \
+ && setcap cap_net_admin,cap_net_bind_service+ep "$python" \
+ && apt-get purge -y --auto-remove libcap2-bin \
+ && rm -rf /var/lib/apt/lists/*
+ENV PATH=/opt/ikevd/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER ikevd
+VOLUME /run/ikevd
+EXPOSE 500/udp 4500/udp
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["ikevd", "status", "--json"]
+ENTRYPOINT ["ikevd"]
+CMD ["run", "--config", "/etc/ikevd/ikevd.yaml", "--log-format", "json"]
