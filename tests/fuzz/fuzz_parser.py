@@ -106,6 +106,7 @@ def write_seeds(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_seeds(Path(sys.argv[1]))
+    if Path(sys.argv[1]).is_dir():  # else it is an input to run again
+        write_seeds(Path(sys.argv[1]))
     atheris.Setup(sys.argv, one_input, custom_mutator=custom_mutator)
     atheris.Fuzz()

@@ -80,7 +80,7 @@ def _last(pattern: str, log: str) -> int:
 
 
 def _end_of(log: str) -> str:
-    """From the line that names the failing input: `python -m tests.fuzz.fuzz_<target> FOLDER FILE` runs it again."""
+    """From the line that names the failing input, which `python -m tests.fuzz.fuzz_<target> FILE` runs again."""
     return log[max(log.rfind("artifact_prefix="), 0) :][-4000:]
 
 
