@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -25,9 +26,10 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        unix.settimeout(self.timeout)
+        self.sock = unix
+        unix.connect(str(self._path))
 
 
 class Client:
@@ -62,33 +64,36 @@ class Client:
         return self._stream(f"/v1/down/{quote(name)}?timeout={timeout:g}", timeout)
 
     def _get(self, target: str) -> View:
-        answer: View = json.loads(self._request("GET", target, ANSWER_SECONDS).read())
-        return answer
+        with self._request("GET", target, ANSWER_SECONDS) as response:
+            answer: View = json.loads(response.read())
+            return answer
 
     def _stream(self, target: str, timeout: float) -> Iterator[View]:
-        response = self._request("POST", target, timeout + SLACK_SECONDS)
-        try:
-            for line in response:
-                yield json.loads(line)
-        except (OSError, http.client.HTTPException) as error:
-            raise ControlError(f"the connection to ikevd broke off: {error}") from error
+        with self._request("POST", target, timeout + SLACK_SECONDS) as response:
+            try:
+                for line in response:
+                    yield json.loads(line)
+            except (OSError, http.client.HTTPException) as error:
+                raise ControlError(f"the connection to ikevd broke off: {error}") from error
 
-    def _request(self, method: str, target: str, timeout: float) -> http.client.HTTPResponse:
-        connection = _UnixConnection(self._path, timeout)
-        try:
-            connection.request(method, target)
-            response = connection.getresponse()
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise ControlError(f"is ikevd running? Nothing listens on its control socket {self._path}") from error
-        except PermissionError as error:
-            raise ControlError(f"permission denied for the control socket {self._path}") from error
-        except TimeoutError as error:
-            raise ControlError(f"ikevd does not answer on {self._path} within {timeout:g} s") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise ControlError(f"control socket {self._path}: {error}") from error
-        if response.status != http.client.OK:
-            raise ControlError(_reason(response))
-        return response
+    @contextmanager
+    def _request(self, method: str, target: str, timeout: float) -> Iterator[http.client.HTTPResponse]:
+        with closing(_UnixConnection(self._path, timeout)) as connection:
+            try:
+                connection.request(method, target)
+                response = connection.getresponse()
+            except (FileNotFoundError, ConnectionRefusedError) as error:
+                raise ControlError(f"is ikevd running? Nothing listens on its control socket {self._path}") from error
+            except PermissionError as error:
+                raise ControlError(f"permission denied for the control socket {self._path}") from error
+            except TimeoutError as error:
+                raise ControlError(f"ikevd does not answer on {self._path} within {timeout:g} s") from error
+            except (OSError, http.client.HTTPException) as error:
+                raise ControlError(f"control socket {self._path}: {error}") from error
+            with closing(response):
+                if response.status != http.client.OK:
+                    raise ControlError(_reason(response))
+                yield response
 
 
 def _reason(response: http.client.HTTPResponse) -> str:

@@ -90,8 +90,8 @@ class FactLog:
                 return LEVELS["info"]
             case Dropped(reason=reason):
                 return LEVELS["warning"] if self._first(str(record.peer.address), reason) else LEVELS["debug"]
-            case Sent(copy=copy) if copy > 1:
-                return LEVELS["info"] if copy == 2 else LEVELS["debug"]
+            case Sent(label=label, copy=2) if label != "INFO":
+                return LEVELS["info"]
             case _:
                 return LEVELS["debug"]
 

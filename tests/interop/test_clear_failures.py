@@ -1,0 +1,163 @@
+"""Each failure ends with one specific sentence on our side, and leaves in the kernel what was there before."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.interop.daemon import IKEVD, Ikevd
+from tests.interop.sites import SECRET, Site
+from tests.interop.strongswan import StrongSwan, StrongSwanError
+from tests.interop.topology import Node, Topology
+
+QUICK = "{interval: 300ms, factor: 1.3, sends: 3}"
+FOREIGN_SA = "xfrm state add src 192.0.2.9 dst 192.0.2.1 proto esp spi 0xdead reqid 9 mode tunnel"
+KEYS = f"auth-trunc hmac(sha256) 0x{'11' * 32} 128 enc cbc(aes) 0x{'22' * 16}"
+FOREIGN_POLICY = "xfrm policy add src 10.77.0.0/24 dst 10.78.0.0/24 dir out action block"
+
+
+@pytest.fixture
+def site(topology: Topology) -> Site:
+    return Site(topology.gw_a, topology.gw_b, retransmit=QUICK)
+
+
+@pytest.fixture(autouse=True)
+def kernel_is_as_before(topology: Topology) -> Iterator[None]:
+    """Another daemon's SA and policy stand before, and nothing else stands afterwards."""
+    gateway = topology.gw_a
+    gateway.ip(*FOREIGN_SA.split(), *KEYS.split())
+    gateway.ip(*FOREIGN_POLICY.split())
+    before = shown(gateway)
+    yield
+    after = shown(gateway)
+    gateway.ip("xfrm", "state", "flush")
+    gateway.ip("xfrm", "policy", "flush")
+    assert after == before
+
+
+def shown(node: Node) -> str:
+    return node.ip("xfrm", "state") + node.ip("xfrm", "policy")
+
+
+def cause_of_up(ikevd: Ikevd, name: str = "lan") -> str:
+    """The last line of a failing `ikevd up`."""
+    done = ikevd.command("up", name)
+    assert done.returncode == 1, done.stdout
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_wrong_key_as_initiator(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(secret="another secret altogether").swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        cause = cause_of_up(ikevd)
+        assert "probable pre-shared key mismatch" in cause
+        assert "ikevd.yaml:7" in cause, "it says where the secret that was tried is defined"
+        assert SECRET not in cause
+
+
+def test_wrong_key_as_responder(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(secret="another secret altogether").swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        with pytest.raises(StrongSwanError):
+            charon_b.initiate("lan", timeout=2)
+        assert "probable pre-shared key mismatch: message 5 does not decrypt" in ikevd.log
+        assert "ikevd.yaml:7" in ikevd.log
+
+
+def test_no_common_proposal_as_initiator(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(ike="aes256-sha1-modp1024").swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        assert "the peer says, unauthenticated: NO_PROPOSAL_CHOSEN" in cause_of_up(ikevd)
+
+
+def test_no_common_proposal_as_responder(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(ike="aes128-sha256-modp1024").swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        with pytest.raises(StrongSwanError, match="NO_PROPOSAL_CHOSEN"):
+            charon_b.initiate("lan", timeout=4)
+        assert "it differs in group (MODP_1024 against MODP_2048)" in ikevd.log
+
+
+def test_no_common_esp_proposal_as_initiator(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(esp="aes256-sha1").swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        assert "the peer refuses: NO_PROPOSAL_CHOSEN" in cause_of_up(ikevd)
+
+
+def test_wrong_selectors_as_initiator(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(children=(("lan", "10.9.0.0/24", site.here.net),)).swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        assert "the peer refuses: INVALID_ID_INFORMATION" in cause_of_up(ikevd)
+
+
+def test_wrong_selectors_as_responder(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(children=(("lan", "10.9.0.0/24", site.here.net),)).swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        with pytest.raises(StrongSwanError):
+            charon_b.initiate("lan", timeout=3)
+        assert "the peer asks for 10.1.0.0/24 === 10.9.0.0/24, which is no child of ours" in ikevd.log
+        assert "lan has 10.1.0.0/24 === 10.2.0.0/24" in ikevd.log
+
+
+def test_no_answer(site: Site) -> None:
+    silent = site.ikevd().replace(site.there.address, "198.51.100.77")
+    with Ikevd(site.here, silent) as ikevd:
+        assert "no MM2 to 3 sends in" in cause_of_up(ikevd)
+
+
+def test_an_unreachable_peer_is_named_with_the_icmp_message(site: Site) -> None:
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        cause_of_up(ikevd)
+        assert "ICMP port unreachable from 198.51.100.1" in ikevd.command("trace").stdout
+
+
+def test_another_identity(site: Site, charon_b: StrongSwan) -> None:
+    charon_b.load(site.mirrored(local_id="mallory.example").swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        assert "the peer calls itself mallory.example (FQDN); 198.51.100.1 (IPV4_ADDR) is configured" in cause_of_up(
+            ikevd
+        )
+
+
+def refused_start(site: Site, *prefix: str, **changes: str) -> str:
+    """What `ikevd run` says when it cannot start."""
+    ikevd = Ikevd(site.here, replace(site, **changes).ikevd())
+    command = [*site.here.command(*prefix, IKEVD), "run", "--config", str(ikevd.directory / "ikevd.yaml")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False, env=os.environ | {"NO_COLOR": "1"}
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_port_in_use_names_the_process_that_holds_it(site: Site) -> None:
+    def hold() -> socket.socket:
+        holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        holder.bind(("0.0.0.0", 500))
+        return holder
+
+    with site.here.call(hold):
+        said = refused_start(site)
+    assert "cannot listen on UDP 0.0.0.0:500" in said
+    assert f"(pid {os.getpid()})" in said
+
+
+def test_a_missing_capability_is_named(site: Site) -> None:
+    assert "CAP_NET_ADMIN" in refused_start(site, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+
+
+def test_a_kernel_without_an_algorithm_is_found_at_load_by_a_trial_sa(site: Site) -> None:
+    subprocess.run(["modprobe", "-r", "authenc", "echainiv", "cbc"], check=False, capture_output=True)
+    subprocess.run(["rmmod", "cbc"], check=False, capture_output=True)
+    try:
+        said = refused_start(site)
+        assert "cbc(aes)" in said
+        assert "aes128-sha256" in said
+    finally:
+        subprocess.run(["modprobe", "-a", "cbc", "authenc", "echainiv"], check=True)
