@@ -11,7 +11,7 @@ from typing import Any
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation, Exchange
 from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import Abandoned, IkeError, PeerDeleted
+from ikevd.errors import Abandoned, IkeError, PeerDeleted, PeerRefused
 from ikevd.exchanges import informational, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, Situation
 from ikevd.facts import Dropped
@@ -23,7 +23,7 @@ from ikevd.policy.model import Child
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import Payload
-from ikevd.wire.registry import ExchangeType
+from ikevd.wire.registry import ExchangeType, NotifyType
 
 MAX_AT_ONCE = 200
 """Exchanges under one ISAKMP SA that are under way or may still be asked for an answer."""
@@ -49,6 +49,10 @@ class QuickModeFlight:
     host: KernelHost
     runner: Runner
 
+    def refuse(self, notify: NotifyType) -> None:
+        """The peer refuses it."""
+        self.runner.fail(PeerRefused(f"the peer refuses: {notify}", notify))
+
 
 class LiveIsakmpSa:
     """Hands each datagram to its exchange and begins new ones. Knows nothing of children's lives."""
@@ -70,6 +74,8 @@ class LiveIsakmpSa:
         self.born = self.last_heard = ports.now()
         self.doubted = False
         """A Quick Mode stayed unanswered and nothing else was heard since: not for new ones."""
+        self.unnamed_refusals: list[NotifyType] = []
+        """Refusals that could not be told from one another while several Quick Modes were in flight."""
         self.retired = False
         """Deleted by either side: only farewells leave."""
         self._children = children

@@ -38,6 +38,10 @@ from ikevd.wire.registry import Protocol
 MAX_ISAKMP_SAS = 8
 """Of one session: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
 MAX_HELD = 32
+PACE = 1.0
+"""Seconds that a Quick Mode of ours may stay unanswered before the next one begins beside it."""
+TRUSTED_FOR = 30.0
+"""Seconds after its last sign of life in which an unanswered Quick Mode says nothing against an ISAKMP SA."""
 RETIRED_FOR = 10.0
 """Seconds that a deleted ISAKMP SA still sends its farewells."""
 
@@ -55,7 +59,8 @@ class Session:
         self._ports = ports
         self._flights: dict[str, QuickModeFlight] = {}
         self._waiting: dict[str, None] = {}
-        """Children that wait for an ISAKMP SA, in the order in which they were wanted."""
+        """Children that wait for an ISAKMP SA or for their turn, in the order in which they were wanted."""
+        self._pumping: asyncio.TimerHandle | None = None
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
@@ -103,8 +108,9 @@ class Session:
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
         self.initiator.close()
-        for timer in self._retries.values():
-            timer.cancel()
+        for timer in (*self._retries.values(), self._pumping):
+            if timer is not None:
+                timer.cancel()
         for live in tuple(self.live):
             self._forget(live)
 
@@ -127,13 +133,14 @@ class Session:
             )
         )
         self._ports.export_key(sa)
+        for doubted in [other for other in self.live if other.doubted and not other.busy]:
+            self._retire(doubted, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
         self._router.register(live.cookie, live)
         self.live.append(live)
         asyncio.get_running_loop().call_at(live.expires, self._isakmp_expired, live)
         if len(self.live) > MAX_ISAKMP_SAS:
             self._retire(self.live[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
-        for child in tuple(self._waiting):
-            self._begin(child)
+        self._pump()
 
     def usable(self) -> LiveIsakmpSa | None:
         """The newest ISAKMP SA for a new Quick Mode."""
@@ -143,9 +150,7 @@ class Session:
         if not isinstance(outcome, IkeError):
             self.adopt(outcome, runner)
             return
-        for child in tuple(self._waiting):
-            self._waiting.pop(child, None)
-            self._failed(child, outcome)
+        self._fail_waiting(outcome)
 
     def _isakmp_expired(self, live: LiveIsakmpSa) -> None:
         if live in self.live and not live.retired:
@@ -190,17 +195,40 @@ class Session:
             self._retries[child] = loop.call_at(state.retry_at, self._post, child, Due())
 
     def _begin(self, name: str) -> None:
-        live = self.usable()
-        if live is not None:
-            self._waiting.pop(name, None)
-            self._flights[name] = live.quick_mode(self._children[name])
-            return
         self._waiting[name] = None
+        self._pump()
+
+    def _pump(self) -> None:
+        """Begin what waits, one after the other: strongSwan (5.9.8), as responder, forgets a Quick Mode in progress
+        when another one fails. One that stays unanswered delays its siblings by `PACE` and no more."""
+        live = self.usable()
+        if live is None:
+            self._begin_phase1()
+            return
+        now = self._ports.now()
+        while self._waiting and all(now - f.runner.started >= PACE for f in self._flights.values() if f.live is live):
+            name = next(iter(self._waiting))
+            del self._waiting[name]
+            self._flights[name] = live.quick_mode(self._children[name])
+        if self._waiting and self._pumping is None:
+            self._pumping = asyncio.get_running_loop().call_later(PACE, self._pump_later)
+
+    def _pump_later(self) -> None:
+        self._pumping = None
+        self._pump()
+
+    def _begin_phase1(self) -> None:
+        if not self._waiting:
+            return
         try:
             self.initiator.start()
         except IkeError as refusal:
+            self._fail_waiting(refusal)
+
+    def _fail_waiting(self, error: IkeError) -> None:
+        for name in tuple(self._waiting):
             self._waiting.pop(name, None)
-            self._failed(name, refusal)
+            self._failed(name, error)
 
     def _abort(self, name: str) -> None:
         self._waiting.pop(name, None)
@@ -220,6 +248,8 @@ class Session:
             self._quick_mode_returned(end.outcome, end.runner)
         else:
             self._quick_mode_raised(live, end, end.outcome)
+        self._settle_refusals(live)
+        self._pump()
 
     def _quick_mode_returned(self, sa: IpsecSa, runner: Runner) -> None:
         runner.record.child = sa.child
@@ -235,7 +265,7 @@ class Session:
 
     def _quick_mode_raised(self, live: LiveIsakmpSa, end: QuickModeEnd, error: IkeError) -> None:
         self._do(end.host.undo())
-        if isinstance(error, NoAnswer) and live.last_heard <= end.runner.started:
+        if isinstance(error, NoAnswer) and live.last_heard + TRUSTED_FOR < end.runner.started:
             live.doubted = True
         if not live.retired:
             if error.notify is not None:
@@ -272,13 +302,22 @@ class Session:
                 self._retire(other, tell=False, cause=PeerDeleted("the peer deleted the ISAKMP SA"))
 
     def _refused(self, live: LiveIsakmpSa, refusal: notices.Refusal) -> None:
-        """It ends the Quick Mode with that SPI, or else the only one in flight; otherwise it is a hint."""
-        flights = [f for f in self._flights.values() if f.live is live]
-        named = [f for f in flights if f.host.spi is not None and f.host.spi.octets == refusal.spi]
-        chosen = named or (flights if len(flights) == 1 else [])
+        """It ends the Quick Mode with that SPI, or else the only one in flight; otherwise it is kept as a hint."""
         live.phase1.record.add(Note(f"the peer says {refusal.notify}"))
-        for flight in chosen:
-            flight.runner.fail(PeerRefused(f"the peer refuses: {refusal.notify}", refusal.notify))
+        flights = [flight for flight in self._flights.values() if flight.live is live]
+        named = [f for f in flights if f.host.spi is not None and f.host.spi.octets == refusal.spi]
+        if named or len(flights) == 1:
+            (named or flights)[0].refuse(refusal.notify)
+        elif flights:
+            live.unnamed_refusals = [*live.unnamed_refusals, refusal.notify][-MAX_HELD:]
+
+    def _settle_refusals(self, live: LiveIsakmpSa) -> None:
+        """A refusal without SPI (strongSwan's INVALID-ID-INFORMATION has none) belongs to what is left in flight."""
+        flights = [flight for flight in self._flights.values() if flight.live is live]
+        if not flights:
+            live.unnamed_refusals.clear()
+        elif len(flights) <= len(live.unnamed_refusals):
+            flights[0].refuse(live.unnamed_refusals.pop(0))
 
     def _deleted(self, spi: Spi) -> None:
         for name, state in self.states.items():

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_wrong_key_as_initiator(site: Site, charon_b: StrongSwan) -> None:
     with Ikevd(site.here, site.ikevd()) as ikevd:
         cause = cause_of_up(ikevd)
         assert "probable pre-shared key mismatch" in cause
-        assert "ikevd.yaml:7" in cause, "it says where the secret that was tried is defined"
+        assert "ikevd.yaml:5:" in cause, "it says where the secret that was tried is defined"
         assert SECRET not in cause
 
 
@@ -66,7 +67,7 @@ def test_wrong_key_as_responder(site: Site, charon_b: StrongSwan) -> None:
         with pytest.raises(StrongSwanError):
             charon_b.initiate("lan", timeout=2)
         assert "probable pre-shared key mismatch: message 5 does not decrypt" in ikevd.log
-        assert "ikevd.yaml:7" in ikevd.log
+        assert "ikevd.yaml:5:" in ikevd.log
 
 
 def test_no_common_proposal_as_initiator(site: Site, charon_b: StrongSwan) -> None:
@@ -110,12 +111,6 @@ def test_no_answer(site: Site) -> None:
         assert "no MM2 to 3 sends in" in cause_of_up(ikevd)
 
 
-def test_an_unreachable_peer_is_named_with_the_icmp_message(site: Site) -> None:
-    with Ikevd(site.here, site.ikevd()) as ikevd:
-        cause_of_up(ikevd)
-        assert "ICMP port unreachable from 198.51.100.1" in ikevd.command("trace").stdout
-
-
 def test_another_identity(site: Site, charon_b: StrongSwan) -> None:
     charon_b.load(site.mirrored(local_id="mallory.example").swanctl())
     with Ikevd(site.here, site.ikevd()) as ikevd:
@@ -124,40 +119,40 @@ def test_another_identity(site: Site, charon_b: StrongSwan) -> None:
         )
 
 
-def refused_start(site: Site, *prefix: str, **changes: str) -> str:
+def refused_start(site: Site, folder: Path, *prefix: str) -> str:
     """What `ikevd run` says when it cannot start."""
-    ikevd = Ikevd(site.here, replace(site, **changes).ikevd())
-    command = [*site.here.command(*prefix, IKEVD), "run", "--config", str(ikevd.directory / "ikevd.yaml")]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=30, check=False, env=os.environ | {"NO_COLOR": "1"}
-    )
+    file = folder / "ikevd.yaml"
+    file.touch(mode=0o600)
+    file.write_text(f"{site.ikevd()}\ncontrol: {{socket: {folder}/control.sock}}\nruntime_directory: {folder}/run\n")
+    command = site.here.command(*prefix, IKEVD, "run", "--config", str(file))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     return done.stderr
 
 
-def test_a_port_in_use_names_the_process_that_holds_it(site: Site) -> None:
+def test_a_port_in_use_names_the_process_that_holds_it(site: Site, tmp_path: Path) -> None:
     def hold() -> socket.socket:
         holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         holder.bind(("0.0.0.0", 500))
         return holder
 
     with site.here.call(hold):
-        said = refused_start(site)
+        said = refused_start(site, tmp_path)
     assert "cannot listen on UDP 0.0.0.0:500" in said
     assert f"(pid {os.getpid()})" in said
 
 
-def test_a_missing_capability_is_named(site: Site) -> None:
-    assert "CAP_NET_ADMIN" in refused_start(site, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+def test_a_missing_capability_is_named(site: Site, tmp_path: Path) -> None:
+    dropped = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+    assert "CAP_NET_ADMIN" in refused_start(site, tmp_path, *dropped)
 
 
-def test_a_kernel_without_an_algorithm_is_found_at_load_by_a_trial_sa(site: Site) -> None:
-    subprocess.run(["modprobe", "-r", "authenc", "echainiv", "cbc"], check=False, capture_output=True)
-    subprocess.run(["rmmod", "cbc"], check=False, capture_output=True)
+def test_a_kernel_without_an_algorithm_is_found_at_load_by_a_trial_sa(site: Site, tmp_path: Path) -> None:
+    subprocess.run(["modprobe", "-r", "sha1_generic"], check=True)
     try:
-        said = refused_start(site)
-        assert "cbc(aes)" in said
-        assert "aes128-sha256" in said
+        said = refused_start(replace(site, esp="aes128-sha1"), tmp_path)
     finally:
-        subprocess.run(["modprobe", "-a", "cbc", "authenc", "echainiv"], check=True)
+        subprocess.run(["modprobe", "sha1_generic"], check=True)
+    assert "esp_proposals aes128-sha1" in said
+    assert "hmac(sha1)" in said

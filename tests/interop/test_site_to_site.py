@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.interop.crossing import packets_cross
 from tests.interop.daemon import Ikevd
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
-PINGS = 5
-IPV4_PING, IPV6_PING = 84, 104
 SUITES = [
     pytest.param("aes128-sha256-modp2048", "aes128-sha256", id="sha256-modp2048"),
     pytest.param("aes128-sha256-modp2048", "aes128-sha256-modp2048", id="pfs-modp2048"),
@@ -19,32 +18,6 @@ SUITES = [
     pytest.param("aes256-sha256-curve25519", "aes256-sha256-curve25519", id="pfs-curve25519"),
     pytest.param("aes192-sha256-curve25519", "aes192-sha1", id="aes192"),
 ]
-
-
-def packets_cross(topology: Topology, *, ipv6: bool = False) -> None:
-    """Five pings cross; both ends counted them on the same two SAs with the same keys; the wire saw ESP only."""
-    before = topology.wire.seen()
-    host_b = topology.host_b
-    assert topology.host_a.ping(host_b.address6 if ipv6 else host_b.address, PINGS) == PINGS
-    seen = topology.wire.seen() - before
-    assert (seen.esp, seen.udp_esp, seen.clear) == (2 * PINGS, 0, 0)
-
-    on_a = {state.spi: state for state in topology.gw_a.xfrm_state()}
-    on_b = {state.spi: state for state in topology.gw_b.xfrm_state()}
-    assert on_a.keys() == on_b.keys()
-    assert len(on_a) == 2
-    for spi, ours in on_a.items():
-        theirs = on_b[spi]
-        assert (ours.src, ours.dst, ours.mode) == (theirs.src, theirs.dst, "tunnel")
-        assert (ours.enc, ours.enc_key, ours.auth, ours.auth_key) == (
-            theirs.enc,
-            theirs.enc_key,
-            theirs.auth,
-            theirs.auth_key,
-        )
-        assert ours.auth_bits == theirs.auth_bits
-        size = (IPV6_PING if ipv6 else IPV4_PING) * PINGS
-        assert (ours.packets, ours.bytes) == (theirs.packets, theirs.bytes) == (PINGS, size)
 
 
 @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
@@ -91,16 +64,6 @@ def test_two_children_of_which_the_peer_refuses_one(topology: Topology, charon_b
         assert done.returncode == 1
         assert "INVALID_ID_INFORMATION" in done.stderr
         packets_cross(topology)
-
-
-def test_two_ikevd(topology: Topology) -> None:
-    site = Site(topology.gw_a, topology.gw_b, "aes256-sha256-modp2048", "aes256-sha256-modp2048")
-    with Ikevd(topology.gw_a, site.ikevd()) as a, Ikevd(topology.gw_b, site.mirrored().ikevd()):
-        a.up("lan")
-        packets_cross(topology)
-    for gateway in (topology.gw_a, topology.gw_b):
-        assert gateway.xfrm_state() == []
-        assert gateway.xfrm_policy() == []
 
 
 def test_a_delete_by_the_peer_removes_the_child(topology: Topology, charon_b: StrongSwan) -> None:

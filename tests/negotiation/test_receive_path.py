@@ -14,7 +14,6 @@ from ikevd.addresses import Path as UdpPath
 from ikevd.policy.model import Config, Limits
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType
-
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, connection, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.virtual_time import run

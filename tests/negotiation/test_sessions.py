@@ -11,6 +11,7 @@ import pytest
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerRefused
 from ikevd.facts import Sent
 from ikevd.host.interface import SaId
+from ikevd.negotiation.session import PACE
 from ikevd.policy.model import Connection, Lifetime, Resend, Start
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType
@@ -59,6 +60,53 @@ def test_an_unanswered_quick_mode_harms_neither_the_isakmp_sa_nor_its_siblings()
         assert alice.pairs == bob.pairs == 1
         assert len(session.live) == 1
         assert not session.live[0].doubted
+
+    run(story())
+
+
+def test_an_isakmp_sa_that_the_peer_lost_is_replaced_at_the_next_attempt() -> None:
+    async def story() -> None:
+        view = connection(children=(child(start=Start.AUTO),), resend=QUICK)
+        world, alice, bob = alice_and_bob(view=view)
+        alice.engine.start()
+        await asyncio.sleep(100)
+        reborn = world.gateway(BOB, *bob.engine._config.connections, seed=5)
+        (inbound,) = [sa for sa in alice.kernel.sas if sa.destination == alice.address]
+        alice.session.expired("lan", inbound.spi)
+        await asyncio.sleep(60)
+        assert alice.pairs == reborn.pairs == 1
+        assert len(alice.session.live) == 1
+
+    run(story())
+
+
+def test_a_quick_mode_that_stays_unanswered_delays_its_siblings_by_a_second_and_no_more() -> None:
+    async def story() -> None:
+        view = two_children()
+        _, alice, bob = alice_and_bob(Network(tamper=LoseQuickMode(1)), view)
+        session = alice.engine.session(view)
+        outcomes = [session.want("lan"), session.want("dmz")]
+        await outcomes[1]
+        assert asyncio.get_running_loop().time() == pytest.approx(PACE, abs=0.2)
+        assert not outcomes[0].done()
+        with pytest.raises(NoAnswer):
+            await outcomes[0]
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_quick_modes_begin_one_after_the_other_while_the_peer_answers() -> None:
+    """strongSwan, as responder, forgets a Quick Mode in progress when another one fails."""
+
+    async def story() -> None:
+        view = two_children()
+        world, alice, _ = alice_and_bob(view=view)
+        session = alice.engine.session(view)
+        await asyncio.gather(session.want("lan"), session.want("dmz"))
+        quick = [octets[MESSAGE_ID] for _, _, octets in world.wire if octets[EXCHANGE] == ExchangeType.QUICK_MODE]
+        assert quick[:3] == [quick[0]] * 3
+        assert quick[3:] == [quick[3]] * len(quick[3:])
 
     run(story())
 

@@ -1,0 +1,25 @@
+"""Two ikevd, and ikevd alone: no other daemon runs on this topology."""
+
+from __future__ import annotations
+
+from tests.interop.crossing import packets_cross
+from tests.interop.daemon import Ikevd
+from tests.interop.sites import Site
+from tests.interop.topology import Topology
+
+
+def test_two_ikevd(topology: Topology) -> None:
+    site = Site(topology.gw_a, topology.gw_b, "aes256-sha256-modp2048", "aes256-sha256-modp2048")
+    with Ikevd(topology.gw_a, site.ikevd()) as a, Ikevd(topology.gw_b, site.mirrored().ikevd()):
+        a.up("lan")
+        packets_cross(topology)
+    for gateway in (topology.gw_a, topology.gw_b):
+        assert gateway.xfrm_state() == []
+        assert gateway.xfrm_policy() == []
+
+
+def test_an_unreachable_peer_is_named_with_the_icmp_message(topology: Topology) -> None:
+    site = Site(topology.gw_a, topology.gw_b, retransmit="{interval: 300ms, factor: 1.3, sends: 3}")
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        assert ikevd.command("up", "lan").returncode == 1
+        assert "ICMP port unreachable from 198.51.100.1" in ikevd.command("trace").stdout
