@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.transforms import read_phase1, read_phase2
-from ikevd.wire.registry import Protocol
+from ikevd.wire.registry import AuthMethod, Encapsulation, Protocol
 from ikevd.wire.sa import Proposal, SaPayload, Transform
 
 Suite = TypeVar("Suite", IkeSuite, EspSuite)
@@ -120,13 +121,18 @@ def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
 
 
 def describe(suite: IkeSuite | EspSuite | str) -> str:
-    """One suite in a few words, whatever numbers it holds."""
-    if isinstance(suite, str):
-        return suite
-    if isinstance(suite, IkeSuite):
-        return f"{suite.cipher}-{suite.key_bits}/{suite.hash}/{suite.group}/{suite.auth}"
-    pfs = f"PFS {suite.group}" if suite.group is not None else "no PFS"
-    return f"{suite.transform}-{suite.key_bits}/{suite.integrity}/{pfs}/{suite.mode}"
+    """One suite in the notation of the configuration, whatever numbers it holds."""
+    match suite:
+        case IkeSuite(auth=AuthMethod.PSK):
+            return format_ike(suite)
+        case IkeSuite(auth=auth):
+            return f"{format_ike(suite)} with {auth}"
+        case EspSuite(mode=Encapsulation.TUNNEL):
+            return format_esp(suite)
+        case EspSuite(mode=mode):
+            return f"{format_esp(suite)} in {mode} mode"
+        case _:
+            return suite
 
 
 def _miss(phase: str, offered: Sequence[Suite | str], ours: Sequence[Suite]) -> str:

@@ -333,8 +333,8 @@ def test_the_nearest_miss_is_the_pair_that_differs_least() -> None:
     far = IkeSuite(AES256_SHA1_MODP2048.cipher, 192, Hash.MD5, Group.MODP_768)
     near = replace(AES128_SHA256_X25519, hash=Hash.SHA1)
     assert phase1_miss((far, near), (AES256_SHA1_MODP2048, AES128_SHA256_X25519)) == (
-        "no acceptable phase 1 proposal: nearest offer AES_CBC-128/SHA1/CURVE25519/PSK, "
-        "ours AES_CBC-128/SHA2_256/CURVE25519/PSK; it differs in hash (SHA1 against SHA2_256)"
+        "no acceptable phase 1 proposal: nearest offer aes128-sha1-curve25519, "
+        "ours aes128-sha256-curve25519; it differs in hash (SHA1 against SHA2_256)"
     )
 
 
