@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ikevd.observe.text import printable
+
 View = Mapping[str, Any]
 
 NAMES = {"MAIN_MODE": "Main Mode", "QUICK_MODE": "Quick Mode", "INFORMATIONAL": "Informational"}
@@ -15,7 +17,7 @@ NAMES = {"MAIN_MODE": "Main Mode", "QUICK_MODE": "Quick Mode", "INFORMATIONAL": 
 
 def ladder(record: View) -> str:
     """The drawing, about a hundred columns wide."""
-    return "\n".join([*_head(record), *_rungs(record)])
+    return "\n".join(printable(line) for line in (*_head(record), *_rungs(record)))
 
 
 def _head(record: View) -> Iterator[str]:
@@ -40,7 +42,11 @@ def _rungs(record: View) -> Iterator[str]:
 
 
 def rung(event: View, initiator: bool) -> str:
-    """One fact in one line."""
+    """One fact in one line, whatever a peer has put into it."""
+    return printable(_rung(event, initiator))
+
+
+def _rung(event: View, initiator: bool) -> str:
     match event["fact"]:
         case "sent":
             again = f"  (sent {event['copy']} times)" if event["copy"] > 1 else ""

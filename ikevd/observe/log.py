@@ -1,11 +1,18 @@
-"""The log: one line per fact. The only user of structlog."""
+"""The log: one line per fact. The only user of structlog.
+
+Levels: a message sent, heard or repeated is `debug`, results, hints and notes are `info`, failures and dropped messages
+`warning`. What strangers can cause without limit has a limit here: what goes beyond it becomes `debug`, and one line
+tells how many those were.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from pathlib import Path
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path, PurePath
 from typing import Any, TextIO
 
 import structlog
@@ -13,42 +20,87 @@ import structlog
 from ikevd.crypto.secret import Secret
 from ikevd.facts import Dropped, Established, Failed, Hint, Note, Sent
 from ikevd.observe.history import Entry, Record
+from ikevd.observe.rate import RateLimit
+from ikevd.observe.text import printable
 from ikevd.observe.views import fact_fields
 from ikevd.policy.model import LogFormat
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 UNLOGGED = ("wire", "path")
-MAX_KINDS = 1000
-"""Reasons of drops that were warned of already; one warning for each peer and reason."""
 _log = structlog.get_logger()
+_limit = RateLimit()
+"""Of the daemon's own lines that strangers can cause."""
 
 
 def configure(style: LogFormat, level: str, stream: TextIO | None = None) -> None:
     """Lines go to standard error; journald or the terminal collects them."""
+    global _limit
+    _limit = RateLimit()
     out = stream or sys.stderr
     renderer: Any = structlog.processors.JSONRenderer()
     if style is LogFormat.CONSOLE:
-        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=0, sort_keys=False)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=out.isatty(),
+            pad_event_to=0,
+            sort_keys=False,
+            exception_formatter=structlog.dev.plain_traceback,  # the default one shows local values
+        )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _redact,
+            redact,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=lambda *_: _Lines(out),
         cache_logger_on_first_use=False,
     )
 
 
-def _redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """No octets reach a line: neither secrets nor whatever might hold one."""
-    for key, value in event.items():
-        if isinstance(value, Secret | bytes | bytearray | memoryview):
-            event[key] = "<redacted>"
-    return event
+def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """The one place that decides what a line may hold: words and numbers. Octets, secrets and objects never."""
+    return {key: _lines(value) if key == "exception" else _shown(value) for key, value in event.items()}
+
+
+def _shown(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return printable(value)
+        case IPv4Address() | IPv6Address() | PurePath():
+            return printable(str(value))
+        case Secret() | bytes() | bytearray() | memoryview():
+            return "<redacted>"
+        case list() | tuple():
+            return [_shown(item) for item in value]
+        case dict():
+            return {str(_shown(key)): _shown(item) for key, item in value.items()}
+        case _:
+            return f"<{type(value).__name__}>"
+
+
+def _lines(text: object) -> str:
+    """A traceback keeps its line breaks."""
+    return "\n".join(printable(line) for line in str(text).splitlines())
+
+
+class _Lines:
+    """Writes lines. A log that cannot be written (full disk, closed pipe) must hurt no negotiation."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: closed, or not to be encoded
+            pass
+
+    debug = info = warning = error = critical = msg
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +117,15 @@ class FactLog:
 
     def __init__(self, only: Filter) -> None:
         self._only = only
-        self._warned: set[tuple[str, str]] = set()
+        self._limits = {True: RateLimit(), False: RateLimit()}
+        """Connections (True) and strangers apart: no flood of strangers hides what a connection has to say."""
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
         if not record.matches(self._only.spi, self._only.connection, self._only.peer):
             return
+        for limit in self._limits.values():
+            _tell_held_back(limit.turn(entry.at))
         bound: dict[str, object] = {"connection": record.connection, "child": record.child}
         bound |= {"peer": str(record.peer), "spi": str(record.cookies)}
         if record.message_id:
@@ -82,24 +137,33 @@ class FactLog:
     def _level(self, record: Record, entry: Entry) -> int:
         """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
         match entry.fact:
-            case Established():
-                return LEVELS["info"]
-            case Failed():
+            case Failed() if record.connection and record.initiator:
                 return LEVELS["warning"]
-            case Hint() | Note():
+            case Failed(error=error):
+                return self._limited(record, ("failed", error), "warning")
+            case Dropped(label=label, error=error):
+                return self._limited(record, ("dropped", label, error), "warning")
+            case Hint(notify=notify):
+                return self._limited(record, ("hint", int(notify)), "info")
+            case Note() if not record.connection:
+                return self._limited(record, ("note",), "info")
+            case Established() | Note():
                 return LEVELS["info"]
-            case Dropped(reason=reason):
-                return LEVELS["warning"] if self._first(str(record.peer.address), reason) else LEVELS["debug"]
             case Sent(label=label, copy=2) if label != "INFO":
                 return LEVELS["info"]
             case _:
                 return LEVELS["debug"]
 
-    def _first(self, peer: str, reason: str) -> bool:
-        if (peer, reason) in self._warned or len(self._warned) >= MAX_KINDS:
-            return False
-        self._warned.add((peer, reason))
-        return True
+    def _limited(self, record: Record, kind: tuple[object, ...], level: str) -> int:
+        """`kind` holds nothing of the peer's own words."""
+        limit = self._limits[record.connection is not None]
+        passes = limit.passes((record.connection, *kind), record.peer.address)
+        return LEVELS[level if passes else "debug"]
+
+
+def _tell_held_back(count: int) -> None:
+    if count:
+        _log.warning("lines held back", count=count, text="as many like those before were logged as debug only")
 
 
 # -- the daemon's own lines ---------------------------------------------------------------------------------------
@@ -116,8 +180,22 @@ def stopping() -> None:
 
 
 def warning(text: str) -> None:
-    """One plain sentence that belongs to no negotiation."""
+    """One plain sentence that belongs to no negotiation; it begins with who caused it."""
+    now = time.monotonic()
+    _tell_held_back(_limit.turn(now))
+    source, _, kind = text.partition(" ")
+    level = "warning" if _limit.passes(kind, source) else "debug"
+    _log.log(LEVELS[level], "warning", text=text)
+
+
+def config_warning(text: str) -> None:
+    """Something in the configuration that somebody should look at."""
     _log.warning("warning", text=text)
+
+
+def commanded(request: str, pid: int, uid: int) -> None:
+    """Somebody changes something through the control socket."""
+    _log.info("commanded", request=request, pid=pid, uid=uid)
 
 
 def orphans(sas: int, policies: int) -> None:
@@ -131,5 +209,15 @@ def key_log(path: Path) -> None:
 
 
 def internal_error(message: str, error: BaseException | None) -> None:
-    """A bug: with its traceback, which holds no local values."""
-    _log.error("internal error", text=message, exc_info=error)
+    """A bug: with its traceback, which holds no local values. The same bug is an error once a minute."""
+    _tell_held_back(_limit.turn(time.monotonic()))
+    level = "error" if _limit.passes("bug", _place(error) or message) else "debug"
+    _log.log(LEVELS[level], "internal error", text=message, exc_info=error)
+
+
+def _place(error: BaseException | None) -> tuple[type[BaseException], str, int] | None:
+    """What it is and where it was raised."""
+    trace = error.__traceback__ if error else None
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return (type(error), trace.tb_frame.f_code.co_filename, trace.tb_lineno) if error and trace else None
