@@ -64,17 +64,14 @@ class Client:
         return self._stream(f"/v1/down/{quote(name)}?timeout={timeout:g}", timeout)
 
     def _get(self, target: str) -> View:
-        with self._request("GET", target, ANSWER_SECONDS) as response:
+        with self._request("GET", target, ANSWER_SECONDS) as response, _broken_off():
             answer: View = json.loads(response.read())
             return answer
 
     def _stream(self, target: str, timeout: float) -> Iterator[View]:
-        with self._request("POST", target, timeout + SLACK_SECONDS) as response:
-            try:
-                for line in response:
-                    yield json.loads(line)
-            except (OSError, http.client.HTTPException) as error:
-                raise ControlError(f"the connection to ikevd broke off: {error}") from error
+        with self._request("POST", target, timeout + SLACK_SECONDS) as response, _broken_off():
+            for line in response:
+                yield json.loads(line)
 
     @contextmanager
     def _request(self, method: str, target: str, timeout: float) -> Iterator[http.client.HTTPResponse]:
@@ -94,6 +91,15 @@ class Client:
                 if response.status != http.client.OK:
                     raise ControlError(_reason(response))
                 yield response
+
+
+@contextmanager
+def _broken_off() -> Iterator[None]:
+    """While an answer is read: a daemon that ends in the middle of it, or that is none."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ControlError(f"the connection to ikevd broke off: {error}") from error
 
 
 def _reason(response: http.client.HTTPResponse) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ikevd import __version__
 from ikevd.addresses import Endpoint
-from ikevd.errors import IkeError
+from ikevd.control.interface import Progress, UnknownName
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.isakmp import LiveIsakmpSa
 from ikevd.negotiation.session import Session
@@ -20,15 +20,9 @@ from ikevd.peer.children import Pair
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Config, Connection
 
-Progress = Callable[[View], None]
-
-
-class UnknownName(IkeError):
-    """No connection and no child has this name."""
-
 
 class EngineController:
-    """Status, trace, up and down."""
+    """Status, trace, up and down: a `Controller`."""
 
     def __init__(
         self, engine: Engine, config: Config, history: History, counters: Counters, listening: Iterable[Endpoint]
@@ -105,6 +99,10 @@ class EngineController:
 
     # -- acting -------------------------------------------------------------------------------------------------
 
+    def expect(self, name: str) -> None:
+        """Raises `UnknownName` unless `name` says which children are meant."""
+        self._named(name)
+
     async def up(self, name: str, progress: Progress) -> None:
         """Bring up a child, or all children of a connection; raises `IkeError` with the cause of the first failure."""
         with self._following(name, progress):
@@ -118,13 +116,15 @@ class EngineController:
         """Take down a child, or a connection with its ISAKMP SAs; returns when the kernel holds nothing of it."""
         with self._following(name, progress):
             whole = {connection.name for connection in self._config.connections}
-            for connection, child in self._named(name):
-                for session in [s for s in self._engine.sessions() if s.connection is connection]:
-                    if name in whole:
-                        session.end()
-                    else:
-                        session.unwant(child.name)
-                    await session.settled()
+            meant = self._named(name)
+            sessions = [(s, child) for c, child in meant for s in self._engine.sessions() if s.connection is c]
+            for session, child in sessions:
+                if name in whole:
+                    session.end()
+                else:
+                    session.unwant(child.name)
+            for session, _ in sessions:
+                await session.settled()
 
     def _named(self, name: str) -> list[tuple[Connection, Child]]:
         """A connection's children, or the child of that name: plain, or as `connection/child`."""

@@ -1,39 +1,39 @@
-"""The API's server: aiohttp on a unix socket that has its owner and mode before anybody can reach it."""
+"""The control API as a server. One request, one handler; every error is one plain sentence in JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import grp
 import json
-import os
-import pwd
-import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from pathlib import Path
 
 from aiohttp import web
 
 from ikevd import __version__
-from ikevd.control.controller import EngineController, Progress, UnknownName
-from ikevd.errors import ConfigError, IkeError
+from ikevd.control.command import Command
+from ikevd.control.interface import Controller, Progress, UnknownName
+from ikevd.control.sockets import ListeningSocket, peer_of
+from ikevd.errors import IkeError
 from ikevd.observe import log
-from ikevd.observe.views import View
 from ikevd.policy.model import Control
 
 MAX_REQUEST = 64 * 1024
 DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 3600.0
 LAST = 20
-Command = Callable[[str, Progress], Awaitable[None]]
+LOOK_UP_SECONDS = 8.0
+"""Longer takes no look-up; the client waits a little longer."""
+IDLE_SECONDS = 15.0
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Action = Callable[[str, Progress], Awaitable[None]]
 
 
 class ControlServer:
     """Opens the socket, answers requests, removes the socket."""
 
-    def __init__(self, controller: EngineController, settings: Control) -> None:
+    def __init__(self, controller: Controller, settings: Control) -> None:
         self._controller = controller
         self._settings = settings
+        self._listening: ListeningSocket | None = None
         app = web.Application(client_max_size=MAX_REQUEST, middlewares=[_plain_errors])
         app.add_routes(
             [
@@ -44,21 +44,27 @@ class ControlServer:
                 web.post("/v1/down/{name:.+}", lambda request: self._run(request, self._controller.down)),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            keepalive_timeout=IDLE_SECONDS,
+            shutdown_timeout=1.0,
+        )
 
     async def start(self) -> None:
         """Listen; raises `ConfigError` where the socket cannot be made."""
+        self._listening = ListeningSocket(self._settings)
         await self._runner.setup()
-        try:
-            listening = _open(self._settings)
-        except OSError as error:
-            raise ConfigError((f"control.socket {self._settings.path}: {error.strerror or error}",)) from error
-        await web.SockSite(self._runner, listening, shutdown_timeout=1.0).start()
+        await web.SockSite(self._runner, self._listening.socket).start()
 
     async def close(self) -> None:
         """Stop answering and remove the socket file."""
         await self._runner.cleanup()
-        self._settings.path.unlink(missing_ok=True)
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
 
     async def _version(self, _: web.Request) -> web.Response:
         return web.json_response({"version": __version__})
@@ -68,109 +74,64 @@ class ControlServer:
 
     async def _trace(self, request: web.Request) -> web.Response:
         query = request.query
-        last = int(_number(query.get("last"), LAST, 2000))
+        last = int(_number("last", query.get("last"), LAST, 2000))
         records = self._controller.trace(query.get("spi"), query.get("connection"), query.get("peer"), last)
         return web.json_response({"records": records})
 
-    async def _run(self, request: web.Request, command: Command) -> web.StreamResponse:
+    async def _run(self, request: web.Request, action: Action) -> web.StreamResponse:
         """One JSON line for each fact as it happens, and a last one with the outcome."""
-        timeout = _number(request.query.get("timeout"), DEFAULT_TIMEOUT, MAX_TIMEOUT)
+        name = request.match_info["name"]
+        timeout = _number("timeout", request.query.get("timeout"), DEFAULT_TIMEOUT, MAX_TIMEOUT)
+        self._controller.expect(name)
+        _log_who(request)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        lines: asyncio.Queue[View] = asyncio.Queue(maxsize=10_000)
-
-        def progress(view: View) -> None:
-            with suppress(asyncio.QueueFull):
-                lines.put_nowait({"event": "fact", **view})
-
-        work = asyncio.ensure_future(_outcome(command(request.match_info["name"], progress), timeout))
-        await response.prepare(request)
-        try:
-            while not work.done() or not lines.empty():
-                line = asyncio.ensure_future(lines.get())
-                await asyncio.wait({work, line}, return_when=asyncio.FIRST_COMPLETED)
-                if line.done():
-                    await _write(response, line.result())
-                else:
-                    line.cancel()
-            await _write(response, {"event": "end", **work.result()})
-        finally:
-            work.cancel()
+        async with Command(lambda progress: action(name, progress), timeout) as command:
+            await response.prepare(request)
+            async for line in command:
+                await response.write(json.dumps(line).encode() + b"\n")
+        await response.write_eof()
         return response
 
 
-async def _outcome(work: Awaitable[None], seconds: float) -> View:
-    try:
-        await asyncio.wait_for(work, seconds)
-    except TimeoutError:
-        return {"ok": False, "cause": f"not done within {seconds:g} s; the daemon goes on (see ikevd status)"}
-    except IkeError as error:
-        return {"ok": False, "cause": str(error), "error": type(error).__name__}
-    return {"ok": True, "cause": None}
-
-
-async def _write(response: web.StreamResponse, view: View) -> None:
-    await response.write(json.dumps(view).encode() + b"\n")
-
-
 @web.middleware
-async def _plain_errors(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error is one sentence in JSON; a bug is logged here and shows nothing of itself to the client."""
     try:
+        if request.method == "GET":
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                return await handler(request)
         return await handler(request)
     except web.HTTPException as refusal:
-        return web.json_response({"error": f"{refusal.reason}: {request.method} {request.path}"}, status=refusal.status)
+        return _error(refusal.status, f"{refusal.reason}: {request.method} {request.path}")
     except UnknownName as error:
-        return web.json_response({"error": str(error)}, status=404)
+        return _error(404, str(error))
+    except IkeError as error:
+        return _error(409, str(error))
+    except TimeoutError:
+        return _error(504, f"{request.path} took longer than {LOOK_UP_SECONDS:g} s")
+    except ConnectionError:
+        raise  # the client has gone: nobody to tell
     except Exception as bug:
         log.internal_error(f"{request.method} {request.path}", bug)
-        return web.json_response({"error": "internal error; see the log of ikevd"}, status=500)
+        return _error(500, "internal error; see the log of ikevd")
 
 
-def _number(text: str | None, default: float, most: float) -> float:
+def _error(status: int, sentence: str) -> web.Response:
+    return web.json_response({"error": sentence}, status=status)
+
+
+def _number(name: str, text: str | None, default: float, most: float) -> float:
     try:
         number = float(text) if text is not None else default
     except ValueError:
-        raise web.HTTPBadRequest(reason=f"{text!r} is not a number") from None
+        number = 0.0
     if not 0 < number <= most:
-        raise web.HTTPBadRequest(reason=f"{text} is not between 0 and {most:g}")
+        raise web.HTTPBadRequest(reason=f"{name} is {text!a}, wanted a number above 0 and up to {most:g}")
     return number
 
 
-def _open(settings: Control) -> socket.socket:
-    """Bound under another name, given its owner and mode, then moved to its place in one step."""
-    path = settings.path
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if path.exists() and _answers(path):
-        raise OSError(0, "another ikevd is listening there")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    before = os.umask(0o177)
-    try:
-        listening.bind(str(temporary))
-        if settings.owner is not None:
-            os.chown(temporary, *_ids(settings.owner))
-        temporary.chmod(settings.mode)
-        temporary.rename(path)
-    except BaseException:
-        listening.close()
-        temporary.unlink(missing_ok=True)
-        raise
-    finally:
-        os.umask(before)
-    return listening
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
-def _ids(owner: str) -> tuple[int, int]:
-    user, _, group = owner.partition(":")
-    try:
-        return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid if group else -1
-    except KeyError as error:
-        raise OSError(0, f"owner {owner}: {error.args[0]}") from error
+def _log_who(request: web.Request) -> None:
+    connection = request.transport and request.transport.get_extra_info("socket")
+    if connection:
+        peer = peer_of(connection.fileno())
+        log.commanded(f"{request.method} {request.path}", peer.pid, peer.uid)

@@ -1,0 +1,38 @@
+"""The port to the daemon: what the server asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ikevd.errors import IkeError
+from ikevd.observe.views import View
+
+Progress = Callable[[View], None]
+"""Called with each fact while a command is carried out."""
+
+
+class UnknownName(IkeError):
+    """No connection and no child has this name, or several have it."""
+
+
+class Controller(Protocol):
+    """What can be asked of a running daemon."""
+
+    async def status(self) -> View:
+        """Everything that stands, in plain data."""
+
+    def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
+        """The newest records that fit, oldest first."""
+
+    def expect(self, name: str) -> None:
+        """Raises `UnknownName` unless `name` says which children are meant."""
+
+    async def up(self, name: str, progress: Progress) -> None:
+        """Bring up a child, or all children of a connection; raises `IkeError` with the cause of the first failure.
+
+        Cancelled when nobody waits any more; the daemon's own attempt goes on.
+        """
+
+    async def down(self, name: str, progress: Progress) -> None:
+        """Take down a child, or a connection with its ISAKMP SAs; returns when the kernel holds nothing of it."""

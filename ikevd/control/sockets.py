@@ -1,0 +1,113 @@
+"""The unix socket of the control API: with its owner and mode before anybody can reach it."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import shutil
+import socket
+import stat
+import struct
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ikevd.errors import ConfigError
+from ikevd.policy.model import Control
+
+BACKLOG = 64
+PROBE_SECONDS = 1.0
+_UCRED = struct.Struct("3i")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end, as the kernel saw it connect."""
+
+    pid: int
+    uid: int
+
+
+class ListeningSocket:
+    """A listening socket at its path. Raises `ConfigError` where it cannot be."""
+
+    def __init__(self, settings: Control) -> None:
+        self.path = settings.path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            self._inode = self._open(settings)
+        except OSError as error:
+            self.socket.close()
+            raise ConfigError((f"control.socket {self.path}: {error.strerror or error}",)) from error
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def _open(self, settings: Control) -> tuple[int, int]:
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _refuse_what_is_not_ours(self.path)
+        folder = Path(tempfile.mkdtemp(prefix=".", dir=self.path.parent))  # mode 0700
+        try:
+            hidden = folder / "s"
+            self.socket.bind(str(hidden))
+            if settings.owner is not None:
+                os.chown(hidden, *_ids(settings.owner))
+            hidden.chmod(settings.mode)
+            self.socket.listen(BACKLOG)
+            found = hidden.stat()
+            hidden.rename(self.path)  # replaces a stale one in the same step
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return found.st_dev, found.st_ino
+
+    def close(self) -> None:
+        """Remove the file, unless another daemon has put its own there."""
+        self.socket.close()
+        try:
+            found = self.path.lstat()
+            if (found.st_dev, found.st_ino) == self._inode:
+                self.path.unlink()
+        except OSError:
+            pass  # gone, or no longer ours to remove
+
+
+def peer_of(descriptor: int) -> Peer:
+    """SO_PEERCRED of a connected unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(descriptor)) as connection:
+        pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return Peer(pid, uid)
+
+
+def _refuse_what_is_not_ours(path: Path) -> None:
+    """A stale socket may be replaced; a living one and any other kind of file may not."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ConfigError((f"control.socket {path}: a file that is no socket is in the way",))
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, None):  # a full backlog is a living one
+                raise
+    raise ConfigError((f"control.socket {path}: another ikevd is listening there",))
+
+
+def _ids(owner: str) -> tuple[int, int]:
+    """User and group id; -1 leaves the group as it is."""
+    user, _, group = owner.partition(":")
+    try:
+        uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise ConfigError((f"control.owner: this machine has no user {user!r}",)) from None
+    try:
+        gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid if group else -1
+    except KeyError:
+        raise ConfigError((f"control.owner: this machine has no group {group!r}",)) from None
+    return uid, gid
