@@ -9,6 +9,7 @@ import click
 
 from ikevd.control.client import Client, ControlError
 from ikevd.observe.ladder import rung
+from ikevd.observe.text import printable
 
 
 def act(verb: str, name: str, timeout: float, socket: Path) -> int:
@@ -22,7 +23,7 @@ def act(verb: str, name: str, timeout: float, socket: Path) -> int:
             begin = event["at"] if begin is None else begin
             click.echo(f"  {(event['at'] - begin) * 1000:9.1f} ms  {rung(event, event['initiator'])}")
     except ControlError as error:
-        click.echo(str(error), err=True)
+        click.echo(printable(str(error)), err=True)
         return 1
     click.echo("ikevd ended before it was done", err=True)
     return 1
@@ -32,5 +33,5 @@ def _end(event: dict[str, Any], verb: str, name: str) -> int:
     if event["ok"]:
         click.echo(f"{name} is {verb}")
         return 0
-    click.echo(event["cause"], err=True)
+    click.echo(printable(event["cause"]), err=True)
     return 1

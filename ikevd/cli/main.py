@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `ikevd version` starts at once.
 
-Exit codes: 0 done, 1 failed (the cause is the last line on standard error), 2 wrong usage or configuration.
+Exit codes: 0 done, 1 failed (the cause is the last line on standard error), 2 wrong usage. `run` ends with 2 for a
+configuration that cannot be used, too: the systemd unit then starts it no more (`RestartPreventExitStatus=2`).
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def filter_options(command: Any) -> Any:
     return command
 
 
-@click.group(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.")
+@click.group(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage; `run` also: 2 unusable configuration.")
 def main() -> None:
     """An IKEv1 daemon for Linux."""
 
@@ -69,7 +70,8 @@ def main() -> None:
 def run(**options: Any) -> None:
     """Run the daemon in the foreground.
 
-    With --spi, --connection or --peer the log shows only those negotiations.
+    With --spi, --connection or --peer the log shows only those negotiations. Exit code 2: the configuration cannot be
+    used, so starting again would not help.
     """
     from ikevd.cli.run import run_daemon
 
@@ -79,7 +81,10 @@ def run(**options: Any) -> None:
 @main.command()
 @config_option
 def check(config: Path) -> None:
-    """Check the configuration file and say what would be right."""
+    """Check the configuration file: every problem with its place and what would be right.
+
+    Exit code 0 if it can be used, else 1.
+    """
     from ikevd.cli.run import check_config
 
     raise SystemExit(check_config(config))

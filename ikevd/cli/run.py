@@ -20,10 +20,10 @@ OK, FAILED, UNUSABLE = 0, 1, 2
 
 
 def check_config(path: Path) -> int:
-    """Print every problem, one a line."""
+    """Print every problem, one a line; exit code 0 or 1."""
     loaded = _load(path)
     if loaded is None:
-        return UNUSABLE
+        return FAILED
     children = sum(len(connection.children) for connection in loaded.config.connections)
     click.echo(f"{path}: ok, {len(loaded.config.connections)} connections, {children} children")
     for warning in loaded.warnings:
@@ -49,7 +49,7 @@ def run_daemon(
         settings = replace(settings, log_format=LogFormat(log_format))
     log.configure(settings.log_format, log_level or settings.log_level)
     for warning in loaded.warnings:
-        log.warning(warning)
+        log.config_warning(warning)
     daemon = serve(settings, Options(key_log=key_log, only=log.Filter(**only)), os.environ)
     try:
         with asyncio.Runner(loop_factory=_factory(loop)) as runner:

@@ -12,6 +12,7 @@ import click
 
 from ikevd.control.client import Client, ControlError
 from ikevd.observe.ladder import ladder
+from ikevd.observe.text import printable
 
 View = dict[str, Any]
 
@@ -21,9 +22,9 @@ def show_status(socket: Path, as_json: bool) -> int:
     try:
         status = Client(socket).status()
     except ControlError as error:
-        click.echo(str(error), err=True)
+        click.echo(printable(str(error)), err=True)
         return 1
-    click.echo(json.dumps(status, indent=2) if as_json else "\n".join(_status(status)))
+    click.echo(json.dumps(status, indent=2) if as_json else "\n".join(map(printable, _status(status))))
     return 0
 
 
@@ -32,7 +33,7 @@ def show_trace(socket: Path, as_json: bool, **filters: Any) -> int:
     try:
         records = Client(socket).trace(**filters)
     except ControlError as error:
-        click.echo(str(error), err=True)
+        click.echo(printable(str(error)), err=True)
         return 1
     if as_json:
         click.echo(json.dumps(records, indent=2))
