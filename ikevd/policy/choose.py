@@ -17,6 +17,9 @@ from ikevd.policy.transforms import read_phase1, read_phase2
 from ikevd.wire.registry import AuthMethod, Encapsulation, Protocol
 from ikevd.wire.sa import Proposal, SaPayload, Transform
 
+LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024
+"""No peer can have us negotiate anew in a storm."""
+
 Suite = TypeVar("Suite", IkeSuite, EspSuite)
 
 
@@ -112,9 +115,10 @@ def _only(answer: SaPayload, protocol: Protocol) -> tuple[Proposal, Transform]:
 
 
 def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
-    """Both ends keep the smaller of each value (RFC 2407 section 4.5.4)."""
+    """Both ends keep the smaller of each value (RFC 2407 section 4.5.4), but none so small that it is an attack."""
     volumes = [volume for volume in (ours.kilobytes, theirs.kilobytes) if volume is not None]
-    return Lifetime(min(ours.seconds, theirs.seconds), min(volumes) if volumes else None)
+    seconds = max(min(ours.seconds, theirs.seconds), LEAST_SECONDS)
+    return Lifetime(seconds, max(min(volumes), LEAST_KILOBYTES) if volumes else None)
 
 
 # -- saying it ------------------------------------------------------------------------------------------------------

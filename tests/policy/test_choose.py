@@ -246,9 +246,9 @@ def test_a_duration_of_no_octets_makes_the_transform_unreadable() -> None:
     ("ours", "theirs", "kept"),
     [
         (Lifetime(60), Lifetime(90), Lifetime(60)),
-        (Lifetime(90, 7), Lifetime(60), Lifetime(60, 7)),
-        (Lifetime(90), Lifetime(90, 8), Lifetime(90, 8)),
-        (Lifetime(90, 7), Lifetime(90, 8), Lifetime(90, 7)),
+        (Lifetime(90, 7000), Lifetime(60), Lifetime(60, 7000)),
+        (Lifetime(90), Lifetime(90, 8000), Lifetime(90, 8000)),
+        (Lifetime(90, 7000), Lifetime(90, 8000), Lifetime(90, 7000)),
     ],
 )
 def test_of_each_life_the_shorter_is_kept(ours: Lifetime, theirs: Lifetime, kept: Lifetime) -> None:
@@ -360,3 +360,7 @@ def test_many_unreadable_transforms_are_named_once() -> None:
     with pytest.raises(NoProposalChosen) as refusal:
         choose_phase1(sa, (AES128_SHA256_X25519,), DAY)
     assert str(refusal.value).endswith("the peer offers a transform without ENCRYPTION")
+
+
+def test_no_peer_can_make_a_lifetime_so_short_that_it_is_a_storm() -> None:
+    assert shorter(Lifetime(3600, 4_608_000), Lifetime(1, 1)) == Lifetime(60, 1024)
