@@ -1,0 +1,106 @@
+"""The ladder, drawn from records made by hand."""
+
+from __future__ import annotations
+
+from ikevd.addresses import Endpoint
+from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
+from ikevd.observe.history import History, Record
+from ikevd.observe.ladder import ladder
+from ikevd.observe.views import record_view
+from ikevd.sa.model import Cookies, Spi
+from ikevd.wire.registry import ExchangeType, NotifyType
+from tests.builders import ALICE_TO_BOB, BOB
+
+COOKIES = Cookies(bytes.fromhex("0123456789abcdef"), bytes.fromhex("fedcba9876543210"))
+SENT = Sent("MM1", ("SA", "VID", "VID"), bytes(136), ALICE_TO_BOB)
+HEARD = Heard("MM2", ("SA", "VID"), bytes(104), ALICE_TO_BOB)
+
+
+class Clock:
+    """Steps 12.5 ms with every fact."""
+
+    def __init__(self) -> None:
+        self.at = 1_700_000_000.0 - 0.0125
+
+    def __call__(self) -> float:
+        self.at += 0.0125
+        return self.at
+
+
+def recorded(*facts: Fact, initiator: bool = True, connection: str | None = "berlin", message_id: int = 0) -> Record:
+    kind = ExchangeType.QUICK_MODE if message_id else ExchangeType.MAIN_MODE
+    record = History(Clock()).open(
+        kind, COOKIES, message_id, Endpoint(BOB, 500), initiator=initiator, connection=connection
+    )
+    for fact in facts:
+        record.add(fact)
+    return record
+
+
+def drawn(*facts: Fact, initiator: bool = True) -> str:
+    return ladder(record_view(recorded(*facts, initiator=initiator)))
+
+
+def test_an_initiator_stands_left() -> None:
+    assert drawn(SENT, HEARD, Established("ISAKMP SA with 198.51.100.1")) == (
+        "Main Mode  berlin  as initiator, peer 198.51.100.1:500\n"
+        "  cookies 0123456789abcdef:fedcba9876543210\n"
+        "       12.5 ms  MM1   ──▶  SA, VID, VID                               136 B\n"
+        "       25.0 ms  MM2   ◀──  SA, VID                                    104 B\n"
+        "       37.5 ms  up    ISAKMP SA with 198.51.100.1"
+    )
+
+
+def test_a_responder_stands_right() -> None:
+    heard, sent = Heard("MM1", ("SA",), bytes(80), ALICE_TO_BOB), Sent("MM2", ("SA",), bytes(80), ALICE_TO_BOB)
+    head, _, first, second = drawn(heard, sent, initiator=False).splitlines()
+    assert "as responder" in head
+    assert "MM1   ──▶" in first
+    assert "MM2   ◀──" in second
+
+
+def test_our_repetitions_are_counted() -> None:
+    assert drawn(Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB, copy=3)).endswith("(sent 3 times)")
+
+
+def test_repetitions_of_the_peer_drops_hints_notes_and_failures_are_told() -> None:
+    drawing = drawn(
+        Repeated("MM1", answered=True),
+        Dropped("MM4", "the HASH does not match", "InvalidHash", 76),
+        Hint(NotifyType.NO_PROPOSAL_CHOSEN),
+        Note("ICMP port unreachable from 198.51.100.1"),
+        Failed("no MM2 to 3 sends in 5 s", "NoAnswer"),
+    )
+    assert [line[16:] for line in drawing.splitlines()[2:]] == [
+        "MM1   repeated by the peer, answered again",
+        "MM4   dropped: the HASH does not match (76 B)",
+        "hint  the peer says, unauthenticated: NO_PROPOSAL_CHOSEN",
+        "note  ICMP port unreachable from 198.51.100.1",
+        "FAIL  no MM2 to 3 sends in 5 s",
+    ]
+
+
+def test_the_message_id_and_esp_spis_of_a_quick_mode_are_told() -> None:
+    record = recorded(Established("IPsec SA pair"), message_id=0xABC)
+    record.spis = Spi(0xC0FFEE01), Spi(0xDEADBEEF)
+    drawing = ladder(record_view(record))
+    assert drawing.startswith("Quick Mode  berlin")
+    assert "message ID 00000abc" in drawing
+    assert drawing.endswith("ESP SPIs: in c0ffee01, out deadbeef")
+
+
+def test_facts_that_were_not_kept_are_counted() -> None:
+    record = recorded()
+    record.overflow = 7
+    assert ladder(record_view(record)).endswith("... and 7 more that were not kept")
+
+
+def test_a_stranger_belongs_to_no_connection() -> None:
+    assert ladder(record_view(recorded(connection=None))).startswith("Main Mode  (no connection)")
+
+
+def test_a_peer_cannot_send_escape_sequences_to_the_terminal() -> None:
+    drawing = drawn(Established("ISAKMP SA with \x1b[2Jevil\nFAIL forged"))
+    assert "\x1b" not in drawing
+    assert len(drawing.splitlines()) == 3
+    assert "\\x1b[2Jevil\\nFAIL forged" in drawing

@@ -1,0 +1,346 @@
+"""The log: one line for each fact, told apart, bounded, without secrets."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+import structlog
+
+from ikevd.addresses import Endpoint, Path
+from ikevd.crypto.secret import Secret
+from ikevd.facts import Dropped, Established, Failed, Heard, Hint, Note, Repeated, Sent
+from ikevd.observe import log
+from ikevd.observe.history import History, Record
+from ikevd.policy.model import LogFormat
+from ikevd.sa.model import Cookies
+from ikevd.wire.registry import ExchangeType, NotifyType
+from tests.builders import ALICE, ALICE_TO_BOB, BOB
+from tests.plugins.secrets import MARK, shows_secret
+
+ONE, TWO = Cookies(b"1" * 8, b"a" * 8), Cookies(b"2" * 8, b"b" * 8)
+
+
+@dataclass
+class Book:
+    """A log in memory with the history that it listens to."""
+
+    stream: io.StringIO
+    history: History
+    now: float = 1_700_000_000.0
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+    def negotiation(
+        self,
+        cookies: Cookies = ONE,
+        *,
+        message_id: int = 0,
+        connection: str | None = "berlin",
+        source: int = 0,
+        initiator: bool = False,
+    ) -> Record:
+        kind = ExchangeType.QUICK_MODE if message_id else ExchangeType.MAIN_MODE
+        peer = Endpoint(type(BOB)(int(BOB) + source), 500)
+        return self.history.open(kind, cookies, message_id, peer, initiator=initiator, connection=connection)
+
+
+def listening(
+    which: log.Filter | None = None,
+    level: str = "debug",
+    style: LogFormat = LogFormat.JSON,
+    stream: io.StringIO | None = None,
+) -> Book:
+    stream = stream or io.StringIO()
+    log.configure(style, level, stream)
+    book = Book(stream, History(lambda: book.now))
+    book.history.listen(log.FactLog(which or log.Filter()))
+    return book
+
+
+@pytest.fixture(autouse=True)
+def _forget_configuration() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def drop(reason: str = "the HASH does not match") -> Dropped:
+    return Dropped("MM2", reason, "InvalidHash", 76)
+
+
+def test_each_fact_is_one_line_with_its_level() -> None:
+    book = listening()
+    record = book.negotiation()
+    for fact in (
+        Sent("MM1", ("SA", "VID"), bytes(136), ALICE_TO_BOB),
+        Heard("MM2", ("SA",), bytes(104), ALICE_TO_BOB),
+        Repeated("MM2", answered=True),
+        Hint(NotifyType.NO_PROPOSAL_CHOSEN),
+        Note("a note"),
+        Established("ISAKMP SA"),
+        Failed("no answer", "NoAnswer"),
+        drop(),
+    ):
+        record.add(fact)
+    assert [(line["level"], line["event"]) for line in book.lines()] == [
+        ("debug", "sent"),
+        ("debug", "heard"),
+        ("debug", "repeated"),
+        ("info", "hint"),
+        ("info", "note"),
+        ("info", "established"),
+        ("warning", "failed"),
+        ("warning", "dropped"),
+    ]
+
+
+def test_every_line_names_its_negotiation() -> None:
+    book = listening()
+    book.negotiation(message_id=0xABC).add(Note("a note"))
+    (line,) = book.lines()
+    assert (line["connection"], line["peer"], line["spi"], line["message_id"]) == (
+        "berlin",
+        "198.51.100.1:500",
+        f"{'31' * 8}:{'61' * 8}",
+        "00000abc",
+    )
+
+
+def test_a_console_line_shows_the_same() -> None:
+    book = listening(style=LogFormat.CONSOLE)
+    book.negotiation().add(Failed("probable pre-shared key mismatch: it does not decrypt", "ProbablePskMismatch"))
+    (line,) = book.stream.getvalue().splitlines()
+    assert "probable pre-shared key mismatch: it does not decrypt" in line
+    assert f"spi={'31' * 8}:{'61' * 8}" in line
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        log.Filter(spi="31313131"),
+        log.Filter(spi="0x6161"),
+        log.Filter(connection="berlin"),
+        log.Filter(peer="198.51.100.1"),
+    ],
+    ids=str,
+)
+def test_a_filter_tells_simultaneous_negotiations_apart(which: log.Filter) -> None:
+    book = listening(which)
+    first, second = book.negotiation(), book.negotiation(TWO, connection="munich")
+    second.peer = Endpoint(ALICE, 500)
+    for _ in range(2):
+        first.add(Note("of the first"))
+        second.add(Note("of the second"))
+    assert {line["text"] for line in book.lines()} == {"of the first"}
+
+
+def test_a_negotiation_that_goes_well_is_quiet_at_level_info() -> None:
+    book = listening(level="info")
+    record = book.negotiation()
+    record.add(Sent("MM1", ("SA", "VID"), bytes(136), ALICE_TO_BOB))
+    record.add(Heard("MM2", ("SA",), bytes(104), ALICE_TO_BOB))
+    record.add(Established("ISAKMP SA"))
+    assert len(book.lines()) == 1
+
+
+def test_the_first_repetition_is_news_and_later_ones_are_not() -> None:
+    book = listening(level="info")
+    record = book.negotiation()
+    for copy in (1, 2, 3, 4):
+        record.add(Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB, copy=copy))
+    assert [line["copy"] for line in book.lines()] == [2]
+
+
+def test_the_peer_of_a_line_follows_the_path() -> None:
+    book = listening()
+    book.negotiation().add(Heard("MM2", ("SA",), bytes(104), Path(ALICE_TO_BOB.local, Endpoint(BOB, 4500))))
+    assert book.lines()[0]["peer"] == "198.51.100.1:4500"
+
+
+# -- what strangers can cause -------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_bad_messages_from_one_address_is_one_line_a_minute() -> None:
+    book = listening(level="info")
+    for number in range(500):
+        book.negotiation().add(drop(f"whatever the peer makes up: {number}"))
+    book.now += 61
+    book.negotiation().add(drop())
+    assert [(line["event"], line.get("count")) for line in book.lines()] == [
+        ("dropped", None),
+        ("lines held back", 499),
+        ("dropped", None),
+    ]
+
+
+def test_what_is_held_back_is_still_there_for_debugging() -> None:
+    book = listening(level="debug")
+    for _ in range(3):
+        book.negotiation().add(drop())
+    assert [line["level"] for line in book.lines()] == ["warning", "debug", "debug"]
+
+
+def test_strangers_of_five_hundred_addresses_fail_in_ten_lines_and_a_summary() -> None:
+    book = listening(level="info")
+    for number in range(500):
+        book.negotiation(connection=None, source=number).add(Failed(f"no answer from {number}", "NoAnswer"))
+    book.now += 60
+    book.negotiation().add(Note("an hour later"))
+    *failures, summary, _ = book.lines()
+    assert [line["event"] for line in failures] == ["failed"] * 10
+    assert (summary["event"], summary["count"]) == ("lines held back", 490)
+
+
+def test_strangers_with_many_reasons_are_bounded_in_all() -> None:
+    book = listening(level="info")
+    for number in range(5000):
+        book.negotiation(connection=None, source=number).add(Failed("odd", f"Error{number}"))
+    assert len(book.lines()) == 60
+
+
+def test_hints_that_anybody_can_forge_are_limited() -> None:
+    book = listening(level="info")
+    record = book.negotiation()
+    for _ in range(100):
+        record.add(Hint(NotifyType.NO_PROPOSAL_CHOSEN))
+    assert len(book.lines()) == 1
+
+
+def test_a_flood_of_strangers_hides_no_warning_of_a_connection() -> None:
+    book = listening(level="info")
+    for number in range(500):
+        book.negotiation(connection=None, source=1 + number).add(Failed("odd", f"Error{number}"))
+    book.negotiation(TWO).add(drop())
+    assert book.lines()[-1]["connection"] == "berlin"
+
+
+def test_a_negotiation_of_ours_that_fails_is_always_a_warning() -> None:
+    book = listening(level="info")
+    for _ in range(100):
+        book.negotiation(initiator=True).add(Failed("no answer", "NoAnswer"))
+    assert len(book.lines()) == 100
+
+
+def test_the_same_trouble_is_a_warning_once_a_minute() -> None:
+    book = listening(level="info")
+    for _ in range(3):
+        log.warning("192.0.2.7:500 speaks IKEv2")
+    assert len(book.lines()) == 1
+
+
+def test_strangers_that_are_turned_away_cannot_fill_the_log() -> None:
+    book = listening(level="info")
+    for port in range(500):
+        log.warning(f"192.0.2.7:{port} was turned away: too many half-open negotiations")
+    assert len(book.lines()) == 10
+
+
+def test_every_warning_of_the_configuration_is_told() -> None:
+    book = listening(level="info")
+    for number in range(100):
+        log.config_warning(f"ikevd.yaml:{number}:1: weak")
+    assert len(book.lines()) == 100
+
+
+# -- what never reaches a line ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Holder:
+    """Hides octets two levels down."""
+
+    octets: bytes
+
+
+@pytest.mark.parametrize("style", list(LogFormat), ids=str)
+def test_octets_and_secrets_never_reach_a_line(style: LogFormat) -> None:
+    book = listening(style=style)
+    octets = MARK.encode()
+    structlog.get_logger().error(
+        "odd",
+        plain=octets,
+        secret=Secret(octets),
+        listed=[Secret(octets), bytearray(octets), (memoryview(octets),)],
+        named={"key": {"deeper": octets}},
+        held=Holder(octets),
+        some={octets},
+    )
+    assert not shows_secret(book.stream.getvalue())
+
+
+def test_words_numbers_and_paths_stay_as_they_are() -> None:
+    book = listening()
+    structlog.get_logger().info("odd", path=PurePath("/run/x"), address=ALICE, some=[1, None, True], more={"a": 1.5})
+    (line,) = book.lines()
+    assert (line["path"], line["address"], line["some"], line["more"]) == (
+        "/run/x",
+        "192.0.2.1",
+        [1, None, True],
+        {"a": 1.5},
+    )
+
+
+@pytest.mark.parametrize("style", list(LogFormat), ids=str)
+def test_what_a_peer_says_stays_on_its_line_and_moves_no_cursor(style: LogFormat) -> None:
+    book = listening(style=style)
+    book.negotiation().add(Note("evil\n2026-01-01 [info] forged \x1b[2J \u202e"))
+    shown = book.stream.getvalue()
+    assert len(shown.splitlines()) == 1
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def broken(key: str) -> None:
+    raise RuntimeError(f"broken \x1b[2J after {len(key)} letters")
+
+
+@pytest.mark.parametrize("style", list(LogFormat), ids=str)
+def test_a_bug_is_logged_with_its_traceback_and_without_values(style: LogFormat) -> None:
+    book = listening(style=style)
+    with pytest.raises(RuntimeError) as caught:
+        broken(MARK)
+    log.internal_error("in a test", caught.value)
+    shown = book.stream.getvalue()
+    assert "RuntimeError: broken" in shown
+    assert "in a test" in shown
+    assert "\x1b" not in shown
+    assert not shows_secret(shown)
+
+
+def test_a_bug_at_every_datagram_does_not_fill_the_log() -> None:
+    book = listening(level="info")
+    for number in range(100):
+        with pytest.raises(RuntimeError) as caught:
+            broken(MARK)
+        log.internal_error(f"at a datagram from {number}", caught.value)
+    assert len(book.lines()) == 1
+
+
+# -- a log that cannot be written ---------------------------------------------------------------------------------
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_hurts_no_negotiation() -> None:
+    book = listening(stream=Full())
+    record = book.negotiation()
+    record.add(Established("ISAKMP SA"))
+    log.started("1.0", (), 1)
+    assert len(record.entries) == 1
+
+
+def test_a_closed_stream_hurts_no_negotiation() -> None:
+    book = listening()
+    book.stream.close()
+    book.negotiation().add(Established("ISAKMP SA"))

@@ -1,0 +1,60 @@
+"""Records as plain data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
+from ikevd.observe.history import Entry
+from ikevd.observe.views import View, entry_view, record_view
+from ikevd.sa.model import Spi
+from ikevd.wire.registry import NotifyType
+from tests.builders import ALICE_TO_BOB
+from tests.observe.test_ladder import HEARD, SENT, recorded
+
+WIRE = bytes.fromhex("c0ffee")
+MESSAGE = {"label": "MM1", "payloads": ["SA"], "octets": 3, "wire": "c0ffee", "path": str(ALICE_TO_BOB)}
+
+
+@pytest.mark.parametrize(
+    ("fact", "view"),
+    [
+        (Sent("MM1", ("SA",), WIRE, ALICE_TO_BOB, 2), {"fact": "sent", **MESSAGE, "copy": 2}),
+        (Heard("MM1", ("SA",), WIRE, ALICE_TO_BOB), {"fact": "heard", **MESSAGE}),
+        (Repeated("MM1", answered=False), {"fact": "repeated", "label": "MM1", "answered": False}),
+        (
+            Dropped("MM2", "bad", "InvalidHash", 76),
+            {"fact": "dropped", "label": "MM2", "reason": "bad", "error": "InvalidHash", "octets": 76},
+        ),
+        (Hint(NotifyType.INVALID_SPI), {"fact": "hint", "notify": "INVALID_SPI"}),
+        (Note("so"), {"fact": "note", "text": "so"}),
+        (Established("up"), {"fact": "established", "text": "up"}),
+        (Failed("silent", "NoAnswer"), {"fact": "failed", "reason": "silent", "error": "NoAnswer"}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_fact_has_its_fields(fact: Fact, view: View) -> None:
+    assert entry_view(Entry(7.5, fact)) == {"at": 7.5, **view}
+
+
+def test_a_record_names_its_negotiation_and_survives_json() -> None:
+    record = recorded(SENT, HEARD, message_id=0xABC)
+    record.belongs_to("berlin", "lan")
+    record.spis = Spi(1), Spi(2)
+    view = json.loads(json.dumps(record_view(record)))
+    assert [event["fact"] for event in view.pop("events")] == ["sent", "heard"]
+    assert view == {
+        "number": 1,
+        "exchange": "QUICK_MODE",
+        "initiator": True,
+        "cookies": {"initiator": "0123456789abcdef", "responder": "fedcba9876543210"},
+        "message_id": "00000abc",
+        "peer": "198.51.100.1:500",
+        "connection": "berlin",
+        "child": "lan",
+        "started": 1_700_000_000.0,
+        "spis": ["00000001", "00000002"],
+        "not_kept": 0,
+    }
