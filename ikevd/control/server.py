@@ -40,8 +40,8 @@ class ControlServer:
                 web.get("/v1/version", self._version),
                 web.get("/v1/status", self._status),
                 web.get("/v1/trace", self._trace),
-                web.post("/v1/up/{name:.+}", lambda request: self._run(request, self._controller.up)),
-                web.post("/v1/down/{name:.+}", lambda request: self._run(request, self._controller.down)),
+                web.post("/v1/up/{name:.+}", self._up),
+                web.post("/v1/down/{name:.+}", self._down),
             ]
         )
         self._runner = web.AppRunner(
@@ -77,6 +77,12 @@ class ControlServer:
         last = int(_number("last", query.get("last"), LAST, 2000))
         records = self._controller.trace(query.get("spi"), query.get("connection"), query.get("peer"), last)
         return web.json_response({"records": records})
+
+    async def _up(self, request: web.Request) -> web.StreamResponse:
+        return await self._run(request, self._controller.up)
+
+    async def _down(self, request: web.Request) -> web.StreamResponse:
+        return await self._run(request, self._controller.down)
 
     async def _run(self, request: web.Request, action: Action) -> web.StreamResponse:
         """One JSON line for each fact as it happens, and a last one with the outcome."""

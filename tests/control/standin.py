@@ -1,0 +1,188 @@
+"""A controller made by hand, and the daemon's outside that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from ikevd.control.client import Client
+from ikevd.control.interface import Progress, UnknownName
+from ikevd.errors import IkeError, PeerRefused
+from ikevd.facts import Established, Fact, Failed, Heard, Hint, Sent
+from ikevd.observe.history import Entry
+from ikevd.observe.views import View, entry_view
+from ikevd.wire.registry import NotifyType
+from tests.builders import ALICE_TO_BOB
+
+T = TypeVar("T")
+STARTED = 1_700_000_000.0
+NAMES = ("berlin", "berlin/lan", "lan[1]", "dmz", "silent", "mute", "broken", "flood", "gone")
+STATUS: View = {
+    "version": "1.2.3",
+    "pid": 4711,
+    "uptime_seconds": 3725.0,
+    "listening": ["192.0.2.1:500", "192.0.2.1:4500"],
+    "half_open": 2,
+    "connections": [
+        {
+            "name": "berlin",
+            "local": "192.0.2.1",
+            "remote": "198.51.100.1",
+            "negotiating": False,
+            "isakmp": [
+                {
+                    "cookies": "0123456789abcdef:fedcba9876543210",
+                    "initiator": True,
+                    "local_id": "192.0.2.1",
+                    "remote_id": "evil \x1b[2J",
+                    "path": "192.0.2.1:500 -> 198.51.100.1:500",
+                    "suite": "aes128-sha256-x25519",
+                    "age_seconds": 10,
+                    "expires_in_seconds": 86390,
+                }
+            ],
+            "children": [
+                {
+                    "name": "lan",
+                    "local": "10.1.0.0/24",
+                    "remote": "10.2.0.0/24",
+                    "state": "up",
+                    "last_cause": None,
+                    "retry_in_seconds": None,
+                    "sas": [
+                        {
+                            "spi_in": "c0ffee01",
+                            "spi_out": "deadbeef",
+                            "suite": "aes128-sha256",
+                            "age_seconds": 10,
+                            "expires_in_seconds": 3590,
+                            "bytes_in": 84,
+                            "packets_in": 1,
+                            "bytes_out": 168,
+                            "packets_out": 2,
+                        }
+                    ],
+                },
+                {
+                    "name": "dmz",
+                    "local": "10.1.1.0/24",
+                    "remote": "10.2.0.0/24",
+                    "state": "down",
+                    "last_cause": "the peer refuses: INVALID_ID_INFORMATION",
+                    "retry_in_seconds": 7.5,
+                    "sas": [],
+                },
+            ],
+        },
+        {
+            "name": "munich",
+            "local": "any",
+            "remote": "any",
+            "negotiating": True,
+            "isakmp": [],
+            "children": [],
+        },
+    ],
+    "counters": {"drop: Malformed": 3},
+}
+RECORD: View = {
+    "number": 1,
+    "exchange": "MAIN_MODE",
+    "initiator": True,
+    "cookies": {"initiator": "0123456789abcdef", "responder": "fedcba9876543210"},
+    "message_id": "00000000",
+    "peer": "198.51.100.1:500",
+    "connection": "berlin",
+    "child": None,
+    "started": STARTED,
+    "spis": [],
+    "events": [{"at": STARTED + 0.5, "fact": "note", "text": "a note \x1b[2J"}],
+    "not_kept": 0,
+}
+
+
+@dataclass
+class StandIn:
+    """`dmz` is refused, `silent` and `mute` never answer, `broken` is a bug, `gone` cannot be taken down."""
+
+    waiting: int = 0
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    filters: tuple[object, ...] = ()
+    trouble: Exception | None = None
+    stalled: bool = False
+
+    async def status(self) -> View:
+        if self.trouble:
+            raise self.trouble
+        if self.stalled:
+            await self._for_ever()
+        return STATUS
+
+    def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
+        self.filters = spi, connection, peer, last
+        return [] if connection == "nobody" else [RECORD]
+
+    def expect(self, name: str) -> None:
+        if name not in NAMES:
+            raise UnknownName(f"no connection or child is named {name}; configured: berlin (lan, dmz)")
+
+    async def up(self, name: str, progress: Progress) -> None:
+        self.asked.append(("up", name))
+        match name:
+            case "dmz":
+                _say(progress, Failed("the peer refuses: INVALID_ID_INFORMATION", "PeerRefused"))
+                raise PeerRefused("the peer refuses: INVALID_ID_INFORMATION", NotifyType.INVALID_ID_INFORMATION)
+            case "silent":
+                for copy in (1, 2, 3):
+                    _say(progress, Sent("MM5", ("HASH",), bytes(76), ALICE_TO_BOB, copy))
+                _say(progress, Hint(NotifyType.AUTHENTICATION_FAILED))
+                await self._for_ever()
+            case "mute":
+                await self._for_ever()
+            case "broken":
+                raise RuntimeError("up is broken")
+            case "flood":
+                for _ in range(5000):
+                    _say(progress, Hint(NotifyType.NO_PROPOSAL_CHOSEN))
+            case _:
+                _say(progress, Sent("MM1", ("SA",), bytes(80), ALICE_TO_BOB))
+                _say(progress, Heard("MM2", ("SA",), bytes(80), ALICE_TO_BOB))
+                _say(progress, Established("ISAKMP SA with evil \x1b[2J"))
+
+    async def down(self, name: str, progress: Progress) -> None:
+        self.asked.append(("down", name))
+        if name == "gone":
+            raise IkeError("the kernel keeps it")
+
+    async def _for_ever(self) -> None:
+        self.waiting += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.waiting -= 1
+
+
+def _say(progress: Progress, fact: Fact) -> None:
+    progress({"connection": "berlin", "child": None, "initiator": True, **entry_view(Entry(STARTED, fact))})
+
+
+@dataclass
+class Daemon:
+    """What serves, and a way to ask it."""
+
+    path: Path
+    controller: StandIn
+
+    async def ask(self, question: Callable[[Client], T]) -> T:
+        """The client blocks, so it runs in a thread."""
+        return await asyncio.to_thread(question, Client(self.path))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so, at most five seconds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)

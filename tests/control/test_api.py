@@ -1,0 +1,225 @@
+"""The API over a real unix socket: the real client against the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import socket
+from typing import Any
+
+import pytest
+
+from ikevd import __version__
+from ikevd.control import command, server
+from ikevd.control.client import Client, ControlError
+from ikevd.errors import KernelRefused
+from tests.control.standin import RECORD, STATUS, Daemon, until
+
+
+async def raw(daemon: Daemon, request: str) -> tuple[int, Any]:
+    """Status and JSON of one request as octets."""
+    reader, writer = await asyncio.open_unix_connection(str(daemon.path))
+    writer.write(f"{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+# -- looking ------------------------------------------------------------------------------------------------------
+
+
+async def test_version_is_told(daemon: Daemon) -> None:
+    assert await daemon.ask(Client.version) == {"version": __version__}
+
+
+async def test_status_arrives_as_it_was_given(daemon: Daemon) -> None:
+    assert await daemon.ask(Client.status) == STATUS
+
+
+async def test_trace_gives_records(daemon: Daemon) -> None:
+    assert await daemon.ask(Client.trace) == [RECORD]
+
+
+async def test_trace_passes_its_filters_on(daemon: Daemon) -> None:
+    await daemon.ask(lambda client: client.trace(spi="c0ff", connection="a b/ü", peer="2001:db8::1", last=7))
+    assert daemon.controller.filters == ("c0ff", "a b/ü", "2001:db8::1", 7)
+
+
+async def test_a_bug_in_a_look_up_is_logged_and_shows_nothing_of_itself(daemon: Daemon, logged: io.StringIO) -> None:
+    daemon.controller.trouble = RuntimeError("status is broken")
+    assert await raw(daemon, "GET /v1/status") == (500, {"error": "internal error; see the log of ikevd"})
+    assert "RuntimeError: status is broken" in logged.getvalue()
+
+
+async def test_a_kernel_that_refuses_a_look_up_is_told_in_words(daemon: Daemon) -> None:
+    daemon.controller.trouble = KernelRefused("the kernel refuses: ENOBUFS", 105)
+    with pytest.raises(ControlError, match="the kernel refuses: ENOBUFS"):
+        await daemon.ask(Client.status)
+
+
+async def test_a_look_up_that_takes_too_long_ends(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOK_UP_SECONDS", 0.05)
+    daemon.controller.stalled = True
+    with pytest.raises(ControlError, match=r"/v1/status took longer than 0.05 s"):
+        await daemon.ask(Client.status)
+    assert daemon.controller.waiting == 0
+
+
+# -- up and down --------------------------------------------------------------------------------------------------
+
+
+async def test_up_tells_facts_as_they_happen_and_the_outcome_last(daemon: Daemon) -> None:
+    lines = await daemon.ask(lambda client: list(client.up("berlin", 5)))
+    assert [line.get("fact") for line in lines] == ["sent", "heard", "established", None]
+    assert [line["event"] for line in lines] == ["fact"] * 3 + ["end"]
+    assert lines[-1] == {"event": "end", "ok": True, "cause": None}
+
+
+async def test_a_fact_arrives_before_the_end(daemon: Daemon) -> None:
+    first = await daemon.ask(lambda client: next(iter(client.up("silent", 5))))
+    assert (first["fact"], first["label"]) == ("sent", "MM5")
+
+
+@pytest.mark.parametrize("name", ["lan[1]", "berlin/lan"])
+async def test_names_with_odd_characters_arrive_whole(daemon: Daemon, name: str) -> None:
+    await daemon.ask(lambda client: list(client.up(name, 5)))
+    assert daemon.controller.asked == [("up", name)]
+
+
+async def test_a_failure_is_told_with_its_cause(daemon: Daemon) -> None:
+    lines = await daemon.ask(lambda client: list(client.up("dmz", 5)))
+    assert lines[-1] == {
+        "event": "end",
+        "ok": False,
+        "cause": "the peer refuses: INVALID_ID_INFORMATION",
+        "error": "PeerRefused",
+    }
+
+
+async def test_the_time_limit_ends_with_the_last_evidence(daemon: Daemon) -> None:
+    lines = await daemon.ask(lambda client: list(client.up("silent", 0.05)))
+    assert lines[-1]["cause"] == (
+        "not done within 0.05 s: MM5 sent 3 times, no answer; the peer says, unauthenticated: AUTHENTICATION_FAILED; "
+        "the daemon goes on (see ikevd status)"
+    )
+    assert daemon.controller.waiting == 0
+
+
+async def test_the_time_limit_says_so_where_nothing_was_sent(daemon: Daemon) -> None:
+    lines = await daemon.ask(lambda client: list(client.up("mute", 0.05)))
+    assert "no message was sent" in lines[-1]["cause"]
+
+
+async def test_an_unknown_name_is_404_before_anything_is_done(daemon: Daemon) -> None:
+    status, answer = await raw(daemon, "POST /v1/up/paris")
+    assert status == 404
+    assert answer == {"error": "no connection or child is named paris; configured: berlin (lan, dmz)"}
+    assert not daemon.controller.asked
+
+
+async def test_the_client_raises_for_an_unknown_name(daemon: Daemon) -> None:
+    with pytest.raises(ControlError, match="no connection or child is named paris"):
+        await daemon.ask(lambda client: list(client.down("paris", 5)))
+
+
+async def test_a_bug_in_a_command_is_logged_and_ends_it_in_words(daemon: Daemon, logged: io.StringIO) -> None:
+    lines = await daemon.ask(lambda client: list(client.up("broken", 5)))
+    assert lines[-1]["cause"] == "internal error of ikevd; its log holds the details"
+    assert "RuntimeError: up is broken" in logged.getvalue()
+
+
+async def test_a_flood_of_facts_is_cut_and_the_outcome_still_comes(daemon: Daemon) -> None:
+    lines = await daemon.ask(lambda client: list(client.up("flood", 5)))
+    assert len(lines) == command.MAX_WAITING + 1
+    assert lines[-1]["ok"]
+
+
+async def test_a_client_that_goes_away_ends_the_waiting(daemon: Daemon) -> None:
+    _, writer = await asyncio.open_unix_connection(str(daemon.path))
+    writer.write(b"POST /v1/up/silent HTTP/1.1\r\nHost: x\r\n\r\n")
+    await until(lambda: daemon.controller.waiting == 1)
+    writer.close()
+    await writer.wait_closed()
+    await until(lambda: daemon.controller.waiting == 0)
+
+
+async def test_down_waits_for_the_end(daemon: Daemon) -> None:
+    assert await daemon.ask(lambda client: list(client.down("berlin", 5))) == [
+        {"event": "end", "ok": True, "cause": None}
+    ]
+    assert daemon.controller.asked == [("down", "berlin")]
+
+
+async def test_down_tells_why_it_failed(daemon: Daemon) -> None:
+    (line,) = await daemon.ask(lambda client: list(client.down("gone", 5)))
+    assert (line["ok"], line["cause"]) == (False, "the kernel keeps it")
+
+
+async def test_the_log_tells_who_commanded(daemon: Daemon, logged: io.StringIO) -> None:
+    await daemon.ask(lambda client: list(client.up("berlin", 5)))
+    (line,) = map(json.loads, logged.getvalue().splitlines())
+    assert (line["request"], line["pid"], line["uid"]) == ("POST /v1/up/berlin", os.getpid(), os.geteuid())
+
+
+# -- wrong use ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "sentence"),
+    [
+        ("GET /v2/status", 404, "Not Found: GET /v2/status"),
+        ("POST /v1/status", 405, "Method Not Allowed: POST /v1/status"),
+        ("GET /v1/up/lan", 405, "Method Not Allowed: GET /v1/up/lan"),
+        ("GET /v1/trace?last=0", 400, "last is '0', wanted a number above 0 and up to 2000: GET /v1/trace"),
+        ("GET /v1/trace?last=x", 400, "last is 'x', wanted a number above 0 and up to 2000: GET /v1/trace"),
+        ("GET /v1/trace?last=%0a", 400, r"last is '\n', wanted a number above 0 and up to 2000: GET /v1/trace"),
+        (
+            "POST /v1/up/dmz?timeout=nan",
+            400,
+            "timeout is 'nan', wanted a number above 0 and up to 3600: POST /v1/up/dmz",
+        ),
+    ],
+)
+async def test_a_wrong_request_is_answered_with_a_sentence(
+    daemon: Daemon, request_line: str, status: int, sentence: str
+) -> None:
+    assert await raw(daemon, request_line) == (status, {"error": sentence})
+
+
+async def test_what_is_not_http_does_no_harm(daemon: Daemon) -> None:
+    with socket.socket(socket.AF_UNIX) as rubbish:
+        rubbish.connect(str(daemon.path))
+        rubbish.sendall(b"\x00" * 20000)
+        assert await daemon.ask(Client.version) == {"version": __version__}
+
+
+async def test_the_client_names_an_answer_that_is_not_the_daemons(daemon: Daemon) -> None:
+    other = daemon.path.with_name("other.sock")
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n???")
+        writer.close()
+
+    serving = await asyncio.start_unix_server(babble, str(other))
+    with pytest.raises(ControlError, match="the connection to ikevd broke off"):
+        await asyncio.to_thread(Client(other).status)
+    serving.close()
+
+
+async def test_the_client_names_a_daemon_that_ends_in_the_middle(daemon: Daemon) -> None:
+    other = daemon.path.with_name("other.sock")
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n{"event": "fact"}\n\n\n\r\n5\r\n{"e')
+        writer.close()
+
+    serving = await asyncio.start_unix_server(die, str(other))
+    with pytest.raises(ControlError, match="the connection to ikevd broke off"):
+        await asyncio.to_thread(lambda: list(Client(other).up("lan", 5)))
+    serving.close()
