@@ -1,0 +1,355 @@
+"""What the API can do with a whole engine, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+
+from ikevd.addresses import Endpoint
+from ikevd.control.command import Command
+from ikevd.control.controller import EngineController
+from ikevd.control.interface import UnknownName
+from ikevd.errors import Abandoned, IkeError, NoAnswer
+from ikevd.observe.views import View
+from ikevd.policy.model import Config, Connection, Resend
+from tests.builders import ALICE, BOB, child, connection, mirrored, psk
+from tests.duet import Network
+from tests.gateways import Gateway, World, alice_and_bob
+from tests.virtual_time import run
+
+QUICK = Resend(interval=1, factor=1.5, sends=3)
+LAN = child(name="lan")
+DMZ = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
+BOTH = connection(children=(LAN, DMZ), resend=QUICK)
+SILENT = Network(loss=1.0)
+
+
+def controlled(gateway: Gateway, *connections: Connection) -> EngineController:
+    listening = (Endpoint(gateway.address, 500),)
+    return EngineController(gateway.engine, Config(connections), gateway.history, gateway.counters, listening)
+
+
+def pair(network: Network | None = None, view: Connection = BOTH) -> tuple[Gateway, Gateway, EngineController]:
+    _, alice, bob = alice_and_bob(network, view)
+    return alice, bob, controlled(alice, view)
+
+
+def ignore(_: View) -> None:
+    """Nobody listens."""
+
+
+async def children(controller: EngineController) -> dict[str, View]:
+    status = await controller.status()
+    return {view["name"]: view for one in status["connections"] for view in one["children"]}
+
+
+# -- status -------------------------------------------------------------------------------------------------------
+
+
+def test_status_names_what_is_configured_before_anything_stands() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        status = await controller.status()
+        (one,) = status["connections"]
+        assert status["listening"] == ["192.0.2.1:500"]
+        assert (one["name"], one["local"], one["remote"]) == ("bob", "192.0.2.1", "198.51.100.1")
+        assert (one["negotiating"], one["isakmp"]) == (False, [])
+        assert [(c["name"], c["state"], c["last_cause"], c["sas"]) for c in one["children"]] == [
+            ("lan", "down", None, []),
+            ("dmz", "down", None, []),
+        ]
+
+    run(story())
+
+
+def test_status_shows_sas_with_age_and_what_they_carried() -> None:
+    async def story() -> None:
+        alice, _, controller = pair()
+        await controller.up("lan", ignore)
+        await asyncio.sleep(100)
+        (isakmp,) = (await controller.status())["connections"][0]["isakmp"]
+        (sa,) = (await children(controller))["lan"]["sas"]
+        assert {sa["spi_in"], sa["spi_out"]} == {str(name.spi) for name in alice.kernel.sas}
+        assert (sa["age_seconds"], sa["expires_in_seconds"]) == (100, 3500)
+        assert (sa["packets_in"], sa["packets_out"]) == (0, 0)
+        assert isakmp["initiator"]
+        assert isakmp["remote_id"].startswith("198.51.100.1")
+        assert isakmp["expires_in_seconds"] == 86300
+
+    run(story())
+
+
+def test_status_says_what_is_under_way() -> None:
+    async def story() -> None:
+        _, _, controller = pair(SILENT)
+        waiting = asyncio.create_task(controller.up("lan", ignore))
+        await asyncio.sleep(0.5)
+        assert (await controller.status())["connections"][0]["negotiating"]
+        assert (await children(controller))["lan"]["state"] == "negotiating"
+        with pytest.raises(NoAnswer):
+            await waiting
+
+    run(story())
+
+
+def test_status_keeps_the_cause_of_the_last_failure() -> None:
+    async def story() -> None:
+        _, _, controller = pair(SILENT)
+        with pytest.raises(NoAnswer) as caught:
+            await controller.up("lan", ignore)
+        assert (await children(controller))["lan"]["last_cause"] == str(caught.value)
+
+    run(story())
+
+
+def test_status_and_trace_survive_json() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        await controller.up("bob", ignore)
+        json.dumps([await controller.status(), controller.trace(None, None, None, 20)])
+
+    run(story())
+
+
+# -- trace --------------------------------------------------------------------------------------------------------
+
+
+def test_trace_gives_every_negotiation_oldest_first() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        await controller.up("bob", ignore)
+        records = controller.trace(None, None, None, 20)
+        assert [(r["exchange"], r["child"]) for r in records] == [
+            ("MAIN_MODE", None),
+            ("QUICK_MODE", "lan"),
+            ("QUICK_MODE", "dmz"),
+        ]
+
+    run(story())
+
+
+def test_trace_gives_only_the_newest() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        await controller.up("bob", ignore)
+        (record,) = controller.trace(None, None, None, 1)
+        assert record["child"] == "dmz"
+
+    run(story())
+
+
+def test_trace_obeys_each_filter() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        await controller.up("bob", ignore)
+        main, lan, dmz = controller.trace(None, None, None, 20)
+        assert controller.trace(lan["spis"][0], None, None, 20) == [lan]
+        assert controller.trace(main["cookies"]["initiator"], None, None, 20) == [main, lan, dmz]
+        assert controller.trace(None, "dmz", None, 20) == [dmz]
+        assert len(controller.trace(None, "bob", None, 20)) == 3
+        assert len(controller.trace(None, None, str(BOB), 20)) == 3
+        assert controller.trace(None, None, str(ALICE), 20) == []
+        assert controller.trace(lan["spis"][0], "dmz", None, 20) == []
+
+    run(story())
+
+
+# -- up -----------------------------------------------------------------------------------------------------------
+
+
+def test_up_brings_up_one_child_and_tells_its_facts() -> None:
+    async def story() -> None:
+        alice, _, controller = pair()
+        facts: list[View] = []
+        await controller.up("lan", facts.append)
+        assert alice.pairs == 1
+        assert [fact["label"] for fact in facts if fact["fact"] == "sent"] == ["MM1", "MM3", "MM5", "QM1", "QM3"]
+        assert {fact["connection"] for fact in facts} == {"bob"}
+
+    run(story())
+
+
+def test_up_of_a_connection_brings_up_every_child() -> None:
+    async def story() -> None:
+        alice, _, controller = pair()
+        await controller.up("bob", ignore)
+        assert alice.pairs == 2
+
+    run(story())
+
+
+def test_up_of_what_is_up_is_done_at_once() -> None:
+    async def story() -> None:
+        alice, _, controller = pair()
+        await controller.up("lan", ignore)
+        await controller.up("lan", ignore)
+        assert alice.pairs == 1
+
+    run(story())
+
+
+def test_up_fails_with_the_cause() -> None:
+    async def story() -> None:
+        world = World()
+        alice = world.gateway(ALICE, BOTH)
+        world.gateway(BOB, replace(mirrored(BOTH), psk=psk("another")), seed=1)
+        with pytest.raises(IkeError, match="pre-shared key"):
+            await controlled(alice, BOTH).up("lan", ignore)
+
+    run(story())
+
+
+def test_up_of_a_connection_tells_the_failure_of_one_child_and_leaves_the_other_up() -> None:
+    async def story() -> None:
+        _, alice, _ = alice_and_bob(None, BOTH, replace(mirrored(BOTH), children=mirrored(BOTH).children[:1]))
+        controller = controlled(alice, BOTH)
+        with pytest.raises(IkeError):
+            await controller.up("bob", ignore)
+        found = await children(controller)
+        assert (found["lan"]["state"], found["dmz"]["state"]) == ("up", "down")
+        assert found["dmz"]["last_cause"]
+
+    run(story())
+
+
+def test_up_tells_nothing_of_other_connections() -> None:
+    async def story() -> None:
+        elsewhere = connection(name="carol", remote=BOB + 1, children=(child(name="wan", reqid=0x696B0002),))
+        world = World()
+        alice = world.gateway(ALICE, BOTH, elsewhere)
+        world.gateway(BOB, mirrored(BOTH), seed=1)
+        controller = controlled(alice, BOTH, elsewhere)
+        other = asyncio.create_task(controller.up("wan", ignore))
+        facts: list[View] = []
+        await controller.up("lan", facts.append)
+        assert {fact["connection"] for fact in facts} == {"bob"}
+        other.cancel()
+
+    run(story())
+
+
+def test_nobody_is_told_anything_after_the_command() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        facts: list[View] = []
+        await controller.up("lan", facts.append)
+        count = len(facts)
+        await controller.down("bob", ignore)
+        assert len(facts) == count
+
+    run(story())
+
+
+def test_the_attempt_goes_on_when_nobody_waits_for_it_any_more() -> None:
+    async def story() -> None:
+        alice, _, controller = pair()
+        waiting = asyncio.create_task(controller.up("lan", ignore))
+        await asyncio.sleep(0.015)
+        waiting.cancel()
+        await asyncio.sleep(5)
+        assert alice.pairs == 1
+
+    run(story())
+
+
+def test_an_up_that_takes_too_long_names_what_was_sent_last() -> None:
+    async def story() -> None:
+        _, _, controller = pair(SILENT, replace(BOTH, resend=Resend(interval=1, factor=1, sends=20)))
+        async with Command(lambda progress: controller.up("lan", progress), timeout=2.5) as command:
+            lines = [line async for line in command]
+        assert lines[-1]["cause"] == (
+            "not done within 2.5 s: MM1 sent 3 times, no answer; the daemon goes on (see ikevd status)"
+        )
+
+    run(story())
+
+
+# -- down ---------------------------------------------------------------------------------------------------------
+
+
+def test_down_of_a_child_leaves_its_sibling_and_the_isakmp_sa() -> None:
+    async def story() -> None:
+        alice, bob, controller = pair()
+        await controller.up("bob", ignore)
+        await controller.down("lan", ignore)
+        found = await children(controller)
+        assert (found["lan"]["state"], found["dmz"]["state"]) == ("down", "up")
+        assert len(alice.kernel.sas) == 2
+        assert len((await controller.status())["connections"][0]["isakmp"]) == 1
+        await asyncio.sleep(1)
+        assert bob.pairs == 1
+
+    run(story())
+
+
+def test_down_of_a_connection_leaves_nothing_in_the_kernel_when_it_returns() -> None:
+    async def story() -> None:
+        alice, bob, controller = pair()
+        await controller.up("bob", ignore)
+        await controller.down("bob", ignore)
+        assert alice.nothing_installed
+        assert (await controller.status())["connections"][0]["isakmp"] == []
+        await asyncio.sleep(1)
+        assert bob.nothing_installed
+
+    run(story())
+
+
+def test_down_ends_an_attempt_that_is_under_way() -> None:
+    async def story() -> None:
+        _, _, controller = pair(SILENT)
+        waiting = asyncio.create_task(controller.up("lan", ignore))
+        await asyncio.sleep(0.5)
+        await controller.down("bob", ignore)
+        with pytest.raises(Abandoned):
+            await waiting
+
+    run(story())
+
+
+def test_down_of_what_is_down_is_done() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        await controller.down("bob", ignore)
+
+    run(story())
+
+
+# -- names --------------------------------------------------------------------------------------------------------
+
+
+def two_with_the_same_child() -> EngineController:
+    elsewhere = connection(name="carol", remote=BOB + 1)
+    return controlled(World().gateway(ALICE, BOTH, elsewhere), BOTH, elsewhere)
+
+
+def test_an_unknown_name_is_refused_with_the_names_that_exist() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        with pytest.raises(UnknownName, match=r"no connection or child is named paris; configured: bob \(lan, dmz\)"):
+            controller.expect("paris")
+        with pytest.raises(UnknownName):
+            await controller.up("paris", ignore)
+        with pytest.raises(UnknownName):
+            await controller.down("paris", ignore)
+
+    run(story())
+
+
+def test_a_child_name_of_two_connections_is_refused_with_the_choices() -> None:
+    async def story() -> None:
+        with pytest.raises(UnknownName, match="several children are named lan; say which: bob/lan, carol/lan"):
+            two_with_the_same_child().expect("lan")
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", ["bob", "carol", "dmz", "bob/lan", "carol/lan"])
+def test_a_name_that_says_which_is_accepted(name: str) -> None:
+    async def story() -> None:
+        two_with_the_same_child().expect(name)
+
+    run(story())
