@@ -1,0 +1,266 @@
+"""The command line: against a small real server, and as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from ikevd import __version__
+from ikevd.cli.main import main
+from ikevd.control.server import ControlServer
+from ikevd.observe import log
+from ikevd.policy.model import Control, LogFormat
+from tests.control.standin import RECORD, STATUS, StandIn
+from tests.plugins.secrets import MARK
+
+SECONDS = 30
+GOOD = f"""\
+connections:
+  berlin:
+    remote: 198.51.100.1
+    psk: a long and {MARK} indeed
+    children:
+      lan: {{local: 10.1.0.0/24, remote: 10.2.0.0/24}}
+"""
+BAD = GOOD.replace("remote: 198.51.100.1", "remote: 198.51.100.1000").replace("10.2.0.0/24", "10.2.0.0/99")
+HEAVY = {"aiohttp", "pydantic", "cryptography", "structlog", "yaml", "uvloop", "rich", "asyncio"}
+
+
+def ikevd(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def process(*words: str) -> subprocess.CompletedProcess[str]:
+    code = "from ikevd.cli.main import main; main(prog_name='ikevd')"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+@pytest.fixture
+def controller() -> StandIn:
+    return StandIn()
+
+
+@pytest.fixture
+def served(tmp_path: Path, controller: StandIn) -> Iterator[str]:
+    """The path of a control socket that a thread serves."""
+    log.configure(LogFormat.JSON, "info", io.StringIO())
+    path = tmp_path / "control.sock"
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        server = ControlServer(controller, Control(path=path))
+        await server.start()
+        ready.set()
+        await stop.wait()
+        await server.close()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert ready.wait(SECONDS)
+    yield str(path)
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(SECONDS)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "ikevd.yaml"
+    path.touch(mode=0o600)
+    path.write_text(GOOD)
+    return path
+
+
+# -- start and help -----------------------------------------------------------------------------------------------
+
+
+def test_version_prints_the_version() -> None:
+    assert ikevd("version").stdout == f"ikevd {__version__}\n"
+
+
+@pytest.mark.parametrize("words", ["version", "status", "trace", "up berlin", "down berlin"])
+def test_short_commands_load_nothing_heavy(words: str, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom ikevd.cli.main import main\n"
+        "try: main(sys.argv[1:], standalone_mode=False)\nexcept SystemExit: pass\n"
+        "print(*sys.modules)"
+    )
+    arguments = words.split() + ([] if words == "version" else ["--socket", str(tmp_path / "none")])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("command", ["run", "check", "status", "up", "down", "trace", "version"])
+def test_every_command_has_help(command: str) -> None:
+    result = ikevd(command, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage:")
+
+
+def test_wrong_usage_exits_with_2() -> None:
+    assert ikevd("up").exit_code == 2
+    assert ikevd("trace", "--last", "0").exit_code == 2
+    assert ikevd("fly").exit_code == 2
+
+
+# -- check and run ------------------------------------------------------------------------------------------------
+
+
+def test_check_of_a_good_file_says_what_is_in_it(config: Path) -> None:
+    result = ikevd("check", "-c", str(config))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == f"{config}: ok, 1 connections, 1 children"
+
+
+def test_check_prints_every_problem_with_its_place_and_exits_with_1(config: Path) -> None:
+    config.write_text(BAD)
+    result = ikevd("check", "-c", str(config))
+    assert result.exit_code == 1
+    assert [line.partition(" ")[0] for line in result.stderr.splitlines()] == [f"{config}:3:13:", f"{config}:6:41:"]
+    assert MARK not in result.output
+
+
+def test_check_of_a_missing_file_exits_with_1(tmp_path: Path) -> None:
+    result = ikevd("check", "-c", str(tmp_path / "none.yaml"))
+    assert result.exit_code == 1
+    assert "none.yaml" in result.stderr
+
+
+def test_run_with_an_unusable_configuration_exits_with_2_for_systemd(config: Path) -> None:
+    config.write_text(BAD)
+    done = process("run", "-c", str(config))
+    assert done.returncode == 2
+    assert f"{config}:3:13:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# -- status and trace ---------------------------------------------------------------------------------------------
+
+
+def test_status_shows_daemon_connections_and_children(served: str) -> None:
+    result = ikevd("status", "--socket", served)
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "ikevd 1.2.3, pid 4711, up 1:02:05, listening on 192.0.2.1:500, 192.0.2.1:4500\n"
+        "2 negotiations whose peer is not authenticated yet\n"
+        "\n"
+        "berlin  192.0.2.1 ── 198.51.100.1\n"
+        "  ISAKMP SA 0123456789abcdef:fedcba9876543210 with evil \\x1b[2J, we are initiator\n"
+        "    aes128-sha256-x25519, ends in 23:59:50\n"
+        "  lan  10.1.0.0/24 === 10.2.0.0/24  UP\n"
+        "    aes128-sha256, ends in 0:59:50\n"
+        "    in  c0ffee01           1 packets              84 bytes\n"
+        "    out deadbeef           2 packets             168 bytes\n"
+        "  dmz  10.1.1.0/24 === 10.2.0.0/24  DOWN\n"
+        "    last cause: the peer refuses: INVALID_ID_INFORMATION\n"
+        "    next attempt in 7.5 s\n"
+        "\n"
+        "munich  any ── any  negotiating\n"
+        "  no ISAKMP SA\n"
+    )
+
+
+def test_status_as_json_is_what_the_daemon_said(served: str) -> None:
+    assert json.loads(ikevd("status", "--json", "--socket", served).stdout) == STATUS
+
+
+def test_the_socket_may_be_named_in_the_environment(served: str) -> None:
+    assert CliRunner().invoke(main, ["status"], env={"IKEVD_SOCKET": served}).exit_code == 0
+
+
+def test_trace_draws_ladders(served: str) -> None:
+    result = ikevd("trace", "--socket", served)
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "Main Mode  berlin  as initiator, peer 198.51.100.1:500\n"
+        "  cookies 0123456789abcdef:fedcba9876543210\n"
+        "      500.0 ms  note  a note \\x1b[2J\n"
+    )
+
+
+def test_trace_as_json_holds_the_records(served: str) -> None:
+    assert json.loads(ikevd("trace", "--json", "--socket", served).stdout) == [RECORD]
+
+
+def test_trace_passes_its_filters_on(served: str, controller: StandIn) -> None:
+    ikevd("trace", "--spi", "c0ff", "--connection", "lan", "--peer", "198.51.100.1", "--last", "3", "--socket", served)
+    assert controller.filters == ("c0ff", "lan", "198.51.100.1", 3)
+
+
+def test_trace_that_finds_nothing_says_so(served: str) -> None:
+    result = ikevd("trace", "--connection", "nobody", "--socket", served)
+    assert (result.exit_code, result.stderr) == (1, "no negotiation on record fits\n")
+
+
+# -- up and down --------------------------------------------------------------------------------------------------
+
+
+def test_up_shows_progress_and_the_outcome(served: str) -> None:
+    result = ikevd("up", "berlin", "--socket", served)
+    assert result.exit_code == 0
+    assert [line[16:20].strip() for line in result.stdout.splitlines()[:-1]] == ["MM1", "MM2", "up"]
+    assert result.stdout.splitlines()[-1] == "berlin is up"
+    assert "\x1b" not in result.stdout
+
+
+def test_down_tells_that_it_is_done(served: str) -> None:
+    assert ikevd("down", "berlin", "--socket", served).stdout == "berlin is down\n"
+
+
+def test_a_failure_ends_with_its_cause_on_standard_error(served: str) -> None:
+    result = ikevd("up", "dmz", "--socket", served)
+    assert (result.exit_code, result.stderr) == (1, "the peer refuses: INVALID_ID_INFORMATION\n")
+
+
+def test_a_timeout_ends_with_the_last_evidence(served: str) -> None:
+    result = ikevd("up", "silent", "--timeout", "0.1", "--socket", served)
+    assert result.exit_code == 1
+    assert "MM5 sent 3 times, no answer" in result.stderr
+
+
+def test_an_unknown_name_is_told(served: str) -> None:
+    result = ikevd("up", "paris", "--socket", served)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "no connection or child is named paris; configured: berlin (lan, dmz)\n"
+
+
+@pytest.mark.parametrize("words", ["status", "trace", "up berlin", "down berlin"])
+def test_without_a_daemon_every_command_says_so_in_one_line(words: str, tmp_path: Path) -> None:
+    result = ikevd(*words.split(), "--socket", str(tmp_path / "none.sock"))
+    assert result.exit_code == 1
+    assert result.stderr == f"is ikevd running? Nothing listens on its control socket {tmp_path / 'none.sock'}\n"
+
+
+def test_a_reader_that_stops_reading_gets_no_traceback(served: str) -> None:
+    code = "from ikevd.cli.main import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "trace", "--socket", served],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout
+        assert running.stderr
+        running.stdout.close()
+        assert running.stderr.read() == ""
+        running.wait(SECONDS)
