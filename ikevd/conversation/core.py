@@ -35,6 +35,8 @@ from ikevd.wire.registry import ExchangeType, NotifyType
 
 LABELS = {ExchangeType.MAIN_MODE: "MM", ExchangeType.QUICK_MODE: "QM", ExchangeType.INFORMATIONAL: "INFO"}
 
+LARVAL_MESSAGES = 2
+"""The first message and our answer to it prove nothing of the sender's address."""
 Exchange = Coroutine[Any, Any, Any]
 
 
@@ -87,6 +89,11 @@ class Conversation:
     def has_spoken(self) -> bool:
         """Was any message accepted or sent?"""
         return self._messages > 0
+
+    @property
+    def is_larval(self) -> bool:
+        """Has the initiator not echoed our cookie yet?"""
+        return not self.initiator and self._messages <= LARVAL_MESSAGES
 
     @property
     def deadline(self) -> float | None:
@@ -247,8 +254,7 @@ class Conversation:
     def _await(self, request: Receive, now: float) -> None:
         self._awaiting = request
         if self._waiting is None:
-            first = not self.initiator and self._messages <= 2
-            patience = self._timing.larval if first else self._timing.patience
+            patience = self._timing.larval if self.is_larval else self._timing.patience
             self._waiting = Waiting.for_message(now, patience)
 
     def _send(self, request: Send, now: float) -> None:

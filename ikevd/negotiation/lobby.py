@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ikevd.addresses import Address, Path
@@ -59,10 +60,26 @@ class Lobby:
         if not connections:
             self._ports.counters.count("drop: no connection for the address")
             self._on_stranger(path, "no connection has this address as its remote")
-        elif refusal := self.half_open.refusal(path.remote.address):
+        elif refusal := self._refusal(path.remote.address):
             self._ports.counters.count(f"drop: {refusal}")
         else:
             self._begin(key, Candidates(connections), octets, path)
+
+    def _refusal(self, address: Address) -> str | None:
+        """Why nothing may begin. Who forges the address of a peer must not lock it out: the oldest attempt of the
+        address that never echoed our cookie makes way."""
+        refusal = self.half_open.refusal(address)
+        if refusal is None:
+            return None
+        larval = [key for key, attempt in self._present.items() if key[0] == address and attempt.runner.is_larval]
+        if not larval:
+            return refusal
+        attempt = self._present.pop(larval[0])
+        attempt.runner.close()
+        self._router.forget(attempt.cookie)
+        self.half_open.leave(address)
+        self._ports.counters.count("half-open negotiation made way for a newer one")
+        return self.half_open.refusal(address)
 
     def close(self) -> None:
         """Forget everything without a word."""
@@ -84,22 +101,20 @@ class Lobby:
         record = self._ports.history.open(ExchangeType.MAIN_MODE, core.cookies, 0, path.remote, initiator=False)
         if len(candidates.connections) == 1:
             record.connection = first.name
-        runner = Runner(core, record, self._ports, on_end=self._ended)
+        runner = Runner(core, record, self._ports, on_end=partial(self._ended, key))
         self._present[key] = attempt = Phase1Attempt(cookie, runner)
         self.half_open.enter(path.remote.address)
         self._router.register(cookie, attempt)
         runner.apply(effects)
 
-    def _ended(self, runner: Runner, outcome: Any) -> None:
-        key, attempt = next((key, attempt) for key, attempt in self._present.items() if attempt.runner is runner)
+    def _ended(self, key: tuple[Address, bytes], runner: Runner, outcome: Any) -> None:
         self.half_open.leave(key[0])
         if not isinstance(outcome, IkeError):
             asyncio.get_running_loop().call_later(LINGER, self._present.pop, key, None)
             runner.record.belongs_to(outcome.connection)
             self._on_established(outcome, runner)
             return
-        del self._present[key]
-        self._router.forget(attempt.cookie)
+        self._router.forget(self._present.pop(key).cookie)
         say_farewell(runner, outcome, self._ports)
         if isinstance(outcome, NoProposalChosen) and self._refusals.allows():
             refusal = clear_notification(key[1], NotifyType.NO_PROPOSAL_CHOSEN)

@@ -49,6 +49,11 @@ class Runner:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_larval(self) -> bool:
+        """A responder's, whose peer has not shown yet that our first answer reached it."""
+        return not self.conversation.ended and self.conversation.is_larval
+
     def start(self) -> None:
         """Run up to the first wait."""
         self.apply(self.conversation.start(self._ports.now()))

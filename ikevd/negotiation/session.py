@@ -63,6 +63,7 @@ class Session:
         self._pumping: asyncio.TimerHandle | None = None
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
+        self._expiries: dict[bytes, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -137,7 +138,8 @@ class Session:
             self._retire(doubted, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
         self._router.register(live.cookie, live)
         self.live.append(live)
-        asyncio.get_running_loop().call_at(live.expires, self._isakmp_expired, live)
+        loop = asyncio.get_running_loop()
+        self._expiries[live.cookie] = loop.call_at(live.expires, self._isakmp_expired, live)
         if len(self.live) > MAX_ISAKMP_SAS:
             self._retire(self.live[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
         self._pump()
@@ -168,6 +170,7 @@ class Session:
     def _forget(self, live: LiveIsakmpSa) -> None:
         if live in self.live:
             self.live.remove(live)
+            self._expiries.pop(live.cookie).cancel()
             self._router.forget(live.cookie)
             live.close()
 
@@ -294,6 +297,8 @@ class Session:
         said = notices.read(payloads)
         for refusal in said.refusals:
             self._refused(live, refusal)
+        for name in said.others:
+            live.phase1.record.add(Note(f"the peer says {name}, which has no consequence here"))
         for spi in said.deleted_esp:
             self._deleted(spi)
         for cookies in said.deleted_isakmp:

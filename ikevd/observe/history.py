@@ -15,8 +15,8 @@ from ikevd.facts import Fact, Heard, Sent
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 
-MAX_KNOWN = 2000
-"""Negotiations with configured connections that are kept; about 3 kB each."""
+MAX_PER_CONNECTION = 500
+"""Negotiations that are kept of each connection; about 3 kB each."""
 MAX_STRANGERS = 200
 """Negotiations that never came to a connection."""
 MAX_ENTRIES = 200
@@ -67,7 +67,7 @@ class Record:
 
     def belongs_to(self, connection: str, child: str | None = None) -> None:
         """The connection (and child) has become known."""
-        self._history.promote(self)
+        self._history.promote(self, connection)
         self.connection, self.child = connection, child or self.child
 
     def matches(self, spi: str | None, connection: str | None, peer: str | None) -> bool:
@@ -91,11 +91,11 @@ def _is_peer(address: Address, text: str) -> bool:
 
 
 class History:
-    """All records, oldest first; strangers cannot push out what belongs to a connection."""
+    """All records, oldest first; neither strangers nor other connections push out what belongs to a connection."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: OrderedDict[int, Record] = OrderedDict()
+        self._known: dict[str, OrderedDict[int, Record]] = {}
         self._strangers: OrderedDict[int, Record] = OrderedDict()
         self._listeners: list[Callable[[Record, Entry], None]] = []
         self._count = 0
@@ -118,14 +118,16 @@ class History:
         """Begin the record of one negotiation; without `connection` it is a stranger's."""
         self._count += 1
         record = Record(self._count, kind, initiator, cookies, message_id, peer, connection, child, self.now(), self)
-        shelf, limit = (self._known, MAX_KNOWN) if connection else (self._strangers, MAX_STRANGERS)
-        self._keep(shelf, limit, record)
+        if connection:
+            self._keep(self._known.setdefault(connection, OrderedDict()), MAX_PER_CONNECTION, record)
+        else:
+            self._keep(self._strangers, MAX_STRANGERS, record)
         return record
 
-    def promote(self, record: Record) -> None:
+    def promote(self, record: Record, connection: str) -> None:
         """A stranger's record turned out to belong to a connection."""
         if self._strangers.pop(record.number, None) is not None:
-            self._keep(self._known, MAX_KNOWN, record)
+            self._keep(self._known.setdefault(connection, OrderedDict()), MAX_PER_CONNECTION, record)
 
     def listen(self, listener: Callable[[Record, Entry], None]) -> None:
         """Call `listener` for every fact as it happens."""
@@ -142,7 +144,8 @@ class History:
 
     def find(self, spi: str | None = None, connection: str | None = None, peer: str | None = None) -> Iterator[Record]:
         """The records that fit every filter given, oldest first."""
-        everything = sorted((*self._known.values(), *self._strangers.values()), key=lambda record: record.number)
+        shelves = (self._strangers, *self._known.values())
+        everything = sorted((r for shelf in shelves for r in shelf.values()), key=lambda record: record.number)
         return (record for record in everything if record.matches(spi, connection, peer))
 
     @staticmethod

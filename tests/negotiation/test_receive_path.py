@@ -195,6 +195,26 @@ def test_half_open_negotiations_are_limited_per_address_and_in_all_with_a_share_
     run(story())
 
 
+def test_forged_first_messages_do_not_lock_out_the_peer_whose_address_they_bear() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob()
+        attempt = asyncio.ensure_future(bring_up(alice))
+        await asyncio.sleep(0)
+        mm1 = first_message(world, 1)
+        await attempt
+        await bob.engine.stop()
+        bob = world.gateway(BOB, mirrored(connection()), seed=7)
+        back = UdpPath(ALICE_TO_BOB.remote, ALICE_TO_BOB.local)
+        for number in range(1, 200):
+            bob.engine.datagram(number.to_bytes(8, "big") + mm1[8:], back)
+        assert bob.engine.half_open == Limits().half_open_per_address
+        again = world.gateway(ALICE, connection(), seed=8)
+        await bring_up(again)
+        assert again.pairs == 1
+
+    run(story())
+
+
 def test_an_empty_configuration_drops_everything() -> None:
     async def story() -> None:
         world = World()
