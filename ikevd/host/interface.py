@@ -142,8 +142,8 @@ class Kernel(Protocol):
         """Install a policy, replacing an equal one that carries our reqid; another owner's policy with the same
         selector is refused (EEXIST)."""
 
-    async def delete_policy(self, policy: KernelPolicy) -> None:
-        """Remove a policy that carries our reqid. One that is gone already is no error."""
+    async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
+        """Remove a policy that carries this reqid of ours. One that is gone already is no error."""
 
     async def dump_sas(self) -> Sequence[FoundSa]:
         """All ESP SAs of this network namespace, whoever installed them."""

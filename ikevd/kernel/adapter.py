@@ -172,13 +172,13 @@ class XfrmKernel:
             raise policy_taken(policy.id, found.policy.reqid)
         await self._ask(Msg.UPDPOLICY, body, what)
 
-    async def delete_policy(self, policy: KernelPolicy) -> None:
-        """Remove a policy that carries our reqid; another owner's is left alone, as one that is gone."""
-        found = await self._find_policy(policy.id)
-        if found is not None and found.policy.reqid == policy.reqid:
+    async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
+        """Remove a policy that carries this reqid; another owner's is left alone, as one that is gone."""
+        found = await self._find_policy(policy)
+        if found is not None and found.policy.reqid == reqid:
             # By its index: exactly the one that was looked at.
-            request = build_policy_id(policy.id, found.index)
-            await self._ask(Msg.DELPOLICY, request, f"remove {describe_policy(policy.id)}", gone=errno.ENOENT)
+            request = build_policy_id(policy, found.index)
+            await self._ask(Msg.DELPOLICY, request, f"remove {describe_policy(policy)}", gone=errno.ENOENT)
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies but those of sockets, whoever installed them."""

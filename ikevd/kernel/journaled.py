@@ -14,6 +14,7 @@ from ikevd.host.interface import (
     Kernel,
     KernelPolicy,
     KernelSa,
+    PolicyId,
     SaExpired,
     SaId,
 )
@@ -72,11 +73,11 @@ class JournaledKernel:
                 self._journal.forget_policy(policy.id)
             raise
 
-    async def delete_policy(self, policy: KernelPolicy) -> None:
+    async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
         """See `Kernel.delete_policy`."""
-        await self._kernel.delete_policy(policy)
-        if self._journal.policies.get(policy.id) == policy.reqid:
-            self._journal.forget_policy(policy.id)
+        await self._kernel.delete_policy(policy, reqid)
+        if self._journal.policies.get(policy) == reqid:
+            self._journal.forget_policy(policy)
 
     async def dump_sas(self) -> Sequence[FoundSa]:
         """See `Kernel.dump_sas`."""

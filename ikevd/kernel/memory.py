@@ -245,13 +245,13 @@ class MemoryKernel:
             raise policy_taken(policy.id, existing.reqid)
         self._policies[policy.id] = policy
 
-    async def delete_policy(self, policy: KernelPolicy) -> None:
-        """Remove a policy that carries our reqid; another owner's is left alone, as one that is gone."""
+    async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
+        """Remove a policy that carries this reqid; another owner's is left alone, as one that is gone."""
         if code := self._fault("delete_policy"):
-            raise refused(f"remove {describe_policy(policy.id)}", code)
-        existing = self._policies.get(policy.id)
-        if existing is not None and existing.reqid == policy.reqid:
-            del self._policies[policy.id]
+            raise refused(f"remove {describe_policy(policy)}", code)
+        existing = self._policies.get(policy)
+        if existing is not None and existing.reqid == reqid:
+            del self._policies[policy]
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies, whoever installed them."""

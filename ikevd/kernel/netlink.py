@@ -1,6 +1,6 @@
 """Netlink sockets in the event loop: requests with their answers, and multicast events.
 
-Plain sockets and `add_reader`, which stock asyncio and uvloop both have.
+Plain sockets that `Readable` watches: a buffer that overflowed (ENOBUFS) silences none of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from struct import Struct
+
+from ikevd.readable import Readable
 
 NETLINK_XFRM = 6
 SOL_NETLINK = 270
@@ -120,7 +122,8 @@ class RequestSocket:
         self._socket = _open(family)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-        self._loop.add_reader(self._socket, self._drain)
+        self._readable = Readable()
+        self._readable.watch(self._socket, self._drain)
 
     async def ask(self, kind: int, body: bytes) -> list[bytes]:
         """Send a request; the bodies of its answers, none for a mere yes. Raises `NetlinkError`.
@@ -139,9 +142,8 @@ class RequestSocket:
 
     def close(self) -> None:
         """Close the socket. Idempotent."""
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
-            self._socket.close()
+        self._readable.close()
+        self._socket.close()
         self._fail_all(errno.ECANCELED)
 
     async def _request(self, kind: int, flags: int, body: bytes) -> list[bytes]:
@@ -208,17 +210,16 @@ class EventSocket:
         lost: Callable[[], None],
         buffer_octets: int,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._heard = heard
         self._lost = lost
         self._socket = _open(family, groups=1 << (group - 1), buffer_octets=buffer_octets)
-        self._loop.add_reader(self._socket, self._drain)
+        self._readable = Readable()
+        self._readable.watch(self._socket, self._drain)
 
     def close(self) -> None:
         """Close the socket. Idempotent."""
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
-            self._socket.close()
+        self._readable.close()
+        self._socket.close()
 
     def _drain(self) -> None:
         for datagram in _received(self._socket, self._lost):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
-from ikevd.host.interface import Kernel, KernelPolicy
+from ikevd.host.interface import Kernel
 from ikevd.kernel.journal import Journal
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
-
-_NOWHERE = IPv4Address(0)  # a policy is removed by its selector and reqid
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ async def remove_orphans(kernel: Kernel, journal: Journal) -> Orphans:
         journal.forget_sa(sa)
     for policy in await kernel.dump_policies():
         if _ours(policy.reqid) and journal.policies.get(policy.id) == policy.reqid:
-            await kernel.delete_policy(KernelPolicy(policy.id, _NOWHERE, _NOWHERE, policy.reqid))
+            await kernel.delete_policy(policy.id, policy.reqid)
             policies += 1
     for key in list(journal.policies):
         journal.forget_policy(key)

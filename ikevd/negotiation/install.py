@@ -106,7 +106,7 @@ class Installer:
         users.discard(sa.inbound.spi)
         if not users:
             for policy in _policies(sa, kind):
-                await _trying(self._kernel.delete_policy(policy), refusals)
+                await _trying(self._kernel.delete_policy(policy.id, policy.reqid), refusals)
 
 
 async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> None:

@@ -3,17 +3,13 @@
 `recvmsg` below `add_reader` runs on uvloop and on stock asyncio alike; neither's datagram transport can tell the local
 address of a datagram.
 
-All sockets stand behind one epoll descriptor, and the loop watches that. Watched by itself, a socket with a pending
-ICMP error is dropped by uvloop (libuv answers POLLERR with "stop polling"): one forged ICMP packet would silence a port
-for good.
+All sockets are watched by `Readable`, so that an ICMP error silences none of them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
-import select
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +18,7 @@ from ipaddress import IPv4Address, IPv6Address
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, MissingPrivilege, PortInUse
 from ikevd.policy.model import Listen
+from ikevd.readable import Readable
 from ikevd.transport.holder import holder_of
 from ikevd.transport.pktinfo import ANCILLARY_OCTETS, destination, for_many, from_address, icmp_error, want_ancillary
 from ikevd.transport.sockaddr import everywhere, family_of, from_sockaddr, interface_index, to_sockaddr
@@ -83,8 +80,7 @@ class UdpTransport:
         self._on_unreachable = on_unreachable
         self._prepare = prepare
         self._bound: dict[Endpoint, _Bound] = {}
-        self._by_descriptor: dict[int, _Bound] = {}
-        self._ready: select.epoll | None = None
+        self._readable: Readable | None = None
         self._warnings: list[str] = []
 
     @property
@@ -99,7 +95,7 @@ class UdpTransport:
 
     def open(self) -> None:
         """Bind everything, or raise `PortInUse` or `MissingPrivilege` (or what `prepare` raises) and bind nothing."""
-        self._ready = select.epoll()
+        self._readable = Readable()
         try:
             for address in self._listen.addresses or self._every_address():
                 for port, marker in ((self._listen.port, False), (self._listen.nat_port, True)):
@@ -107,19 +103,16 @@ class UdpTransport:
         except BaseException:
             self.close()
             raise
-        asyncio.get_running_loop().add_reader(self._ready.fileno(), self._wake)
 
     def close(self) -> None:
         """Stop reading and close every socket. May be called again, and from within a callback."""
-        if self._ready is None:
+        if self._readable is None:
             return
-        asyncio.get_running_loop().remove_reader(self._ready.fileno())
-        self._ready.close()
-        self._ready = None
+        self._readable.close()
+        self._readable = None
         for bound in self._bound.values():
             bound.udp.close()
         self._bound.clear()
-        self._by_descriptor.clear()
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send from `path.local`; what the network refuses is reported, never raised."""
@@ -153,7 +146,7 @@ class UdpTransport:
         return IPv4Address(0), IPv6Address(0)
 
     def _bind(self, address: Address, port: int, *, marker: bool) -> None:
-        assert self._ready is not None
+        assert self._readable is not None
         try:
             udp = socket.socket(family_of(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         except OSError as error:
@@ -172,16 +165,8 @@ class UdpTransport:
             udp.close()
             raise
         bound = _Bound(udp, Endpoint(address, udp.getsockname()[1]), marker)
-        self._bound[bound.endpoint] = self._by_descriptor[udp.fileno()] = bound
-        self._ready.register(udp, select.EPOLLIN)
-
-    def _wake(self) -> None:
-        if self._ready is None:
-            return
-        for descriptor, _ in self._ready.poll(0):
-            bound = self._by_descriptor.get(descriptor)
-            if bound is not None:  # else a callback closed us
-                self._drain(bound)
+        self._bound[bound.endpoint] = bound
+        self._readable.watch(udp, lambda: self._drain(bound))
 
     def _drain(self, bound: _Bound) -> None:
         """Read what there is, up to a bound; epoll is level-triggered and calls again for the rest."""

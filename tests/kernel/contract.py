@@ -176,7 +176,7 @@ class KernelContract:
         await bench.kernel.put_policy(policy)
         assert await sa_ids(bench.kernel) == [inbound.id]
         assert await bench.kernel.dump_policies() == [FoundPolicy(policy.id, REQID)]
-        await bench.kernel.delete_policy(policy)
+        await bench.kernel.delete_policy(policy.id, REQID)
         await bench.kernel.delete_sa(inbound.id)
         assert (await bench.kernel.dump_sas(), await bench.kernel.dump_policies()) == ([], [])
 
@@ -218,7 +218,7 @@ class KernelContract:
 
     async def test_deleting_what_is_gone_is_no_error(self, bench: Bench) -> None:
         await bench.kernel.delete_sa(SaId(PEER, SPI))
-        await bench.kernel.delete_policy(policy_of())
+        await bench.kernel.delete_policy(policy_of().id, REQID)
 
     async def test_counters_of_what_is_gone(self, bench: Bench) -> None:
         assert await bench.kernel.counters(SaId(PEER, SPI)) is None
@@ -229,7 +229,7 @@ class KernelContract:
         for destination in (PEER, IPv4Address("203.0.113.9")):
             await bench.kernel.put_policy(policy_of(destination_address=destination))
             assert await bench.kernel.dump_policies() == [FoundPolicy(policy_of().id, REQID)]
-        await bench.kernel.delete_policy(policy_of())
+        await bench.kernel.delete_policy(policy_of().id, REQID)
         assert await bench.kernel.dump_policies() == []
 
     async def test_policies_differ_by_direction_protocol_and_port(self, bench: Bench) -> None:
@@ -243,7 +243,7 @@ class KernelContract:
         found = await bench.kernel.dump_policies()
         assert {policy.id for policy in found} == {policy.id for policy in policies}
         for policy in policies:
-            await bench.kernel.delete_policy(policy)
+            await bench.kernel.delete_policy(policy.id, REQID)
         assert await bench.kernel.dump_policies() == []
 
     @pytest.mark.parametrize("reqid", [FOREIGN_REQID, REQID + 1])
@@ -251,7 +251,7 @@ class KernelContract:
         bench.plant_policy(policy_of().id, reqid)
         with pytest.raises(KernelRefused, match=f"10.1.0.0/24 -> 10.2.0.0/24.*reqid {reqid:#x}") as caught:
             await bench.kernel.put_policy(policy_of())
-        await bench.kernel.delete_policy(policy_of())
+        await bench.kernel.delete_policy(policy_of().id, REQID)
         assert caught.value.errno == errno.EEXIST
         assert await bench.kernel.dump_policies() == [FoundPolicy(policy_of().id, reqid)]
 

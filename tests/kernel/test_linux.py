@@ -208,6 +208,13 @@ async def test_lost_events_are_made_good(namespace: Namespace) -> None:
         assert {expired.id.spi for expired in told} == set(range(0x1000, 0x1000 + 500))
         for spi in spis:
             await kernel.add_sa(sa_of(spi, source=PEER, destination=LEFT), reserved=True)
+        told.clear()  # and the socket still hears
+        await kernel.add_sa(sa_of(Spi(0xAAAA), lifetime=Lifetime(1)), reserved=False)
+        for _ in range(150):
+            await asyncio.sleep(0.02)
+            if told:
+                break
+        assert told == [SaExpired(SaId(PEER, Spi(0xAAAA)), REQID, hard=True)]
 
 
 async def test_lost_events_and_no_answer_either(namespace: Namespace) -> None:

@@ -163,12 +163,12 @@ async def test_the_journal_never_says_less_than_the_kernel(path: Path) -> None:
     with pytest.raises(KernelRefused):
         await kernel.delete_sa(SA)
     with pytest.raises(KernelRefused):
-        await kernel.delete_policy(policy_of())
+        await kernel.delete_policy(policy_of().id, REQID)
     assert SA in journal.sas
     assert policy_of().id in journal.policies
-    await kernel.delete_policy(policy_of(reqid=REQID + 1))
+    await kernel.delete_policy(policy_of().id, REQID + 1)
     assert policy_of().id in journal.policies
-    await kernel.delete_policy(policy_of())
+    await kernel.delete_policy(policy_of().id, REQID)
     await kernel.delete_sa(SA)
     assert SA not in journal.sas
     assert policy_of().id not in journal.policies

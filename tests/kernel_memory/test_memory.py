@@ -48,7 +48,7 @@ async def test_every_operation_can_fail_and_changes_nothing() -> None:
         "delete_sa": lambda: kernel.delete_sa(SaId(PEER, SPI)),
         "counters": lambda: kernel.counters(SaId(PEER, SPI)),
         "put_policy": lambda: kernel.put_policy(policy_of("10.3.0.0/16")),
-        "delete_policy": lambda: kernel.delete_policy(policy_of()),
+        "delete_policy": lambda: kernel.delete_policy(policy_of().id, REQID),
         "dump_sas": kernel.dump_sas,
         "dump_policies": kernel.dump_policies,
     }
