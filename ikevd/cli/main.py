@@ -6,6 +6,8 @@ configuration that cannot be used, too: the systemd unit then starts it no more 
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,9 @@ def filter_options(command: Any) -> Any:
 @click.group(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage; `run` also: 2 unusable configuration.")
 def main() -> None:
     """An IKEv1 daemon for Linux."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode gets `?`, no traceback
 
 
 @main.command()

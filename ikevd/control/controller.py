@@ -38,7 +38,9 @@ class EngineController:
 
     async def status(self) -> View:
         """Everything that stands, in plain data."""
-        sessions = list(self._engine.sessions())
+        sessions: dict[str, list[Session]] = {}
+        for session in self._engine.sessions():
+            sessions.setdefault(session.connection.name, []).append(session)
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -46,7 +48,7 @@ class EngineController:
             "listening": self._listening,
             "half_open": self._engine.half_open,
             "connections": [
-                await self._connection(connection, [s for s in sessions if s.connection is connection])
+                await self._connection(connection, sessions.get(connection.name, []))
                 for connection in self._config.connections
             ],
             "counters": self._counters.as_dict(),
@@ -143,16 +145,16 @@ class EngineController:
         return found
 
     def _following(self, name: str, progress: Progress) -> _Following:
-        connections = {connection.name for connection, _ in self._named(name)}
-        return _Following(self._history, connections, progress)
+        return _Following(self._history, {(c.name, child.name) for c, child in self._named(name)}, progress)
 
 
 class _Following:
-    """While it is open, facts of some connections go to `progress`."""
+    """While it is open, facts of some children, and of their connections' phase 1, go to `progress`."""
 
-    def __init__(self, history: History, connections: set[str], progress: Progress) -> None:
+    def __init__(self, history: History, children: set[tuple[str, str]], progress: Progress) -> None:
         self._history = history
-        self._connections = connections
+        self._children = children
+        self._connections = {connection for connection, _ in children}
         self._progress = progress
 
     def __enter__(self) -> None:
@@ -162,7 +164,8 @@ class _Following:
         self._history.ignore(self._heard)
 
     def _heard(self, record: Record, entry: Entry) -> None:
-        if record.connection in self._connections:
+        ours = record.child is None or (record.connection, record.child) in self._children
+        if record.connection in self._connections and ours:
             child = {"connection": record.connection, "child": record.child, "initiator": record.initiator}
             self._progress({**child, **entry_view(entry)})
 

@@ -117,15 +117,15 @@ class FactLog:
 
     def __init__(self, only: Filter) -> None:
         self._only = only
-        self._limits = {True: RateLimit(), False: RateLimit()}
-        """Connections (True) and strangers apart: no flood of strangers hides what a connection has to say."""
+        self._limits: dict[str | None, RateLimit] = {None: RateLimit()}
+        """By connection, None for strangers: a flood hides nothing of other connections."""
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
         if not record.matches(self._only.spi, self._only.connection, self._only.peer):
             return
-        for limit in self._limits.values():
-            _tell_held_back(limit.turn(entry.at))
+        for owner in {record.connection, None}:
+            _tell_held_back(self._limits.setdefault(owner, RateLimit()).turn(entry.at))
         bound: dict[str, object] = {"connection": record.connection, "child": record.child}
         bound |= {"peer": str(record.peer), "spi": str(record.cookies)}
         if record.message_id:
@@ -156,8 +156,7 @@ class FactLog:
 
     def _limited(self, record: Record, kind: tuple[object, ...], level: str) -> int:
         """`kind` holds nothing of the peer's own words."""
-        limit = self._limits[record.connection is not None]
-        passes = limit.passes((record.connection, *kind), record.peer.address)
+        passes = self._limits[record.connection].passes(kind, record.peer.address)
         return LEVELS[level if passes else "debug"]
 
 

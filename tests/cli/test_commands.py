@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -249,6 +250,19 @@ def test_without_a_daemon_every_command_says_so_in_one_line(words: str, tmp_path
     result = ikevd(*words.split(), "--socket", str(tmp_path / "none.sock"))
     assert result.exit_code == 1
     assert result.stderr == f"is ikevd running? Nothing listens on its control socket {tmp_path / 'none.sock'}\n"
+
+
+def test_a_terminal_without_unicode_gets_no_traceback(served: str) -> None:
+    code = "from ikevd.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "status", "--socket", served],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+    assert "berlin  192.0.2.1 ?? 198.51.100.1" in done.stdout
 
 
 def test_a_reader_that_stops_reading_gets_no_traceback(served: str) -> None:

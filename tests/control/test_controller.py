@@ -231,6 +231,18 @@ def test_up_tells_nothing_of_other_connections() -> None:
     run(story())
 
 
+def test_up_of_a_child_tells_nothing_of_its_siblings() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        other = asyncio.create_task(controller.up("dmz", ignore))
+        facts: list[View] = []
+        await controller.up("lan", facts.append)
+        await other
+        assert {fact["child"] for fact in facts} == {None, "lan"}
+
+    run(story())
+
+
 def test_nobody_is_told_anything_after_the_command() -> None:
     async def story() -> None:
         _, _, controller = pair()

@@ -222,6 +222,15 @@ def test_a_flood_of_strangers_hides_no_warning_of_a_connection() -> None:
     assert book.lines()[-1]["connection"] == "berlin"
 
 
+def test_a_flood_at_a_connection_for_any_peer_hides_no_warning_of_another() -> None:
+    book = listening(level="info")
+    for number in range(500):
+        book.negotiation(connection="anybody", source=1 + number).add(Failed("odd", f"Error{number}"))
+    book.negotiation(TWO).add(drop())
+    assert len(book.lines()) == 61
+    assert book.lines()[-1]["connection"] == "berlin"
+
+
 def test_a_negotiation_of_ours_that_fails_is_always_a_warning() -> None:
     book = listening(level="info")
     for _ in range(100):
