@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ikevd import __version__
 from ikevd.control.command import Command
@@ -47,6 +49,7 @@ class ControlServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_aiohttp_log(),
             handle_signals=False,
             handler_cancellation=True,
             keepalive_timeout=IDLE_SECONDS,
@@ -97,6 +100,23 @@ class ControlServer:
                 await response.write(json.dumps(line).encode() + b"\n")
         await response.write_eof()
         return response
+
+
+class _IntoOurLog(logging.Handler):
+    """What aiohttp says of its own accord: rubbish instead of HTTP is no bug, everything else is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            log.warning("control: a request that is not HTTP was refused")
+        else:
+            log.internal_error(f"control: {record.getMessage()}", error)
+
+
+def _aiohttp_log() -> logging.Logger:
+    logger = logging.Logger("ikevd.control", logging.ERROR)
+    logger.addHandler(_IntoOurLog())
+    return logger
 
 
 @web.middleware

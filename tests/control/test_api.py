@@ -190,6 +190,17 @@ async def test_a_wrong_request_is_answered_with_a_sentence(
     assert await raw(daemon, request_line) == (status, {"error": sentence})
 
 
+async def test_what_is_not_http_is_one_line_of_the_log(daemon: Daemon, logged: io.StringIO) -> None:
+    for _ in range(3):
+        reader, writer = await asyncio.open_unix_connection(str(daemon.path))
+        writer.write(b"GET / HTTP/9.9\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+        await writer.wait_closed()
+    (line,) = map(json.loads, logged.getvalue().splitlines())
+    assert line["text"] == "control: a request that is not HTTP was refused"
+
+
 async def test_what_is_not_http_does_no_harm(daemon: Daemon) -> None:
     with socket.socket(socket.AF_UNIX) as rubbish:
         rubbish.connect(str(daemon.path))
