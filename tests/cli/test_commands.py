@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -141,6 +142,13 @@ def test_check_prints_every_problem_with_its_place_and_exits_with_1(config: Path
     assert MARK not in result.output
 
 
+def test_check_tells_warnings_too(config: Path) -> None:
+    config.write_text(GOOD.replace("    psk", "    ike_proposals: [aes128-sha1-modp1024]\n    psk"))
+    result = ikevd("check", "-c", str(config))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[1].startswith("warning: ")
+
+
 def test_check_of_a_missing_file_exits_with_1(tmp_path: Path) -> None:
     result = ikevd("check", "-c", str(tmp_path / "none.yaml"))
     assert result.exit_code == 1
@@ -250,6 +258,25 @@ def test_without_a_daemon_every_command_says_so_in_one_line(words: str, tmp_path
     result = ikevd(*words.split(), "--socket", str(tmp_path / "none.sock"))
     assert result.exit_code == 1
     assert result.stderr == f"is ikevd running? Nothing listens on its control socket {tmp_path / 'none.sock'}\n"
+
+
+def test_a_daemon_that_ends_in_the_middle_is_a_failure(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        def die() -> None:
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.recv(1000)
+                accepted.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+
+        thread = threading.Thread(target=die)
+        thread.start()
+        result = ikevd("up", "berlin", "--socket", path)
+        thread.join(SECONDS)
+    assert (result.exit_code, result.stderr) == (1, "ikevd ended before it was done\n")
 
 
 def test_a_terminal_without_unicode_gets_no_traceback(served: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.control import client
 from ikevd.control.client import Client, ControlError
 from ikevd.control.server import ControlServer
 from ikevd.control.sockets import ListeningSocket, peer_of
@@ -74,6 +75,28 @@ def test_a_living_socket_is_left_alone(tmp_path: Path) -> None:
     first.close()
 
 
+def test_a_living_socket_with_a_full_queue_is_left_alone(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(tmp_path / "s"))
+        busy.listen(0)
+        first.connect(str(tmp_path / "s"))
+        with pytest.raises(ConfigError, match="another ikevd is listening there"):
+            opened(tmp_path / "s")
+
+
+def test_closing_is_quiet_where_the_file_is_gone(tmp_path: Path) -> None:
+    listening = opened(tmp_path / "s")
+    (tmp_path / "s").unlink()
+    listening.close()
+
+
+def test_a_link_in_the_way_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "s").symlink_to(tmp_path / "precious")
+    with pytest.raises(ConfigError, match="a file that is no socket is in the way"):
+        opened(tmp_path / "s")
+    assert (tmp_path / "s").is_symlink()
+
+
 def test_a_file_in_the_way_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("precious")
     with pytest.raises(ConfigError, match="a file that is no socket is in the way"):
@@ -98,8 +121,8 @@ def test_closing_leaves_the_socket_of_a_successor(tmp_path: Path) -> None:
 def test_the_kernel_tells_who_connects(tmp_path: Path) -> None:
     listening = opened(tmp_path / "s")
     listening.socket.setblocking(True)
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(tmp_path / "s"))
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(tmp_path / "s"))
         accepted, _ = listening.socket.accept()
         with accepted:
             peer = peer_of(accepted.fileno())
@@ -117,6 +140,19 @@ async def test_a_server_that_closes_takes_its_socket_along(tmp_path: Path) -> No
 def test_a_client_without_daemon_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match=r"is ikevd running\? Nothing listens on its control socket .*none.sock"):
         Client(tmp_path / "none.sock").status()
+
+
+def test_a_client_tells_of_a_daemon_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.05)
+    listening = opened(tmp_path / "s")
+    with pytest.raises(ControlError, match=r"ikevd does not answer on .*/s within 0.05 s"):
+        Client(tmp_path / "s").status()
+    listening.close()
+
+
+def test_a_client_refuses_a_path_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="AF_UNIX path too long"):
+        Client(tmp_path / ("x" * 120)).status()
 
 
 def test_a_client_finds_a_dead_socket(tmp_path: Path) -> None:
