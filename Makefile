@@ -27,8 +27,8 @@ setup-demo: .venv/run.stamp .rig/base.stamp
 	tests/rig/rig fetch peers && touch $@
 
 check: .venv/dev.stamp
-	.venv/bin/ruff check $(CODE)
-	.venv/bin/ruff format --check $(CODE)
+	.venv/bin/ruff check --no-cache $(CODE)
+	.venv/bin/ruff format --no-cache --check $(CODE)
 	.venv/bin/mypy --strict ikevd tests
 	$(PY) -m pytest -q -n auto --ignore tests/kernel --ignore tests/interop
 

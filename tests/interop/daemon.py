@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from ikevd.control.client import Client
-
 from tests.interop.topology import Node
 from tests.plugins.secrets import shows_secret
 
