@@ -37,12 +37,33 @@ socket_option = click.option(
 timeout_option = click.option(
     "--timeout", type=click.FloatRange(0.1, 3600), default=60, show_default=True, help="Seconds to wait."
 )
+
+
+def _hex(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A filter that could never fit is wrong usage, not an empty answer."""
+    if value is None or set(value.lower().removeprefix("0x")) <= set("0123456789abcdef:"):
+        return value
+    raise click.BadParameter(f"{value!r} is not hex")
+
+
+def _address(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    from ipaddress import ip_address
+
+    try:
+        return value and str(ip_address(value))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not an IP address") from None
+
+
 filters = (
     click.option(
-        "--spi", metavar="HEX", help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning)."
+        "--spi",
+        metavar="HEX",
+        callback=_hex,
+        help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning).",
     ),
     click.option("--connection", metavar="NAME", help="Only this connection or child."),
-    click.option("--peer", metavar="ADDRESS", help="Only this peer."),
+    click.option("--peer", metavar="ADDRESS", callback=_address, help="Only this peer."),
 )
 
 

@@ -125,6 +125,14 @@ def test_wrong_usage_exits_with_2() -> None:
     assert ikevd("fly").exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["trace", "run"])
+@pytest.mark.parametrize(("option", "value"), [("--peer", "berlin"), ("--peer", "192.0.2.256"), ("--spi", "berlin")])
+def test_a_filter_that_could_never_fit_is_wrong_usage(command: str, option: str, value: str) -> None:
+    result = ikevd(command, option, value)
+    assert result.exit_code == 2
+    assert f"'{value}' is not" in result.stderr
+
+
 # -- check and run ------------------------------------------------------------------------------------------------
 
 
@@ -212,8 +220,10 @@ def test_trace_as_json_holds_the_records(served: str) -> None:
 
 
 def test_trace_passes_its_filters_on(served: str, controller: StandIn) -> None:
-    ikevd("trace", "--spi", "c0ff", "--connection", "lan", "--peer", "198.51.100.1", "--last", "3", "--socket", served)
-    assert controller.filters == ("c0ff", "lan", "198.51.100.1", 3)
+    ikevd(
+        "trace", "--spi", "0xC0ff", "--connection", "lan", "--peer", "198.51.100.1", "--last", "3", "--socket", served
+    )
+    assert controller.filters == ("0xC0ff", "lan", "198.51.100.1", 3)
 
 
 def test_trace_that_finds_nothing_says_so(served: str) -> None:
