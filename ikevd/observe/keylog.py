@@ -6,8 +6,11 @@ Source of the format: the `ikev1_decryption_table` of Wireshark: initiator cooki
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
+from ikevd.errors import ConfigError
+from ikevd.observe import log
 from ikevd.sa.model import IsakmpSa
 
 
@@ -15,12 +18,24 @@ class KeyLog:
     """Appends one line for each ISAKMP SA to a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        """Raises `ConfigError` for what is no regular file of its own."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            self._file = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise ConfigError((f"key log {path}: {error.strerror}",)) from error
+        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            os.close(self._file)
+            raise ConfigError((f"key log {path}: not a regular file",))
         os.fchmod(self._file, 0o600)
 
     def write(self, sa: IsakmpSa) -> None:
-        """The cipher key, after the stretch of RFC 2409 appendix B."""
-        os.write(self._file, f"{sa.cookies.initiator.hex()},{sa.cipher_key.reveal().hex()}\n".encode())
+        """The cipher key, after the stretch of RFC 2409 appendix B. A full disk costs the line, not the SA."""
+        line = f"{sa.cookies.initiator.hex()},{sa.cipher_key.reveal().hex()}\n"
+        try:
+            os.write(self._file, line.encode())
+        except OSError as error:
+            log.warning(f"a key could not be written to the key log: {error.strerror}")
 
     def close(self) -> None:
         """No more keys."""
