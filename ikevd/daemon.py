@@ -22,7 +22,9 @@ from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.journal import Journal
 from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.orphans import remove_orphans
-from ikevd.negotiation.engine import Engine, Surroundings
+from ikevd.negotiation.engine import Engine
+from ikevd.negotiation.install import Installer
+from ikevd.negotiation.ports import Ports
 from ikevd.observe import log
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -58,17 +60,18 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str]) ->
             on_unreachable=lambda path, reason: engine.hint_unreachable(path, reason),
             prepare=bypass_ipsec,
         )
-        around = Surroundings(
+        ports = Ports(
             transmit=transport.send,
             source_for=_source_for,
-            kernel=kernel,
+            installer=Installer(kernel),
             entropy=SystemEntropy(),
             history=history,
             counters=counters,
             on_trouble=log.warning,
+            port=config.listen.port,
             export_key=_key_log(options, stack),
         )
-        engine = Engine(config, around)
+        engine = Engine(config, ports)
         transport.open()
         stack.callback(transport.close)
         controller = EngineController(engine, config, history, counters, transport.endpoints)

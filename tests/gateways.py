@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from ikevd.addresses import Address, Path
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.negotiation.engine import Engine, Surroundings
+from ikevd.negotiation.engine import Engine
+from ikevd.negotiation.install import Installer
+from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -56,18 +58,19 @@ class World:
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
         kernel = MemoryKernel(clock=loop.time, entropy=entropy)
         history, counters, troubles = History(loop.time), Counters(), list[str]()
-        around = Surroundings(
+        ports = Ports(
             transmit=self._carry,
             source_for=lambda remote: address,
-            kernel=kernel,
+            installer=Installer(kernel),
             entropy=entropy,
             history=history,
             counters=counters,
             on_trouble=troubles.append,
+            port=500,
             export_key=lambda sa: None,
         )
         config = Config(connections, limits=limits or Limits())
-        gateway = Gateway(address, Engine(config, around), kernel, history, counters, troubles)
+        gateway = Gateway(address, Engine(config, ports), kernel, history, counters, troubles)
         self.gateways[address] = gateway
         return gateway
 

@@ -7,21 +7,18 @@ same class.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from ikevd.addresses import Address, Path
+from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import IkeError
-from ikevd.host.interface import Entropy, Kernel, SaExpired
+from ikevd.host.interface import SaExpired
 from ikevd.negotiation.install import Installer
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.runner import Runner
 from ikevd.negotiation.session import Session
-from ikevd.observe.counters import Counters
-from ikevd.observe.history import History
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.sa.model import IsakmpSa
@@ -32,45 +29,19 @@ LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
 """At exit a Delete is sent three times, which takes so many seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What an engine needs of the outside."""
-
-    transmit: Callable[[bytes, Path], None]
-    source_for: Callable[[Address], Address]
-    kernel: Kernel
-    entropy: Entropy
-    history: History
-    counters: Counters
-    on_trouble: Callable[[str], None]
-    """Told, in words, of what belongs to no negotiation."""
-    export_key: Callable[[IsakmpSa], None]
-
-
 class Engine:
     """Begins, routes and ends negotiations. Must be made inside the running event loop."""
 
-    def __init__(self, config: Config, around: Surroundings) -> None:
+    def __init__(self, config: Config, ports: Ports) -> None:
         self._config = config
-        self._around = around
-        self._ports = Ports(
-            transmit=around.transmit,
-            source_for=around.source_for,
-            installer=Installer(around.kernel),
-            entropy=around.entropy,
-            history=around.history,
-            counters=around.counters,
-            port=config.listen.port,
-            on_trouble=around.on_trouble,
-            export_key=around.export_key,
-        )
+        self._ports = ports
         self._router = Router(
-            around.entropy,
-            around.counters,
-            around.transmit,
-            self._ports.now,
+            ports.entropy,
+            ports.counters,
+            ports.transmit,
+            ports.now,
             on_first_message=lambda header, octets, path: self._lobby.first_message(header, octets, path),
-            on_ikev2=lambda path: around.on_trouble(
+            on_ikev2=lambda path: ports.on_trouble(
                 f"{path.remote} speaks IKEv2; this daemon speaks IKEv1 only and has told it so"
             ),
         )
@@ -80,11 +51,11 @@ class Engine:
             self._router,
             self._ports,
             on_established=self._established,
-            on_stranger=lambda path, why: around.on_trouble(f"{path.remote} was turned away: {why}"),
+            on_stranger=lambda path, why: ports.on_trouble(f"{path.remote} was turned away: {why}"),
         )
         self._connections = {connection.name: connection for connection in config.connections}
         self._sessions: dict[tuple[str, Identity | None], Session] = {}
-        around.kernel.on_expire(self._expired)
+        ports.installer.on_expire(self._expired)
 
     @property
     def half_open(self) -> int:
@@ -101,7 +72,7 @@ class Engine:
         try:
             self._router.datagram(octets, path)
         except Exception as bug:
-            self._around.counters.count("bug: datagram dropped")
+            self._ports.counters.count("bug: datagram dropped")
             context = {"message": f"internal error at a datagram from {path.remote}", "exception": bug}
             asyncio.get_running_loop().call_exception_handler(context)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import HostCall, OpenInbound, OpenOutbound, ReserveSpi
-from ikevd.host.interface import Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId
+from ikevd.host.interface import Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaExpired, SaId
 from ikevd.sa.model import EspKeys, IpsecSa, Spi
 
 INBOUND = (Direction.IN, Direction.FWD)
@@ -59,6 +59,10 @@ class Installer:
             self._disown(sa.reqid)
             if refusals:
                 raise refusals[0]
+
+    def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
+        """Call `listener` for every SA of ours that the kernel ends."""
+        self._kernel.on_expire(listener)
 
     async def octets(self, sa: IpsecSa) -> tuple[int, int, int, int]:
         """Bytes and packets in, bytes and packets out; zero for a direction that is gone."""

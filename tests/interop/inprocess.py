@@ -18,7 +18,9 @@ from ikevd.crypto.secret import Secret
 from ikevd.host.interface import KernelPolicy, KernelSa, SystemEntropy
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
-from ikevd.negotiation.engine import Engine, Surroundings
+from ikevd.negotiation.engine import Engine
+from ikevd.negotiation.install import Installer
+from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.policy.load import load
@@ -108,17 +110,18 @@ async def engine_in(
             prepare=bypass_ipsec,
         )
         transport.open()
-    around = Surroundings(
+    ports = Ports(
         transmit=transport.send,
         source_for=lambda remote: ip_address(node.address),
-        kernel=xfrm,
+        installer=Installer(xfrm),
         entropy=SystemEntropy(),
         history=history,
         counters=Counters(),
         on_trouble=lambda text: None,
+        port=500,
         export_key=lambda sa: None,
     )
-    engine = Engine(Config((connection,)), around)
+    engine = Engine(Config((connection,)), ports)
     try:
         yield EngineInNamespace(engine, history, connection)
     finally:
