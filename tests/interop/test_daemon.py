@@ -306,6 +306,7 @@ def test_ikev2_is_told_that_the_version_is_wrong(topology: Topology, charon_b: S
         head = struct.unpack_from("!8s8s4BII", answer)
         assert head == (b"I am new", bytes(8), 11, 0x10, 5, 0, 0, len(answer))
         assert struct.unpack("!BBHIBBH", answer[28:])[4:] == (1, 0, 5)  # ISAKMP, no SPI, INVALID-MAJOR-VERSION
+        assert ikevd.status()["counters"]["IKEv2 request"] == 1  # it answers before it logs; by now it has done both
         assert re.search(rf"{re.escape(site.there.address)}:\d+ speaks IKEv2", ikevd.log)
         with pytest.raises(StrongSwanError):
             charon_b.initiate("lan", timeout=3)
