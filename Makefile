@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env)
 PY    := .venv/bin/python
 RIG   := $(SUDO) tests/rig/rig
-CODE  := ikevd tests $(wildcard demo bench)
+CODE  := ikevd tests bench demo
 
 .PHONY: help setup setup-demo check test demo clean
 help:
@@ -29,7 +29,7 @@ setup-demo: .venv/run.stamp .rig/base.stamp
 check: .venv/dev.stamp
 	.venv/bin/ruff check --no-cache $(CODE)
 	.venv/bin/ruff format --no-cache --check $(CODE)
-	.venv/bin/mypy --strict ikevd tests
+	.venv/bin/mypy --strict $(CODE)
 	$(PY) -m pytest -q -n auto --ignore tests/kernel --ignore tests/interop
 
 # The guest's files are copy-on-write: only build/ is written through.

@@ -91,6 +91,10 @@ class LimitReached(IkeError):
     """A bound that protects this machine was reached."""
 
 
+class InternalError(IkeError):
+    """A bug: it ends the negotiation that met it, is logged with its cause, and harms nobody else."""
+
+
 class KernelRefused(IkeError):
     """The kernel refused a request; the message holds its errno and extended acknowledgement."""
 

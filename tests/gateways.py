@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ikevd.addresses import Address, Path
+from ikevd.host.interface import Entropy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.install import Installer
@@ -52,11 +53,16 @@ class World:
         self.wire: list[tuple[float, Path, bytes]] = []
 
     def gateway(
-        self, address: Address, *connections: Connection, seed: int = 0, limits: Limits | None = None
+        self,
+        address: Address,
+        *connections: Connection,
+        seed: int = 0,
+        limits: Limits | None = None,
+        spis: Entropy | None = None,
     ) -> Gateway:
         loop = asyncio.get_running_loop()
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
-        kernel = MemoryKernel(clock=loop.time, entropy=entropy)
+        kernel = MemoryKernel(clock=loop.time, entropy=spis or entropy)
         history, counters, troubles = History(loop.time), Counters(), list[str]()
         ports = Ports(
             transmit=self._carry,

@@ -16,7 +16,7 @@ from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
 from ikevd.conversation.resend import Outgoing, Waiting
 from ikevd.conversation.seal import check_header, open_with, seal
 from ikevd.conversation.timing import FAREWELL, Timing
-from ikevd.errors import IkeError, Malformed, NoAnswer, Refused, UnexpectedMessage
+from ikevd.errors import IkeError, InternalError, Malformed, NoAnswer, Refused, UnexpectedMessage
 from ikevd.exchanges.link import (
     OpenInbound,
     OpenOutbound,
@@ -113,6 +113,7 @@ class Conversation:
         if label is not None:
             return self._repeated(datagram, label)
         try:
+            self._check_addresses(path)
             message, value = self._judge(datagram)
         except (Malformed, Refused) as refusal:
             return self._dropped(refusal, len(datagram))
@@ -171,6 +172,12 @@ class Conversation:
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
+    def _check_addresses(self, path: Path) -> None:
+        """A copied message must not move a tunnel; without NAT traversal both addresses stay as they began."""
+        known = self._situation.path
+        if (path.local.address, path.remote.address) != (known.local.address, known.remote.address):
+            raise UnexpectedMessage(f"it came from {path.remote} to {path.local}; {known} is negotiating")
+
     def _judge(self, datagram: bytes) -> tuple[Message, Any]:
         header = Header.decode_untrusted(datagram)
         if self._awaiting is None:
@@ -224,11 +231,18 @@ class Conversation:
             self.ended = True
             self._effects.append(Returned(done.value))
         except IkeError as failure:
-            self.ended = True
-            self._waiting = None
-            self._effects.append(Raised(failure))
+            self._end_with(failure)
+        except Exception as bug:
+            internal = InternalError(f"a fault of ikevd itself ended this negotiation: {type(bug).__name__}")
+            internal.__cause__ = bug
+            self._end_with(internal)
         self._awaiting = None
         return self._flush()
+
+    def _end_with(self, failure: IkeError) -> None:
+        self.ended = True
+        self._waiting = None
+        self._effects.append(Raised(failure))
 
     def _serve(self, request: object, now: float) -> bool:
         """Carry out one request; False if the exchange must wait for its outcome."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ikevd.crypto import groups
 from ikevd.errors import InvalidId, NoAnswer, ProbablePskMismatch
 from ikevd.exchanges.link import Link
@@ -10,6 +12,7 @@ from ikevd.exchanges.phase1 import (
     Candidates,
     Keying,
     accept_choice,
+    accept_first_key_exchange,
     accept_identity,
     accept_key_exchange,
     accept_offer,
@@ -74,8 +77,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
 
     # HDR, KE, Ni               -->
     #                           <--   HDR, KE, Nr
-    pair, nr = groups.generate(choice.suite.group), entropy.octets(NONCE_OCTETS)
-    g_xi, ni, g_xy = await link.receive(lambda message: accept_key_exchange(pair, message))
+    nr = entropy.octets(NONCE_OCTETS)
+    pair, g_xi, ni, g_xy = await link.receive(partial(accept_first_key_exchange, choice.suite.group))
     await link.answer(KePayload(pair.public), NoncePayload(nr))
     secrets = candidates.secrets()
     keyings = tuple(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ikevd.addresses import Path
-from ikevd.crypto import keys
+from ikevd.crypto import groups, keys
 from ikevd.crypto.ciphers import CbcCipher, IvChain, key_length
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.keys import Phase1Keys
@@ -19,6 +19,7 @@ from ikevd.policy.model import Connection, IkeSuite, PreSharedKey
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload
+from ikevd.wire.registry import Group
 from ikevd.wire.sa import SaPayload
 
 NONCE_OCTETS = 32
@@ -33,19 +34,15 @@ class Candidates:
 
     def choose(self, offer: SaPayload) -> tuple[Phase1Choice, Candidates]:
         """The first acceptable suite, and the candidates that accept it; `NoProposalChosen` names the nearest miss."""
-        miss = NoProposalChosen("no connection is configured for this peer")
-        for connection in reversed(self.connections):
-            try:
-                choice = choose_phase1(offer, connection.suites, connection.lifetime)
-            except NoProposalChosen as nearest:
-                miss = nearest
+        miss: NoProposalChosen | None = None
         for connection in self.connections:
             try:
                 choice = choose_phase1(offer, connection.suites, connection.lifetime)
-            except NoProposalChosen:
+            except NoProposalChosen as nearest:
+                miss = miss or nearest
                 continue
             return choice, Candidates(tuple(c for c in self.connections if choice.suite in c.suites))
-        raise miss
+        raise miss or NoProposalChosen("no connection is configured for this peer")
 
     def secrets(self) -> tuple[PreSharedKey, ...]:
         """The different pre-shared keys of the candidates."""
@@ -166,6 +163,15 @@ def accept_key_exchange(pair: KeyPair, message: Message) -> tuple[bytes, bytes, 
     """Messages 3 and 4: the peer's public value, its nonce, and g^xy."""
     public, nonce = message.one(KePayload), message.one(NoncePayload)
     return public.body, nonce.body, pair.shared(public.body)
+
+
+def accept_first_key_exchange(group: Group, message: Message) -> tuple[KeyPair, bytes, bytes, Secret]:
+    """Message 3 at the responder. Our key pair is made only now: the message holds our cookie, so its sender is where
+    it says (RFC 2408 section 2.5.3: nothing costly before that)."""
+    message.one(KePayload)
+    message.one(NoncePayload)
+    pair = groups.generate(group)
+    return pair, *accept_key_exchange(pair, message)
 
 
 def accept_identity(

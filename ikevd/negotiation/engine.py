@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
-from ikevd.errors import IkeError
+from ikevd.errors import Abandoned, IkeError, LimitReached
 from ikevd.host.interface import SaExpired
+from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.install import Installer
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.ports import Ports
@@ -22,9 +23,12 @@ from ikevd.negotiation.session import Session
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.sa.model import IsakmpSa
+from ikevd.wire.message import Header
 
 MAX_SESSIONS = 10_000
 """Peers of connections with `remote: any` that are authenticated at one time, in all."""
+STOP_WITHIN = 3.5
+"""Seconds; systemd and our users are promised five."""
 LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
 """At exit a Delete is sent three times, which takes so many seconds."""
 
@@ -40,7 +44,7 @@ class Engine:
             ports.counters,
             ports.transmit,
             ports.now,
-            on_first_message=lambda header, octets, path: self._lobby.first_message(header, octets, path),
+            on_first_message=self._first_message,
             on_ikev2=lambda path: ports.on_trouble(
                 f"{path.remote} speaks IKEv2; this daemon speaks IKEv1 only and has told it so"
             ),
@@ -54,6 +58,7 @@ class Engine:
             on_stranger=lambda path, why: ports.on_trouble(f"{path.remote} was turned away: {why}"),
         )
         self._connections = {connection.name: connection for connection in config.connections}
+        self._stopping = False
         self._sessions: dict[tuple[str, Identity | None], Session] = {}
         ports.installer.on_expire(self._expired)
 
@@ -85,7 +90,10 @@ class Engine:
                     future.add_done_callback(_retrieve)
 
     def session(self, connection: Connection) -> Session:
-        """The session of the peer that the connection names, made where there is none yet."""
+        """The session of the peer that the connection names, made where there is none yet; raises `Abandoned` while
+        the daemon stops."""
+        if self._stopping:
+            raise Abandoned("ikevd is stopping")
         return self._session(connection, self._expected_identity(connection))
 
     def sessions(self) -> Iterator[Session]:
@@ -98,17 +106,30 @@ class Engine:
             session.initiator.note_unreachable(path.remote.address, reason)
 
     async def stop(self, last_words: float = LAST_WORDS) -> None:
-        """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel."""
-        peers = [session for session in self._sessions.values() if session.live or session.initiator.negotiating]
+        """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel
+        that is too slow leaves after `STOP_WITHIN` stands in the journal and is removed at the next start."""
+        self._stopping = True
+        self._lobby.close()
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                await self._take_down()
+                if any(session.has_peer for session in self.sessions()):
+                    await asyncio.sleep(last_words)
+                await self._take_down()  # what a negotiation in flight brought up meanwhile
+        except TimeoutError:
+            self._ports.on_trouble("the kernel is slow; what is left in it is removed at the next start")
+        for session in self.sessions():
+            session.close()
+
+    async def _take_down(self) -> None:
         for session in self.sessions():
             session.end()
         for session in self.sessions():
             await session.settled()
-        if peers:
-            await asyncio.sleep(last_words)
-        for session in self.sessions():
-            session.close()
-        self._lobby.close()
+
+    def _first_message(self, header: Header, octets: bytes, path: Path) -> None:
+        if not self._stopping:
+            self._lobby.first_message(header, octets, path)
 
     def _expected_identity(self, connection: Connection) -> Identity | None:
         if connection.remote_id is not None or connection.remote is None:
@@ -125,6 +146,11 @@ class Engine:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
         if len(self._sessions) >= MAX_SESSIONS:
             self._drop_idle_sessions()
+        if len(self._sessions) >= MAX_SESSIONS and (sa.connection, sa.remote_id) not in self._sessions:
+            phase1.conversation.unconfirmed = sa
+            self._router.forget(sa.cookies.responder)
+            say_farewell(phase1, LimitReached("too many peers at one time"), self._ports)
+            return
         self._session(self._connections[sa.connection], sa.remote_id).adopt(sa, phase1)
 
     def _drop_idle_sessions(self) -> None:

@@ -25,6 +25,7 @@ def say_farewell(phase1: Runner, error: IkeError, ports: Ports) -> None:
         ports,
         on_quick_mode=lambda live, end: None,
         on_informational=lambda live, payloads: None,
+        on_worn=lambda live: None,
     )
     if error.notify is not None:
         live.tell(NotifyPayload(Protocol.ISAKMP, error.notify, sa.cookies.initiator + sa.cookies.responder))

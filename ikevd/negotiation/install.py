@@ -20,12 +20,16 @@ OUTBOUND = (Direction.OUT,)
 
 
 class Installer:
-    """The one place that changes the kernel's SAs and policies."""
+    """The one place that changes the kernel's SAs and policies. Removes only what it installed itself: the outbound SPI
+    is the peer's choice, and may name somebody else's SA."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._lock = asyncio.Lock()
-        self._users: dict[tuple[int, Direction], set[Spi]] = {}
+        self._users: dict[tuple[int, Direction], dict[Spi, IpsecSa]] = {}
+        """The pairs that need a child's policies of one direction, by inbound SPI, oldest first."""
+        self._outbound: set[Spi] = set()
+        """Inbound SPIs of the pairs whose outbound SA we installed."""
         self._owners: dict[int, str] = {}
 
     async def reserve_spi(self, call: ReserveSpi) -> Spi:
@@ -40,23 +44,26 @@ class Installer:
         """The inbound SA with its in and fwd policies; raises `KernelRefused` and leaves nothing."""
         async with self._lock:
             self._claim(sa, owner)
-            await self._open(sa, _inbound(sa), INBOUND, reserved=True)
+            try:
+                await self._kernel.add_sa(_inbound(sa), reserved=True)
+                await self._put_policies(sa, INBOUND)
+            except IkeError:
+                await self._remove(sa, [])
+                raise
 
     async def open_outbound(self, sa: IpsecSa) -> None:
-        """The outbound SA with its policy; raises `KernelRefused` and leaves nothing of this step."""
+        """The outbound SA with its policy; raises `KernelRefused`, and `close` removes what stands of the pair."""
         async with self._lock:
-            await self._open(sa, _outbound(sa), OUTBOUND, reserved=False)
+            await self._kernel.add_sa(_outbound(sa), reserved=False)
+            self._outbound.add(sa.inbound.spi)
+            await self._put_policies(sa, OUTBOUND)
 
     async def close(self, sa: IpsecSa) -> None:
         """Remove both SAs, and the policies that no other pair of the child needs. Goes on after a refusal, and
         raises the first one at the end."""
         async with self._lock:
             refusals: list[IkeError] = []
-            for half in (_outbound(sa), _inbound(sa)):
-                await _trying(self._kernel.delete_sa(half.id), refusals)
-            for direction in (*OUTBOUND, *INBOUND):
-                await self._release(sa, direction, refusals)
-            self._disown(sa.reqid)
+            await self._remove(sa, refusals)
             if refusals:
                 raise refusals[0]
 
@@ -82,35 +89,34 @@ class Installer:
                 f"the traffic selectors of {sa.child} are in use by another peer, {holder}", errno.EEXIST
             )
 
-    def _disown(self, reqid: int) -> None:
-        if not any(users for (used, _), users in self._users.items() if used == reqid):
-            self._owners.pop(reqid, None)
+    async def _put_policies(self, sa: IpsecSa, directions: tuple[Direction, ...]) -> None:
+        for kind in directions:
+            self._users.setdefault((sa.reqid, kind), {})[sa.inbound.spi] = sa
+            for policy in _policies(sa, kind):
+                await self._kernel.put_policy(policy)
 
-    async def _open(
-        self, sa: IpsecSa, direction: KernelSa, directions: tuple[Direction, ...], *, reserved: bool
-    ) -> None:
-        try:
-            await self._kernel.add_sa(direction, reserved=reserved)
-            for kind in directions:
-                self._users.setdefault((sa.reqid, kind), set()).add(sa.inbound.spi)
-                for policy in _policies(sa, kind):
-                    await self._kernel.put_policy(policy)
-        except IkeError:
-            ignored: list[IkeError] = []
-            await _trying(self._kernel.delete_sa(direction.id), ignored)
-            for kind in directions:
-                await self._release(sa, kind, ignored)
-            self._disown(sa.reqid)
-            raise
+    async def _remove(self, sa: IpsecSa, refusals: list[IkeError]) -> None:
+        if sa.inbound.spi in self._outbound:
+            self._outbound.discard(sa.inbound.spi)
+            await _trying(self._kernel.delete_sa(_outbound(sa).id), refusals)
+        await _trying(self._kernel.delete_sa(_inbound(sa).id), refusals)
+        for kind in (*OUTBOUND, *INBOUND):
+            await self._release(sa, kind, refusals)
+        if not any(users for (reqid, _), users in self._users.items() if reqid == sa.reqid):
+            self._owners.pop(sa.reqid, None)
 
     async def _release(self, sa: IpsecSa, kind: Direction, refusals: list[IkeError]) -> None:
-        users = self._users.get((sa.reqid, kind), set())
-        if sa.inbound.spi not in users:
+        """Policies follow the newest pair that is left, or go with the last one."""
+        users = self._users.get((sa.reqid, kind), {})
+        if users.pop(sa.inbound.spi, None) is None:
             return
-        users.discard(sa.inbound.spi)
-        if not users:
-            for policy in _policies(sa, kind):
-                await _trying(self._kernel.delete_policy(policy.id, policy.reqid), refusals)
+        if users:
+            newest = list(users.values())[-1]
+            for policy in _policies(newest, kind):
+                await _trying(self._kernel.put_policy(policy), refusals)
+            return
+        for policy in _policies(sa, kind):
+            await _trying(self._kernel.delete_policy(policy.id, policy.reqid), refusals)
 
 
 async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> None:
@@ -161,6 +167,11 @@ class KernelHost:
         self._lock = asyncio.Lock()
         self._reserved: tuple[ReserveSpi, Spi] | None = None
         self._opened: IpsecSa | None = None
+
+    @property
+    def child(self) -> str | None:
+        """The child whose SA was opened."""
+        return self._opened.child if self._opened else None
 
     @property
     def spi(self) -> Spi | None:

@@ -26,7 +26,9 @@ from ikevd.wire.payloads import Payload
 from ikevd.wire.registry import ExchangeType, NotifyType
 
 MAX_AT_ONCE = 200
-"""Exchanges under one ISAKMP SA that are under way or may still be asked for an answer."""
+"""Exchanges under one ISAKMP SA that the peer began and that are under way."""
+MAX_KEPT = 1000
+"""Exchanges of one ISAKMP SA that may still be asked for an answer; beyond it the oldest that ended is forgotten."""
 MAX_MESSAGE_IDS = 65_536
 """Of one ISAKMP SA; every id is used once, so that nothing can be replayed."""
 
@@ -67,7 +69,9 @@ class LiveIsakmpSa:
         *,
         on_quick_mode: Callable[[LiveIsakmpSa, QuickModeEnd], None],
         on_informational: Callable[[LiveIsakmpSa, tuple[Payload, ...]], None],
+        on_worn: Callable[[LiveIsakmpSa], None],
     ) -> None:
+        """`on_worn` is called when the message IDs are used up."""
         self.sa = sa
         self.phase1 = phase1
         self.path = sa.path
@@ -84,7 +88,9 @@ class LiveIsakmpSa:
         self._on_quick_mode = on_quick_mode
         self._on_informational = on_informational
         self._owner = f"{sa.connection} ({sa.remote_id})"
+        self._on_worn = on_worn
         self._runners: dict[int, Runner] = {}
+        self._hosts: dict[int, KernelHost] = {}
         self._used: set[int] = set()
 
     @property
@@ -107,7 +113,7 @@ class LiveIsakmpSa:
             runner.heard(octets, path)
         elif self.retired or header.message_id in self._used:
             self._ports.counters.count("drop: message ID already used")
-        elif len(self._runners) >= MAX_AT_ONCE or len(self._used) >= MAX_MESSAGE_IDS:
+        elif self._crowded():
             self._ports.counters.count("drop: too many exchanges under one ISAKMP SA")
         else:
             self._begin(header, octets, path)
@@ -122,7 +128,6 @@ class LiveIsakmpSa:
     def _begin(self, header: Header, octets: bytes, path: Path) -> None:
         """A first message from the peer: no state of it stays unless its HASH(1) holds."""
         situation, link = self._situation(header.message_id)
-        situation.path = path
         host = KernelHost(self._ports.installer, self._owner)
         match header.exchange:
             case ExchangeType.QUICK_MODE:
@@ -178,6 +183,12 @@ class LiveIsakmpSa:
         for runner in tuple(self._runners.values()):
             runner.fail(cause or PeerDeleted("the peer deleted the ISAKMP SA"))
 
+    def fail_child(self, child: str, cause: IkeError) -> None:
+        """End the Quick Modes of the peer that have opened an SA of `child`."""
+        for message_id, host in tuple(self._hosts.items()):
+            if host.child == child and message_id in self._runners:
+                self._runners[message_id].fail(cause)
+
     def close(self) -> None:
         """Forget everything: timers, exchanges, phase 1."""
         self.retired = True
@@ -231,11 +242,27 @@ class LiveIsakmpSa:
             serve_host=serve_host,
         )
         self._runners[core.message_id] = runner
+        if host and not core.initiator:
+            self._hosts[core.message_id] = host
+        if len(self._runners) > MAX_KEPT:
+            self._forget_oldest()
+        if len(self._used) == MAX_MESSAGE_IDS:
+            asyncio.get_running_loop().call_soon(self._on_worn, self)
         return runner
+
+    def _crowded(self) -> bool:
+        theirs = [r for r in self._runners.values() if not (r.conversation.ended or r.conversation.initiator)]
+        return len(theirs) >= MAX_AT_ONCE or len(self._used) >= MAX_MESSAGE_IDS
+
+    def _forget_oldest(self) -> None:
+        ended = next((mid for mid, runner in self._runners.items() if runner.conversation.ended), None)
+        if ended is not None:
+            self._forget(ended)
 
     def _ended(self, on_end: OnEnd, runner: Runner, outcome: Any) -> None:
         """The exchange still answers repetitions for a while."""
         message_id = runner.conversation.message_id
+        self._hosts.pop(message_id, None)
         asyncio.get_running_loop().call_later(LINGER, self._forget, message_id)
         on_end(runner, outcome)
 

@@ -48,6 +48,7 @@ class Lobby:
         static = [connection.remote for connection in connections if connection.remote is not None]
         self.half_open = HalfOpen(limits, static)
         self._refusals = RateLimit(rate=10, burst=20, clock=ports.now)
+        self._evictions = RateLimit(rate=20, burst=20, clock=ports.now)
         self._present: dict[tuple[Address, bytes], Phase1Attempt] = {}
 
     def first_message(self, header: Header, octets: bytes, path: Path) -> None:
@@ -71,6 +72,8 @@ class Lobby:
         refusal = self.half_open.refusal(address)
         if refusal is None:
             return None
+        if not self._evictions.allows():
+            return refusal
         larval = [key for key, attempt in self._present.items() if key[0] == address and attempt.runner.is_larval]
         if not larval:
             return refusal

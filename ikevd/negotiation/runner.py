@@ -9,7 +9,7 @@ from typing import Any
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
-from ikevd.errors import Abandoned, IkeError
+from ikevd.errors import Abandoned, IkeError, InternalError
 from ikevd.exchanges.link import HostCall
 from ikevd.facts import Failed, Heard
 from ikevd.negotiation.ports import Ports
@@ -91,6 +91,9 @@ class Runner:
                 case Returned(result):
                     self._on_end(self, result)
                 case Raised(error):
+                    if isinstance(error, InternalError):
+                        context = {"message": str(error), "exception": error.__cause__}
+                        asyncio.get_running_loop().call_exception_handler(context)
                     self.record.add(Failed(str(error), type(error).__name__))
                     self._on_end(self, error)
         self._arm()

@@ -65,6 +65,8 @@ class Session:
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._expiries: dict[bytes, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
+        self._unsaid: list[Spi] = []
+        """SPIs whose Delete waits for an ISAKMP SA."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- what the operator and the kernel say -------------------------------------------------------------------
@@ -89,9 +91,9 @@ class Session:
 
     def end(self, *, tell: bool = True) -> None:
         """Take everything down: children, phase 1 under way, ISAKMP SAs."""
+        self.initiator.abort(Abandoned("the connection was taken down"))
         for child in self._children:
             self.unwant(child)
-        self.initiator.abort(Abandoned("the connection was taken down"))
         for live in tuple(self.live):
             self._retire(live, tell=tell, cause=Abandoned("the connection was taken down"))
 
@@ -100,6 +102,11 @@ class Session:
         """Does nothing stand, and is nothing under way?"""
         standing = any(state.pairs or state.negotiating for state in self.states.values())
         return not standing and not self.live and not self.initiator.negotiating
+
+    @property
+    def has_peer(self) -> bool:
+        """Is there somebody to whom last words can be said?"""
+        return bool(self.live) or self.initiator.negotiating
 
     async def settled(self) -> None:
         """Wait until the kernel has done all that was asked of it."""
@@ -127,6 +134,7 @@ class Session:
             self._ports,
             on_quick_mode=self._quick_mode_ended,
             on_informational=self._informed,
+            on_worn=self._worn_out,
         )
         phase1.record.add(
             Established(
@@ -142,6 +150,11 @@ class Session:
         self._expiries[live.cookie] = loop.call_at(live.expires, self._isakmp_expired, live)
         if len(self.live) > MAX_ISAKMP_SAS:
             self._retire(self.live[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
+        if self._unsaid:
+            live.tell(notices.delete_esp(*self._unsaid))
+            self._unsaid.clear()
+            if not any(state.wanted or state.pairs for state in self.states.values()):
+                self._retire(live, tell=True, cause=Abandoned("it was only there to say Delete"))
         self._pump()
 
     def usable(self) -> LiveIsakmpSa | None:
@@ -152,7 +165,11 @@ class Session:
         if not isinstance(outcome, IkeError):
             self.adopt(outcome, runner)
             return
+        self._unsaid.clear()
         self._fail_waiting(outcome)
+
+    def _worn_out(self, live: LiveIsakmpSa) -> None:
+        self._retire(live, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
 
     def _isakmp_expired(self, live: LiveIsakmpSa) -> None:
         if live in self.live and not live.retired:
@@ -221,7 +238,8 @@ class Session:
         self._pump()
 
     def _begin_phase1(self) -> None:
-        if not self._waiting:
+        """For a child that waits, or for a Delete that no ISAKMP SA is there to protect."""
+        if not self._waiting and not self._unsaid:
             return
         try:
             self.initiator.start()
@@ -235,14 +253,19 @@ class Session:
 
     def _abort(self, name: str) -> None:
         self._waiting.pop(name, None)
+        for live in self.live:
+            live.fail_child(name, Abandoned("taken down by command"))
         if flight := self._flights.pop(name, None):
             flight.runner.fail(Abandoned("taken down by command"))
 
     def _remove(self, sa: IpsecSa, *, tell: bool) -> None:
         self._do(self._ports.installer.close(sa))
-        live = self.usable()
+        live = self.usable() or next((live for live in self.live if not live.retired), None)
         if tell and live is not None:
             live.tell(notices.delete_esp(sa.inbound.spi))
+        elif tell:
+            self._unsaid = [*self._unsaid, sa.inbound.spi][-MAX_HELD:]
+            self._begin_phase1()
 
     def _quick_mode_ended(self, live: LiveIsakmpSa, end: QuickModeEnd) -> None:
         if end.child is not None:
@@ -270,7 +293,7 @@ class Session:
         self._do(end.host.undo())
         if isinstance(error, NoAnswer) and live.last_heard + TRUSTED_FOR < end.runner.started:
             live.doubted = True
-        if not live.retired:
+        if not isinstance(error, PeerDeleted):
             if error.notify is not None:
                 live.tell(NotifyPayload(Protocol.ESP, error.notify, error.spi))
             if end.host.spi is not None and not isinstance(error, PeerRefused | PeerDeleted):
@@ -297,8 +320,8 @@ class Session:
         said = notices.read(payloads)
         for refusal in said.refusals:
             self._refused(live, refusal)
-        for name in said.others:
-            live.phase1.record.add(Note(f"the peer says {name}, which has no consequence here"))
+        if said.others:
+            live.phase1.record.add(Note(f"the peer says {', '.join(said.others)}, which has no consequence here"))
         for spi in said.deleted_esp:
             self._deleted(spi)
         for cookies in said.deleted_isakmp:

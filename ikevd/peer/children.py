@@ -101,7 +101,7 @@ class Negotiate:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """End our Quick Mode in flight."""
+    """End every Quick Mode of the child in flight, whoever began it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,7 @@ def _negotiate(state: ChildState) -> tuple[ChildState, tuple[Decision, ...]]:
 
 def _down(state: ChildState, now: float) -> tuple[ChildState, tuple[Decision, ...]]:
     removals = tuple(Remove(pair.sa, tell=True) for pair in state.pairs)
-    aborts = (Abort(),) if state.negotiating else ()
-    return ChildState(state.persistent, cause="taken down by command", since=now), (*aborts, *removals)
+    return ChildState(state.persistent, cause="taken down by command", since=now), (Abort(), *removals)
 
 
 def _up(state: ChildState, sa: IpsecSa, now: float) -> tuple[ChildState, tuple[Decision, ...]]:

@@ -9,6 +9,9 @@ from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
 
+MAX_READ = 256
+"""Of one message, of each sort: far more than any peer has SAs with us."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -47,7 +50,8 @@ def read(payloads: Sequence[Payload]) -> Notices:
                 others.append(str(kind))
             case _:
                 others.append(str(payload.TYPE))
-    return Notices(tuple(refusals), tuple(isakmp), tuple(esp), tuple(others))
+    names = tuple(dict.fromkeys(others))
+    return Notices(tuple(refusals[:MAX_READ]), tuple(isakmp[:MAX_READ]), tuple(esp[:MAX_READ]), names[:MAX_READ])
 
 
 def delete_esp(*spis: Spi) -> DeletePayload:

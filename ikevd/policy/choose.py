@@ -17,6 +17,8 @@ from ikevd.policy.transforms import read_phase1, read_phase2
 from ikevd.wire.registry import AuthMethod, Encapsulation, Protocol
 from ikevd.wire.sa import Proposal, SaPayload, Transform
 
+MAX_COMPARED = 32
+"""Different suites of an offer that are held against ours for the nearest miss."""
 LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024
 """No peer can have us negotiate anew in a storm."""
 
@@ -140,21 +142,21 @@ def describe(suite: IkeSuite | EspSuite | str) -> str:
 
 
 def _miss(phase: str, offered: Sequence[Suite | str], ours: Sequence[Suite]) -> str:
-    """The pair of suites that differs least, and in what."""
-    pairs = [(theirs, own) for theirs in offered if not isinstance(theirs, str) for own in ours]
+    """The pair of suites that differs least, and in what; of a long offer only the beginning is compared."""
+    different = list(dict.fromkeys(offered))[:MAX_COMPARED]
+    pairs = [(theirs, own) for theirs in different if not isinstance(theirs, str) for own in ours]
     if not pairs:
-        unreadable = ", ".join(dict.fromkeys(str(theirs) for theirs in offered)) or "nothing"
+        unreadable = ", ".join(str(theirs) for theirs in different) or "nothing"
         return f"no acceptable {phase} proposal: the peer offers {unreadable}"
-    theirs, own = min(pairs, key=lambda pair: len(_differences(*pair)))
+    theirs, own = min(pairs, key=lambda pair: len(_different_fields(*pair)))
+    differences = [
+        f"{name} ({getattr(theirs, name)} against {getattr(own, name)})" for name in _different_fields(theirs, own)
+    ]
     return (
         f"no acceptable {phase} proposal: nearest offer {describe(theirs)}, ours {describe(own)}; "
-        f"it differs in {', '.join(_differences(theirs, own))}"
+        f"it differs in {', '.join(differences)}"
     )
 
 
-def _differences(theirs: IkeSuite | EspSuite, ours: IkeSuite | EspSuite) -> list[str]:
-    return [
-        f"{name} ({getattr(theirs, name)} against {getattr(ours, name)})"
-        for name in ours.__dataclass_fields__
-        if getattr(theirs, name) != getattr(ours, name)
-    ]
+def _different_fields(theirs: IkeSuite | EspSuite, ours: IkeSuite | EspSuite) -> list[str]:
+    return [name for name in ours.__dataclass_fields__ if getattr(theirs, name) != getattr(ours, name)]

@@ -13,7 +13,7 @@ from ikevd.wire.registry import Doi, PayloadType, Protocol
 
 SITUATION_IDENTITY_ONLY = 1
 SUB_HEADER = 4
-MAX_TRANSFORMS = 256
+MAX_TRANSFORMS = 96
 """Of one SA payload: far above what any peer offers (ike-scan's largest default is 24)."""
 
 

@@ -15,7 +15,7 @@ from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Transmit
 from ikevd.conversation.timing import LARVAL, PATIENCE, Timing
-from ikevd.errors import Abandoned, KernelRefused, NoAnswer, PeerRefused
+from ikevd.errors import Abandoned, InternalError, KernelRefused, NoAnswer, PeerRefused
 from ikevd.exchanges.link import Link, Situation
 from ikevd.facts import Dropped, Fact, Heard, Hint, Note, Repeated, Sent
 from ikevd.policy.model import Resend
@@ -289,14 +289,16 @@ async def _sleep(link: Link) -> None:
 def test_an_exchange_that_awaits_anything_but_link_and_host_is_a_bug() -> None:
     situation = Situation(Cookies(b"initiato"), 0, ALICE_TO_BOB)
     core = Conversation(_sleep(Link(situation)), ExchangeType.MAIN_MODE, situation, Timing(), initiator=True)
-    with pytest.raises(TypeError, match="an exchange may await only its link and its host"):
-        core.start(0.0)
+    (effect,) = core.start(0.0)
+    assert isinstance(effect, Raised)
+    assert isinstance(effect.error, InternalError)
+    assert "an exchange may await only its link and its host" in str(effect.error.__cause__)
 
 
 def test_a_conversation_tells_what_it_is_about() -> None:
     core = STAGES["MM1"]().conversation
     assert (core.message_id, core.has_spoken, core.cookies.responder) == (0, False, bytes(8))
-    core.heard(STAGES["MM1"]().genuine_datagram(), ALICE_TO_BOB, 0.0)
+    core.heard(STAGES["MM1"]().genuine_datagram(), STAGES["MM1"]().path, 0.0)
     assert (core.has_spoken, core.cookies) == (True, stages.COOKIES)
 
 

@@ -16,6 +16,7 @@ import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(include=["ikevd"]):
     from ikevd.conversation.effects import Effect, Raised, Record, Transmit
+    from ikevd.errors import InternalError
     from ikevd.facts import Dropped, Heard, Repeated
     from ikevd.wire.message import HEADER_OCTETS, VERSION, encode_chain
     from ikevd.wire.registry import ExchangeType, PayloadType
@@ -73,6 +74,8 @@ def one_input(data: bytes) -> None:
     stage = waiting.get(name) or stages.STAGES[name]()
     datagram = datagram_of(stage, help, *stages.split(data[2:]))
     effects = hear(stage, datagram, help)
+    for effect in effects:
+        assert not (isinstance(effect, Raised) and isinstance(effect.error, InternalError)), effect.error.__cause__
     if any(isinstance(effect, Record) and isinstance(effect.fact, Heard) for effect in effects):
         waiting.pop(name, None)
         assert header_is_right(stage, datagram), datagram[:HEADER_OCTETS].hex()

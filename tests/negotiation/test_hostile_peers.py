@@ -1,0 +1,236 @@
+"""What a peer that knows its key, or sits on the path, must not be able to do; and ends at awkward moments."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from ikevd.addresses import Endpoint, Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.effects import Raised
+from ikevd.conversation.timing import Timing
+from ikevd.crypto import groups
+from ikevd.errors import Abandoned, InternalError
+from ikevd.exchanges.link import Link, Situation
+from ikevd.policy.model import Lifetime
+from ikevd.sa.model import Cookies, Spi
+from ikevd.wire.registry import ExchangeType, Group
+from tests.builders import ALICE, ALICE_TO_BOB, BOB, child, connection, fqdn, mirrored, psk
+from tests.gateways import World, alice_and_bob, bring_up
+from tests.negotiation.test_receive_path import first_message
+from tests.virtual_time import run
+
+ATTACKER = ip_address("203.0.113.66")
+DMZ = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
+
+
+class ChosenSpi:
+    """What a kernel draws its SPIs from: a peer calls its own whatever it likes."""
+
+    def __init__(self, spi: Spi) -> None:
+        self._octets = ((spi & 0x0FFFFFFF) << 4).to_bytes(4, "big")
+
+    def octets(self, count: int) -> bytes:
+        return self._octets[:count]
+
+
+def test_a_peer_cannot_remove_another_peers_sa_by_choosing_its_spi() -> None:
+    async def story() -> None:
+        world = World()
+        good = connection(name="good", local_id=fqdn("good.example"), psk=psk("m4rked-secret one"))
+        bad = connection(
+            name="bad",
+            local_id=fqdn("bad.example"),
+            psk=psk("m4rked-secret two"),
+            children=(child(name="m", reqid=0x696B0009, local="10.9.0.0/24"),),
+        )
+        bob = world.gateway(BOB, replace(mirrored(good), name="good"), replace(mirrored(bad), name="bad"))
+        victim = world.gateway(ALICE, good)
+        await bring_up(victim)
+        await asyncio.sleep(1)
+        (taken,) = [sa.spi for sa in bob.kernel.sas if sa.destination == ALICE]
+        mallory = world.gateway(ALICE, bad, seed=99, spis=ChosenSpi(taken))
+        await bring_up(mallory, "m")
+        await asyncio.sleep(100)
+        assert mallory.pairs == 0, "it was told by a Delete"
+        assert [sa.spi for sa in bob.kernel.sas if sa.destination == ALICE] == [taken]
+
+    run(story())
+
+
+def test_a_copied_message_from_another_address_moves_no_tunnel() -> None:
+    async def story() -> None:
+        world, alice, _ = alice_and_bob()
+        attempt = asyncio.ensure_future(bring_up(alice))
+        elsewhere = Path(Endpoint(ALICE, 500), Endpoint(ATTACKER, 500))
+        for _ in range(200):
+            await asyncio.sleep(0.002)
+            for _, path, octets in world.wire[-1:]:
+                if path.local.address == BOB:
+                    alice.engine.datagram(octets, elsewhere)
+        await attempt
+        assert {sa.destination for sa in alice.kernel.sas} == {ALICE, BOB}
+
+    run(story())
+
+
+def test_a_forged_first_message_costs_no_diffie_hellman(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Group] = []
+    generate = groups.generate
+
+    def counting(group: Group) -> groups.KeyPair:
+        made.append(group)
+        return generate(group)
+
+    monkeypatch.setattr(groups, "generate", counting)
+
+    async def story() -> None:
+        world, alice, bob = alice_and_bob()
+        attempt = asyncio.ensure_future(bring_up(alice))
+        await asyncio.sleep(0)
+        mm1 = first_message(world, 1)
+        await attempt
+        made.clear()
+        answers = len(world.wire)
+        back = Path(ALICE_TO_BOB.remote, ALICE_TO_BOB.local)
+        for number in range(1, 500):
+            bob.engine.datagram(number.to_bytes(8, "big") + mm1[8:], back)
+        assert made == []
+        assert len(world.wire) - answers < 50, "nor is the peer flooded with answers"
+
+    run(story())
+
+
+@pytest.mark.parametrize("moment", [0.062, 0.068, 0.072, 0.078, 0.085])
+def test_an_end_at_any_moment_of_a_quick_mode_leaves_no_side_up_alone(moment: float) -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob()
+        attempt = asyncio.ensure_future(bring_up(alice))
+        attempt.add_done_callback(lambda future: future.exception())
+        await asyncio.sleep(moment)
+        await bob.engine.stop()
+        await asyncio.sleep(60)
+        assert alice.pairs == bob.pairs == 0
+        assert bob.nothing_installed
+
+    run(story())
+
+
+def test_nothing_comes_up_while_the_daemon_stops() -> None:
+    async def story() -> None:
+        view = connection(children=(child(), DMZ))
+        _, alice, bob = alice_and_bob(view=view)
+        session = alice.engine.session(view)
+        await session.want("lan")
+        await asyncio.sleep(100)
+        stopping = asyncio.ensure_future(bob.engine.stop())
+        await asyncio.sleep(0.5)
+        session.want("dmz").add_done_callback(lambda future: future.exception())
+        await stopping
+        assert bob.nothing_installed
+        with pytest.raises(Abandoned):
+            bob.engine.session(mirrored(view))
+
+    run(story())
+
+
+def test_stopping_ends_in_time_although_the_kernel_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        _, alice, _ = alice_and_bob()
+        await bring_up(alice)
+        await asyncio.sleep(1)
+
+        async def never(*_: object) -> None:
+            await asyncio.sleep(1000)
+
+        monkeypatch.setattr(alice.kernel, "delete_sa", never)
+        before = asyncio.get_running_loop().time()
+        await alice.engine.stop()
+        assert asyncio.get_running_loop().time() - before < 5
+        assert "the kernel is slow" in alice.troubles[-1]
+
+    run(story())
+
+
+def test_a_delete_is_said_although_the_isakmp_sa_has_ended() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob(view=connection(lifetime=Lifetime(100)))
+        await bring_up(alice)
+        await asyncio.sleep(200)
+        assert not alice.session.live
+        alice.session.unwant("lan")
+        await asyncio.sleep(60)
+        assert alice.pairs == bob.pairs == 0
+        assert not alice.session.live, "the ISAKMP SA was there to say Delete"
+
+    run(story())
+
+
+def test_down_ends_a_quick_mode_that_the_peer_began() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob()
+        attempt = asyncio.ensure_future(bring_up(alice))
+        attempt.add_done_callback(lambda future: future.exception())
+        await asyncio.sleep(0.075)
+        assert bob.kernel.sas
+        bob.session.unwant("lan")
+        await bob.session.settled()
+        assert bob.nothing_installed
+        await asyncio.sleep(60)
+        assert alice.pairs == bob.pairs == 0
+
+    run(story())
+
+
+def test_hundreds_of_children_come_up() -> None:
+    async def story() -> None:
+        children = tuple(
+            child(name=f"c{n}", reqid=0x696B0000 + n, local=f"10.1.{n % 256}.0/24", remote=f"10.{2 + n // 256}.0.0/24")
+            for n in range(300)
+        )
+        view = connection(children=children)
+        _, alice, bob = alice_and_bob(view=view)
+        session = alice.engine.session(view)
+        await asyncio.gather(*(session.want(c.name) for c in children))
+        await asyncio.sleep(1)
+        assert alice.pairs == bob.pairs == 300
+        session.unwant("c0")
+        await asyncio.sleep(10)
+        assert bob.pairs == 299
+
+    run(story())
+
+
+def test_policies_follow_the_pair_that_is_left() -> None:
+    async def story() -> None:
+        world, second = World(), ALICE + 76
+        view = connection(local_id=fqdn("alice.example"))
+        bob = world.gateway(BOB, replace(mirrored(view), remote=None))
+        first, other = world.gateway(ALICE, view), world.gateway(second, replace(view, local=second))
+        await bring_up(first)
+        await asyncio.sleep(1)
+        await bring_up(other)
+        await asyncio.sleep(1)
+        other.session.unwant("lan")
+        await asyncio.sleep(5)
+        ends = {policy.tunnel_destination for policy in bob.kernel.policies.values()}
+        assert ends == {sa.destination for sa in bob.kernel.sas} == {ALICE, BOB}
+
+    run(story())
+
+
+def test_a_bug_in_an_exchange_ends_that_exchange_and_says_so() -> None:
+    async def buggy(link: Link) -> None:
+        await link.note("so far so good")
+        raise ValueError("a bug")
+
+    situation = Situation(Cookies(b"initiato"), 0, ALICE_TO_BOB)
+    core = Conversation(buggy(Link(situation)), ExchangeType.MAIN_MODE, situation, Timing(), initiator=True)
+    raised = core.start(0.0)[-1]
+    assert isinstance(raised, Raised)
+    assert isinstance(raised.error, InternalError)
+    assert core.ended
+    assert core.deadline is None
