@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env)
 PY    := .venv/bin/python
 RIG   := $(SUDO) tests/rig/rig
-CODE  := ikevd tests bench demo
+CODE  := ikevd tests bench demo/run
 
 .PHONY: help setup setup-demo check test demo clean
 help:
