@@ -73,6 +73,8 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str]) ->
         )
         engine = Engine(config, ports)
         transport.open()
+        for warning in transport.warnings:
+            log.warning(warning)
         stack.callback(transport.close)
         controller = EngineController(engine, config, history, counters, transport.endpoints)
         server = ControlServer(controller, config.control)

@@ -81,7 +81,7 @@ class LiveIsakmpSa:
         self.unnamed_refusals: list[NotifyType] = []
         """Refusals that could not be told from one another while several Quick Modes were in flight."""
         self.retired = False
-        """Deleted by either side: only farewells leave."""
+        """Deleted by either side: only farewells leave and are heard, in whatever order they come."""
         self._children = children
         self._timing = timing
         self._ports = ports
@@ -111,8 +111,10 @@ class LiveIsakmpSa:
             self._phase1_heard(header, octets, path)
         elif runner := self._runners.get(header.message_id):
             runner.heard(octets, path)
-        elif self.retired or header.message_id in self._used:
+        elif header.message_id in self._used:
             self._ports.counters.count("drop: message ID already used")
+        elif self.retired and header.exchange != ExchangeType.INFORMATIONAL:
+            self._ports.counters.count("drop: the ISAKMP SA has been deleted")
         elif self._crowded():
             self._ports.counters.count("drop: too many exchanges under one ISAKMP SA")
         else:

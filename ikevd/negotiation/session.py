@@ -96,6 +96,7 @@ class Session:
             self.unwant(child)
         for live in tuple(self.live):
             self._retire(live, tell=tell, cause=Abandoned("the connection was taken down"))
+        self._begin_phase1()
 
     @property
     def idle(self) -> bool:
@@ -165,7 +166,8 @@ class Session:
         if not isinstance(outcome, IkeError):
             self.adopt(outcome, runner)
             return
-        self._unsaid.clear()
+        if not isinstance(outcome, Abandoned):
+            self._unsaid.clear()
         self._fail_waiting(outcome)
 
     def _worn_out(self, live: LiveIsakmpSa) -> None:
