@@ -74,7 +74,7 @@ class TrafficSelector:
         Allow-list of types: CVE-2023-38711 was a Quick Mode ID of type FQDN.
         """
         first, last = _range_of(payload)
-        if first > last:  # type: ignore[operator]  # both are of one family, see _range_of
+        if int(first) > int(last):
             raise InvalidId(f"traffic selector range ends before it begins: {first}-{last}")
         return cls(first, last, payload.protocol, payload.port)
 
