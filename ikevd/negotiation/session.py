@@ -89,13 +89,13 @@ class Session:
         """The kernel ended an SA whose lifetime is over."""
         self._post(child, Gone(spi, by_peer=False))
 
-    def end(self, *, tell: bool = True) -> None:
+    def end(self) -> None:
         """Take everything down: children, phase 1 under way, ISAKMP SAs."""
         self.initiator.abort(Abandoned("the connection was taken down"))
         for child in self._children:
             self.unwant(child)
         for live in tuple(self.live):
-            self._retire(live, tell=tell, cause=Abandoned("the connection was taken down"))
+            self._retire(live, tell=True, cause=Abandoned("the connection was taken down"))
         self._begin_phase1()
 
     @property
@@ -149,8 +149,9 @@ class Session:
         self.live.append(live)
         loop = asyncio.get_running_loop()
         self._expiries[live.cookie] = loop.call_at(live.expires, self._isakmp_expired, live)
-        if len(self.live) > MAX_ISAKMP_SAS:
-            self._retire(self.live[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
+        standing = [other for other in self.live if not other.retired]
+        if len(standing) > MAX_ISAKMP_SAS:
+            self._retire(standing[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
         if self._unsaid:
             live.tell(notices.delete_esp(*self._unsaid))
             self._unsaid.clear()
