@@ -112,18 +112,18 @@ class Engine:
         self._lobby.close()
         try:
             async with asyncio.timeout(STOP_WITHIN):
-                await self._take_down()
+                await self._take_down(announce=True)
                 if any(session.has_peer for session in self.sessions()):
                     await asyncio.sleep(last_words)
-                await self._take_down()  # what a negotiation in flight brought up meanwhile
+                await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
         except TimeoutError:
             self._ports.on_trouble("the kernel is slow; what is left in it is removed at the next start")
         for session in self.sessions():
             session.close()
 
-    async def _take_down(self) -> None:
+    async def _take_down(self, *, announce: bool) -> None:
         for session in self.sessions():
-            session.end()
+            session.end(announce=announce)
         for session in self.sessions():
             await session.settled()
 

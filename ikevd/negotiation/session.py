@@ -42,6 +42,8 @@ PACE = 1.0
 """Seconds that a Quick Mode of ours may stay unanswered before the next one begins beside it."""
 TRUSTED_FOR = 30.0
 """Seconds after its last sign of life in which an unanswered Quick Mode says nothing against an ISAKMP SA."""
+SAID_AFTER = 8.0
+"""Seconds that the copies of a Delete take."""
 RETIRED_FOR = 10.0
 """Seconds that a deleted ISAKMP SA still sends its farewells."""
 
@@ -89,14 +91,16 @@ class Session:
         """The kernel ended an SA whose lifetime is over."""
         self._post(child, Gone(spi, by_peer=False))
 
-    def end(self) -> None:
-        """Take everything down: children, phase 1 under way, ISAKMP SAs."""
+    def end(self, *, announce: bool = True) -> None:
+        """Take everything down: children, phase 1 under way, ISAKMP SAs. `announce`: what no ISAKMP SA could protect is
+        said under one made for it."""
         self.initiator.abort(Abandoned("the connection was taken down"))
         for child in self._children:
             self.unwant(child)
         for live in tuple(self.live):
             self._retire(live, tell=True, cause=Abandoned("the connection was taken down"))
-        self._begin_phase1()
+        if announce:
+            self._begin_phase1()
 
     @property
     def idle(self) -> bool:
@@ -155,8 +159,8 @@ class Session:
         if self._unsaid:
             live.tell(notices.delete_esp(*self._unsaid))
             self._unsaid.clear()
-            if not any(state.wanted or state.pairs for state in self.states.values()):
-                self._retire(live, tell=True, cause=Abandoned("it was only there to say Delete"))
+            if sa.initiator:
+                loop.call_later(SAID_AFTER, self._retire_idle, live)
         self._pump()
 
     def usable(self) -> LiveIsakmpSa | None:
@@ -170,6 +174,11 @@ class Session:
         if not isinstance(outcome, Abandoned):
             self._unsaid.clear()
         self._fail_waiting(outcome)
+
+    def _retire_idle(self, live: LiveIsakmpSa) -> None:
+        """An ISAKMP SA that we made only to say Delete ends, unless it serves somebody by now."""
+        if not live.busy and not any(state.wanted or state.pairs for state in self.states.values()):
+            self._retire(live, tell=True, cause=Abandoned("it was only there to say Delete"))
 
     def _worn_out(self, live: LiveIsakmpSa) -> None:
         self._retire(live, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
@@ -207,8 +216,8 @@ class Session:
                     self._begin(child)
                 case Abort():
                     self._abort(child)
-                case Remove(sa, tell):
-                    self._remove(sa, tell=tell)
+                case Remove(sa, tell, insist):
+                    self._remove(sa, tell=tell, insist=insist)
 
     def _set_retry(self, child: str, state: ChildState) -> None:
         if timer := self._retries.pop(child, None):
@@ -247,6 +256,7 @@ class Session:
         try:
             self.initiator.start()
         except IkeError as refusal:
+            self._unsaid.clear()
             self._fail_waiting(refusal)
 
     def _fail_waiting(self, error: IkeError) -> None:
@@ -261,12 +271,12 @@ class Session:
         if flight := self._flights.pop(name, None):
             flight.runner.fail(Abandoned("taken down by command"))
 
-    def _remove(self, sa: IpsecSa, *, tell: bool) -> None:
+    def _remove(self, sa: IpsecSa, *, tell: bool, insist: bool) -> None:
         self._do(self._ports.installer.close(sa))
         live = self.usable() or next((live for live in self.live if not live.retired), None)
         if tell and live is not None:
             live.tell(notices.delete_esp(sa.inbound.spi))
-        elif tell:
+        elif insist:
             self._unsaid = [*self._unsaid, sa.inbound.spi][-MAX_HELD:]
             self._begin_phase1()
 

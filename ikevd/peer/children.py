@@ -110,6 +110,8 @@ class Remove:
 
     sa: IpsecSa
     tell: bool
+    insist: bool = False
+    """Tell even where an ISAKMP SA must be made for it; not at the end of a lifetime, which the peer sees itself."""
 
 
 Decision = Negotiate | Abort | Remove
@@ -144,7 +146,7 @@ def _negotiate(state: ChildState) -> tuple[ChildState, tuple[Decision, ...]]:
 
 
 def _down(state: ChildState, now: float) -> tuple[ChildState, tuple[Decision, ...]]:
-    removals = tuple(Remove(pair.sa, tell=True) for pair in state.pairs)
+    removals = tuple(Remove(pair.sa, tell=True, insist=True) for pair in state.pairs)
     return ChildState(state.persistent, cause="taken down by command", since=now), (Abort(), *removals)
 
 

@@ -169,6 +169,22 @@ def test_a_delete_is_said_although_the_isakmp_sa_has_ended() -> None:
     run(story())
 
 
+def test_a_delete_left_unsaid_does_not_end_the_isakmp_sa_that_the_peer_makes() -> None:
+    async def story() -> None:
+        anywhere = replace(mirrored(connection(lifetime=Lifetime(100))), remote=None, remote_id=fqdn("alice.example"))
+        view = connection(lifetime=Lifetime(100), local_id=fqdn("alice.example"))
+        world, alice, bob = alice_and_bob(view=view, other=anywhere)
+        await bring_up(alice)
+        await asyncio.sleep(200)
+        bob.session.unwant("lan")
+        reborn = world.gateway(ALICE, view, seed=3)
+        await bring_up(reborn)
+        await asyncio.sleep(60)
+        assert reborn.pairs == bob.pairs == 1
+
+    run(story())
+
+
 def test_down_ends_a_quick_mode_that_the_peer_began() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob()
