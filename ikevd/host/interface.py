@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ikevd.addresses import Address
 from ikevd.policy.model import EspSuite, Lifetime
@@ -48,6 +48,13 @@ class SaId:
     spi: Spi
 
 
+class UdpPorts(NamedTuple):
+    """Of one direction."""
+
+    source: int
+    destination: int
+
+
 @dataclass(frozen=True, slots=True)
 class KernelSa:
     """One ESP SA in tunnel mode, one direction."""
@@ -59,6 +66,10 @@ class KernelSa:
     suite: EspSuite
     lifetime: Lifetime
     replay_window: int
+    encap: UdpPorts | None = None
+    """The UDP ports of source and destination where ESP travels in UDP (RFC 3948)."""
+    icv_bits: int | None = None
+    """Length of the integrity check value where it is not the usual one of the suite (96 for old HMAC-SHA-256)."""
 
     @property
     def id(self) -> SaId:

@@ -83,6 +83,49 @@ class Start(Enum):
     """Only `ikevd up` or the peer."""
 
 
+class Pfs(Enum):
+    """Perfect forward secrecy of a child: a Diffie-Hellman exchange of its own in each Quick Mode."""
+
+    REQUIRED = "required"
+    """The group that the suites name, from both sides."""
+    OPTIONAL = "optional"
+    """Ours as initiator; as responder also a Quick Mode without KE, or with another group."""
+    OFF = "off"
+
+
+class NatMethod(Enum):
+    """How NAT traversal is spoken: RFC 3947, or one of the drafts before it."""
+
+    RFC_3947 = "RFC 3947"
+    DRAFT_07 = "draft-07"
+    """Also drafts 04 to 06 and 08."""
+    DRAFT_03 = "draft-03"
+    DRAFT_02 = "draft-02"
+
+
+class Encap(Enum):
+    """When ESP travels in UDP (RFC 3948)."""
+
+    AUTO = "auto"
+    """Where a NAT is found between the peers."""
+    FORCE = "force"
+    """Always: for a path that blocks ESP."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """The addresses `first` to `last`, both included and of one family."""
+
+    first: Address
+    last: Address
+
+    def __contains__(self, address: Address) -> bool:
+        return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """One pair of selectors: one Quick Mode. `lan` with 2 x 2 subnets becomes `lan[1]` to `lan[4]`."""
@@ -96,6 +139,8 @@ class Child:
     start: Start
     replay_window: int = 128
     """In packets; never 0 (CVE-2006-4436)."""
+    pfs: Pfs = Pfs.REQUIRED
+    """Without meaning where no suite names a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +151,7 @@ class Connection:
     local: Address | None
     """None: whichever address routing chooses."""
     remote: Address | None
-    """None: the peer may come from anywhere, and only it can initiate."""
+    """None: the peer may come from anywhere, or from `remote_range`, and only it can initiate."""
     local_id: Identity | None
     """None: the local address of the exchange."""
     remote_id: Identity | None
@@ -117,6 +162,21 @@ class Connection:
     children: tuple[Child, ...]
     resend: Resend
     location: Location
+    remote_range: AddressRange | None = None
+    """Where `remote` is None: the addresses that the peer may come from. None: anywhere."""
+    aggressive: bool = False
+    """As initiator Aggressive Mode; as responder Aggressive Mode beside Main Mode."""
+    encrypt_third: bool = True
+    """As initiator of Aggressive Mode: is message 3 encrypted? (RFC 2409 section 5.4 leaves both open.)"""
+    encap: Encap = Encap.AUTO
+    nat_methods: tuple[NatMethod, ...] = (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02)
+    """Best first; empty: no NAT traversal."""
+    nat_keepalive: float = 20.0
+    """Seconds between keepalives while this side is behind a NAT (RFC 3948 section 4); 0: none."""
+    sha256_96: bool = False
+    """HMAC-SHA-256 of ESP cut to 96 bits instead of 128, as Linux before 2.6.33 and some appliances do."""
+    cisco_unity: bool = False
+    """Send the vendor ID of Cisco Unity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +188,8 @@ class Limits:
     half_open_per_address: int = 5
     reserved_for_static: int = 100
     """Of `half_open`, the share that only addresses configured as `remote` may use."""
+    secrets: int = 8
+    """Pre-shared keys that are tried against one message 5 of Main Mode."""
 
 
 class LogFormat(Enum):
@@ -167,3 +229,5 @@ class Config:
     log_level: str = "info"
     runtime: Path = Path("/run/ikevd")
     """Folder of the journal of what this daemon installed in the kernel."""
+    export_keys: bool = False
+    """May the control socket hand out the keys of ISAKMP SAs (`ikevd capture --keys`)?"""

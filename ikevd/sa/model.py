@@ -8,8 +8,9 @@ from ikevd.addresses import Address, Path
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.secret import Secret
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, NatMethod
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.wire.registry import ExchangeType
 
 NO_COOKIE = bytes(8)
 
@@ -41,6 +42,30 @@ class Spi(int):
 
 
 @dataclass(frozen=True, slots=True)
+class NatTraversal:
+    """What phase 1 found out about NATs between the peers (RFC 3947 section 3)."""
+
+    method: NatMethod
+    local: bool
+    """Is this side behind a NAT?"""
+    remote: bool
+    """Is the peer behind a NAT?"""
+
+    @property
+    def encapsulates(self) -> bool:
+        """Does ESP travel in UDP?"""
+        return self.local or self.remote
+
+
+@dataclass(frozen=True, slots=True)
+class UdpEncapsulation:
+    """The UDP ports that ESP travels between (RFC 3948), seen from this machine."""
+
+    local_port: int
+    remote_port: int
+
+
+@dataclass(frozen=True, slots=True)
 class IsakmpSa:
     """An established ISAKMP SA."""
 
@@ -63,6 +88,11 @@ class IsakmpSa:
     A responder also holds the block before its last message, which it cannot know to have arrived: an initiator
     that gave up waiting for it says Delete from there.
     """
+    exchange: ExchangeType = ExchangeType.MAIN_MODE
+    nat: NatTraversal | None = None
+    """None: one of the peers does not speak NAT traversal."""
+    peer_vendors: tuple[str, ...] = ()
+    """Names of the peer's vendor IDs, in the order in which they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +123,7 @@ class IpsecSa:
     """Sent by us: the SPI is the peer's."""
     initiator: bool
     """Did we start the Quick Mode?"""
+    encap: UdpEncapsulation | None = None
+    """None: ESP travels as its own IP protocol."""
+    icv_bits: int | None = None
+    """Length of the integrity check value where it is not the usual one of the suite."""
