@@ -6,6 +6,7 @@ received) and `decode(body)`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -161,6 +162,33 @@ class DeletePayload:
 
 
 @dataclass(frozen=True, slots=True)
+class NatDPayload:
+    """A hash over the cookies and one endpoint (RFC 3947 section 3.2).
+
+    `type` is 20 of the RFC, 130 of drafts 00 to 03 or 15 of drafts 04 to 08. Number 15 is `Opaque` when decoded: only
+    the exchange knows whether the peer announced such a draft.
+    """
+
+    type: PayloadType
+    body: bytes
+
+    @property
+    def TYPE(self) -> PayloadType:
+        """The payload type, which depends on the draft."""
+        return self.type
+
+    @classmethod
+    def decode(cls, body: bytes) -> NatDPayload:
+        """Of the RFC. Any octets: the negotiated hash decides the length."""
+        return cls(PayloadType.NAT_D, body)
+
+    @classmethod
+    def decode_draft(cls, body: bytes) -> NatDPayload:
+        """Of drafts 00 to 03."""
+        return cls(PayloadType.NAT_D_DRAFT, body)
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """A payload that this program does not read: kept and shown, never acted on."""
 
@@ -174,21 +202,29 @@ class Opaque:
 
 
 Payload = (
-    SaPayload | KePayload | NoncePayload | HashPayload | VidPayload | IdPayload | NotifyPayload | DeletePayload | Opaque
+    SaPayload
+    | KePayload
+    | NoncePayload
+    | HashPayload
+    | VidPayload
+    | IdPayload
+    | NotifyPayload
+    | DeletePayload
+    | NatDPayload
+    | Opaque
 )
 
-_DECODERS = {
-    kind.TYPE: kind.decode
-    for kind in (
-        SaPayload,
-        KePayload,
-        NoncePayload,
-        HashPayload,
-        VidPayload,
-        IdPayload,
-        NotifyPayload,
-        DeletePayload,
-    )
+_DECODERS: dict[PayloadType, Callable[[bytes], Payload]] = {
+    PayloadType.SA: SaPayload.decode,
+    PayloadType.KE: KePayload.decode,
+    PayloadType.NONCE: NoncePayload.decode,
+    PayloadType.HASH: HashPayload.decode,
+    PayloadType.VID: VidPayload.decode,
+    PayloadType.ID: IdPayload.decode,
+    PayloadType.N: NotifyPayload.decode,
+    PayloadType.D: DeletePayload.decode,
+    PayloadType.NAT_D: NatDPayload.decode,
+    PayloadType.NAT_D_DRAFT: NatDPayload.decode_draft,
 }
 
 

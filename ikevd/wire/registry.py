@@ -33,7 +33,7 @@ class Registry(IntEnum):
 
 
 class PayloadType(Registry):
-    """RFC 2408 section 3.1, RFC 3947 section 3.2 and 5.2."""
+    """RFC 2408 section 3.1, RFC 3947 section 3.2 and 5.2; 15 and 16 as drafts 04 to 08 of RFC 3947 used them."""
 
     NONE = 0
     SA = 1
@@ -50,6 +50,8 @@ class PayloadType(Registry):
     D = 12
     VID = 13
     ATTRIBUTES = 14
+    NAT_D_DRAFT_04 = 15
+    NAT_OA_DRAFT_04 = 16
     NAT_D = 20
     NAT_OA = 21
     NAT_D_DRAFT = 130

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevd.errors import Malformed
+from ikevd.wire.message import encode_chain
 from ikevd.wire.payloads import (
     DeletePayload,
     HashPayload,
     IdPayload,
     KePayload,
+    NatDPayload,
     NoncePayload,
     NotifyPayload,
     Opaque,
@@ -32,7 +34,8 @@ def spis_of(size: int) -> st.SearchStrategy[tuple[bytes, ...]]:
     return st.lists(st.binary(min_size=size, max_size=size), min_size=1, max_size=5).map(tuple)
 
 
-UNREAD = [PayloadType.CERT, PayloadType.SIG, PayloadType(15), PayloadType.NAT_D, PayloadType.FRAGMENT, PayloadType(255)]
+UNREAD = [PayloadType.CERT, PayloadType.SIG, PayloadType.NAT_D_DRAFT_04, PayloadType.FRAGMENT, PayloadType(255)]
+NAT_D = [PayloadType.NAT_D, PayloadType.NAT_D_DRAFT]
 PAYLOADS: st.SearchStrategy[Payload] = st.one_of(
     OFFERS,
     st.builds(KePayload, ANY),
@@ -51,6 +54,7 @@ PAYLOADS: st.SearchStrategy[Payload] = st.one_of(
     st.builds(DeletePayload, st.just(Protocol.ISAKMP), spis_of(16), DOIS),
     st.builds(DeletePayload, st.sampled_from([Protocol.ESP, Protocol.AH]), spis_of(4), DOIS),
     st.builds(DeletePayload, st.just(Protocol(9)), spis_of(2), DOIS),
+    st.builds(NatDPayload, st.sampled_from(NAT_D), ANY),
     st.builds(Opaque, st.sampled_from(UNREAD), ANY),
 )
 
@@ -73,6 +77,11 @@ def test_a_payload_that_nobody_reads_stays_opaque_with_its_number(kind: PayloadT
     payload = decode_payload(kind, b"whatever")
     assert payload == Opaque(kind, b"whatever")
     assert kind == payload.TYPE
+
+
+@pytest.mark.parametrize("kind", [*NAT_D, PayloadType.NAT_D_DRAFT_04])
+def test_a_nat_d_payload_goes_out_with_the_number_of_its_draft(kind: PayloadType) -> None:
+    assert encode_chain([NatDPayload(kind, b"hash"), NatDPayload(kind, b"")])[0] == kind
 
 
 @pytest.mark.parametrize("size", [0, 7, 257])
