@@ -19,6 +19,7 @@ from ikevd.errors import Abandoned, KernelRefused
 from ikevd.host.interface import Kernel, SystemEntropy
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
+from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.journal import Journal
 from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.orphans import remove_orphans
@@ -59,9 +60,11 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str]) ->
             on_dropped=lambda reason: counters.count(f"drop: {reason}"),
             on_unreachable=lambda path, reason: engine.hint_unreachable(path, reason),
             prepare=bypass_ipsec,
+            prepare_nat=take_esp,
         )
         ports = Ports(
             transmit=transport.send,
+            keepalive=transport.keepalive,
             source_for=_source_for,
             installer=Installer(kernel),
             entropy=SystemEntropy(),
@@ -70,6 +73,7 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str]) ->
             on_trouble=log.warning,
             port=config.listen.port,
             export_key=_key_log(options, stack),
+            nat_port=config.listen.nat_port,
         )
         engine = Engine(config, ports)
         transport.open()

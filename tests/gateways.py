@@ -51,6 +51,7 @@ class World:
         self.network = network or Network()
         self.gateways: dict[Address, Gateway] = {}
         self.wire: list[tuple[float, Path, bytes]] = []
+        self.keepalives: list[tuple[float, Path]] = []
 
     def gateway(
         self,
@@ -66,6 +67,7 @@ class World:
         history, counters, troubles = History(loop.time), Counters(), list[str]()
         ports = Ports(
             transmit=self._carry,
+            keepalive=lambda path: self.keepalives.append((loop.time(), path)),
             source_for=lambda remote: address,
             installer=Installer(kernel),
             entropy=entropy,

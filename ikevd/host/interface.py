@@ -114,6 +114,7 @@ class FoundSa:
     reqid: int
     larval: bool
     counters: Counters
+    encap: UdpPorts | None = None
 
 
 @dataclass(frozen=True, slots=True)

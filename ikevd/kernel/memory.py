@@ -230,6 +230,7 @@ class MemoryKernel:
                 entry.reqid,
                 larval=isinstance(entry, _Larval),
                 counters=entry.counters if isinstance(entry, _Held) else NOTHING_CARRIED,
+                encap=entry.sa.encap if isinstance(entry, _Held) else None,
             )
             for key, entry in self._sas.items()
         ]

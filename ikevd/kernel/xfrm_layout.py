@@ -19,6 +19,8 @@ ECN is carried both ways (RFC 6040), DSCP is copied to the outer header only, an
 INFINITE = 2**64 - 1
 ANY_ALGORITHM = 2**32 - 1
 ACTION_ALLOW = 0
+UDP_ENCAP_ESPINUDP = 2
+"""linux/udp.h: ESP in UDP as RFC 3948 has it."""
 
 
 class Msg(IntEnum):
@@ -41,6 +43,7 @@ class Attr(IntEnum):
 
     ALG_AUTH = 1
     ALG_CRYPT = 2
+    ENCAP = 4
     TMPL = 5
     ALG_AEAD = 18
     ALG_AUTH_TRUNC = 20
@@ -70,6 +73,7 @@ USERPOLICY_ID = Struct("=56sIB3x")  # sel index dir
 USER_TMPL = Struct("=24sH2x16sIBBBxIII")  # id family saddr reqid mode share optional aalgos ealgos calgos
 ALGO = Struct("=64sI")  # name key_bits, then the key
 ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
+ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
 

@@ -14,6 +14,7 @@ from ikevd.host.interface import (
     PolicyId,
     SaExpired,
     SaId,
+    UdpPorts,
 )
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
@@ -25,6 +26,7 @@ from ikevd.kernel.xfrm_layout import (
     ANY_ALGORITHM,
     DIRECTION_OF,
     DIRECTIONS,
+    ENCAP_TMPL,
     INFINITE,
     IPPROTO_ESP,
     LIFETIME_CFG,
@@ -33,6 +35,7 @@ from ikevd.kernel.xfrm_layout import (
     REPLAY_ESN,
     SELECTOR,
     STATE_AF_UNSPEC,
+    UDP_ENCAP_ESPINUDP,
     USER_EXPIRE,
     USER_TMPL,
     USERPOLICY_ID,
@@ -75,6 +78,8 @@ def build_sa(sa: KernelSa) -> bytes:
         ALGO_AUTH.pack(algorithms.mac.encode(), len(integrity) * 8, algorithms.icv_bits) + integrity,
     )
     body += attribute(Attr.ALG_CRYPT, ALGO.pack(algorithms.cipher.encode(), len(encryption) * 8) + encryption)
+    if sa.encap:
+        body += attribute(Attr.ENCAP, _pack_encap(sa.encap))
     if large:
         words = (sa.replay_window + 31) // 32
         window = REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words)
@@ -101,9 +106,10 @@ def read_sa(body: bytes) -> FoundSa | None:
     sa, protocol, reqid, octets, packets = _read_usersa_info(body)
     if protocol != IPPROTO_ESP or not sa.spi:
         return None
-    present = {kind for kind, _ in attributes(body[USERSA_INFO.size :])}
-    larval = not present & {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH, Attr.ALG_AUTH_TRUNC}
-    return FoundSa(sa, reqid, larval, Counters(octets, packets))
+    present = dict(attributes(body[USERSA_INFO.size :]))
+    larval = not present.keys() & {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH, Attr.ALG_AUTH_TRUNC}
+    encap = _unpack_encap(present[Attr.ENCAP]) if Attr.ENCAP in present else None
+    return FoundSa(sa, reqid, larval, Counters(octets, packets), encap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,16 @@ def read_expire(body: bytes) -> Expiry | None:
         return None
     flags = USERSA_INFO.unpack(info)[-1]
     return Expiry(SaExpired(sa, reqid, bool(hard)), larval=not flags & STATE_AF_UNSPEC)
+
+
+def _pack_encap(ports: UdpPorts) -> bytes:
+    source, destination = (port.to_bytes(2, "big") for port in ports)
+    return ENCAP_TMPL.pack(UDP_ENCAP_ESPINUDP, source, destination, bytes(16))
+
+
+def _unpack_encap(octets: bytes) -> UdpPorts:
+    _, source, destination, _ = ENCAP_TMPL.unpack_from(octets)
+    return UdpPorts(int.from_bytes(source, "big"), int.from_bytes(destination, "big"))
 
 
 def _usersa_info(source: Address, sa: SaId, reqid: int, lifetime: bytes, window: int) -> bytes:

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import HostCall, OpenInbound, OpenOutbound, ReserveSpi
-from ikevd.host.interface import Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaExpired, SaId
-from ikevd.sa.model import EspKeys, IpsecSa, Spi
+from ikevd.host.interface import Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaExpired, SaId, UdpPorts
+from ikevd.sa.model import EspKeys, IpsecSa, Spi, UdpEncapsulation
 
 INBOUND = (Direction.IN, Direction.FWD)
 OUTBOUND = (Direction.OUT,)
@@ -136,7 +136,13 @@ def _outbound(sa: IpsecSa) -> KernelSa:
 
 def _kernel_sa(sa: IpsecSa, keys: EspKeys, *, outbound: bool) -> KernelSa:
     source, destination = (sa.local, sa.remote) if outbound else (sa.remote, sa.local)
-    return KernelSa(source, destination, sa.reqid, keys, sa.suite, sa.lifetime, sa.replay_window)
+    encap = _ports(sa.encap, outbound=outbound) if sa.encap else None
+    return KernelSa(source, destination, sa.reqid, keys, sa.suite, sa.lifetime, sa.replay_window, encap)
+
+
+def _ports(encap: UdpEncapsulation, *, outbound: bool) -> UdpPorts:
+    ours, theirs = encap.local_port, encap.remote_port
+    return UdpPorts(ours, theirs) if outbound else UdpPorts(theirs, ours)
 
 
 def _policies(sa: IpsecSa, direction: Direction) -> Iterator[KernelPolicy]:

@@ -19,6 +19,8 @@ class Ports:
     """Shared by all sessions; holds no state of any peer."""
 
     transmit: Callable[[bytes, Path], None]
+    keepalive: Callable[[Path], None]
+    """Sends the one octet that keeps a NAT's mapping alive (RFC 3948 section 2.3)."""
     source_for: Callable[[Address], Address]
     """The local address that routing chooses for a peer."""
     installer: Installer
@@ -31,6 +33,8 @@ class Ports:
     """Told, in words, of what no negotiation can report any more."""
     export_key: Callable[[IsakmpSa], None]
     """Writes the key log, where the operator asked for one."""
+    nat_port: int = 4500
+    """UDP port of IKE and ESP behind a NAT, here and at the peer."""
 
     @staticmethod
     def now() -> float:

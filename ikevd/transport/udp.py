@@ -72,13 +72,16 @@ class UdpTransport:
         on_dropped: Callable[[str], None],
         on_unreachable: Callable[[Path, str], None],
         prepare: Prepare = lambda udp: None,
+        prepare_nat: Prepare = lambda udp: None,
     ) -> None:
-        """`prepare` sees each socket before it is bound (the IPsec bypass)."""
+        """`prepare` sees each socket before it is bound (the IPsec bypass), `prepare_nat` those of the NAT port too
+        (ESP in UDP)."""
         self._listen = listen
         self._on_datagram = on_datagram
         self._on_dropped = on_dropped
         self._on_unreachable = on_unreachable
         self._prepare = prepare
+        self._prepare_nat = prepare_nat
         self._bound: dict[Endpoint, _Bound] = {}
         self._readable: Readable | None = None
         self._warnings: list[str] = []
@@ -116,6 +119,13 @@ class UdpTransport:
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send from `path.local`; what the network refuses is reported, never raised."""
+        self._send(octets, path, marked=True)
+
+    def keepalive(self, path: Path) -> None:
+        """Send the one octet that keeps a NAT's mapping alive (RFC 3948 section 2.3); errors as in `send`."""
+        self._send(KEEPALIVE, path, marked=False)
+
+    def _send(self, octets: bytes, path: Path, *, marked: bool) -> None:
         if _without_interface(path.remote.address):
             self._on_unreachable(
                 path, f"cannot send to {path.remote}: a link-local address needs its interface (%eth0)"
@@ -127,7 +137,7 @@ class UdpTransport:
         if bound is None:
             self._on_unreachable(path, f"cannot send to {path.remote}: no socket is bound to {path.local}")
             return
-        data = [NON_ESP_MARKER, octets] if bound.marker else [octets]
+        data = [NON_ESP_MARKER, octets] if marked and bound.marker else [octets]
         error = _try_to_send(bound.udp, data, path)
         if error is not None:
             # An ICMP error that is still queued fails the next send, whoever that is for: once more.
@@ -157,6 +167,8 @@ class UdpTransport:
             want_ancillary(udp)
             _enlarge_buffer(udp)
             self._prepare(udp)
+            if marker:
+                self._prepare_nat(udp)
             udp.bind(to_sockaddr(address, port))
         except OSError as error:
             udp.close()

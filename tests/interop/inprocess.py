@@ -18,6 +18,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.host.interface import KernelPolicy, KernelSa, SystemEntropy
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
+from ikevd.kernel.encapsulation import take_esp
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.install import Installer
 from ikevd.negotiation.ports import Ports
@@ -108,10 +109,12 @@ async def engine_in(
             on_dropped=lambda reason: None,
             on_unreachable=lambda path, reason: None,
             prepare=bypass_ipsec,
+            prepare_nat=take_esp,
         )
         transport.open()
     ports = Ports(
         transmit=transport.send,
+        keepalive=transport.keepalive,
         source_for=lambda remote: ip_address(node.address),
         installer=Installer(xfrm),
         entropy=SystemEntropy(),

@@ -22,6 +22,7 @@ from ikevd.host.interface import (
     PolicyId,
     SaExpired,
     SaId,
+    UdpPorts,
 )
 from ikevd.kernel.journal import Journal
 from ikevd.kernel.journaled import JournaledKernel
@@ -179,6 +180,22 @@ class KernelContract:
         await bench.kernel.delete_policy(policy.id, REQID)
         await bench.kernel.delete_sa(inbound.id)
         assert (await bench.kernel.dump_sas(), await bench.kernel.dump_policies()) == ([], [])
+
+    @pytest.mark.parametrize("ends", [(HERE, PEER), (HERE6, PEER6)], ids=["ipv4", "ipv6"])
+    async def test_esp_in_udp_is_found_in_a_dump(self, bench: Bench, ends: tuple[Address, Address]) -> None:
+        here, peer = ends
+        spi = await bench.kernel.reserve_spi(peer, here, REQID)
+        inbound = replace(sa_of(spi, source=peer, destination=here), encap=UdpPorts(61234, 4500))
+        outbound = replace(sa_of(source=here, destination=peer), encap=UdpPorts(4500, 61234))
+        await bench.kernel.add_sa(inbound, reserved=True)
+        await bench.kernel.add_sa(outbound, reserved=False)
+        await bench.kernel.add_sa(sa_of(Spi(0x2222), source=here, destination=peer), reserved=False)
+        found = {sa.id: sa.encap for sa in await bench.kernel.dump_sas()}
+        assert found == {
+            inbound.id: UdpPorts(61234, 4500),
+            outbound.id: UdpPorts(4500, 61234),
+            SaId(peer, Spi(0x2222)): None,
+        }
 
     @pytest.mark.parametrize("replay_window", [0, 4097])
     async def test_a_window_that_no_kernel_holds(self, bench: Bench, replay_window: int) -> None:

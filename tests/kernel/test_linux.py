@@ -9,14 +9,16 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from ikevd.addresses import Address
 from ikevd.errors import KernelRefused, MissingPrivilege
-from ikevd.host.interface import Counters, Direction, SaExpired, SaId
+from ikevd.host.interface import Counters, Direction, SaExpired, SaId, UdpPorts
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
+from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.netlink import NETLINK_XFRM, NetlinkError, RequestSocket, attribute
 from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_messages import build_sa
@@ -29,7 +31,9 @@ pytestmark = pytest.mark.kernel
 
 LEFT, RIGHT = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
 TO_RIGHT, TO_LEFT = Spi(0xC0000001), Spi(0xC0000002)
+LEFT6, RIGHT6 = IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2")
 Pair = tuple[Namespace, Namespace]
+Ends = tuple[Address, Address]
 
 
 def kernel_in(namespace: Namespace, event_buffer: int = 1 << 20) -> XfrmKernel:
@@ -100,18 +104,21 @@ async def test_a_dump_of_many_sas(namespace: Namespace) -> None:
 
 
 @asynccontextmanager
-async def connected(pair: Pair, suite: EspSuite, lifetime: Lifetime) -> AsyncIterator[tuple[XfrmKernel, XfrmKernel]]:
+async def connected(
+    pair: Pair, suite: EspSuite, lifetime: Lifetime, ends: Ends = (LEFT, RIGHT), encap: UdpPorts | None = None
+) -> AsyncIterator[tuple[XfrmKernel, XfrmKernel]]:
     """SAs and policies between 10.1.0.0/24 and 10.2.0.0/24."""
     networks = ("10.1.0.0/24", "10.2.0.0/24")
+    left_end, right_end = ends
     with kernel_in(pair[0]) as left, kernel_in(pair[1]) as right:
         for kernel in (left, right):
-            for spi, source, destination in ((TO_RIGHT, LEFT, RIGHT), (TO_LEFT, RIGHT, LEFT)):
+            for spi, source, destination in ((TO_RIGHT, left_end, right_end), (TO_LEFT, right_end, left_end)):
                 sa = sa_of(spi, suite=suite, source=source, destination=destination, lifetime=lifetime)
-                await kernel.add_sa(sa, reserved=False)
-                ends = networks if source == LEFT else networks[::-1]
-                outward = (source == LEFT) == (kernel is left)
+                await kernel.add_sa(replace(sa, encap=encap), reserved=False)
+                inner = networks if source == left_end else networks[::-1]
+                outward = (source == left_end) == (kernel is left)
                 for direction in (Direction.OUT,) if outward else (Direction.IN, Direction.FWD):
-                    policy = policy_of(*ends, direction=direction)
+                    policy = policy_of(*inner, direction=direction)
                     policy = replace(policy, tunnel_source=source, tunnel_destination=destination)
                     await kernel.put_policy(policy)
         yield left, right
@@ -124,6 +131,33 @@ async def test_packets_pass_and_are_counted(pair: Pair, suite: EspSuite) -> None
         for kernel in kernels:
             for sa in (SaId(RIGHT, TO_RIGHT), SaId(LEFT, TO_LEFT)):
                 assert await kernel.counters(sa) == Counters(octets=5 * 84, packets=5)
+
+
+@pytest.mark.parametrize("ends", [(LEFT, RIGHT), (LEFT6, RIGHT6)], ids=["ipv4", "ipv6"])
+async def test_esp_in_udp_goes_to_ipsec_and_ike_to_the_socket(pair: Pair, ends: Ends) -> None:
+    """An SA with encapsulation takes no bare ESP, and the other way round (xfrm_input)."""
+    sockets = [nat_socket(namespace, address) for namespace, address in zip(pair, ends, strict=True)]
+    async with connected(pair, AES_SHA256, Lifetime(3600), ends, UdpPorts(4500, 4500)) as kernels:
+        assert "5 received" in pair[0].run("ping", "-c", "5", "-i", "0.05", "-W", "5", "10.2.0.1")
+        for kernel in kernels:
+            for sa in (SaId(ends[1], TO_RIGHT), SaId(ends[0], TO_LEFT)):
+                assert await kernel.counters(sa) == Counters(octets=5 * 84, packets=5)
+        left, right = sockets
+        for octets in (b"\xff", bytes(4) + b"ike"):
+            left.sendto(octets, (str(ends[1]), 4500))
+        assert right.recv(100) == bytes(4) + b"ike"
+    for opened in sockets:
+        opened.close()
+
+
+def nat_socket(namespace: Namespace, address: Address) -> socket.socket:
+    with namespace.entered():
+        opened = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    take_esp(opened)
+    opened.settimeout(5)
+    with namespace.entered():
+        opened.bind((str(address), 4500))
+    return opened
 
 
 async def test_an_sa_ends_by_volume(pair: Pair) -> None:

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from ikevd.host.interface import Direction, FoundPolicy, SaExpired
+from ikevd.host.interface import Direction, FoundPolicy, SaExpired, UdpPorts
 from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.netlink import attributes
 from ikevd.kernel.xfrm_layout import Attr
@@ -29,16 +29,18 @@ def test_sizes_are_those_of_linux_xfrm_h() -> None:
         layout.ALGO: 68,
         layout.ALGO_AUTH: 72,
         layout.REPLAY_ESN: 24,
+        layout.ENCAP_TMPL: 24,
         layout.USER_EXPIRE: 232,
     }
     assert {struct.format: struct.size for struct in sizes} == {struct.format: n for struct, n in sizes.items()}
 
 
 def test_an_sa_is_read_as_it_is_built() -> None:
-    for sa in (sa_of(), sa_of(destination=PEER6, source=PEER6)):
+    encapsulated = replace(sa_of(), encap=UdpPorts(4500, 61234))
+    for sa in (sa_of(), sa_of(destination=PEER6, source=PEER6), encapsulated):
         found = read_sa(build_sa(sa))
         assert found is not None
-        assert (found.id, found.reqid, found.larval) == (sa.id, REQID, False)
+        assert (found.id, found.reqid, found.larval, found.encap) == (sa.id, REQID, False, sa.encap)
 
 
 def test_what_is_no_sa_of_esp_is_passed_over() -> None:

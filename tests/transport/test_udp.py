@@ -16,7 +16,7 @@ import pytest
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import MissingPrivilege, PortInUse
 from ikevd.policy.model import Listen
-from ikevd.transport.udp import AT_ONCE, MAX_DATAGRAM, UdpTransport, source_for
+from ikevd.transport.udp import AT_ONCE, MAX_DATAGRAM, Prepare, UdpTransport, source_for
 
 LOCAL = ip_address("127.0.0.1")
 LOCAL6 = ip_address("::1")
@@ -29,7 +29,11 @@ class Ears:
     """A transport on free ports, and what it reported."""
 
     def __init__(
-        self, *addresses: str, port: int = 0, prepare: Callable[[socket.socket], None] = lambda udp: None
+        self,
+        *addresses: str,
+        port: int = 0,
+        prepare: Prepare = lambda udp: None,
+        prepare_nat: Prepare = lambda udp: None,
     ) -> None:
         self.datagrams: list[tuple[bytes, Path]] = []
         self.dropped: list[str] = []
@@ -41,6 +45,7 @@ class Ears:
             on_dropped=self.dropped.append,
             on_unreachable=lambda path, reason: self.unreachable.append((path, reason)),
             prepare=prepare,
+            prepare_nat=prepare_nat,
         )
 
     def open(self) -> Ears:
@@ -171,6 +176,14 @@ async def test_every_socket_is_prepared_before_it_is_bound() -> None:
     assert ports == [0, 0, 0, 0]
 
 
+async def test_the_socket_of_the_nat_port_is_prepared_for_esp() -> None:
+    prepared: list[socket.socket] = []
+    ears = Ears("127.0.0.1", prepare_nat=prepared.append).open()
+    (udp,) = prepared
+    assert udp.getsockname() == ("127.0.0.1", ears.nat.port)
+    ears.transport.close()
+
+
 async def test_where_a_socket_cannot_be_prepared_nothing_is_bound() -> None:
     def refuse(udp: socket.socket) -> None:
         raise MissingPrivilege("the capability CAP_NET_ADMIN is missing")
@@ -227,6 +240,17 @@ async def test_on_the_nat_port_the_marker_is_stripped(ears: Ears, peer: socket.s
 async def test_on_the_nat_port_the_marker_is_added(ears: Ears, peer: socket.socket) -> None:
     ears.transport.send(b"answer", Path(ears.nat, endpoint(peer)))
     assert peer.recvfrom(100) == (bytes(4) + b"answer", ("127.0.0.1", ears.nat.port))
+
+
+async def test_a_nat_keepalive_is_one_octet_without_a_marker(ears: Ears, peer: socket.socket) -> None:
+    ears.transport.keepalive(Path(ears.nat, endpoint(peer)))
+    assert peer.recvfrom(100) == (b"\xff", ("127.0.0.1", ears.nat.port))
+
+
+async def test_a_nat_keepalive_that_cannot_be_sent_is_reported(ears: Ears) -> None:
+    path = Path(Endpoint(LOCAL6, 4500), Endpoint(LOCAL6, 4500))
+    ears.transport.keepalive(path)
+    assert ears.unreachable == [(path, "cannot send to [::1]:4500: no socket is bound to [::1]:4500")]
 
 
 async def test_on_the_ike_port_four_zero_octets_are_the_peers_own(ears: Ears, peer: socket.socket) -> None:
