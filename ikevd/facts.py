@@ -1,6 +1,6 @@
 """What happened in a negotiation, as typed facts: the one language of evidence, log, status and trace.
 
-A fact never holds a secret: wire octets are what an eavesdropper sees, and errors carry no key material.
+A fact holds no key: wire octets are what an eavesdropper sees, and errors carry no key material.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ class Sent:
     octets: bytes = field(repr=False)
     path: Path
     copy: int = 1
+    chain: bytes = field(default=b"", repr=False)
+    """The payloads before encryption, with their generic headers; empty where the message is in the clear.
+
+    It holds HASH: only `observe.decode` reads it, which never shows a HASH, and nothing else gives it out.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Heard:
     payloads: tuple[str, ...]
     octets: bytes = field(repr=False)
     path: Path
+    chain: bytes = field(default=b"", repr=False)
+    """The payloads after decryption, as in `Sent`."""
 
 
 @dataclass(frozen=True, slots=True)

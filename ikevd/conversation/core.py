@@ -30,7 +30,7 @@ from ikevd.exchanges.link import (
 )
 from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
-from ikevd.wire.message import Header, Message
+from ikevd.wire.message import Header, Message, encode_chain
 from ikevd.wire.registry import ExchangeType, NotifyType
 
 LABELS = {ExchangeType.MAIN_MODE: "MM", ExchangeType.QUICK_MODE: "QM", ExchangeType.INFORMATIONAL: "INFO"}
@@ -194,7 +194,8 @@ class Conversation:
             ours_or_theirs = message.header.responder if self.initiator else self._minted
             self._situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
         names = tuple(str(payload.TYPE) for payload in message.payloads)
-        self._effects.append(Record(Heard(label, names, datagram, path)))
+        chain = message.chain if message.header.encrypted else b""
+        self._effects.append(Record(Heard(label, names, datagram, path, chain)))
 
     def _repeated(self, datagram: bytes, label: str) -> list[Effect]:
         answers = self._duplicates.answers(datagram)
@@ -274,7 +275,8 @@ class Conversation:
     def _send(self, request: Send, now: float) -> None:
         datagram = seal(self._situation, self._kind, request.payloads)
         names = tuple(str(payload.TYPE) for payload in request.payloads)
-        message = Outgoing(self._next_label(), names, datagram)
+        chain = encode_chain(request.payloads) if self._situation.chains else b""
+        message = Outgoing(self._next_label(), names, datagram, chain)
         self._transmit(message, copy=1)
         if request.repeat != Repeat.BY_TIMER or not self.initiator:
             self._duplicates.told(datagram)
@@ -285,7 +287,7 @@ class Conversation:
 
     def _transmit(self, message: Outgoing, copy: int) -> None:
         path = self._situation.path
-        self._effects.append(Record(Sent(message.label, message.payloads, message.octets, path, copy)))
+        self._effects.append(Record(Sent(message.label, message.payloads, message.octets, path, copy, message.chain)))
         self._effects.append(Transmit(message.octets, path))
 
     def _flush(self) -> list[Effect]:

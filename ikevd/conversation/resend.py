@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ikevd.conversation.timing import pauses
 from ikevd.errors import IkeError
@@ -16,7 +16,9 @@ class Outgoing:
 
     label: str
     payloads: tuple[str, ...]
-    octets: bytes
+    octets: bytes = field(repr=False)
+    chain: bytes = field(repr=False)
+    """The payloads in the clear if `octets` is encrypted, else empty."""
 
 
 class Waiting:

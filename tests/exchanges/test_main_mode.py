@@ -12,7 +12,7 @@ from ikevd.exchanges import main_mode
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Heard, Sent
 from ikevd.policy.model import Connection, Lifetime, Resend
-from ikevd.wire.registry import ExchangeType, Group
+from ikevd.wire.registry import ExchangeType, Group, PayloadType
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,
@@ -55,6 +55,19 @@ def test_six_messages_cross_each_sent_once() -> None:
     assert labels == ["MM1", "MM2", "MM3", "MM4", "MM5", "MM6"]
     assert duet.initiator.ended_at is not None
     assert duet.initiator.ended_at < 1, "nothing was sent by timer"
+
+
+def test_the_evidence_holds_the_payloads_of_encrypted_messages_and_of_no_others() -> None:
+    alice = connection()
+    duet = main_mode_between(alice, mirrored(alice))
+
+    ours, theirs = (
+        {fact.label: fact.chain for fact in side.facts if isinstance(fact, Sent | Heard)}
+        for side in (duet.initiator, duet.responder)
+    )
+    assert ours == theirs
+    assert [label for label, chain in ours.items() if chain] == ["MM5", "MM6"]
+    assert ours["MM5"][:2] == bytes([PayloadType.HASH, 0])
 
 
 def test_the_responder_picks_by_its_own_order() -> None:
