@@ -1,4 +1,4 @@
-"""The payloads of RFC 2408 section 3 that this program understands; all else stays `Opaque`.
+"""Every payload that this program can read, and `Opaque` for all others; those of RFC 2409 stand here.
 
 Each is a frozen value with `TYPE`, `body` (the octets behind the generic header, as received where it was
 received) and `decode(body)`.
@@ -12,8 +12,33 @@ from typing import ClassVar
 
 from ikevd.errors import Malformed
 from ikevd.wire.buffer import Reader, Writer
+from ikevd.wire.certificates import CertPayload, CertReqPayload, SigPayload
+from ikevd.wire.fragment import FragmentPayload
+from ikevd.wire.modecfg import AttributesPayload
+from ikevd.wire.nat import NatDPayload, NatOaPayload
 from ikevd.wire.registry import Doi, IdType, NotifyType, PayloadType, Protocol
 from ikevd.wire.sa import SaPayload
+
+__all__ = [
+    "AttributesPayload",
+    "CertPayload",
+    "CertReqPayload",
+    "DeletePayload",
+    "FragmentPayload",
+    "HashPayload",
+    "IdPayload",
+    "KePayload",
+    "NatDPayload",
+    "NatOaPayload",
+    "NoncePayload",
+    "NotifyPayload",
+    "Opaque",
+    "Payload",
+    "SaPayload",
+    "SigPayload",
+    "VidPayload",
+    "decode_payload",
+]
 
 NONCE_OCTETS = (8, 256)
 """RFC 2409 section 5: the length of a nonce must be between 8 and 256 octets."""
@@ -162,33 +187,6 @@ class DeletePayload:
 
 
 @dataclass(frozen=True, slots=True)
-class NatDPayload:
-    """A hash over the cookies and one endpoint (RFC 3947 section 3.2).
-
-    `type` is 20 of the RFC, 130 of drafts 00 to 03 or 15 of drafts 04 to 08. Number 15 is `Opaque` when decoded: only
-    the exchange knows whether the peer announced such a draft.
-    """
-
-    type: PayloadType
-    body: bytes
-
-    @property
-    def TYPE(self) -> PayloadType:
-        """The payload type, which depends on the draft."""
-        return self.type
-
-    @classmethod
-    def decode(cls, body: bytes) -> NatDPayload:
-        """Of the RFC. Any octets: the negotiated hash decides the length."""
-        return cls(PayloadType.NAT_D, body)
-
-    @classmethod
-    def decode_draft(cls, body: bytes) -> NatDPayload:
-        """Of drafts 00 to 03."""
-        return cls(PayloadType.NAT_D_DRAFT, body)
-
-
-@dataclass(frozen=True, slots=True)
 class Opaque:
     """A payload that this program does not read: kept and shown, never acted on."""
 
@@ -210,7 +208,13 @@ Payload = (
     | IdPayload
     | NotifyPayload
     | DeletePayload
+    | CertPayload
+    | CertReqPayload
+    | SigPayload
+    | AttributesPayload
     | NatDPayload
+    | NatOaPayload
+    | FragmentPayload
     | Opaque
 )
 
@@ -223,8 +227,15 @@ _DECODERS: dict[PayloadType, Callable[[bytes], Payload]] = {
     PayloadType.ID: IdPayload.decode,
     PayloadType.N: NotifyPayload.decode,
     PayloadType.D: DeletePayload.decode,
+    PayloadType.CERT: CertPayload.decode,
+    PayloadType.CERTREQ: CertReqPayload.decode,
+    PayloadType.SIG: SigPayload.decode,
+    PayloadType.ATTRIBUTES: AttributesPayload.decode,
     PayloadType.NAT_D: NatDPayload.decode,
     PayloadType.NAT_D_DRAFT: NatDPayload.decode_draft,
+    PayloadType.NAT_OA: NatOaPayload.decode,
+    PayloadType.NAT_OA_DRAFT: NatOaPayload.decode_draft,
+    PayloadType.FRAGMENT: FragmentPayload.decode,
 }
 
 

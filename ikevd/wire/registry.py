@@ -259,7 +259,7 @@ class IdType(Registry):
 
 
 class NotifyType(Registry):
-    """Notify message types, RFC 2408 section 3.14.1, RFC 2407 section 4.6.3."""
+    """Notify message types, RFC 2408 section 3.14.1, RFC 2407 section 4.6.3, RFC 3706 section 5.1, and Cisco's own."""
 
     INVALID_PAYLOAD_TYPE = 1
     DOI_NOT_SUPPORTED = 2
@@ -295,10 +295,109 @@ class NotifyType(Registry):
     RESPONDER_LIFETIME = 24576
     REPLAY_STATUS = 24577
     INITIAL_CONTACT = 24578
+    CISCO_HELLO = 30000
+    CISCO_WWTEBR = 30001
+    CISCO_SHUT_UP = 30002
     R_U_THERE = 36136
     R_U_THERE_ACK = 36137
+    CISCO_LOAD_BALANCE = 40501
+    CISCO_40502 = 40502
+    CISCO_PRESHARED_KEY_HASH = 40503
 
     @property
     def is_error(self) -> bool:
         """Error types are 1 to 16383 (RFC 2408 section 3.14.1)."""
         return self < 16384
+
+
+class AhTransform(Registry):
+    """AH transform identifiers, RFC 2407 section 4.4.3 and IANA."""
+
+    MD5 = 2
+    SHA1 = 3
+    DES = 4
+    SHA2_256 = 5
+    SHA2_384 = 6
+    SHA2_512 = 7
+    RIPEMD = 8
+    AES_XCBC = 9
+    AES_128_GMAC = 11
+    AES_192_GMAC = 12
+    AES_256_GMAC = 13
+
+
+class IpcompTransform(Registry):
+    """IPCOMP transform identifiers, RFC 2407 section 4.4.5 and IANA."""
+
+    OUI = 1
+    DEFLATE = 2
+    LZS = 3
+    LZJH = 4
+
+
+class CertEncoding(Registry):
+    """Certificate encodings, RFC 2408 section 3.9."""
+
+    NONE = 0
+    PKCS7 = 1
+    PGP = 2
+    DNS_KEY = 3
+    X509_SIGNATURE = 4
+    X509_KEY_EXCHANGE = 5
+    KERBEROS = 6
+    CRL = 7
+    ARL = 8
+    SPKI = 9
+    X509_ATTRIBUTE = 10
+    RAW_RSA_KEY = 11
+
+
+class ConfigType(Registry):
+    """What an Attributes payload does, draft-ietf-ipsec-isakmp-mode-cfg-05 section 3.2."""
+
+    REQUEST = 1
+    REPLY = 2
+    SET = 3
+    ACK = 4
+
+
+class ConfigAttribute(Registry):
+    """Of Mode Config (its draft, section 3.3), of XAUTH (draft-beaulieu-ike-xauth-02 section 6.2), and Cisco's."""
+
+    INTERNAL_IP4_ADDRESS = 1
+    INTERNAL_IP4_NETMASK = 2
+    INTERNAL_IP4_DNS = 3
+    INTERNAL_IP4_NBNS = 4
+    INTERNAL_ADDRESS_EXPIRY = 5
+    INTERNAL_IP4_DHCP = 6
+    APPLICATION_VERSION = 7
+    INTERNAL_IP6_ADDRESS = 8
+    INTERNAL_IP6_NETMASK = 9
+    INTERNAL_IP6_DNS = 10
+    INTERNAL_IP6_NBNS = 11
+    INTERNAL_IP6_DHCP = 12
+    INTERNAL_IP4_SUBNET = 13
+    SUPPORTED_ATTRIBUTES = 14
+    INTERNAL_IP6_SUBNET = 15
+    XAUTH_TYPE = 16520
+    XAUTH_USER_NAME = 16521
+    XAUTH_USER_PASSWORD = 16522
+    XAUTH_PASSCODE = 16523
+    XAUTH_MESSAGE = 16524
+    XAUTH_CHALLENGE = 16525
+    XAUTH_DOMAIN = 16526
+    XAUTH_STATUS = 16527
+    XAUTH_NEXT_PIN = 16528
+    XAUTH_ANSWER = 16529
+    UNITY_BANNER = 28672
+    UNITY_SAVE_PASSWORD = 28673
+    UNITY_DEF_DOMAIN = 28674
+    UNITY_SPLIT_DNS = 28675
+    UNITY_SPLIT_INCLUDE = 28676
+    UNITY_NATT_PORT = 28677
+    UNITY_LOCAL_LAN = 28678
+    UNITY_PFS = 28679
+    UNITY_FW_TYPE = 28680
+    UNITY_BACKUP_SERVERS = 28681
+    UNITY_DDNS_HOSTNAME = 28682
+    UNITY_28683 = 28683

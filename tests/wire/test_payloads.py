@@ -9,21 +9,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevd.errors import Malformed
+from ikevd.wire.attributes import Attribute
 from ikevd.wire.message import encode_chain
 from ikevd.wire.payloads import (
+    AttributesPayload,
+    CertPayload,
+    CertReqPayload,
     DeletePayload,
+    FragmentPayload,
     HashPayload,
     IdPayload,
     KePayload,
     NatDPayload,
+    NatOaPayload,
     NoncePayload,
     NotifyPayload,
     Opaque,
     Payload,
+    SigPayload,
     VidPayload,
     decode_payload,
 )
-from ikevd.wire.registry import Doi, IdType, NotifyType, PayloadType, Protocol
+from ikevd.wire.registry import (
+    CertEncoding,
+    ConfigAttribute,
+    ConfigType,
+    Doi,
+    IdType,
+    NotifyType,
+    PayloadType,
+    Protocol,
+)
+from tests.wire.test_attributes import ATTRIBUTES
 from tests.wire.test_sa import OFFERS
 
 DOIS = st.integers(0, 2**32 - 1).map(Doi)
@@ -34,8 +51,11 @@ def spis_of(size: int) -> st.SearchStrategy[tuple[bytes, ...]]:
     return st.lists(st.binary(min_size=size, max_size=size), min_size=1, max_size=5).map(tuple)
 
 
-UNREAD = [PayloadType.CERT, PayloadType.SIG, PayloadType.NAT_D_DRAFT_04, PayloadType.FRAGMENT, PayloadType(255)]
+UNREAD = [PayloadType.NAT_D_DRAFT_04, PayloadType.NAT_OA_DRAFT_04, PayloadType(19), PayloadType(255)]
 NAT_D = [PayloadType.NAT_D, PayloadType.NAT_D_DRAFT]
+NAT_OA = st.sampled_from([PayloadType.NAT_OA, PayloadType.NAT_OA_DRAFT])
+OCTET = st.integers(0, 255)
+U16 = st.integers(0, 65535)
 PAYLOADS: st.SearchStrategy[Payload] = st.one_of(
     OFFERS,
     st.builds(KePayload, ANY),
@@ -54,6 +74,13 @@ PAYLOADS: st.SearchStrategy[Payload] = st.one_of(
     st.builds(DeletePayload, st.just(Protocol.ISAKMP), spis_of(16), DOIS),
     st.builds(DeletePayload, st.sampled_from([Protocol.ESP, Protocol.AH]), spis_of(4), DOIS),
     st.builds(DeletePayload, st.just(Protocol(9)), spis_of(2), DOIS),
+    st.builds(CertPayload, OCTET.map(CertEncoding), ANY),
+    st.builds(CertReqPayload, OCTET.map(CertEncoding), ANY),
+    st.builds(SigPayload, ANY),
+    st.builds(AttributesPayload, OCTET.map(ConfigType), U16, st.lists(ATTRIBUTES, max_size=4).map(tuple), OCTET),
+    st.builds(FragmentPayload, U16, OCTET, OCTET, st.binary(min_size=1, max_size=300)),
+    st.builds(NatOaPayload, NAT_OA, st.just(IdType.IPV4_ADDR), st.binary(min_size=4, max_size=4)),
+    st.builds(NatOaPayload, NAT_OA, st.just(IdType.IPV6_ADDR), st.binary(min_size=16, max_size=16)),
     st.builds(NatDPayload, st.sampled_from(NAT_D), ANY),
     st.builds(Opaque, st.sampled_from(UNREAD), ANY),
 )
@@ -119,5 +146,38 @@ def test_a_delete_whose_counts_lie_is_malformed(body: str, said: str) -> None:
         DeletePayload.decode(bytes.fromhex(body))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        (PayloadType.CERT, "", "certificate payload: 1 octets wanted, 0 left"),
+        (PayloadType.CERTREQ, "", "certificate request payload: 1 octets wanted, 0 left"),
+        (PayloadType.NAT_OA, "01000000 0a0000", "NAT-OA payload of type IPV4_ADDR with 3 octets, not 4"),
+        (PayloadType.NAT_OA_DRAFT, "05000000 0a000001", "NAT-OA payload of type IPV6_ADDR with 4 octets, not 16"),
+        (PayloadType.NAT_OA, "0100", "NAT-OA payload: 3 octets wanted, 1 left"),
+        (PayloadType.FRAGMENT, "00010101", "fragment payload without data"),
+        (PayloadType.FRAGMENT, "000101", "fragment payload: 1 octets wanted, 0 left"),
+        (PayloadType.ATTRIBUTES, "0100beef 4089 0005 75736572", "attributes payload: 5 octets wanted, 4 left"),
+    ],
+)
+def test_a_payload_that_ends_early_or_lies_about_a_length_is_malformed(kind: PayloadType, body: str, said: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        decode_payload(kind, bytes.fromhex(body))
+
+
+def test_nat_oa_gives_the_address_in_it() -> None:
+    oa = NatOaPayload.decode(bytes.fromhex("01000000 0a000001"))
+    assert (oa.TYPE, str(oa.address)) == (PayloadType.NAT_OA, "10.0.0.1")
+    oa = NatOaPayload.decode_draft(bytes.fromhex("05000000 20010db8000000000000000000000001"))
+    assert (oa.TYPE, str(oa.address)) == (PayloadType.NAT_OA_DRAFT, "2001:db8::1")
+    assert NatOaPayload.decode(bytes.fromhex("02000000 6162")).address is None
+
+
+def test_a_fragment_tells_whether_it_is_the_last() -> None:
+    assert FragmentPayload.decode(bytes.fromhex("0001 02 01 ff")).last
+    assert not FragmentPayload.decode(bytes.fromhex("0001 01 00 ff")).last
+
+
 def test_secrets_and_proofs_do_not_show_in_a_repr() -> None:
-    assert "UUUU" not in repr(KePayload(b"UUUU")) + repr(HashPayload(b"UUUU"))
+    password = Attribute(ConfigAttribute.XAUTH_USER_PASSWORD, b"UUUU", basic=False)
+    hidden = [KePayload(b"UUUU"), HashPayload(b"UUUU"), SigPayload(b"UUUU")]
+    assert "UUUU" not in repr([*hidden, AttributesPayload(ConfigType.REPLY, 1, (password,))])
