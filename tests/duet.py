@@ -22,6 +22,7 @@ from ikevd.facts import Fact
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE
+from tests.nat import Nat
 
 MakeExchange = Callable[[Link, Host], Exchange]
 
@@ -36,6 +37,7 @@ class Network:
     seed: int = 0
     tamper: Callable[[str, bytes], list[bytes]] = field(default=lambda _sender, datagram: [datagram])
     """What arrives of a datagram: for tests that lose, forge or alter one message."""
+    nat: Nat | None = None
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -165,7 +167,9 @@ class Duet:
 
     def _deliver(self, sender: Side, octets: bytes, path: Path) -> None:
         receiver = self.responder if sender is self.initiator else self.initiator
-        back = Path(path.remote, path.local)
+        back = self._network.nat.arriving(path) if self._network.nat else Path(path.remote, path.local)
+        if back is None:
+            return
         for delay, arriving in self._network.deliveries(sender.name, octets):
             self._at(
                 self.now + delay,

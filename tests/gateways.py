@@ -85,11 +85,11 @@ class World:
     def _carry(self, octets: bytes, path: Path) -> None:
         loop = asyncio.get_running_loop()
         self.wire.append((loop.time(), path, octets))
-        receiver = self.gateways.get(path.remote.address)
-        if receiver is None:
+        back = self.network.nat.arriving(path) if self.network.nat else Path(path.remote, path.local)
+        receiver = self.gateways.get(back.local.address) if back else None
+        if receiver is None or back is None:
             return
         sender = "alice" if path.local.address == ALICE else "bob"
-        back = Path(path.remote, path.local)
         for delay, arriving in self.network.deliveries(sender, octets):
             loop.call_later(delay, receiver.engine.datagram, arriving, back)
 

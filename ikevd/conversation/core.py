@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from ikevd.addresses import Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.conversation.duplicates import Duplicates
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
 from ikevd.conversation.resend import Outgoing, Waiting
@@ -18,6 +18,7 @@ from ikevd.conversation.seal import check_header, open_with, seal
 from ikevd.conversation.timing import FAREWELL, Timing
 from ikevd.errors import IkeError, InternalError, Malformed, NoAnswer, Refused, UnexpectedMessage
 from ikevd.exchanges.link import (
+    Float,
     OpenInbound,
     OpenOutbound,
     Protect,
@@ -31,9 +32,19 @@ from ikevd.exchanges.link import (
 from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
 from ikevd.wire.message import Header, Message, encode_chain
+from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, NotifyType
+from ikevd.wire.vendor_ids import name_of
 
-LABELS = {ExchangeType.MAIN_MODE: "MM", ExchangeType.QUICK_MODE: "QM", ExchangeType.INFORMATIONAL: "INFO"}
+LABELS = {
+    ExchangeType.MAIN_MODE: "MM",
+    ExchangeType.AGGRESSIVE: "AM",
+    ExchangeType.QUICK_MODE: "QM",
+    ExchangeType.INFORMATIONAL: "INFO",
+}
+MAX_REMINDERS = 10
+"""Copies of our last answer that a peer causes with messages of a later exchange."""
+MAX_VENDOR_IDS = 32
 
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
@@ -66,6 +77,8 @@ class Conversation:
         self._messages = 0
         self._hints: list[NotifyType] = []
         self._effects: list[Effect] = []
+        self._last_answer: Outgoing | None = None
+        self._reminders = 0
         self.ended = False
         self.unconfirmed: IsakmpSa | None = None
         """The SA that the peer may hold although this exchange failed."""
@@ -164,6 +177,23 @@ class Conversation:
             return []
         return self._advance(now, error=cause)
 
+    def confirm(self) -> list[Effect]:
+        """The peer has shown that it heard our last message: it is sent no more."""
+        if self.ended:
+            self._waiting = None
+        return []
+
+    def remind(self, path: Path) -> list[Effect]:
+        """The peer is further on than we are: it did not know that its last message was lost. Our last answer makes it
+        send that message again."""
+        asked = self._awaiting is not None and not self.initiator and self._last_answer is not None
+        if not asked or path.remote.address != self._situation.path.remote.address or self._reminders >= MAX_REMINDERS:
+            return []
+        self._reminders += 1
+        assert self._last_answer is not None
+        self._transmit(self._last_answer, copy=1 + self._reminders)
+        return self._flush()
+
     def close(self) -> None:
         """Forget the exchange without a word."""
         self.ended = True
@@ -190,12 +220,26 @@ class Conversation:
         self._awaiting = self._waiting = None
         self._duplicates.accepted(datagram, label)
         self._situation.path = path
+        self._situation.clear_too = False
         if self._situation.cookies.responder == NO_COOKIE:
             ours_or_theirs = message.header.responder if self.initiator else self._minted
             self._situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
         names = tuple(str(payload.TYPE) for payload in message.payloads)
         chain = message.chain if message.header.encrypted else b""
         self._effects.append(Record(Heard(label, names, datagram, path, chain)))
+        self._remember_vendors(message)
+
+    def _remember_vendors(self, message: Message) -> None:
+        """Of every message of phase 1: peers announce themselves in any of them."""
+        situation, cookies = self._situation, self._situation.cookies
+        theirs = cookies.responder if self.initiator else cookies.initiator
+        new = [p.body for p in message.all(VidPayload) if p.body not in situation.vendor_ids]
+        new = list(dict.fromkeys(new))[: MAX_VENDOR_IDS - len(situation.vendor_ids)]
+        if new:
+            names = tuple(name_of(vendor_id, theirs) for vendor_id in new)
+            situation.vendor_ids += tuple(new)
+            situation.peer_vendors += names
+            self._effects.append(Record(Note(f"the peer announces {', '.join(names)}")))
 
     def _repeated(self, datagram: bytes, label: str) -> list[Effect]:
         answers = self._duplicates.answers(datagram)
@@ -250,8 +294,10 @@ class Conversation:
         match request:
             case Send():
                 self._send(request, now)
-            case Protect(chains):
-                self._situation.chains = chains
+            case Protect(chains, clear_too):
+                self._situation.chains, self._situation.clear_too = chains, clear_too
+            case Float():
+                self._float()
             case Unconfirmed(sa):
                 self.unconfirmed = sa
             case Note():
@@ -278,12 +324,18 @@ class Conversation:
         chain = encode_chain(request.payloads) if self._situation.chains else b""
         message = Outgoing(self._next_label(), names, datagram, chain)
         self._transmit(message, copy=1)
+        self._last_answer = message
         if request.repeat != Repeat.BY_TIMER or not self.initiator:
             self._duplicates.told(datagram)
         if request.repeat == Repeat.BY_TIMER:
             self._waiting = Waiting.for_answer(now, message, self._timing.resend)
         elif request.repeat == Repeat.BOUNDED:
             self._waiting = Waiting.for_answer(now, message, FAREWELL)
+
+    def _float(self) -> None:
+        path, port = self._situation.path, self._situation.nat_port
+        if path.local.port != port:
+            self._situation.path = Path(Endpoint(path.local.address, port), Endpoint(path.remote.address, port))
 
     def _transmit(self, message: Outgoing, copy: int) -> None:
         path = self._situation.path

@@ -41,7 +41,7 @@ def check_header(header: Header, situation: Situation, exchange: ExchangeType, i
     if header.initiator != situation.cookies.initiator:
         raise UnexpectedMessage("another initiator cookie")
     _check_responder_cookie(header, situation, initiator)
-    if header.encrypted != bool(situation.chains):
+    if header.encrypted != bool(situation.chains) and not (situation.clear_too and not header.encrypted):
         raise UnexpectedMessage("message is in the clear" if situation.chains else "message is encrypted too early")
     if int(header.flags) & ~int(Flags.ENCRYPTION | Flags.COMMIT):  # as numbers: ~ of a Flag drops unnamed bits
         raise UnexpectedMessage(f"header flags 0x{int(header.flags):02x}")
@@ -62,7 +62,7 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
     Raises what `accept` raised, or `Malformed`, or in its place `request.rubbish`; then nothing has changed.
     """
     body = datagram[HEADER_OCTETS : header.length]
-    if not situation.chains:
+    if not header.encrypted:
         message = Message.decode_untrusted(header, body)
         return message, request.accept(message)
     candidates = situation.chains

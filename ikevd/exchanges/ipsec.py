@@ -8,7 +8,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import Malformed
 from ikevd.policy.choose import Phase2Choice
 from ikevd.policy.model import Child, EspSuite
-from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi
+from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi, UdpEncapsulation
 from ikevd.wire.registry import Integrity, Protocol
 
 IDENTITIES = 2
@@ -46,7 +46,13 @@ def esp_pair(
         inbound=_esp_keys(sa, choice.suite, spi, nonces, g_xy),
         outbound=_esp_keys(sa, choice.suite, theirs, nonces, g_xy),
         initiator=initiator,
+        encap=_encapsulation(sa, path),
     )
+
+
+def _encapsulation(sa: IsakmpSa, path: Path) -> UdpEncapsulation | None:
+    """ESP goes where IKE goes (RFC 3948 section 2)."""
+    return UdpEncapsulation(path.local.port, path.remote.port) if sa.nat and sa.nat.encapsulates else None
 
 
 def _esp_keys(sa: IsakmpSa, suite: EspSuite, spi: Spi, nonces: tuple[bytes, bytes], g_xy: Secret | None) -> EspKeys:

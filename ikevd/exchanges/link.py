@@ -49,6 +49,12 @@ class Receive:
 @dataclass(frozen=True, slots=True)
 class Protect:
     chains: tuple[IvChain, ...]
+    clear_too: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """Go to port 4500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class OpenOutbound:
 
 
 HostCall = ReserveSpi | OpenInbound | OpenOutbound
-Request = Send | Receive | Protect | Unconfirmed | Note | HostCall
+Request = Send | Receive | Protect | Float | Unconfirmed | Note | HostCall
 
 
 @types.coroutine
@@ -92,6 +98,14 @@ class Situation:
     """The endpoints of the last accepted message; for an initiator at first those it sends to."""
     chains: tuple[IvChain, ...] = ()
     """Empty: in the clear. One: HDR*. Several: whichever opens the next message stays."""
+    clear_too: bool = False
+    """Is the next message accepted in the clear as well?"""
+    nat_port: int = 4500
+    """Where IKE goes once a NAT is found (RFC 3947 section 4)."""
+    vendor_ids: tuple[bytes, ...] = ()
+    """All that the peer announced so far, in order, each once."""
+    peer_vendors: tuple[str, ...] = ()
+    """Their names."""
 
 
 class Link:
@@ -116,6 +130,21 @@ class Link:
     def path(self) -> Path:
         """The endpoints of the last accepted message."""
         return self._situation.path
+
+    @property
+    def nat_port(self) -> int:
+        """Where IKE goes once a NAT is found."""
+        return self._situation.nat_port
+
+    @property
+    def vendor_ids(self) -> tuple[bytes, ...]:
+        """All vendor IDs of the accepted messages."""
+        return self._situation.vendor_ids
+
+    @property
+    def peer_vendors(self) -> tuple[str, ...]:
+        """What they are called."""
+        return self._situation.peer_vendors
 
     @property
     def chain(self) -> IvChain:
@@ -144,9 +173,14 @@ class Link:
         value: T = await _request(Receive(accept, rubbish))
         return value
 
-    async def protect(self, *chains: IvChain) -> None:
-        """From here on HDR is HDR*. Several candidates: one for each secret to be tried at message 5."""
-        await _request(Protect(chains))
+    async def protect(self, *chains: IvChain, clear_too: bool = False) -> None:
+        """From here on HDR is HDR*. Several candidates: one for each secret to be tried at message 5. `clear_too`: the
+        next message may also come in the clear (message 3 of Aggressive Mode)."""
+        await _request(Protect(chains, clear_too))
+
+    async def float(self) -> None:
+        """A NAT was found: from here on both ports are 4500 (RFC 3947 section 4)."""
+        await _request(Float())
 
     async def unconfirmed(self, sa: IsakmpSa) -> None:
         """From here on the peer may hold `sa` although this exchange fails: then it is told by a Delete."""

@@ -1,4 +1,4 @@
-"""Main Mode with a pre-shared key (RFC 2409 sections 5 and 5.4)."""
+"""Main Mode with a pre-shared key (RFC 2409 sections 5 and 5.4), with NAT traversal (RFC 3947 section 3)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import partial
 
 from ikevd.crypto import groups
 from ikevd.errors import InvalidId, NoAnswer, ProbablePskMismatch
+from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import (
     NONCE_OCTETS,
@@ -18,7 +19,9 @@ from ikevd.exchanges.phase1 import (
     accept_offer,
     describe_identity,
     local_identity,
+    mismatch,
     remote_identity,
+    vendor_ids,
     with_block,
 )
 from ikevd.host.interface import Entropy
@@ -30,36 +33,39 @@ from ikevd.wire.payloads import KePayload, NoncePayload
 
 async def initiate(link: Link, connection: Connection, entropy: Entropy) -> IsakmpSa:
     """Initiator. Raises `IkeError`; the SA stands only when this returns."""
-    # HDR, SA                   -->
-    #                           <--   HDR, SA
-    offer = offer_phase1(connection.suites, connection.lifetime)
-    choice = await link.ask(offer, accept=lambda message: accept_choice(offer, connection, message))
+    # HDR, SA, VID              -->
+    #                           <--   HDR, SA, VID
+    offer, vids = offer_phase1(connection.suites, connection.lifetime), vendor_ids(connection)
+    choice = await link.ask(offer, *vids, accept=lambda message: accept_choice(offer, connection, message))
+    hash, method = choice.suite.hash, nat.choose(connection, link.vendor_ids)
 
-    # HDR, KE, Ni               -->
-    #                           <--   HDR, KE, Nr
+    # HDR, KE, Ni, NAT-D        -->
+    #                           <--   HDR, KE, Nr, NAT-D
     pair, ni = groups.generate(choice.suite.group), entropy.octets(NONCE_OCTETS)
-    g_xr, nr, g_xy = await link.ask(
-        KePayload(pair.public), NoncePayload(ni), accept=lambda message: accept_key_exchange(pair, message)
-    )
-    keying = Keying.derive(connection.psk, choice.suite, link.cookies, offer.body, (pair.public, g_xr), (ni, nr), g_xy)
+    natd = nat.discovery(method, hash, link, connection, entropy)
+    peer = await link.ask(KePayload(pair.public), NoncePayload(ni), *natd, accept=partial(accept_key_exchange, pair))
+    public, nonces = (pair.public, peer.public), (ni, peer.nonce)
+    keying = Keying.derive(connection.psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy)
+    found = nat.discovered(method, hash, link, connection, peer.message)
+    if found and found.encapsulates:
+        await link.float()
     await link.protect(keying.chain)  # from here on HDR is HDR*
 
     # HDR*, IDii, HASH_I        -->
     #                           <--   HDR*, IDir, HASH_R
     ours, theirs = local_identity(connection, link.path), remote_identity(connection, link.path)
     idii = ours.to_payload()
-    mismatch = _mismatch((connection.psk,), "the answer to message 5 does not decrypt")
     try:
         _, identity = await link.ask(
             idii,
             keying.hash_i(idii),
             accept=lambda message: accept_identity((keying,), link.chain, False, message),
-            rubbish=mismatch,
+            rubbish=mismatch((connection.psk,), "the answer to message 5 does not decrypt"),
         )
     except NoAnswer as silence:
-        await link.unconfirmed(keying.sa(connection, choice, link.path, theirs, initiator=True))
+        await link.unconfirmed(keying.sa(connection, choice, link, theirs, initiator=True, nat=found))
         raise _silent_after_message_5(connection.psk, describe_identity(ours), silence) from silence
-    sa = keying.sa(connection, choice, link.path, identity, initiator=True)
+    sa = keying.sa(connection, choice, link, identity, initiator=True, nat=found)
     await link.unconfirmed(sa)
     if identity != theirs:
         wanted = describe_identity(theirs)
@@ -69,21 +75,25 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
 
 async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> IsakmpSa:
     """Responder: which connection it is shows only in message 5."""
-    # HDR, SA                   -->
-    #                           <--   HDR, SA
+    # HDR, SA, VID              -->
+    #                           <--   HDR, SA, VID
     offer = await link.receive(accept_offer)
     choice, candidates = candidates.choose(offer)
-    await link.answer(choice.answer)
+    first, hash = candidates.connections[0], choice.suite.hash
+    method = nat.choose(first, link.vendor_ids)
+    await link.answer(choice.answer, *vendor_ids(first, nat.answered(method, link.vendor_ids)))
 
-    # HDR, KE, Ni               -->
-    #                           <--   HDR, KE, Nr
+    # HDR, KE, Ni, NAT-D        -->
+    #                           <--   HDR, KE, Nr, NAT-D
     nr = entropy.octets(NONCE_OCTETS)
-    pair, g_xi, ni, g_xy = await link.receive(partial(accept_first_key_exchange, choice.suite.group))
-    await link.answer(KePayload(pair.public), NoncePayload(nr))
+    peer = await link.receive(partial(accept_first_key_exchange, choice.suite.group))
+    found = nat.discovered(method, hash, link, first, peer.message)
+    natd = nat.discovery(method, hash, link, first, entropy) if found else ()
+    await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *natd)
     secrets = candidates.secrets()
+    public, nonces = (peer.public, peer.pair.public), (peer.nonce, nr)
     keyings = tuple(
-        Keying.derive(psk, choice.suite, link.cookies, offer.body, (g_xi, pair.public), (ni, nr), g_xy)
-        for psk in secrets
+        Keying.derive(psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy) for psk in secrets
     )
     await link.protect(*(keying.chain for keying in keyings))  # from here on HDR is HDR*
 
@@ -91,25 +101,18 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     #                           <--   HDR*, IDir, HASH_R
     keying, identity = await link.receive(
         lambda message: accept_identity(keyings, link.chain, True, message),
-        rubbish=_mismatch(secrets, "message 5 does not decrypt"),
+        rubbish=mismatch(secrets, "message 5 does not decrypt"),
     )
+    await nat.note_unmoved(link, found)
     try:
         connection = candidates.with_identity(keying.psk, identity, link.path)
     except InvalidId:
-        first = candidates.connections[0]
-        await link.unconfirmed(keying.sa(first, choice, link.path, identity, initiator=False))
+        await link.unconfirmed(keying.sa(first, choice, link, identity, initiator=False, nat=found))
         raise
-    sa = keying.sa(connection, choice, link.path, identity, initiator=False)
+    sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found)
     idir = sa.local_id.to_payload()
     await link.answer(idir, keying.hash_r(idir))
     return with_block(sa, keying.chain.iv)
-
-
-def _mismatch(secrets: tuple[PreSharedKey, ...], seen: str) -> ProbablePskMismatch:
-    tried = ", ".join(psk.source for psk in secrets)
-    return ProbablePskMismatch(
-        f"probable pre-shared key mismatch: {seen}; the secret that was tried is defined at {tried}"
-    )
 
 
 def _silent_after_message_5(psk: PreSharedKey, identity: str, silence: NoAnswer) -> ProbablePskMismatch:

@@ -12,17 +12,22 @@ from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
 from ikevd.crypto.secret import Secret
-from ikevd.errors import InvalidHash, InvalidId, NoProposalChosen
+from ikevd.errors import InvalidHash, InvalidId, NoProposalChosen, ProbablePskMismatch
+from ikevd.exchanges import nat
+from ikevd.exchanges.link import Link
 from ikevd.policy.choose import Phase1Choice, accept_phase1, choose_phase1, shorter
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, IkeSuite, PreSharedKey
-from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message
-from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload
-from ikevd.wire.registry import Group
+from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, VidPayload
+from ikevd.wire.registry import ExchangeType, Group
 from ikevd.wire.sa import SaPayload
+from ikevd.wire.vendor_ids import CISCO_UNITY
 
 NONCE_OCTETS = 32
+MAX_NAMED = 8
+"""Identities that one message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,16 @@ class Candidates:
     secret and identity."""
 
     connections: tuple[Connection, ...]
+    max_secrets: int = 8
+    """Of Main Mode: how many different keys are tried against one message 5."""
+
+    def claiming(self, identity: Identity, path: Path) -> Candidates:
+        """Those that the peer may be by what it calls itself: Aggressive Mode says so in message 1."""
+        named = tuple(c for c in self.connections if identity == remote_identity(c, path))
+        if not named:
+            known = " or ".join(describe_identity(remote_identity(c, path)) for c in self.connections[:MAX_NAMED])
+            raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {known} is configured as remote_id")
+        return replace(self, connections=named)
 
     def choose(self, offer: SaPayload) -> tuple[Phase1Choice, Candidates]:
         """The first acceptable suite, and the candidates that accept it; `NoProposalChosen` names the nearest miss."""
@@ -41,12 +56,15 @@ class Candidates:
             except NoProposalChosen as nearest:
                 miss = miss or nearest
                 continue
-            return choice, Candidates(tuple(c for c in self.connections if choice.suite in c.suites))
+            return choice, replace(self, connections=tuple(c for c in self.connections if choice.suite in c.suites))
         raise miss or NoProposalChosen("no connection is configured for this peer")
 
     def secrets(self) -> tuple[PreSharedKey, ...]:
-        """The different pre-shared keys of the candidates."""
-        return tuple({connection.psk.key: connection.psk for connection in reversed(self.connections)}.values())[::-1]
+        """The different pre-shared keys of the candidates, as many as may be tried."""
+        different: dict[Secret, PreSharedKey] = {}
+        for connection in self.connections:
+            different.setdefault(connection.psk.key, connection.psk)
+        return tuple(different.values())[: self.max_secrets]
 
     def with_identity(self, psk: PreSharedKey, identity: Identity, path: Path) -> Connection:
         """The candidate with that secret and identity; raises `InvalidId` naming what was wanted."""
@@ -54,7 +72,7 @@ class Candidates:
         for connection in same_secret:
             if identity == remote_identity(connection, path):
                 return connection
-        wanted = " or ".join(describe_identity(remote_identity(connection, path)) for connection in same_secret)
+        wanted = " or ".join(describe_identity(remote_identity(c, path)) for c in same_secret[:MAX_NAMED])
         raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {wanted} is configured as remote_id")
 
 
@@ -120,30 +138,50 @@ class Keying:
         self,
         connection: Connection,
         choice: Phase1Choice,
-        path: Path,
+        link: Link,
         remote_id: Identity,
         *,
         initiator: bool,
+        nat: NatTraversal | None,
+        exchange: ExchangeType = ExchangeType.MAIN_MODE,
     ) -> IsakmpSa:
         """The ISAKMP SA as far as it is known now."""
         return IsakmpSa(
             cookies=self.cookies,
             connection=connection.name,
             initiator=initiator,
-            path=path,
-            local_id=local_identity(connection, path),
+            path=link.path,
+            local_id=local_identity(connection, link.path),
             remote_id=remote_id,
             suite=self.suite,
             lifetime=shorter(connection.lifetime, choice.lifetime),
             keys=self.keys,
             cipher_key=self.cipher_key,
             last_blocks=(self.chain.iv,),
+            exchange=exchange,
+            nat=nat,
+            peer_vendors=link.peer_vendors,
         )
 
 
 def with_block(sa: IsakmpSa, block: bytes) -> IsakmpSa:
     """The same SA after one more encrypted message, which the peer may not have received."""
     return replace(sa, last_blocks=(block, *sa.last_blocks))
+
+
+def vendor_ids(connection: Connection, nat_traversal: tuple[VidPayload, ...] | None = None) -> tuple[VidPayload, ...]:
+    """What we announce: all our methods of NAT traversal, or the one that answers the peer's, and what the connection
+    adds."""
+    more = (VidPayload(CISCO_UNITY),) if connection.cisco_unity else ()
+    return (nat.announced(connection) if nat_traversal is None else nat_traversal) + more
+
+
+def mismatch(secrets: tuple[PreSharedKey, ...], seen: str) -> ProbablePskMismatch:
+    """Another key than ours, to judge by `seen`."""
+    tried = ", ".join(psk.source for psk in secrets)
+    return ProbablePskMismatch(
+        f"probable pre-shared key mismatch: {seen}; the secret that was tried is defined at {tried}"
+    )
 
 
 # -- what a message must hold to be accepted ----------------------------------------------------------------------
@@ -159,19 +197,32 @@ def accept_choice(offer: SaPayload, connection: Connection, message: Message) ->
     return accept_phase1(offer, message.one(SaPayload), connection.lifetime)
 
 
-def accept_key_exchange(pair: KeyPair, message: Message) -> tuple[bytes, bytes, Secret]:
-    """Messages 3 and 4: the peer's public value, its nonce, and g^xy."""
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a key exchange gave."""
+
+    pair: KeyPair
+    public: bytes
+    """The peer's public value."""
+    nonce: bytes
+    """The peer's nonce."""
+    g_xy: Secret
+    message: Message
+    """In which it came."""
+
+
+def accept_key_exchange(pair: KeyPair, message: Message) -> Agreed:
+    """Messages 3 and 4: the peer's public value and its nonce."""
     public, nonce = message.one(KePayload), message.one(NoncePayload)
-    return public.body, nonce.body, pair.shared(public.body)
+    return Agreed(pair, public.body, nonce.body, pair.shared(public.body), message)
 
 
-def accept_first_key_exchange(group: Group, message: Message) -> tuple[KeyPair, bytes, bytes, Secret]:
+def accept_first_key_exchange(group: Group, message: Message) -> Agreed:
     """Message 3 at the responder. Our key pair is made only now: the message holds our cookie, so its sender is where
     it says (RFC 2408 section 2.5.3: nothing costly before that)."""
     message.one(KePayload)
     message.one(NoncePayload)
-    pair = groups.generate(group)
-    return pair, *accept_key_exchange(pair, message)
+    return accept_key_exchange(groups.generate(group), message)
 
 
 def accept_identity(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from ikevd.addresses import Address
@@ -10,7 +11,7 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen
-from ikevd.exchanges import phase2
+from ikevd.exchanges import nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.host.interface import Entropy
@@ -30,7 +31,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     """Initiator. When this returns, both directions stand in the kernel and message 3 has left."""
     local, remote, mid = link.path.local.address, link.path.remote.address, link.message_id
     spi = await host.reserve_spi(local, remote, child.reqid)
-    suites = tuple(suite for suite in child.suites if suite.group == child.suites[0].group)
+    suites = tuple(suite for suite in _suites(sa, child)[0] if suite.group == child.suites[0].group)
     offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
     pair = groups.generate(suites[0].group) if suites[0].group is not None else None
 
@@ -60,7 +61,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
     try:
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
-        choice = choose_phase2(offer, child.suites, child.lifetime)
+        choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime)
         pair = _pair_for(choice.suite, asked)
         g_xy = _agree(pair, asked)
     except IkeError as refusal:
@@ -77,6 +78,12 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     await host.open_outbound(ipsec)
     return ipsec
+
+
+def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:
+    """The child's suites in the encapsulation mode that the NATs on the way ask for, and in its other numbers."""
+    modes = nat.tunnel_modes(sa.nat)
+    return [tuple(replace(suite, mode=mode) for suite in child.suites) for mode in modes]
 
 
 def _public(pair: KeyPair | None) -> tuple[Payload, ...]:

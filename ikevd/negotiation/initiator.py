@@ -8,7 +8,7 @@ from ikevd.addresses import Address, Endpoint, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
-from ikevd.exchanges import main_mode
+from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.facts import Note
 from ikevd.negotiation.farewell import say_farewell
@@ -42,12 +42,13 @@ class Initiator:
             return
         path = self._path()
         cookie = self._router.mint()
-        situation = Situation(Cookies(cookie), 0, path)
-        exchange = main_mode.initiate(Link(situation), self._connection, self._ports.entropy)
-        timing = Timing(self._connection.resend)
-        core = Conversation(exchange, ExchangeType.MAIN_MODE, situation, timing, initiator=True)
+        situation = Situation(Cookies(cookie), 0, path, nat_port=self._ports.nat_port)
+        mode = aggressive_mode if self._connection.aggressive else main_mode
+        kind = ExchangeType.AGGRESSIVE if self._connection.aggressive else ExchangeType.MAIN_MODE
+        exchange = mode.initiate(Link(situation), self._connection, self._ports.entropy)
+        core = Conversation(exchange, kind, situation, Timing(self._connection.resend), initiator=True)
         record = self._ports.history.open(
-            ExchangeType.MAIN_MODE,
+            kind,
             core.cookies,
             0,
             path.remote,

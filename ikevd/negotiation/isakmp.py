@@ -283,5 +283,7 @@ class LiveIsakmpSa:
     def _moved(self, path: Path) -> None:
         """The path belongs to the ISAKMP SA and moves only on an accepted message."""
         self.path = path
+        if self.last_heard == self.born:
+            self.phase1.confirm()
         self.last_heard = self._ports.now()
         self.doubted = False

@@ -11,7 +11,7 @@ from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import IkeError, NoProposalChosen
-from ikevd.exchanges import main_mode
+from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.negotiation.farewell import say_farewell
@@ -41,6 +41,7 @@ class Lobby:
     ) -> None:
         """`on_stranger` is told, in words, of peers that are turned away."""
         self._connections = tuple(connections)
+        self._max_secrets = limits.secrets
         self._router = router
         self._ports = ports
         self._on_established = on_established
@@ -58,13 +59,18 @@ class Lobby:
             attempt.heard(header, octets, path)
             return
         connections = _matching(self._connections, path)
+        aggressive = header.exchange == ExchangeType.AGGRESSIVE
+        allowed = tuple(c for c in connections if c.aggressive) if aggressive else connections
         if not connections:
             self._ports.counters.count("drop: no connection for the address")
             self._on_stranger(path, "no connection has this address as its remote")
+        elif not allowed:
+            self._ports.counters.count("drop: Aggressive Mode is not allowed")
+            self._on_stranger(path, f"it asks for Aggressive Mode, which {connections[0].name} does not allow")
         elif refusal := self._refusal(path.remote.address):
             self._ports.counters.count(f"drop: {refusal}")
         else:
-            self._begin(key, Candidates(connections), octets, path)
+            self._begin(header, Candidates(allowed, self._max_secrets), octets, path)
 
     def _refusal(self, address: Address) -> str | None:
         """Why nothing may begin. Who forges the address of a peer must not lock it out: the oldest attempt of the
@@ -90,18 +96,20 @@ class Lobby:
             attempt.runner.close()
         self._present.clear()
 
-    def _begin(self, key: tuple[Address, bytes], candidates: Candidates, octets: bytes, path: Path) -> None:
+    def _begin(self, header: Header, candidates: Candidates, octets: bytes, path: Path) -> None:
+        key = path.remote.address, header.initiator
         first, now = candidates.connections[0], self._ports.now()
-        situation = Situation(Cookies(key[1]), 0, path)
-        exchange = main_mode.respond(Link(situation), candidates, self._ports.entropy)
+        situation = Situation(Cookies(header.initiator), 0, path, nat_port=self._ports.nat_port)
+        mode = aggressive_mode if header.exchange == ExchangeType.AGGRESSIVE else main_mode
+        exchange = mode.respond(Link(situation), candidates, self._ports.entropy)
         cookie, timing = self._router.mint(), Timing(first.resend)
-        core = Conversation(exchange, ExchangeType.MAIN_MODE, situation, timing, initiator=False, minted=cookie)
+        core = Conversation(exchange, header.exchange, situation, timing, initiator=False, minted=cookie)
         effects = [*core.start(now), *core.heard(octets, path, now)]
         if not core.has_spoken:
             core.close()
             self._ports.counters.count("drop: first message is malformed")
             return
-        record = self._ports.history.open(ExchangeType.MAIN_MODE, core.cookies, 0, path.remote, initiator=False)
+        record = self._ports.history.open(header.exchange, core.cookies, 0, path.remote, initiator=False)
         if len(candidates.connections) == 1:
             record.connection = first.name
         runner = Runner(core, record, self._ports, on_end=partial(self._ended, key))
@@ -125,7 +133,9 @@ class Lobby:
 
 
 def _matching(connections: Sequence[Connection], path: Path) -> tuple[Connection, ...]:
-    """Those whose `remote` is this very address, then those for any address; `local` must fit where it is given."""
+    """Those whose `remote` is this very address, then those whose range holds it, then those for any address; `local`
+    must fit where it is given."""
     here = [c for c in connections if c.local is None or c.local == path.local.address]
     exact = [c for c in here if c.remote == path.remote.address]
-    return tuple(exact + [c for c in here if c.remote is None])
+    ranges = [c for c in here if c.remote_range is not None and path.remote.address in c.remote_range]
+    return tuple(exact + ranges + [c for c in here if c.remote is None and c.remote_range is None])

@@ -18,7 +18,9 @@ class Phase1Attempt:
 
     def heard(self, header: Header, octets: bytes, path: Path) -> None:
         """A datagram that names our cookie."""
-        if header.exchange == ExchangeType.INFORMATIONAL:
+        if header.message_id:
+            self.runner.remind(path)
+        elif header.exchange == ExchangeType.INFORMATIONAL:
             for notify in clear_notifications(header, octets):
                 self.runner.hint(notify)
         else:

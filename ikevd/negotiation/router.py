@@ -86,7 +86,7 @@ class Router:
     def _first(self, header: Header, octets: bytes, path: Path) -> None:
         if header.initiator == NO_COOKIE:
             self._counters.count("drop: initiator cookie is zero")
-        elif header.exchange != ExchangeType.MAIN_MODE:
+        elif header.exchange not in (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE):
             self._counters.count(f"drop: first message is {header.exchange}")
         else:
             self._on_first_message(header, octets, path)

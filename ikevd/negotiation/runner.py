@@ -66,6 +66,14 @@ class Runner:
         """A notification in the clear."""
         self.apply(self.conversation.hint(notify))
 
+    def confirm(self) -> None:
+        """The peer has shown, authenticated, that it is where we are."""
+        self.apply(self.conversation.confirm())
+
+    def remind(self, path: Path) -> None:
+        """A datagram of a later exchange: the peer does not know that we still wait for its last message."""
+        self.apply(self.conversation.remind(path))
+
     def fail(self, cause: IkeError) -> None:
         """End it from outside."""
         self.apply(self.conversation.fail(cause, self._ports.now()))

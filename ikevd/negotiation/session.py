@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from ikevd.addresses import Path
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.facts import Established, Note
 from ikevd.negotiation.initiator import Initiator
 from ikevd.negotiation.isakmp import LiveIsakmpSa, QuickModeEnd, QuickModeFlight
+from ikevd.negotiation.keepalive import Keepalive
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.runner import Runner
@@ -70,6 +72,9 @@ class Session:
         self._unsaid: list[Spi] = []
         """SPIs whose Delete waits for an ISAKMP SA."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._keepalive = Keepalive(connection.nat_keepalive, ports.keepalive, self._path_to_keep)
+        self._kept: LiveIsakmpSa | None = None
+        """The newest ISAKMP SA that goes through a NAT of ours."""
 
     # -- what the operator and the kernel say -------------------------------------------------------------------
 
@@ -121,6 +126,7 @@ class Session:
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
         self.initiator.close()
+        self._keepalive.stop()
         for timer in (*self._retries.values(), self._pumping):
             if timer is not None:
                 timer.cancel()
@@ -147,6 +153,9 @@ class Session:
             )
         )
         self._ports.export_key(sa)
+        if sa.nat and sa.nat.local:
+            self._kept = live
+            self._keepalive.start()
         for doubted in [other for other in self.live if other.doubted and not other.busy]:
             self._retire(doubted, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
         self._router.register(live.cookie, live)
@@ -162,6 +171,11 @@ class Session:
             if sa.initiator:
                 loop.call_later(SAID_AFTER, self._retire_idle, live)
         self._pump()
+
+    def _path_to_keep(self) -> Path | None:
+        """IPsec SAs outlive their ISAKMP SA, and need the NAT as much."""
+        serves = self._kept and (self._kept in self.live or any(state.pairs for state in self.states.values()))
+        return self._kept.path if self._kept and serves else None
 
     def usable(self) -> LiveIsakmpSa | None:
         """The newest ISAKMP SA for a new Quick Mode."""

@@ -226,6 +226,8 @@ class Encapsulation(Registry):
     TRANSPORT = 2
     UDP_TUNNEL = 3
     UDP_TRANSPORT = 4
+    UDP_TUNNEL_DRAFT = 61443  # drafts 02 and 03 of RFC 3947
+    UDP_TRANSPORT_DRAFT = 61444
 
 
 class Integrity(Registry):

@@ -195,11 +195,11 @@ async def _initiating_harness(link: Link, view: Connection, found: list[Keying])
     offer = offer_phase1(view.suites, view.lifetime)
     choice = await link.ask(offer, accept=lambda message: accept_choice(offer, view, message))
     pair = groups.generate(choice.suite.group)
-    g_xr, nr, g_xy = await link.ask(
+    peer = await link.ask(
         KePayload(pair.public), NoncePayload(NONCE), accept=lambda message: accept_key_exchange(pair, message)
     )
-    public, nonces = (pair.public, g_xr), (NONCE, nr)
-    found.append(Keying.derive(view.psk, choice.suite, link.cookies, offer.body, public, nonces, g_xy))
+    public, nonces = (pair.public, peer.public), (NONCE, peer.nonce)
+    found.append(Keying.derive(view.psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy))
 
 
 async def _responding_harness(link: Link, view: Connection, found: list[Keying]) -> None:
@@ -208,10 +208,10 @@ async def _responding_harness(link: Link, view: Connection, found: list[Keying])
     choice, _ = Candidates((view,)).choose(offer)
     await link.answer(choice.answer)
     pair = groups.generate(choice.suite.group)
-    g_xi, ni, g_xy = await link.receive(lambda message: accept_key_exchange(pair, message))
+    peer = await link.receive(lambda message: accept_key_exchange(pair, message))
     await link.answer(KePayload(pair.public), NoncePayload(NONCE))
-    public, nonces = (g_xi, pair.public), (ni, NONCE)
-    found.append(Keying.derive(view.psk, choice.suite, link.cookies, offer.body, public, nonces, g_xy))
+    public, nonces = (peer.public, pair.public), (peer.nonce, NONCE)
+    found.append(Keying.derive(view.psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy))
 
 
 def mm1() -> Stage:

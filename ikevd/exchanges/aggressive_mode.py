@@ -1,0 +1,164 @@
+"""Aggressive Mode with a pre-shared key (RFC 2409 sections 5 and 5.4), with NAT traversal (RFC 3947 section 3).
+
+Three messages instead of six. The price: identities and the responder's HASH go in the clear, so that whoever hears or
+asks for message 2 can guess the secret offline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from ikevd.crypto import groups
+from ikevd.crypto.groups import KeyPair
+from ikevd.crypto.primitives import equal
+from ikevd.errors import InvalidId, ProbablePskMismatch
+from ikevd.exchanges import nat
+from ikevd.exchanges.link import Link
+from ikevd.exchanges.phase1 import (
+    NONCE_OCTETS,
+    Agreed,
+    Candidates,
+    Keying,
+    accept_choice,
+    accept_key_exchange,
+    describe_identity,
+    local_identity,
+    mismatch,
+    remote_identity,
+    vendor_ids,
+)
+from ikevd.host.interface import Entropy
+from ikevd.policy.choose import Phase1Choice
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import Connection
+from ikevd.policy.transforms import offer_phase1
+from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.wire.message import Message
+from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload
+from ikevd.wire.registry import ExchangeType
+from ikevd.wire.sa import SaPayload
+
+KIND = ExchangeType.AGGRESSIVE
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """Message 1: offer, public value, nonce and identity at once."""
+
+    offer: SaPayload
+    public: bytes
+    nonce: bytes
+    identity: IdPayload
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """Message 2, its HASH_R verified."""
+
+    choice: Phase1Choice
+    agreed: Agreed
+    keying: Keying
+    identity: Identity
+
+
+async def initiate(link: Link, connection: Connection, entropy: Entropy) -> IsakmpSa:
+    """Initiator. Raises `IkeError`; the SA stands only when this returns."""
+    # HDR, SA, KE, Ni, IDii, VID -->
+    #                            <--   HDR, SA, KE, Nr, IDir, HASH_R, VID, NAT-D
+    group = connection.suites[0].group  # one KE, hence one group (RFC 2409 section 5)
+    offer = offer_phase1([suite for suite in connection.suites if suite.group == group], connection.lifetime)
+    pair, ni = groups.generate(group), entropy.octets(NONCE_OCTETS)
+    idii = local_identity(connection, link.path).to_payload()
+    wrong = mismatch((connection.psk,), "HASH_R of message 2 does not match")
+    second = await link.ask(
+        offer,
+        KePayload(pair.public),
+        NoncePayload(ni),
+        idii,
+        *vendor_ids(connection),
+        accept=partial(_accept_second, connection, offer, pair, ni, wrong),
+        rubbish=wrong,
+    )
+    keying, hash, theirs = second.keying, second.choice.suite.hash, remote_identity(connection, link.path)
+    if second.identity != theirs:
+        wanted = describe_identity(theirs)
+        raise InvalidId(
+            f"the peer calls itself {describe_identity(second.identity)}; {wanted} is configured as remote_id"
+        )
+    method = nat.choose(connection, link.vendor_ids)
+    found = nat.discovered(method, hash, link, connection, second.agreed.message)
+    if found and found.encapsulates:
+        await link.float()
+    natd = nat.discovery(method, hash, link, connection, entropy) if found else ()
+
+    # HDR*, HASH_I, NAT-D       -->   (or in the clear)
+    if connection.encrypt_third:
+        await link.protect(keying.chain)
+    await link.conclude(keying.hash_i(idii), *natd)
+    return keying.sa(connection, second.choice, link, second.identity, initiator=True, nat=found, exchange=KIND)
+
+
+async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> IsakmpSa:
+    """Responder: `candidates` are connections that allow Aggressive Mode; the identity in message 1 chooses."""
+    # HDR, SA, KE, Ni, IDii, VID -->
+    first = await link.receive(accept_first)
+    identity = Identity.from_payload(first.identity)
+    choice, candidates = candidates.claiming(identity, link.path).choose(first.offer)
+    connection, hash = candidates.connections[0], choice.suite.hash
+    pair, nr = groups.generate(choice.suite.group), entropy.octets(NONCE_OCTETS)
+    g_xy, nonces = pair.shared(first.public), (first.nonce, nr)
+    public = first.public, pair.public
+    keying = Keying.derive(connection.psk, choice.suite, link.cookies, first.offer.body, public, nonces, g_xy)
+
+    #                            <--   HDR, SA, KE, Nr, IDir, HASH_R, VID, NAT-D
+    idir = local_identity(connection, link.path).to_payload()
+    method = nat.choose(connection, link.vendor_ids)
+    await link.answer(
+        choice.answer,
+        KePayload(pair.public),
+        NoncePayload(nr),
+        idir,
+        keying.hash_r(idir),
+        *vendor_ids(connection, nat.answered(method, link.vendor_ids)),
+        *nat.discovery(method, hash, link, connection, entropy),
+    )
+
+    # HDR*, HASH_I, NAT-D        -->   (or in the clear)
+    await link.protect(keying.chain, clear_too=True)
+    wrong = mismatch((connection.psk,), "message 3 does not decrypt, or its HASH_I does not match")
+    third = await link.receive(partial(_accept_third, keying, first.identity, wrong), rubbish=wrong)
+    found = nat.discovered(method, hash, link, connection, third)
+    await nat.note_unmoved(link, found)
+    return keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)
+
+
+# -- what a message must hold to be accepted ----------------------------------------------------------------------
+
+
+def accept_first(message: Message) -> First:
+    """Message 1: one of each."""
+    public, nonce = message.one(KePayload), message.one(NoncePayload)
+    return First(message.one(SaPayload), public.body, nonce.body, message.one(IdPayload))
+
+
+def _accept_second(
+    connection: Connection, offer: SaPayload, pair: KeyPair, ni: bytes, wrong: ProbablePskMismatch, message: Message
+) -> Second:
+    """Message 2: a transform that we offered, and the peer's proof."""
+    choice, idir = accept_choice(offer, connection, message), message.one(IdPayload)
+    identity, proof = Identity.from_payload(idir), message.one(HashPayload)
+    agreed = accept_key_exchange(pair, message)
+    cookies = Cookies(message.header.initiator, message.header.responder)
+    public, nonces = (pair.public, agreed.public), (ni, agreed.nonce)
+    keying = Keying.derive(connection.psk, choice.suite, cookies, offer.body, public, nonces, agreed.g_xy)
+    if not equal(keying.hash_r(idir).body, proof.body):
+        raise wrong
+    return Second(choice, agreed, keying, identity)
+
+
+def _accept_third(keying: Keying, idii: IdPayload, wrong: ProbablePskMismatch, message: Message) -> Message:
+    """Message 3: the peer's proof."""
+    if not equal(keying.hash_i(idii).body, message.one(HashPayload).body):
+        raise wrong
+    return message

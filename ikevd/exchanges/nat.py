@@ -1,0 +1,133 @@
+"""NAT traversal in phase 1: finding NATs between the peers (RFC 3947 section 3, and the drafts before it).
+
+Each side sends hashes of the two endpoints as it sees them; where one does not match what the other sees, an address
+was translated on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ikevd.addresses import Endpoint
+from ikevd.crypto.primitives import digest, hash_size
+from ikevd.exchanges.link import Link
+from ikevd.host.interface import Entropy
+from ikevd.policy.model import Connection, Encap, NatMethod
+from ikevd.sa.model import Cookies, NatTraversal
+from ikevd.wire import vendor_ids
+from ikevd.wire.message import Message
+from ikevd.wire.payloads import NatDPayload, VidPayload
+from ikevd.wire.registry import Encapsulation, Hash, PayloadType
+
+MAX_NAT_D = 10
+"""NAT-D payloads of one message that are compared: one for each address that the sender may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What differs between RFC 3947 and the drafts."""
+
+    vendor_ids: tuple[bytes, ...]
+    """The first is the one that we send."""
+    nat_d: PayloadType
+    tunnel: Encapsulation
+
+
+_RFC = PayloadType.NAT_D, Encapsulation.UDP_TUNNEL
+_DRAFT_04_TO_08 = PayloadType(15), Encapsulation.UDP_TUNNEL
+_DRAFT_02_AND_03 = PayloadType.NAT_D_DRAFT, Encapsulation.UDP_TUNNEL_DRAFT
+
+NUMBERS = {
+    NatMethod.RFC_3947: Numbers((vendor_ids.NAT_T_RFC_3947,), *_RFC),
+    NatMethod.DRAFT_07: Numbers(
+        (
+            vendor_ids.NAT_T_DRAFT_07,
+            vendor_ids.NAT_T_DRAFT_08,
+            vendor_ids.NAT_T_DRAFT_06,
+            vendor_ids.NAT_T_DRAFT_05,
+            vendor_ids.NAT_T_DRAFT_04,
+        ),
+        *_DRAFT_04_TO_08,
+    ),
+    NatMethod.DRAFT_03: Numbers((vendor_ids.NAT_T_DRAFT_03,), *_DRAFT_02_AND_03),
+    NatMethod.DRAFT_02: Numbers((vendor_ids.NAT_T_DRAFT_02_LF, vendor_ids.NAT_T_DRAFT_02), *_DRAFT_02_AND_03),
+}
+
+
+def announced(connection: Connection) -> tuple[VidPayload, ...]:
+    """The vendor IDs of message 1: every method that the connection allows."""
+    return tuple(VidPayload(NUMBERS[method].vendor_ids[0]) for method in connection.nat_methods)
+
+
+def answered(method: NatMethod | None, heard: Iterable[bytes]) -> tuple[VidPayload, ...]:
+    """The vendor ID of message 2: the one method that was chosen, in the peer's own form."""
+    known = NUMBERS[method].vendor_ids if method else ()
+    return tuple(VidPayload(vendor_id) for vendor_id in list(heard) if vendor_id in known)[:1]
+
+
+def choose(connection: Connection, heard: Iterable[bytes]) -> NatMethod | None:
+    """The best method that both sides speak; None: no NAT traversal."""
+    return next(_common(connection, heard), None)
+
+
+def _common(connection: Connection, heard: Iterable[bytes]) -> Iterator[NatMethod]:
+    theirs = set(heard)
+    return (method for method in connection.nat_methods if not theirs.isdisjoint(NUMBERS[method].vendor_ids))
+
+
+def discovery(
+    method: NatMethod | None, hash: Hash, link: Link, connection: Connection, entropy: Entropy
+) -> tuple[NatDPayload, ...]:
+    """Our NAT-D payloads: the peer's endpoint, then ours. Random octets in the place of ours make both sides believe
+    in a NAT (`encap: force`)."""
+    if method is None:
+        return ()
+    forced = connection.encap is Encap.FORCE
+    ours = entropy.octets(hash_size(hash)) if forced else endpoint_hash(hash, link.cookies, link.path.local)
+    theirs = endpoint_hash(hash, link.cookies, link.path.remote)
+    return tuple(NatDPayload(NUMBERS[method].nat_d, octets) for octets in (theirs, ours))
+
+
+def discovered(
+    method: NatMethod | None, hash: Hash, link: Link, connection: Connection, message: Message
+) -> NatTraversal | None:
+    """What the peer's NAT-D payloads say; None where there are none.
+
+    A peer that announces several methods may use the numbers of another one than was chosen (old IOS does): what it
+    uses counts.
+    """
+    if method is None:
+        return None
+    for spoken in (method, *_common(connection, link.vendor_ids)):
+        hashes = [payload.body for payload in message.payloads if NUMBERS[spoken].nat_d == payload.TYPE][:MAX_NAT_D]
+        if len(hashes) > 1:
+            ours = endpoint_hash(hash, link.cookies, link.path.local)
+            theirs = endpoint_hash(hash, link.cookies, link.path.remote)
+            local = hashes[0] != ours or connection.encap is Encap.FORCE
+            return NatTraversal(spoken, local=local, remote=theirs not in hashes[1:])
+    return None
+
+
+async def note_unmoved(link: Link, found: NatTraversal | None) -> None:
+    """RFC 3947 section 4 has the initiator change the port; what stays on port 500 cannot carry ESP in UDP."""
+    if found and found.encapsulates and link.path.local.port != link.nat_port:
+        await link.note(f"a NAT was found, but the peer stays on port {link.path.local.port}: no ESP will pass")
+
+
+def endpoint_hash(hash: Hash, cookies: Cookies, endpoint: Endpoint) -> bytes:
+    """HASH = HASH(CKY-I | CKY-R | IP | Port): RFC 3947 section 3.2."""
+    port = endpoint.port.to_bytes(2, "big")
+    return digest(hash, cookies.initiator + cookies.responder + endpoint.address.packed + port)
+
+
+def tunnel_modes(nat: NatTraversal | None) -> tuple[Encapsulation, ...]:
+    """The encapsulation modes that mean a tunnel here: the first is what we offer, all are accepted.
+
+    # Deviates: a peer that speaks the RFC may use the numbers of the drafts in phase 2, and the other way round.
+    """
+    if nat is None or not nat.encapsulates:
+        return (Encapsulation.TUNNEL,)
+    ours = NUMBERS[nat.method].tunnel
+    other = {Encapsulation.UDP_TUNNEL: Encapsulation.UDP_TUNNEL_DRAFT}.get(ours, Encapsulation.UDP_TUNNEL)
+    return ours, other
