@@ -117,6 +117,8 @@ class Duet:
         for (name, exchange, path, initiator), host in zip(
             make, hosts or (HostInMemory(), HostInMemory()), strict=True
         ):
+            if self._network.nat:
+                path = self._network.nat.first_path(path)
             situation = Situation(pair, message_id, path, chains())
             coroutine = exchange(Link(situation), Host())
             core = Conversation(coroutine, kind, situation, timing or Timing(), initiator=initiator, minted=minted)

@@ -13,7 +13,7 @@ from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Heard, Sent
 from ikevd.policy.model import Connection
 from ikevd.wire.message import HEADER_OCTETS, Header
-from ikevd.wire.registry import ExchangeType, Group
+from ikevd.wire.registry import ExchangeType
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,
@@ -116,17 +116,6 @@ def test_only_transforms_of_one_group_are_offered() -> None:
     assert "CURVE25519 against MODP_2048" in str(error)
 
 
-def test_a_public_value_of_another_length_than_that_of_the_group_is_refused() -> None:
-    alice = aggressive()
-    forged = replace(AES128_SHA256_X25519, group=Group.MODP_1024)
-
-    def shorten(sender: str, datagram: bytes) -> list[bytes]:
-        return [datagram]
-
-    duet = aggressive_mode_between(replace(alice, suites=(forged,)), mirrored(alice), network=Network(tamper=shorten))
-    assert duet.responder.result is None
-
-
 def test_message_3_is_sent_again_until_the_peer_must_have_it() -> None:
     alice, seen = aggressive(), list[bytes]()
 
@@ -156,7 +145,7 @@ def test_message_2_answers_each_copy_of_message_1() -> None:
 
 
 def test_a_forged_message_2_is_dropped_and_the_genuine_one_accepted() -> None:
-    alice = aggressive()
+    alice = aggressive(nat_methods=())  # so that HASH_R stands last
 
     def forge(sender: str, datagram: bytes) -> list[bytes]:
         if sender == "initiator":
