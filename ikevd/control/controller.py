@@ -63,7 +63,7 @@ class EngineController:
         return {
             "name": connection.name,
             "local": str(connection.local) if connection.local else "any",
-            "remote": str(connection.remote) if connection.remote else "any",
+            "remote": str(connection.remote or connection.remote_range or "any"),
             "negotiating": any(session.initiator.negotiating for session in sessions),
             "isakmp": [_isakmp(live) for session in sessions for live in session.live if not live.retired],
             "children": [await self._child(child, sessions) for child in connection.children],

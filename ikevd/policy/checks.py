@@ -1,25 +1,18 @@
-"""What takes more than one key of the file to judge: a connection's parts, and connections against each other."""
+"""What takes more than one key of the file to judge: the parts of a section against each other."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
-from itertools import product
+from collections.abc import Hashable, Sequence
 
-from ikevd.policy import proposals
-from ikevd.policy.identity import Identity
-from ikevd.policy.model import EspSuite, IkeSuite
+from ikevd.policy import advice
+from ikevd.policy.model import AddressRange
 from ikevd.policy.problems import Problems
-from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.rivals import check_rivals
 from ikevd.policy.schema import ChildSection, ConnectionSection, FileSection
-from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.yaml_locations import YamlPath
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-MAX_PAIRS = REQID_LAST - REQID_FIRST + 1
-LONG_LIFETIME = 7 * 86_400
-
-Pair = tuple[TrafficSelector, TrafficSelector]
 
 
 def check_names(problems: Problems, data: dict[str, object]) -> None:
@@ -40,6 +33,7 @@ def _check_name(problems: Problems, path: YamlPath) -> None:
 def check(problems: Problems, file: FileSection) -> None:
     """Every check of this module but `check_names`."""
     _check_listen(problems, file)
+    advice.on_control(problems, file.control)
     _check_limits(problems, file)
     if not file.connections and not problems.errors:
         problems.warn(("connections",), "there are no connections: nothing to do")
@@ -47,8 +41,7 @@ def check(problems: Problems, file: FileSection) -> None:
         _check_connection(problems, ("connections", name), connection, file)
         for child_name, child in connection.children.items():
             _check_child(problems, ("connections", name, "children", child_name), child, connection)
-    _check_distinguishable(problems, file)
-    _check_pairs(problems, file)
+    check_rivals(problems, file)
 
 
 def _check_listen(problems: Problems, file: FileSection) -> None:
@@ -68,23 +61,27 @@ def _check_limits(problems: Problems, file: FileSection) -> None:
 
 def _check_connection(problems: Problems, path: YamlPath, connection: ConnectionSection, file: FileSection) -> None:
     local, remote, listening = connection.local, connection.remote, file.listen.addresses
-    if local and remote and local.version != remote.version:
-        problems.error((*path, "local"), f"is IPv{local.version}, but the remote {remote} is IPv{remote.version}")
+    first = remote.first if isinstance(remote, AddressRange) else remote
+    if local and first and local.version != first.version:
+        problems.error((*path, "local"), f"is IPv{local.version}, but the remote {remote} is IPv{first.version}")
     if local and local == remote:
         problems.error((*path, "remote"), f"is {remote}, as is local; wanted the address of the peer")
     if local and listening and local not in listening:
         problems.error((*path, "local"), f"{local} is not one of listen.addresses ({', '.join(map(str, listening))})")
     _refuse_repeats(problems, (*path, "ike_proposals"), connection.ike_proposals)
-    _warn_of_weakness(problems, (*path, "ike_proposals"), connection.ike_proposals)
-    _warn_of_lifetime(problems, (*path, "ike_lifetime"), connection.ike_lifetime)
+    _check_nat(problems, path, connection)
+    advice.on_connection(problems, path, connection)
 
 
 def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
-    if connection.remote is None and child.start == "auto":
+    remote = connection.remote
+    if child.start == "auto" and (remote is None or isinstance(remote, AddressRange)):
         problems.error(
-            (*path, "start"), "is auto, but the remote is `any`, which cannot be called; wanted manual, or an address"
+            (*path, "start"),
+            f"is auto, but the remote is `{remote or 'any'}`, which cannot be called; wanted manual, or an address",
         )
     groups = {suite.group for suite in child.esp_proposals}
+    _check_pfs(problems, (*path, "pfs"), child)
     if len(groups) > 1:
         problems.error(
             (*path, "esp_proposals"),
@@ -94,9 +91,32 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
     _refuse_repeats(problems, (*path, "esp_proposals"), child.esp_proposals)
     _refuse_repeats(problems, (*path, "local"), child.local)
     _refuse_repeats(problems, (*path, "remote"), child.remote)
-    _warn_of_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
-    _warn_of_lifetime(problems, (*path, "lifetime"), child.lifetime)
+    advice.on_child(problems, path, child)
     _check_sides(problems, path, child)
+
+
+def _check_pfs(problems: Problems, path: YamlPath, child: ChildSection) -> None:
+    groups = {suite.group for suite in child.esp_proposals} - {None}
+    if child.pfs == "off" and groups:
+        problems.error(
+            path,
+            "is off, but esp_proposals name a group, which stands for perfect forward secrecy; wanted esp_proposals "
+            "without group, for example aes256-sha256, or pfs: required",
+        )
+    if child.pfs in ("required", "optional") and not groups:
+        problems.error(
+            path,
+            f"is {child.pfs}, but esp_proposals name no group to do it with; wanted for example aes256-sha256-modp2048",
+        )
+
+
+def _check_nat(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
+    if connection.encap == "force" and connection.nat_method == "none":
+        problems.error(
+            (*path, "encap"),
+            "is force, but nat_method is none, and ESP goes into UDP by NAT traversal; wanted nat_method: both, rfc "
+            "or drafts",
+        )
 
 
 def _check_sides(problems: Problems, path: YamlPath, child: ChildSection) -> None:
@@ -115,69 +135,8 @@ def _check_sides(problems: Problems, path: YamlPath, child: ChildSection) -> Non
                 problems.error(at, f"{selector} and {first} differ in protocol; wanted the same in all of one child")
 
 
-def _check_distinguishable(problems: Problems, file: FileSection) -> None:
-    """A responder tells connections apart by addresses, then by the identity that the peer claims."""
-    seen: dict[object, list[str]] = {}
-    for name, connection in file.connections.items():
-        remote, remote_id = connection.remote, connection.remote_id
-        identity = Identity.of_address(remote) if remote and not remote_id else remote_id
-        rivals = seen.setdefault((remote, identity), [])
-        for rival in rivals:
-            other = file.connections[rival].local
-            if connection.local is None or other is None or connection.local == other:
-                line = problems.mark(("connections", rival), at_key=True).line
-                problems.error(
-                    ("connections", name),
-                    f"has the same remote ({remote or 'any'}) and remote_id ({identity or 'any address'}) as {rival} "
-                    f"on line {line}, so nobody could tell which of them a peer means; wanted another remote_id, "
-                    "or both in one connection",
-                    at_key=True,
-                )
-                break
-        rivals.append(name)
-
-
-def _check_pairs(problems: Problems, file: FileSection) -> None:
-    """The kernel holds one policy for a pair of selectors, whoever the peer is."""
-    count = 0
-    seen: dict[Pair, YamlPath] = {}
-    for path, child in _children(file):
-        count += len(child.local) * len(child.remote)
-        if count > MAX_PAIRS:
-            problems.error(path, f"here the file reaches more than {MAX_PAIRS} pairs of local and remote networks")
-            return
-        for pair in product(child.local, child.remote):
-            other = seen.setdefault(pair, path)
-            if other != path:
-                line = problems.mark(other, at_key=True).line
-                problems.error(
-                    path,
-                    f"the pair {pair[0]} to {pair[1]} is also that of {other[1]}, child {other[3]}, on line {line}",
-                    at_key=True,
-                )
-
-
-def _children(file: FileSection) -> Iterator[tuple[YamlPath, ChildSection]]:
-    for name, connection in file.connections.items():
-        for child_name, child in connection.children.items():
-            yield ("connections", name, "children", child_name), child
-
-
 def _refuse_repeats(problems: Problems, path: YamlPath, items: Sequence[Hashable]) -> None:
     first: dict[Hashable, int] = {}
     for index, item in enumerate(items):
         if first.setdefault(item, index) != index:
             problems.error((*path, index), f"says the same as item {first[item]} of this list")
-
-
-def _warn_of_weakness(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | EspSuite]) -> None:
-    for index, suite in enumerate(suites):
-        weak = proposals.weaknesses(suite)
-        if weak:
-            text = proposals.format_ike(suite) if isinstance(suite, IkeSuite) else proposals.format_esp(suite)
-            problems.warn((*path, index), f"{text!r} is weak: {'; '.join(weak)}")
-
-
-def _warn_of_lifetime(problems: Problems, path: YamlPath, seconds: int) -> None:
-    if seconds > LONG_LIFETIME:
-        problems.warn(path, f"is more than 7 days ({seconds} s); keys should not live that long")

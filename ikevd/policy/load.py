@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,24 +12,12 @@ from pydantic_core import ErrorDetails
 
 from ikevd.errors import ConfigError
 from ikevd.policy import secrets, yaml_locations
+from ikevd.policy.build import build
 from ikevd.policy.checks import check, check_names
-from ikevd.policy.model import (
-    Child,
-    Config,
-    Connection,
-    Control,
-    Lifetime,
-    Limits,
-    Listen,
-    Location,
-    LogFormat,
-    PreSharedKey,
-    Resend,
-    Start,
-)
+from ikevd.policy.model import Config, PreSharedKey
 from ikevd.policy.problems import Problems
-from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
-from ikevd.policy.schema import ChildSection, ConnectionSection, FileSection, section_at
+from ikevd.policy.rivals import warn_of_many_secrets
+from ikevd.policy.schema import FileSection, section_at
 from ikevd.policy.wording import closest, either
 from ikevd.policy.yaml_locations import Located, YamlError, YamlPath
 
@@ -64,10 +51,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     if file is not None:
         check(problems, file)
         keys = _keys(problems, _sources(file, located.data), path.parent, environ, exposed)
+        warn_of_many_secrets(problems, file, keys)
     if problems.errors:
         raise ConfigError(problems.errors)
     assert file is not None  # `_validate` returned None only with an error
-    return Loaded(_config(problems, file, keys), problems.warnings)
+    return Loaded(build(problems, file, keys), problems.warnings)
 
 
 def _read(path: Path) -> tuple[str, str | None]:
@@ -191,62 +179,3 @@ def _keys(
             problems.warn(path, found.weakness)
         keys[name] = PreSharedKey(found.key, f"{problems.location(path)} ({found.origin})")
     return keys
-
-
-def _config(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey]) -> Config:
-    reqids = iter(range(REQID_FIRST, REQID_LAST + 1))
-    return Config(
-        connections=tuple(
-            _connection(name, section, keys[name], problems.location(("connections", name), at_key=True), reqids)
-            for name, section in file.connections.items()
-        ),
-        listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port),
-        control=Control(file.control.socket, file.control.owner, file.control.mode),
-        limits=Limits(
-            half_open=file.limits.half_open,
-            half_open_per_address=file.limits.half_open_per_address,
-            reserved_for_static=file.limits.reserved_for_static,
-        ),
-        log_format=LogFormat(file.log.format),
-        log_level=file.log.level,
-        runtime=file.runtime_directory,
-    )
-
-
-def _connection(
-    name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Iterator[int]
-) -> Connection:
-    default = Start.MANUAL if section.remote is None else Start.AUTO
-    return Connection(
-        name=name,
-        local=section.local,
-        remote=section.remote,
-        local_id=section.local_id,
-        remote_id=section.remote_id,
-        psk=psk,
-        suites=section.ike_proposals,
-        lifetime=Lifetime(section.ike_lifetime),
-        children=tuple(
-            child
-            for child_name, child_section in section.children.items()
-            for child in _expand(child_name, child_section, default, reqids)
-        ),
-        resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
-        location=location,
-    )
-
-
-def _expand(name: str, section: ChildSection, default: Start, reqids: Iterator[int]) -> Iterator[Child]:
-    """One child for each pair, local by local: a Quick Mode carries one pair."""
-    pairs = list(product(section.local, section.remote))
-    for number, (local, remote) in enumerate(pairs, start=1):
-        yield Child(
-            name=name if len(pairs) == 1 else f"{name}[{number}]",
-            reqid=next(reqids),
-            local=local,
-            remote=remote,
-            suites=section.esp_proposals,
-            lifetime=Lifetime(section.lifetime, section.lifetime_kilobytes),
-            start=Start(section.start) if section.start else default,
-            replay_window=section.replay_window,
-        )

@@ -123,7 +123,7 @@ class AddressRange:
         return address.version == self.first.version and int(self.first) <= int(address) <= int(self.last)
 
     def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
+        return str(TrafficSelector(self.first, self.last))
 
 
 @dataclass(frozen=True, slots=True)

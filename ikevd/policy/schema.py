@@ -1,25 +1,40 @@
-"""The configuration file: its sections, their keys, what each may hold, and the defaults.
+"""The configuration file: its sections, their keys, the defaults, and a line on each for editors.
 
-Each key reads its own notation (a validator of this module), so that a message says what came and what would be
-right. What needs two keys to be judged is judged in `checks`.
+Each key reads its own notation (`schema_values`). What needs two keys to be judged is judged in `checks`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ikevd.addresses import Address
 from ikevd.policy import proposals, secrets
-from ikevd.policy.identity import Identity
-from ikevd.policy.model import EspSuite, IkeSuite
-from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.wording import shown, suggestion
+from ikevd.policy.schema_values import (
+    MIN_KILOBYTES,
+    AddressOrNone,
+    AddressValue,
+    EspProposal,
+    FactorValue,
+    IdentityOrNone,
+    IkeProposal,
+    IntervalValue,
+    KeepaliveValue,
+    LifetimeValue,
+    ModeValue,
+    OneOrMore,
+    OwnerOrNone,
+    PathValue,
+    PskValue,
+    RemoteValue,
+    SelectorValue,
+    SocketValue,
+    Switch,
+    listed,
+    number,
+    one_of,
+)
 
 DEFAULT_IKE_PROPOSALS = (
     # Group 14 first, which every peer knows; then what strongSwan offers by default.
@@ -34,207 +49,6 @@ DEFAULT_IKE_LIFETIME = 86_400
 DEFAULT_LIFETIME = 3_600
 """1 h, as Cisco IOS and strongSwan."""
 
-MIN_LIFETIME = 60
-MAX_LIFETIME = 2**32 - 1
-MIN_KILOBYTES = 2_560
-MAX_UNIX_PATH = 107
-MAX_IDENTITY = 255
-
-_T = TypeVar("_T")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-
-
-def _text(value: object) -> str:
-    """A scalar as it stands in the file. Integers and booleans of `yaml_locations` lose nothing on the way back."""
-    match value:
-        case None:
-            raise ValueError("has no value; wanted text")
-        case bool():
-            return str(value).lower()
-        case str() | int():
-            return str(value)
-        case _:
-            raise ValueError(f"is {shown(value)}; wanted text")
-
-
-def _number(low: int, high: int, *, multiple: int = 1) -> PlainValidator:
-    rule = f"a number from {low} to {high}" + (f", a multiple of {multiple}" if multiple > 1 else "")
-
-    def validate(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            hint = " in plain decimal digits without quotes" if isinstance(value, str) else ""
-            raise ValueError(f"{_is(value)}; wanted {rule}{hint}")
-        if not low <= value <= high or value % multiple:
-            raise ValueError(f"is {value}; wanted {rule}")
-        return value
-
-    json = {"type": "integer", "minimum": low, "maximum": high, "multipleOf": multiple}
-    return PlainValidator(validate, json_schema_input_type=Annotated[int, WithJsonSchema(json)])
-
-
-def _is(value: object) -> str:
-    return "has no value" if value is None else f"is {shown(value)}"
-
-
-def _factor(value: object) -> float:
-    text = _text(value)
-    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", text) or not 1 <= float(text) <= 10:
-        raise ValueError(f"is {shown(value)}; wanted a number from 1 to 10, for example 1.8")
-    return float(text)
-
-
-def _seconds(value: object) -> float:
-    text = _text(value)
-    match = re.fullmatch(r"([0-9]{1,10}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d|w)?", text)
-    if not match:
-        raise ValueError(
-            f"is {shown(value)}; wanted a duration: a number with s, m, h, d or w, for example 8h or 3600s"
-        )
-    return float(match[1]) * _UNITS[match[2] or "s"]
-
-
-def _lifetime(value: object) -> int:
-    seconds = _seconds(value)
-    if not MIN_LIFETIME <= seconds <= MAX_LIFETIME or seconds != int(seconds):
-        raise ValueError(
-            f"is {shown(value)}; wanted whole seconds from {MIN_LIFETIME} to {MAX_LIFETIME}, for example 1h"
-        )
-    return int(seconds)
-
-
-def _interval(value: object) -> float:
-    seconds = _seconds(value)
-    if not 0.1 <= seconds <= 60:
-        raise ValueError(f"is {shown(value)}; wanted a duration from 100ms to 60s")
-    return seconds
-
-
-def _address(value: object) -> Address:
-    text = _text(value)
-    try:
-        address = ip_address(text)
-    except ValueError:
-        raise ValueError(f"{shown(text)} is no IP address; {_no_address(text)}") from None
-    if "%" in text:
-        raise ValueError(f"{shown(text)} names an interface; wanted an address without '%'")
-    if address.is_unspecified or address.is_multicast or address == IPv4Address("255.255.255.255"):
-        raise ValueError(f"{address} is not the address of one host")
-    return address
-
-
-def _no_address(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]*\.?", text):
-        return "host names are not supported by this version; wanted for example 192.0.2.1"
-    return "wanted for example 192.0.2.1 or 2001:db8::1"
-
-
-def _remote(value: object) -> Address | None:
-    text = _text(value)
-    if text == "any":
-        return None
-    try:
-        return _address(value)
-    except ValueError as error:
-        raise ValueError(f"{error}; or `any`, for a peer that may come from anywhere") from None
-
-
-def _identity(value: object) -> Identity:
-    text = _text(value).strip()
-    wanted = "wanted an address, a host name, user@name, or keyid:group"
-    if text in ("", "@", "keyid:"):
-        raise ValueError(f"{shown(text)} is empty; {wanted}")
-    if not text.isprintable():
-        raise ValueError(f"{shown(text)} holds a control character; {wanted}")
-    identity = Identity.parse(text)
-    if len(identity.data) > MAX_IDENTITY:
-        raise ValueError(f"is longer than {MAX_IDENTITY} octets; {wanted}")
-    if re.fullmatch(r"[0-9]*\.[0-9.]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", text) and not _is_address(text):
-        raise ValueError(f"{shown(text)} looks like an address but is none; {wanted} (a name made of digits: @{text})")
-    return identity
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _one_of(*words: str) -> PlainValidator:
-    def validate(value: object) -> str:
-        text = _text(value)
-        if text not in words:
-            raise ValueError(f"is {shown(value)}; {suggestion(text, words)}")
-        return text
-
-    json = {"type": "string", "enum": list(words)}
-    return PlainValidator(validate, json_schema_input_type=Annotated[str, WithJsonSchema(json)])
-
-
-def _absolute(value: object) -> Path:
-    text = _text(value)
-    if not text.startswith("/") or "\0" in text:
-        raise ValueError(f"is {shown(text)}; wanted an absolute path, for example /run/ikevd")
-    return Path(text)
-
-
-def _socket(value: object) -> Path:
-    path = _absolute(value)
-    if len(str(path).encode()) > MAX_UNIX_PATH:
-        raise ValueError(f"is longer than the {MAX_UNIX_PATH} octets that a unix socket may have")
-    return path
-
-
-def _owner(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?", text):
-        raise ValueError(f"is {shown(text)}; wanted user or user:group")
-    return text
-
-
-def _mode(value: object) -> int:
-    text = _text(value)
-    if not re.fullmatch("0[0-7]{3}", text):
-        raise ValueError(f"is {shown(value)}; wanted four octal digits, for example 0660")
-    return int(text, 8)
-
-
-def _listed(value: object) -> object:
-    """One item may stand without brackets."""
-    match value:
-        case None:
-            raise ValueError("has no value; wanted one item or a list")
-        case []:
-            raise ValueError("is an empty list; wanted at least one item")
-        case list():
-            return tuple(value)
-        case _:
-            return (value,)
-
-
-def _not_empty(children: dict[str, ChildSection]) -> dict[str, ChildSection]:
-    if not children:
-        raise ValueError("is empty; wanted at least one child, with local and remote networks")
-    return children
-
-
-def _parsed(parse: Callable[[str], _T]) -> PlainValidator:
-    return PlainValidator(lambda value: parse(_text(value)), json_schema_input_type=str)
-
-
-_Item = TypeVar("_Item")
-OneOrMore = Annotated[tuple[_Item, ...], BeforeValidator(_listed)]
-AddressValue = Annotated[Address, PlainValidator(_address, json_schema_input_type=str)]
-AddressOrNone = Annotated[Address | None, PlainValidator(_address, json_schema_input_type=str)]
-RemoteValue = Annotated[Address | None, PlainValidator(_remote, json_schema_input_type=str)]
-IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str)]
-SelectorValue = Annotated[TrafficSelector, _parsed(TrafficSelector.parse)]
-IkeProposal = Annotated[IkeSuite, _parsed(proposals.parse_ike)]
-EspProposal = Annotated[EspSuite, _parsed(proposals.parse_esp)]
-LifetimeValue = Annotated[int, PlainValidator(_lifetime, json_schema_input_type=str | int)]
-PskValue = Annotated[secrets.Source, PlainValidator(secrets.parse, json_schema_input_type=str | dict[str, str])]
-
 
 class Section(BaseModel):
     """A mapping of the file: no key but those named here."""
@@ -247,34 +61,80 @@ class ChildSection(Section):
 
     local: OneOrMore[SelectorValue] = Field(description="the networks on this side, for example 10.1.0.0/24")
     remote: OneOrMore[SelectorValue] = Field(description="the networks on the peer's side, for example 10.2.0.0/24")
-    esp_proposals: OneOrMore[EspProposal] = tuple(map(proposals.parse_esp, DEFAULT_ESP_PROPOSALS))
-    lifetime: LifetimeValue = DEFAULT_LIFETIME
-    lifetime_kilobytes: Annotated[int | None, _number(MIN_KILOBYTES, 2**32 - 1)] = None
-    start: Annotated[str | None, _one_of("auto", "manual")] = Field(
-        default=None, description="auto, or manual; by default auto, and manual where the remote is `any`"
+    esp_proposals: OneOrMore[EspProposal] = Field(
+        default=tuple(map(proposals.parse_esp, DEFAULT_ESP_PROPOSALS)),
+        description="best first: cipher-integrity or, with perfect forward secrecy, cipher-integrity-group",
     )
-    replay_window: Annotated[int, _number(32, 4096, multiple=32)] = 128
+    pfs: Annotated[str | None, one_of("required", "optional", "off")] = Field(
+        default=None,
+        description="perfect forward secrecy: required, optional (a peer's Quick Mode without it is accepted, too) or "
+        "off; by default required where esp_proposals name a group, else off",
+    )
+    lifetime: LifetimeValue = Field(default=DEFAULT_LIFETIME, description="of the IPsec SA, for example 1h")
+    lifetime_kilobytes: Annotated[int | None, number(MIN_KILOBYTES, 2**32 - 1)] = Field(
+        default=None, description="of the IPsec SA, in units of 1024 octets; left out: volume does not matter"
+    )
+    start: Annotated[str | None, one_of("auto", "manual")] = Field(
+        default=None, description="auto, or manual; by default auto, and manual where only the peer can call"
+    )
+    replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
+        default=128, description="how many packets may overtake one another"
+    )
+
+
+def _not_empty(children: dict[str, ChildSection]) -> dict[str, ChildSection]:
+    if not children:
+        raise ValueError("is empty; wanted at least one child, with local and remote networks")
+    return children
 
 
 class RetransmitSection(Section):
     """How often a message that gets no answer is sent."""
 
-    interval: Annotated[float, PlainValidator(_interval, json_schema_input_type=str | int)] = 1.0
-    factor: Annotated[float, PlainValidator(_factor, json_schema_input_type=float)] = 1.8
-    sends: Annotated[int, _number(1, 20)] = 6
+    interval: IntervalValue = Field(default=1.0, description="the first pause, for example 1s")
+    factor: FactorValue = Field(default=1.8, description="each further pause is so many times longer")
+    sends: Annotated[int, number(1, 20)] = Field(default=6, description="how often in all")
 
 
 class ConnectionSection(Section):
     """One peer."""
 
-    local: AddressOrNone = None
-    remote: RemoteValue = Field(description="the peer's address, or `any`")
-    local_id: IdentityOrNone = None
-    remote_id: IdentityOrNone = None
+    local: AddressOrNone = Field(default=None, description="our address; left out: the one that routing chooses")
+    remote: RemoteValue = Field(description="the peer's address, a network or range that it calls from, or `any`")
+    local_id: IdentityOrNone = Field(default=None, description="what we call ourselves; left out: our address")
+    remote_id: IdentityOrNone = Field(
+        default=None, description="what the peer must call itself; left out: the address that it comes from"
+    )
     psk: PskValue = Field(description=f"the pre-shared key: {secrets.WANTED}")
-    ike_proposals: OneOrMore[IkeProposal] = tuple(map(proposals.parse_ike, DEFAULT_IKE_PROPOSALS))
-    ike_lifetime: LifetimeValue = DEFAULT_IKE_LIFETIME
-    retransmit: RetransmitSection = RetransmitSection()
+    aggressive: Switch = Field(
+        default=False,
+        description="Aggressive Mode: as initiator instead of Main Mode, as responder beside it. Identities and a hash "
+        "to guess the key by travel in the clear",
+    )
+    aggressive_third: Annotated[str, one_of("encrypted", "clear")] = Field(
+        default="encrypted", description="how the initiator sends message 3 of Aggressive Mode"
+    )
+    ike_proposals: OneOrMore[IkeProposal] = Field(
+        default=tuple(map(proposals.parse_ike, DEFAULT_IKE_PROPOSALS)),
+        description="best first: cipher-hash-group, for example aes256-sha256-modp2048",
+    )
+    ike_lifetime: LifetimeValue = Field(default=DEFAULT_IKE_LIFETIME, description="of the ISAKMP SA, for example 24h")
+    retransmit: RetransmitSection = Field(
+        default=RetransmitSection(), description="how often a message that gets no answer is sent"
+    )
+    encap: Annotated[str, one_of("auto", "force")] = Field(
+        default="auto", description="ESP in UDP: auto (behind a NAT) or force (always; for a path that blocks ESP)"
+    )
+    nat_method: Annotated[str, one_of("both", "rfc", "drafts", "none")] = Field(
+        default="both", description="NAT traversal that we announce: RFC 3947, the drafts before it, both or none"
+    )
+    nat_keepalive: KeepaliveValue = Field(
+        default=20.0, description="between keepalives while this side is behind a NAT, for example 20s; 0: none"
+    )
+    sha256_96: Switch = Field(
+        default=False, description="cut HMAC-SHA-256 of ESP to 96 bits, for a peer that cannot do the 128 of RFC 4868"
+    )
+    cisco_unity: Switch = Field(default=False, description="send the vendor ID of Cisco Unity")
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
         description="at least one, with local and remote networks"
     )
@@ -284,44 +144,60 @@ class ListenSection(Section):
     """The UDP sockets."""
 
     addresses: Annotated[
-        tuple[AddressValue, ...], BeforeValidator(lambda value: () if value == [] else _listed(value))
-    ] = ()
-    port: Annotated[int, _number(1, 65535)] = 500
-    nat_port: Annotated[int, _number(1, 65535)] = 4500
+        tuple[AddressValue, ...], BeforeValidator(lambda value: () if value == [] else listed(value))
+    ] = Field(default=(), description="left out: every address of this machine")
+    port: Annotated[int, number(1, 65535)] = Field(default=500, description="of IKE")
+    nat_port: Annotated[int, number(1, 65535)] = Field(default=4500, description="of IKE and ESP behind a NAT")
 
 
 class ControlSection(Section):
     """The socket of `ikevd status` and the other commands."""
 
-    socket: Annotated[Path, PlainValidator(_socket, json_schema_input_type=str)] = Path("/run/ikevd/control.sock")
-    owner: Annotated[str | None, PlainValidator(_owner, json_schema_input_type=str)] = None
-    mode: Annotated[int, PlainValidator(_mode, json_schema_input_type=str)] = 0o600
+    socket: SocketValue = Field(default=Path("/run/ikevd/control.sock"), description="its path")
+    owner: OwnerOrNone = Field(default=None, description="user or user:group; left out: whoever runs ikevd")
+    mode: ModeValue = Field(default=0o600, description="its permissions: four octal digits")
+    export_keys: Switch = Field(
+        default=False, description="may `ikevd capture --keys` hand out the keys of ISAKMP SAs, to decrypt with?"
+    )
 
 
 class LimitsSection(Section):
     """Bounds that protect this machine from strangers."""
 
-    half_open: Annotated[int, _number(1, 1_000_000)] = 500
-    half_open_per_address: Annotated[int, _number(1, 1_000_000)] = 5
-    reserved_for_static: Annotated[int, _number(0, 1_000_000)] = 100
+    half_open: Annotated[int, number(1, 1_000_000)] = Field(
+        default=500, description="negotiations whose peer has not proved itself yet, in all"
+    )
+    half_open_per_address: Annotated[int, number(1, 1_000_000)] = Field(
+        default=5, description="such negotiations with one address"
+    )
+    reserved_for_static: Annotated[int, number(0, 1_000_000)] = Field(
+        default=100, description="of half_open, only for addresses that stand as a `remote`"
+    )
+    secrets: Annotated[int, number(1, 64)] = Field(
+        default=8, description="different pre-shared keys tried against one peer that may be several (Main Mode)"
+    )
 
 
 class LogSection(Section):
     """What is written to standard error."""
 
-    format: Annotated[str, _one_of("console", "json")] = "console"
-    level: Annotated[str, _one_of("debug", "info", "warning", "error")] = "info"
+    format: Annotated[str, one_of("console", "json")] = Field(default="console", description="console or json")
+    level: Annotated[str, one_of("debug", "info", "warning", "error")] = Field(
+        default="info", description="the least important that is written"
+    )
 
 
 class FileSection(Section):
-    """The whole file."""
+    """The configuration of ikevd."""
 
     connections: dict[str, ConnectionSection] = Field(description="a mapping of names to peers")
-    listen: ListenSection = ListenSection()
-    control: ControlSection = ControlSection()
-    limits: LimitsSection = LimitsSection()
-    log: LogSection = LogSection()
-    runtime_directory: Annotated[Path, PlainValidator(_absolute, json_schema_input_type=str)] = Path("/run/ikevd")
+    listen: ListenSection = Field(default=ListenSection(), description="the UDP sockets")
+    control: ControlSection = Field(default=ControlSection(), description="the socket of `ikevd status` and the like")
+    limits: LimitsSection = Field(default=LimitsSection(), description="bounds that protect from strangers")
+    log: LogSection = Field(default=LogSection(), description="what is written to standard error")
+    runtime_directory: PathValue = Field(
+        default=Path("/run/ikevd"), description="for the journal of what ikevd put into the kernel"
+    )
 
 
 def section_at(path: tuple[str | int, ...]) -> type[Section] | None:

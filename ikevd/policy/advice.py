@@ -1,0 +1,89 @@
+"""What can be used, but somebody should look at: the warnings of `ikevd check`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ikevd.policy import proposals
+from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
+from ikevd.policy.problems import Problems
+from ikevd.policy.schema import ChildSection, ConnectionSection, ControlSection
+from ikevd.policy.yaml_locations import YamlPath
+from ikevd.wire.registry import Integrity
+
+LONG_LIFETIME = 7 * 86_400
+
+
+def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
+    """One peer."""
+    _on_weakness(problems, (*path, "ike_proposals"), connection.ike_proposals)
+    _on_lifetime(problems, (*path, "ike_lifetime"), connection.ike_lifetime)
+    if connection.aggressive:
+        _on_aggressive(problems, path, connection)
+    elif connection.aggressive_third == "clear":
+        problems.warn((*path, "aggressive_third"), "has no effect without aggressive: true")
+    if connection.sha256_96:
+        _on_sha256_96(problems, (*path, "sha256_96"), connection)
+
+
+def on_child(problems: Problems, path: YamlPath, child: ChildSection) -> None:
+    """Networks to connect."""
+    _on_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
+    _on_lifetime(problems, (*path, "lifetime"), child.lifetime)
+
+
+def on_control(problems: Problems, control: ControlSection) -> None:
+    """The control socket."""
+    if control.export_keys:
+        problems.warn(
+            ("control", "export_keys"),
+            "is on: whoever may use the control socket can read the keys of every ISAKMP SA, and with a recording of "
+            "the traffic all that these protect; for the time of a search for a fault only",
+        )
+
+
+def _on_aggressive(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
+    problems.warn(
+        (*path, "aggressive"),
+        "Aggressive Mode sends both identities and a hash of the pre-shared key in the clear, so that whoever "
+        "asks, or listens, can guess the key offline (CVE-2002-1623): only a long random key withstands, for example "
+        "from: ikevd genpsk; Main Mode, the default, needs an attacker in the path for that",
+    )
+    if "ike_proposals" in connection.model_fields_set:
+        _on_groups(problems, path, connection)
+
+
+def _on_groups(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
+    first, *others = connection.ike_proposals
+    dropped = [proposals.format_ike(suite) for suite in others if suite.group != first.group]
+    if dropped and connection.remote is not None and not isinstance(connection.remote, AddressRange):
+        problems.warn(
+            (*path, "ike_proposals"),
+            f"name several groups, but message 1 of Aggressive Mode holds one public value: as initiator only the "
+            f"group of {proposals.format_ike(first)} is offered, without {', '.join(dropped)}",
+        )
+
+
+def _on_sha256_96(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
+    suites = (suite for child in connection.children.values() for suite in child.esp_proposals)
+    if all(suite.integrity != Integrity.HMAC_SHA2_256 for suite in suites):
+        problems.warn(path, "has no effect: no esp_proposals name sha256")
+    else:
+        problems.warn(
+            path,
+            "is on: HMAC-SHA-256 of ESP is cut to 96 bits against RFC 4868, and a peer that cuts to 128 drops every "
+            "packet; only for peers that are known to need it",
+        )
+
+
+def _on_weakness(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | EspSuite]) -> None:
+    for index, suite in enumerate(suites):
+        weak = proposals.weaknesses(suite)
+        if weak:
+            text = proposals.format_ike(suite) if isinstance(suite, IkeSuite) else proposals.format_esp(suite)
+            problems.warn((*path, index), f"{text!r} is weak: {'; '.join(weak)}")
+
+
+def _on_lifetime(problems: Problems, path: YamlPath, seconds: int) -> None:
+    if seconds > LONG_LIFETIME:
+        problems.warn(path, f"is more than 7 days ({seconds} s); keys should not live that long")

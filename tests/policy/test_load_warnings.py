@@ -1,0 +1,56 @@
+"""What can be used, but somebody should look at."""
+
+from pathlib import Path
+
+from tests.policy.files import connection, read
+
+
+def test_warnings(tmp_path: Path) -> None:
+    text = connection(psk="hunter2", ike_proposals="[aes256-sha256-modp2048, aes128-sha1-modp1024]", ike_lifetime="8d")
+    loaded = read(tmp_path, text)
+    file = f"{tmp_path}/ikevd.yaml"
+    psk, lifetime, suite = sorted(loaded.warnings, key=lambda w: ("weak" in w, "7 days" in w))
+    assert psk.startswith(f"{file}:4:10: connections.berlin.psk: is shorter than 20 characters")
+    assert lifetime == f"{file}:7:19: connections.berlin.ike_lifetime: is more than 7 days (691200 s); " + (
+        "keys should not live that long"
+    )
+    assert suite == (
+        f"{file}:6:45: connections.berlin.ike_proposals[1]: 'aes128-sha1-modp1024' is weak: sha1 is deprecated; "
+        "modp1024 is too short against a well-funded attacker (RFC 8247)"
+    )
+    assert "hunter2" not in "".join(loaded.warnings) + repr(loaded)
+    assert "there are no connections" in read(tmp_path, "connections: {}").warnings[0]
+
+
+def warned(tmp_path: Path, text: str) -> str:
+    """The only warning, without the path of the folder."""
+    (warning,) = read(tmp_path, text).warnings
+    return warning.replace(f"{tmp_path}/", "")
+
+
+def test_aggressive_mode_is_warned_of(tmp_path: Path) -> None:
+    found = warned(tmp_path, connection(aggressive="true"))
+    assert found.startswith("ikevd.yaml:6:17: connections.berlin.aggressive: Aggressive Mode sends both identities")
+    assert "CVE-2002-1623" in found
+    assert "ikevd genpsk" in found
+
+
+def test_aggressive_mode_has_one_group_as_initiator(tmp_path: Path) -> None:
+    suites = "[aes256-sha256-modp2048, aes256-sha256-curve25519, aes128-sha256-modp2048]"
+    _, groups = read(tmp_path, connection(aggressive="true", ike_proposals=suites)).warnings
+    assert groups.endswith("only the group of aes256-sha256-modp2048 is offered, without aes256-sha256-curve25519")
+    responder_only = connection(aggressive="true", ike_proposals=suites, remote="any")
+    assert "ike_proposals" not in warned(tmp_path, responder_only)
+
+
+def test_a_setting_without_effect_is_told(tmp_path: Path) -> None:
+    assert "has no effect without aggressive: true" in warned(tmp_path, connection(aggressive_third="clear"))
+    children = "{lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, esp_proposals: aes256-sha1}}"
+    found = read(tmp_path, connection(sha256_96="true", children=children)).warnings
+    assert any("no esp_proposals name sha256" in warning for warning in found)
+
+
+def test_what_weakens_is_told(tmp_path: Path) -> None:
+    assert "a peer that cuts to 128 drops every packet" in warned(tmp_path, connection(sha256_96="true"))
+    found = warned(tmp_path, connection() + "control: {export_keys: true}\n")
+    assert "control.export_keys: is on: whoever may use the control socket can read the keys" in found
