@@ -159,7 +159,7 @@ def test_only_an_address_can_be_called(tmp_path: Path) -> None:
 
 def test_a_range_is_of_the_family_of_local(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, connection(remote="192.0.2.0/24", local="'2001:db8::1'"))
-    assert "is IPv6, but the remote 192.0.2.0-192.0.2.255 is IPv4" in found
+    assert "is IPv6, but the remote 192.0.2.0/24 is IPv4" in found
 
 
 def test_local_must_be_listened_on(tmp_path: Path) -> None:
