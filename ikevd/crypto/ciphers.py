@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.decrepit.ciphers.algorithms import CAST5, Blowfish, Camellia, TripleDES
 from cryptography.hazmat.primitives import ciphers as library
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -23,10 +23,28 @@ class _Row:
     """Key Length attribute in bits (0: none is sent) to octets of key."""
 
 
+def _des(key: bytes) -> library.CipherAlgorithm:
+    """DES is 3DES with one key three times; the library has no DES of its own."""
+    return TripleDES(key * 3)
+
+
+def _variable(bits: Iterable[int]) -> Mapping[int, int]:
+    return {count: count // 8 for count in bits}
+
+
 _CIPHERS = {
-    Cipher.AES_CBC: _Row(AES, 16, {128: 16, 192: 24, 256: 32}),
-    Cipher.TRIPLE_DES_CBC: _Row(TripleDES, 8, {0: 24}),
+    Cipher.AES_CBC: _Row(AES, 16, _variable((128, 192, 256))),  # RFC 3602
+    Cipher.CAMELLIA_CBC: _Row(Camellia, 16, _variable((128, 192, 256))),  # RFC 4312
+    Cipher.TRIPLE_DES_CBC: _Row(TripleDES, 8, {0: 24}),  # RFC 2451, as are CAST and Blowfish
+    Cipher.CAST_CBC: _Row(CAST5, 8, _variable(range(40, 136, 8))),
+    Cipher.BLOWFISH_CBC: _Row(Blowfish, 8, _variable(range(40, 456, 8))),
+    Cipher.DES_CBC: _Row(_des, 8, {0: 8}),  # RFC 2405
 }
+
+
+def key_lengths(cipher: Cipher) -> Sequence[int]:
+    """The Key Length attributes that the cipher can have, in bits; 0 means that none is sent."""
+    return tuple(_row(cipher).key_lengths)
 
 
 def key_length(cipher: Cipher, key_bits: int) -> int:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikevd.crypto.ciphers import key_length
 from ikevd.crypto.primitives import digest, prf
 from ikevd.crypto.secret import Secret
-from ikevd.wire.registry import Hash, Protocol
+from ikevd.crypto.weak_keys import is_weak_des_key
+from ikevd.errors import InvalidKey
+from ikevd.wire.registry import Cipher, Hash, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,22 @@ def cipher_key(hash: Hash, skeyid_e: Secret, length: int) -> Secret:
     if length <= len(skeyid_e):
         return Secret(skeyid_e.reveal()[:length])
     return _expand(hash, skeyid_e, first=b"\0", again=b"", length=length)
+
+
+def isakmp_key(hash: Hash, skeyid_e: Secret, cipher: Cipher, key_bits: int) -> Secret:
+    """The key that encrypts under the ISAKMP SA; `key_bits` is the Key Length attribute, 0 where there is none.
+
+    For DES "the first eight (8) non-weak and non-semi-weak bytes of SKEYID_e" (RFC 2409 appendix B): octets 1 to 8,
+    or if they are a weak key 9 to 16, and so on. Raises InvalidKey where none is left.
+    """
+    if cipher != Cipher.DES_CBC:
+        return cipher_key(hash, skeyid_e, key_length(cipher, key_bits))
+    octets, size = skeyid_e.reveal(), key_length(cipher, key_bits)
+    for start in range(0, len(octets) - size + 1, size):
+        key = octets[start : start + size]
+        if not is_weak_des_key(key):
+            return Secret(key)
+    raise InvalidKey("SKEYID_e holds only weak DES keys")
 
 
 def phase1_iv(hash: Hash, g_xi: bytes, g_xr: bytes, block_size: int) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ikevd.addresses import Path
 from ikevd.crypto import groups, keys
-from ikevd.crypto.ciphers import CbcCipher, IvChain, key_length
+from ikevd.crypto.ciphers import CbcCipher, IvChain
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
@@ -119,7 +119,7 @@ class Keying:
         """`public` is (g^xi, g^xr), `nonces` is (Ni_b, Nr_b); RFC 2409 section 5 and appendix B."""
         skeyid = keys.skeyid_psk(suite.hash, psk.key, *nonces)
         phase1 = keys.phase1_keys(suite.hash, skeyid, g_xy, cookies.initiator, cookies.responder)
-        cipher_key = keys.cipher_key(suite.hash, phase1.skeyid_e, key_length(suite.cipher, suite.key_bits))
+        cipher_key = keys.isakmp_key(suite.hash, phase1.skeyid_e, suite.cipher, suite.key_bits)
         cipher = CbcCipher(suite.cipher, cipher_key)
         chain = IvChain(cipher, keys.phase1_iv(suite.hash, *public, cipher.block_size))
         return cls(psk, suite, cookies, sai_b, *public, phase1, cipher_key, chain)

@@ -110,6 +110,9 @@ class EspTransform(Registry):
     DES_IV64 = 1
     DES = 2
     TRIPLE_DES = 3
+    RC5 = 4
+    IDEA = 5
+    CAST = 6
     BLOWFISH = 7
     NULL = 11
     AES_CBC = 12
@@ -120,7 +123,9 @@ class EspTransform(Registry):
     AES_GCM_8 = 18
     AES_GCM_12 = 19
     AES_GCM_16 = 20
+    SEED = 21
     CAMELLIA = 22
+    NULL_AES_GMAC = 23
 
 
 class IkeAttribute(Registry):
@@ -195,7 +200,7 @@ class AuthMethod(Registry):
 
 
 class Group(Registry):
-    """Diffie-Hellman groups, RFC 2409 section 6, RFC 3526, RFC 5903, RFC 8031."""
+    """Diffie-Hellman groups, RFC 2409 section 6, RFC 3526, RFC 5114, RFC 5903, RFC 6932, RFC 8031."""
 
     MODP_768 = 1
     MODP_1024 = 2
@@ -208,6 +213,15 @@ class Group(Registry):
     ECP_256 = 19
     ECP_384 = 20
     ECP_521 = 21
+    MODP_1024_160 = 22
+    MODP_2048_224 = 23
+    MODP_2048_256 = 24
+    ECP_192 = 25
+    ECP_224 = 26
+    BRAINPOOL_224 = 27
+    BRAINPOOL_256 = 28
+    BRAINPOOL_384 = 29
+    BRAINPOOL_512 = 30
     CURVE25519 = 31
     CURVE448 = 32
 
