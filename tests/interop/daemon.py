@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ikevd.control.client import Client
-from tests.interop.topology import Node
+from tests.interop.node import Node
 from tests.plugins.secrets import shows_secret
 
 IKEVD = str(Path(sys.executable).with_name("ikevd"))

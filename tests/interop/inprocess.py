@@ -28,7 +28,7 @@ from ikevd.policy.load import load
 from ikevd.policy.model import Config, Connection
 from ikevd.sa.model import EspKeys
 from ikevd.transport.udp import UdpTransport
-from tests.interop.topology import Node
+from tests.interop.node import Node
 
 CLONE_NEWNET = 0x40000000
 

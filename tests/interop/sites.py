@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tests.interop.topology import Node
+from tests.interop.node import Node
 from tests.plugins.secrets import MARK
 
 SECRET = f"the {MARK} of the gateways"

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from tests.interop.topology import CommandFailed, Node, run
+from tests.interop.node import CommandFailed, Node, run
 
 ViciValue: TypeAlias = "str | list[str] | Section"
 Section: TypeAlias = dict[str, "ViciValue"]

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.interop.daemon import IKEVD, Ikevd
+from tests.interop.node import Node
 from tests.interop.sites import SECRET, Site
 from tests.interop.strongswan import StrongSwan, StrongSwanError
-from tests.interop.topology import Node, Topology
+from tests.interop.topology import Topology
 
 QUICK = "{interval: 300ms, factor: 1.3, sends: 3}"
 FOREIGN_SA = "xfrm state add src 192.0.2.9 dst 192.0.2.1 proto esp spi 0xdead reqid 9 mode tunnel"

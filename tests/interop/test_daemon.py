@@ -17,9 +17,10 @@ import pytest
 from ikevd.control.client import Client
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from tests.interop.daemon import IKEVD, Ikevd
+from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan, StrongSwanError
-from tests.interop.topology import Node, Topology
+from tests.interop.topology import Topology
 from tests.service.harness import ServiceManager
 
 WITHIN = 5.0

@@ -9,8 +9,9 @@ import pytest
 
 from ikevd.errors import IkeError
 from tests.interop.inprocess import RefusingKernel, engine_in, inside, loaded
+from tests.interop.node import Node
 from tests.interop.sites import Site
-from tests.interop.topology import Node, Topology
+from tests.interop.topology import Topology
 
 STEPS = ["inbound SA", "in policy", "fwd policy", "outbound SA", "out policy"]
 

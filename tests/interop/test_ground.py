@@ -5,18 +5,22 @@ A failure here is a fault of the rig or the helpers, not of ikevd.
 
 import pytest
 
+from tests.interop.node import Node
 from tests.interop.strongswan import StrongSwan, StrongSwanError
-from tests.interop.topology import Node, Topology
+from tests.interop.topology import NAT_PORTS, Topology
 
 SECRET = "a not so secret secret"
 
 
-def configuration(local: Node, remote: Node, esp: str, *, ipv6: bool = False, secret: str = SECRET) -> str:
+def configuration(
+    local: Node, remote: Node, esp: str, *, ipv6: bool = False, secret: str = SECRET, extra: str = ""
+) -> str:
     here, there = (local.address6, remote.address6) if ipv6 else (local.address, remote.outside)
     inner, outer = (local.net6, remote.net6) if ipv6 else (local.net, remote.net)
     return f"""
         connections {{ t {{
           version = 1
+          {extra}
           local_addrs = {here}
           remote_addrs = {there}
           proposals = aes128-sha256-modp2048
@@ -109,15 +113,53 @@ def test_a_wrong_secret_is_an_error_with_the_log(
     assert gw_a.xfrm_state() == []
 
 
-def test_through_a_nat() -> None:
-    with Topology(nat="a") as net, StrongSwan(net.gw_a) as a, StrongSwan(net.gw_b) as b:
+@pytest.mark.parametrize("nat", ["a", "b", "ab"])
+def test_through_a_nat(nat: str) -> None:
+    with Topology(nat=nat) as net, StrongSwan(net.gw_a) as a, StrongSwan(net.gw_b) as b:
         a.load(configuration(net.gw_a, net.gw_b, "aes128gcm16"))
         b.load(configuration(net.gw_b, net.gw_a, "aes128gcm16"))
         a.initiate("c")
         assert net.host_a.ping(net.host_b.address, 3) == 3
         seen = net.wire.seen()
         assert (seen.esp, seen.udp_esp, seen.clear) == (0, 6, 0)
-        assert all(state.encap is not None for state in net.gw_b.xfrm_state())
+        (far_port,) = {port for state in net.gw_b.xfrm_state() for port in (state.encap or (0, 0)) if port != 4500} or {
+            4500
+        }
+        assert (far_port in NAT_PORTS) == ("a" in nat), "the NAT in front of the initiator changes its port"
+
+
+def test_two_clients_behind_one_nat() -> None:
+    with (
+        Topology(nat="a", neighbour=True) as net,
+        StrongSwan(net.gw_a) as a,
+        StrongSwan(net.gw_c) as c,
+        StrongSwan(net.gw_b) as b,
+    ):
+        behind = {net.gw_a: (a, net.host_a), net.gw_c: (c, net.host_c)}
+        b.load("\n".join(configuration(net.gw_b, gw, "aes128").replace(" t {", f" {gw.name} {{") for gw in behind))
+        for gateway, (charon, host) in behind.items():
+            charon.load(configuration(gateway, net.gw_b, "aes128"))
+            charon.initiate("c")
+            assert host.ping(net.host_b.address, 3) == 3
+        states = net.gw_b.xfrm_state()
+        assert len({state.encap for state in states if state.dst == "192.0.2.1"}) == 2
+        seen = net.wire.seen()
+        assert (seen.esp, seen.udp_esp, seen.clear) == (0, 12, 0)
+
+
+def test_where_esp_is_blocked_only_forced_encapsulation_passes(
+    topology: Topology, charon_a: StrongSwan, charon_b: StrongSwan
+) -> None:
+    topology.block_esp()
+    try:
+        for extra, answers in (("encap = no", 0), ("encap = yes", 2)):
+            charon_a.load(configuration(topology.gw_a, topology.gw_b, "aes128gcm16", extra=extra))
+            charon_b.load(configuration(topology.gw_b, topology.gw_a, "aes128gcm16", extra=extra))
+            charon_a.initiate("c")
+            assert topology.host_a.ping(topology.host_b.address, 2, wait=1) == answers
+            charon_a.terminate(ike="t")
+    finally:
+        topology.block_esp(False)
 
 
 def test_loss_on_the_wire(topology: Topology) -> None:
