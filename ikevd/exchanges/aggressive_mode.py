@@ -88,8 +88,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
         )
     method = nat.choose(connection, link.vendor_ids)
     found = nat.discovered(method, hash, link, connection, second.agreed.message)
-    if found and found.encapsulates:
-        await link.float()
+    await nat.take(link, found, connection, moved=False)
     natd = nat.discovery(method, hash, link, connection, entropy) if found else ()
 
     # HDR*, HASH_I, NAT-D       -->   (or in the clear)
@@ -129,7 +128,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     wrong = mismatch((connection.psk,), "message 3 does not decrypt, or its HASH_I does not match")
     third = await link.receive(partial(_accept_third, keying, first.identity, wrong), rubbish=wrong)
     found = nat.discovered(method, hash, link, connection, third)
-    await nat.note_unmoved(link, found)
+    await nat.take(link, found, connection, moved=True)
     return keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)
 
 

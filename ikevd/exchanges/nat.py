@@ -109,10 +109,22 @@ def discovered(
     return None
 
 
-async def note_unmoved(link: Link, found: NatTraversal | None) -> None:
-    """RFC 3947 section 4 has the initiator change the port; what stays on port 500 cannot carry ESP in UDP."""
-    if found and found.encapsulates and link.path.local.port != link.nat_port:
-        await link.note(f"a NAT was found, but the peer stays on port {link.path.local.port}: no ESP will pass")
+async def take(link: Link, found: NatTraversal | None, connection: Connection, *, moved: bool) -> None:
+    """Go on as the discovery wants it, and say what is odd. `moved`: the peer has had its chance to change the port.
+
+    RFC 3947 section 4 has the initiator change it; what stays on port 500 cannot carry ESP in UDP.
+    """
+    if found is None and connection.encap is Encap.FORCE:
+        await link.note("`encap: force` has no effect: the peer does not speak NAT traversal")
+    if found is None or not found.encapsulates:
+        return
+    sides = " and ".join(["this side"] * found.local + ["the peer"] * found.remote)
+    why = "`encap: force`" if connection.encap is Encap.FORCE else f"a NAT is in front of {sides}"
+    await link.note(f"ESP will travel in UDP ({found.method.value}): {why}")
+    if not moved:
+        await link.float()
+    elif link.path.local.port != link.nat_port:
+        await link.note(f"but the peer stays on port {link.path.local.port}: no ESP will pass")
 
 
 def endpoint_hash(hash: Hash, cookies: Cookies, endpoint: Endpoint) -> bytes:
