@@ -6,7 +6,24 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ikevd.wire.buffer import Reader, Writer
-from ikevd.wire.registry import CertEncoding, PayloadType
+from ikevd.wire.registry import PayloadType, Registry
+
+
+class CertEncoding(Registry):
+    """Certificate encodings, RFC 2408 section 3.9."""
+
+    NONE = 0
+    PKCS7 = 1
+    PGP = 2
+    DNS_KEY = 3
+    X509_SIGNATURE = 4
+    X509_KEY_EXCHANGE = 5
+    KERBEROS = 6
+    CRL = 7
+    ARL = 8
+    SPKI = 9
+    X509_ATTRIBUTE = 10
+    RAW_RSA_KEY = 11
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from ikevd.errors import Malformed
 from ikevd.wire.attributes import Attribute
+from ikevd.wire.certificates import CertEncoding
 from ikevd.wire.message import encode_chain
+from ikevd.wire.modecfg import ConfigAttribute, ConfigType
 from ikevd.wire.payloads import (
     AttributesPayload,
     CertPayload,
@@ -30,16 +32,7 @@ from ikevd.wire.payloads import (
     VidPayload,
     decode_payload,
 )
-from ikevd.wire.registry import (
-    CertEncoding,
-    ConfigAttribute,
-    ConfigType,
-    Doi,
-    IdType,
-    NotifyType,
-    PayloadType,
-    Protocol,
-)
+from ikevd.wire.registry import Doi, IdType, NotifyType, PayloadType, Protocol
 from tests.wire.test_attributes import ATTRIBUTES
 from tests.wire.test_sa import OFFERS
 
