@@ -33,7 +33,7 @@ from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
 from ikevd.wire.message import Header, Message, encode_chain
 from ikevd.wire.payloads import VidPayload
-from ikevd.wire.registry import ExchangeType, NotifyType
+from ikevd.wire.registry import ExchangeType, Flags, NotifyType
 from ikevd.wire.vendor_ids import name_of
 
 LABELS = {
@@ -46,6 +46,11 @@ MAX_REMINDERS = 10
 """Copies of our last answer that a peer causes with messages of a later exchange."""
 MAX_VENDOR_IDS = 32
 
+COMMIT_BIT = (
+    "the peer sets the commit bit: it wants the SA unused until it says CONNECTED (RFC 2408 section 3.1); "
+    "it is used at once, so the first packets may be lost at the peer"
+)
+# Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, it would lose every packet meanwhile.
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
 Exchange = Coroutine[Any, Any, Any]
@@ -75,6 +80,7 @@ class Conversation:
         self._awaiting: Receive | None = None
         self._waiting: Waiting | None = None
         self._messages = 0
+        self._commit_noted = False
         self._hints: list[NotifyType] = []
         self._effects: list[Effect] = []
         self._last_answer: Outgoing | None = None
@@ -227,6 +233,9 @@ class Conversation:
         names = tuple(str(payload.TYPE) for payload in message.payloads)
         chain = message.chain if message.header.encrypted else b""
         self._effects.append(Record(Heard(label, names, datagram, path, chain)))
+        if message.header.flags & Flags.COMMIT and not self._commit_noted:
+            self._commit_noted = True
+            self._effects.append(Record(Note(COMMIT_BIT)))
         self._remember_vendors(message)
 
     def _remember_vendors(self, message: Message) -> None:
