@@ -140,7 +140,8 @@ class LiveIsakmpSa:
                 exchange = informational.hear(link, self.sa)
                 on_end = self._told
             case _:
-                self._ports.counters.count(f"drop: {header.exchange} is not supported")
+                kind = header.exchange if header.exchange.known else "unknown exchange type"
+                self._ports.counters.count(f"drop: {kind} is not supported")
                 return
         core = Conversation(exchange, header.exchange, situation, self._timing, initiator=False)
         effects = [*core.start(self._ports.now()), *core.heard(octets, path, self._ports.now())]

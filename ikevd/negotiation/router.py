@@ -87,7 +87,8 @@ class Router:
         if header.initiator == NO_COOKIE:
             self._counters.count("drop: initiator cookie is zero")
         elif header.exchange not in (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE):
-            self._counters.count(f"drop: first message is {header.exchange}")
+            kind = header.exchange if header.exchange.known else "of an unknown exchange type"
+            self._counters.count(f"drop: first message is {kind}")  # few names, whatever strangers send
         else:
             self._on_first_message(header, octets, path)
 
