@@ -56,8 +56,6 @@ def test_a_header_flag_that_has_no_meaning_here_is_refused(name: str, bit: int) 
 KEPT_OPAQUE: dict[str, Payload] = {
     "of a private type": Opaque(PayloadType(200), b"private"),
     "of the other version of IKE": Opaque(PayloadType(33), bytes(40)),
-    "fragment 132 of one octet": Opaque(PayloadType.FRAGMENT, b"\0"),
-    "fragment 132 without data": Opaque(PayloadType.FRAGMENT, b""),
     "fragment 132": Opaque(PayloadType.FRAGMENT, b"\0\1\1\1" + bytes(60)),
 }
 
@@ -77,6 +75,15 @@ def test_a_payload_that_nobody_reads_does_nothing(name: str, kind: str) -> None:
 
 def _alone(payload: Payload) -> tuple[PayloadType, bytes]:
     return payload.TYPE, encode_chain([payload])
+
+
+@pytest.mark.parametrize("body", [b"", b"\0", b"\0\1\1", b"\0\1\1\1"])
+@EACH_STAGE
+def test_a_fragment_without_data_makes_the_message_malformed(name: str, body: bytes) -> None:
+    """CVE-2016-1287 and CVE-2009-1574: fragments of fewer than nine octets."""
+    stage = STAGES[name]()
+    dropped = refused(stage, genuine_and(stage, Opaque(PayloadType.FRAGMENT, body)))
+    assert dropped.error in ("Malformed", "ProbablePskMismatch")
 
 
 @EACH_PROTECTED
