@@ -90,6 +90,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     natd = nat.discovery(method, hash, link, first, entropy) if found else ()
     await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *natd)
     secrets = candidates.secrets()
+    if candidates.untried:
+        await link.note(f"{candidates.untried} secrets of this peer's candidates are not tried (see limits.secrets)")
     public, nonces = (peer.public, peer.pair.public), (peer.nonce, nr)
     keyings = tuple(
         Keying.derive(psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy) for psk in secrets

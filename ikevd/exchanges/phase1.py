@@ -61,10 +61,18 @@ class Candidates:
 
     def secrets(self) -> tuple[PreSharedKey, ...]:
         """The different pre-shared keys of the candidates, as many as may be tried."""
+        return self._different_secrets()[: self.max_secrets]
+
+    @property
+    def untried(self) -> int:
+        """How many different keys are left out by that bound."""
+        return max(0, len(self._different_secrets()) - self.max_secrets)
+
+    def _different_secrets(self) -> tuple[PreSharedKey, ...]:
         different: dict[Secret, PreSharedKey] = {}
         for connection in self.connections:
             different.setdefault(connection.psk.key, connection.psk)
-        return tuple(different.values())[: self.max_secrets]
+        return tuple(different.values())
 
     def with_identity(self, psk: PreSharedKey, identity: Identity, path: Path) -> Connection:
         """The candidate with that secret and identity; raises `InvalidId` naming what was wanted."""

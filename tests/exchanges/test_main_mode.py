@@ -10,7 +10,7 @@ from ikevd.conversation.timing import Timing
 from ikevd.errors import InvalidId, NoAnswer, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import main_mode
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.facts import Dropped, Heard, Sent
+from ikevd.facts import Dropped, Heard, Note, Sent
 from ikevd.policy.model import Connection, Lifetime, Resend
 from ikevd.wire.registry import ExchangeType, Group, PayloadType
 from tests.builders import (
@@ -103,6 +103,30 @@ def test_each_secret_of_the_candidates_is_tried_at_message_5() -> None:
     right = mirrored(alice)
 
     assert main_mode_between(alice, wrong, right).responder.result.connection == "alice"
+
+
+def test_no_more_secrets_are_tried_than_the_limit_allows_and_the_evidence_says_so() -> None:
+    alice = connection(psk=psk("third"), local_id=fqdn("alice.example"))
+    bob = mirrored(alice)
+    others = [replace(bob, name=key, psk=psk(key), remote_id=fqdn(f"{key}.example")) for key in ("first", "second")]
+    duet = Duet(
+        ExchangeType.MAIN_MODE,
+        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
+        lambda link, _: main_mode.respond(link, Candidates((*others, bob), max_secrets=2), SeededEntropy(2)),
+    ).run()
+
+    assert isinstance(duet.responder.error, ProbablePskMismatch)
+    assert any("1 secrets of this peer's candidates are not tried" in n.text for n in duet.responder.facts_of(Note))
+
+
+def test_a_secret_that_verifies_counts_only_with_an_identity_that_owns_it() -> None:
+    mallory = connection(psk=psk("of mallory"), local_id=fqdn("alice.example"))
+    alice = replace(mirrored(mallory), psk=psk("of alice"))
+    own = replace(mirrored(mallory), name="mallory", remote_id=fqdn("mallory.example"))
+
+    error = main_mode_between(mallory, alice, own).responder.error
+    assert isinstance(error, InvalidId)
+    assert "mallory.example (FQDN) is configured" in str(error)
 
 
 def test_candidates_with_one_secret_are_told_apart_by_identity() -> None:
