@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,19 @@ class Options:
     """Which negotiations are logged."""
 
 
-async def serve(config: Config, options: Options, environ: Mapping[str, str]) -> None:
+async def serve(
+    config: Config,
+    options: Options,
+    environ: Mapping[str, str],
+    kernel: Callable[[], AbstractContextManager[Kernel]] = XfrmKernel,
+) -> None:
     """Run until SIGTERM or SIGINT. Raises `IkeError` where the daemon cannot start."""
     async with AsyncExitStack() as stack:
         stop = _stop_signal()
         asyncio.get_running_loop().set_exception_handler(_log_bug)
         history, counters = History(time.time), Counters()
         history.listen(log.FactLog(options.only))
-        kernel = await _kernel(config, stack)
+        journaled = await _journaled(stack.enter_context(kernel()), config, stack)
         transport = UdpTransport(
             config.listen,
             on_datagram=lambda octets, path: engine.datagram(octets, path),
@@ -66,7 +71,7 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str]) ->
             transmit=transport.send,
             keepalive=transport.keepalive,
             source_for=_source_for,
-            installer=Installer(kernel),
+            installer=Installer(journaled),
             entropy=SystemEntropy(),
             history=history,
             counters=counters,
@@ -100,13 +105,12 @@ async def _run(engine: Engine, notifier: Notifier, stop: asyncio.Event) -> None:
     beat.cancel()
 
 
-async def _kernel(config: Config, stack: AsyncExitStack) -> Kernel:
+async def _journaled(bare: Kernel, config: Config, stack: AsyncExitStack) -> Kernel:
     """The kernel, tried with every configured ESP suite, and cleared of what a killed daemon left."""
-    xfrm = stack.enter_context(XfrmKernel())
     config.runtime.mkdir(mode=0o750, parents=True, exist_ok=True)
     journal = Journal(config.runtime / "journal")
     stack.callback(journal.close)
-    kernel = JournaledKernel(xfrm, journal)
+    kernel = JournaledKernel(bare, journal)
     orphans = await remove_orphans(kernel, journal)
     if orphans.sas or orphans.policies:
         log.orphans(orphans.sas, orphans.policies)

@@ -1,0 +1,36 @@
+"""`python -m bench.responder CONFIG`: `ikevd run` with the kernel in memory; all else as shipped."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import os
+from contextlib import nullcontext
+from pathlib import Path
+
+import uvloop
+
+from ikevd.daemon import Options, serve
+from ikevd.kernel.memory import MemoryKernel
+from ikevd.observe import log
+from ikevd.policy.load import load
+
+
+def main() -> None:
+    """Serve until SIGTERM; with `--profile`, leave a profile of cProfile behind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--profile", type=Path)
+    arguments = parser.parse_args()
+    config = load(arguments.config, os.environ).config
+    log.configure(config.log_format, config.log_level)
+    profile = cProfile.Profile() if arguments.profile else None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, profile or nullcontext():
+        runner.run(serve(config, Options(), os.environ, kernel=lambda: nullcontext(MemoryKernel())))
+    if profile:
+        profile.dump_stats(arguments.profile)
+
+
+if __name__ == "__main__":
+    main()
