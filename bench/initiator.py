@@ -57,6 +57,7 @@ class Initiator:
     def _ports(self) -> Ports:
         return Ports(
             transmit=self._send,
+            keepalive=lambda path: None,
             source_for=lambda remote: remote,  # every connection names its local address
             installer=Installer(MemoryKernel()),
             entropy=SystemEntropy(),
@@ -64,6 +65,7 @@ class Initiator:
             counters=Counters(),
             on_trouble=lambda text: None,
             port=self.config.listen.port,
+            nat_port=self.config.listen.nat_port,
             export_key=lambda sa: None,
         )
 

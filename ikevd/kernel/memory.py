@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import heapq
+import itertools
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -105,6 +107,9 @@ class MemoryKernel:
         self._entropy = entropy or SystemEntropy()
         self._lacking = frozenset(lacking)
         self._sas: dict[SaId, _Larval | _Held | _Planted] = {}
+        self._ends: list[tuple[float, int, SaId]] = []
+        """A heap of what ends when, with a number so that no two compare by SaId; some of it may be gone by then."""
+        self._count = itertools.count()
         self._policies: dict[PolicyId, KernelPolicy | FoundPolicy] = {}
         self._listeners: list[Callable[[SaExpired], None]] = []
         self._faults: list[_Fault] = []
@@ -152,9 +157,15 @@ class MemoryKernel:
     def tick(self) -> None:
         """End what the clock has ended, and tell the listeners."""
         now = self._clock()
-        for key, entry in list(self._sas.items()):
-            if not isinstance(entry, _Planted) and entry.ends <= now:
+        while self._ends and self._ends[0][0] <= now:
+            ends, _, key = heapq.heappop(self._ends)
+            entry = self._sas.get(key)
+            if isinstance(entry, _Larval | _Held) and entry.ends == ends:
                 self._expire(key)
+
+    def _enter(self, sa: SaId, entry: _Larval | _Held) -> None:
+        self._sas[sa] = entry
+        heapq.heappush(self._ends, (entry.ends, next(self._count), sa))
 
     def _expire(self, sa: SaId) -> None:
         entry = self._sas.pop(sa)
@@ -182,7 +193,7 @@ class MemoryKernel:
         while True:
             spi = Spi(SPI_FIRST | int.from_bytes(self._entropy.octets(4), "big") >> 4)
             if SaId(destination, spi) not in self._sas:
-                self._sas[SaId(destination, spi)] = _Larval(reqid, self._clock() + LARVAL_SECONDS)
+                self._enter(SaId(destination, spi), _Larval(reqid, self._clock() + LARVAL_SECONDS))
                 return spi
 
     async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
@@ -201,7 +212,7 @@ class MemoryKernel:
             raise sa_refused(sa, errno.EINVAL)
         if existing is not None and not (reserved and isinstance(existing, _Larval)):
             raise sa_refused(sa, errno.EEXIST)
-        self._sas[sa.id] = _Held(sa, self._clock() + sa.lifetime.seconds)
+        self._enter(sa.id, _Held(sa, self._clock() + sa.lifetime.seconds))
 
     async def delete_sa(self, sa: SaId) -> None:
         """Remove an SA of our reqid range; another owner's is left alone, as one that is gone."""

@@ -102,7 +102,7 @@ class Installer:
         await _trying(self._kernel.delete_sa(_inbound(sa).id), refusals)
         for kind in (*OUTBOUND, *INBOUND):
             await self._release(sa, kind, refusals)
-        if not any(users for (reqid, _), users in self._users.items() if reqid == sa.reqid):
+        if not any((sa.reqid, kind) in self._users for kind in Direction):
             self._owners.pop(sa.reqid, None)
 
     async def _release(self, sa: IpsecSa, kind: Direction, refusals: list[IkeError]) -> None:
@@ -110,7 +110,9 @@ class Installer:
         users = self._users.get((sa.reqid, kind), {})
         if users.pop(sa.inbound.spi, None) is None:
             return
-        if users:
+        if not users:
+            del self._users[sa.reqid, kind]
+        else:
             newest = list(users.values())[-1]
             for policy in _policies(newest, kind):
                 await _trying(self._kernel.put_policy(policy), refusals)

@@ -30,12 +30,15 @@ UNLOGGED = ("wire", "path")
 _log = structlog.get_logger()
 _limit = RateLimit()
 """Of the daemon's own lines that strangers can cause."""
+_threshold = LEVELS["debug"]
+"""Facts below it are not even put into words."""
 
 
 def configure(style: LogFormat, level: str, stream: TextIO | None = None) -> None:
     """Lines go to standard error; journald or the terminal collects them."""
-    global _limit
+    global _limit, _threshold
     _limit = RateLimit()
+    _threshold = LEVELS[level]
     out = stream or sys.stderr
     renderer: Any = structlog.processors.JSONRenderer()
     if style is LogFormat.CONSOLE:
@@ -124,15 +127,24 @@ class FactLog:
         """Log one fact."""
         if not record.matches(self._only.spi, self._only.connection, self._only.peer):
             return
-        for owner in {record.connection, None}:
-            _tell_held_back(self._limits.setdefault(owner, RateLimit()).turn(entry.at))
+        for owner in (record.connection, None) if record.connection else (None,):
+            _tell_held_back(self._limit_of(owner).turn(entry.at))
+        level = self._level(record, entry)
+        if level < _threshold:
+            return
         bound: dict[str, object] = {"connection": record.connection, "child": record.child}
         bound |= {"peer": str(record.peer), "spi": str(record.cookies)}
         if record.message_id:
             bound["message_id"] = f"{record.message_id:08x}"
         fields = {key: value for key, value in fact_fields(entry.fact).items() if key not in UNLOGGED}
         shown = {key: value for key, value in {**bound, **fields}.items() if value is not None}
-        _log.log(self._level(record, entry), type(entry.fact).__name__.lower(), **shown)
+        _log.log(level, type(entry.fact).__name__.lower(), **shown)
+
+    def _limit_of(self, owner: str | None) -> RateLimit:
+        limit = self._limits.get(owner)
+        if limit is None:
+            limit = self._limits[owner] = RateLimit()
+        return limit
 
     def _level(self, record: Record, entry: Entry) -> int:
         """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
@@ -156,7 +168,7 @@ class FactLog:
 
     def _limited(self, record: Record, kind: tuple[object, ...], level: str) -> int:
         """`kind` holds nothing of the peer's own words."""
-        passes = self._limits[record.connection].passes(kind, record.peer.address)
+        passes = self._limit_of(record.connection).passes(kind, record.peer.address)
         return LEVELS[level if passes else "debug"]
 
 
