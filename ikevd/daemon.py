@@ -37,7 +37,6 @@ from ikevd.sa.model import IsakmpSa
 from ikevd.service.notify import Notifier, watchdog
 from ikevd.transport.udp import UdpTransport, source_for
 
-
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """Objects, and generations (`gc.set_threshold`); Python's own are 700, 10 and 10."""
 

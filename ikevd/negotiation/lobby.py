@@ -16,6 +16,7 @@ from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.limits import HalfOpen, RateLimit
+from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.phase1 import Phase1Attempt
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router, clear_notification
@@ -40,7 +41,7 @@ class Lobby:
         on_stranger: Callable[[Path, str], None],
     ) -> None:
         """`on_stranger` is told, in words, of peers that are turned away."""
-        self._connections = tuple(connections)
+        self._connections = ByAddress(connections)
         self._max_secrets = limits.secrets
         self._router = router
         self._ports = ports
@@ -58,7 +59,7 @@ class Lobby:
         if attempt := self._present.get(key):
             attempt.heard(header, octets, path)
             return
-        connections = _matching(self._connections, path)
+        connections = self._connections.find(path)
         aggressive = header.exchange == ExchangeType.AGGRESSIVE
         allowed = tuple(c for c in connections if c.aggressive) if aggressive else connections
         if not connections:
@@ -130,12 +131,3 @@ class Lobby:
         if isinstance(outcome, NoProposalChosen) and self._refusals.allows():
             refusal = clear_notification(key[1], NotifyType.NO_PROPOSAL_CHOSEN)
             self._ports.transmit(refusal, runner.conversation.path)
-
-
-def _matching(connections: Sequence[Connection], path: Path) -> tuple[Connection, ...]:
-    """Those whose `remote` is this very address, then those whose range holds it, then those for any address; `local`
-    must fit where it is given."""
-    here = [c for c in connections if c.local is None or c.local == path.local.address]
-    exact = [c for c in here if c.remote == path.remote.address]
-    ranges = [c for c in here if c.remote_range is not None and path.remote.address in c.remote_range]
-    return tuple(exact + ranges + [c for c in here if c.remote is None and c.remote_range is None])
