@@ -7,13 +7,13 @@ own. kernel-libipsec carries only ESP in UDP, which is why the initiator sits be
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.processes import Responder
 from bench.sites import HUB, HUB_NETWORK, INSIDE, KEY, Place, Suite
 from tests.interop.strongswan import Vici
-from tests.interop.topology import run
 
 CHARON = Path("/usr/sbin/charon-systemd")
 LIBIPSEC = "kernel-libipsec kernel-netlink"
@@ -86,6 +86,6 @@ class Charon(Responder):
             Vici(self._socket).close()
         except OSError:
             return False
-        settings = [f"{key}={self.environment()[key]}" for key in ("STRONGSWAN_CONF", "SWANCTL_DIR")]
-        run("env", *settings, "swanctl", "--load-all", "--noprompt", "--uri", f"unix://{self._socket}")
+        load = ["swanctl", "--load-all", "--noprompt", "--uri", f"unix://{self._socket}"]
+        subprocess.run(load, env=self.environment(), check=True, capture_output=True)
         return True
