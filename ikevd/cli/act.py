@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ikevd.cli.terminal import width
 from ikevd.control.client import Client, ControlError
-from ikevd.observe.ladder import rung
+from ikevd.observe.ladder import rungs
 from ikevd.observe.text import printable
 
 
-def act(verb: str, name: str, timeout: float, socket: Path) -> int:
-    """Exit code 0 if done, else 1 with the cause as the last line on standard error."""
+def act(verb: str, name: str, timeout: float, as_json: bool, socket: Path) -> int:
+    """Exit code 0 if done, else 1 with the cause as the last line on standard error or, `as_json`, in the last line."""
     client = Client(socket)
     begin: float | None = None
     try:
         for event in client.up(name, timeout) if verb == "up" else client.down(name, timeout):
+            if as_json:
+                click.echo(json.dumps(event))
             if event["event"] == "end":
-                return _end(event, verb, name)
+                return _end(event, verb, name, as_json)
             begin = event["at"] if begin is None else begin
-            click.echo(f"  {(event['at'] - begin) * 1000:9.1f} ms  {rung(event, event['initiator'])}")
+            if not as_json:
+                click.echo("\n".join(rungs(event, event["initiator"], begin, width())))
     except ControlError as error:
         click.echo(printable(str(error)), err=True)
         return 1
@@ -29,9 +34,8 @@ def act(verb: str, name: str, timeout: float, socket: Path) -> int:
     return 1
 
 
-def _end(event: dict[str, Any], verb: str, name: str) -> int:
-    if event["ok"]:
-        click.echo(f"{name} is {verb}")
-        return 0
-    click.echo(printable(event["cause"]), err=True)
-    return 1
+def _end(event: dict[str, Any], verb: str, name: str, as_json: bool) -> int:
+    if not as_json:
+        text = f"{name} is {verb}" if event["ok"] else printable(event["cause"])
+        click.echo(text, err=not event["ok"])
+    return 0 if event["ok"] else 1

@@ -55,6 +55,8 @@ def _address(_context: click.Context, _parameter: click.Parameter, value: str | 
         raise click.BadParameter(f"{value!r} is not an IP address") from None
 
 
+peer_option = click.option("--peer", metavar="ADDRESS", callback=_address, help="Only this peer.")
+json_lines_option = click.option("--json", "as_json", is_flag=True, help="Each fact as a line of JSON (docs/json.md).")
 filters = (
     click.option(
         "--spi",
@@ -63,7 +65,7 @@ filters = (
         help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning).",
     ),
     click.option("--connection", metavar="NAME", help="Only this connection or child."),
-    click.option("--peer", metavar="ADDRESS", callback=_address, help="Only this peer."),
+    peer_option,
 )
 
 
@@ -117,38 +119,49 @@ def check(config: Path) -> None:
 
 
 @main.command()
+@click.argument("name", required=False)
+@peer_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
+@click.option("--wide", is_flag=True, help="One line for each child, however long; for `less -S`.")
 @socket_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(socket: Path, as_json: bool) -> None:
-    """Show peers, children and SAs with what they carried."""
+def status(name: str | None, peer: str | None, as_json: bool, wide: bool, socket: Path) -> None:
+    """Show peers, children and SAs with what they carried.
+
+    NAME is a connection, a child, or connection/child; without it all are shown. From 120 columns on children stand in
+    a table where it fits. What is no terminal gets 80 columns and no colours.
+
+    Exit code 0 if something is shown, whether it is up or not; 1 if no daemon answers or nothing fits.
+    """
     from ikevd.cli.show import show_status
 
-    raise SystemExit(show_status(socket, as_json))
+    raise SystemExit(show_status(socket, name, peer, as_json, wide))
 
 
 @main.command()
 @click.argument("name")
 @timeout_option
+@json_lines_option
 @socket_option
-def up(name: str, timeout: float, socket: Path) -> None:
+def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
     """Bring up a child, or all children of a connection, and wait for it.
 
     NAME is a connection, a child, or connection/child.
     """
     from ikevd.cli.act import act
 
-    raise SystemExit(act("up", name, timeout, socket))
+    raise SystemExit(act("up", name, timeout, as_json, socket))
 
 
 @main.command()
 @click.argument("name")
 @timeout_option
+@json_lines_option
 @socket_option
-def down(name: str, timeout: float, socket: Path) -> None:
+def down(name: str, timeout: float, as_json: bool, socket: Path) -> None:
     """Take down a child, or a connection with its ISAKMP SA, and wait for it."""
     from ikevd.cli.act import act
 
-    raise SystemExit(act("down", name, timeout, socket))
+    raise SystemExit(act("down", name, timeout, as_json, socket))
 
 
 @main.command()
@@ -164,6 +177,7 @@ def trace(spi: str | None, connection: str | None, peer: str | None, last: int, 
 
 
 @main.command()
-def version() -> None:
+@click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
+def version(as_json: bool) -> None:
     """Print the version."""
-    click.echo(f"ikevd {__version__}")
+    click.echo(f'{{"schema": 1, "version": "{__version__}"}}' if as_json else f"ikevd {__version__}")

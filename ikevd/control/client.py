@@ -42,16 +42,20 @@ class Client:
         """`{"version": …}` of the running daemon."""
         return self._get("/v1/version")
 
-    def status(self) -> View:
-        """Everything that stands."""
-        return self._get("/v1/status")
+    def status(self, *, name: str | None = None, peer: str | None = None) -> View:
+        """What stands: of one connection or child, with one peer, or all."""
+        return self._get(f"/v1/status?{_query(name=name, peer=peer)}")
+
+    def names(self, timeout: float | None = None) -> dict[str, list[str]]:
+        """The children of each connection. `timeout` in seconds."""
+        names: dict[str, list[str]] = self._get("/v1/names", timeout)["connections"]
+        return names
 
     def trace(
         self, *, spi: str | None = None, connection: str | None = None, peer: str | None = None, last: int = 20
     ) -> list[View]:
         """The newest records that fit, oldest first."""
-        wanted = {"spi": spi, "connection": connection, "peer": peer, "last": last}
-        query = urlencode({key: value for key, value in wanted.items() if value is not None})
+        query = _query(spi=spi, connection=connection, peer=peer, last=last)
         records: list[View] = self._get(f"/v1/trace?{query}")["records"]
         return records
 
@@ -63,8 +67,8 @@ class Client:
         """As `up`."""
         return self._stream(f"/v1/down/{quote(name)}?timeout={timeout:g}", timeout)
 
-    def _get(self, target: str) -> View:
-        with self._request("GET", target, ANSWER_SECONDS) as response, _broken_off():
+    def _get(self, target: str, timeout: float | None = None) -> View:
+        with self._request("GET", target, timeout or ANSWER_SECONDS) as response, _broken_off():
             answer: View = json.loads(response.read())
             return answer
 
@@ -100,6 +104,10 @@ def _broken_off() -> Iterator[None]:
         yield
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise ControlError(f"the connection to ikevd broke off: {error}") from error
+
+
+def _query(**wanted: str | int | None) -> str:
+    return urlencode({key: value for key, value in wanted.items() if value is not None})
 
 
 def _reason(response: http.client.HTTPResponse) -> str:

@@ -8,17 +8,19 @@ import time
 from collections.abc import Iterable
 
 from ikevd import __version__
-from ikevd.addresses import Endpoint
+from ikevd.addresses import Address, Endpoint
+from ikevd.control import shapes
 from ikevd.control.interface import Progress, UnknownName
+from ikevd.control.status import connection_view, has_peer
 from ikevd.negotiation.engine import Engine
-from ikevd.negotiation.isakmp import LiveIsakmpSa
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import Entry, History, Record
 from ikevd.observe.views import View, entry_view, record_view
-from ikevd.peer.children import Pair
-from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Config, Connection
+from ikevd.wire.registry import ExchangeType
+
+PHASE_1 = frozenset({ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE})
 
 
 class EngineController:
@@ -36,68 +38,52 @@ class EngineController:
 
     # -- looking ------------------------------------------------------------------------------------------------
 
-    async def status(self) -> View:
-        """Everything that stands, in plain data."""
+    async def status(self, name: str | None = None, peer: Address | None = None) -> shapes.Status:
+        """Everything that stands, in plain data; raises `UnknownName`."""
         sessions: dict[str, list[Session]] = {}
         for session in self._engine.sessions():
             sessions.setdefault(session.connection.name, []).append(session)
+        wanted = [
+            (connection, children, sessions.get(connection.name, []))
+            for connection, children in self._shown(name)
+            if peer is None or has_peer(connection, sessions.get(connection.name, []), peer)
+        ]
         return {
+            "schema": shapes.SCHEMA,
             "version": __version__,
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - self._started, 1),
             "listening": self._listening,
             "half_open": self._engine.half_open,
             "connections": [
-                await self._connection(connection, sessions.get(connection.name, []))
-                for connection in self._config.connections
+                await connection_view(
+                    connection, children, its, self._history.newest(connection.name, PHASE_1), self._engine.installer
+                )
+                for connection, children, its in wanted
             ],
             "counters": self._counters.as_dict(),
         }
+
+    def names(self) -> dict[str, list[str]]:
+        """The children of each connection."""
+        return {c.name: [child.name for child in c.children] for c in self._config.connections}
+
+    def _shown(self, name: str | None) -> list[tuple[Connection, tuple[Child, ...]]]:
+        """Connections with those of their children that `name` fits; every child where several have it."""
+        shown = []
+        for connection in self._config.connections:
+            whole = name in (None, connection.name)
+            fits = tuple(c for c in connection.children if whole or name in (c.name, f"{connection.name}/{c.name}"))
+            if whole or fits:
+                shown.append((connection, fits))
+        if name is not None and not shown:
+            raise self._unknown(name)
+        return shown
 
     def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
         """The newest records that fit, oldest first."""
         records = list(self._history.find(spi, connection, peer))
         return [record_view(record) for record in records[-last:]]
-
-    async def _connection(self, connection: Connection, sessions: list[Session]) -> View:
-        return {
-            "name": connection.name,
-            "local": str(connection.local) if connection.local else "any",
-            "remote": str(connection.remote or connection.remote_range or "any"),
-            "negotiating": any(session.initiator.negotiating for session in sessions),
-            "isakmp": [_isakmp(live) for session in sessions for live in session.live if not live.retired],
-            "children": [await self._child(child, sessions) for child in connection.children],
-        }
-
-    async def _child(self, child: Child, sessions: list[Session]) -> View:
-        now = asyncio.get_running_loop().time()
-        states = [session.states[child.name] for session in sessions]
-        state = next((s for s in states if s.pairs), states[0] if states else None)
-        retry = state.retry_at if state else None
-        return {
-            "name": child.name,
-            "local": str(child.local),
-            "remote": str(child.remote),
-            "state": state.name if state else "down",
-            "last_cause": state.cause if state else None,
-            "retry_in_seconds": round(max(0.0, retry - now), 1) if retry is not None else None,
-            "sas": [await self._pair(pair, now) for s in states for pair in s.pairs],
-        }
-
-    async def _pair(self, pair: Pair, now: float) -> View:
-        sa, age = pair.sa, now - pair.born
-        octets_in, packets_in, octets_out, packets_out = await self._engine.installer.octets(sa)
-        return {
-            "spi_in": str(sa.inbound.spi),
-            "spi_out": str(sa.outbound.spi),
-            "suite": describe(sa.suite),
-            "age_seconds": round(age),
-            "expires_in_seconds": round(sa.lifetime.seconds - age),
-            "bytes_in": octets_in,
-            "packets_in": packets_in,
-            "bytes_out": octets_out,
-            "packets_out": packets_out,
-        }
 
     # -- acting -------------------------------------------------------------------------------------------------
 
@@ -137,12 +123,15 @@ class EngineController:
             if name in (connection.name, f"{connection.name}/{child.name}")
         ] or [(c, child) for c in self._config.connections for child in c.children if name == child.name]
         if not found:
-            names = ", ".join(f"{c.name} ({', '.join(k.name for k in c.children)})" for c in self._config.connections)
-            raise UnknownName(f"no connection or child is named {name}; configured: {names or 'nothing'}")
+            raise self._unknown(name)
         if len(found) > 1 and all(name == child.name for _, child in found):
             choices = ", ".join(f"{connection.name}/{child.name}" for connection, child in found)
             raise UnknownName(f"several children are named {name}; say which: {choices}")
         return found
+
+    def _unknown(self, name: str) -> UnknownName:
+        names = ", ".join(f"{c.name} ({', '.join(k.name for k in c.children)})" for c in self._config.connections)
+        return UnknownName(f"no connection or child is named {name}; configured: {names or 'nothing'}")
 
     def _following(self, name: str, progress: Progress) -> _Following:
         return _Following(self._history, {(c.name, child.name) for c, child in self._named(name)}, progress)
@@ -168,18 +157,3 @@ class _Following:
         if record.connection in self._connections and ours:
             child = {"connection": record.connection, "child": record.child, "initiator": record.initiator}
             self._progress({**child, **entry_view(entry)})
-
-
-def _isakmp(live: LiveIsakmpSa) -> View:
-    now = asyncio.get_running_loop().time()
-    sa = live.sa
-    return {
-        "cookies": str(sa.cookies),
-        "initiator": sa.initiator,
-        "local_id": str(sa.local_id),
-        "remote_id": str(sa.remote_id),
-        "path": str(live.path),
-        "suite": describe(sa.suite),
-        "age_seconds": round(now - live.born),
-        "expires_in_seconds": round(live.expires - now),
-    }

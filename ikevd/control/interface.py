@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ikevd.addresses import Address
+from ikevd.control import shapes
 from ikevd.errors import IkeError
 from ikevd.observe.views import View
 
@@ -19,8 +21,11 @@ class UnknownName(IkeError):
 class Controller(Protocol):
     """What can be asked of a running daemon."""
 
-    async def status(self) -> View:
-        """Everything that stands, in plain data."""
+    async def status(self, name: str | None = None, peer: Address | None = None) -> shapes.Status:
+        """What stands, in plain data, of the connection or child `name` or with `peer`; raises `UnknownName`."""
+
+    def names(self) -> dict[str, list[str]]:
+        """The children of each connection."""
 
     def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
         """The newest records that fit, oldest first."""

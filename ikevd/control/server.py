@@ -6,11 +6,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ikevd import __version__
+from ikevd.addresses import Address
+from ikevd.control import shapes
 from ikevd.control.command import Command
 from ikevd.control.interface import Controller, Progress, UnknownName
 from ikevd.control.sockets import ListeningSocket, peer_of
@@ -41,6 +44,7 @@ class ControlServer:
             [
                 web.get("/v1/version", self._version),
                 web.get("/v1/status", self._status),
+                web.get("/v1/names", self._names),
                 web.get("/v1/trace", self._trace),
                 web.post("/v1/up/{name:.+}", self._up),
                 web.post("/v1/down/{name:.+}", self._down),
@@ -70,16 +74,23 @@ class ControlServer:
             self._listening = None
 
     async def _version(self, _: web.Request) -> web.Response:
-        return web.json_response({"version": __version__})
+        version: shapes.Version = {"schema": shapes.SCHEMA, "version": __version__}
+        return web.json_response(version)
 
-    async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response(await self._controller.status())
+    async def _status(self, request: web.Request) -> web.Response:
+        peer = request.query.get("peer")
+        status = await self._controller.status(request.query.get("name"), _peer_address(peer) if peer else None)
+        return web.json_response(status)
+
+    async def _names(self, _: web.Request) -> web.Response:
+        names: shapes.Names = {"schema": shapes.SCHEMA, "connections": self._controller.names()}
+        return web.json_response(names)
 
     async def _trace(self, request: web.Request) -> web.Response:
         query = request.query
         last = int(_number("last", query.get("last"), LAST, 2000))
         records = self._controller.trace(query.get("spi"), query.get("connection"), query.get("peer"), last)
-        return web.json_response({"records": records})
+        return web.json_response({"schema": shapes.SCHEMA, "records": records})
 
     async def _up(self, request: web.Request) -> web.StreamResponse:
         return await self._run(request, self._controller.up)
@@ -97,7 +108,7 @@ class ControlServer:
         async with Command(lambda progress: action(name, progress), timeout) as command:
             await response.prepare(request)
             async for line in command:
-                await response.write(json.dumps(line).encode() + b"\n")
+                await response.write(json.dumps({"schema": shapes.SCHEMA, **line}).encode() + b"\n")
         await response.write_eof()
         return response
 
@@ -154,6 +165,13 @@ def _number(name: str, text: str | None, default: float, most: float) -> float:
     if not 0 < number <= most:
         raise web.HTTPBadRequest(reason=f"{name} is {text!a}, wanted a number above 0 and up to {most:g}")
     return number
+
+
+def _peer_address(text: str) -> Address:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise web.HTTPBadRequest(reason=f"peer is {text!a}, wanted an IP address") from None
 
 
 def _log_who(request: web.Request) -> None:

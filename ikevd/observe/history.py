@@ -148,6 +148,11 @@ class History:
         everything = sorted((r for shelf in shelves for r in shelf.values()), key=lambda record: record.number)
         return (record for record in everything if record.matches(spi, connection, peer))
 
+    def newest(self, connection: str, kinds: frozenset[ExchangeType]) -> Record | None:
+        """The newest record of a connection whose exchange is one of `kinds`."""
+        shelf = self._known.get(connection, OrderedDict[int, Record]())
+        return next((record for record in reversed(shelf.values()) if record.kind in kinds), None)
+
     @staticmethod
     def _keep(shelf: OrderedDict[int, Record], limit: int, record: Record) -> None:
         shelf[record.number] = record

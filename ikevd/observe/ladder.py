@@ -5,69 +5,101 @@ Works from the JSON view alone, so that the command line need not load the daemo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from ikevd.observe.text import printable
+from ikevd.observe.text import flow, printable
 
 View = Mapping[str, Any]
 
-NAMES = {"MAIN_MODE": "Main Mode", "QUICK_MODE": "Quick Mode", "INFORMATIONAL": "Informational"}
+WIDTH = 80
+PAYLOADS = 40
+"""Columns for the names of the payloads."""
+FEW = 2
+"""So many payloads of one kind in a row are written out; more are counted."""
+NAMES = {
+    "MAIN_MODE": "Main Mode",
+    "AGGRESSIVE": "Aggressive Mode",
+    "QUICK_MODE": "Quick Mode",
+    "INFORMATIONAL": "Informational",
+    "TRANSACTION": "Transaction",
+}
 
 
-def ladder(record: View) -> str:
-    """The drawing, about a hundred columns wide."""
-    return "\n".join(printable(line) for line in (*_head(record), *_rungs(record)))
+def ladder(record: View, width: int = WIDTH) -> str:
+    """The drawing, `width` columns wide; only a single word that is longer stands out."""
+    return "\n".join((*_head(record, width), *_rungs(record, width)))
 
 
-def _head(record: View) -> Iterator[str]:
+def _head(record: View, width: int) -> Iterator[str]:
     name = NAMES.get(record["exchange"], record["exchange"])
     owner = " ".join(word for word in (record["connection"], record["child"]) if word)
     role = "initiator" if record["initiator"] else "responder"
-    yield f"{name}  {owner or '(no connection)'}  as {role}, peer {record['peer']}"
-    pair = f"{record['cookies']['initiator']}:{record['cookies']['responder']}"
-    message_id = f"  message ID {record['message_id']}" if int(record["message_id"], 16) else ""
-    yield f"  cookies {pair}{message_id}"
+    title = f"{name}  {owner or '(no connection)'}  as {role}"
+    yield from flow([printable(title), f"peer {record['peer']}"], width, rest="  ", separator=", ")
+    pair = f"cookies {record['cookies']['initiator']}:{record['cookies']['responder']}"
+    message_id = [f"message ID {record['message_id']}"] if int(record["message_id"], 16) else []
+    yield from flow([pair, *message_id], width, first="  ", rest="  ", separator="  ")
 
 
-def _rungs(record: View) -> Iterator[str]:
-    begin = record["started"]
+def _rungs(record: View, width: int) -> Iterator[str]:
     for event in record["events"]:
-        milliseconds = (event["at"] - begin) * 1000
-        yield f"  {milliseconds:9.1f} ms  {rung(event, record['initiator'])}"
+        yield from rungs(event, record["initiator"], record["started"], width)
     if record["not_kept"]:
         yield f"  ... and {record['not_kept']} more that were not kept"
     if record["spis"]:
         yield f"  ESP SPIs: in {record['spis'][0]}, out {record['spis'][1]}"
 
 
+def rungs(event: View, initiator: bool, begin: float, width: int = WIDTH) -> list[str]:
+    """One fact with its time since `begin` (Unix seconds), whatever a peer has put into it."""
+    time = f"  {(event['at'] - begin) * 1000:9.1f} ms  "
+    indent = " " * len(time)
+    if event["fact"] not in ("sent", "heard"):
+        words = printable(rung(event, initiator)).split(" ")
+        return flow(words, width, first=time, rest=indent + " " * 6)
+    lines = _message(event, rightwards=initiator is (event["fact"] == "sent"))
+    vendors = [printable(name) for name in event.get("vendors", ())]
+    if vendors:
+        lines += flow(vendors, width - len(time), first=" " * 11 + "VID: ", rest=" " * 16, separator=", ")
+    return [(indent if number else time) + line for number, line in enumerate(lines)]
+
+
 def rung(event: View, initiator: bool) -> str:
-    """One fact in one line, whatever a peer has put into it."""
-    return printable(_rung(event, initiator))
-
-
-def _rung(event: View, initiator: bool) -> str:
+    """One fact in one line, without its time."""
     match event["fact"]:
-        case "sent":
-            again = f"  (sent {event['copy']} times)" if event["copy"] > 1 else ""
-            return _message(event, rightwards=initiator) + again
-        case "heard":
-            return _message(event, rightwards=not initiator)
+        case "sent" | "heard" as fact:
+            text = " ".join(line.strip() for line in _message(event, rightwards=initiator is (fact == "sent")))
         case "repeated":
-            return f"{event['label']:<5} repeated by the peer{', answered again' if event['answered'] else ''}"
+            text = f"{event['label']:<5} repeated by the peer{', answered again' if event['answered'] else ''}"
         case "dropped":
-            return f"{event['label']:<5} dropped: {event['reason']} ({event['octets']} B)"
+            text = f"{event['label']:<5} dropped: {event['reason']} ({event['octets']} B)"
         case "hint":
-            return f"hint  the peer says, unauthenticated: {event['notify']}"
+            text = f"hint  the peer says, unauthenticated: {event['notify']}"
         case "established":
-            return f"up    {event['text']}"
+            text = f"up    {event['text']}"
         case "failed":
-            return f"FAIL  {event['reason']}"
+            text = f"FAIL  {event['reason']}"
         case _:
-            return f"note  {event.get('text', event['fact'])}"
+            text = f"note  {event.get('text', event['fact'])}"
+    return printable(text)
 
 
-def _message(event: View, *, rightwards: bool) -> str:
-    arrow = "──▶" if rightwards else "◀──"
-    payloads = ", ".join(event["payloads"])
-    return f"{event['label']:<5} {arrow}  {payloads:<40} {event['octets']:>5} B"
+def _message(event: View, *, rightwards: bool) -> list[str]:
+    """Label, arrow, payloads and size; long lists of payloads go on in further lines."""
+    again = [f"(sent {event['copy']} times)"] if event.get("copy", 1) > 1 else []
+    names = _counted(event["payloads"])
+    items = [f"{name}," for name in names[:-1]] + names[-1:] + again
+    first, *more = flow([printable(item) for item in items], PAYLOADS)
+    head = f"{event['label']:<5} {'──▶' if rightwards else '◀──'}  {first:<{PAYLOADS}} {event['octets']:>5} B"
+    return [head, *(" " * 11 + line for line in more)]
+
+
+def _counted(payloads: Sequence[str]) -> list[str]:
+    """`SA, VID, VID, VID` as `SA, 3 VID`."""
+    names: list[str] = []
+    for name, run in groupby(payloads):
+        count = len(list(run))
+        names += [f"{count} {name}"] if count > FEW else [name] * count
+    return names

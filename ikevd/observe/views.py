@@ -6,6 +6,7 @@ from typing import Any
 
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry, Record
+from ikevd.observe.vendors import vendors_of
 
 View = dict[str, Any]
 
@@ -30,7 +31,10 @@ def record_view(record: Record) -> View:
 
 def entry_view(entry: Entry) -> View:
     """One fact with its time."""
-    return {"at": entry.at, "fact": type(entry.fact).__name__.lower(), **fact_fields(entry.fact)}
+    view = {"at": entry.at, "fact": type(entry.fact).__name__.lower(), **fact_fields(entry.fact)}
+    if isinstance(entry.fact, Sent | Heard):
+        view["vendors"] = vendors_of(entry.fact)
+    return view
 
 
 def fact_fields(fact: Fact) -> View:

@@ -43,8 +43,10 @@ class ChildState:
 
     @property
     def name(self) -> str:
-        """In one word."""
-        return "up" if self.pairs else "negotiating" if self.negotiating else "down"
+        """In one word: up, negotiating, retry (down until the next attempt) or down."""
+        if self.pairs:
+            return "up"
+        return "negotiating" if self.negotiating else "down" if self.retry_at is None else "retry"
 
 
 # -- facts ----------------------------------------------------------------------------------------------------------

@@ -97,6 +97,10 @@ def test_version_prints_the_version() -> None:
     assert ikevd("version").stdout == f"ikevd {__version__}\n"
 
 
+def test_version_as_json() -> None:
+    assert json.loads(ikevd("version", "--json").stdout) == {"schema": 1, "version": __version__}
+
+
 @pytest.mark.parametrize("words", ["version", "status", "trace", "up berlin", "down berlin"])
 def test_short_commands_load_nothing_heavy(words: str, tmp_path: Path) -> None:
     code = (
@@ -174,27 +178,45 @@ def test_run_with_an_unusable_configuration_exits_with_2_for_systemd(config: Pat
 # -- status and trace ---------------------------------------------------------------------------------------------
 
 
-def test_status_shows_daemon_connections_and_children(served: str) -> None:
+def test_status_shows_every_connection(served: str) -> None:
     result = ikevd("status", "--socket", served)
+    lines = result.stdout.splitlines()
     assert result.exit_code == 0
-    assert result.stdout == (
-        "ikevd 1.2.3, pid 4711, up 1:02:05, listening on 192.0.2.1:500, 192.0.2.1:4500\n"
-        "2 negotiations whose peer is not authenticated yet\n"
-        "\n"
-        "berlin  192.0.2.1 ── 198.51.100.1\n"
-        "  ISAKMP SA 0123456789abcdef:fedcba9876543210 with evil \\x1b[2J, we are initiator\n"
-        "    aes128-sha256-x25519, ends in 23:59:50\n"
-        "  lan  10.1.0.0/24 === 10.2.0.0/24  UP\n"
-        "    aes128-sha256, ends in 0:59:50\n"
-        "    in  c0ffee01           1 packets              84 bytes\n"
-        "    out deadbeef           2 packets             168 bytes\n"
-        "  dmz  10.1.1.0/24 === 10.2.0.0/24  DOWN\n"
-        "    last cause: the peer refuses: INVALID_ID_INFORMATION\n"
-        "    next attempt in 7.5 s\n"
-        "\n"
-        "munich  any ── any  negotiating\n"
-        "  no ISAKMP SA\n"
-    )
+    assert lines[0] == "ikevd 1.2.3, pid 4711, up 1:02:05, listening on 192.0.2.1:500, 192.0.2.1:4500"
+    assert [line for line in lines if line[:1].strip()][2:] == [
+        "berlin  192.0.2.1 ── 198.51.100.1",
+        "munich  any ── any",
+    ]
+    assert "\x1b" not in result.stdout
+
+
+def test_what_is_no_terminal_gets_80_columns_whatever_columns_says(served: str) -> None:
+    runs = [CliRunner().invoke(main, ["status", "--socket", served], env={"COLUMNS": width}) for width in ("200", "40")]
+    assert runs[0].stdout == runs[1].stdout
+    assert max(map(len, runs[0].stdout.splitlines())) <= 80
+
+
+def test_status_wide_gives_each_child_one_line(served: str) -> None:
+    lines = ikevd("status", "--wide", "--socket", served).stdout.splitlines()
+    assert len([line for line in lines if "10.1.0.0/24 === 10.2.0.0/24" in line and "c0ffee01" in line]) == 1
+
+
+def test_status_of_one_connection_shows_no_other(served: str) -> None:
+    result = ikevd("status", "munich", "--socket", served)
+    assert result.exit_code == 0
+    assert "berlin" not in result.stdout
+
+
+def test_status_of_an_unknown_name_exits_with_1(served: str) -> None:
+    result = ikevd("status", "paris", "--socket", served)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("no connection or child is named paris")
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+def test_status_of_a_peer_that_no_connection_has_exits_with_1(served: str, more: list[str]) -> None:
+    assert ikevd("status", "--peer", "203.0.113.9", *more, "--socket", served).exit_code == 1
+    assert ikevd("status", "--peer", "198.51.100.1", *more, "--socket", served).exit_code == 0
 
 
 def test_status_as_json_is_what_the_daemon_said(served: str) -> None:
@@ -216,7 +238,7 @@ def test_trace_draws_ladders(served: str) -> None:
 
 
 def test_trace_as_json_holds_the_records(served: str) -> None:
-    assert json.loads(ikevd("trace", "--json", "--socket", served).stdout) == [RECORD]
+    assert json.loads(ikevd("trace", "--json", "--socket", served).stdout) == {"schema": 1, "records": [RECORD]}
 
 
 def test_trace_passes_its_filters_on(served: str, controller: StandIn) -> None:
@@ -240,6 +262,14 @@ def test_up_shows_progress_and_the_outcome(served: str) -> None:
     assert [line[16:20].strip() for line in result.stdout.splitlines()[:-1]] == ["MM1", "MM2", "up"]
     assert result.stdout.splitlines()[-1] == "berlin is up"
     assert "\x1b" not in result.stdout
+
+
+def test_up_as_json_gives_a_line_for_each_fact_and_the_outcome_last(served: str) -> None:
+    done, failed = ikevd("up", "berlin", "--json", "--socket", served), ikevd("up", "dmz", "--json", "--socket", served)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["fact", "fact", "fact", "end"]
+    assert (done.exit_code, failed.exit_code, failed.stderr) == (0, 1, "")
+    assert json.loads(failed.stdout.splitlines()[-1])["cause"] == "the peer refuses: INVALID_ID_INFORMATION"
 
 
 def test_down_tells_that_it_is_done(served: str) -> None:

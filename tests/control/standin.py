@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from ikevd.addresses import Address
 from ikevd.control.client import Client
 from ikevd.control.interface import Progress, UnknownName
+from ikevd.control.shapes import Phase1, Status
 from ikevd.errors import IkeError, PeerRefused
 from ikevd.facts import Established, Fact, Failed, Heard, Hint, Sent
 from ikevd.observe.history import Entry
@@ -20,7 +22,19 @@ from tests.builders import ALICE_TO_BOB
 T = TypeVar("T")
 STARTED = 1_700_000_000.0
 NAMES = ("berlin", "berlin/lan", "lan[1]", "dmz", "silent", "mute", "broken", "flood", "gone")
-STATUS: View = {
+PHASE1: Phase1 = {
+    "exchange": "MAIN_MODE",
+    "initiator": True,
+    "peer": "198.51.100.1:500",
+    "outcome": "established",
+    "furthest": "MM6 received",
+    "cisco": {"ios": "QM_IDLE", "asa": "MM_ACTIVE"},
+    "cause": None,
+    "started": STARTED,
+    "last_event": STARTED + 1,
+}
+STATUS: Status = {
+    "schema": 1,
     "version": "1.2.3",
     "pid": 4711,
     "uptime_seconds": 3725.0,
@@ -32,16 +46,22 @@ STATUS: View = {
             "local": "192.0.2.1",
             "remote": "198.51.100.1",
             "negotiating": False,
+            "phase1": PHASE1,
             "isakmp": [
                 {
                     "cookies": "0123456789abcdef:fedcba9876543210",
                     "initiator": True,
                     "local_id": "192.0.2.1",
                     "remote_id": "evil \x1b[2J",
-                    "path": "192.0.2.1:500 -> 198.51.100.1:500",
+                    "exchange": "MAIN_MODE",
+                    "cisco": {"ios": "QM_IDLE", "asa": "MM_ACTIVE"},
+                    "local": "192.0.2.1:4500",
+                    "remote": "198.51.100.1:4500",
                     "suite": "aes128-sha256-x25519",
                     "age_seconds": 10,
                     "expires_in_seconds": 86390,
+                    "nat": {"method": "RFC 3947", "local": True, "remote": False},
+                    "peer_vendors": ["DPD", "Cisco Unity", "evil \x1b[2J"],
                 }
             ],
             "children": [
@@ -56,7 +76,12 @@ STATUS: View = {
                         {
                             "spi_in": "c0ffee01",
                             "spi_out": "deadbeef",
+                            "local": "192.0.2.1",
+                            "remote": "198.51.100.1",
+                            "udp_encapsulation": {"local_port": 4500, "remote_port": 4500},
+                            "initiator": True,
                             "suite": "aes128-sha256",
+                            "lifetime_kilobytes": None,
                             "age_seconds": 10,
                             "expires_in_seconds": 3590,
                             "bytes_in": 84,
@@ -70,7 +95,7 @@ STATUS: View = {
                     "name": "dmz",
                     "local": "10.1.1.0/24",
                     "remote": "10.2.0.0/24",
-                    "state": "down",
+                    "state": "retry",
                     "last_cause": "the peer refuses: INVALID_ID_INFORMATION",
                     "retry_in_seconds": 7.5,
                     "sas": [],
@@ -82,6 +107,7 @@ STATUS: View = {
             "local": "any",
             "remote": "any",
             "negotiating": True,
+            "phase1": {**PHASE1, "outcome": "negotiating", "furthest": "MM1 sent"},
             "isakmp": [],
             "children": [],
         },
@@ -114,12 +140,18 @@ class StandIn:
     trouble: Exception | None = None
     stalled: bool = False
 
-    async def status(self) -> View:
+    async def status(self, name: str | None = None, peer: Address | None = None) -> Status:
         if self.trouble:
             raise self.trouble
         if self.stalled:
             await self._for_ever()
-        return STATUS
+        if name == "paris":
+            self.expect(name)
+        shown = [c for c in STATUS["connections"] if name in (None, c["name"]) and str(peer) in ("None", c["remote"])]
+        return {**STATUS, "connections": shown}
+
+    def names(self) -> dict[str, list[str]]:
+        return {"berlin": ["lan", "dmz"], "munich": []}
 
     def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
         self.filters = spi, connection, peer, last

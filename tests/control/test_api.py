@@ -33,7 +33,7 @@ async def raw(daemon: Daemon, request: str) -> tuple[int, Any]:
 
 
 async def test_version_is_told(daemon: Daemon) -> None:
-    assert await daemon.ask(Client.version) == {"version": __version__}
+    assert await daemon.ask(Client.version) == {"schema": 1, "version": __version__}
 
 
 async def test_status_arrives_as_it_was_given(daemon: Daemon) -> None:
@@ -47,6 +47,24 @@ async def test_trace_gives_records(daemon: Daemon) -> None:
 async def test_trace_passes_its_filters_on(daemon: Daemon) -> None:
     await daemon.ask(lambda client: client.trace(spi="c0ff", connection="a b/ü", peer="2001:db8::1", last=7))
     assert daemon.controller.filters == ("c0ff", "a b/ü", "2001:db8::1", 7)
+
+
+async def test_status_passes_its_filters_on(daemon: Daemon) -> None:
+    named = await daemon.ask(lambda client: client.status(name="munich"))
+    peered = await daemon.ask(lambda client: client.status(peer="198.51.100.1"))
+    assert [c["name"] for c in named["connections"]] == ["munich"]
+    assert [c["name"] for c in peered["connections"]] == ["berlin"]
+
+
+async def test_status_of_an_unknown_name_or_of_no_address_is_refused(daemon: Daemon) -> None:
+    assert (await raw(daemon, "GET /v1/status?name=paris"))[0] == 404
+    status, answer = await raw(daemon, "GET /v1/status?peer=berlin")
+    assert (status, answer["error"].partition(":")[0]) == (400, "peer is 'berlin', wanted an IP address")
+
+
+async def test_names_are_told_without_asking_the_kernel(daemon: Daemon) -> None:
+    daemon.controller.stalled = True
+    assert await daemon.ask(Client.names) == {"berlin": ["lan", "dmz"], "munich": []}
 
 
 async def test_a_bug_in_a_look_up_is_logged_and_shows_nothing_of_itself(daemon: Daemon, logged: io.StringIO) -> None:
@@ -76,7 +94,7 @@ async def test_up_tells_facts_as_they_happen_and_the_outcome_last(daemon: Daemon
     lines = await daemon.ask(lambda client: list(client.up("berlin", 5)))
     assert [line.get("fact") for line in lines] == ["sent", "heard", "established", None]
     assert [line["event"] for line in lines] == ["fact"] * 3 + ["end"]
-    assert lines[-1] == {"event": "end", "ok": True, "cause": None}
+    assert lines[-1] == {"schema": 1, "event": "end", "ok": True, "cause": None}
 
 
 async def test_a_fact_arrives_before_the_end(daemon: Daemon) -> None:
@@ -93,6 +111,7 @@ async def test_names_with_odd_characters_arrive_whole(daemon: Daemon, name: str)
 async def test_a_failure_is_told_with_its_cause(daemon: Daemon) -> None:
     lines = await daemon.ask(lambda client: list(client.up("dmz", 5)))
     assert lines[-1] == {
+        "schema": 1,
         "event": "end",
         "ok": False,
         "cause": "the peer refuses: INVALID_ID_INFORMATION",
@@ -149,7 +168,7 @@ async def test_a_client_that_goes_away_ends_the_waiting(daemon: Daemon) -> None:
 
 async def test_down_waits_for_the_end(daemon: Daemon) -> None:
     assert await daemon.ask(lambda client: list(client.down("berlin", 5))) == [
-        {"event": "end", "ok": True, "cause": None}
+        {"schema": 1, "event": "end", "ok": True, "cause": None}
     ]
     assert daemon.controller.asked == [("down", "berlin")]
 
@@ -205,7 +224,7 @@ async def test_what_is_not_http_does_no_harm(daemon: Daemon) -> None:
     with socket.socket(socket.AF_UNIX) as rubbish:
         rubbish.connect(str(daemon.path))
         rubbish.sendall(b"\x00" * 20000)
-        assert await daemon.ask(Client.version) == {"version": __version__}
+        assert await daemon.ask(Client.version) == {"schema": 1, "version": __version__}
 
 
 async def test_the_client_names_an_answer_that_is_not_the_daemons(daemon: Daemon) -> None:

@@ -12,9 +12,11 @@ from ikevd.addresses import Endpoint
 from ikevd.control.command import Command
 from ikevd.control.controller import EngineController
 from ikevd.control.interface import UnknownName
+from ikevd.control.shapes import Child
 from ikevd.errors import Abandoned, IkeError, NoAnswer
 from ikevd.observe.views import View
-from ikevd.policy.model import Config, Connection, Resend
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import Config, Connection, Resend, Start
 from tests.builders import ALICE, BOB, child, connection, mirrored, psk
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob
@@ -41,7 +43,7 @@ def ignore(_: View) -> None:
     """Nobody listens."""
 
 
-async def children(controller: EngineController) -> dict[str, View]:
+async def children(controller: EngineController) -> dict[str, Child]:
     status = await controller.status()
     return {view["name"]: view for one in status["connections"] for view in one["children"]}
 
@@ -110,6 +112,104 @@ def test_status_and_trace_survive_json() -> None:
         _, _, controller = pair()
         await controller.up("bob", ignore)
         json.dumps([await controller.status(), controller.trace(None, None, None, 20)])
+
+    run(story())
+
+
+def test_status_of_a_child_shows_its_connection_with_that_child_only() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        for name in ("dmz", "bob/dmz"):
+            (one,) = (await controller.status(name))["connections"]
+            assert (one["name"], [c["name"] for c in one["children"]]) == ("bob", ["dmz"])
+        assert len((await controller.status("bob"))["connections"][0]["children"]) == 2
+        with pytest.raises(UnknownName):
+            await controller.status("paris")
+
+    run(story())
+
+
+def test_status_of_a_child_name_of_two_connections_shows_both() -> None:
+    async def story() -> None:
+        assert [c["name"] for c in (await two_with_the_same_child().status("lan"))["connections"]] == ["bob", "carol"]
+
+    run(story())
+
+
+def test_status_of_a_peer_shows_the_connections_that_have_it() -> None:
+    async def story() -> None:
+        controller = two_with_the_same_child()
+        assert [c["name"] for c in (await controller.status(peer=BOB))["connections"]] == ["bob"]
+        assert (await controller.status(peer=ALICE))["connections"] == []
+
+    run(story())
+
+
+def test_a_peer_from_anywhere_is_found_by_the_address_of_its_isakmp_sa() -> None:
+    async def story() -> None:
+        anywhere = replace(mirrored(BOTH), remote=None, remote_id=Identity.of_address(ALICE))
+        _, alice, bob = alice_and_bob(None, BOTH, anywhere)
+        controller = controlled(bob, anywhere)
+        assert (await controller.status(peer=ALICE))["connections"] == []
+        await alice.engine.session(BOTH).want("lan")
+        await asyncio.sleep(1)
+        (one,) = (await controller.status(peer=ALICE))["connections"]
+        assert (one["remote"], one["isakmp"][0]["remote"]) == ("any", "192.0.2.1:500")
+        assert one["children"][0]["sas"][0]["remote"] == "192.0.2.1"
+
+    run(story())
+
+
+def test_status_keeps_the_furthest_point_of_a_failed_phase_1_with_its_cisco_names() -> None:
+    async def story() -> None:
+        _, _, controller = pair(SILENT)
+        with pytest.raises(NoAnswer) as caught:
+            await controller.up("lan", ignore)
+        phase1 = (await controller.status())["connections"][0]["phase1"]
+        assert phase1 is not None
+        assert (phase1["outcome"], phase1["furthest"], phase1["cause"]) == ("failed", "MM1 sent", str(caught.value))
+        assert phase1["cisco"] == {"ios": "MM_NO_STATE", "asa": "MM_WAIT_MSG2"}
+
+    run(story())
+
+
+def test_both_sides_of_an_established_isakmp_sa_are_named_as_cisco_does() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob(None, BOTH)
+        await controlled(alice, BOTH).up("lan", ignore)
+        for gateway, view in ((alice, BOTH), (bob, mirrored(BOTH))):
+            (one,) = (await controlled(gateway, view).status())["connections"]
+            (isakmp,) = one["isakmp"]
+            assert (isakmp["exchange"], isakmp["cisco"]["ios"], isakmp["cisco"]["asa"]) == (
+                "MAIN_MODE",
+                "QM_IDLE",
+                "MM_ACTIVE",
+            )
+            assert one["phase1"]
+            assert one["phase1"]["outcome"] == "established"
+
+    run(story())
+
+
+def test_a_child_that_waits_for_its_next_attempt_is_in_retry() -> None:
+    async def story() -> None:
+        auto = replace(BOTH, children=(replace(LAN, start=Start.AUTO),))
+        _, alice, _ = alice_and_bob(SILENT, auto)
+        controller = controlled(alice, auto)
+        alice.engine.start()
+        await asyncio.sleep(6)
+        found = (await children(controller))["lan"]
+        assert found["state"] == "retry"
+        assert found["retry_in_seconds"]
+        assert "MM2" in (found["last_cause"] or "")
+        await alice.engine.stop()
+
+    run(story())
+
+
+def test_names_are_those_of_the_configuration() -> None:
+    async def story() -> None:
+        assert two_with_the_same_child().names() == {"bob": ["lan", "dmz"], "carol": ["lan"]}
 
     run(story())
 

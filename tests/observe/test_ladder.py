@@ -8,7 +8,10 @@ from ikevd.observe.history import History, Record
 from ikevd.observe.ladder import ladder
 from ikevd.observe.views import record_view
 from ikevd.sa.model import Cookies, Spi
-from ikevd.wire.registry import ExchangeType, NotifyType
+from ikevd.wire.message import Header, encode_chain
+from ikevd.wire.payloads import VidPayload
+from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
+from ikevd.wire.vendor_ids import NAT_T_RFC_3947
 from tests.builders import ALICE_TO_BOB, BOB
 
 COOKIES = Cookies(bytes.fromhex("0123456789abcdef"), bytes.fromhex("fedcba9876543210"))
@@ -60,7 +63,7 @@ def test_a_responder_stands_right() -> None:
 
 
 def test_our_repetitions_are_counted() -> None:
-    assert drawn(Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB, copy=3)).endswith("(sent 3 times)")
+    assert "SA (sent 3 times) " in drawn(Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB, copy=3))
 
 
 def test_repetitions_of_the_peer_drops_hints_notes_and_failures_are_told() -> None:
@@ -104,3 +107,35 @@ def test_a_peer_cannot_send_escape_sequences_to_the_terminal() -> None:
     assert "\x1b" not in drawing
     assert len(drawing.splitlines()) == 3
     assert "\\x1b[2Jevil\\nFAIL forged" in drawing
+
+
+def test_no_line_is_longer_than_80_columns_and_no_name_is_broken() -> None:
+    vendors = ["XAUTH", "Dead Peer Detection", "NAT-T RFC 3947", "NAT-T draft-03", "NAT-T draft-02 (LF)"]
+    payloads = ("SA", "KE", "NONCE", "ID", "HASH", "NAT_D", "NAT_D", "CERTREQ", *["VID"] * 5)
+    selectors = "2001:db8:1111:2222:3333:4444:5555:0/112 === 2001:db8:aaaa:bbbb:cccc:dddd:eeee:0/112"
+    record = recorded(
+        Heard("AM2", payloads, bytes(1200), ALICE_TO_BOB), Established(f"IPsec SA pair {selectors}, aes256-sha256")
+    )
+    view = record_view(record)
+    view["events"][0]["vendors"] = vendors
+    view |= {"peer": "[2001:db8:1111:2222:3333:4444:5555:6666]:4500", "connection": "a-connection-with-a-long-name"}
+    view["message_id"] = "0badcafe"
+    lines = ladder(view).splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in (*vendors, "5 VID", "2001:db8:1111:2222:3333:4444:5555:0/112", view["peer"], "message ID 0badcafe"):
+        assert len([line for line in lines if name in line]) == 1
+
+
+def test_known_vendor_ids_are_named_below_their_message() -> None:
+    vids = (VidPayload(NAT_T_RFC_3947), VidPayload(bytes.fromhex("c0ffee")))
+    header = Header(COOKIES.initiator, bytes(8), PayloadType.VID, ExchangeType.MAIN_MODE, Flags(0), 0)
+    body = encode_chain(vids)
+    line = drawn(Sent("MM1", ("VID", "VID"), header.encode(len(body)) + body, ALICE_TO_BOB)).splitlines()[-1]
+    assert line.strip() == "VID: NAT-T RFC 3947, unknown (c0ffee)"
+
+
+def test_vendor_ids_of_an_encrypted_message_are_named_too() -> None:
+    body = encode_chain((VidPayload(NAT_T_RFC_3947),))
+    header = Header(COOKIES.initiator, bytes(8), PayloadType.VID, ExchangeType.MAIN_MODE, Flags.ENCRYPTION, 0)
+    wire = header.encode(16) + bytes(16)
+    assert "VID: NAT-T RFC 3947" in drawn(Heard("MM5", ("VID",), wire, ALICE_TO_BOB, body))

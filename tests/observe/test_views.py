@@ -15,7 +15,7 @@ from tests.builders import ALICE_TO_BOB
 from tests.observe.test_ladder import HEARD, SENT, recorded
 
 WIRE = bytes.fromhex("c0ffee")
-MESSAGE = {"label": "MM1", "payloads": ["SA"], "octets": 3, "wire": "c0ffee", "path": str(ALICE_TO_BOB)}
+MESSAGE = {"label": "MM1", "payloads": ["SA"], "vendors": [], "octets": 3, "wire": "c0ffee", "path": str(ALICE_TO_BOB)}
 
 
 @pytest.mark.parametrize(

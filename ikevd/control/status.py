@@ -1,0 +1,132 @@
+"""What stands, as plain data: the shapes of `ikevd.control.shapes`, filled from sessions, records and the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ikevd.addresses import Address
+from ikevd.control import shapes
+from ikevd.negotiation.install import Installer
+from ikevd.negotiation.isakmp import LiveIsakmpSa
+from ikevd.negotiation.session import Session
+from ikevd.observe.history import Record
+from ikevd.observe.progress import CiscoState, progress_of, ready
+from ikevd.peer.children import ChildState, Pair
+from ikevd.policy.choose import describe
+from ikevd.policy.model import Child, Connection
+from ikevd.sa.model import NatTraversal, UdpEncapsulation
+
+
+async def connection_view(
+    connection: Connection,
+    children: tuple[Child, ...],
+    sessions: list[Session],
+    phase1: Record | None,
+    installer: Installer,
+) -> shapes.Connection:
+    """One connection with those of its children that were asked for."""
+    return {
+        "name": connection.name,
+        "local": _address(connection.local),
+        "remote": str(connection.remote or connection.remote_range or "any"),
+        "negotiating": any(session.initiator.negotiating for session in sessions),
+        "phase1": _phase1(phase1) if phase1 else None,
+        "isakmp": [_isakmp(live) for session in sessions for live in session.live if not live.retired],
+        "children": [await _child(child, sessions, installer) for child in children],
+    }
+
+
+def has_peer(connection: Connection, sessions: list[Session], peer: Address) -> bool:
+    """Is it the connection's peer: the configured one, or that of an ISAKMP SA?"""
+    found = (live.path.remote.address for session in sessions for live in session.live)
+    return peer == connection.remote or peer in found
+
+
+async def _child(child: Child, sessions: list[Session], installer: Installer) -> shapes.Child:
+    now = _now()
+    states = [session.states[child.name] for session in sessions]
+    state = next((s for s in states if s.pairs), states[0] if states else ChildState(persistent=False))
+    return {
+        "name": child.name,
+        "local": str(child.local),
+        "remote": str(child.remote),
+        "state": state.name,
+        "last_cause": state.cause,
+        "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
+        "sas": [await _pair(pair, installer) for s in states for pair in s.pairs],
+    }
+
+
+async def _pair(pair: Pair, installer: Installer) -> shapes.IpsecPair:
+    sa, age = pair.sa, _now() - pair.born
+    octets_in, packets_in, octets_out, packets_out = await installer.octets(sa)
+    return {
+        "spi_in": str(sa.inbound.spi),
+        "spi_out": str(sa.outbound.spi),
+        "local": str(sa.local),
+        "remote": str(sa.remote),
+        "udp_encapsulation": _udp(sa.encap),
+        "initiator": sa.initiator,
+        "suite": describe(sa.suite),
+        "age_seconds": round(age),
+        "expires_in_seconds": round(sa.lifetime.seconds - age),
+        "lifetime_kilobytes": sa.lifetime.kilobytes,
+        "bytes_in": octets_in,
+        "packets_in": packets_in,
+        "bytes_out": octets_out,
+        "packets_out": packets_out,
+    }
+
+
+def _isakmp(live: LiveIsakmpSa) -> shapes.Isakmp:
+    sa, now = live.sa, _now()
+    return {
+        "cookies": str(sa.cookies),
+        "initiator": sa.initiator,
+        "exchange": str(sa.exchange),
+        "cisco": _cisco(ready(sa.exchange)),
+        "local_id": str(sa.local_id),
+        "remote_id": str(sa.remote_id),
+        "local": str(live.path.local),
+        "remote": str(live.path.remote),
+        "suite": describe(sa.suite),
+        "age_seconds": round(now - live.born),
+        "expires_in_seconds": round(live.expires - now),
+        "nat": _nat(sa.nat),
+        "peer_vendors": list(sa.peer_vendors),
+    }
+
+
+def _phase1(record: Record) -> shapes.Phase1:
+    progress = progress_of(record)
+    return {
+        "exchange": str(record.kind),
+        "initiator": record.initiator,
+        "peer": str(record.peer),
+        "outcome": progress.outcome,
+        "furthest": progress.furthest,
+        "cisco": _cisco(progress.cisco),
+        "cause": progress.cause,
+        "started": record.started,
+        "last_event": progress.at,
+    }
+
+
+def _cisco(state: CiscoState) -> shapes.CiscoNames:
+    return {"ios": state.ios, "asa": state.asa}
+
+
+def _nat(nat: NatTraversal | None) -> shapes.Nat | None:
+    return None if nat is None else {"method": nat.method.value, "local": nat.local, "remote": nat.remote}
+
+
+def _udp(encap: UdpEncapsulation | None) -> shapes.UdpEncapsulation | None:
+    return None if encap is None else {"local_port": encap.local_port, "remote_port": encap.remote_port}
+
+
+def _address(address: Address | None) -> str:
+    return "any" if address is None else str(address)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

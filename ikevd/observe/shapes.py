@@ -1,0 +1,151 @@
+"""The JSON of records and of the facts in them: part of what `docs/json.md` describes (see `ikevd.control.shapes`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from typing_extensions import TypedDict  # pydantic refuses that of typing before Python 3.12
+
+
+class Happened(TypedDict):
+    """What every fact has."""
+
+    at: float
+    """Unix seconds."""
+
+
+class Sent(Happened):
+    """A message left."""
+
+    fact: Literal["sent"]
+    label: str
+    """`MM1` to `MM6`, `AM1` to `AM3`, `QM1` to `QM3`, `INFO`."""
+    payloads: list[str]
+    """The payload types in their order, as `SA`, `KE`, `VID`."""
+    vendors: list[str]
+    """Names of the vendor IDs in it, where it is in the clear."""
+    octets: int
+    """Length of the ISAKMP message."""
+    wire: str
+    """The message as it travelled, in hex."""
+    path: str
+    """Local and remote address and port."""
+    copy: int
+    """1 for the first time, then counts the repetitions."""
+
+
+class Heard(Happened):
+    """A message arrived and was accepted."""
+
+    fact: Literal["heard"]
+    label: str
+    """As of `Sent`."""
+    payloads: list[str]
+    """As of `Sent`."""
+    vendors: list[str]
+    """As of `Sent`."""
+    octets: int
+    """As of `Sent`."""
+    wire: str
+    """As of `Sent`."""
+    path: str
+    """As of `Sent`."""
+
+
+class Repeated(Happened):
+    """The peer repeated a message."""
+
+    fact: Literal["repeated"]
+    label: str
+    """Which one."""
+    answered: bool
+    """Was our answer sent again?"""
+
+
+class Dropped(Happened):
+    """A message was dropped. It changed nothing."""
+
+    fact: Literal["dropped"]
+    label: str
+    """The message that was awaited."""
+    reason: str
+    """In one sentence."""
+    error: str
+    """Name of the error class, as in the counters."""
+    octets: int
+    """Length of the datagram."""
+
+
+class Hint(Happened):
+    """A notification in the clear: forgeable, so it is evidence and never an order."""
+
+    fact: Literal["hint"]
+    notify: str
+    """Name of the notify type."""
+
+
+class Note(Happened):
+    """One plain sentence worth keeping."""
+
+    fact: Literal["note"]
+    text: str
+    """The sentence."""
+
+
+class Established(Happened):
+    """The exchange ended well."""
+
+    fact: Literal["established"]
+    text: str
+    """What came of it."""
+
+
+class Failed(Happened):
+    """The exchange ended without result."""
+
+    fact: Literal["failed"]
+    reason: str
+    """The cause, in one sentence."""
+    error: str
+    """Name of the error class, as in the counters."""
+
+
+Event = Sent | Heard | Repeated | Dropped | Hint | Note | Established | Failed
+
+
+class CookiePair(TypedDict):
+    """The cookies that name an ISAKMP SA."""
+
+    initiator: str
+    """Eight octets in hex."""
+    responder: str
+    """Eight octets in hex; zero until the responder has answered."""
+
+
+class Record(TypedDict):
+    """One negotiation: a phase 1, a Quick Mode or an Informational exchange."""
+
+    number: int
+    """Counts from 1 since the start of the daemon."""
+    exchange: str
+    """`MAIN_MODE`, `AGGRESSIVE`, `QUICK_MODE` or `INFORMATIONAL`."""
+    initiator: bool
+    """Did this side begin it?"""
+    cookies: CookiePair
+    """Of its ISAKMP SA."""
+    message_id: str
+    """Four octets in hex; zero in phase 1."""
+    peer: str
+    """Address and port of the peer."""
+    connection: str | None
+    """null: it never came to a connection."""
+    child: str | None
+    """Of a Quick Mode, once it is known."""
+    started: float
+    """Unix seconds."""
+    spis: list[str]
+    """The ESP SPIs that came of it in hex, inbound first."""
+    events: list[Event]
+    """What happened, oldest first."""
+    not_kept: int
+    """How many more facts there were."""
