@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from ikevd.observe.outline import outline
 from ikevd.observe.text import flow, printable
 
 View = Mapping[str, Any]
@@ -46,6 +47,8 @@ def _head(record: View, width: int) -> Iterator[str]:
 def _rungs(record: View, width: int) -> Iterator[str]:
     for event in record["events"]:
         yield from rungs(event, record["initiator"], record["started"], width)
+        if "message" in event:
+            yield from outline(event["message"], " " * 4).splitlines()
     if record["not_kept"]:
         yield f"  ... and {record['not_kept']} more that were not kept"
     if record["spis"]:

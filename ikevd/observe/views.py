@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
+from ikevd.observe.decode import decoded
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.vendors import vendors_of
 
 View = dict[str, Any]
 
 
-def record_view(record: Record) -> View:
-    """One negotiation with all of its evidence."""
+def record_view(record: Record, *, decode: bool = False) -> View:
+    """One negotiation with all of its evidence; with `decode` every message as a tree, the encrypted ones opened."""
     return {
         "number": record.number,
         "exchange": str(record.kind),
@@ -24,7 +25,7 @@ def record_view(record: Record) -> View:
         "child": record.child,
         "started": record.started,
         "spis": [str(spi) for spi in record.spis],
-        "events": [entry_view(entry) for entry in record.entries],
+        "events": [entry_view(entry) | (_tree(entry.fact) if decode else {}) for entry in record.entries],
         "not_kept": record.overflow,
     }
 
@@ -35,6 +36,10 @@ def entry_view(entry: Entry) -> View:
     if isinstance(entry.fact, Sent | Heard):
         view["vendors"] = vendors_of(entry.fact)
     return view
+
+
+def _tree(fact: Fact) -> View:
+    return {"message": decoded(fact.octets, fact.chain)} if isinstance(fact, Sent | Heard) else {}
 
 
 def fact_fields(fact: Fact) -> View:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -88,19 +88,8 @@ class Message:
         Octets behind the last payload are padding and ignored. Raises only `Malformed`.
         """
         reader = Reader(body, "payload chain")
-        payloads: list[Payload] = []
-        kind = header.next_payload
-        while kind != PayloadType.NONE:
-            if len(payloads) == MAX_PAYLOADS:
-                raise Malformed(f"message with more than {MAX_PAYLOADS} payloads")
-            following, reserved, length = PayloadType(reader.u8()), reader.u8(), reader.u16()
-            if reserved:
-                raise Malformed(f"reserved octet of payload {len(payloads) + 1} ({kind}) is {reserved}, not 0")
-            if length < GENERIC_OCTETS:
-                raise Malformed(f"{kind} payload with length {length}; at least {GENERIC_OCTETS} is wanted")
-            payloads.append(decode_payload(kind, reader.take(length - GENERIC_OCTETS)))
-            kind = following
-        return cls(header, tuple(payloads), body[: reader.offset])
+        payloads = tuple(decode_chain_untrusted(header.next_payload, reader))
+        return cls(header, payloads, body[: reader.offset])
 
     def all(self, kind: type[P]) -> tuple[P, ...]:
         """Every payload of one kind."""
@@ -121,6 +110,22 @@ class Message:
     def after_first(self) -> bytes:
         """The octets behind the first payload: what HASH(1) and HASH(2) cover (RFC 2409 section 5.5)."""
         return self.chain[GENERIC_OCTETS + len(self.payloads[0].body) :] if self.payloads else b""
+
+
+def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payload]:
+    """The payloads, the first of which is of type `kind`, one after the other; raises only `Malformed`."""
+    number = 0
+    while kind != PayloadType.NONE:
+        number += 1
+        if number > MAX_PAYLOADS:
+            raise Malformed(f"message with more than {MAX_PAYLOADS} payloads")
+        following, reserved, length = PayloadType(reader.u8()), reader.u8(), reader.u16()
+        if reserved:
+            raise Malformed(f"reserved octet of payload {number} ({kind}) is {reserved}, not 0")
+        if length < GENERIC_OCTETS:
+            raise Malformed(f"{kind} payload with length {length}; at least {GENERIC_OCTETS} is wanted")
+        yield decode_payload(kind, reader.take(length - GENERIC_OCTETS))
+        kind = following
 
 
 def encode_chain(payloads: Sequence[Payload]) -> bytes:
