@@ -1,10 +1,11 @@
-"""Target: the parser and the choice of a proposal. Only `Malformed` and `Refused` may come out, whatever the octets.
+"""Target: the parser, the tree of a message, and the choice of a proposal. Only `Malformed` and `Refused` may come out, whatever the octets.
 
 Input: one octet (how to read the rest), then a datagram.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from contextlib import suppress
@@ -15,6 +16,8 @@ import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(include=["ikevd"]):
     from ikevd.errors import Malformed, Refused
+    from ikevd.observe.decode import decoded
+    from ikevd.observe.outline import outline
     from ikevd.policy.choose import accept_phase1, accept_phase2, choose_phase1, choose_phase2
     from ikevd.policy.identity import Identity
     from ikevd.policy.selectors import TrafficSelector
@@ -49,6 +52,7 @@ def patched(data: bytes) -> bytes:
 def one_input(data: bytes) -> None:
     ceiling.check()
     datagram = patched(data)
+    judge_view(datagram)
     try:
         header = Header.decode_untrusted(datagram)
         message = Message.decode_untrusted(header, datagram[HEADER_OCTETS : header.length])
@@ -61,6 +65,14 @@ def one_input(data: bytes) -> None:
             judge_offer(payload)
         elif isinstance(payload, IdPayload):
             judge_identity(payload)
+
+
+def judge_view(datagram: bytes) -> None:
+    """Whatever the octets, there is a tree, and its text moves no cursor; also as the payloads of an encrypted one."""
+    for chain in (b"", datagram[HEADER_OCTETS:]):
+        view = decoded(datagram, chain)
+        json.dumps(view)
+        assert all(line.isprintable() for line in outline(view).split("\n"))
 
 
 def judge_offer(sa: SaPayload) -> None:
