@@ -1,4 +1,4 @@
-"""Target: the parser, the tree of a message, and the choice of a proposal. Only `Malformed` and `Refused` may come out, whatever the octets.
+"""Target: the parser, the tree of a message, the choice of a proposal: only `Malformed` and `Refused` may come out.
 
 Input: one octet (how to read the rest), then a datagram.
 """
