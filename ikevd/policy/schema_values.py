@@ -15,16 +15,19 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from ikevd.addresses import Address
 from ikevd.policy import proposals, secrets
-from ikevd.policy.identity import Identity
+from ikevd.policy.identity import WANTED, Identity
 from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.wording import shown, suggestion
+from ikevd.wire.registry import IdType
 
 MIN_LIFETIME = 60
 MAX_LIFETIME = 2**32 - 1
 MIN_KILOBYTES = 2_560
 MAX_UNIX_PATH = 107
 MAX_IDENTITY = 255
+MAX_NAME = 1024
+"""Octets of a distinguished name in DER."""
 
 _T = TypeVar("_T")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -156,26 +159,11 @@ def _peers(text: str) -> Address | AddressRange:
 
 
 def _identity(value: object) -> Identity:
-    text = _text(value).strip()
-    wanted = "wanted an address, a host name, user@name, or keyid:group"
-    if text in ("", "@", "keyid:"):
-        raise ValueError(f"{shown(text)} is empty; {wanted}")
-    if not text.isprintable():
-        raise ValueError(f"{shown(text)} holds a control character; {wanted}")
-    identity = Identity.parse(text)
-    if len(identity.data) > MAX_IDENTITY:
-        raise ValueError(f"is longer than {MAX_IDENTITY} octets; {wanted}")
-    if re.fullmatch(r"[0-9]*\.[0-9.]+|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", text) and not _is_address(text):
-        raise ValueError(f"{shown(text)} looks like an address but is none; {wanted} (a name made of digits: @{text})")
+    identity = Identity.parse(_text(value))
+    limit = MAX_NAME if identity.type in (IdType.DER_ASN1_DN, IdType.DER_ASN1_GN) else MAX_IDENTITY
+    if len(identity.data) > limit:
+        raise ValueError(f"is longer than {limit} octets; {WANTED}")
     return identity
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def one_of(*words: str) -> PlainValidator:
