@@ -25,6 +25,7 @@ from ikevd.exchanges.phase1 import (
     with_block,
 )
 from ikevd.host.interface import Entropy
+from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, PreSharedKey
 from ikevd.policy.transforms import offer_phase1
 from ikevd.sa.model import IsakmpSa
@@ -55,7 +56,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     ours, theirs = local_identity(connection, link.path), remote_identity(connection, link.path)
     idii = ours.to_payload()
     try:
-        _, identity = await link.ask(
+        _, idir = await link.ask(
             idii,
             keying.hash_i(idii),
             accept=lambda message: accept_identity((keying,), link.chain, False, message),
@@ -64,8 +65,9 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     except NoAnswer as silence:
         await link.unconfirmed(keying.sa(connection, choice, link, theirs, initiator=True, nat=found))
         raise _silent_after_message_5(connection.psk, describe_identity(ours), silence) from silence
-    sa = keying.sa(connection, choice, link, identity, initiator=True, nat=found)
+    sa = keying.sa(connection, choice, link, theirs, initiator=True, nat=found)
     await link.unconfirmed(sa)
+    identity = Identity.from_payload(idir)
     if identity != theirs:
         wanted = describe_identity(theirs)
         raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {wanted} is configured as remote_id")
@@ -100,15 +102,17 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
 
     # HDR*, IDii, HASH_I        -->
     #                           <--   HDR*, IDir, HASH_R
-    keying, identity = await link.receive(
+    keying, idii = await link.receive(
         lambda message: accept_identity(keyings, link.chain, True, message),
         rubbish=mismatch(secrets, "message 5 does not decrypt"),
     )
     await nat.take(link, found, first, moved=True)
     try:
+        identity = Identity.from_payload(idii)
         connection = candidates.with_identity(keying.psk, identity, link.path)
     except InvalidId:
-        await link.unconfirmed(keying.sa(first, choice, link, identity, initiator=False, nat=found))
+        claimed = Identity(idii.type, idii.data)
+        await link.unconfirmed(keying.sa(first, choice, link, claimed, initiator=False, nat=found))
         raise
     sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found)
     idir = sa.local_id.to_payload()

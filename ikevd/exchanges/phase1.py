@@ -235,12 +235,12 @@ def accept_first_key_exchange(group: Group, message: Message) -> Agreed:
 
 def accept_identity(
     keyings: Sequence[Keying], chain: IvChain, initiator: bool, message: Message
-) -> tuple[Keying, Identity]:
-    """Messages 5 and 6: the identity, proven by the HASH of the keying whose chain opened the message."""
+) -> tuple[Keying, IdPayload]:
+    """Messages 5 and 6: the ID payload, proven by the HASH of the keying whose chain opened the message."""
     keying = next(k for k in keyings if k.chain is chain)
     identity, proof = message.one(IdPayload), message.one(HashPayload)
     expected = keying.hash_i(identity) if initiator else keying.hash_r(identity)
     if not equal(expected.body, proof.body):
         name = "HASH_I" if initiator else "HASH_R"
         raise InvalidHash(f"{name} does not match: the message was altered, or the peer computes it otherwise")
-    return keying, Identity.from_payload(identity)
+    return keying, identity

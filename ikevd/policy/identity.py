@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from ikevd.addresses import Address
-from ikevd.errors import InvalidId, Malformed
+from ikevd.errors import InvalidId
 from ikevd.policy import distinguished_names
 from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import IdType
@@ -94,15 +94,16 @@ class Identity:
     def from_payload(cls, payload: IdPayload) -> Identity:
         """The identity in a received ID payload of phase 1.
 
-        Raises `InvalidId` for a protocol and port that RFC 2407 section 4.6.2 forbids, and `Malformed` for data that
-        its type cannot have.
+        Raises `InvalidId` for a protocol and port that RFC 2407 section 4.6.2 forbids, and for data that its type
+        cannot have (CVE-2013-6075: too short).
         """
         if (payload.protocol, payload.port) not in PORTS:
             raise InvalidId(
                 f"the identity is for protocol {payload.protocol}, port {payload.port}; 0/0 or 17/500 are wanted "
                 "(RFC 2407 section 4.6.2)"
             )
-        _check(payload.type, payload.data)
+        if flaw := _flaw(payload.type, payload.data):
+            raise InvalidId(flaw)
         return cls(payload.type, payload.data)
 
     def to_payload(self) -> IdPayload:
@@ -129,13 +130,12 @@ class Identity:
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
-def _check(kind: IdType, data: bytes) -> None:
-    """The lengths of RFC 2407 section 4.6.2 (CVE-2013-6075: identities too short for their type)."""
+def _flaw(kind: IdType, data: bytes) -> str | None:
+    """What is wrong with the length, by RFC 2407 section 4.6.2."""
     size = _SIZES.get(kind)
     if size is not None and len(data) != size:
-        raise Malformed(f"the identity of type {kind} has {len(data)} octets; {size} are wanted")
-    if not data:
-        raise Malformed(f"the identity of type {kind} is empty")
+        return f"the identity of type {kind} has {len(data)} octets; {size} are wanted"
+    return None if data else f"the identity of type {kind} is empty"
 
 
 def _forced(whole: str, prefix: str, value: str) -> tuple[IdType, bytes]:
@@ -157,11 +157,10 @@ def _forced(whole: str, prefix: str, value: str) -> tuple[IdType, bytes]:
 def _octets(whole: str, kind: IdType, value: str) -> bytes:
     try:
         data = bytes.fromhex(value.removeprefix("0x"))
-        _check(kind, data)
     except ValueError:
         raise ValueError(f"{whole[:80]!r} has 0x before something else than pairs of hexadecimal digits") from None
-    except Malformed as error:
-        raise ValueError(str(error)) from None
+    if flaw := _flaw(kind, data):
+        raise ValueError(flaw)
     return data
 
 

@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["ikevd"]):
     from ikevd.observe.decode import decoded
     from ikevd.observe.outline import outline
     from ikevd.policy.choose import accept_phase1, accept_phase2, choose_phase1, choose_phase2
-    from ikevd.policy.identity import Identity
+    from ikevd.policy.identity import MAX_SHOWN, Identity
     from ikevd.policy.selectors import TrafficSelector
     from ikevd.policy.transforms import offer_phase1, offer_phase2
     from ikevd.wire.message import HEADER_OCTETS, VERSION, Header, Message, encode_chain, first_type
@@ -89,7 +89,10 @@ def judge_offer(sa: SaPayload) -> None:
 
 
 def judge_identity(payload: IdPayload) -> None:
-    str(Identity.from_payload(payload))
+    with suppress(Refused):
+        identity = Identity.from_payload(payload)
+        text = str(identity)
+        assert len(text) > MAX_SHOWN or not identity.type.known or Identity.parse(text) == identity
     try:
         selector = TrafficSelector.from_id(payload)
     except (Malformed, Refused):

@@ -196,13 +196,14 @@ PHASE_1_IDS = {
     "a FQDN with a zero octet": IdPayload(IdType.FQDN, 0, 0, b"alice.example\0.evil"),
     "a distinguished name that is not DER": IdPayload(IdType(9), 0, 0, b"0\x84\xff\xff\xff\xff"),
     "64 kB": IdPayload(IdType.KEY_ID, 0, 0, bytes(60000)),
+    "for a port of TCP": IdPayload(IdType.FQDN, 6, 443, b"alice.example"),
 }
 
 
 @pytest.mark.parametrize("identity", PHASE_1_IDS.values(), ids=PHASE_1_IDS)
 @pytest.mark.parametrize("name", ["MM5", "MM6"])
 def test_a_proven_identity_that_is_nobodys_is_refused_in_words(name: str, identity: IdPayload) -> None:
-    """Identities are compared octet by octet, never parsed (CVE-2013-5018, CVE-2013-6075)."""
+    """Length by type before all else; nothing is guessed from the octets (CVE-2013-5018, CVE-2013-6075)."""
     stage = STAGES[name]()
     error = ended(stage, crafted(stage, identity))
     assert isinstance(error, InvalidId)

@@ -8,7 +8,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikevd.errors import InvalidId, Malformed
+from ikevd.errors import InvalidId
 from ikevd.policy.identity import MAX_SHOWN, PREFIXES, Identity
 from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import IdType
@@ -115,12 +115,12 @@ def test_other_protocols_and_ports_are_refused(protocol: int, port: int) -> None
 
 
 @given(kind=st.sampled_from(list(IdType)), data=st.binary(max_size=40))
-def test_data_of_any_length_is_an_identity_or_malformed(kind: IdType, data: bytes) -> None:
+def test_data_of_any_length_is_an_identity_or_refused(kind: IdType, data: bytes) -> None:
     sizes = {1: 4, 4: 8, 7: 8, 5: 16, 6: 32, 8: 32}
     right = len(data) == sizes.get(kind, len(data)) and data
     try:
         identity = Identity.from_payload(payload(kind, data))
-    except Malformed:
+    except InvalidId:
         assert not right
     else:
         assert right
@@ -152,7 +152,7 @@ identities = (
 def test_what_is_printed_is_read_back(identity: Identity) -> None:
     try:
         Identity.from_payload(identity.to_payload())
-    except Malformed:
+    except InvalidId:
         str(identity)  # shown in the refusal
         return
     text = str(identity)
