@@ -16,6 +16,7 @@ from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
 from ikevd.conversation.resend import Outgoing, Waiting
 from ikevd.conversation.seal import check_header, open_with, seal
 from ikevd.conversation.timing import FAREWELL, Timing
+from ikevd.conversation.vendors import remember_vendors
 from ikevd.errors import IkeError, InternalError, Malformed, NoAnswer, Refused, UnexpectedMessage
 from ikevd.exchanges.link import (
     Float,
@@ -32,9 +33,7 @@ from ikevd.exchanges.link import (
 from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
 from ikevd.wire.message import Header, Message, encode_chain
-from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType
-from ikevd.wire.vendor_ids import name_of
 
 LABELS = {
     ExchangeType.MAIN_MODE: "MM",
@@ -44,7 +43,6 @@ LABELS = {
 }
 MAX_REMINDERS = 10
 """Copies of our last answer that a peer causes with messages of a later exchange."""
-MAX_VENDOR_IDS = 32
 
 COMMIT_BIT = (
     "the peer sets the commit bit: it wants the SA unused until it says CONNECTED (RFC 2408 section 3.1); "
@@ -236,19 +234,8 @@ class Conversation:
         if message.header.flags & Flags.COMMIT and not self._commit_noted:
             self._commit_noted = True
             self._effects.append(Record(Note(COMMIT_BIT)))
-        self._remember_vendors(message)
-
-    def _remember_vendors(self, message: Message) -> None:
-        """Of every message of phase 1: peers announce themselves in any of them."""
-        situation, cookies = self._situation, self._situation.cookies
-        theirs = cookies.responder if self.initiator else cookies.initiator
-        new = [p.body for p in message.all(VidPayload) if p.body not in situation.vendor_ids]
-        new = list(dict.fromkeys(new))[: MAX_VENDOR_IDS - len(situation.vendor_ids)]
-        if new:
-            names = tuple(name_of(vendor_id, theirs) for vendor_id in new)
-            situation.vendor_ids += tuple(new)
-            situation.peer_vendors += names
-            self._effects.append(Record(Note(f"the peer announces {', '.join(names)}")))
+        if announced := remember_vendors(self._situation, message, initiator=self.initiator):
+            self._effects.append(Record(announced))
 
     def _repeated(self, datagram: bytes, label: str) -> list[Effect]:
         answers = self._duplicates.answers(datagram)

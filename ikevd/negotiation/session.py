@@ -6,16 +6,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from ikevd.addresses import Path
-from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.facts import Established, Note
 from ikevd.negotiation.initiator import Initiator
 from ikevd.negotiation.isakmp import LiveIsakmpSa, QuickModeEnd, QuickModeFlight
-from ikevd.negotiation.keepalive import Keepalive
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.runner import Runner
+from ikevd.negotiation.standing import Standing
 from ikevd.peer import notices
 from ikevd.peer.children import (
     Abort,
@@ -37,8 +35,6 @@ from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
 from ikevd.wire.registry import Protocol
 
-MAX_ISAKMP_SAS = 8
-"""Of one session: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
 MAX_HELD = 32
 PACE = 1.0
 """Seconds that a Quick Mode of ours may stay unanswered before the next one begins beside it."""
@@ -46,8 +42,6 @@ TRUSTED_FOR = 30.0
 """Seconds after its last sign of life in which an unanswered Quick Mode says nothing against an ISAKMP SA."""
 SAID_AFTER = 8.0
 """Seconds that the copies of a Delete take."""
-RETIRED_FOR = 10.0
-"""Seconds that a deleted ISAKMP SA still sends its farewells."""
 
 
 class Session:
@@ -56,10 +50,16 @@ class Session:
     def __init__(self, connection: Connection, router: Router, ports: Ports) -> None:
         self.connection = connection
         self.states = {child.name: ChildState(persistent=child.start is Start.AUTO) for child in connection.children}
-        self.live: list[LiveIsakmpSa] = []
         self.initiator = Initiator(connection, router, ports, self._phase1_ended)
         self._children = {child.name: child for child in connection.children}
-        self._router = router
+        self._standing = Standing(
+            connection,
+            router,
+            ports,
+            on_quick_mode=self._quick_mode_ended,
+            on_informational=self._informed,
+            has_children=lambda: any(state.pairs for state in self.states.values()),
+        )
         self._ports = ports
         self._flights: dict[str, QuickModeFlight] = {}
         self._waiting: dict[str, None] = {}
@@ -67,14 +67,15 @@ class Session:
         self._pumping: asyncio.TimerHandle | None = None
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
-        self._expiries: dict[bytes, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
         self._unsaid: list[Spi] = []
         """SPIs whose Delete waits for an ISAKMP SA."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._keepalive = Keepalive(connection.nat_keepalive, ports.keepalive, self._path_to_keep)
-        self._kept: LiveIsakmpSa | None = None
-        """The newest ISAKMP SA that goes through a NAT of ours."""
+
+    @property
+    def live(self) -> list[LiveIsakmpSa]:
+        """The ISAKMP SAs, oldest first."""
+        return self._standing.live
 
     # -- what the operator and the kernel say -------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class Session:
         for child in self._children:
             self.unwant(child)
         for live in tuple(self.live):
-            self._retire(live, tell=True, cause=Abandoned("the connection was taken down"))
+            self._standing.retire(live, tell=True, cause=Abandoned("the connection was taken down"))
         if announce:
             self._begin_phase1()
 
@@ -126,60 +127,22 @@ class Session:
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
         self.initiator.close()
-        self._keepalive.stop()
         for timer in (*self._retries.values(), self._pumping):
             if timer is not None:
                 timer.cancel()
-        for live in tuple(self.live):
-            self._forget(live)
+        self._standing.close()
 
     # -- phase 1 ------------------------------------------------------------------------------------------------
 
     def adopt(self, sa: IsakmpSa, phase1: Runner) -> None:
         """A phase 1 ended well, in either role."""
-        live = LiveIsakmpSa(
-            sa,
-            phase1,
-            self.connection.children,
-            Timing(self.connection.resend),
-            self._ports,
-            on_quick_mode=self._quick_mode_ended,
-            on_informational=self._informed,
-            on_worn=self._worn_out,
-        )
-        phase1.record.add(
-            Established(
-                f"ISAKMP SA with {sa.remote_id} at {sa.path.remote}, {describe(sa.suite)}, {sa.lifetime.seconds} s"
-            )
-        )
-        self._ports.export_key(sa)
-        if sa.nat and sa.nat.local:
-            self._kept = live
-            self._keepalive.start()
-        for doubted in [other for other in self.live if other.doubted and not other.busy]:
-            self._retire(doubted, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
-        self._router.register(live.cookie, live)
-        self.live.append(live)
-        loop = asyncio.get_running_loop()
-        self._expiries[live.cookie] = loop.call_at(live.expires, self._isakmp_expired, live)
-        standing = [other for other in self.live if not other.retired]
-        if len(standing) > MAX_ISAKMP_SAS:
-            self._retire(standing[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
+        live = self._standing.adopt(sa, phase1)
         if self._unsaid:
             live.tell(notices.delete_esp(*self._unsaid))
             self._unsaid.clear()
             if sa.initiator:
-                loop.call_later(SAID_AFTER, self._retire_idle, live)
+                asyncio.get_running_loop().call_later(SAID_AFTER, self._retire_idle, live)
         self._pump()
-
-    def _path_to_keep(self) -> Path | None:
-        """IPsec SAs outlive their ISAKMP SA, and need the NAT as much."""
-        serves = self._kept and (self._kept in self.live or any(state.pairs for state in self.states.values()))
-        return self._kept.path if self._kept and serves else None
-
-    def usable(self) -> LiveIsakmpSa | None:
-        """The newest ISAKMP SA for a new Quick Mode."""
-        return next((live for live in reversed(self.live) if not live.retired and not live.doubted), None)
 
     def _phase1_ended(self, runner: Runner, outcome: Any) -> None:
         if not isinstance(outcome, IkeError):
@@ -192,30 +155,7 @@ class Session:
     def _retire_idle(self, live: LiveIsakmpSa) -> None:
         """An ISAKMP SA that we made only to say Delete ends, unless it serves somebody by now."""
         if not live.busy and not any(state.wanted or state.pairs for state in self.states.values()):
-            self._retire(live, tell=True, cause=Abandoned("it was only there to say Delete"))
-
-    def _worn_out(self, live: LiveIsakmpSa) -> None:
-        self._retire(live, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
-
-    def _isakmp_expired(self, live: LiveIsakmpSa) -> None:
-        if live in self.live and not live.retired:
-            self._retire(live, tell=True, cause=Abandoned("the lifetime of the ISAKMP SA ended"))
-
-    def _retire(self, live: LiveIsakmpSa, *, tell: bool, cause: IkeError) -> None:
-        """The end of an ISAKMP SA cuts no IPsec SA (RFC 2408 section 3.15, strongSwan issue 1827)."""
-        if live.retired:
-            return
-        live.retire(cause)
-        if tell:
-            live.tell(notices.delete_isakmp(live.sa.cookies))
-        asyncio.get_running_loop().call_later(RETIRED_FOR, self._forget, live)
-
-    def _forget(self, live: LiveIsakmpSa) -> None:
-        if live in self.live:
-            self.live.remove(live)
-            self._expiries.pop(live.cookie).cancel()
-            self._router.forget(live.cookie)
-            live.close()
+            self._standing.retire(live, tell=True, cause=Abandoned("it was only there to say Delete"))
 
     # -- children -----------------------------------------------------------------------------------------------
 
@@ -247,7 +187,7 @@ class Session:
     def _pump(self) -> None:
         """Begin what waits, one after the other: strongSwan (5.9.8), as responder, forgets a Quick Mode in progress
         when another one fails. One that stays unanswered delays its siblings by `PACE` and no more."""
-        live = self.usable()
+        live = self._standing.usable()
         if live is None:
             self._begin_phase1()
             return
@@ -287,7 +227,7 @@ class Session:
 
     def _remove(self, sa: IpsecSa, *, tell: bool, insist: bool) -> None:
         self._do(self._ports.installer.close(sa))
-        live = self.usable() or next((live for live in self.live if not live.retired), None)
+        live = self._standing.for_farewells()
         if tell and live is not None:
             live.tell(notices.delete_esp(sa.inbound.spi))
         elif insist:
@@ -354,7 +294,7 @@ class Session:
         for cookies in said.deleted_isakmp:
             for other in [other for other in self.live if other.sa.cookies == cookies]:
                 other.phase1.record.add(Note("the peer deleted the ISAKMP SA"))
-                self._retire(other, tell=False, cause=PeerDeleted("the peer deleted the ISAKMP SA"))
+                self._standing.retire(other, tell=False, cause=PeerDeleted("the peer deleted the ISAKMP SA"))
 
     def _refused(self, live: LiveIsakmpSa, refusal: notices.Refusal) -> None:
         """It ends the Quick Mode with that SPI, or else the only one in flight; otherwise it is kept as a hint."""

@@ -1,0 +1,25 @@
+"""What the peer announces of itself, in whichever message of phase 1 it does so."""
+
+from __future__ import annotations
+
+from ikevd.exchanges.link import Situation
+from ikevd.facts import Note
+from ikevd.wire.message import Message
+from ikevd.wire.payloads import VidPayload
+from ikevd.wire.vendor_ids import name_of
+
+MAX_VENDOR_IDS = 32
+"""Of one phase 1; the most that was seen is 17."""
+
+
+def remember_vendors(situation: Situation, message: Message, *, initiator: bool) -> Note | None:
+    """Keep the vendor IDs that are new, and name them. `initiator`: are we it?"""
+    theirs = situation.cookies.responder if initiator else situation.cookies.initiator
+    new = dict.fromkeys(p.body for p in message.all(VidPayload) if p.body not in situation.vendor_ids)
+    room = MAX_VENDOR_IDS - len(situation.vendor_ids)
+    if not new or room <= 0:
+        return None
+    names = tuple(name_of(vendor_id, theirs) for vendor_id in list(new)[:room])
+    situation.vendor_ids += tuple(new)[:room]
+    situation.peer_vendors += names
+    return Note(f"the peer announces {', '.join(names)}")
