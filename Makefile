@@ -4,14 +4,15 @@ SHELL := /bin/bash
 SUDO  := $(shell [ "$$(id -u)" = 0 ] || echo sudo --preserve-env)
 PY    := .venv/bin/python
 RIG   := $(SUDO) tests/rig/rig
-CODE  := ikevd tests bench demo/run
+CODE  := ikevd tests bench tools demo/run
 
-.PHONY: help setup setup-demo check test demo clean
+.PHONY: help setup setup-demo check test demo docs clean
 help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
 	@echo "make test    check, then the kernel and interop tests inside one guest"
 	@echo "make demo    a tunnel, shown (fetches only what that needs)"
+	@echo "make docs    write the generated parts of the documentation"
 	@echo "make clean   remove all of it"
 
 setup: .venv/dev.stamp .rig/peers.stamp
@@ -42,6 +43,9 @@ test: setup check | build
 
 demo: setup-demo | build
 	$(RIG) run --timeout 110 --out build -- env PATH="$(CURDIR)/.venv/bin:$$PATH" demo/run
+
+docs: .venv/dev.stamp
+	$(PY) -m tools.json_docs
 
 clean:
 	rm -rf .venv .rig build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

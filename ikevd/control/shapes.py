@@ -223,6 +223,7 @@ class Owner(TypedDict):
     schema: Literal[1]
     """Number of this description."""
     event: Literal["fact"]
+    """`fact`, or `end` in the last line."""
     connection: str
     """The connection that it is about."""
     child: str | None
@@ -269,6 +270,7 @@ class End(TypedDict):
     schema: Literal[1]
     """Number of this description."""
     event: Literal["end"]
+    """`fact`, or `end` in the last line."""
     ok: bool
     """Was it done?"""
     cause: str | None

@@ -7,23 +7,19 @@ from typing import Literal
 from typing_extensions import TypedDict  # pydantic refuses that of typing before Python 3.12
 
 
-class Happened(TypedDict):
-    """What every fact has."""
+class Sent(TypedDict):
+    """A message left."""
 
     at: float
     """Unix seconds."""
-
-
-class Sent(Happened):
-    """A message left."""
-
     fact: Literal["sent"]
+    """The kind of fact."""
     label: str
     """`MM1` to `MM6`, `AM1` to `AM3`, `QM1` to `QM3`, `INFO`."""
     payloads: list[str]
     """The payload types in their order, as `SA`, `KE`, `VID`."""
     vendors: list[str]
-    """Names of the vendor IDs in it, where it is in the clear."""
+    """Names of the vendor IDs in it, in the order in which they stand."""
     octets: int
     """Length of the ISAKMP message."""
     wire: str
@@ -34,10 +30,13 @@ class Sent(Happened):
     """1 for the first time, then counts the repetitions."""
 
 
-class Heard(Happened):
+class Heard(TypedDict):
     """A message arrived and was accepted."""
 
+    at: float
+    """Unix seconds."""
     fact: Literal["heard"]
+    """The kind of fact."""
     label: str
     """As of `Sent`."""
     payloads: list[str]
@@ -52,20 +51,26 @@ class Heard(Happened):
     """As of `Sent`."""
 
 
-class Repeated(Happened):
+class Repeated(TypedDict):
     """The peer repeated a message."""
 
+    at: float
+    """Unix seconds."""
     fact: Literal["repeated"]
+    """The kind of fact."""
     label: str
     """Which one."""
     answered: bool
     """Was our answer sent again?"""
 
 
-class Dropped(Happened):
+class Dropped(TypedDict):
     """A message was dropped. It changed nothing."""
 
+    at: float
+    """Unix seconds."""
     fact: Literal["dropped"]
+    """The kind of fact."""
     label: str
     """The message that was awaited."""
     reason: str
@@ -76,34 +81,46 @@ class Dropped(Happened):
     """Length of the datagram."""
 
 
-class Hint(Happened):
+class Hint(TypedDict):
     """A notification in the clear: forgeable, so it is evidence and never an order."""
 
+    at: float
+    """Unix seconds."""
     fact: Literal["hint"]
+    """The kind of fact."""
     notify: str
     """Name of the notify type."""
 
 
-class Note(Happened):
+class Note(TypedDict):
     """One plain sentence worth keeping."""
 
+    at: float
+    """Unix seconds."""
     fact: Literal["note"]
+    """The kind of fact."""
     text: str
     """The sentence."""
 
 
-class Established(Happened):
+class Established(TypedDict):
     """The exchange ended well."""
 
+    at: float
+    """Unix seconds."""
     fact: Literal["established"]
+    """The kind of fact."""
     text: str
     """What came of it."""
 
 
-class Failed(Happened):
+class Failed(TypedDict):
     """The exchange ended without result."""
 
+    at: float
+    """Unix seconds."""
     fact: Literal["failed"]
+    """The kind of fact."""
     reason: str
     """The cause, in one sentence."""
     error: str
