@@ -36,9 +36,9 @@ As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
 | | [Names](#names) | `GET /v1/names` |
 
 Every answer has `schema`: {shapes.SCHEMA}. Under one number fields are only added, so a reader should ignore those
-that it does not know; what is removed or changes its meaning raises the number. Times are seconds (of an event: Unix time),
-volumes octets unless the name says otherwise, octets and SPIs hex without `0x`. A request that the API refuses is
-answered with an HTTP status of 400 or above and `{{"error": "one sentence"}}`; commands say it on standard error and
+that it does not know; what is removed or changes its meaning raises the number. Times are seconds (of an event: Unix
+time), volumes octets unless the name says otherwise, octets and SPIs hex without `0x`. A request that the API refuses
+is answered with an HTTP status of 400 or above and `{{"error": "one sentence"}}`; commands say it on standard error and
 exit with 1.
 """
 

@@ -14,15 +14,14 @@ from typing import Any
 import click
 
 from ikevd import __version__
-
-CONFIG = Path("/etc/ikevd/ikevd.yaml")
-SOCKET = Path("/run/ikevd/control.sock")
+from ikevd.cli.paths import CONFIG, SOCKET
 
 config_option = click.option(
     "-c",
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     default=CONFIG,
+    envvar="IKEVD_CONFIG",
     show_default=True,
     help="The configuration file.",
 )
@@ -55,6 +54,12 @@ def _address(_context: click.Context, _parameter: click.Parameter, value: str | 
         raise click.BadParameter(f"{value!r} is not an IP address") from None
 
 
+def _names(context: click.Context, _: click.Parameter, incomplete: str) -> Any:
+    from ikevd.cli.complete import names
+
+    return names(context, incomplete)
+
+
 peer_option = click.option("--peer", metavar="ADDRESS", callback=_address, help="Only this peer.")
 json_lines_option = click.option("--json", "as_json", is_flag=True, help="Each fact as a line of JSON (docs/json.md).")
 filters = (
@@ -64,7 +69,7 @@ filters = (
         callback=_hex,
         help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning).",
     ),
-    click.option("--connection", metavar="NAME", help="Only this connection or child."),
+    click.option("--connection", metavar="NAME", shell_complete=_names, help="Only this connection or child."),
     peer_option,
 )
 
@@ -119,7 +124,7 @@ def check(config: Path) -> None:
 
 
 @main.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_names)
 @peer_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
 @click.option("--wide", is_flag=True, help="One line for each child, however long; for `less -S`.")
@@ -138,7 +143,7 @@ def status(name: str | None, peer: str | None, as_json: bool, wide: bool, socket
 
 
 @main.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 @timeout_option
 @json_lines_option
 @socket_option
@@ -153,7 +158,7 @@ def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 
 
 @main.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 @timeout_option
 @json_lines_option
 @socket_option
@@ -174,6 +179,23 @@ def trace(spi: str | None, connection: str | None, peer: str | None, last: int, 
     from ikevd.cli.show import show_trace
 
     raise SystemExit(show_trace(socket, as_json, spi=spi, connection=connection, peer=peer, last=last))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that lets a shell complete commands, options and names.
+
+    \b
+    bash: ikevd completion bash > /etc/bash_completion.d/ikevd
+    zsh:  ikevd completion zsh > /usr/local/share/zsh/site-functions/_ikevd
+    fish: ikevd completion fish > /etc/fish/completions/ikevd.fish
+
+    Names come from the running daemon or, where none answers, from the configuration file.
+    """
+    from ikevd.cli.complete import script
+
+    click.echo(script(main, shell))
 
 
 @main.command()

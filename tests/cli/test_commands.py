@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
 import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from ikevd import __version__
 from ikevd.cli.main import main
-from ikevd.control.server import ControlServer
-from ikevd.observe import log
-from ikevd.policy.model import Control, LogFormat
 from tests.control.standin import RECORD, STATUS, StandIn
 from tests.plugins.secrets import MARK
 
@@ -47,39 +40,6 @@ def process(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=SECONDS, check=False
     )
-
-
-@pytest.fixture
-def controller() -> StandIn:
-    return StandIn()
-
-
-@pytest.fixture
-def served(tmp_path: Path, controller: StandIn) -> Iterator[str]:
-    """The path of a control socket that a thread serves."""
-    log.configure(LogFormat.JSON, "info", io.StringIO())
-    path = tmp_path / "control.sock"
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    async def serve() -> None:
-        server = ControlServer(controller, Control(path=path))
-        await server.start()
-        ready.set()
-        await stop.wait()
-        await server.close()
-
-    def run() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(serve())
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert ready.wait(SECONDS)
-    yield str(path)
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(SECONDS)
-    structlog.reset_defaults()
 
 
 @pytest.fixture
