@@ -5,17 +5,20 @@ from __future__ import annotations
 from ikevd.addresses import Path
 from ikevd.crypto.keys import keymat
 from ikevd.crypto.secret import Secret
-from ikevd.errors import Malformed
+from ikevd.crypto.weak_keys import is_weak_des_key, is_weak_triple_des_key
+from ikevd.errors import InvalidKey, Malformed
+from ikevd.policy.algorithms import esp_key_octets
 from ikevd.policy.choose import Phase2Choice
 from ikevd.policy.model import Child, EspSuite
 from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi, UdpEncapsulation
-from ikevd.wire.registry import Integrity, Protocol
+from ikevd.wire.registry import EspTransform, Integrity, Protocol
 
 IDENTITIES = 2
 FIRST_SPI = 256
 """SPIs up to 255 are reserved (RFC 4303 section 2.1)."""
-INTEGRITY_KEY_OCTETS = {Integrity.HMAC_SHA1: 20, Integrity.HMAC_SHA2_256: 32}
-"""RFC 2404 and RFC 4868: the key is as long as the hash."""
+WEAK_KEYS = {EspTransform.DES: is_weak_des_key, EspTransform.TRIPLE_DES: is_weak_triple_des_key}
+OLD_SHA256_BITS = 96
+"""The ICV of HMAC-SHA-256 before RFC 4868."""
 
 
 def esp_pair(
@@ -47,6 +50,7 @@ def esp_pair(
         outbound=_esp_keys(sa, choice.suite, theirs, nonces, g_xy),
         initiator=initiator,
         encap=_encapsulation(sa, path),
+        icv_bits=_icv_bits(child, choice.suite),
     )
 
 
@@ -55,8 +59,23 @@ def _encapsulation(sa: IsakmpSa, path: Path) -> UdpEncapsulation | None:
     return UdpEncapsulation(path.local.port, path.remote.port) if sa.nat and sa.nat.encapsulates else None
 
 
+def _icv_bits(child: Child, suite: EspSuite) -> int | None:
+    """None: as usual for the suite."""
+    return OLD_SHA256_BITS if child.sha256_96 and suite.integrity == Integrity.HMAC_SHA2_256 else None
+
+
 def _esp_keys(sa: IsakmpSa, suite: EspSuite, spi: Spi, nonces: tuple[bytes, bytes], g_xy: Secret | None) -> EspKeys:
-    """KEYMAT of one direction: the cipher's key, then that of the integrity check (RFC 2407 section 4.4.4)."""
-    cipher, integrity = suite.key_bits // 8, INTEGRITY_KEY_OCTETS[suite.integrity]
-    octets = keymat(sa.keys, Protocol.ESP, spi.octets, *nonces, cipher + integrity, g_xy).reveal()
-    return EspKeys(spi, Secret(octets[:cipher]), Secret(octets[cipher:]))
+    length = sum(esp_key_octets(suite.transform, suite.key_bits, suite.integrity))
+    return split_keymat(spi, suite, keymat(sa.keys, Protocol.ESP, spi.octets, *nonces, length, g_xy))
+
+
+def split_keymat(spi: Spi, suite: EspSuite, octets: Secret) -> EspKeys:
+    """KEYMAT of one direction: the cipher's key with its salt, then that of the integrity check (RFC 2407 section 4.5).
+
+    Raises InvalidKey for a weak key (RFC 2405 section 3, RFC 2451 section 2.3): the peer would have to refuse it too.
+    """
+    cipher, _ = esp_key_octets(suite.transform, suite.key_bits, suite.integrity)
+    encryption, integrity = octets.reveal()[:cipher], octets.reveal()[cipher:]
+    if (is_weak := WEAK_KEYS.get(suite.transform)) and is_weak(encryption):
+        raise InvalidKey(f"KEYMAT for the ESP SA {spi} begins with a weak key of {suite.transform}")
+    return EspKeys(spi, Secret(encryption), Secret(integrity))

@@ -16,7 +16,7 @@ from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.host.interface import Entropy
 from ikevd.policy.choose import accept_phase2, choose_phase2
-from ikevd.policy.model import Child, EspSuite
+from ikevd.policy.model import Child, EspSuite, Pfs
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.transforms import offer_phase2
 from ikevd.sa.model import IpsecSa, IsakmpSa
@@ -31,9 +31,11 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     """Initiator. When this returns, both directions stand in the kernel and message 3 has left."""
     local, remote, mid = link.path.local.address, link.path.remote.address, link.message_id
     spi = await host.reserve_spi(local, remote, child.reqid)
-    suites = tuple(suite for suite in _suites(sa, child)[0] if suite.group == child.suites[0].group)
+    suites = _suites(sa, child)[0]
+    group = suites[0].group
+    suites = tuple(suite for suite in suites if suite.group == group)
     offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
-    pair = groups.generate(suites[0].group) if suites[0].group is not None else None
+    pair = groups.generate(group) if group is not None else None
 
     # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
@@ -61,7 +63,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
     try:
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
-        choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime)
+        choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs)
         pair = _pair_for(choice.suite, asked)
         g_xy = _agree(pair, asked)
     except IkeError as refusal:
@@ -82,8 +84,8 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
 
 def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:
     """The child's suites in the encapsulation mode that the NATs on the way ask for, and in its other numbers."""
-    modes = nat.tunnel_modes(sa.nat)
-    return [tuple(replace(suite, mode=mode) for suite in child.suites) for mode in modes]
+    suites = [replace(suite, group=None) for suite in child.suites] if child.pfs is Pfs.OFF else child.suites
+    return [tuple(replace(suite, mode=mode) for suite in suites) for mode in nat.tunnel_modes(sa.nat)]
 
 
 def _public(pair: KeyPair | None) -> tuple[Payload, ...]:

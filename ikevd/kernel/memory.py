@@ -105,7 +105,7 @@ class MemoryKernel:
     ) -> None:
         self._clock = clock
         self._entropy = entropy or SystemEntropy()
-        self._lacking = frozenset(lacking)
+        self.lacking = set(lacking)
         self._sas: dict[SaId, _Larval | _Held | _Planted] = {}
         self._ends: list[tuple[float, int, SaId]] = []
         """A heap of what ends when, with a number so that no two compare by SaId; some of it may be gone by then."""
@@ -205,7 +205,7 @@ class MemoryKernel:
         existing = self._sas.get(sa.id)
         if code:
             raise sa_refused(sa, code)
-        if {algorithms.cipher, algorithms.mac} & self._lacking:
+        if {algorithms.cipher, algorithms.mac} & self.lacking:
             raise sa_refused(sa, errno.ENOSYS)
         key_bits = (len(sa.keys.encryption) * 8, len(sa.keys.integrity) * 8)
         if key_bits != (algorithms.cipher_key_bits, algorithms.mac_key_bits):

@@ -72,6 +72,7 @@ USERPOLICY_INFO = Struct("=56s64s32sIIBBBB4x")  # sel lft cur priority index dir
 USERPOLICY_ID = Struct("=56sIB3x")  # sel index dir
 USER_TMPL = Struct("=24sH2x16sIBBBxIII")  # id family saddr reqid mode share optional aalgos ealgos calgos
 ALGO = Struct("=64sI")  # name key_bits, then the key
+ALGO_AEAD = Struct("=64sII")  # name key_bits icv_bits, then the key with its salt
 ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
 ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap

@@ -22,6 +22,7 @@ from ikevd.kernel.refusals import MAX_REPLAY_WINDOW, window_refused
 from ikevd.kernel.xfrm_layout import (
     ACTION_ALLOW,
     ALGO,
+    ALGO_AEAD,
     ALGO_AUTH,
     ANY_ALGORITHM,
     DIRECTION_OF,
@@ -69,15 +70,9 @@ def build_sa(sa: KernelSa) -> bytes:
     """The body of NEWSA and UPDSA. Raises `KernelRefused` for a suite or window that no kernel knows."""
     if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
         raise window_refused(sa)
-    algorithms = kernel_algorithms(sa.suite)
-    encryption, integrity = sa.keys.encryption.reveal(), sa.keys.integrity.reveal()
     large = sa.replay_window > PLAIN_REPLAY_WINDOW
     body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa.lifetime), 0 if large else sa.replay_window)
-    body += attribute(
-        Attr.ALG_AUTH_TRUNC,
-        ALGO_AUTH.pack(algorithms.mac.encode(), len(integrity) * 8, algorithms.icv_bits) + integrity,
-    )
-    body += attribute(Attr.ALG_CRYPT, ALGO.pack(algorithms.cipher.encode(), len(encryption) * 8) + encryption)
+    body += _build_algorithms(sa)
     if sa.encap:
         body += attribute(Attr.ENCAP, _pack_encap(sa.encap))
     if large:
@@ -85,6 +80,17 @@ def build_sa(sa: KernelSa) -> bytes:
         window = REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words)
         body += attribute(Attr.REPLAY_ESN_VAL, window)
     return body
+
+
+def _build_algorithms(sa: KernelSa) -> bytes:
+    algorithms = kernel_algorithms(sa.suite)
+    encryption, integrity = sa.keys.encryption.reveal(), sa.keys.integrity.reveal()
+    cipher, icv_bits = algorithms.cipher.encode(), sa.icv_bits or algorithms.icv_bits
+    if algorithms.aead:
+        return attribute(Attr.ALG_AEAD, ALGO_AEAD.pack(cipher, len(encryption) * 8, icv_bits) + encryption)
+    mac = ALGO_AUTH.pack(algorithms.mac.encode(), len(integrity) * 8, icv_bits) + integrity
+    crypt = ALGO.pack(cipher, len(encryption) * 8) + encryption
+    return attribute(Attr.ALG_AUTH_TRUNC, mac) + attribute(Attr.ALG_CRYPT, crypt)
 
 
 def build_spi_request(source: Address, destination: Address, reqid: int, first: int, last: int) -> bytes:

@@ -139,7 +139,7 @@ def _outbound(sa: IpsecSa) -> KernelSa:
 def _kernel_sa(sa: IpsecSa, keys: EspKeys, *, outbound: bool) -> KernelSa:
     source, destination = (sa.local, sa.remote) if outbound else (sa.remote, sa.local)
     encap = _ports(sa.encap, outbound=outbound) if sa.encap else None
-    return KernelSa(source, destination, sa.reqid, keys, sa.suite, sa.lifetime, sa.replay_window, encap)
+    return KernelSa(source, destination, sa.reqid, keys, sa.suite, sa.lifetime, sa.replay_window, encap, sa.icv_bits)
 
 
 def _ports(encap: UdpEncapsulation, *, outbound: bool) -> UdpPorts:

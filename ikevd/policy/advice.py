@@ -16,7 +16,8 @@ LONG_LIFETIME = 7 * 86_400
 
 def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
     """One peer."""
-    _on_weakness(problems, (*path, "ike_proposals"), connection.ike_proposals)
+    if "ike_proposals" in connection.model_fields_set:
+        _on_weakness(problems, (*path, "ike_proposals"), connection.ike_proposals)
     _on_lifetime(problems, (*path, "ike_lifetime"), connection.ike_lifetime)
     if connection.aggressive:
         _on_aggressive(problems, path, connection)
@@ -28,7 +29,8 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
 
 def on_child(problems: Problems, path: YamlPath, child: ChildSection) -> None:
     """Networks to connect."""
-    _on_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
+    if "esp_proposals" in child.model_fields_set:
+        _on_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
     _on_lifetime(problems, (*path, "lifetime"), child.lifetime)
 
 

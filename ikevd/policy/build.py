@@ -77,7 +77,7 @@ def _connection(
         children=tuple(
             child
             for child_name, child_section in section.children.items()
-            for child in _expand(child_name, child_section, default, reqids)
+            for child in _expand(child_name, child_section, default, reqids, sha256_96=section.sha256_96)
         ),
         resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
         location=location,
@@ -97,7 +97,9 @@ def addresses_of(remote: Address | AddressRange | None) -> tuple[Address | None,
     return (None, remote) if isinstance(remote, AddressRange) else (remote, None)
 
 
-def _expand(name: str, section: ChildSection, default: Start, reqids: Iterator[int]) -> Iterator[Child]:
+def _expand(
+    name: str, section: ChildSection, default: Start, reqids: Iterator[int], *, sha256_96: bool
+) -> Iterator[Child]:
     """One child for each pair, local by local: a Quick Mode carries one pair."""
     pairs = list(product(section.local, section.remote))
     for number, (local, remote) in enumerate(pairs, start=1):
@@ -111,6 +113,7 @@ def _expand(name: str, section: ChildSection, default: Start, reqids: Iterator[i
             start=Start(section.start) if section.start else default,
             replay_window=section.replay_window,
             pfs=_pfs(section),
+            sha256_96=sha256_96,
         )
 
 

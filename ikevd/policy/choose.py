@@ -7,11 +7,12 @@ that it did not offer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from ikevd.crypto import groups
 from ikevd.errors import Malformed, NoProposalChosen
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.transforms import read_phase1, read_phase2
 from ikevd.wire.registry import AuthMethod, Encapsulation, Protocol
@@ -63,8 +64,13 @@ def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite], lifetime: Lifeti
     raise NoProposalChosen(_miss("phase 1", [read for _, _, read, _ in offered], suites))
 
 
-def choose_phase2(offer: SaPayload, suites: Sequence[EspSuite], lifetime: Lifetime) -> Phase2Choice:
-    """The first of our suites that the offer contains; a proposal that wants AH or IPComp as well is passed over."""
+def choose_phase2(
+    offer: SaPayload, suites: Sequence[EspSuite], lifetime: Lifetime, pfs: Pfs = Pfs.REQUIRED
+) -> Phase2Choice:
+    """The first of our suites that the offer contains; a proposal that wants AH or IPComp as well is passed over.
+
+    With `Pfs.OPTIONAL` a transform that agrees but for its group is taken too, with the peer's group or none.
+    """
     numbers = [proposal.number for proposal in offer.proposals]
     offered = [
         (proposal, transform, *read_phase2(transform))
@@ -72,12 +78,21 @@ def choose_phase2(offer: SaPayload, suites: Sequence[EspSuite], lifetime: Lifeti
         if proposal.protocol == Protocol.ESP and numbers.count(proposal.number) == 1 and len(proposal.spi) == 4
         for transform in proposal.transforms
     ]
-    for suite in suites:
-        for proposal, transform, read, life in offered:
-            if read == suite:
-                chosen = Proposal(proposal.number, Protocol.ESP, b"", (transform,))
-                return Phase2Choice(suite, shorter(lifetime, life), chosen, proposal.spi)
+    for accepts in (_same, _same_but_group) if pfs is Pfs.OPTIONAL else (_same,):
+        for suite in suites:
+            for proposal, transform, read, life in offered:
+                if isinstance(read, EspSuite) and accepts(read, suite):
+                    chosen = Proposal(proposal.number, Protocol.ESP, b"", (transform,))
+                    return Phase2Choice(read, shorter(lifetime, life), chosen, proposal.spi)
     raise NoProposalChosen(_miss("phase 2", [read for _, _, read, _ in offered], suites))
+
+
+def _same(offered: EspSuite, ours: EspSuite) -> bool:
+    return offered == ours
+
+
+def _same_but_group(offered: EspSuite, ours: EspSuite) -> bool:
+    return replace(offered, group=ours.group) == ours and (offered.group is None or offered.group in groups.SUPPORTED)
 
 
 # -- accepting (initiator) ----------------------------------------------------------------------------------------

@@ -141,6 +141,8 @@ class Child:
     """In packets; never 0 (CVE-2006-4436)."""
     pfs: Pfs = Pfs.REQUIRED
     """Without meaning where no suite names a group."""
+    sha256_96: bool = False
+    """As in the connection."""
 
 
 @dataclass(frozen=True, slots=True)

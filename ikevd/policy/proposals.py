@@ -1,161 +1,211 @@
 """The language of proposals: `aes256-sha256-modp2048`, words as strongSwan spells them.
 
-IKE: cipher, hash, group. ESP: cipher, integrity and, for perfect forward secrecy, a group.
-This version speaks AES-CBC, SHA-1 and SHA-256, and groups 2, 14 and 31.
+IKE: cipher, hash, group. ESP: cipher, integrity unless the cipher authenticates by itself, and for perfect forward
+secrecy a group. The words are those of `algorithms`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
 
-from ikevd.policy.model import EspSuite, IkeSuite
-from ikevd.policy.wording import either, shown, suggestion
-from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity, Registry
-
-_R = TypeVar("_R", bound=Registry)
-
-KEY_BITS: Mapping[str, int] = {"aes128": 128, "aes192": 192, "aes256": 256}
-HASHES: Mapping[str, Hash] = {"sha1": Hash.SHA1, "sha256": Hash.SHA2_256}
-INTEGRITIES: Mapping[str, Integrity] = {"sha1": Integrity.HMAC_SHA1, "sha256": Integrity.HMAC_SHA2_256}
-GROUPS: Mapping[str, Group] = {
-    "modp1024": Group.MODP_1024,
-    "modp2048": Group.MODP_2048,
-    "curve25519": Group.CURVE25519,
-}
-ALIASES: Mapping[str, str] = {"x25519": "curve25519"}
-
-# Words for what a peer may offer: shown, not accepted. One table per registry, since IANA numbers repeat.
-_OTHER_CIPHERS: Mapping[Cipher, str] = {
-    Cipher.DES_CBC: "des",
-    Cipher.TRIPLE_DES_CBC: "3des",
-    Cipher.IDEA_CBC: "idea",
-    Cipher.CAST_CBC: "cast",
-    Cipher.BLOWFISH_CBC: "blowfish",
-    Cipher.CAMELLIA_CBC: "camellia",
-}
-_OTHER_TRANSFORMS: Mapping[EspTransform, str] = {
-    EspTransform.DES: "des",
-    EspTransform.TRIPLE_DES: "3des",
-    EspTransform.BLOWFISH: "blowfish",
-    EspTransform.NULL: "null",
-    EspTransform.AES_CTR: "aesctr",
-    EspTransform.AES_GCM_8: "aesgcm8",
-    EspTransform.AES_GCM_12: "aesgcm12",
-    EspTransform.AES_GCM_16: "aesgcm16",
-    EspTransform.CAMELLIA: "camellia",
-}
-_OTHER_HASHES: Mapping[Hash, str] = {Hash.MD5: "md5", Hash.SHA2_384: "sha384", Hash.SHA2_512: "sha512"}
-_OTHER_INTEGRITIES: Mapping[Integrity, str] = {
-    Integrity.HMAC_MD5: "md5",
-    Integrity.HMAC_SHA2_384: "sha384",
-    Integrity.HMAC_SHA2_512: "sha512",
-    Integrity.AES_XCBC: "aesxcbc",
-}
-_OTHER_GROUPS: Mapping[Group, str] = {
-    Group.MODP_768: "modp768",
-    Group.MODP_1536: "modp1536",
-    Group.MODP_3072: "modp3072",
-    Group.MODP_4096: "modp4096",
-    Group.MODP_6144: "modp6144",
-    Group.MODP_8192: "modp8192",
-    Group.ECP_256: "ecp256",
-    Group.ECP_384: "ecp384",
-    Group.ECP_521: "ecp521",
-    Group.CURVE448: "x448",
-}
-_SIZES = ("", "128", "192", "256")
-NOT_SUPPORTED = frozenset(
-    {*_OTHER_INTEGRITIES.values(), *_OTHER_GROUPS.values(), "curve448", "none", "modpnone", "esn", "noesn"}
-    | {f"{word}{bits}" for word in ("blowfish", "camellia", "cast") for bits in _SIZES}
-    | {f"aes{bits}{mode}" for bits in _SIZES for mode in ("ctr", "gmac")}
-    | {f"aes{bits}{mode}{icv}" for bits in _SIZES for mode in ("gcm", "ccm") for icv in ("", "8", "12", "16")}
-    | {f"aes{bits}{mode}{icv}" for bits in _SIZES for mode in ("gcm", "ccm") for icv in ("64", "96", "128")}
-    | {"des", "3des", "idea", "null", "serpent", "twofish", "chacha20poly1305", "aescmac"}
-    | {f"prf{name}" for name in ("md5", "sha1", "sha256", "sha384", "sha512", "aesxcbc", "aescmac")}
-    | {f"ecp{bits}" for bits in (192, 224)}
-    | {f"ecp{bits}bp" for bits in (224, 256, 384, 512)}
-    | {"modp1024s160", "modp2048s224", "modp2048s256"}
+from ikevd.policy.algorithms import (
+    ESP_CIPHERS,
+    GROUPS,
+    IKE_CIPHERS,
+    IKE_HASHES,
+    INTEGRITIES,
+    CipherRow,
+    GroupRow,
+    HashRow,
 )
-"""Words of strongSwan that this version knows the meaning of and cannot do."""
+from ikevd.policy.model import EspSuite, IkeSuite
+from ikevd.policy.wording import closest, either, shown
+from ikevd.wire.registry import Integrity, Registry
 
-_IKE = ("cipher", "hash", "group")
-_ESP = ("cipher", "integrity", "group")
+_T = TypeVar("_T")
+
+ALIASES: Mapping[str, str] = {
+    "x25519": "curve25519",
+    "x448": "curve448",
+    "sha": "sha1",
+    **{f"sha2_{bits}": f"sha{bits}" for bits in (256, 384, 512)},
+    **{word: f"{word}128" for word in ("aes", "camellia", "cast", "blowfish")},
+    **{
+        f"aes{bits}{mode}{icv * 8}": f"aes{bits}{mode}{icv}"
+        for bits in (128, 192, 256)
+        for mode in ("ccm", "gcm")
+        for icv in (8, 12, 16)
+    },
+}
+"""Other words of strongSwan for the same."""
+
+NOT_SUPPORTED: Mapping[str, str] = {
+    **dict.fromkeys(("idea", "serpent", "twofish", "aescmac", "none", "modpnone", "esn", "noesn"), ""),
+    **dict.fromkeys((f"camellia{bits}ctr" for bits in (128, 192, 256)), ""),
+    **dict.fromkeys((f"prf{name}" for name in ("md5", "sha1", "sha256", "sha384", "sha512", "aesxcbc", "aescmac")), ""),
+    "ecp224bp": "",
+    "chacha20poly1305": "it has no number in IKEv1",
+    "sha256_96": "write sha256, and sha256_96: true in the connection",
+    "sha2_256_96": "write sha256, and sha256_96: true in the connection",
+}
+"""Words of strongSwan whose meaning is known, and what to say of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place(Generic[_T]):
+    """One place of a proposal: what its words mean, and a few that are shown to who needs one."""
+
+    kind: str
+    words: Mapping[str, _T]
+    examples: Sequence[str]
+    of_esp: Collection[str] = ()
+    """Words that have their meaning in this place of an ESP proposal only."""
+
+
+_GROUP = _Place(
+    "group",
+    {row.word: number for number, row in GROUPS.items()},
+    ("modp2048", "modp3072", "ecp256", "ecp384", "curve25519"),
+)
+_INTEGRITY = _Place(
+    "integrity", {row.word: number for number, row in INTEGRITIES.items()}, ("sha256", "sha384", "sha512")
+)
+_HASH = _Place(
+    "hash",
+    {row.word: number for number, row in IKE_HASHES.items()},
+    ("sha256", "sha384", "sha512"),
+    _INTEGRITY.words.keys(),
+)
+_ESP_CIPHER = _Place(
+    "cipher",
+    {word: (transform, bits) for transform, row in ESP_CIPHERS.items() for word, bits in row.words()},
+    ("aes128", "aes256", "aes128gcm16", "aes256gcm16"),
+)
+_IKE_CIPHER = _Place(
+    "cipher",
+    {word: (cipher, bits) for cipher, row in IKE_CIPHERS.items() for word, bits in row.words()},
+    ("aes128", "aes192", "aes256", "camellia256"),
+    _ESP_CIPHER.words.keys(),
+)
+_EVERY_WORD = {*_IKE_CIPHER.words, *_ESP_CIPHER.words, *_HASH.words, *_INTEGRITY.words, *_GROUP.words}
+
+_IKE_SHAPE = "cipher-hash-group, for example aes256-sha256-modp2048"
+_ESP_SHAPE = (
+    "cipher-integrity[-group], for example aes256-sha256 or, with PFS, aes256-sha256-modp2048; "
+    "or cipher[-group] where the cipher authenticates by itself, as aes256gcm16 does"
+)
 
 
 def parse_ike(text: str) -> IkeSuite:
     """Read a phase 1 proposal. ValueError says what came, in which place, and what would be right."""
-    cipher, hash_, group = _words(text, _IKE, (tuple(KEY_BITS), tuple(HASHES), tuple(GROUPS)), 3)
-    return IkeSuite(Cipher.AES_CBC, KEY_BITS[cipher], HASHES[hash_], GROUPS[group])
+    words = _Words(text, _IKE_SHAPE)
+    cipher, key_bits = words.take(_IKE_CIPHER)
+    hash_, group = words.take(_HASH), words.take(_GROUP)
+    words.end(3)
+    return IkeSuite(cipher, key_bits, hash_, group)
 
 
 def parse_esp(text: str) -> EspSuite:
     """Read a phase 2 proposal; its group, for perfect forward secrecy, may be left out. ValueError as above."""
-    cipher, integrity, *pfs = _words(text, _ESP, (tuple(KEY_BITS), tuple(INTEGRITIES), tuple(GROUPS)), 2)
-    group = GROUPS[pfs[0]] if pfs else None
-    return EspSuite(EspTransform.AES_CBC, KEY_BITS[cipher], INTEGRITIES[integrity], group)
+    words = _Words(text, _ESP_SHAPE)
+    transform, key_bits = words.take(_ESP_CIPHER)
+    alone = bool(ESP_CIPHERS[transform].icv_bits)
+    if alone:
+        words.refuse_integrity()
+    integrity = Integrity.NONE if alone else words.take(_INTEGRITY)
+    group = words.take(_GROUP) if words.remain else None
+    words.end(2 if alone else 3)
+    return EspSuite(transform, key_bits, integrity, group)
 
 
 def format_ike(suite: IkeSuite) -> str:
-    """The suite in the same language, also where this version could not read it back."""
-    cipher = "aes" if suite.cipher == Cipher.AES_CBC else _word(suite.cipher, {}, _OTHER_CIPHERS)
-    hash_ = _word(suite.hash, HASHES, _OTHER_HASHES)
-    return f"{cipher}{suite.key_bits or ''}-{hash_}-{_word(suite.group, GROUPS, _OTHER_GROUPS)}"
+    """The suite in the same language, also where it could not be read back."""
+    cipher = _cipher(IKE_CIPHERS.get(suite.cipher), suite.cipher, suite.key_bits)
+    return f"{cipher}-{_word(IKE_HASHES.get(suite.hash), suite.hash)}-{_word(GROUPS.get(suite.group), suite.group)}"
 
 
 def format_esp(suite: EspSuite) -> str:
-    """The suite in the same language, also where this version could not read it back."""
-    aes = suite.transform == EspTransform.AES_CBC
-    cipher = "aes" if aes else _word(suite.transform, {}, _OTHER_TRANSFORMS)
-    text = f"{cipher}{suite.key_bits or ''}-{_word(suite.integrity, INTEGRITIES, _OTHER_INTEGRITIES)}"
-    return text if suite.group is None else f"{text}-{_word(suite.group, GROUPS, _OTHER_GROUPS)}"
+    """The suite in the same language, also where it could not be read back."""
+    row = ESP_CIPHERS.get(suite.transform)
+    words = [_cipher(row, suite.transform, suite.key_bits)]
+    if suite.integrity != Integrity.NONE or row is None or not row.icv_bits:
+        words.append(_word(INTEGRITIES.get(suite.integrity), suite.integrity))
+    if suite.group is not None:
+        words.append(_word(GROUPS.get(suite.group), suite.group))
+    return "-".join(words)
 
 
 def weaknesses(suite: IkeSuite | EspSuite) -> tuple[str, ...]:
     """What works but deserves a warning, in words."""
-    found = []
-    if (suite.hash == Hash.SHA1) if isinstance(suite, IkeSuite) else (suite.integrity == Integrity.HMAC_SHA1):
-        found.append("sha1 is deprecated")
-    if suite.group == Group.MODP_1024:
-        found.append("modp1024 is too short against a well-funded attacker (RFC 8247)")
-    return tuple(found)
+    if isinstance(suite, IkeSuite):
+        cipher, hash_ = IKE_CIPHERS.get(suite.cipher), IKE_HASHES.get(suite.hash)
+    else:
+        cipher, hash_ = ESP_CIPHERS.get(suite.transform), INTEGRITIES.get(suite.integrity)
+    group = GROUPS.get(suite.group) if suite.group is not None else None
+    found = list(cipher.weaknesses(suite.key_bits)) if cipher else []
+    return (*found, *(row.weak for row in (hash_, group) if row and row.weak))
 
 
-def _words(text: str, kinds: Sequence[str], known: Sequence[Sequence[str]], least: int) -> list[str]:
-    words = [ALIASES.get(word, word) for word in text.split("-")]
-    shape = f"{'-'.join(kinds[:least])}{'[-group]' if least == 2 else ''}"
-    example = "aes256-sha256-modp2048" if least == 3 else "aes256-sha256 or, with PFS, aes256-sha256-modp2048"
-    if not text.strip():
-        raise ValueError(f"{shown(text)} is no proposal; wanted {shape}, for example {example}")
-    for place, word in enumerate(words):
-        _check_word(text, place, word, kinds, known)
-    if len(words) < least:
-        raise ValueError(f"{shown(text)} has no {kinds[len(words)]}; wanted {shape}, for example {example}")
-    return words
+class _Words:
+    """The words of one proposal, taken from left to right."""
+
+    def __init__(self, text: str, shape: str) -> None:
+        self._text = text
+        self._shape = shape
+        self._words = [ALIASES.get(word, word) for word in text.split("-")]
+        self._next = 0
+        if not text.strip():
+            raise ValueError(f"{shown(text)} is no proposal; wanted {shape}")
+
+    @property
+    def remain(self) -> bool:
+        """Is there another word?"""
+        return self._next < len(self._words)
+
+    def take(self, place: _Place[_T]) -> _T:
+        """What the next word means."""
+        if not self.remain:
+            raise ValueError(f"{shown(self._text)} has no {place.kind}; wanted {self._shape}")
+        word = self._words[self._next]
+        if word not in place.words:
+            self._refuse(word, place)
+        self._next += 1
+        return place.words[word]
+
+    def refuse_integrity(self) -> None:
+        """The next word must not be an integrity algorithm."""
+        if self.remain and self._words[self._next] in _INTEGRITY.words:
+            cipher, word = self._words[self._next - 1], self._words[self._next]
+            raise ValueError(
+                f"{shown(self._text)}: {cipher} authenticates by itself, so there is no place for {shown(word)} "
+                f"(word {self._next + 1}); wanted {cipher} or, with PFS, {cipher}-modp2048"
+            )
+
+    def end(self, most: int) -> None:
+        """There are no more words."""
+        if self.remain:
+            raise ValueError(f"{shown(self._text)} has more than {most} words; wanted {self._shape}")
+
+    def _refuse(self, word: str, place: _Place[_T]) -> NoReturn:
+        number, text = self._next + 1, shown(self._text)
+        wanted = f"wanted one such as {either(place.examples)}"
+        if word in NOT_SUPPORTED:
+            reason = NOT_SUPPORTED[word] or wanted
+            raise ValueError(f"{text}: word {number}, {shown(word)}, is not supported by this version; {reason}")
+        if word in place.of_esp:
+            raise ValueError(f"{text}: word {number}, {shown(word)}, is for ESP, not for IKE; {wanted}")
+        if word in _EVERY_WORD:
+            raise ValueError(f"{text}: word {number} is {shown(word)}, where the {place.kind} is wanted; {wanted}")
+        meant = closest(word, tuple(place.words))
+        hint = f"did you mean {meant!r}?" if meant else wanted
+        raise ValueError(f"{text} has an unknown word {shown(word)} (word {number}, the {place.kind}); {hint}")
 
 
-def _check_word(text: str, place: int, word: str, kinds: Sequence[str], known: Sequence[Sequence[str]]) -> None:
-    if place >= len(kinds):
-        raise ValueError(f"{shown(text)} has more than {len(kinds)} words; wanted {'-'.join(kinds)}")
-    if word in known[place]:
-        return
-    wanted = either(known[place])
-    if word in NOT_SUPPORTED:
-        raise ValueError(
-            f"{shown(text)}: word {place + 1}, {shown(word)}, is not supported by this version; wanted {wanted}"
-        )
-    if any(word in others for others in known):
-        raise ValueError(
-            f"{shown(text)}: word {place + 1} is {shown(word)}, where the {kinds[place]} is wanted: {wanted}"
-        )
-    raise ValueError(
-        f"{shown(text)} has an unknown word {shown(word)} (word {place + 1}, the {kinds[place]}); "
-        f"{suggestion(word, known[place])}"
-    )
+def _cipher(row: CipherRow | None, number: Registry, key_bits: int) -> str:
+    return row.word(key_bits) if row else f"{str(number).lower()}{key_bits or ''}"
 
 
-def _word(value: _R, own: Mapping[str, _R], other: Mapping[_R, str]) -> str:
-    for word, meaning in own.items():
-        if value == meaning:
-            return word
-    return other.get(value, str(value).lower())
+def _word(row: HashRow | GroupRow | None, number: Registry) -> str:
+    return row.word if row else str(number).lower()

@@ -37,13 +37,21 @@ from ikevd.policy.schema_values import (
 )
 
 DEFAULT_IKE_PROPOSALS = (
-    # Group 14 first, which every peer knows; then what strongSwan offers by default.
+    # Group 14 first, which every peer knows, and whose suites are all that Aggressive Mode can offer with it; then
+    # the curves of newer peers; at last what an old gateway has at best.
     "aes256-sha256-modp2048",
     "aes128-sha256-modp2048",
+    "aes256-sha384-ecp384",
+    "aes256-sha256-ecp256",
+    "aes128-sha256-ecp256",
     "aes256-sha256-curve25519",
     "aes128-sha256-curve25519",
+    "aes256-sha1-modp2048",
+    "aes128-sha1-modp2048",
+    "aes256-sha1-modp1536",
+    "aes128-sha1-modp1536",
 )
-DEFAULT_ESP_PROPOSALS = ("aes256-sha256", "aes128-sha256")
+DEFAULT_ESP_PROPOSALS = ("aes256-sha256", "aes128-sha256", "aes256-sha1", "aes128-sha1")
 DEFAULT_IKE_LIFETIME = 86_400
 """24 h, as Cisco IOS and ASA."""
 DEFAULT_LIFETIME = 3_600

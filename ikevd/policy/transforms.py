@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from ikevd.errors import Malformed
+from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import (
@@ -27,8 +28,6 @@ from ikevd.wire.registry import (
 )
 from ikevd.wire.sa import Proposal, SaPayload, Transform
 
-DEFAULT_KEY_BITS = {Cipher.AES_CBC: 128, EspTransform.AES_CBC: 128}
-"""An absent key length means 128 for AES (RFC 3602 section 2.4; what strongSwan reads too)."""
 DEFAULT_ESP_SECONDS = 28800
 """RFC 2407 section 4.5: an absent SA life means eight hours."""
 DEFAULT_IKE_SECONDS = 86400
@@ -58,7 +57,8 @@ def offer_phase2(suites: Sequence[EspSuite], lifetime: Lifetime, spi: bytes) -> 
 
 def _ike_attributes(suite: IkeSuite) -> Iterator[Attribute]:
     yield Attribute.number(IkeAttribute.ENCRYPTION, suite.cipher)
-    yield Attribute.number(IkeAttribute.KEY_LENGTH, suite.key_bits)
+    if suite.key_bits:
+        yield Attribute.number(IkeAttribute.KEY_LENGTH, suite.key_bits)
     yield Attribute.number(IkeAttribute.HASH, suite.hash)
     yield Attribute.number(IkeAttribute.GROUP, suite.group)
     yield Attribute.number(IkeAttribute.AUTH_METHOD, suite.auth)
@@ -68,8 +68,10 @@ def _esp_attributes(suite: EspSuite) -> Iterator[Attribute]:
     if suite.group is not None:
         yield Attribute.number(IpsecAttribute.GROUP, suite.group)
     yield Attribute.number(IpsecAttribute.ENCAPSULATION, suite.mode)
-    yield Attribute.number(IpsecAttribute.AUTHENTICATION, suite.integrity)
-    yield Attribute.number(IpsecAttribute.KEY_LENGTH, suite.key_bits)
+    if suite.integrity != Integrity.NONE:
+        yield Attribute.number(IpsecAttribute.AUTHENTICATION, suite.integrity)
+    if suite.key_bits:
+        yield Attribute.number(IpsecAttribute.KEY_LENGTH, suite.key_bits)
 
 
 def _life(names: type[IkeAttribute] | type[IpsecAttribute], lifetime: Lifetime) -> Iterator[Attribute]:
@@ -98,7 +100,7 @@ def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     cipher = Cipher(numbers[IkeAttribute.ENCRYPTION])
     suite = IkeSuite(
         cipher,
-        numbers.get(IkeAttribute.KEY_LENGTH, DEFAULT_KEY_BITS.get(cipher, 0)),
+        numbers.get(IkeAttribute.KEY_LENGTH, default_key_bits(IKE_CIPHERS.get(cipher))),
         Hash(numbers[IkeAttribute.HASH]),
         Group(numbers[IkeAttribute.GROUP]),
         AuthMethod(numbers[IkeAttribute.AUTH_METHOD]),
@@ -123,7 +125,7 @@ def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
     kind, group = EspTransform(transform.id), numbers.get(IpsecAttribute.GROUP)
     suite = EspSuite(
         kind,
-        numbers.get(IpsecAttribute.KEY_LENGTH, DEFAULT_KEY_BITS.get(kind, 0)),
+        numbers.get(IpsecAttribute.KEY_LENGTH, default_key_bits(ESP_CIPHERS.get(kind))),
         Integrity(numbers.get(IpsecAttribute.AUTHENTICATION, 0)),
         None if group is None else Group(group),
         Encapsulation(numbers.get(IpsecAttribute.ENCAPSULATION, Encapsulation.TUNNEL)),

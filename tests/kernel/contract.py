@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
@@ -27,7 +28,9 @@ from ikevd.host.interface import (
 from ikevd.kernel.journal import Journal
 from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.orphans import Orphans, remove_orphans
+from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.proposals import format_esp
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import EspKeys, Spi
 from ikevd.wire.registry import EspTransform, Integrity
@@ -38,7 +41,14 @@ AES_SHA256 = EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
 AES_SHA1 = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
 TRIPLE_DES_MD5 = EspSuite(EspTransform.TRIPLE_DES, 0, Integrity.HMAC_MD5)
 LACKING = EspSuite(EspTransform.BLOWFISH, 128, Integrity.HMAC_SHA2_256)
-"""The guest kernel is booted without it, and `MemoryKernel` is told to lack it."""
+"""What `Bench.without_blowfish` takes away."""
+EVERY_CIPHER = [
+    EspSuite(transform, bits, Integrity.NONE if row.icv_bits else Integrity.HMAC_SHA2_256)
+    for transform, row in ESP_CIPHERS.items()
+    for _, bits in list(row.words())[:: 13 if transform == EspTransform.BLOWFISH else 1]
+]
+"""Each with each key length, but of the 52 of Blowfish four."""
+EVERY_INTEGRITY = [EspSuite(EspTransform.AES_CBC, 128, integrity) for integrity in INTEGRITIES]
 REQID = REQID_FIRST + 7
 FOREIGN_REQID = 1
 SPI = Spi(0x0A0B0C0D)
@@ -58,6 +68,9 @@ class Bench(Protocol):
     async def pass_time(self, seconds: float) -> None:
         """Let time pass, and the kernel act on it."""
 
+    def without_blowfish(self) -> AbstractContextManager[None]:
+        """For a while the kernel lacks the cipher."""
+
     def plant_sa(self, sa: SaId, reqid: int) -> None:
         """Another program installs an SA."""
 
@@ -76,8 +89,7 @@ def sa_of(
     reqid: int = REQID,
 ) -> KernelSa:
     """An SA whose keys have the right lengths."""
-    cipher_octets = suite.key_bits // 8 or 24
-    mac_octets = {Integrity.HMAC_MD5: 16, Integrity.HMAC_SHA1: 20, Integrity.HMAC_SHA2_256: 32}[suite.integrity]
+    cipher_octets, mac_octets = esp_key_octets(suite.transform, suite.key_bits, suite.integrity)
     keys = EspKeys(spi, Secret(bytes(range(cipher_octets))), Secret(bytes(range(mac_octets))))
     return KernelSa(source, destination, reqid, keys, suite, lifetime, replay_window)
 
@@ -213,7 +225,7 @@ class KernelContract:
 
     async def test_an_algorithm_that_the_kernel_lacks(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
-        with pytest.raises(KernelRefused, match=r"this kernel has no cbc\(blowfish\)"):
+        with bench.without_blowfish(), pytest.raises(KernelRefused, match=r"this kernel has no cbc\(blowfish\)"):
             await bench.kernel.add_sa(sa_of(spi, suite=LACKING, source=PEER, destination=HERE), reserved=True)
         assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
 
@@ -291,13 +303,17 @@ class KernelContract:
         assert await bench.kernel.dump_sas() == []
         assert told == [SaExpired(SaId(PEER, SPI), REQID, hard=True)]
 
-    async def test_probe_leaves_nothing(self, bench: Bench) -> None:
-        for suite in (AES_SHA256, AES_SHA1, TRIPLE_DES_MD5):
-            await bench.kernel.probe(suite)
+    @pytest.mark.parametrize("suite", EVERY_CIPHER + EVERY_INTEGRITY, ids=format_esp)
+    async def test_probe_of_every_suite_succeeds_and_leaves_nothing(self, bench: Bench, suite: EspSuite) -> None:
+        await bench.kernel.probe(suite)
         assert await bench.kernel.dump_sas() == []
 
+    async def test_an_icv_of_another_length_than_usual(self, bench: Bench) -> None:
+        await bench.kernel.add_sa(replace(sa_of(), icv_bits=96), reserved=False)
+        assert await sa_ids(bench.kernel) == [SaId(PEER, SPI)]
+
     async def test_probe_of_a_suite_that_the_kernel_lacks(self, bench: Bench) -> None:
-        with pytest.raises(KernelRefused) as caught:
+        with bench.without_blowfish(), pytest.raises(KernelRefused) as caught:
             await bench.kernel.probe(LACKING)
         assert str(caught.value) == "this kernel has no cbc(blowfish) with hmac(sha256) for ESP"
         assert await bench.kernel.dump_sas() == []

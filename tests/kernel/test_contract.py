@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest_asyncio
 from ikevd.host.interface import PolicyId, SaId
 from ikevd.kernel.adapter import XfrmKernel
 from tests.kernel.contract import KernelContract
+from tests.kernel.modules import without
 from tests.kernel.namespaces import Namespace
 
 pytestmark = pytest.mark.kernel
@@ -28,6 +30,9 @@ class LinuxBench:
 
     async def pass_time(self, seconds: float) -> None:
         await asyncio.sleep(seconds + 1.1)  # the kernel counts whole seconds
+
+    def without_blowfish(self) -> AbstractContextManager[None]:
+        return without("blowfish_generic")
 
     def plant_sa(self, sa: SaId, reqid: int) -> None:
         name = f"src 192.0.2.99 dst {sa.destination} proto esp spi 0x{sa.spi} mode tunnel reqid {reqid}"

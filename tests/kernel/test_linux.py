@@ -23,8 +23,19 @@ from ikevd.kernel.netlink import NETLINK_XFRM, NetlinkError, RequestSocket, attr
 from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_messages import build_sa
 from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.proposals import format_esp, parse_esp
 from ikevd.sa.model import Spi
-from tests.kernel.contract import AES_SHA1, AES_SHA256, PEER, REQID, SPI, policy_of, sa_of
+from tests.kernel.contract import (
+    AES_SHA1,
+    AES_SHA256,
+    EVERY_CIPHER,
+    EVERY_INTEGRITY,
+    PEER,
+    REQID,
+    SPI,
+    policy_of,
+    sa_of,
+)
 from tests.kernel.namespaces import Namespace
 
 pytestmark = pytest.mark.kernel
@@ -70,6 +81,33 @@ async def test_an_sa_as_ip_sees_it(namespace: Namespace) -> None:
     text = namespace.run("ip", "-s", "xfrm", "state", "list", "spi", "0x1111")
     assert f"auth-trunc hmac(sha1) 0x{bytes(range(20)).hex()} (160 bits) 96" in text
     assert "replay-window 32" in text
+
+
+@pytest.mark.parametrize(
+    ("suite", "seen"),
+    [
+        ("aes256gcm16", f"aead rfc4106(gcm(aes)) 0x{bytes(range(36)).hex()} (288 bits) 128"),
+        ("aes128gcm8", f"aead rfc4106(gcm(aes)) 0x{bytes(range(20)).hex()} (160 bits) 64"),
+        ("aes128ccm12", f"aead rfc4309(ccm(aes)) 0x{bytes(range(19)).hex()} (152 bits) 96"),
+        ("aes192gmac", f"aead rfc4543(gcm(aes)) 0x{bytes(range(28)).hex()} (224 bits) 128"),
+        ("aes128ctr-sha1", f"enc rfc3686(ctr(aes)) 0x{bytes(range(20)).hex()} (160 bits)"),
+        ("null-sha384", f"auth-trunc hmac(sha384) 0x{bytes(range(48)).hex()} (384 bits) 192"),
+        ("null-sha512", "enc ecb(cipher_null)"),
+        ("3des-aesxcbc", f"auth-trunc xcbc(aes) 0x{bytes(range(16)).hex()} (128 bits) 96"),
+        ("3des-md5", f"enc cbc(des3_ede) 0x{bytes(range(24)).hex()} (192 bits)"),
+    ],
+)
+async def test_algorithms_as_ip_sees_them(namespace: Namespace, suite: str, seen: str) -> None:
+    with kernel_in(namespace) as kernel:
+        await kernel.add_sa(sa_of(suite=parse_esp(suite)), reserved=False)
+    assert seen in namespace.run("ip", "xfrm", "state", "list", "spi", f"0x{SPI}")
+
+
+async def test_an_icv_of_96_bits_as_ip_sees_it(namespace: Namespace) -> None:
+    with kernel_in(namespace) as kernel:
+        await kernel.add_sa(replace(sa_of(), icv_bits=96), reserved=False)
+    text = namespace.run("ip", "xfrm", "state", "list", "spi", f"0x{SPI}")
+    assert f"auth-trunc hmac(sha256) 0x{bytes(range(32)).hex()} (256 bits) 96" in text
 
 
 async def test_a_policy_as_ip_sees_it(namespace: Namespace) -> None:
@@ -124,7 +162,7 @@ async def connected(
         yield left, right
 
 
-@pytest.mark.parametrize("suite", [AES_SHA256, AES_SHA1], ids=["sha256", "sha1"])
+@pytest.mark.parametrize("suite", EVERY_CIPHER + EVERY_INTEGRITY, ids=format_esp)
 async def test_packets_pass_and_are_counted(pair: Pair, suite: EspSuite) -> None:
     async with connected(pair, suite, Lifetime(3600)) as kernels:
         assert "5 received" in pair[0].run("ping", "-c", "5", "-i", "0.05", "-W", "5", "10.2.0.1")

@@ -1,27 +1,14 @@
 """A kernel without IPsec: modules are taken from it (in the guest only, see conftest.py)."""
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from ikevd.errors import KernelRefused
 from ikevd.kernel.adapter import XfrmKernel
 from tests.kernel.contract import AES_SHA256, sa_of
+from tests.kernel.modules import without
 from tests.kernel.namespaces import Namespace
 
 pytestmark = pytest.mark.kernel
-
-
-@contextmanager
-def without(module: str) -> Iterator[None]:
-    """Nothing loads a module by itself in the guest."""
-    subprocess.run(["modprobe", "-r", module], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["modprobe", module], check=True)
 
 
 async def test_without_esp(namespace: Namespace) -> None:

@@ -1,5 +1,8 @@
 """The contract suite on the kernel in memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from ikevd.host.interface import PolicyId, SaId
@@ -12,11 +15,17 @@ class MemoryBench:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.kernel = MemoryKernel(clock=lambda: self.now, lacking={"cbc(blowfish)"})
+        self.kernel = MemoryKernel(clock=lambda: self.now)
 
     async def pass_time(self, seconds: float) -> None:
         self.now += seconds
         self.kernel.tick()
+
+    @contextmanager
+    def without_blowfish(self) -> Iterator[None]:
+        self.kernel.lacking.add("cbc(blowfish)")
+        yield
+        self.kernel.lacking.clear()
 
     def plant_sa(self, sa: SaId, reqid: int) -> None:
         self.kernel.plant_sa(sa, reqid)

@@ -7,10 +7,12 @@ import pytest
 
 from ikevd.host.interface import Direction, FoundPolicy, SaExpired, UdpPorts
 from ikevd.kernel import xfrm_layout as layout
+from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attributes
 from ikevd.kernel.xfrm_layout import Attr
 from ikevd.kernel.xfrm_messages import Expiry, build_policy, build_sa, priority, read_expire, read_policy, read_sa
 from ikevd.policy.model import Lifetime
+from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import Spi
 from tests.kernel.contract import PEER6, REQID, policy_of, sa_of
 
@@ -27,6 +29,7 @@ def test_sizes_are_those_of_linux_xfrm_h() -> None:
         layout.USERPOLICY_ID: 64,
         layout.USER_TMPL: 64,
         layout.ALGO: 68,
+        layout.ALGO_AEAD: 72,
         layout.ALGO_AUTH: 72,
         layout.REPLAY_ESN: 24,
         layout.ENCAP_TMPL: 24,
@@ -68,6 +71,32 @@ def test_a_large_window_has_an_attribute(window: int, large: bool) -> None:
     body = build_sa(sa_of(replay_window=window))
     kinds = [kind for kind, _ in attributes(body[224:])]
     assert kinds == [Attr.ALG_AUTH_TRUNC, Attr.ALG_CRYPT, *([Attr.REPLAY_ESN_VAL] if large else [])]
+
+
+@pytest.mark.parametrize("suite", ["aes256gcm16", "aes128ccm8", "aes192gmac"])
+def test_a_cipher_that_authenticates_is_one_attribute_with_key_and_salt(suite: str) -> None:
+    sa = sa_of(suite=parse_esp(suite))
+    found = dict(attributes(build_sa(sa)[224:]))
+    name, bits, icv = layout.ALGO_AEAD.unpack_from(found[Attr.ALG_AEAD])
+    algorithms = kernel_algorithms(sa.suite)
+    assert (name.rstrip(b"\0").decode(), bits, icv) == (
+        algorithms.cipher,
+        len(sa.keys.encryption) * 8,
+        algorithms.icv_bits,
+    )
+    assert found[Attr.ALG_AEAD][layout.ALGO_AEAD.size :] == sa.keys.encryption.reveal()
+    assert not found.keys() & {Attr.ALG_CRYPT, Attr.ALG_AUTH_TRUNC}
+
+
+@pytest.mark.parametrize(("icv_bits", "wanted"), [(None, 128), (96, 96)])
+def test_the_icv_is_as_long_as_usual_or_as_told(icv_bits: int | None, wanted: int) -> None:
+    found = dict(attributes(build_sa(replace(sa_of(), icv_bits=icv_bits))[224:]))
+    assert layout.ALGO_AUTH.unpack_from(found[Attr.ALG_AUTH_TRUNC])[2] == wanted
+
+
+def test_a_suite_is_named_by_what_it_is_made_of() -> None:
+    assert str(kernel_algorithms(parse_esp("aes256-sha1"))) == "cbc(aes) with hmac(sha1)"
+    assert str(kernel_algorithms(parse_esp("aes256gcm16"))) == "rfc4106(gcm(aes))"
 
 
 @pytest.mark.parametrize("direction", list(Direction))

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Malformed, NoProposalChosen
+from ikevd.policy.algorithms import ESP_CIPHERS, CipherRow
 from ikevd.policy.choose import accept_phase1, accept_phase2, choose_phase1, choose_phase2, shorter
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
+from ikevd.policy.proposals import parse_esp, parse_ike
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import (
@@ -148,6 +150,79 @@ def test_no_key_length_means_128_bits_for_aes() -> None:
     assert choose_phase1(sa, (AES128_SHA256_X25519,), DAY).suite.key_bits == 128
     sa = altered(esp(ESP_AES128_SHA256), without(IpsecAttribute.KEY_LENGTH))
     assert choose_phase2(sa, (ESP_AES128_SHA256,), HOUR).suite.key_bits == 128
+
+
+@pytest.mark.parametrize("text", ["cast128-sha1-modp1024", "blowfish128-md5-modp1024", "camellia128-sha256-ecp256"])
+def test_no_key_length_means_128_bits_wherever_there_could_be_one(text: str) -> None:
+    sa = altered(ike(parse_ike(text)), without(IkeAttribute.KEY_LENGTH))
+    assert choose_phase1(sa, (parse_ike(text),), DAY).suite.key_bits == 128
+
+
+@pytest.mark.parametrize("text", ["3des-md5-modp1024", "des-sha1-modp768"])
+def test_a_cipher_with_one_key_length_says_nothing_of_it(text: str) -> None:
+    """RFC 2409 appendix A: the attribute must not be used with a fixed length key."""
+    (proposal,) = ike(parse_ike(text)).proposals
+    assert IkeAttribute.KEY_LENGTH not in [attribute.type for attribute in proposal.transforms[0].attributes]
+    assert choose_phase1(ike(parse_ike(text)), (parse_ike(text),), DAY).suite == parse_ike(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("aes256-sha256", {IpsecAttribute.AUTHENTICATION, IpsecAttribute.KEY_LENGTH}),
+        ("3des-sha1", {IpsecAttribute.AUTHENTICATION}),
+        ("null-md5", {IpsecAttribute.AUTHENTICATION}),
+        ("aes128gcm16", {IpsecAttribute.KEY_LENGTH}),
+        ("aes128gmac", {IpsecAttribute.KEY_LENGTH}),
+    ],
+)
+def test_an_esp_transform_holds_what_its_algorithms_need(text: str, kinds: set[int]) -> None:
+    (proposal,) = esp(parse_esp(text)).proposals
+    found = {attribute.type for attribute in proposal.transforms[0].attributes}
+    assert found - {IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION, IpsecAttribute.ENCAPSULATION} == kinds
+
+
+@pytest.mark.parametrize("row", ESP_CIPHERS.values(), ids=lambda row: row.template)
+def test_every_esp_cipher_is_chosen_from_its_own_offer(row: CipherRow) -> None:
+    for word, _ in row.words():
+        suite = parse_esp(word if row.icv_bits else f"{word}-sha256")
+        assert choose_phase2(esp(suite), (suite,), HOUR).suite == suite
+
+
+@pytest.mark.parametrize("bits", [0, 1, 127, 257, 65535])
+def test_a_key_length_out_of_the_table_is_never_chosen(bits: int) -> None:
+    """CVE-2024-3652: AES-GMAC with a key of 0 bits."""
+    odd = replace(parse_esp("aes128gmac"), key_bits=bits)
+    sa = altered(esp(odd), with_attributes(*([Attribute.number(IpsecAttribute.KEY_LENGTH, 0)] if not bits else [])))
+    with pytest.raises(NoProposalChosen, match="nearest offer aes"):
+        choose_phase2(sa, (parse_esp("aes128gmac"), parse_esp("aes256gmac")), HOUR)
+
+
+# -- perfect forward secrecy ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("group", [None, Group.MODP_1024, Group.MODP_2048, Group.CURVE448], ids=str)
+def test_optional_pfs_takes_the_peers_group_or_none(group: Group | None) -> None:
+    theirs = replace(PFS, group=group)
+    assert choose_phase2(esp(theirs), (PFS,), HOUR, Pfs.OPTIONAL).suite == theirs
+
+
+def test_optional_pfs_takes_our_own_group_first() -> None:
+    offer = esp(replace(PFS, group=None), replace(PFS, group=Group.MODP_1024), PFS)
+    assert choose_phase2(offer, (PFS,), HOUR, Pfs.OPTIONAL).suite == PFS
+
+
+@pytest.mark.parametrize("theirs", [replace(PFS, group=Group(99)), replace(PFS, key_bits=256), ESP_AES256_SHA1])
+def test_optional_pfs_takes_no_group_that_cannot_be_computed_and_no_other_suite(theirs: EspSuite) -> None:
+    with pytest.raises(NoProposalChosen):
+        choose_phase2(esp(theirs), (PFS,), HOUR, Pfs.OPTIONAL)
+
+
+@pytest.mark.parametrize("pfs", [Pfs.REQUIRED, Pfs.OFF])
+@pytest.mark.parametrize(("ours", "theirs"), [(PFS, ESP_AES128_SHA256), (ESP_AES128_SHA256, PFS)])
+def test_else_the_group_must_be_the_same(pfs: Pfs, ours: EspSuite, theirs: EspSuite) -> None:
+    with pytest.raises(NoProposalChosen, match="differs in group"):
+        choose_phase2(esp(theirs), (ours,), HOUR, pfs)
 
 
 def test_no_encapsulation_mode_means_tunnel() -> None:

@@ -25,7 +25,7 @@ from ikevd.policy.model import (
 )
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.reqids import REQID_FIRST
-from ikevd.policy.schema import FileSection
+from ikevd.policy.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS, FileSection
 from tests.policy.files import MARKED, MINIMAL, ROOT, child, connection, read
 
 
@@ -40,16 +40,11 @@ def test_minimal_file_and_defaults(tmp_path: Path) -> None:
     assert berlin.psk.key == Secret(MARKED.encode())
     assert berlin.psk.source == f"{tmp_path}/ikevd.yaml:4:10 (inline)"
     assert str(berlin.location) == f"{tmp_path}/ikevd.yaml:2:3"
-    assert [format_ike(suite) for suite in berlin.suites] == [
-        "aes256-sha256-modp2048",
-        "aes128-sha256-modp2048",
-        "aes256-sha256-curve25519",
-        "aes128-sha256-curve25519",
-    ]
+    assert tuple(map(format_ike, berlin.suites)) == DEFAULT_IKE_PROPOSALS
     assert berlin.lifetime == Lifetime(86_400)
     assert berlin.resend == Resend()
     assert (lan.name, lan.reqid, str(lan.local), str(lan.remote)) == ("lan", REQID_FIRST, "10.1.0.0/24", "10.2.0.0/24")
-    assert [format_esp(suite) for suite in lan.suites] == ["aes256-sha256", "aes128-sha256"]
+    assert tuple(map(format_esp, lan.suites)) == DEFAULT_ESP_PROPOSALS
     assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.AUTO, 128)
 
 

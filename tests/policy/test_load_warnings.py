@@ -22,6 +22,13 @@ def test_warnings(tmp_path: Path) -> None:
     assert "there are no connections" in read(tmp_path, "connections: {}").warnings[0]
 
 
+def test_only_what_a_connection_names_is_warned_of(tmp_path: Path) -> None:
+    """The defaults end with what an old gateway has."""
+    assert read(tmp_path, connection()).warnings == ()
+    named = read(tmp_path, connection(ike_proposals="aes256-sha1-modp1536")).warnings
+    assert "'aes256-sha1-modp1536' is weak: sha1 is deprecated; modp1536 is too short" in named[0]
+
+
 def warned(tmp_path: Path, text: str) -> str:
     """The only warning, without the path of the folder."""
     (warning,) = read(tmp_path, text).warnings
