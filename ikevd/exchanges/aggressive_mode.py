@@ -89,7 +89,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     method = nat.choose(connection, link.vendor_ids)
     found = nat.discovered(method, hash, link, connection, second.agreed.message)
     await nat.take(link, found, connection, moved=False)
-    natd = nat.discovery(method, hash, link, connection, entropy) if found else ()
+    natd = nat.discovery(found.method, hash, link, connection, entropy) if found else ()
 
     # HDR*, HASH_I, NAT-D       -->   (or in the clear)
     if connection.encrypt_third:

@@ -89,7 +89,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     nr = entropy.octets(NONCE_OCTETS)
     peer = await link.receive(partial(accept_first_key_exchange, choice.suite.group))
     found = nat.discovered(method, hash, link, first, peer.message)
-    natd = nat.discovery(method, hash, link, first, entropy) if found else ()
+    natd = nat.discovery(found.method, hash, link, first, entropy) if found else ()  # its numbers
     await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *natd)
     secrets = candidates.secrets()
     if candidates.untried:

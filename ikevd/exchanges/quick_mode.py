@@ -15,13 +15,14 @@ from ikevd.exchanges import nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.host.interface import Entropy
-from ikevd.policy.choose import accept_phase2, choose_phase2
+from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, shorter
 from ikevd.policy.model import Child, EspSuite, Pfs
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.transforms import offer_phase2
+from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.wire.message import Message
-from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, Payload
+from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Payload
+from ikevd.wire.registry import NotifyType, Protocol
 from ikevd.wire.sa import Proposal, SaPayload
 
 NONCE_OCTETS = 32
@@ -41,7 +42,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     first = (offer, NoncePayload(ni), *_public(pair), child.local.to_id(), child.remote.to_id())
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
-    choice = accept_phase2(offer, answer.one(SaPayload), child.lifetime)
+    choice = _as_claimed(accept_phase2(offer, answer.one(SaPayload), child.lifetime), answer)
     if _selectors(answer, local, remote) != (child.local, child.remote):
         raise InvalidId(f"the peer answered with other traffic selectors than {child.local} === {child.remote}")
     nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
@@ -86,6 +87,15 @@ def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:
     """The child's suites in the encapsulation mode that the NATs on the way ask for, and in its other numbers."""
     suites = [replace(suite, group=None) for suite in child.suites] if child.pfs is Pfs.OFF else child.suites
     return [tuple(replace(suite, mode=mode) for suite in suites) for mode in nat.tunnel_modes(sa.nat)]
+
+
+def _as_claimed(choice: Phase2Choice, answer: Message) -> Phase2Choice:
+    """The choice with a shorter life where the responder claims one (RFC 2407 section 4.6.3.1)."""
+    lifetime = choice.lifetime
+    for notify in answer.all(NotifyPayload):
+        if notify.type == NotifyType.RESPONDER_LIFETIME and notify.protocol == Protocol.ESP:
+            lifetime = shorter(lifetime, read_responder_lifetime(notify.data, lifetime))
+    return replace(choice, lifetime=lifetime)
 
 
 def _public(pair: KeyPair | None) -> tuple[Payload, ...]:

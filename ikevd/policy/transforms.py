@@ -11,7 +11,8 @@ from functools import lru_cache
 from ikevd.errors import Malformed
 from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
-from ikevd.wire.attributes import Attribute
+from ikevd.wire.attributes import Attribute, decode_all
+from ikevd.wire.buffer import Reader
 from ikevd.wire.registry import (
     AuthMethod,
     Cipher,
@@ -131,6 +132,17 @@ def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
         Encapsulation(numbers.get(IpsecAttribute.ENCAPSULATION, Encapsulation.TUNNEL)),
     )
     return suite, _lifetime(life, default)
+
+
+def read_responder_lifetime(octets: bytes, ours: Lifetime) -> Lifetime:
+    """The life that the data of a RESPONDER-LIFETIME notification claims (RFC 2407 section 4.6.3.1): attributes of
+    phase 2. What it does not say, or says unreadably, is as in `ours`."""
+    try:
+        claim = Transform(0, 0, decode_all(Reader(octets, "RESPONDER-LIFETIME")))
+    except Malformed:
+        return ours
+    _, lives = _read_attributes(claim, IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION)
+    return _lifetime(lives, ours)
 
 
 def _read_attributes(
