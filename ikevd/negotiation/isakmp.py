@@ -15,7 +15,7 @@ from ikevd.errors import Abandoned, IkeError, PeerDeleted, PeerRefused
 from ikevd.exchanges import informational, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, Situation
 from ikevd.facts import Dropped
-from ikevd.negotiation.hints import clear_notifications
+from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.install import KernelHost
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.runner import OnEnd, Runner, no_host
@@ -122,8 +122,7 @@ class LiveIsakmpSa:
 
     def _phase1_heard(self, header: Header, octets: bytes, path: Path) -> None:
         if header.exchange == ExchangeType.INFORMATIONAL:
-            for notify in clear_notifications(header, octets):
-                self.phase1.hint(notify)
+            hear_hints(self.phase1, header, octets)
         else:
             self.phase1.heard(octets, path)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevd.addresses import Path
-from ikevd.negotiation.hints import clear_notifications
+from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.runner import Runner
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType
@@ -21,7 +21,6 @@ class Phase1Attempt:
         if header.message_id:
             self.runner.remind(path)
         elif header.exchange == ExchangeType.INFORMATIONAL:
-            for notify in clear_notifications(header, octets):
-                self.runner.hint(notify)
+            hear_hints(self.runner, header, octets)
         else:
             self.runner.heard(octets, path)

@@ -72,7 +72,13 @@ class Runner:
 
     def remind(self, path: Path) -> None:
         """A datagram of a later exchange: the peer does not know that we still wait for its last message."""
-        self.apply(self.conversation.remind(path))
+        if not (effects := self.conversation.remind(path)):
+            self.count("drop: phase 1 is not complete")
+        self.apply(effects)
+
+    def count(self, name: str) -> None:
+        """A datagram that came to nothing."""
+        self._ports.counters.count(name)
 
     def fail(self, cause: IkeError) -> None:
         """End it from outside."""

@@ -9,6 +9,8 @@ from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
 
+DOIS = frozenset({0, 1})
+"""ISAKMP itself and IPsec (RFC 2407 section 4.1)."""
 MAX_READ = 256
 """Of one message, of each sort: far more than any peer has SAs with us."""
 
@@ -40,6 +42,8 @@ def read(payloads: Sequence[Payload]) -> Notices:
     others: list[str] = []
     for payload in payloads:
         match payload:
+            case NotifyPayload(doi=doi) | DeletePayload(doi=doi) if int(doi) not in DOIS:
+                others.append(f"{payload.TYPE} of DOI {int(doi)}")  # its numbers mean something else
             case NotifyPayload(type=kind, spi=spi) if kind.is_error:
                 refusals.append(Refusal(kind, spi))
             case DeletePayload(protocol=Protocol.ISAKMP, spis=spis):

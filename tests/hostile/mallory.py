@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.crypto import groups, keys
@@ -123,10 +124,10 @@ class Mallory:
         assert self.sa
         return QuickMode(self, self.sa, message_id)
 
-    def inform(self, *payloads: Payload, message_id: int = 0x0BADF00D, **options: object) -> list[bytes]:
+    def inform(self, *payloads: Payload, message_id: int = 0x0BADF00D, **options: Any) -> list[bytes]:
         """One Informational message, proven unless `options` say otherwise."""
         chain = Chain.of(*payloads)
-        return self.say(self.protected(ExchangeType.INFORMATIONAL, message_id, chain, **options))  # type: ignore[arg-type]
+        return self.say(self.protected(ExchangeType.INFORMATIONAL, message_id, chain, **options))
 
 
 class MainMode:
@@ -229,9 +230,9 @@ class QuickMode:
         """What message 1 should hold."""
         return self.offer, NoncePayload(NI), *self.identities
 
-    def message_1(self, *payloads: Payload, **options: object) -> bytes:
+    def message_1(self, *payloads: Payload, **options: Any) -> bytes:
         chain = Chain.of(*(payloads or self.payloads()))
-        return self._mallory.protected(ExchangeType.QUICK_MODE, self.message_id, chain, **options)  # type: ignore[arg-type]
+        return self._mallory.protected(ExchangeType.QUICK_MODE, self.message_id, chain, **options)
 
     def hear_2(self, octets: bytes, first: bytes) -> Message:
         """`first`: the message 1 that was answered."""

@@ -89,7 +89,7 @@ def test_every_exchange_type_that_there_may_be_leaves_room_for_other_counters() 
     attack(story)
 
 
-# -- the offer ------------------------------------------------------------------------------------------------------
+# -- the offer
 
 
 def offer_with(mode: MainMode, **changes: object) -> SaPayload:
@@ -263,7 +263,7 @@ def test_every_lifetime_is_read_and_none_is_so_short_that_it_is_a_storm(life: st
     attack(story)
 
 
-# -- cookies ----------------------------------------------------------------------------------------------------------
+# -- cookies
 
 
 def test_a_responder_cookie_copied_into_new_first_messages_is_nobodys_first_message() -> None:

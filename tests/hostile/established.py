@@ -1,0 +1,53 @@
+"""Mallory's own ISAKMP SA and tunnel, correctly made, and what it says under them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ikevd.sa.model import IsakmpSa
+from ikevd.wire.payloads import DeletePayload, HashPayload, NotifyPayload
+from ikevd.wire.registry import NotifyType, Protocol
+from tests.hostile.mallory import SPI, QuickMode
+from tests.hostile.scene import Scene
+
+
+async def tunnel(scene: Scene) -> QuickMode:
+    """Mallory's own tunnel, correctly."""
+    scene.mallory.establish()
+    return await another_tunnel(scene)
+
+
+async def another_tunnel(scene: Scene, message_id: int = 0x0BAD0001) -> QuickMode:
+    mode = scene.mallory.quick_mode(message_id)
+    first = mode.message_1()
+    scene.mallory.say(first)
+    await asyncio.sleep(0.01)
+    (second,) = scene.mallory.heard()
+    mode.hear_2(second, first)
+    scene.mallory.say(mode.message_3())
+    await asyncio.sleep(0.01)
+    return mode
+
+
+def inbound(scene: Scene) -> bytes:
+    """The SPI that Bob chose."""
+    (pair,) = scene.session.states["lan"].pairs
+    return pair.sa.inbound.spi.octets
+
+
+def delete_isakmp(sa: IsakmpSa) -> DeletePayload:
+    return DeletePayload(Protocol.ISAKMP, (sa.cookies.initiator + sa.cookies.responder,))
+
+
+DELETE = DeletePayload(Protocol.ESP, (SPI,))
+REFUSAL = NotifyPayload(Protocol.ESP, NotifyType.NO_PROPOSAL_CHOSEN, SPI)
+RESTARTED = NotifyPayload(Protocol.ISAKMP, NotifyType(24578))
+
+
+UNPROVEN: dict[str, dict[str, Any]] = {
+    "HASH omitted": {"prove": False},
+    "HASH empty": {"proof": HashPayload(b"")},
+    "HASH wrong": {"proof": HashPayload(bytes(32))},
+    "HASH cut": {"proof": HashPayload(bytes(16))},
+}
