@@ -12,7 +12,7 @@ from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
 from ikevd.crypto.secret import Secret
-from ikevd.errors import InvalidHash, InvalidId, NoProposalChosen, ProbablePskMismatch
+from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.policy.choose import Phase1Choice, accept_phase1, choose_phase1, shorter
@@ -222,6 +222,8 @@ class Agreed:
 def accept_key_exchange(pair: KeyPair, message: Message) -> Agreed:
     """Messages 3 and 4: the peer's public value and its nonce."""
     public, nonce = message.one(KePayload), message.one(NoncePayload)
+    if public.body == pair.public:
+        raise InvalidKey("the public value is our own: our message came back to us")
     return Agreed(pair, public.body, nonce.body, pair.shared(public.body), message)
 
 

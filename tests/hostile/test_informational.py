@@ -13,7 +13,7 @@ from ikevd.facts import Hint, Note, Repeated
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Opaque, Payload
-from ikevd.wire.registry import Doi, ExchangeType, Flags, PayloadType, Protocol
+from ikevd.wire.registry import Doi, ExchangeType, Flags, NotifyType, PayloadType, Protocol
 from tests.hostile.established import (
     DELETE,
     REFUSAL,
