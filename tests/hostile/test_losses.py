@@ -182,8 +182,11 @@ def test_a_peer_that_begins_again_while_its_first_quick_mode_is_in_flight_gets_i
         world, alice, bob = alice_and_bob(view=view)
         attempt = asyncio.ensure_future(bring_up(alice))
         attempt.add_done_callback(lambda done: done.exception())
-        while not bob.kernel.sas:
+        for _ in range(1000):
+            if bob.kernel.sas:
+                break
             await asyncio.sleep(0.001)
+        assert not bob.pairs, "its Quick Mode is in flight"
         await alice.engine.stop(last_words=0)
         reborn = world.gateway(ALICE, view, seed=9)
         await bring_up(reborn)
