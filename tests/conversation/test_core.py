@@ -62,7 +62,6 @@ def test_the_genuine_message_is_accepted_at_every_stage(name: str) -> None:
         (lambda d: changed(d, 17, 0x11), "version 1.1"),
         (lambda d: changed(d, 18, 6), "TRANSACTION inside"),
         (lambda d: changed(d, 19, d[19] | 0x80), "header flags"),
-        (lambda d: changed(d, 19, d[19] ^ 1), "message is encrypted too early|message is in the clear"),
         (lambda d: changed(d, 20, 0xFF), "message ID ff"),
         (lambda d: d[:-1], "ISAKMP length"),
         (lambda d: d + b"\1", "ISAKMP length"),
@@ -83,6 +82,16 @@ def test_a_message_that_belongs_elsewhere_is_dropped_with_the_reason_and_changes
     assert len(effects) == 1
     assert stage.situation == before
     assert isinstance(facts_in(stage.conversation.heard(genuine, stage.path, 0.0))[0], Heard)
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if not name.startswith("AM3")])
+def test_a_message_is_encrypted_exactly_where_it_must_be(name: str) -> None:
+    """Message 3 of Aggressive Mode may come either way."""
+    stage = STAGES[name]()
+    genuine = stage.genuine_datagram()
+    (dropped,) = facts_in(stage.conversation.heard(changed(genuine, 19, genuine[19] ^ 1), stage.path, 0.0))
+    assert isinstance(dropped, Dropped)
+    assert dropped.reason in ("message is encrypted too early", "message is in the clear")
 
 
 @pytest.mark.parametrize(("name", "cookie"), [("MM2", bytes(8)), ("MM3", b"other..."), ("MM4", b"other...")])
@@ -328,7 +337,7 @@ def test_heard_raises_nothing_whatever_the_octets(name: str, data: st.DataObject
             assert len(effects) == 1
 
 
-@pytest.mark.parametrize("name", [name for name in STAGES if name not in ("MM1", "MM2", "MM3", "MM4")])
+@pytest.mark.parametrize("name", [name for name, make in STAGES.items() if make().chain and "NAT-D" not in name])
 def test_an_octet_changed_anywhere_is_dropped_under_protection(name: str) -> None:
     """The HASH covers all but the padding, and the last block is never padding alone."""
     stage = STAGES[name]()

@@ -92,12 +92,15 @@ def one_input(data: bytes) -> None:
 
 def header_is_right(stage: Stage, datagram: bytes) -> bool:
     """What every accepted message must have, read here without the parser."""
+    allowed = {1, 3} if stage.chain else {0, 2}
+    if stage.exchange == ExchangeType.AGGRESSIVE and stage.prove and not stage.conversation.initiator:
+        allowed = {0, 1, 2, 3}  # message 3 is encrypted or not (RFC 2409 section 5.4)
     flags, message_id = datagram[19], int.from_bytes(datagram[20:24], "big")
     return (
         datagram[:8] == stages.COOKIES.initiator
         and datagram[17:19] == bytes([VERSION, stage.exchange])
-        and flags in ((1, 3) if stage.chain else (0, 2))
-        and message_id == (0 if stage.exchange == ExchangeType.MAIN_MODE else stages.MESSAGE_ID)
+        and flags in allowed
+        and message_id == (0 if stage.exchange in stages.PHASE_1 else stages.MESSAGE_ID)
     )
 
 

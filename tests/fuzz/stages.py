@@ -17,8 +17,10 @@ from ikevd.conversation.effects import AskHost, Effect, Record, Returned, Transm
 from ikevd.conversation.timing import Timing
 from ikevd.crypto import groups, keys
 from ikevd.crypto.ciphers import IvChain
+from ikevd.crypto.groups import KeyPair
+from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
-from ikevd.exchanges import informational, main_mode, phase2, quick_mode
+from ikevd.exchanges import aggressive_mode, informational, main_mode, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, ReserveSpi, Situation
 from ikevd.exchanges.phase1 import (
     Candidates,
@@ -32,9 +34,20 @@ from ikevd.facts import Heard
 from ikevd.policy.model import Child, Connection, EspSuite
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa, Spi
-from ikevd.wire.message import GENERIC_OCTETS, HEADER_OCTETS, Header, encode_chain, first_type
-from ikevd.wire.payloads import DeletePayload, HashPayload, KePayload, NoncePayload, Payload
+from ikevd.wire.message import GENERIC_OCTETS, HEADER_OCTETS, Header, Message, encode_chain, first_type
+from ikevd.wire.payloads import (
+    DeletePayload,
+    HashPayload,
+    IdPayload,
+    KePayload,
+    NatDPayload,
+    NoncePayload,
+    Payload,
+    VidPayload,
+)
 from ikevd.wire.registry import ExchangeType, Flags, Group, PayloadType, Protocol
+from ikevd.wire.sa import SaPayload
+from ikevd.wire.vendor_ids import NAT_T_RFC_3947
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,
@@ -55,6 +68,11 @@ PFS = EspSuite(ESP_AES128_SHA256.transform, 128, ESP_AES128_SHA256.integrity, Gr
 ALICE_VIEW = connection(suites=(AES128_SHA256_X25519, AES256_SHA1_MODP2048))
 BOB_VIEW = mirrored(ALICE_VIEW)
 OTHER_SECRET = replace(BOB_VIEW, name="other", psk=psk("another secret"))
+
+PHASE_1 = (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE)
+NAT_T = VidPayload(NAT_T_RFC_3947)
+NAT_D = NatDPayload(PayloadType.NAT_D, bytes(32)), NatDPayload(PayloadType.NAT_D, bytes(31) + b"\1")
+"""They fit no endpoint: a NAT."""
 
 Prove = Callable[[bytes], HashPayload]
 """The HASH for the octets behind it."""
@@ -90,9 +108,14 @@ class Stage:
         """The payloads with a right HASH: in phase 2 before them, in phase 1 behind them."""
         if self.prove is None:
             return first, chain
-        if self.exchange == ExchangeType.MAIN_MODE:
-            proof = encode_chain([self.prove(chain[GENERIC_OCTETS:])])
-            return first, bytes([PayloadType.HASH]) + chain[1:] + proof
+        if self.exchange in PHASE_1:
+            proof = encode_chain([self.prove(identity_in(first, chain))])
+            last = last_payload(chain)
+            return (
+                (first, chain[:last] + bytes([PayloadType.HASH]) + chain[last + 1 :] + proof)
+                if chain
+                else (PayloadType.HASH, proof)
+            )
         proof = encode_chain([self.prove(chain)])
         return PayloadType.HASH, bytes([first]) + proof[1:] + chain
 
@@ -109,6 +132,30 @@ class Stage:
         first, chain = self.proven(first_type(self.genuine), encode_chain(self.genuine))
         body = self.seal(chain) if self.chain else chain
         return replace(self.header(), next_payload=first).encode(len(body)) + body
+
+
+def payloads_at(chain: bytes) -> Iterator[int]:
+    """Where each payload of a chain begins, as far as it can be read."""
+    at = 0
+    while at + GENERIC_OCTETS <= len(chain):
+        yield at
+        at += max(GENERIC_OCTETS, int.from_bytes(chain[at + 2 : at + 4], "big"))
+
+
+def last_payload(chain: bytes) -> int:
+    """Where the last one begins."""
+    return max(payloads_at(chain), default=0)
+
+
+def identity_in(first: int, chain: bytes) -> bytes:
+    """The body of the first ID payload; empty where there is none."""
+    kind = first
+    for at in payloads_at(chain):
+        length = int.from_bytes(chain[at + 2 : at + 4], "big")
+        if kind == PayloadType.ID:
+            return chain[at + GENERIC_OCTETS : at + length]
+        kind = chain[at]
+    return b""
 
 
 def drive(core: Conversation, effects: list[Effect], *, refuse: bool = False) -> Iterator[Effect]:
@@ -214,22 +261,22 @@ async def _responding_harness(link: Link, view: Connection, found: list[Keying])
     found.append(Keying.derive(view.psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy))
 
 
-def mm1() -> Stage:
-    return responder().stage(offer_phase1(ALICE_VIEW.suites, ALICE_VIEW.lifetime))
+def mm1(*more: Payload) -> Stage:
+    return responder().stage(offer_phase1(ALICE_VIEW.suites, ALICE_VIEW.lifetime), *more)
 
 
-def mm2() -> Stage:
-    return initiator().stage(offer_phase1(ALICE_VIEW.suites[:1], ALICE_VIEW.lifetime))
+def mm2(*more: Payload) -> Stage:
+    return initiator().stage(offer_phase1(ALICE_VIEW.suites[:1], ALICE_VIEW.lifetime), *more)
 
 
-def mm3() -> Stage:
-    bob = responder().hear(mm1().genuine_datagram())
-    return bob.stage(KePayload(_public_value()), NoncePayload(NONCE))
+def mm3(nat: bool = False) -> Stage:
+    bob = responder().hear(mm1(*(NAT_T,) * nat).genuine_datagram())
+    return bob.stage(KePayload(_public_value()), NoncePayload(NONCE), *NAT_D * nat)
 
 
-def mm4() -> Stage:
-    alice = initiator().hear(mm2().genuine_datagram())
-    return alice.stage(KePayload(_public_value()), NoncePayload(NONCE))
+def mm4(nat: bool = False) -> Stage:
+    alice = initiator().hear(mm2(*(NAT_T,) * nat).genuine_datagram())
+    return alice.stage(KePayload(_public_value()), NoncePayload(NONCE), *NAT_D * nat)
 
 
 def mm5() -> Stage:
@@ -263,6 +310,79 @@ def _last_of_main_mode(peer: Peer, keying: Keying, formula: Callable[..., bytes]
 
     identity = remote_identity(view, peer.situation.path).to_payload()
     return peer.stage(identity, chain=keying.chain, prove=prove)
+
+
+# -- Aggressive Mode ------------------------------------------------------------------------------------------------
+
+ALICE_SHORT = replace(ALICE_VIEW, aggressive=True, suites=ALICE_VIEW.suites[:1])
+BOB_SHORT = mirrored(ALICE_SHORT)
+
+
+def short_initiator() -> Peer:
+    return Peer(
+        lambda link, _: aggressive_mode.initiate(link, ALICE_SHORT, SeededEntropy(1)),
+        ExchangeType.AGGRESSIVE,
+        initiator=True,
+    )
+
+
+def short_responder() -> Peer:
+    return Peer(
+        lambda link, _: aggressive_mode.respond(link, Candidates((BOB_SHORT,)), SeededEntropy(2)),
+        ExchangeType.AGGRESSIVE,
+        initiator=False,
+    )
+
+
+def _first_of_aggressive(pair: KeyPair) -> tuple[Payload, ...]:
+    offer = offer_phase1(ALICE_SHORT.suites, ALICE_SHORT.lifetime)
+    idii = remote_identity(BOB_SHORT, BOB_TO_ALICE).to_payload()
+    return offer, KePayload(pair.public), NoncePayload(NONCE), idii
+
+
+def am1(nat: bool = False) -> Stage:
+    pair = groups.generate(Group.CURVE25519)
+    return short_responder().stage(*_first_of_aggressive(pair), *(NAT_T,) * nat)
+
+
+def am2(nat: bool = False) -> Stage:
+    """The proof is for the genuine public value and nonce."""
+    alice = short_initiator()
+    asked = _clear(alice.sent[-1])
+    g_xi, ni_b, offer = asked.one(KePayload).body, asked.one(NoncePayload).body, asked.one(SaPayload)
+    pair = groups.generate(Group.CURVE25519)
+    keying = _short_keying(offer, (g_xi, pair.public), (ni_b, NONCE), pair.shared(g_xi))
+    genuine = (
+        offer,
+        KePayload(pair.public),
+        NoncePayload(NONCE),
+        remote_identity(ALICE_SHORT, ALICE_TO_BOB).to_payload(),
+    )
+    return alice.stage(
+        *genuine,
+        *((NAT_T, *NAT_D) if nat else ()),
+        prove=lambda body: keying.hash_r(IdPayload.decode(body) if len(body) >= 4 else genuine[3]),
+    )
+
+
+def am3(nat: bool = False, *, encrypted: bool = True) -> Stage:
+    bob, pair = short_responder(), groups.generate(Group.CURVE25519)
+    first = _first_of_aggressive(pair)
+    chain = encode_chain((*first, *(NAT_T,) * nat))
+    bob.hear(Header(COOKIES.initiator, NO_COOKIE, PayloadType.SA, bob.kind, Flags.NONE, 0).encode(len(chain)) + chain)
+    answer = _clear(bob.sent[-1])
+    g_xr, nr_b = answer.one(KePayload).body, answer.one(NoncePayload).body
+    keying = _short_keying(first[0], (pair.public, g_xr), (NONCE, nr_b), pair.shared(g_xr))
+    proof = keying.hash_i(IdPayload.decode(first[3].body))
+    return bob.stage(*NAT_D * nat, chain=keying.chain if encrypted else None, prove=lambda _: proof)
+
+
+def _short_keying(offer: Payload, public: tuple[bytes, bytes], nonces: tuple[bytes, bytes], g_xy: Secret) -> Keying:
+    return Keying.derive(ALICE_SHORT.psk, ALICE_SHORT.suites[0], COOKIES, offer.body, public, nonces, g_xy)
+
+
+def _clear(datagram: bytes) -> Message:
+    return Message.decode_untrusted(Header.decode_untrusted(datagram), datagram[HEADER_OCTETS:])
 
 
 @cache
@@ -365,6 +485,15 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "MM4": mm4,
     "MM5": mm5,
     "MM6": mm6,
+    "MM3 with NAT-D": lambda: mm3(nat=True),
+    "MM4 with NAT-D": lambda: mm4(nat=True),
+    "AM1": am1,
+    "AM1 with NAT-T": lambda: am1(nat=True),
+    "AM2": am2,
+    "AM2 with NAT-D": lambda: am2(nat=True),
+    "AM3": am3,
+    "AM3 with NAT-D": lambda: am3(nat=True),
+    "AM3 in the clear": lambda: am3(encrypted=False),
     "QM1": qm1,
     "QM1 with PFS": lambda: qm1(pfs=True),
     "QM2": qm2,
