@@ -3,6 +3,7 @@
 #   docker run -d --name ikevd --network host --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_BIND_SERVICE \
 #     --read-only -v /etc/ikevd:/etc/ikevd:ro -v ikevd-run:/run/ikevd ikevd
 # The volume keeps the journal of what ikevd installed in the kernel: with `--network host` that outlives the container.
+# Only what the operator asks for is written elsewhere (`--key-log`): mount a volume at /var/lib/ikevd for it.
 # Without NET_ADMIN the program does not start at all ("operation not permitted"), nor under `no-new-privileges`.
 # The configuration and its keys must belong to user 500 with mode 600; no secret is in the image.
 
@@ -13,8 +14,9 @@ RUN apt-get update \
 # --copies: an interpreter of our own, so that capabilities on it are ikevd's alone.
 RUN python3 -m venv --copies /opt/ikevd
 WORKDIR /src
-COPY pyproject.toml LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY ikevd ikevd
+COPY man man
 RUN /opt/ikevd/bin/pip wheel --no-cache-dir --no-deps -w /wheel . \
  && /opt/ikevd/bin/pip install --no-cache-dir /wheel/ikevd-*.whl \
  && /opt/ikevd/bin/pip uninstall -y pip setuptools \
@@ -26,7 +28,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --system --gid 500 ikevd \
  && useradd --system --uid 500 --gid ikevd --home-dir /etc/ikevd --no-create-home --shell /usr/sbin/nologin ikevd \
- && install -d -o ikevd -g ikevd -m 0750 /run/ikevd /etc/ikevd
+ && install -d -o ikevd -g ikevd -m 0750 /run/ikevd /etc/ikevd /var/lib/ikevd
 COPY --from=build /opt/ikevd /opt/ikevd
 # Here and not in the first stage: not every builder keeps file capabilities when it copies. Each name of the interpreter
 # is a copy of its own; only the one that ikevd names in its first line gets them, and only for ikevd's group.

@@ -46,6 +46,7 @@ demo: setup-demo | build
 
 docs: .venv/dev.stamp
 	$(PY) -m tools.json_docs
+	$(PY) -m tools.man_page
 
 clean:
 	rm -rf .venv .rig build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

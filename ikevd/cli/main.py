@@ -34,7 +34,12 @@ socket_option = click.option(
     help="The control socket of the running daemon.",
 )
 timeout_option = click.option(
-    "--timeout", type=click.FloatRange(0.1, 3600), default=60, show_default=True, help="Seconds to wait."
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1, 3600),
+    default=60,
+    show_default=True,
+    help="How long to wait.",
 )
 
 
@@ -99,7 +104,9 @@ def main() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Append the encryption key of each ISAKMP SA to this file, as Wireshark reads it.",
 )
-@click.option("--loop", type=click.Choice(["uvloop", "asyncio"]), default="uvloop", show_default=True)
+@click.option(
+    "--loop", type=click.Choice(["uvloop", "asyncio"]), default="uvloop", show_default=True, help="The event loop."
+)
 def run(**options: Any) -> None:
     """Run the daemon in the foreground.
 
@@ -171,7 +178,9 @@ def down(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 
 @main.command()
 @filter_options
-@click.option("--last", type=click.IntRange(1, 2000), default=20, show_default=True, help="Of the newest so many.")
+@click.option(
+    "--last", metavar="N", type=click.IntRange(1, 2000), default=20, show_default=True, help="Only the newest so many."
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the octets of every message.")
 @socket_option
 def trace(spi: str | None, connection: str | None, peer: str | None, last: int, as_json: bool, socket: Path) -> None:

@@ -114,7 +114,7 @@ def test_no_line_is_longer_than_80_columns_and_no_name_is_broken() -> None:
     payloads = ("SA", "KE", "NONCE", "ID", "HASH", "NAT_D", "NAT_D", "CERTREQ", *["VID"] * 5)
     selectors = "2001:db8:1111:2222:3333:4444:5555:0/112 === 2001:db8:aaaa:bbbb:cccc:dddd:eeee:0/112"
     record = recorded(
-        Heard("AM2", payloads, bytes(1200), ALICE_TO_BOB), Established(f"IPsec SA pair {selectors}, aes256-sha256")
+        Sent("AM2", payloads, bytes(1200), ALICE_TO_BOB), Established(f"IPsec SA pair {selectors}, aes256-sha256")
     )
     view = record_view(record)
     view["events"][0]["vendors"] = vendors
@@ -126,7 +126,7 @@ def test_no_line_is_longer_than_80_columns_and_no_name_is_broken() -> None:
         assert len([line for line in lines if name in line]) == 1
 
 
-def test_known_vendor_ids_are_named_below_their_message() -> None:
+def test_our_vendor_ids_are_named_below_their_message() -> None:
     vids = (VidPayload(NAT_T_RFC_3947), VidPayload(bytes.fromhex("c0ffee")))
     header = Header(COOKIES.initiator, bytes(8), PayloadType.VID, ExchangeType.MAIN_MODE, Flags(0), 0)
     body = encode_chain(vids)
@@ -138,4 +138,4 @@ def test_vendor_ids_of_an_encrypted_message_are_named_too() -> None:
     body = encode_chain((VidPayload(NAT_T_RFC_3947),))
     header = Header(COOKIES.initiator, bytes(8), PayloadType.VID, ExchangeType.MAIN_MODE, Flags.ENCRYPTION, 0)
     wire = header.encode(16) + bytes(16)
-    assert "VID: NAT-T RFC 3947" in drawn(Heard("MM5", ("VID",), wire, ALICE_TO_BOB, body))
+    assert "VID: NAT-T RFC 3947" in drawn(Sent("MM5", ("VID",), wire, ALICE_TO_BOB, chain=body))

@@ -1,0 +1,99 @@
+"""`man/ikevd.8`, from `man/ikevd.8.in` and the help of every command.
+
+Run: `python -m tools.man_page`.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+
+import click
+
+from ikevd.cli.main import main as ikevd
+
+MAN = Path(__file__).resolve().parent.parent / "man"
+TEMPLATE, PAGE = MAN / "ikevd.8.in", MAN / "ikevd.8"
+PLACE = "@COMMANDS@"
+COLUMNS = 78
+END_OF_SENTENCE = re.compile(r"(?<=[a-z0-9)`\"][.?!]) (?=[A-Z`])")
+
+
+def page_text() -> str:
+    """The page, in mdoc."""
+    commands = (line for name in sorted(ikevd.commands) for line in _command(name, ikevd.commands[name]))
+    return TEMPLATE.read_text().replace(PLACE, "\n".join(commands))
+
+
+def _command(name: str, command: click.Command) -> Iterator[str]:
+    arguments = [p for p in command.params if isinstance(p, click.Argument)]
+    options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+    yield f".Ss {name} {' '.join(map(_argument, arguments))}".rstrip()
+    for number, paragraph in enumerate(cleandoc(command.help or "").split("\n\n")):
+        yield from [".Pp"] if number else []
+        yield from _paragraph(paragraph)
+    if options:
+        yield ".Bl -tag -width Ds"
+        for option in options:
+            yield f".It {' , '.join(_flag(flag, option) for flag in option.opts)}"
+            yield from _text(_meaning(option))
+        yield ".El"
+
+
+def _argument(argument: click.Argument) -> str:
+    return f"{'' if argument.required else 'Op '}Ar {_value(argument)}"
+
+
+def _flag(flag: str, option: click.Option) -> str:
+    """`--json` is `.Fl -json` in mdoc."""
+    value = "" if option.is_flag or flag != option.opts[-1] else f" Ar {_value(option)}"
+    return f"Fl {flag[1:]}{value}"
+
+
+def _value(parameter: click.Parameter) -> str:
+    if isinstance(parameter.type, click.Choice):
+        return "|".join(map(str, parameter.type.choices))
+    if isinstance(parameter.type, click.Path):
+        return parameter.metavar or "FILE"
+    return parameter.metavar or (parameter.name or "").upper().replace("_", "-")
+
+
+def _meaning(option: click.Option) -> str:
+    words = option.help or ""
+    if option.show_default:
+        words += f" Default: {option.default}."
+    if option.envvar:
+        words += f" Environment: {option.envvar}."
+    return words.strip()
+
+
+def _paragraph(paragraph: str) -> Iterator[str]:
+    """Behind `\\b` lines stay as they are, as in click's own help."""
+    if paragraph.startswith("\b"):
+        yield from (".Bd -literal -compact", *map(_escaped, paragraph.splitlines()[1:]), ".Ed")
+    else:
+        yield from _text(" ".join(paragraph.split()))
+
+
+def _text(text: str) -> Iterator[str]:
+    """One sentence begins one line, as mdoc wants it."""
+    for sentence in END_OF_SENTENCE.split(text):
+        lines = textwrap.wrap(sentence, COLUMNS, break_long_words=False, break_on_hyphens=False)
+        yield from map(_escaped, lines)
+
+
+def _escaped(line: str) -> str:
+    line = line.replace("\\", "\\e")
+    return "\\&" + line if line.startswith((".", "'")) else line
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page_text())
+
+
+if __name__ == "__main__":
+    main()
