@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ikevd.addresses import Address, Path
@@ -50,6 +51,8 @@ class World:
     def __init__(self, network: Network | None = None) -> None:
         self.network = network or Network()
         self.gateways: dict[Address, Gateway] = {}
+        self.others: dict[Address, Callable[[bytes, Path], None]] = {}
+        """Peers that are none of our gateways: what takes their datagrams."""
         self.wire: list[tuple[float, Path, bytes]] = []
         self.keepalives: list[tuple[float, Path]] = []
 
@@ -66,7 +69,7 @@ class World:
         kernel = MemoryKernel(clock=loop.time, entropy=spis or entropy)
         history, counters, troubles = History(loop.time), Counters(), list[str]()
         ports = Ports(
-            transmit=self._carry,
+            transmit=self.carry,
             keepalive=lambda path: self.keepalives.append((loop.time(), path)),
             source_for=lambda remote: address,
             installer=Installer(kernel),
@@ -82,16 +85,20 @@ class World:
         self.gateways[address] = gateway
         return gateway
 
-    def _carry(self, octets: bytes, path: Path) -> None:
+    def carry(self, octets: bytes, path: Path) -> None:
         loop = asyncio.get_running_loop()
         self.wire.append((loop.time(), path, octets))
         back = self.network.nat.arriving(path) if self.network.nat else Path(path.remote, path.local)
-        receiver = self.gateways.get(back.local.address) if back else None
+        receiver = self._receiver(back.local.address) if back else None
         if receiver is None or back is None:
             return
         sender = "alice" if path.local.address == ALICE else "bob"
         for delay, arriving in self.network.deliveries(sender, octets):
-            loop.call_later(delay, receiver.engine.datagram, arriving, back)
+            loop.call_later(delay, receiver, arriving, back)
+
+    def _receiver(self, address: Address) -> Callable[[bytes, Path], None] | None:
+        gateway = self.gateways.get(address)
+        return gateway.engine.datagram if gateway else self.others.get(address)
 
 
 def alice_and_bob(
