@@ -19,12 +19,18 @@ class Readable:
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[], None]] = {}
+        self._on_error: dict[int, Callable[[], None]] = {}
         self._loop.add_reader(self._epoll.fileno(), self._wake)
 
-    def watch(self, watched: socket.socket, callback: Callable[[], None]) -> None:
-        """Until `close`; close the socket after that."""
+    def watch(
+        self, watched: socket.socket, callback: Callable[[], None], on_error: Callable[[], None] | None = None
+    ) -> None:
+        """Until `close`; close the socket after that. `on_error`, where it is given, is called first while the socket
+        has an error to read."""
         self._epoll.register(watched, select.EPOLLIN)  # errors are always told
         self._callbacks[watched.fileno()] = callback
+        if on_error is not None:
+            self._on_error[watched.fileno()] = on_error
 
     def close(self) -> None:
         """Idempotent; may be called from within a callback."""
@@ -32,11 +38,15 @@ class Readable:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._callbacks.clear()
+            self._on_error.clear()
 
     def _wake(self) -> None:
         if self._epoll.closed:
             return
-        for descriptor, _ in self._epoll.poll(0):
+        for descriptor, events in self._epoll.poll(0):
+            on_error = self._on_error.get(descriptor) if events & select.EPOLLERR else None
+            if on_error is not None:
+                on_error()
             callback = self._callbacks.get(descriptor)
             if callback is not None:  # else a callback closed us
                 callback()

@@ -16,11 +16,6 @@ def family_of(address: Address) -> socket.AddressFamily:
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 
-def everywhere(like: Address) -> Address:
-    """The unspecified address of the same family."""
-    return IPv4Address(0) if like.version == 4 else IPv6Address(0)
-
-
 def interface_index(address: Address) -> int:
     """The interface of `fe80::1%eth0`; 0 where none is named or where it does not exist."""
     scope = address.scope_id if isinstance(address, IPv6Address) else None
@@ -46,7 +41,7 @@ def on_interface(address: IPv6Address, index: int) -> IPv6Address:
 def to_sockaddr(address: Address, port: int) -> Sockaddr:
     """What `bind`, `connect` and `sendmsg` take."""
     if isinstance(address, IPv4Address):
-        return str(address), port
+        return socket.inet_ntoa(address.packed), port  # four times as fast as str()
     return str(IPv6Address(address.packed)), port, 0, interface_index(address)
 
 

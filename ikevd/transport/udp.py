@@ -13,15 +13,26 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, MissingPrivilege, PortInUse
 from ikevd.policy.model import Listen
 from ikevd.readable import Readable
 from ikevd.transport.holder import holder_of
-from ikevd.transport.pktinfo import ANCILLARY_OCTETS, destination, for_many, from_address, icmp_error, want_ancillary
-from ikevd.transport.sockaddr import everywhere, family_of, from_sockaddr, interface_index, to_sockaddr
+from ikevd.transport.pktinfo import (
+    ANCILLARY_OCTETS,
+    IP_PKTINFO,
+    Ancillary,
+    destination,
+    for_many,
+    from_address,
+    icmp_error,
+    want_ancillary,
+)
+from ikevd.transport.sockaddr import family_of, from_sockaddr, interface_index, to_sockaddr
 
 MAX_DATAGRAM = 65_535
 AT_ONCE = 64
@@ -83,8 +94,12 @@ class UdpTransport:
         self._prepare = prepare
         self._prepare_nat = prepare_nat
         self._bound: dict[Endpoint, _Bound] = {}
+        self._by_octets: dict[tuple[bytes, int], _Bound] = {}
+        """The same by address in octets and port; zeros are every address."""
         self._readable: Readable | None = None
         self._warnings: list[str] = []
+        self._buffer = memoryview(bytearray(MAX_DATAGRAM))
+        self._buffers = [self._buffer]
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -116,6 +131,7 @@ class UdpTransport:
         for bound in self._bound.values():
             bound.udp.close()
         self._bound.clear()
+        self._by_octets.clear()
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send from `path.local`; what the network refuses is reported, never raised."""
@@ -131,9 +147,8 @@ class UdpTransport:
                 path, f"cannot send to {path.remote}: a link-local address needs its interface (%eth0)"
             )
             return
-        bound = self._bound.get(path.local) or self._bound.get(
-            Endpoint(everywhere(path.local.address), path.local.port)
-        )
+        packed, port = path.local.address.packed, path.local.port
+        bound = self._by_octets.get((packed, port)) or self._by_octets.get((bytes(len(packed)), port))
         if bound is None:
             self._on_unreachable(path, f"cannot send to {path.remote}: no socket is bound to {path.local}")
             return
@@ -177,8 +192,8 @@ class UdpTransport:
             udp.close()
             raise
         bound = _Bound(udp, Endpoint(address, udp.getsockname()[1]), marker)
-        self._bound[bound.endpoint] = bound
-        self._readable.watch(udp, lambda: self._drain(bound))
+        self._bound[bound.endpoint] = self._by_octets[address.packed, bound.endpoint.port] = bound
+        self._readable.watch(udp, lambda: self._drain(bound), lambda: self._drain_errors(bound))
 
     def _drain(self, bound: _Bound) -> None:
         """Read what there is, up to a bound; epoll is level-triggered and calls again for the rest."""
@@ -186,18 +201,19 @@ class UdpTransport:
             if bound.udp.fileno() < 0:
                 return
             try:
-                octets, ancillary, flags, sender = bound.udp.recvmsg(MAX_DATAGRAM, ANCILLARY_OCTETS)
-            except OSError as error:
-                # Errors wake the loop until they are read, so the queue is looked at even when all seems empty.
-                if not self._read_error(bound) and isinstance(error, BlockingIOError):
-                    return
+                size, ancillary, flags, sender = bound.udp.recvmsg_into(self._buffers, ANCILLARY_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError:  # the error of a datagram that we sent before: it says nothing of what waits here
                 continue
             if flags & socket.MSG_TRUNC:
                 self._on_dropped("datagram too long")
-            elif for_many(ancillary):
+                continue
+            path = _path(bound.endpoint, ancillary, sender)
+            if path is None:
                 self._on_dropped("sent to a broadcast or multicast address")
             else:
-                self._received(octets, bound, Path(_local(bound, ancillary), from_sockaddr(sender)))
+                self._received(bytes(self._buffer[:size]), bound, path)
 
     def _received(self, octets: bytes, bound: _Bound, path: Path) -> None:
         if not bound.marker:
@@ -209,6 +225,12 @@ class UdpTransport:
         else:
             self._on_dropped("no non-ESP marker")
 
+    def _drain_errors(self, bound: _Bound) -> None:
+        """Errors wake the loop until they are read."""
+        for _ in range(AT_ONCE):
+            if bound.udp.fileno() < 0 or not self._read_error(bound):
+                return
+
     def _read_error(self, bound: _Bound) -> bool:
         """One ICMP error: the kernel hands back our datagram's target with it. False if none is queued."""
         try:
@@ -217,8 +239,8 @@ class UdpTransport:
             return False
         reason = icmp_error(ancillary)
         if reason is not None:
-            path = Path(_local(bound, ancillary), from_sockaddr(target))
-            self._on_unreachable(path, f"{reason} for {path.remote}")
+            failed = Path(_local(bound.endpoint, ancillary), from_sockaddr(target))
+            self._on_unreachable(failed, f"{reason} for {failed.remote}")
         return True
 
 
@@ -229,8 +251,23 @@ def source_for(remote: Address) -> Address:
         return from_sockaddr(probe.getsockname()).address
 
 
-def _local(bound: _Bound, ancillary: list[tuple[int, int, bytes]]) -> Endpoint:
-    return Endpoint(destination(ancillary) or bound.endpoint.address, bound.endpoint.port)
+def _path(bound: Endpoint, ancillary: Ancillary, sender: Any) -> Path | None:
+    """The endpoints of a datagram that came; None where it was sent to many."""
+    if len(ancillary) == 1 and ancillary[0][:2] == (socket.IPPROTO_IP, IP_PKTINFO):
+        return _ipv4_path(ancillary[0][2], bound.port, sender)
+    return None if for_many(ancillary) else Path(_local(bound, ancillary), from_sockaddr(sender))
+
+
+@lru_cache(maxsize=1024)
+def _ipv4_path(pktinfo: bytes, port: int, sender: Any) -> Path | None:
+    """One for all the datagrams of a negotiation, whose evidence keeps it."""
+    ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, pktinfo)]
+    local = destination(ancillary)
+    return None if local is None or for_many(ancillary) else Path(Endpoint(local, port), from_sockaddr(sender))
+
+
+def _local(bound: Endpoint, ancillary: Ancillary) -> Endpoint:
+    return Endpoint(destination(ancillary) or bound.address, bound.port)
 
 
 def _enlarge_buffer(udp: socket.socket) -> None:
