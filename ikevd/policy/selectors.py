@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from ikevd.addresses import Address
@@ -61,11 +62,7 @@ class TrafficSelector:
     @property
     def networks(self) -> tuple[Network, ...]:
         """The fewest subnets that make up the range: what a kernel policy can hold."""
-        if isinstance(self.first, IPv4Address) and isinstance(self.last, IPv4Address):
-            return tuple(ipaddress.summarize_address_range(self.first, self.last))
-        assert isinstance(self.first, IPv6Address)
-        assert isinstance(self.last, IPv6Address)
-        return tuple(ipaddress.summarize_address_range(self.first, self.last))
+        return _networks(self.first, self.last)
 
     @classmethod
     def from_id(cls, payload: IdPayload) -> TrafficSelector:
@@ -99,6 +96,16 @@ class TrafficSelector:
             return text
         protocol = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
         return f"{text}[{protocol}/{self.port}]" if self.port else f"{text}[{protocol}]"
+
+
+@lru_cache(maxsize=4096)
+def _networks(first: Address, last: Address) -> tuple[Network, ...]:
+    """Asked for several times in each Quick Mode."""
+    if isinstance(first, IPv4Address) and isinstance(last, IPv4Address):
+        return tuple(ipaddress.summarize_address_range(first, last))
+    assert isinstance(first, IPv6Address)
+    assert isinstance(last, IPv6Address)
+    return tuple(ipaddress.summarize_address_range(first, last))
 
 
 def _range_of(payload: IdPayload) -> tuple[Address, Address]:
@@ -135,12 +142,11 @@ def _address(payload: IdPayload, octets: bytes) -> Address:
 def _subnet(payload: IdPayload) -> tuple[Address, Address]:
     half = len(payload.data) // 2
     address, mask = _address(payload, payload.data[:half]), _address(payload, payload.data[half:])
-    bits = address.max_prefixlen
-    prefix = bits - (~int(mask) & ((1 << bits) - 1)).bit_length()
-    if int(mask) != ((1 << bits) - 1) ^ ((1 << (bits - prefix)) - 1):
+    hosts = int(mask) ^ ((1 << address.max_prefixlen) - 1)
+    if hosts & (hosts + 1):
         raise InvalidId(f"netmask {mask} of {payload.type} is not contiguous")
-    network = ipaddress.ip_network(f"{address}/{prefix}", strict=False)
-    return network[0], network[-1]
+    kind = type(address)
+    return kind(int(address) & int(mask)), kind(int(address) | hosts)
 
 
 def _shown(text: str) -> str:
