@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ikevd.errors import Malformed
-from ikevd.wire.buffer import Reader, Writer
+from ikevd.wire.buffer import Reader
 
 BASIC = 0x8000
 MAX_NUMBER_OCTETS = 8
@@ -47,8 +47,8 @@ class Attribute:
     def encode(self) -> bytes:
         """The octets, exactly those that were decoded."""
         if self.basic:
-            return Writer().u16(self.type | BASIC).octets(self.value).done()
-        return Writer().u16(self.type).u16(len(self.value)).octets(self.value).done()
+            return (self.type | BASIC).to_bytes(2) + self.value
+        return self.type.to_bytes(2) + len(self.value).to_bytes(2) + self.value
 
 
 def decode_all(reader: Reader) -> tuple[Attribute, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from struct import Struct
+from typing import Any
 
 from ikevd.errors import Malformed
+
+GENERIC = Struct("!BBH")
+"""Next payload, reserved, length: before each payload, proposal and transform (RFC 2408 section 3.2)."""
 
 
 class Reader:
@@ -26,11 +29,16 @@ class Reader:
 
     def take(self, count: int) -> bytes:
         """The next `count` octets."""
-        if count < 0 or count > self.remaining:
-            raise Malformed(f"{self._what}: {count} octets wanted, {self.remaining} left")
         start = self.offset
-        self.offset += count
-        return self._data[start : self.offset]
+        end = start + count
+        if count < 0 or end > self._end:
+            raise Malformed(f"{self._what}: {count} octets wanted, {self.remaining} left")
+        self.offset = end
+        return self._data[start:end]
+
+    def fields(self, layout: Struct) -> tuple[Any, ...]:
+        """Several fields at once."""
+        return layout.unpack(self.take(layout.size))
 
     def u8(self) -> int:
         """One octet."""
@@ -38,27 +46,42 @@ class Reader:
 
     def u16(self) -> int:
         """Two octets."""
-        return int.from_bytes(self.take(2), "big")
+        return int.from_bytes(self.take(2))
 
     def u32(self) -> int:
         """Four octets."""
-        return int.from_bytes(self.take(4), "big")
+        return int.from_bytes(self.take(4))
 
     def rest(self) -> bytes:
         """All octets up to the present end."""
         return self.take(self.remaining)
 
-    @contextmanager
-    def within(self, length: int, what: str) -> Iterator[None]:
-        """Narrow to the next `length` octets, which must be consumed exactly."""
+    def within(self, length: int, what: str) -> Narrowed:
+        """Narrow to the next `length` octets, which must be consumed exactly: `with reader.within(…):`."""
         if length < 0 or length > self.remaining:
             raise Malformed(f"{what}: length {length}, but {self.remaining} octets are left in {self._what}")
-        outer_end, outer_what = self._end, self._what
-        self._end, self._what = self.offset + length, what
-        yield
-        if self.remaining:
-            raise Malformed(f"{what}: {self.remaining} octets too many")
-        self._end, self._what = outer_end, outer_what
+        return Narrowed(self, self.offset + length, what)
+
+
+class Narrowed:
+    """A stretch of a `Reader`, as a context manager."""
+
+    __slots__ = ("_end", "_outer", "_reader", "_what")
+
+    def __init__(self, reader: Reader, end: int, what: str) -> None:
+        self._reader, self._end, self._what = reader, end, what
+
+    def __enter__(self) -> None:
+        reader = self._reader
+        self._outer = reader._end, reader._what
+        reader._end, reader._what = self._end, self._what
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        reader = self._reader
+        if kind is None:
+            if reader.remaining:
+                raise Malformed(f"{self._what}: {reader.remaining} octets too many")
+            reader._end, reader._what = self._outer
 
 
 class Writer:
@@ -72,6 +95,11 @@ class Writer:
     def u8(self, *values: int) -> Writer:
         """One octet for each value."""
         self._parts.append(bytes(values))
+        return self
+
+    def fields(self, layout: Struct, *values: Any) -> Writer:
+        """Several fields at once."""
+        self._parts.append(layout.pack(*values))
         return self
 
     def u16(self, value: int) -> Writer:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from struct import Struct
 from typing import TypeVar
 
 from ikevd.errors import Malformed
-from ikevd.wire.buffer import Reader, Writer
+from ikevd.wire.buffer import GENERIC, Reader, Writer
 from ikevd.wire.payloads import Payload, decode_payload
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 
-HEADER_OCTETS = 28
-GENERIC_OCTETS = 4
+_HEADER = Struct("!8s8sBBBBII")
+HEADER_OCTETS = _HEADER.size
+GENERIC_OCTETS = GENERIC.size
 VERSION = 0x10
 MAX_PAYLOADS = 64
 """Of one message. The largest seen in real captures is 17 (a Main Mode message full of vendor IDs)."""
@@ -47,29 +49,34 @@ class Header:
     @property
     def encrypted(self) -> bool:
         """Is the encryption bit set?"""
-        return bool(self.flags & Flags.ENCRYPTION)
+        return bool(int(self.flags) & 1)
 
     @classmethod
     def decode_untrusted(cls, datagram: bytes) -> Header:
         """Read the header and hold its length against the datagram. Raises only `Malformed`."""
         reader = Reader(datagram, "ISAKMP header")
-        initiator, responder = reader.take(8), reader.take(8)
-        following, version = PayloadType(reader.u8()), reader.u8()
-        exchange, flags = ExchangeType(reader.u8()), reader.u8()
-        message_id, length = reader.u32(), reader.u32()
+        initiator, responder, following, version, exchange, flags, message_id, length = reader.fields(_HEADER)
         _check_length(datagram, length)
-        return cls(initiator, responder, following, exchange, Flags(flags), message_id, version, length)
+        return cls(
+            initiator,
+            responder,
+            PayloadType.of(following),
+            ExchangeType.of(exchange),
+            Flags(flags),
+            message_id,
+            version,
+            length,
+        )
 
     def encode(self, body_octets: int) -> bytes:
         """The 28 octets for a body of `body_octets`."""
-        writer = Writer().octets(self.initiator).octets(self.responder)
-        writer.u8(self.next_payload, self.version, self.exchange, self.flags)
-        return writer.u32(self.message_id).u32(HEADER_OCTETS + body_octets).done()
+        codes = self.next_payload, self.version, self.exchange, self.flags
+        return _HEADER.pack(self.initiator, self.responder, *codes, self.message_id, HEADER_OCTETS + body_octets)
 
 
 def _check_length(datagram: bytes, length: int) -> None:
-    trailer = datagram[length:]
-    if length < HEADER_OCTETS or length > len(datagram) or len(trailer) > MAX_TRAILER or any(trailer):
+    surplus = len(datagram) - length
+    if length < HEADER_OCTETS or not 0 <= surplus <= MAX_TRAILER or any(datagram[length:]):
         raise Malformed(f"ISAKMP length is {length}, but the datagram has {len(datagram)} octets")
 
 
@@ -93,7 +100,7 @@ class Message:
 
     def all(self, kind: type[P]) -> tuple[P, ...]:
         """Every payload of one kind."""
-        return tuple(payload for payload in self.payloads if isinstance(payload, kind))
+        return tuple([payload for payload in self.payloads if isinstance(payload, kind)])
 
     def one(self, kind: type[P]) -> P:
         """The payload of that kind; `Malformed` unless there is exactly one."""
@@ -119,13 +126,13 @@ def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payloa
         number += 1
         if number > MAX_PAYLOADS:
             raise Malformed(f"message with more than {MAX_PAYLOADS} payloads")
-        following, reserved, length = PayloadType(reader.u8()), reader.u8(), reader.u16()
+        following, reserved, length = reader.fields(GENERIC)
         if reserved:
             raise Malformed(f"reserved octet of payload {number} ({kind}) is {reserved}, not 0")
         if length < GENERIC_OCTETS:
             raise Malformed(f"{kind} payload with length {length}; at least {GENERIC_OCTETS} is wanted")
         yield decode_payload(kind, reader.take(length - GENERIC_OCTETS))
-        kind = following
+        kind = PayloadType.of(following)
 
 
 def encode_chain(payloads: Sequence[Payload]) -> bytes:
@@ -134,7 +141,7 @@ def encode_chain(payloads: Sequence[Payload]) -> bytes:
     for position, payload in enumerate(payloads, start=1):
         following = payloads[position].TYPE if position < len(payloads) else PayloadType.NONE
         body = payload.body
-        writer.u8(following, 0).u16(len(body) + GENERIC_OCTETS).octets(body)
+        writer.fields(GENERIC, following, 0, len(body) + GENERIC_OCTETS).octets(body)
     return writer.done()
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import ClassVar
 
 from ikevd.errors import Malformed
 from ikevd.wire import attributes
 from ikevd.wire.attributes import Attribute
-from ikevd.wire.buffer import Reader, Writer
+from ikevd.wire.buffer import GENERIC, Reader, Writer
 from ikevd.wire.registry import Doi, PayloadType, Protocol
 
 SITUATION_IDENTITY_ONLY = 1
-SUB_HEADER = 4
+SUB_HEADER = GENERIC.size
+_TRANSFORM = Struct("!BBH")
+_PROPOSAL = Struct("!BBBB")
+_SA = Struct("!II")
 MAX_TRANSFORMS = 96
 """Of one SA payload: far above what any peer offers (ike-scan's largest default is 24)."""
 
@@ -31,13 +35,12 @@ class Transform:
     @classmethod
     def decode(cls, reader: Reader) -> Transform:
         """Read the body of a Transform payload."""
-        number, identifier = reader.u8(), reader.u8()
-        reader.take(2)
+        number, identifier, _ = reader.fields(_TRANSFORM)
         return cls(number, identifier, attributes.decode_all(reader))
 
     def encode(self) -> bytes:
         """The body of the Transform payload."""
-        return Writer().u8(self.number, self.id).u16(0).octets(attributes.encode_all(self.attributes)).done()
+        return _TRANSFORM.pack(self.number, self.id, 0) + attributes.encode_all(self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,7 @@ class Proposal:
     @classmethod
     def decode(cls, reader: Reader) -> Proposal:
         """Read the body of a Proposal payload."""
-        number, protocol = reader.u8(), Protocol(reader.u8())
-        spi_size, count = reader.u8(), reader.u8()
+        number, protocol, spi_size, count = reader.fields(_PROPOSAL)
         spi = reader.take(spi_size)
         transforms: list[Transform] = []
         more = PayloadType.TRANSFORM if reader.remaining else PayloadType.NONE
@@ -66,7 +68,7 @@ class Proposal:
                 transforms.append(Transform.decode(reader))
         if len(transforms) != count:
             raise Malformed(f"proposal {number} announces {count} transforms and holds {len(transforms)}")
-        return cls(number, protocol, spi, tuple(transforms))
+        return cls(number, Protocol.of(protocol), spi, tuple(transforms))
 
     def encode(self) -> bytes:
         """The body of the Proposal payload."""
@@ -94,10 +96,9 @@ class SaPayload:
     def decode(cls, body: bytes) -> SaPayload:
         """Read the body of an SA payload of the IPsec DOI."""
         reader = Reader(body, "SA payload")
-        doi = Doi(reader.u32())
+        doi, situation = reader.fields(_SA)
         if doi not in (Doi.IPSEC, Doi.ISAKMP):
-            raise Malformed(f"SA payload of DOI {int(doi)}; IPsec (1) is wanted")
-        situation = reader.u32()
+            raise Malformed(f"SA payload of DOI {doi}; IPsec (1) is wanted")
         if situation != SITUATION_IDENTITY_ONLY:
             raise Malformed(f"SA payload with situation 0x{situation:x}; identity only (1) is wanted")
         proposals: list[Proposal] = []
@@ -115,12 +116,13 @@ class SaPayload:
     def encode(self) -> bytes:
         """The body of the SA payload."""
         body = _encode_list([p.encode() for p in self.proposals], PayloadType.PROPOSAL)
-        return Writer().u32(Doi.IPSEC).u32(SITUATION_IDENTITY_ONLY).octets(body).done()
+        return _SA.pack(Doi.IPSEC, SITUATION_IDENTITY_ONLY) + body
 
 
 def _sub_header(reader: Reader, kind: PayloadType) -> tuple[PayloadType, int]:
     """Next payload and the length of the body that follows (RFC 2408 section 3.2)."""
-    more, reserved, length = PayloadType(reader.u8()), reader.u8(), reader.u16()
+    following, reserved, length = reader.fields(GENERIC)
+    more = PayloadType.of(following)
     if more not in (kind, PayloadType.NONE):
         raise Malformed(f"{more} follows inside a list of {kind} payloads")
     if reserved:
@@ -134,5 +136,5 @@ def _encode_list(bodies: list[bytes], kind: PayloadType) -> bytes:
     writer = Writer()
     for position, body in enumerate(bodies, start=1):
         more = kind if position < len(bodies) else PayloadType.NONE
-        writer.u8(more, 0).u16(len(body) + SUB_HEADER).octets(body)
+        writer.fields(GENERIC, more, 0, len(body) + SUB_HEADER).octets(body)
     return writer.done()

@@ -130,7 +130,7 @@ def test_what_comes_before_a_malformed_payload_is_told() -> None:
 
 
 def test_no_header_at_all_is_malformed() -> None:
-    assert decoded(b"abc") == {"octets": 3, "malformed": "ISAKMP header: 8 octets wanted, 3 left"}
+    assert decoded(b"abc") == {"octets": 3, "malformed": "ISAKMP header: 28 octets wanted, 3 left"}
 
 
 # -- payloads ---------------------------------------------------------------------------------------------------------

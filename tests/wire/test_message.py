@@ -124,8 +124,8 @@ def test_a_message_cut_or_with_one_octet_changed_is_a_message_or_malformed(
         ("00 00 0003", "VID payload with length 3; at least 4"),
         ("00 00 0007 6964", "3 octets wanted, 2 left"),
         ("00 00 ffff 6964", "65531 octets wanted"),
-        ("0d 00 0006 6964", "1 octets wanted, 0 left"),
-        ("", "1 octets wanted, 0 left"),
+        ("0d 00 0006 6964", "4 octets wanted, 0 left"),
+        ("", "4 octets wanted, 0 left"),
     ],
 )
 def test_a_chain_that_does_not_add_up_is_malformed(chain: str, said: str) -> None:

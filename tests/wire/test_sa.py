@@ -62,10 +62,10 @@ def test_a_transform_count_that_lies_is_malformed(count: int) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", "4 octets wanted, 0 left"),
+        (b"", "8 octets wanted, 0 left"),
         (bytes.fromhex("00000002 00000001"), "DOI 2; IPsec"),
         (bytes.fromhex("00000001 ffffffff"), "situation 0xffffffff; identity only"),
-        (HEAD, "1 octets wanted, 0 left"),
+        (HEAD, "4 octets wanted, 0 left"),
         (offer(PROPOSAL) + b"\0", "1 octets after the last proposal"),
         (HEAD + b"\3\0" + offer(PROPOSAL)[10:], "TRANSFORM follows inside a list of PROPOSAL"),
         (HEAD + b"\0\1" + offer(PROPOSAL)[10:], "reserved octet of a PROPOSAL payload is 1"),
@@ -75,7 +75,7 @@ def test_a_transform_count_that_lies_is_malformed(count: int) -> None:
         (offer(b"\1\1\xff\1" + PROPOSAL[4:]), "255 octets wanted"),
         (offer(PROPOSAL[:6] + b"\0\x0b" + PROPOSAL[8:]), "1 octets wanted|2 octets wanted"),
         (offer(PROPOSAL[:6] + b"\0\x0d" + PROPOSAL[8:]), "transform 1: length 9"),
-        (offer(PROPOSAL[:4] + b"\3" + PROPOSAL[5:]), "1 octets wanted, 0 left in|1 octets wanted"),
+        (offer(PROPOSAL[:4] + b"\3" + PROPOSAL[5:]), "4 octets wanted, 0 left"),
         (offer(PROPOSAL[:4] + b"\0\1" + PROPOSAL[6:]), "reserved octet of a TRANSFORM"),
         (offer(PROPOSAL + b"\0"), "proposal 1: 1 octets too many"),
     ],
