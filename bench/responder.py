@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import cProfile
 import os
+import signal
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -18,18 +20,28 @@ from ikevd.policy.load import load
 
 
 def main() -> None:
-    """Serve until SIGTERM; with `--profile`, leave a profile of cProfile behind."""
+    """Serve until SIGTERM; with `--profile`, leave a profile of cProfile behind at SIGUSR1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("--profile", type=Path)
     arguments = parser.parse_args()
     config = load(arguments.config, os.environ).config
     log.configure(config.log_format, config.log_level)
-    profile = cProfile.Profile() if arguments.profile else None
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, profile or nullcontext():
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if arguments.profile:
+            _profile(runner.get_loop(), arguments.profile)
         runner.run(serve(config, Options(), os.environ, kernel=lambda: nullcontext(MemoryKernel())))
-    if profile:
-        profile.dump_stats(arguments.profile)
+
+
+def _profile(loop: asyncio.AbstractEventLoop, file: Path) -> None:
+    profile = cProfile.Profile(time.process_time)
+
+    def end() -> None:
+        profile.disable()
+        profile.dump_stats(file)
+
+    loop.add_signal_handler(signal.SIGUSR1, end)
+    profile.enable()
 
 
 if __name__ == "__main__":

@@ -124,8 +124,11 @@ class Runner:
             self.apply(self.conversation.resume(result, self._ports.now()))
 
     def _arm(self) -> None:
+        """A timer that comes too early is left alone: making one anew for each message costs more than the one tick."""
         deadline = self.conversation.deadline
         if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline:
+                return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
