@@ -4,7 +4,7 @@ whatever the test hands to it, properly encrypted and proven or not."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
@@ -16,7 +16,7 @@ from ikevd.policy.model import Connection
 from ikevd.policy.transforms import offer_phase1, offer_phase2, read_phase1
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type
-from ikevd.wire.payloads import HashPayload, KePayload, NoncePayload, Payload
+from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, Payload
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 from ikevd.wire.sa import SaPayload
 from tests.builders import SeededEntropy
@@ -74,15 +74,20 @@ class Mallory:
         self._tell, self.heard = tell, heard
         self.sa: IsakmpSa | None = None
 
-    def say(self, octets: bytes, *, source: Address | None = None) -> list[bytes]:
-        """One datagram, and what is answered at once."""
-        remote = replace(self.path.remote, address=source) if source else self.path.remote
-        self._tell(octets, Path(self.path.local, remote))
+    def say(self, octets: bytes, *, source: Address | None = None, ports: tuple[int, int] | None = None) -> list[bytes]:
+        """One datagram, and what is answered at once. `ports`: (the gateway's, that of the source)."""
+        here, there = ports or (self.path.local.port, self.path.remote.port)
+        local = Endpoint(self.path.local.address, here)
+        self._tell(octets, Path(local, Endpoint(source or self.path.remote.address, there)))
         return self.heard()
 
     def main_mode(self, cookie: bytes = COOKIE) -> MainMode:
         """A Main Mode that Mallory begins."""
         return MainMode(self, Cookies(cookie))
+
+    def aggressive(self, cookie: bytes = COOKIE) -> Aggressive:
+        """An Aggressive Mode that Mallory begins."""
+        return Aggressive(self, Cookies(cookie))
 
     def establish(self, cookie: bytes = COOKIE) -> IsakmpSa:
         """A whole Main Mode, correctly."""
@@ -213,6 +218,55 @@ class MainMode:
             self.keying.cipher_key,
             (iv_chain.iv,),
         )
+
+
+class Aggressive:
+    """Aggressive Mode as initiator."""
+
+    def __init__(self, mallory: Mallory, cookies: Cookies) -> None:
+        self._mallory = mallory
+        self.cookies = cookies
+        self.view = mallory.view
+        self.offer = offer_phase1(self.view.suites[:1], self.view.lifetime)
+        self.pair = groups.generate(self.view.suites[0].group)
+        self.keying: Keying | None = None
+
+    def identity(self) -> IdPayload:
+        path = self._mallory.path
+        return local_identity(self.view, Path(path.remote, path.local)).to_payload()
+
+    def payloads(self) -> tuple[Payload, ...]:
+        """What message 1 should hold."""
+        return self.offer, KePayload(self.pair.public), NoncePayload(NI), self.identity()
+
+    def message_1(self, *payloads: Payload) -> bytes:
+        chain = Chain.of(*(payloads or self.payloads()))
+        return datagram(self._header(chain.first), chain.octets)
+
+    def hear_2(self, octets: bytes) -> Message:
+        header = Header.decode_untrusted(octets)
+        self.cookies = Cookies(self.cookies.initiator, header.responder)
+        message = Message.decode_untrusted(header, octets[HEADER_OCTETS:])
+        g_xr, nr = message.one(KePayload).body, message.one(NoncePayload).body
+        public, nonces = (self.pair.public, g_xr), (NI, nr)
+        shared, suite = self.pair.shared(g_xr), self.view.suites[0]
+        self.keying = Keying.derive(self.view.psk, suite, self.cookies, self.offer.body, public, nonces, shared)
+        return message
+
+    def message_3(self, *payloads: Payload, encrypted: bool = True) -> bytes:
+        """The IV stays, so that another message 3 can be made."""
+        assert self.keying
+        chain = Chain.of(*(payloads or (self.keying.hash_i(self.identity()),)))
+        if not encrypted:
+            return datagram(self._header(chain.first), chain.octets)
+        before = self.keying.chain.iv
+        body = self.keying.chain.encrypt(padded(chain.octets, len(before)))
+        self.keying.chain.iv = before
+        return datagram(self._header(chain.first, Flags.ENCRYPTION), body)
+
+    def _header(self, first: PayloadType, flags: Flags = Flags.NONE) -> Header:
+        pair = self.cookies
+        return Header(pair.initiator, pair.responder, first, ExchangeType.AGGRESSIVE, flags, 0)
 
 
 class QuickMode:

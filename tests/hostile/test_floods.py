@@ -1,0 +1,208 @@
+"""Floods of first messages: state, answers, Diffie-Hellman and lines are bounded, and a configured peer connects."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from ikevd.crypto import groups
+from ikevd.observe.history import MAX_STRANGERS
+from ikevd.policy.model import Connection, Limits, Resend
+from ikevd.sa.model import Cookies
+from tests.builders import ALICE, BOB, connection, fqdn, mirrored, psk
+from tests.gateways import Gateway, World, bring_up
+from tests.hostile.mallory import Aggressive, MainMode, Mallory, changed, mallory_at
+from tests.hostile.observed import calls_of
+from tests.virtual_time import run
+
+STRANGER = ip_address("203.0.113.9")
+ROADWARRIOR = replace(
+    mirrored(connection(psk=psk("m4rked-secret of anybody"))),
+    name="anybody",
+    remote=None,
+    remote_id=fqdn("anybody.example"),
+    aggressive=True,
+)
+LIMITS = Limits(half_open=200, half_open_per_address=5, reserved_for_static=50)
+
+
+def first_messages(view: Connection, *, aggressive: bool = False, address: Any = STRANGER) -> Iterator[bytes]:
+    """The same message under one cookie after the other."""
+    mallory = Mallory(view, mallory_at(address, BOB), lambda octets, path: None, list)
+    cookies = Cookies(bytes(8))
+    genuine = (Aggressive(mallory, cookies) if aggressive else MainMode(mallory, cookies)).message_1()
+    number = 0
+    while True:
+        number += 1
+        yield changed(genuine, 0, number.to_bytes(8, "big"))
+
+
+def flood(bob: Gateway, messages: Iterator[bytes], count: int, *, first: Any = STRANGER, same: bool = False) -> None:
+    for number in range(count):
+        source = first if same else first + 256 * (number % 60000)
+        bob.engine.datagram(next(messages), mallory_at(source, BOB))
+
+
+def answers(world: World) -> int:
+    return len([path for _, path, _ in world.wire if path.local.address == BOB and path.remote.address != ALICE])
+
+
+def world_with_bob(limits: Limits = LIMITS) -> tuple[World, Gateway]:
+    world = World()
+    return world, world.gateway(BOB, mirrored(connection()), ROADWARRIOR, limits=limits)
+
+
+KINDS = pytest.mark.parametrize("aggressive", [False, True], ids=["Main Mode", "Aggressive Mode"])
+VISITOR = connection(local_id=fqdn("anybody.example"), aggressive=True)
+
+
+@KINDS
+def test_a_flood_from_random_addresses_is_bounded_and_a_configured_peer_connects(aggressive: bool) -> None:
+    async def story() -> None:
+        world, bob = world_with_bob()
+        flood(bob, first_messages(VISITOR, aggressive=aggressive), 5000)
+        assert bob.engine.half_open == LIMITS.half_open - LIMITS.reserved_for_static
+        assert bob.counters["drop: half-open limit"] == 5000 - bob.engine.half_open
+        assert answers(world) == bob.engine.half_open, "one each, and silence to the rest"
+        assert len(list(bob.history.find())) <= MAX_STRANGERS
+        alice = world.gateway(ALICE, connection())
+        await bring_up(alice)
+        assert alice.pairs == 1
+        await asyncio.sleep(40)
+        assert bob.engine.half_open == 0
+        assert answers(world) == LIMITS.half_open - LIMITS.reserved_for_static, "none by timer"
+
+    run(story())
+
+
+def test_a_flood_that_goes_on_lets_a_configured_peer_connect_all_the_while() -> None:
+    async def story() -> None:
+        world, bob = world_with_bob()
+        messages = first_messages(VISITOR)
+        alice = world.gateway(ALICE, connection(resend=Resend(1, 1.5, 4)))
+        attempt = asyncio.ensure_future(bring_up(alice))
+        for _ in range(200):
+            flood(bob, messages, 50)
+            await asyncio.sleep(0.001)
+        await attempt
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_a_flood_with_the_address_of_the_peer_itself_does_not_lock_it_out() -> None:
+    async def story() -> None:
+        world, bob = world_with_bob()
+        messages = first_messages(connection(), address=ALICE)
+        alice = world.gateway(ALICE, connection(resend=Resend(1, 1.5, 6)))
+        attempt = asyncio.ensure_future(bring_up(alice))
+        for _ in range(100):
+            flood(bob, messages, 5, first=ALICE, same=True)
+            await asyncio.sleep(0.1)
+            assert bob.engine.half_open <= LIMITS.half_open_per_address + 1
+        await attempt
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_a_main_mode_flood_costs_no_diffie_hellman() -> None:
+    """RFC 2408 section 2.5.3: nothing costly before the cookie came back."""
+
+    async def story() -> None:
+        _, bob = world_with_bob()
+        with calls_of(groups.generate) as made:
+            flood(bob, first_messages(VISITOR), 1000)
+            assert made == []
+
+    run(story())
+
+
+def test_an_aggressive_flood_costs_diffie_hellman_only_for_known_identities_and_within_the_limits() -> None:
+    async def story() -> None:
+        _, bob = world_with_bob()
+        with calls_of(groups.generate) as made:
+            flood(bob, first_messages(connection(local_id=fqdn("nobody.example")), aggressive=True), 500)
+            assert made.count("generate") == 1, "that of the flood's own message"
+            made.clear()
+            flood(bob, first_messages(VISITOR, aggressive=True), 1000)
+            assert len(made) - 1 == LIMITS.half_open - LIMITS.reserved_for_static
+
+    run(story())
+
+
+def test_a_flood_of_first_messages_from_one_address_holds_few_negotiations_and_gets_few_answers() -> None:
+    async def story() -> None:
+        world, bob = world_with_bob()
+        flood(bob, first_messages(VISITOR), 2000, same=True)
+        assert bob.engine.half_open == LIMITS.half_open_per_address
+        assert answers(world) <= LIMITS.half_open_per_address + 20, "those that made way for a newer one"
+
+    run(story())
+
+
+def test_a_flood_of_offers_that_nobody_accepts_gets_few_answers_and_leaves_nothing() -> None:
+    async def story() -> None:
+        world, bob = world_with_bob()
+        strange = replace(VISITOR, suites=(replace(VISITOR.suites[0], key_bits=192),))
+        flood(bob, first_messages(strange), 2000)
+        assert bob.engine.half_open == 0
+        assert answers(world) <= 20
+        assert len(list(bob.history.find())) <= MAX_STRANGERS
+
+    run(story())
+
+
+def test_a_first_message_of_64_kilobytes_is_not_kept() -> None:
+    async def story() -> None:
+        world, bob = world_with_bob()
+        long = next(first_messages(VISITOR)) + bytes(60000)
+        bob.engine.datagram(changed(long, 24, len(long).to_bytes(4, "big")), mallory_at(STRANGER, BOB))
+        assert bob.counters.as_dict() == {"drop: first message is too long": 1}
+        assert bob.engine.half_open == answers(world) == 0
+
+    run(story())
+
+
+def test_the_memory_that_a_flood_takes_is_given_back_but_for_the_bounded_record() -> None:
+    async def story() -> None:
+        world, bob = world_with_bob(Limits())
+        messages = first_messages(VISITOR)
+        flood(bob, messages, 2000)
+        await asyncio.sleep(31)
+        world.wire.clear()
+        gc.collect()
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(5):
+            flood(bob, messages, 2000)
+            await asyncio.sleep(31)
+            world.wire.clear()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert bob.engine.half_open == 0
+        assert after - before < 3_000_000, f"{after - before} octets more"
+
+    run(story())
+
+
+def test_what_a_flood_says_to_the_operator_is_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each line names reason and address; the log limits both (tests/observe/test_log.py)."""
+
+    async def story() -> None:
+        world = World()
+        bob = world.gateway(BOB, mirrored(connection()))
+        flood(bob, first_messages(VISITOR), 300)
+        assert bob.counters.as_dict() == {"drop: no connection for the address": 300}
+        assert len({trouble.partition(" ")[2] for trouble in bob.troubles}) == 1
+        assert world.wire == []
+
+    run(story())
