@@ -63,10 +63,11 @@ class World:
         seed: int = 0,
         limits: Limits | None = None,
         spis: Entropy | None = None,
+        kernel: MemoryKernel | None = None,
     ) -> Gateway:
         loop = asyncio.get_running_loop()
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
-        kernel = MemoryKernel(clock=loop.time, entropy=spis or entropy)
+        kernel = kernel or MemoryKernel(clock=loop.time, entropy=spis or entropy)
         history, counters, troubles = History(loop.time), Counters(), list[str]()
         ports = Ports(
             transmit=self.carry,

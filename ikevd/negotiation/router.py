@@ -17,6 +17,8 @@ from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from ikevd.wire.registry import Protocol as SecurityProtocol
 
 COOKIE_OCTETS = 8
+MAX_FIRST = 8192
+"""Octets of a first message, which is kept for its repetitions: ten times the longest that is seen."""
 IKEV2_INITIATOR, IKEV2_RESPONSE = 0x08, 0x20
 """Header flags of RFC 7296 section 3.1."""
 
@@ -86,6 +88,8 @@ class Router:
     def _first(self, header: Header, octets: bytes, path: Path) -> None:
         if header.initiator == NO_COOKIE:
             self._counters.count("drop: initiator cookie is zero")
+        elif len(octets) > MAX_FIRST:
+            self._counters.count("drop: first message is too long")
         elif header.exchange not in (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE):
             kind = header.exchange if header.exchange.known else "of an unknown exchange type"
             self._counters.count(f"drop: first message is {kind}")  # few names, whatever strangers send

@@ -13,10 +13,9 @@ from typing import Any
 
 from ikevd.addresses import Path
 from ikevd.facts import Dropped, Fact, Failed
-from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
-from ikevd.policy.model import Connection, Limits
+from ikevd.policy.model import Connection
 from tests.builders import ALICE, BOB, child, connection, mirrored, psk
 from tests.gateways import Gateway, World
 from tests.hostile.mallory import Mallory, mallory_at
@@ -90,13 +89,11 @@ def attack(
     story: Callable[[Scene], Coroutine[Any, Any, None]],
     *,
     view: Connection = MALLORYS,
-    limits: Limits | None = None,
-    kernel: Callable[[Callable[[], float]], MemoryKernel] | None = None,
 ) -> None:
     """Run the attack in virtual time, then see whether Carol suffered."""
 
     async def whole() -> None:
-        scene = await _prepared(view, limits)
+        scene = await _prepared(view)
         before = _of_carol(scene)
         await story(scene)
         assert _of_carol(scene) == before, "Carol's tunnel stands as it did"
@@ -107,10 +104,10 @@ def attack(
     run(whole())
 
 
-async def _prepared(view: Connection, limits: Limits | None) -> Scene:
+async def _prepared(view: Connection) -> Scene:
     world = World()
     his = replace(mirrored(view), name="mallory")
-    bob = world.gateway(BOB, his, replace(mirrored(CAROLS), name="carol"), limits=limits)
+    bob = world.gateway(BOB, his, replace(mirrored(CAROLS), name="carol"))
     carol = world.gateway(CAROL, CAROLS, seed=5)
     await _want(carol, "carol-lan")
     await asyncio.sleep(1)

@@ -175,14 +175,14 @@ def test_the_memory_that_a_flood_takes_is_given_back_but_for_the_bounded_record(
     async def story() -> None:
         world, bob = world_with_bob(Limits())
         messages = first_messages(VISITOR)
-        flood(bob, messages, 2000)
+        flood(bob, messages, 1000)
         await asyncio.sleep(31)
         world.wire.clear()
         gc.collect()
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(5):
-            flood(bob, messages, 2000)
+            flood(bob, messages, 1000)
             await asyncio.sleep(31)
             world.wire.clear()
         gc.collect()
@@ -194,7 +194,7 @@ def test_the_memory_that_a_flood_takes_is_given_back_but_for_the_bounded_record(
     run(story())
 
 
-def test_what_a_flood_says_to_the_operator_is_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_flood_says_to_the_operator_is_few_lines() -> None:
     """Each line names reason and address; the log limits both (tests/observe/test_log.py)."""
 
     async def story() -> None:

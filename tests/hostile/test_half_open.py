@@ -1,4 +1,4 @@
-"""Phase 1 until its peer is authenticated: how long it lives, what it answers, and that a wrong message ends nothing."""
+"""Phase 1 until its peer is authenticated: how long it lives, what it answers; a wrong message ends nothing."""
 
 from __future__ import annotations
 
