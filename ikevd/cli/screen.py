@@ -60,6 +60,8 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
         yield from table
         for child in connection["children"]:
             yield from _trouble(child, width, f"  {child['name']}: ")
+            for sa in child["sas"]:
+                yield from _refused(sa, f"  {child['name']}: ")
     else:
         for child in connection["children"]:
             yield from _child(child, width, connection["remote"])
@@ -144,6 +146,7 @@ def _child(child: View, width: int, configured: str) -> Iterator[Text]:
         life = [sa["suite"], f"age {_time(sa['age_seconds'])}", _expiry(sa)]
         more = [*_encapsulation(sa), *_peer(sa, configured)]
         yield from _lines([*life, *more], width, first="    ", rest="    ")
+        yield from _refused(sa, "    ")
 
 
 def _trouble(child: View, width: int, first: str) -> Iterator[Text]:
@@ -154,6 +157,13 @@ def _trouble(child: View, width: int, first: str) -> Iterator[Text]:
         words += ["(next", "attempt", "in", f"{retry:g} s)"]
     if words:
         yield from _lines(words, width, first=first, rest=" " * 6, separator=" ")
+
+
+def _refused(sa: View, first: str) -> Iterator[Text]:
+    """Packets that arrived and were dropped; nothing where there were none."""
+    if sa["replayed_in"] or sa["forged_in"]:
+        text = f"{sa['replayed_in']} packets repeated or too late, {sa['forged_in']} with a wrong integrity check"
+        yield Text(f"{printable(first)}in {sa['spi_in']}: {text}", style="red")
 
 
 def _table(connection: View) -> list[Text]:

@@ -129,6 +129,10 @@ class IpsecPair(TypedDict):
     """Octets sent."""
     packets_out: int
     """Packets sent."""
+    replayed_in: int
+    """Packets dropped because they came twice, or too late for the replay window."""
+    forged_in: int
+    """Packets dropped because their integrity check failed: another key or truncation, or altered on the way."""
 
 
 class Child(TypedDict):

@@ -59,7 +59,7 @@ async def _child(child: Child, sessions: list[Session], installer: Installer) ->
 
 async def _pair(pair: Pair, installer: Installer) -> shapes.IpsecPair:
     sa, age = pair.sa, _now() - pair.born
-    octets_in, packets_in, octets_out, packets_out = await installer.octets(sa)
+    inbound, outbound = await installer.counters(sa)
     return {
         "spi_in": str(sa.inbound.spi),
         "spi_out": str(sa.outbound.spi),
@@ -71,10 +71,12 @@ async def _pair(pair: Pair, installer: Installer) -> shapes.IpsecPair:
         "age_seconds": round(age),
         "expires_in_seconds": round(sa.lifetime.seconds - age),
         "lifetime_kilobytes": sa.lifetime.kilobytes,
-        "bytes_in": octets_in,
-        "packets_in": packets_in,
-        "bytes_out": octets_out,
-        "packets_out": packets_out,
+        "bytes_in": inbound.octets,
+        "packets_in": inbound.packets,
+        "bytes_out": outbound.octets,
+        "packets_out": outbound.packets,
+        "replayed_in": inbound.replayed,
+        "forged_in": inbound.forged,
     }
 
 

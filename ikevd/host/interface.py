@@ -100,10 +100,14 @@ class KernelPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What one SA carried."""
+    """What one SA carried, and what it refused on arrival."""
 
     octets: int
     packets: int
+    replayed: int = 0
+    """Packets that came twice, or too late for the replay window."""
+    forged: int = 0
+    """Packets whose integrity check failed: another key, another truncation, or altered on the way."""
 
 
 @dataclass(frozen=True, slots=True)

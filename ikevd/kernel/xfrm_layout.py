@@ -63,6 +63,7 @@ DIRECTION_OF = {number: direction for direction, number in DIRECTIONS.items()}
 SELECTOR = Struct("=16s16s2s2s2s2sHBBB3xiI")  # daddr saddr dport,mask sport,mask family plen_d,s proto if user
 LIFETIME_CFG = Struct("=8Q")  # soft and hard each: bytes, packets; then seconds since added, since used
 LIFETIME_CUR = Struct("=4Q")  # bytes packets add_time use_time
+STATS = Struct("=3I")  # packets outside the replay window, repeated, with a wrong ICV
 XFRM_ID = Struct("=16s4sB3x")  # daddr spi proto
 # sel id saddr lft cur stats seq reqid family mode window flags
 USERSA_INFO = Struct("=56s24s16s64s32s12sIIHBBB7x")

@@ -36,6 +36,7 @@ from ikevd.kernel.xfrm_layout import (
     REPLAY_ESN,
     SELECTOR,
     STATE_AF_UNSPEC,
+    STATS,
     UDP_ENCAP_ESPINUDP,
     USER_EXPIRE,
     USER_TMPL,
@@ -109,13 +110,13 @@ def read_sa(body: bytes) -> FoundSa | None:
 
     The state of an SA is not in the message: a larval one is known by its missing algorithm.
     """
-    sa, protocol, reqid, octets, packets = _read_usersa_info(body)
+    sa, protocol, reqid, counters = _read_usersa_info(body)
     if protocol != IPPROTO_ESP or not sa.spi:
         return None
     present = dict(attributes(body[USERSA_INFO.size :]))
     larval = not present.keys() & {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH, Attr.ALG_AUTH_TRUNC}
     encap = _unpack_encap(present[Attr.ENCAP]) if Attr.ENCAP in present else None
-    return FoundSa(sa, reqid, larval, Counters(octets, packets), encap)
+    return FoundSa(sa, reqid, larval, counters, encap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def read_expire(body: bytes) -> Expiry | None:
     larval SA has no flags, and an SA of ours always has one.
     """
     info, hard = USER_EXPIRE.unpack_from(body)
-    sa, protocol, reqid, _, _ = _read_usersa_info(info)
+    sa, protocol, reqid, _ = _read_usersa_info(info)
     if protocol != IPPROTO_ESP:
         return None
     flags = USERSA_INFO.unpack(info)[-1]
@@ -167,12 +168,14 @@ def _usersa_info(source: Address, sa: SaId, reqid: int, lifetime: bytes, window:
     )
 
 
-def _read_usersa_info(body: bytes) -> tuple[SaId, int, int, int, int]:
-    _, xfrm_id, _, _, current, _, _, reqid, family, _, _, _ = USERSA_INFO.unpack_from(body)
+def _read_usersa_info(body: bytes) -> tuple[SaId, int, int, Counters]:
+    """Name, IP protocol, reqid, counters."""
+    _, xfrm_id, _, _, current, stats, _, reqid, family, _, _, _ = USERSA_INFO.unpack_from(body)
     destination, spi, protocol = XFRM_ID.unpack(xfrm_id)
     octets, packets, _, _ = LIFETIME_CUR.unpack(current)
     sa = SaId(unpack_address(destination, family), Spi.from_bytes(spi, "big"))
-    return sa, protocol, reqid, octets, packets
+    late, repeated, forged = STATS.unpack(stats)
+    return sa, protocol, reqid, Counters(octets, packets, late + repeated, forged)
 
 
 def _lifetime(lifetime: Lifetime) -> bytes:

@@ -12,11 +12,22 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import HostCall, OpenInbound, OpenOutbound, ReserveSpi
-from ikevd.host.interface import Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaExpired, SaId, UdpPorts
+from ikevd.host.interface import (
+    Counters,
+    Direction,
+    Kernel,
+    KernelPolicy,
+    KernelSa,
+    PolicyId,
+    SaExpired,
+    SaId,
+    UdpPorts,
+)
 from ikevd.sa.model import EspKeys, IpsecSa, Spi, UdpEncapsulation
 
 INBOUND = (Direction.IN, Direction.FWD)
 OUTBOUND = (Direction.OUT,)
+NOTHING = Counters(octets=0, packets=0)
 
 
 class Installer:
@@ -71,16 +82,11 @@ class Installer:
         """Call `listener` for every SA of ours that the kernel ends."""
         self._kernel.on_expire(listener)
 
-    async def octets(self, sa: IpsecSa) -> tuple[int, int, int, int]:
-        """Bytes and packets in, bytes and packets out; zero for a direction that is gone."""
+    async def counters(self, sa: IpsecSa) -> tuple[Counters, Counters]:
+        """Inbound and outbound; zero for a direction that is gone."""
         inbound = await self._kernel.counters(_inbound(sa).id)
         outbound = await self._kernel.counters(_outbound(sa).id)
-        return (
-            inbound.octets if inbound else 0,
-            inbound.packets if inbound else 0,
-            outbound.octets if outbound else 0,
-            outbound.packets if outbound else 0,
-        )
+        return inbound or NOTHING, outbound or NOTHING
 
     def _claim(self, sa: IpsecSa, owner: str) -> None:
         holder = self._owners.setdefault(sa.reqid, owner)

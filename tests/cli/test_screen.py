@@ -26,6 +26,8 @@ SA = {
     "packets_in": 1,
     "bytes_out": 123_456_789,
     "packets_out": 102_400,
+    "replayed_in": 0,
+    "forged_in": 0,
 }
 ISAKMP: dict[str, Any] = {
     "cookies": "91e816c608db1602:4bc78b933b1eb81e",
@@ -181,6 +183,15 @@ def test_nothing_was_begun() -> None:
 )
 def test_the_nat_situation_is_told_in_words(nat: dict[str, Any] | None, words: str) -> None:
     assert f"    NAT:     {words}" in drawn(80, connection(isakmp=[{**ISAKMP, "nat": nat}]))
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_packets_that_were_refused_are_told_where_there_are_any(width: int) -> None:
+    line = drawn(width, connection(children=[child(sas=[{**SA, "replayed_in": 3, "forged_in": 1_000_000}])]))[-1]
+    assert line.strip().removeprefix("lan: ") == (
+        "in c0ffee01: 3 packets repeated or too late, 1000000 with a wrong integrity check"
+    )
+    assert len(line) <= 80 + 10
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,8 @@ STATUS: Status = {
                             "packets_in": 1,
                             "bytes_out": 168,
                             "packets_out": 2,
+                            "replayed_in": 0,
+                            "forged_in": 0,
                         }
                     ],
                 },

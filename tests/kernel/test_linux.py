@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 
 from ikevd.addresses import Address
+from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused, MissingPrivilege
 from ikevd.host.interface import Counters, Direction, SaExpired, SaId, UdpPorts
 from ikevd.kernel.adapter import XfrmKernel
@@ -180,6 +181,16 @@ async def test_packets_pass_and_are_counted(pair: Pair, suite: EspSuite) -> None
         for kernel in kernels:
             for sa in (SaId(RIGHT, TO_RIGHT), SaId(LEFT, TO_LEFT)):
                 assert await kernel.counters(sa) == Counters(octets=5 * 84, packets=5)
+
+
+async def test_packets_with_another_key_are_counted_as_forged(pair: Pair) -> None:
+    async with connected(pair, AES_SHA256, Lifetime(3600)) as (_, right):
+        inbound = sa_of(TO_RIGHT, suite=AES_SHA256, source=LEFT, destination=RIGHT, lifetime=Lifetime(3600))
+        await right.delete_sa(inbound.id)
+        keys = replace(inbound.keys, integrity=Secret(bytes(32)))
+        await right.add_sa(replace(inbound, keys=keys), reserved=False)
+        assert "0 received" in pair[0].run("sh", "-c", "ping -c 3 -i 0.05 -W 0.5 10.2.0.1 || true")
+        assert await right.counters(inbound.id) == Counters(octets=0, packets=0, replayed=0, forged=3)
 
 
 @pytest.mark.parametrize("ends", [(LEFT, RIGHT), (LEFT6, RIGHT6)], ids=["ipv4", "ipv6"])
