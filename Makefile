@@ -47,6 +47,7 @@ demo: setup-demo | build
 docs: .venv/dev.stamp
 	$(PY) -m tools.json_docs
 	$(PY) -m tools.man_page
+	$(PY) -m tools.config_docs
 
 clean:
 	rm -rf .venv .rig build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

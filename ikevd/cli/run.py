@@ -28,6 +28,8 @@ def check_config(path: Path) -> int:
     click.echo(f"{path}: ok, {len(loaded.config.connections)} connections, {children} children")
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}")
+    for form in loaded.secrets:
+        click.echo(form)
     return OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -30,6 +30,8 @@ class Loaded:
 
     config: Config
     warnings: tuple[str, ...]
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Length and form of each connection's key, for the operator's screen; for no log."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -47,15 +49,16 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     for where, mark, message in located.problems:
         problems.error_at(where, mark, message)
     file = _validate(problems, located)
-    keys: dict[str, PreSharedKey] = {}
+    found: dict[str, secrets.Found] = {}
     if file is not None:
         check(problems, file)
-        keys = _keys(problems, _sources(file, located.data), path.parent, environ, exposed)
-        warn_of_many_secrets(problems, file, keys)
+        found = _find(problems, _sources(file, located.data), path.parent, environ, exposed)
+        warn_of_many_secrets(problems, file, {name: one.key for name, one in found.items()})
     if problems.errors:
         raise ConfigError(problems.errors)
     assert file is not None  # `_validate` returned None only with an error
-    return Loaded(build(problems, file, keys), problems.warnings)
+    forms = tuple(f"connections.{name}.psk: {one.form.description}" for name, one in found.items())
+    return Loaded(build(problems, file, _keys(problems, found)), problems.warnings, forms)
 
 
 def _read(path: Path) -> tuple[str, str | None]:
@@ -160,22 +163,34 @@ def _sources(file: FileSection, data: object) -> dict[str, secrets.Source]:
     return sources
 
 
-def _keys(
+def _find(
     problems: Problems,
     sources: Mapping[str, secrets.Source],
     folder: Path,
     environ: Mapping[str, str],
     exposed: str | None,
-) -> dict[str, PreSharedKey]:
-    keys = {}
+) -> dict[str, secrets.Found]:
+    found = {}
     for name, source in sources.items():
         path = ("connections", name, "psk")
         try:
-            found = secrets.find(source, folder, environ, exposed)
+            found[name] = secrets.find(source, folder, environ, exposed)
         except ValueError as error:
             problems.error(path, str(error))
             continue
-        if found.weakness:
-            problems.warn(path, found.weakness)
-        keys[name] = PreSharedKey(found.key, f"{problems.location(path)} ({found.origin})")
-    return keys
+        if found[name].form.weakness:
+            problems.warn(path, str(found[name].form.weakness))
+        if isinstance(source, secrets.Inline) and path in problems.located.commented:
+            problems.warn(
+                path,
+                "ends before a comment: in YAML ' #' begins one, and what follows is no part of the key; if it should "
+                "be, put the whole key in quotes",
+            )
+    return found
+
+
+def _keys(problems: Problems, found: Mapping[str, secrets.Found]) -> dict[str, PreSharedKey]:
+    return {
+        name: PreSharedKey(one.key, f"{problems.location(('connections', name, 'psk'))} ({one.origin})")
+        for name, one in found.items()
+    }

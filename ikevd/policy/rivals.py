@@ -9,7 +9,7 @@ from itertools import product
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import AddressRange, PreSharedKey
+from ikevd.policy.model import AddressRange
 from ikevd.policy.problems import Problems
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from ikevd.policy.schema import ChildSection, ConnectionSection, FileSection
@@ -82,9 +82,9 @@ class _Candidate:
     key: Secret
 
 
-def warn_of_many_secrets(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey]) -> None:
+def warn_of_many_secrets(problems: Problems, file: FileSection, keys: Mapping[str, Secret]) -> None:
     """In Main Mode a responder tries the keys of all connections that fit the addresses, up to `limits.secrets`."""
-    candidates = [_Candidate(name, c, keys[name].key) for name, c in file.connections.items() if name in keys]
+    candidates = [_Candidate(name, c, keys[name]) for name, c in file.connections.items() if name in keys]
     untried: dict[str, str] = {}
     for place, fitting in _places(candidates):
         locals_: set[Address | None] = {c.section.local for c in fitting if c.section.local}

@@ -222,12 +222,25 @@ def _parsed(parse: Callable[[str], _T]) -> PlainValidator:
     return PlainValidator(lambda value: parse(_text(value)), json_schema_input_type=str)
 
 
+_PSK_MAPPING = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string", "description": "a file of mode 600, relative to this one"},
+        "env": {"type": "string", "description": "an environment variable"},
+        "credential": {"type": "string", "description": "a credential of the systemd unit (LoadCredential=)"},
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+_PskJson = str | int | Annotated[dict[str, str], WithJsonSchema(_PSK_MAPPING)]
+
 _Item = TypeVar("_Item")
 OneOrMore = Annotated[tuple[_Item, ...], BeforeValidator(listed)]
 AddressValue = Annotated[Address, PlainValidator(_address, json_schema_input_type=str)]
 AddressOrNone = Annotated[Address | None, PlainValidator(_address, json_schema_input_type=str)]
 RemoteValue = Annotated[Address | AddressRange | None, PlainValidator(_remote, json_schema_input_type=str)]
-IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str)]
+IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str | int)]
 SelectorValue = Annotated[TrafficSelector, _parsed(TrafficSelector.parse)]
 IkeProposal = Annotated[IkeSuite, _parsed(proposals.parse_ike)]
 EspProposal = Annotated[EspSuite, _parsed(proposals.parse_esp)]
@@ -239,5 +252,5 @@ Switch = Annotated[bool, PlainValidator(boolean, json_schema_input_type=bool)]
 PathValue = Annotated[Path, PlainValidator(_absolute, json_schema_input_type=str)]
 SocketValue = Annotated[Path, PlainValidator(_socket, json_schema_input_type=str)]
 OwnerOrNone = Annotated[str | None, PlainValidator(_owner, json_schema_input_type=str)]
-ModeValue = Annotated[int, PlainValidator(_mode, json_schema_input_type=str)]
-PskValue = Annotated[secrets.Source, PlainValidator(secrets.parse, json_schema_input_type=str | dict[str, str])]
+ModeValue = Annotated[int, PlainValidator(_mode, json_schema_input_type=str | int)]
+PskValue = Annotated[secrets.Source, PlainValidator(secrets.parse, json_schema_input_type=_PskJson)]

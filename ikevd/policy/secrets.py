@@ -1,13 +1,13 @@
 """Where a pre-shared key comes from, and reading it from there.
 
-No message, `repr` or warning of this module holds a key, a part of one, or its exact length.
+No message, `repr` or warning of this module holds a key, a part of one, or its exact length; only `Found.form`,
+which is for the operator's screen, tells the length.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import math
 import os
 import re
 import stat
@@ -16,15 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ikevd.crypto.secret import Secret
+from ikevd.policy.secret_form import Form, form
 from ikevd.policy.wording import shown
 
 MAX_SECRET = 4096
 """Octets of a secret file; HMAC hashes whatever is longer than its block anyway."""
-SHORT = 20
-"""Fewer random characters fall to an offline dictionary attack (CVE-2018-5389)."""
-SHORT_BINARY = 16
-FEW_DIFFERENT = 8
-WEAK_BITS = 90
 
 WANTED = "{file: NAME}, {env: NAME}, {credential: NAME} or the key itself"
 
@@ -67,8 +63,8 @@ class Found:
     key: Secret
     origin: str
     """In words, for example `file /etc/ikevd/berlin.psk`."""
-    weakness: str | None
-    """Why it may be guessed, or None."""
+    form: Form
+    """What it looks like."""
 
 
 def parse(value: object) -> Source:
@@ -192,7 +188,7 @@ def _found(octets: bytes, origin: str) -> Found:
         key = octets
     if not key:
         raise ValueError(f"the key{where} is empty")
-    return Found(Secret(key), origin, _weakness(key, text=key is octets))
+    return Found(Secret(key), origin, form(key, text=key is octets))
 
 
 def _decoded(octets: bytes, where: str, prefix: str, wanted: str) -> bytes:
@@ -202,24 +198,3 @@ def _decoded(octets: bytes, where: str, prefix: str, wanted: str) -> bytes:
     except (binascii.Error, ValueError):
         pass
     raise ValueError(f"the key{where} begins with {prefix}, but what follows is not {wanted}")
-
-
-def _weakness(key: bytes, *, text: bool) -> str | None:
-    cure = "wanted a random one, for example from: openssl rand -base64 32"
-    if text and key.strip() != key:
-        return "begins or ends with white space, which belongs to the key as it stands; is that meant?"
-    if text and len(key) < SHORT:
-        return f"is shorter than {SHORT} characters and may be guessed offline (CVE-2018-5389); {cure}"
-    if not text and len(key) < SHORT_BINARY:
-        return f"is shorter than {SHORT_BINARY} octets and may be guessed offline (CVE-2018-5389); {cure}"
-    if len(set(key)) < FEW_DIFFERENT or (text and len(key) * math.log2(_alphabet(key)) < WEAK_BITS):
-        return f"is made of few different characters and may be guessed offline (CVE-2018-5389); {cure}"
-    return None
-
-
-def _alphabet(key: bytes) -> int:
-    """The size of the alphabet that the characters were probably taken from."""
-    kinds = ((bytes.islower, 26), (bytes.isupper, 26), (bytes.isdigit, 10))
-    characters = [key[i : i + 1] for i in range(len(key))]
-    size = sum(count for is_kind, count in kinds if any(is_kind(c) for c in characters))
-    return size + (0 if all(c.isalnum() for c in characters) else 32)

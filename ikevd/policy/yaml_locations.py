@@ -19,6 +19,7 @@ MAX_DEPTH = 32
 YamlPath = tuple[str | int, ...]
 """Keys and list indices from the top of the file: `("connections", "berlin", "ike_proposals", 1)`."""
 
+_COMMENT = re.compile(r"[ \t]+#")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 
 _PLAIN_WORDS = {
@@ -72,11 +73,13 @@ class Located:
     """What is refused but does not stop the reading."""
     unread: set[YamlPath] = field(default_factory=set)
     """Paths whose value stood for something else (alias, merge key): nothing can be said about what is there."""
+    commented: set[YamlPath] = field(default_factory=set)
+    """Paths whose value stands without quotes and ends at a comment: what follows ` #` is no part of it."""
 
 
 def read(text: str) -> Located:
     """Read one document. Raises YamlError where reading cannot go on."""
-    builder = _Builder()
+    builder = _Builder(text)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
@@ -102,8 +105,9 @@ class _Frame:
 class _Builder:
     """Builds the data from parser events, without recursion, so that no text can exhaust the stack."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         self.located = Located()
+        self._text = text
         self._frames: list[_Frame] = []
         self._documents = 0
 
@@ -129,6 +133,8 @@ class _Builder:
                 else:
                     if not self._check_node(event):
                         self.located.unread.add(self._path())
+                    if event.implicit[0] and event.end_mark and _COMMENT.match(self._text, event.end_mark.index):
+                        self.located.commented.add(self._path())
                     self._place(event, _scalar(event))
             case yaml.MappingStartEvent():
                 self._open(event, {})

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from tests.policy.files import connection, read
+import pytest
+
+from tests.policy.files import MARKED, MINIMAL, connection, read
 
 
 def test_warnings(tmp_path: Path) -> None:
@@ -61,3 +63,30 @@ def test_what_weakens_is_told(tmp_path: Path) -> None:
     assert "a peer that cuts to 128 drops every packet" in warned(tmp_path, connection(sha256_96="true"))
     found = warned(tmp_path, connection() + "control: {export_keys: true}\n")
     assert "control.export_keys: is on: whoever may use the control socket can read the keys" in found
+
+
+@pytest.mark.parametrize("psk", [f"{MARKED} # behind", f"{MARKED}\t#behind"])
+def test_a_key_that_a_comment_cuts_is_told(tmp_path: Path, psk: str) -> None:
+    found = warned(tmp_path, connection(psk=psk))
+    assert found.startswith("ikevd.yaml:4:10: connections.berlin.psk: ends before a comment: in YAML ' #' begins one")
+    assert MARKED not in found
+    assert "behind" not in found
+
+
+@pytest.mark.parametrize("psk", [f"'{MARKED} # within'", f'"{MARKED}" # beside', f"{MARKED}#within"])
+def test_a_key_that_is_whole_is_not_warned_of(tmp_path: Path, psk: str) -> None:
+    assert read(tmp_path, connection(psk=psk)).warnings == ()
+
+
+def test_a_comment_beside_the_name_of_a_file_cuts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.psk").write_text(MARKED)
+    (tmp_path / "a.psk").chmod(0o600)
+    assert read(tmp_path, connection(psk="{file: a.psk} # there")).warnings == ()
+
+
+def test_the_form_of_each_key_is_told_apart_from_warnings(tmp_path: Path) -> None:
+    loaded = read(tmp_path, MINIMAL)
+    (form,) = loaded.secrets
+    assert form.startswith("connections.berlin.psk: 23 characters (lower case letters, upper case letters, digits, ")
+    assert MARKED not in form
+    assert "23 characters" not in repr(loaded)

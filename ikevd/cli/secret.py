@@ -1,0 +1,67 @@
+"""`ikevd genpsk` and `ikevd fingerprint`."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
+"""Letters and digits that are not taken for one another, so that a key can be read aloud, and that neither YAML nor a
+Cisco command line takes for anything else; 0 is not among them, so no key begins with 0x or 0s."""
+
+
+def generate(bits: int) -> str:
+    """A key from the system's random numbers, worth at least `bits` bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(math.ceil(bits / math.log2(len(ALPHABET)))))
+
+
+def generate_psk(bits: int, output: Path | None) -> int:
+    """Print a key, or write it to a new file that only its owner reads."""
+    key = generate(bits)
+    if output is None:
+        click.echo(key)
+        return 0
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        click.echo(f"{output} exists; a key that is in use is not replaced", err=True)
+        return 1
+    except OSError as error:
+        click.echo(f"{output} cannot be written: {error.strerror}", err=True)
+        return 1
+    with open(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(f"{key}\n")
+    click.echo(f"{output}: {len(key)} characters, {bits} bits; in the configuration: psk: {{file: {output}}}")
+    return 0
+
+
+def show_fingerprints(config: Path, connection: str | None, salt: str | None) -> int:
+    """One line for each connection, after the words to repeat at the other end."""
+    from ikevd.crypto.fingerprint import fingerprint, new_salt
+    from ikevd.errors import ConfigError
+    from ikevd.policy.load import load
+
+    try:
+        loaded = load(config, os.environ)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return 1
+    connections = [c for c in loaded.config.connections if connection in (None, c.name)]
+    if not connections:
+        names = ", ".join(c.name for c in loaded.config.connections)
+        click.echo(
+            f"there is no connection {connection}; there are: {names}" if names else "there are no connections",
+            err=True,
+        )
+        return 1
+    words = " ".join((salt or new_salt()).lower().split())
+    click.echo(f'salt "{words}" (at the other end: ikevd fingerprint CONNECTION --salt "{words}")')
+    width = max(len(c.name) for c in connections)
+    for each in connections:
+        click.echo(f"{each.name:{width}}  {fingerprint(each.psk.key, [words])}")
+    return 0

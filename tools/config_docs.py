@@ -1,0 +1,100 @@
+"""`docs/configuration.md` and `config/ikevd.schema.json`, from the sections of `ikevd.policy.schema`.
+
+Run: `python -m tools.config_docs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ikevd.policy import json_schema
+from ikevd.policy.json_schema import Json
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE, SCHEMA = ROOT / "docs" / "configuration.md", ROOT / "config" / "ikevd.schema.json"
+
+SECTIONS = {
+    "the file": "FileSection",
+    "connections.NAME": "ConnectionSection",
+    "connections.NAME.children.NAME": "ChildSection",
+    "connections.NAME.retransmit": "RetransmitSection",
+    "listen": "ListenSection",
+    "control": "ControlSection",
+    "limits": "LimitsSection",
+    "log": "LogSection",
+}
+INTRODUCTION = """\
+# Configuration
+
+Made from `ikevd/policy/schema.py` by `make docs`; a test compares it. The file is YAML, by default
+`/etc/ikevd/ikevd.yaml`. A commented one with every key is [config/ikevd.yaml](../config/ikevd.yaml), whole pairs with
+other gateways are in [config/examples](../config/examples/README.md), the words of proposals in
+[algorithms.md](algorithms.md). `ikevd check` tells every mistake with line and column, and what deserves a second look.
+
+Text needs no quotes, but where it holds ` #` or begins with a sign. Numbers are decimal, durations `3600s`, `60m`, `8h`
+or `1d`. Where several values may stand, one may stand alone: `local: 10.1.0.0/24` or
+`local: [10.1.0.0/24, 10.3.0.0/24]`.
+
+For editors there is a [JSON Schema](../config/ikevd.schema.json), also from `ikevd schema`. With the YAML language
+server, one line in the file is enough: `# yaml-language-server: $schema=/etc/ikevd/ikevd.schema.json`.
+
+## Identities
+
+`local_id` and `remote_id`, one notation for each type of RFC 2407 section 4.6.2.1:
+
+| notation | type |
+|---|---|
+| `192.0.2.1`, `2001:db8::1` | ID_IPV4_ADDR, ID_IPV6_ADDR |
+| `gw.example.net`, `@gw.example.net` | ID_FQDN |
+| `user@example.net` | ID_USER_FQDN |
+| `10.0.0.0/8`, `2001:db8::/32` | ID_IPV4_ADDR_SUBNET, ID_IPV6_ADDR_SUBNET |
+| `10.0.0.1-10.0.0.9`, `2001:db8::1-2001:db8::9` | ID_IPV4_ADDR_RANGE, ID_IPV6_ADDR_RANGE |
+| `CN=gw, O=Example, C=DE` | ID_DER_ASN1_DN, as RFC 4514 has it: most specific part first (strongSwan: last) |
+| `gn:0x82026777` | ID_DER_ASN1_GN, its DER |
+| `keyid:group`, `keyid:0x00ff` | ID_KEY_ID, for example the group name of Cisco |
+
+What the notation would take for another type is forced by a word in front: `ipv4:`, `ipv6:`, `fqdn:` (`dns:`),
+`email:` (`userfqdn:`, `rfc822:`), `ipv4net:`, `ipv6net:`, `ipv4range:`, `ipv6range:`, `keyid:`, `dn:` (`asn1dn:`),
+`gn:` (`asn1gn:`). `0x` and hexadecimal digits may follow each. Identities are equal octet by octet; distinguished names
+when they say the same, in whatever string types.
+"""
+
+
+def page() -> str:
+    """All keys, a line each."""
+    return "\n".join([INTRODUCTION, *_sections()])
+
+
+def _sections() -> Iterator[str]:
+    schema = json_schema.schema()
+    for title, name in SECTIONS.items():
+        section: Json = schema if name == "FileSection" else schema["$defs"][name]
+        yield f"## {title}\n\n{section['description']}\n\n| key | default | |\n|---|---|---|"
+        for key, one in section["properties"].items():
+            yield f"| `{key}` | {_default(section, key, one)} | {one['description'].replace('|', '&#124;')} |"
+        yield ""
+
+
+def _default(section: Json, key: str, one: Json) -> str:
+    if key in section.get("required", ()):
+        return "*required*"
+    match one.get("default"):
+        case None:
+            return ""
+        case bool() as switch:
+            return f"`{str(switch).lower()}`"
+        case list() | tuple() as items:
+            return ", ".join(f"`{item}`" for item in items)
+        case value:
+            return f"`{value}`"
+
+
+def main() -> None:
+    """Write both files."""
+    PAGE.write_text(page())
+    SCHEMA.write_text(json_schema.text())
+
+
+if __name__ == "__main__":
+    main()
