@@ -84,12 +84,14 @@ IOS_15 = Release((octets.RFC_3947, octets.DRAFT_07, octets.DRAFT_03, octets.DRAF
 
 @dataclass(frozen=True)
 class Router:
-    """One IOS router as seen by us. `group_name` makes it begin Aggressive Mode with ID_KEY_ID."""
+    """One IOS router as seen by us. `group_name` makes it begin Aggressive Mode with ID_KEY_ID; `hostname` is what it
+    calls itself after `crypto isakmp identity hostname`."""
 
     psk: bytes
     release: Release = IOS_15
     policies: tuple[Policy, ...] = (Policy(),)
     group_name: str | None = None
+    hostname: str | None = None
     local_lan: tuple[bytes, bytes] = (bytes([10, 1, 0, 0]), bytes([255, 255, 255, 0]))
     remote_lan: tuple[bytes, bytes] = (bytes([10, 2, 0, 0]), bytes([255, 255, 255, 0]))
     seconds: int = 3600
@@ -113,6 +115,8 @@ class Router:
         port = 500 if path.local.port == 500 else 0
         if self.group_name is not None:
             return octets.identity(octets.ID_KEY_ID, self.group_name.encode(), octets.UDP, port)
+        if self.hostname is not None:
+            return octets.identity(octets.ID_FQDN, self.hostname.encode(), octets.UDP, port)
         return octets.identity(octets.ID_IPV4, path.local.address.packed, octets.UDP, port)
 
     def vendor_ids(self, cookie: bytes, *, initiator: bool) -> tuple[bytes, ...]:

@@ -8,12 +8,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.facts import Note
+from ikevd.facts import Hint, Note
 from ikevd.host.interface import UdpPorts
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, NatMethod, Start
 from ikevd.wire.registry import ExchangeType, NotifyType
-from tests.builders import ALICE, BOB, fqdn
+from tests.builders import ALICE, BOB, BOB_TO_ALICE, fqdn
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.nat import FIRST_PORT, Nat
@@ -125,9 +125,9 @@ def test_sixteen_zero_octets_behind_every_datagram_of_the_router_do_no_harm() ->
         network = Network(tamper=lambda sender, octets: [octets + bytes(16)] if sender == "alice" else [octets])
         _, router, bob = router_at_alice(Router(SECRET), network=network)
         await router.call(BOB)
-        agree_with = await router.quick_mode()
+        pair = await router.quick_mode()
         await asyncio.sleep(1)
-        agree(bob, agree_with)
+        agree(bob, pair)
 
     run(story())
 
@@ -187,6 +187,43 @@ def test_a_notification_that_we_do_not_act_on_is_named_and_does_no_harm(number: 
     run(story())
 
 
+def test_a_refusal_in_the_clear_after_message_2_does_not_end_what_goes_on() -> None:
+    """As in a capture of strongSwan: the initiator says NO-PROPOSAL-CHOSEN, and goes on when message 2 comes again."""
+
+    async def story() -> None:
+        def refuse_first(sender: str, datagram: bytes) -> list[bytes]:
+            third = sender == "alice" and datagram[8:16] != bytes(8) and not datagram[19]
+            refusal = octets.notify(ISAKMP, 14, b"")
+            body = octets.chain_of(payload(NOTIFY, refusal))
+            header = datagram[:16] + bytes([NOTIFY, 0x10, 5, 0]) + bytes(4) + (28 + len(body)).to_bytes(4, "big")
+            return [header + body, datagram] if third else [datagram]
+
+        _, router, bob = router_at_alice(Router(SECRET), network=Network(tamper=refuse_first))
+        pair = await up(router)
+        agree(bob, pair)
+        (live,) = bob.session.live
+        assert Hint(NotifyType.NO_PROPOSAL_CHOSEN) in [entry.fact for entry in live.phase1.record.entries]
+
+    run(story())
+
+
+def test_what_does_not_decrypt_is_met_with_silence() -> None:
+    """An answer in the clear would tell a forger which cookies live, and confuse the peer."""
+
+    async def story() -> None:
+        world, router, bob = router_at_alice(Router(SECRET))
+        pair = await up(router)
+        said = len(world.wire)
+        for exchange in (2, 4, 5, 6, 32):
+            head = cookies(router) + bytes([8, 0x10, exchange, 1]) + bytes([9, 9, 9, exchange])
+            bob.engine.datagram(head + (28 + 64).to_bytes(4, "big") + bytes(range(64)), BOB_TO_ALICE)
+        await asyncio.sleep(60)
+        assert len(world.wire) == said
+        agree(bob, pair)
+
+    run(story())
+
+
 def test_an_xauth_that_the_router_begins_by_mistake_does_no_harm() -> None:
     """Its key line lacks `no-xauth`."""
 
@@ -195,9 +232,9 @@ def test_an_xauth_that_the_router_begins_by_mistake_does_no_harm() -> None:
         await router.call(BOB)
         request = payload(14, bytes.fromhex("01000001 c0880000 40890000 408a0000"))
         await router.tell(request, kind=ExchangeType.TRANSACTION)
-        agree_with = await router.quick_mode()
+        pair = await router.quick_mode()
         await asyncio.sleep(1)
-        agree(bob, agree_with)
+        agree(bob, pair)
 
     run(story())
 
@@ -258,6 +295,21 @@ def test_clear_crypto_session_leaves_nothing_and_a_child_that_is_always_wanted_c
         await asyncio.sleep(5)
         (pair,) = router.pairs
         agree(alice, pair)
+
+    run(story())
+
+
+def test_a_delete_of_a_child_that_is_always_wanted_brings_its_replacement_at_once() -> None:
+    async def story() -> None:
+        child = lan(start=Start.AUTO)
+        _, alice, router = router_at_bob(Router(SECRET), ours(Router(SECRET), children=(child,)))
+        alice.engine.start()
+        await asyncio.sleep(60)
+        (pair,) = router.pairs
+        await router.tell(payload(DELETE, octets.delete(ESP, pair.spis[0])))
+        await asyncio.sleep(0.5)
+        agree(alice, router.pairs[1])
+        assert len(router.sas) == 1
 
     run(story())
 

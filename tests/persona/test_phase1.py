@@ -10,7 +10,7 @@ import pytest
 
 from ikevd.facts import Heard, Sent
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Lifetime, NatMethod
+from ikevd.policy.model import Connection, Lifetime, NatMethod
 from ikevd.sa.model import NatTraversal
 from ikevd.wire.registry import Cipher, ExchangeType, Group, Hash, PayloadType
 from tests.builders import ALICE, BOB, fqdn
@@ -41,6 +41,7 @@ POLICIES = [
     pytest.param(Policy(Cipher.AES_CBC, 256, Hash.SHA2_256, Group.MODP_2048), id="aes 256-sha256-14"),
 ]
 Call = Callable[[Router], Duet]
+Meet = Callable[[Router, Connection], Duet]
 ALL_METHODS = tuple(NatMethod)
 ALICE_BY_ADDRESS, BOB_BY_ADDRESS = Identity.of_address(ALICE), Identity.of_address(BOB)
 """The router calls itself by its own address, whatever a NAT makes of it."""
@@ -81,6 +82,16 @@ def test_initial_contact_in_message_5_does_not_disturb_the_proof() -> None:
     fifth = duet.responder.facts_of(Heard)[2]
     assert fifth.payloads == (str(PayloadType.ID), str(PayloadType.HASH), str(PayloadType.N))
     agree(duet)
+
+
+@pytest.mark.parametrize("call", [router_calls_us, we_call_router])
+def test_a_router_may_call_itself_by_its_hostname(call: Meet) -> None:
+    router = Router(SECRET, hostname="r1.example.net")
+    view = ours(router, remote_id=fqdn("r1.example.net"))
+    duet = call(router, seen_from_bob(view) if call is router_calls_us else view)
+
+    agree(duet)
+    assert str(both(duet)[1].remote_id) == "r1.example.net"
 
 
 def test_the_first_of_our_suites_wins_whatever_the_number_of_its_transform() -> None:
