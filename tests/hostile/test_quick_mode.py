@@ -10,9 +10,11 @@ import pytest
 
 from ikevd.conversation.timing import LINGER
 from ikevd.exchanges import phase2
+from ikevd.wire.attributes import Attribute
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
-from ikevd.wire.payloads import IdPayload, NoncePayload, NotifyPayload, Opaque, Payload
-from ikevd.wire.registry import ExchangeType, IdType, NotifyType, PayloadType, Protocol
+from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Opaque, Payload
+from ikevd.wire.registry import ExchangeType, IdType, IpsecAttribute, NotifyType, PayloadType, Protocol
+from ikevd.wire.sa import Proposal, SaPayload
 from tests.hostile.established import (
     UNPROVEN,
     another_tunnel,
@@ -161,6 +163,27 @@ def test_the_fourth_message_that_the_commit_bit_asks_for_is_dropped_without_harm
 
 # -- Quick Mode that is authentic and wrong
 
+
+def with_proposals(mode: QuickMode, *proposals: Proposal) -> tuple[Payload, ...]:
+    return SaPayload(proposals), *mode.payloads()[1:]
+
+
+def with_attributes(mode: QuickMode, *attributes: Attribute, id: int | None = None) -> tuple[Payload, ...]:
+    """Message 1 with one transform of these attributes."""
+    (proposal,) = mode.offer.proposals
+    (transform,) = proposal.transforms
+    changed_transform = replace(transform, attributes=attributes, id=transform.id if id is None else id)
+    return with_proposals(mode, replace(proposal, transforms=(changed_transform,)))
+
+
+def with_attribute(
+    mode: QuickMode, kind: int, number: int, *, instead: bool = True, id: int | None = None
+) -> tuple[Payload, ...]:
+    kept = mode.offer.proposals[0].transforms[0].attributes
+    kept = tuple(a for a in kept if not instead or a.type != kind)
+    return with_attributes(mode, *kept, Attribute.number(kind, number), id=id)
+
+
 WRONG: dict[str, tuple[Callable[[QuickMode], tuple[Payload, ...]], NotifyType | None]] = {
     "no SA": (lambda q: q.payloads()[1:], NotifyType.PAYLOAD_MALFORMED),
     "no nonce": (lambda q: (q.offer, *q.identities), NotifyType.PAYLOAD_MALFORMED),
@@ -185,6 +208,35 @@ WRONG: dict[str, tuple[Callable[[QuickMode], tuple[Payload, ...]], NotifyType | 
             q.identities[1],
         ),
         NotifyType.INVALID_ID_INFORMATION,
+    ),
+    "key length 0": (lambda q: with_attribute(q, IpsecAttribute.KEY_LENGTH, 0), NotifyType.NO_PROPOSAL_CHOSEN),
+    "key length 65535": (lambda q: with_attribute(q, IpsecAttribute.KEY_LENGTH, 65535), NotifyType.NO_PROPOSAL_CHOSEN),
+    "no integrity": (lambda q: with_attribute(q, IpsecAttribute.AUTHENTICATION, 0), NotifyType.NO_PROPOSAL_CHOSEN),
+    "transport mode": (lambda q: with_attribute(q, IpsecAttribute.ENCAPSULATION, 2), NotifyType.NO_PROPOSAL_CHOSEN),
+    "an attribute twice": (
+        lambda q: with_attribute(q, IpsecAttribute.KEY_LENGTH, 128, instead=False),
+        NotifyType.NO_PROPOSAL_CHOSEN,
+    ),
+    "an unknown attribute": (lambda q: with_attribute(q, IpsecAttribute(99), 1), NotifyType.NO_PROPOSAL_CHOSEN),
+    "AES-GMAC with key length 0": (
+        lambda q: with_attribute(q, IpsecAttribute.KEY_LENGTH, 0, id=23),
+        NotifyType.NO_PROPOSAL_CHOSEN,
+    ),
+    "AH under the same number": (
+        lambda q: with_proposals(q, *q.offer.proposals, replace(q.offer.proposals[0], protocol=Protocol.AH)),
+        NotifyType.NO_PROPOSAL_CHOSEN,
+    ),
+    "no transforms": (
+        lambda q: with_proposals(q, replace(q.offer.proposals[0], transforms=())),
+        NotifyType.NO_PROPOSAL_CHOSEN,
+    ),
+    "a transform count that lies": (
+        lambda q: (Opaque(PayloadType.SA, changed(q.offer.encode(), 15, b"\x02")), *q.payloads()[1:]),
+        None,
+    ),
+    "a KE although no PFS is configured": (
+        lambda q: (*q.payloads(), KePayload(bytes(32))),
+        NotifyType.NO_PROPOSAL_CHOSEN,
     ),
     "situation of all bits": (lambda q: (Opaque(PayloadType.SA, b"\0\0\0\1\xff\xff\xff\xff"), *q.payloads()[1:]), None),
 }
@@ -211,6 +263,44 @@ def test_an_authentic_and_wrong_quick_mode_is_refused_under_protection_and_a_rig
         assert scene.tunnels == 0
         await another_tunnel(scene, 0x0BAD0002)
         assert scene.tunnels == 1
+
+    attack(story)
+
+
+LIVES = {
+    "0 s": ([(1, b"\0\1"), (2, b"\0\0")], (3600, None)),
+    "1 s": ([(1, b"\0\1"), (2, b"\0\1")], (60, None)),
+    "1 s in eight octets": ([(1, b"\0\1"), (2, bytes(7) + b"\1")], (60, None)),
+    "65,536 s": ([(1, b"\0\1"), (2, b"\0\1\0\0")], (3600, None)),
+    "2^31 s": ([(1, b"\0\1"), (2, b"\x80\0\0\0")], (3600, None)),
+    "2^63 s": ([(1, b"\0\1"), (2, b"\x80" + bytes(7))], (3600, None)),
+    "type without duration": ([(1, b"\0\1")], (3600, None)),
+    "duration without type": ([(2, b"\0\1")], (3600, None)),
+    "kilobytes only": ([(1, b"\0\2"), (2, b"\0\x46\x50\0")], (3600, 4608000)),
+    "one kilobyte": ([(1, b"\0\2"), (2, b"\0\1")], (3600, 1024)),
+    "none": ([], (3600, None)),
+}
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_every_lifetime_is_read_and_none_is_so_short_that_it_is_a_storm(life: str) -> None:
+    """Ours is an hour; the shorter counts, but no less than a minute or a megabyte."""
+    attributes, expected = LIVES[life]
+
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        mode = scene.mallory.quick_mode()
+        kept = [a for a in mode.offer.proposals[0].transforms[0].attributes if a.type not in (1, 2)]
+        lives = [Attribute(kind, value, len(value) == 2) for kind, value in attributes]
+        first = mode.message_1(*with_attributes(mode, *lives, *kept))
+        scene.mallory.say(first)
+        await asyncio.sleep(0.01)
+        (second,) = scene.mallory.heard()
+        mode.hear_2(second, first)
+        scene.mallory.say(mode.message_3())
+        await asyncio.sleep(0.01)
+        (pair,) = scene.session.states["lan"].pairs
+        assert (pair.sa.lifetime.seconds, pair.sa.lifetime.kilobytes) == expected
 
     attack(story)
 
