@@ -60,13 +60,20 @@ def rungs(event: View, initiator: bool, begin: float, width: int = WIDTH) -> lis
     time = f"  {(event['at'] - begin) * 1000:9.1f} ms  "
     indent = " " * len(time)
     if event["fact"] not in ("sent", "heard"):
-        words = printable(rung(event, initiator)).split(" ")
-        return flow(words, width, first=time, rest=indent + " " * 6)
+        pieces = _pieces(rung(event, initiator), width - len(indent) - 6)
+        return flow(pieces, width, first=time, rest=indent + " " * 6)
     lines = _message(event, rightwards=initiator is (event["fact"] == "sent"))
     vendors = [printable(name) for name in event.get("vendors", ())]
     if vendors and event["fact"] == "sent":  # the peer's stand in a note of their own
         lines += flow(vendors, width - len(time), first=" " * 11 + "VID: ", rest=" " * 16, separator=", ")
     return [(indent if number else time) + line for number, line in enumerate(lines)]
+
+
+def _pieces(text: str, room: int) -> Iterator[str]:
+    """What stands between commas where it fits into a line, else its words."""
+    *parts, last = text.split(", ")
+    for part in (*(f"{part}," for part in parts), last):
+        yield from [part] if len(part) <= room else part.split(" ")
 
 
 def rung(event: View, initiator: bool) -> str:

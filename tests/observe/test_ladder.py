@@ -139,3 +139,11 @@ def test_vendor_ids_of_an_encrypted_message_are_named_too() -> None:
     header = Header(COOKIES.initiator, bytes(8), PayloadType.VID, ExchangeType.MAIN_MODE, Flags.ENCRYPTION, 0)
     wire = header.encode(16) + bytes(16)
     assert "VID: NAT-T RFC 3947" in drawn(Sent("MM5", ("VID",), wire, ALICE_TO_BOB, chain=body))
+
+
+def test_a_long_note_breaks_at_its_commas() -> None:
+    note = Note("the peer announces XAUTH, Dead Peer Detection, NAT-T draft-03, NAT-T draft-02 (LF)")
+    assert [line[22:] for line in drawn(note).splitlines()[2:]] == [
+        "the peer announces XAUTH, Dead Peer Detection,",
+        "NAT-T draft-03, NAT-T draft-02 (LF)",
+    ]
