@@ -14,7 +14,11 @@ from ikevd.wire.registry import ExchangeType, Flags
 
 
 def seal(situation: Situation, exchange: ExchangeType, payloads: Sequence[Payload]) -> bytes:
-    """The datagram for `payloads`; under protection it is encrypted and the IV moves on."""
+    """The datagram for `payloads`; under protection it is encrypted and the IV moves on.
+
+    # Deviates: RFC 2409 appendix B always pads, with the count in the last octet (IOS does so). Here, as in strongSwan
+    and libreswan, zeros fill the last block and no more; a receiver ignores what stands behind the last payload.
+    """
     chain = situation.chains[0] if situation.chains else None
     header = Header(
         situation.cookies.initiator,

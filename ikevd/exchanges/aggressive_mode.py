@@ -88,7 +88,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
         )
     method = nat.choose(connection, link.vendor_ids)
     found = nat.discovered(method, hash, link, connection, second.agreed.message)
-    await nat.take(link, found, connection, moved=False)
+    await nat.take(link, method, found, connection, moved=False)
     natd = nat.discovery(found.method, hash, link, connection, entropy) if found else ()
 
     # HDR*, HASH_I, NAT-D       -->   (or in the clear)
@@ -128,7 +128,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     wrong = mismatch((connection.psk,), "message 3 does not decrypt, or its HASH_I does not match")
     third = await link.receive(partial(_accept_third, keying, first.identity, wrong), rubbish=wrong)
     found = nat.discovered(method, hash, link, connection, third)
-    await nat.take(link, found, connection, moved=True)
+    await nat.take(link, method, found, connection, moved=True)
     return keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)
 
 

@@ -48,7 +48,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     public, nonces = (pair.public, peer.public), (ni, peer.nonce)
     keying = Keying.derive(connection.psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy)
     found = nat.discovered(method, hash, link, connection, peer.message)
-    await nat.take(link, found, connection, moved=False)
+    await nat.take(link, method, found, connection, moved=False)
     await link.protect(keying.chain)  # from here on HDR is HDR*
 
     # HDR*, IDii, HASH_I        -->
@@ -106,7 +106,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
         lambda message: accept_identity(keyings, link.chain, True, message),
         rubbish=mismatch(secrets, "message 5 does not decrypt"),
     )
-    await nat.take(link, found, first, moved=True)
+    await nat.take(link, method, found, first, moved=True)
     try:
         identity = Identity.from_payload(idii)
         connection = candidates.with_identity(keying.psk, identity, link.path)

@@ -35,7 +35,7 @@ class Numbers:
 
 
 _RFC = PayloadType.NAT_D, Encapsulation.UDP_TUNNEL
-_DRAFT_04_TO_08 = PayloadType(15), Encapsulation.UDP_TUNNEL
+_DRAFT_04_TO_08 = PayloadType.NAT_D_DRAFT_04, Encapsulation.UDP_TUNNEL
 _DRAFT_02_AND_03 = PayloadType.NAT_D_DRAFT, Encapsulation.UDP_TUNNEL_DRAFT
 
 NUMBERS = {
@@ -109,12 +109,17 @@ def discovered(
     return None
 
 
-async def take(link: Link, found: NatTraversal | None, connection: Connection, *, moved: bool) -> None:
+async def take(
+    link: Link, method: NatMethod | None, found: NatTraversal | None, connection: Connection, *, moved: bool
+) -> None:
     """Go on as the discovery wants it, and say what is odd. `moved`: the peer has had its chance to change the port.
 
     RFC 3947 section 4 has the initiator change it; what stays on port 500 cannot carry ESP in UDP.
     """
-    if found is None and connection.encap is Encap.FORCE:
+    if found is None and method is not None:
+        number = int(NUMBERS[method].nat_d)
+        await link.note(f"no NAT traversal: the peer agreed on {method.value}, but sends no NAT-D payload ({number})")
+    if method is None and connection.encap is Encap.FORCE:
         await link.note("`encap: force` has no effect: the peer does not speak NAT traversal")
     if found is None or not found.encapsulates:
         return

@@ -65,6 +65,8 @@ class Session:
         self._waiting: dict[str, None] = {}
         """Children that wait for an ISAKMP SA or for their turn, in the order in which they were wanted."""
         self._pumping: asyncio.TimerHandle | None = None
+        self._moved: set[str] = set()
+        """Children whose Quick Mode went down with the peer's ISAKMP SA, and that have not come up since."""
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
@@ -250,6 +252,7 @@ class Session:
         selectors = f"{sa.local_selector} === {sa.remote_selector}"
         spis = f"SPI in {sa.inbound.spi}, out {sa.outbound.spi}"
         runner.record.add(Established(f"IPsec SA pair {selectors}, {describe(sa.suite)}, {spis}"))
+        self._moved.discard(sa.child)
         self._post(sa.child, Up(sa))
         self._answer(sa.child, None)
         if sa.outbound.spi in self._held:
@@ -265,7 +268,12 @@ class Session:
                 live.tell(NotifyPayload(Protocol.ESP, error.notify, error.spi))
             if end.host.spi is not None and not isinstance(error, PeerRefused | PeerDeleted):
                 live.tell(notices.delete_esp(end.host.spi))
-        if end.child is not None and self.states[end.child.name].negotiating:
+        if end.child is None or not self.states[end.child.name].negotiating:
+            return
+        if isinstance(error, PeerDeleted) and end.child.name not in self._moved:
+            self._moved.add(end.child.name)  # no fault of the child: once more, under a new ISAKMP SA
+            self._waiting[end.child.name] = None
+        else:
             self._failed(end.child.name, error)
 
     def _failed(self, child: str, error: IkeError) -> None:

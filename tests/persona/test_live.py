@@ -283,7 +283,7 @@ def test_the_end_of_the_isakmp_sa_of_the_router_cuts_no_tunnel(doi: int) -> None
     run(story())
 
 
-def test_clear_crypto_session_leaves_nothing_and_a_child_that_is_always_wanted_comes_back() -> None:
+def test_after_clear_crypto_session_a_child_that_is_always_wanted_is_back_at_once() -> None:
     async def story() -> None:
         child = lan(start=Start.AUTO)
         _, alice, router = router_at_bob(Router(SECRET), ours(Router(SECRET), children=(child,)))
@@ -291,8 +291,6 @@ def test_clear_crypto_session_leaves_nothing_and_a_child_that_is_always_wanted_c
         await asyncio.sleep(60)
         await router.clear()
         await asyncio.sleep(1)
-        assert alice.nothing_installed
-        await asyncio.sleep(5)
         (pair,) = router.pairs
         agree(alice, pair)
 
