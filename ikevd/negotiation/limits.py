@@ -21,10 +21,18 @@ class HalfOpen:
 
     def refusal(self, address: Address) -> str | None:
         """Why no further negotiation from `address` may begin, or None where it may."""
-        if self._per_address[address] >= self._limits.half_open_per_address:
+        if self._per_address.get(address, 0) >= self._limits.half_open_per_address:
             return "half-open limit of the address"
         kept = 0 if address in self._static else self._limits.reserved_for_static
         return "half-open limit" if self.total >= self._limits.half_open - kept else None
+
+    def holds(self, address: Address) -> bool:
+        """Is there a negotiation from `address`?"""
+        return address in self._per_address
+
+    def may_displace(self, address: Address) -> bool:
+        """May an older negotiation make way for one from `address`: its own, or for a configured peer anybody's?"""
+        return self.holds(address) or address in self._static
 
     def enter(self, address: Address) -> None:
         """One more."""

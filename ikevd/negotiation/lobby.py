@@ -74,20 +74,20 @@ class Lobby:
             self._begin(header, Candidates(allowed, self._max_secrets), octets, path)
 
     def _refusal(self, address: Address) -> str | None:
-        """Why nothing may begin. Who forges the address of a peer must not lock it out: the oldest attempt of the
-        address that never echoed our cookie makes way."""
+        """Why nothing may begin. Who forges addresses of peers must lock none of them out: the oldest attempt that
+        never echoed our cookie makes way, of the same address where it has any."""
         refusal = self.half_open.refusal(address)
-        if refusal is None:
-            return None
-        if not self._evictions.allows():
+        if refusal is None or not self.half_open.may_displace(address) or not self._evictions.allows():
             return refusal
-        larval = [key for key, attempt in self._present.items() if key[0] == address and attempt.runner.is_larval]
-        if not larval:
+        own = self.half_open.holds(address)
+        keys = (key for key in self._present if key[0] == address or not own)
+        oldest = next((key for key in keys if self._present[key].runner.is_larval), None)
+        if oldest is None:
             return refusal
-        attempt = self._present.pop(larval[0])
+        attempt = self._present.pop(oldest)
         attempt.runner.close()
         self._router.forget(attempt.cookie)
-        self.half_open.leave(address)
+        self.half_open.leave(oldest[0])
         self._ports.counters.count("half-open negotiation made way for a newer one")
         return self.half_open.refusal(address)
 

@@ -113,6 +113,39 @@ def test_a_flood_with_the_address_of_the_peer_itself_does_not_lock_it_out() -> N
     run(story())
 
 
+def test_forged_addresses_of_many_peers_do_not_lock_out_the_others() -> None:
+    """Every place is taken by attempts that bear addresses of configured peers and never echo our cookie."""
+
+    async def story() -> None:
+        world = World()
+        peers = [replace(mirrored(connection()), name=f"peer{n}", remote=STRANGER + n) for n in range(20)]
+        limits = replace(LIMITS, half_open=50, reserved_for_static=20)
+        bob = world.gateway(BOB, mirrored(connection()), *peers, limits=limits)
+        messages = first_messages(connection())
+        for number in range(20):
+            flood(bob, messages, 5, first=STRANGER + number, same=True)
+        assert bob.engine.half_open == limits.half_open
+        alice = world.gateway(ALICE, connection(resend=Resend(1, 1.5, 6)))
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_a_flood_of_strangers_does_not_use_up_what_protects_a_peer_whose_address_is_forged() -> None:
+    async def story() -> None:
+        world, bob = world_with_bob()
+        strangers, forged = first_messages(VISITOR), first_messages(connection(), address=ALICE)
+        flood(bob, strangers, 1000)
+        flood(bob, forged, 5, first=ALICE, same=True)
+        flood(bob, strangers, 1000)
+        alice = world.gateway(ALICE, connection(resend=Resend(1, 1.5, 1)))
+        await bring_up(alice)
+
+    run(story())
+
+
 def test_a_main_mode_flood_costs_no_diffie_hellman() -> None:
     """RFC 2408 section 2.5.3: nothing costly before the cookie came back."""
 
