@@ -30,9 +30,9 @@ class HalfOpen:
         """Is there a negotiation from `address`?"""
         return address in self._per_address
 
-    def may_displace(self, address: Address) -> bool:
-        """May an older negotiation make way for one from `address`: its own, or for a configured peer anybody's?"""
-        return self.holds(address) or address in self._static
+    def is_static(self, address: Address) -> bool:
+        """Is `address` configured as `remote`?"""
+        return address in self._static
 
     def enter(self, address: Address) -> None:
         """One more."""

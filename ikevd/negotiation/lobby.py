@@ -50,7 +50,8 @@ class Lobby:
         static = [connection.remote for connection in connections if connection.remote is not None]
         self.half_open = HalfOpen(limits, static)
         self._refusals = RateLimit(rate=10, burst=20, clock=ports.now)
-        self._evictions = RateLimit(rate=20, burst=20, clock=ports.now)
+        self._evictions = {known: RateLimit(rate=20, burst=20, clock=ports.now) for known in (True, False)}
+        """For configured addresses and, apart, for all others, who can use up nothing of theirs."""
         self._present: dict[tuple[Address, bytes], Phase1Attempt] = {}
 
     def first_message(self, header: Header, octets: bytes, path: Path) -> None:
@@ -77,9 +78,9 @@ class Lobby:
         """Why nothing may begin. Who forges addresses of peers must lock none of them out: the oldest attempt that
         never echoed our cookie makes way, of the same address where it has any."""
         refusal = self.half_open.refusal(address)
-        if refusal is None or not self.half_open.may_displace(address) or not self._evictions.allows():
+        own, known = self.half_open.holds(address), self.half_open.is_static(address)
+        if refusal is None or not (own or known) or not self._evictions[known].allows():
             return refusal
-        own = self.half_open.holds(address)
         keys = (key for key in self._present if key[0] == address or not own)
         oldest = next((key for key in keys if self._present[key].runner.is_larval), None)
         if oldest is None:
