@@ -32,7 +32,7 @@ from ikevd.exchanges.link import (
 )
 from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
-from ikevd.wire.message import Header, Message, encode_chain
+from ikevd.wire.message import Header, Message, encode_chain, first_type, names
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType
 
 LABELS = {
@@ -209,6 +209,8 @@ class Conversation:
     def _check_addresses(self, path: Path) -> None:
         """A copied message must not move a tunnel; without NAT traversal both addresses stay as they began."""
         known = self._situation.path
+        if path is known:
+            return
         if (path.local.address, path.remote.address) != (known.local.address, known.remote.address):
             raise UnexpectedMessage(f"it came from {path.remote} to {path.local}; {known} is negotiating")
 
@@ -228,10 +230,9 @@ class Conversation:
         if self._situation.cookies.responder == NO_COOKIE:
             ours_or_theirs = message.header.responder if self.initiator else self._minted
             self._situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
-        names = tuple(str(payload.TYPE) for payload in message.payloads)
         chain = message.chain if message.header.encrypted else b""
-        self._effects.append(Record(Heard(label, names, datagram, path, chain)))
-        if message.header.flags & Flags.COMMIT and not self._commit_noted:
+        self._effects.append(Record(Heard(label, names(message.payloads), datagram, path, chain)))
+        if int(message.header.flags) & int(Flags.COMMIT) and not self._commit_noted:
             self._commit_noted = True
             self._effects.append(Record(Note(COMMIT_BIT)))
         if announced := remember_vendors(self._situation, message, initiator=self.initiator):
@@ -315,10 +316,10 @@ class Conversation:
             self._waiting = Waiting.for_message(now, patience)
 
     def _send(self, request: Send, now: float) -> None:
-        datagram = seal(self._situation, self._kind, request.payloads)
-        names = tuple(str(payload.TYPE) for payload in request.payloads)
-        chain = encode_chain(request.payloads) if self._situation.chains else b""
-        message = Outgoing(self._next_label(), names, datagram, chain)
+        body = encode_chain(request.payloads)
+        datagram = seal(self._situation, self._kind, first_type(request.payloads), body)
+        chain = body if self._situation.chains else b""
+        message = Outgoing(self._next_label(), names(request.payloads), datagram, chain)
         self._transmit(message, copy=1)
         self._last_answer = message
         if request.repeat != Repeat.BY_TIMER or not self.initiator:

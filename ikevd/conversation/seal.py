@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ikevd.errors import IkeError, Malformed, Refused, UnexpectedMessage
 from ikevd.exchanges.link import Receive, Situation
 from ikevd.sa.model import NO_COOKIE
-from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type
-from ikevd.wire.payloads import Payload
-from ikevd.wire.registry import ExchangeType, Flags
+from ikevd.wire.message import HEADER_OCTETS, Header, Message
+from ikevd.wire.registry import ExchangeType, Flags, PayloadType
+
+KNOWN_FLAGS = int(Flags.ENCRYPTION | Flags.COMMIT)
 
 
-def seal(situation: Situation, exchange: ExchangeType, payloads: Sequence[Payload]) -> bytes:
-    """The datagram for `payloads`; under protection it is encrypted and the IV moves on.
+def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body: bytes) -> bytes:
+    """The datagram for the chain of payloads `body`; under protection it is encrypted and the IV moves on.
 
     # Deviates: RFC 2409 appendix B always pads, with the count in the last octet (IOS does so). Here, as in strongSwan
     and libreswan, zeros fill the last block and no more; a receiver ignores what stands behind the last payload.
@@ -23,12 +23,11 @@ def seal(situation: Situation, exchange: ExchangeType, payloads: Sequence[Payloa
     header = Header(
         situation.cookies.initiator,
         situation.cookies.responder,
-        first_type(payloads),
+        first,
         exchange,
         Flags.ENCRYPTION if chain else Flags.NONE,
         situation.message_id,
     )
-    body = encode_chain(payloads)
     if chain:
         body = chain.encrypt(body + bytes(-len(body) % len(chain.iv)))
     return header.encode(len(body)) + body
@@ -47,7 +46,7 @@ def check_header(header: Header, situation: Situation, exchange: ExchangeType, i
     _check_responder_cookie(header, situation, initiator)
     if header.encrypted != bool(situation.chains) and not (situation.clear_too and not header.encrypted):
         raise UnexpectedMessage("message is in the clear" if situation.chains else "message is encrypted too early")
-    if int(header.flags) & ~int(Flags.ENCRYPTION | Flags.COMMIT):  # as numbers: ~ of a Flag drops unnamed bits
+    if int(header.flags) & ~KNOWN_FLAGS:  # as numbers: ~ of a Flag drops unnamed bits
         raise UnexpectedMessage(f"header flags 0x{int(header.flags):02x}")
 
 

@@ -4,32 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ikevd.wire.registry import Hash
 
+
+class _Row(NamedTuple):
+    name: str
+    """In OpenSSL."""
+    new: Callable[[bytes], Any]
+    size: int
+    """Octets of output."""
+
+
 _HASHES = {
-    Hash.MD5: ("md5", 16),
-    Hash.SHA1: ("sha1", 20),
-    Hash.SHA2_256: ("sha256", 32),
-    Hash.SHA2_384: ("sha384", 48),
-    Hash.SHA2_512: ("sha512", 64),
+    Hash.MD5: _Row("md5", hashlib.md5, 16),
+    Hash.SHA1: _Row("sha1", hashlib.sha1, 20),
+    Hash.SHA2_256: _Row("sha256", hashlib.sha256, 32),
+    Hash.SHA2_384: _Row("sha384", hashlib.sha384, 48),
+    Hash.SHA2_512: _Row("sha512", hashlib.sha512, 64),
 }
-"""Name in OpenSSL, octets of output. What may be negotiated, the policy decides."""
+"""What may be negotiated, the policy decides."""
 
 
 def hash_size(hash: Hash) -> int:
     """Octets that `digest` and `prf` give."""
-    return _row(hash)[1]
+    return _row(hash).size
 
 
 def digest(hash: Hash, data: bytes) -> bytes:
     """hash(data)."""
-    return hashlib.new(_row(hash)[0], data).digest()
+    octets: bytes = _row(hash).new(data).digest()
+    return octets
 
 
 def prf(hash: Hash, key: bytes, data: bytes) -> bytes:
     """prf(key, data): the HMAC of the negotiated hash (RFC 2409 section 4)."""
-    return hmac.digest(key, data, _row(hash)[0])
+    return hmac.digest(key, data, _row(hash).name)
 
 
 def equal(a: bytes, b: bytes) -> bool:
@@ -37,7 +49,7 @@ def equal(a: bytes, b: bytes) -> bool:
     return hmac.compare_digest(a, b)
 
 
-def _row(hash: Hash) -> tuple[str, int]:
+def _row(hash: Hash) -> _Row:
     row = _HASHES.get(hash)
     if row is None:
         raise ValueError(f"hash {hash} is not supported")

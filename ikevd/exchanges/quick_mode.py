@@ -77,7 +77,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     ipsec = esp_pair(sa, child, link.path, choice, spi, (ni, nr), g_xy, initiator=False)
     await host.open_inbound(ipsec)
     ours = Proposal(choice.proposal.number, choice.proposal.protocol, spi.octets, choice.proposal.transforms)
-    second = (SaPayload((ours,)), NoncePayload(nr), *_public(pair), *identities)  # IDs octet by octet
+    second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities)  # IDs octet by octet
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     await host.open_outbound(ipsec)
     return ipsec

@@ -59,23 +59,23 @@ class Journal:
 
     def note_sa(self, sa: SaId, reqid: int) -> None:
         """An SA is about to be installed. Raises `KernelRefused` where this cannot be written."""
-        self._note({"note": "sa", **_sa_fields(sa), "reqid": reqid})
+        self._note(_noted(_sa_text(sa), reqid))
         self._sas[sa] = reqid
 
     def forget_sa(self, sa: SaId) -> None:
         """An SA is gone."""
         if self._sas.pop(sa, None) is not None:
-            self._forget({"forget": "sa", **_sa_fields(sa)})
+            self._forget(_sa_text(sa))
 
     def note_policy(self, policy: PolicyId, reqid: int) -> None:
         """A policy is about to be installed. Raises `KernelRefused` as `note_sa`."""
-        self._note({"note": "policy", **_policy_fields(policy), "reqid": reqid})
+        self._note(_noted(_policy_text(policy), reqid))
         self._policies[policy] = reqid
 
     def forget_policy(self, policy: PolicyId) -> None:
         """A policy is gone."""
         if self._policies.pop(policy, None) is not None:
-            self._forget({"forget": "policy", **_policy_fields(policy)})
+            self._forget(_policy_text(policy))
 
     def close(self) -> None:
         """Close the file and give up the lock. Idempotent."""
@@ -84,26 +84,26 @@ class Journal:
             os.close(self._lock)
             self._file = -1
 
-    def _note(self, fields: dict[str, object]) -> None:
+    def _note(self, line: str) -> None:
         try:
-            self._append(fields)
+            self._append(line)
         except OSError as error:
             raise KernelRefused(
                 f"nothing is installed while the journal {self._path} cannot be written: {error.strerror}",
                 error.errno or errno.EIO,
             ) from error
 
-    def _forget(self, fields: dict[str, object]) -> None:
+    def _forget(self, what: str) -> None:
         try:
-            self._append(fields)
+            self._append(f'{{"forget": {what}}}\n')
         except OSError:
             pass  # what the file says too much is not in the kernel, so that no harm comes of it
 
-    def _append(self, fields: dict[str, object]) -> None:
+    def _append(self, text: str) -> None:
         if self._lines > 2 * (len(self._sas) + len(self._policies)) + SPARE_LINES:
             old, self._file = self._file, self._rewrite()
             os.close(old)
-        line = json.dumps(fields).encode() + b"\n"
+        line = text.encode()
         written = os.write(self._file, line)
         if written != len(line):  # the disk is full
             os.ftruncate(self._file, os.fstat(self._file).st_size - written)
@@ -112,20 +112,19 @@ class Journal:
 
     def _rewrite(self) -> int:
         """Write what is meant into a new file, put it in the place of the old, and open it for more."""
-        entries = [{"note": "sa", **_sa_fields(sa), "reqid": reqid} for sa, reqid in self._sas.items()]
-        for key, reqid in self._policies.items():
-            entries.append({"note": "policy", **_policy_fields(key), "reqid": reqid})
+        lines = [_noted(_sa_text(sa), reqid) for sa, reqid in self._sas.items()]
+        lines += [_noted(_policy_text(policy), reqid) for policy, reqid in self._policies.items()]
         fresh = self._path.with_name(self._path.name + ".new")
         fresh.unlink(missing_ok=True)
         file = os.open(fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with open(file, "w", encoding="ascii", closefd=False) as text:
-                text.writelines(json.dumps(entry) + "\n" for entry in entries)
+                text.writelines(lines)
             fresh.replace(self._path)
         except BaseException:
             os.close(file)
             raise
-        self._lines = len(entries)
+        self._lines = len(lines)
         return file
 
 
@@ -157,23 +156,25 @@ def load(path: Path) -> tuple[dict[SaId, int], dict[PolicyId, int]]:
     return sas, policies
 
 
-def _sa_fields(sa: SaId) -> dict[str, object]:
-    return {"destination": str(sa.destination), "spi": str(sa.spi)}
+def _noted(what: str, reqid: int) -> str:
+    """A line. The texts need no quoting, and `json.dumps` takes three times as long: five lines for each tunnel."""
+    return f'{{"note": {what}, "reqid": {reqid}}}\n'
+
+
+def _sa_text(sa: SaId) -> str:
+    return f'"sa", "destination": "{sa.destination}", "spi": "{sa.spi}"'
 
 
 def _read_sa(entry: Mapping[str, str]) -> SaId:
     return SaId(ip_address(entry["destination"]), Spi(int(entry["spi"], 16)))
 
 
-def _policy_fields(policy: PolicyId) -> dict[str, object]:
-    return {
-        "source": str(policy.source),
-        "destination": str(policy.destination),
-        "protocol": policy.protocol,
-        "source_port": policy.source_port,
-        "destination_port": policy.destination_port,
-        "direction": policy.direction.value,
-    }
+def _policy_text(policy: PolicyId) -> str:
+    return (
+        f'"policy", "source": "{policy.source}", "destination": "{policy.destination}", "protocol": {policy.protocol}, '
+        f'"source_port": {policy.source_port}, "destination_port": {policy.destination_port}, '
+        f'"direction": "{policy.direction.value}"'
+    )
 
 
 def _read_policy(entry: Mapping[str, str]) -> PolicyId:

@@ -57,7 +57,7 @@ class Record:
     def add(self, fact: Fact) -> None:
         """Keep one fact and show it to the listeners."""
         entry = Entry(self._history.now(), fact)
-        if isinstance(fact, Sent | Heard):
+        if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
         if len(self.entries) < MAX_ENTRIES:
             self.entries.append(entry)
@@ -97,7 +97,7 @@ class History:
         self._clock = clock
         self._known: dict[str, OrderedDict[int, Record]] = {}
         self._strangers: OrderedDict[int, Record] = OrderedDict()
-        self._listeners: list[Callable[[Record, Entry], None]] = []
+        self._listeners: tuple[Callable[[Record, Entry], None], ...] = ()
         self._count = 0
 
     def now(self) -> float:
@@ -131,15 +131,15 @@ class History:
 
     def listen(self, listener: Callable[[Record, Entry], None]) -> None:
         """Call `listener` for every fact as it happens."""
-        self._listeners.append(listener)
+        self._listeners = (*self._listeners, listener)
 
     def ignore(self, listener: Callable[[Record, Entry], None]) -> None:
         """Stop calling `listener`."""
-        self._listeners.remove(listener)
+        self._listeners = tuple(other for other in self._listeners if other != listener)
 
     def tell(self, record: Record, entry: Entry) -> None:
         """Show one fact to the listeners (called by `Record.add`)."""
-        for listener in tuple(self._listeners):
+        for listener in self._listeners:
             listener(record, entry)
 
     def find(self, spi: str | None = None, connection: str | None = None, peer: str | None = None) -> Iterator[Record]:

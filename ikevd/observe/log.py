@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import structlog
 
 from ikevd.crypto.secret import Secret
-from ikevd.facts import Dropped, Established, Failed, Hint, Note, Sent
+from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Sent
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.rate import RateLimit
 from ikevd.observe.text import printable
@@ -26,6 +26,8 @@ from ikevd.observe.views import fact_fields
 from ikevd.policy.model import LogFormat
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+FIRST_COPY = 2
+"""Of a message that had no answer: news."""
 UNLOGGED = ("wire", "path")
 _log = structlog.get_logger()
 _limit = RateLimit()
@@ -125,6 +127,8 @@ class FactLog:
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
+        if _threshold > LEVELS["debug"] and _is_plain_message(entry.fact):
+            return
         if not record.matches(self._only.spi, self._only.connection, self._only.peer):
             return
         for owner in (record.connection, None) if record.connection else (None,):
@@ -161,7 +165,7 @@ class FactLog:
                 return self._limited(record, ("note",), "info")
             case Established() | Note():
                 return LEVELS["info"]
-            case Sent(label=label, copy=2) if label != "INFO":
+            case Sent(label=label, copy=copy) if copy == FIRST_COPY and label != "INFO":
                 return LEVELS["info"]
             case _:
                 return LEVELS["debug"]
@@ -170,6 +174,11 @@ class FactLog:
         """`kind` holds nothing of the peer's own words."""
         passes = self._limit_of(record.connection).passes(kind, record.peer.address)
         return LEVELS[level if passes else "debug"]
+
+
+def _is_plain_message(fact: Fact) -> bool:
+    """Most facts are, and are only for debugging."""
+    return isinstance(fact, Heard) or (isinstance(fact, Sent) and fact.copy != FIRST_COPY)
 
 
 def _tell_held_back(count: int) -> None:

@@ -59,7 +59,7 @@ def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite], lifetime: Lifeti
     for suite in suites:
         for proposal, transform, read, life in offered:
             if read == suite:
-                answer = SaPayload((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
+                answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
                 return Phase1Choice(suite, shorter(lifetime, life), answer)
     raise NoProposalChosen(_miss("phase 1", [read for _, _, read, _ in offered], suites))
 

@@ -196,6 +196,8 @@ def _address(text: str) -> Address | None:
 
 def _notation(identity: Identity) -> str:
     """The shortest notation that says this very identity. Hexadecimal for what is not printable ASCII, or is long."""
+    if identity.type in (IdType.IPV4_ADDR, IdType.IPV6_ADDR) and len(identity.data) == _SIZES[identity.type]:
+        return str(ip_address(identity.data))
     prefix = _PREFIX_OF.get(identity.type)
     if prefix is None:
         return f"{identity.type}:0x{identity.data.hex()}"

@@ -44,7 +44,7 @@ def offer_phase1(suites: Sequence[IkeSuite], lifetime: Lifetime) -> SaPayload:
         Transform(number, Phase1Transform.KEY_IKE, (*_ike_attributes(suite), *_life(IkeAttribute, lifetime)))
         for number, suite in enumerate(suites, start=1)
     )
-    return SaPayload((Proposal(1, Protocol.ISAKMP, b"", transforms),))
+    return SaPayload.of((Proposal(1, Protocol.ISAKMP, b"", transforms),))
 
 
 def offer_phase2(suites: Sequence[EspSuite], lifetime: Lifetime, spi: bytes) -> SaPayload:
@@ -53,7 +53,7 @@ def offer_phase2(suites: Sequence[EspSuite], lifetime: Lifetime, spi: bytes) -> 
         Transform(number, suite.transform, (*_life(IpsecAttribute, lifetime), *_esp_attributes(suite)))
         for number, suite in enumerate(suites, start=1)
     )
-    return SaPayload((Proposal(1, Protocol.ESP, spi, transforms),))
+    return SaPayload.of((Proposal(1, Protocol.ESP, spi, transforms),))
 
 
 def _ike_attributes(suite: IkeSuite) -> Iterator[Attribute]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import TypeVar
 
@@ -54,6 +55,10 @@ class Header:
     @classmethod
     def decode_untrusted(cls, datagram: bytes) -> Header:
         """Read the header and hold its length against the datagram. Raises only `Malformed`."""
+        return _decode_header_untrusted(datagram)
+
+    @classmethod
+    def _decode(cls, datagram: bytes) -> Header:
         reader = Reader(datagram, "ISAKMP header")
         initiator, responder, following, version, exchange, flags, message_id, length = reader.fields(_HEADER)
         _check_length(datagram, length)
@@ -72,6 +77,12 @@ class Header:
         """The 28 octets for a body of `body_octets`."""
         codes = self.next_payload, self.version, self.exchange, self.flags
         return _HEADER.pack(self.initiator, self.responder, *codes, self.message_id, HEADER_OCTETS + body_octets)
+
+
+@lru_cache(maxsize=8)
+def _decode_header_untrusted(datagram: bytes) -> Header:
+    """Asked twice in a row: by the router, and by the exchange that it finds."""
+    return Header._decode(datagram)
 
 
 def _check_length(datagram: bytes, length: int) -> None:
@@ -143,6 +154,16 @@ def encode_chain(payloads: Sequence[Payload]) -> bytes:
         body = payload.body
         writer.fields(GENERIC, following, 0, len(body) + GENERIC_OCTETS).octets(body)
     return writer.done()
+
+
+def names(payloads: Sequence[Payload]) -> tuple[str, ...]:
+    """What the payloads are called; the same tuple for the same types, since evidence keeps many."""
+    return _names(tuple([payload.TYPE for payload in payloads]))
+
+
+@lru_cache(maxsize=256)
+def _names(types: tuple[PayloadType, ...]) -> tuple[str, ...]:
+    return tuple(map(str, types))
 
 
 def first_type(payloads: Sequence[Payload]) -> PayloadType:

@@ -87,6 +87,11 @@ class SaPayload:
     proposals: tuple[Proposal, ...]
     received: bytes = field(default=b"", compare=False, repr=False)
 
+    @classmethod
+    def of(cls, proposals: tuple[Proposal, ...]) -> SaPayload:
+        """One to be sent, encoded once for all."""
+        return cls(proposals, received=cls(proposals).encode())
+
     @property
     def body(self) -> bytes:
         """The octets as received, else as they are sent: SAi_b of RFC 2409."""
