@@ -14,6 +14,7 @@ from pathlib import Path
 import uvloop
 
 from ikevd.daemon import Options, serve
+from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.observe import log
 from ikevd.policy.load import load
@@ -23,6 +24,7 @@ def main() -> None:
     """Serve until SIGTERM; with `--profile`, leave a profile of cProfile behind at SIGUSR1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
+    parser.add_argument("--netlink", action="store_true", help="the kernel of this machine instead")
     parser.add_argument("--profile", type=Path)
     arguments = parser.parse_args()
     config = load(arguments.config, os.environ).config
@@ -30,7 +32,8 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if arguments.profile:
             _profile(runner.get_loop(), arguments.profile)
-        runner.run(serve(config, Options(), os.environ, kernel=lambda: nullcontext(MemoryKernel())))
+        kernel = XfrmKernel if arguments.netlink else lambda: nullcontext(MemoryKernel())
+        runner.run(serve(config, Options(), os.environ, kernel=kernel))
 
 
 def _profile(loop: asyncio.AbstractEventLoop, file: Path) -> None:

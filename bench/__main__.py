@@ -1,0 +1,54 @@
+"""`python -m bench COMMAND`: see README.md here."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+
+import uvloop
+
+from bench import start
+from bench.children import children
+from bench.handshakes import handshakes
+from bench.latency import latency
+from bench.scale import scale
+from bench.sides import has_charon
+
+
+def main() -> None:
+    """Run what is asked for, and print it."""
+    asked = _parser().parse_args()
+    gc.set_threshold(50_000, 20, 100)  # the initiator's cost is not measured, but it makes the bench slow
+    charon = has_charon() and not asked.alone
+    if not charon:
+        print("ikevd alone. With charon: tests/rig/rig run --kernel host -- .venv/bin/python -m bench ...")
+    if asked.command in ("start", "all"):
+        start.main()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if asked.command in ("handshake", "all"):
+            work = handshakes(rounds=asked.rounds, each=asked.each, charon=charon, netlink=asked.netlink)
+            print(runner.run(work), flush=True)
+        if asked.command in ("latency", "all"):
+            print(runner.run(latency(each=2 * asked.each, charon=charon)), flush=True)
+        if asked.command in ("children", "all"):
+            print(runner.run(children(count=asked.children, charon=charon)), flush=True)
+        if asked.command in ("scale", "all"):
+            print(runner.run(scale(tunnels=asked.tunnels, charon=charon, settle=asked.settle)), flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description="What ikevd costs, alone and beside charon.")
+    parser.add_argument("command", choices=("start", "handshake", "latency", "children", "scale", "all"))
+    parser.add_argument("--rounds", type=int, default=10, help="handshake: bursts for each suite and responder")
+    parser.add_argument("--each", type=int, default=30, help="handshake: handshakes in a burst; latency: half of them")
+    parser.add_argument("--tunnels", type=int, default=10_000, help="scale: how many")
+    parser.add_argument("--children", type=int, default=1000, help="children: how many")
+    parser.add_argument("--settle", action="store_true", help="scale: look again when ended exchanges are forgotten")
+    parser.add_argument("--alone", action="store_true", help="without charon, though it is here")
+    parser.add_argument("--netlink", action="store_true", help="handshake: both on the kernel of this machine")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
