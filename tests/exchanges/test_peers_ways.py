@@ -15,7 +15,7 @@ from ikevd.policy.choose import choose_phase1, choose_phase2, describe
 from ikevd.policy.model import Lifetime
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.sa.model import Cookies
-from ikevd.wire.message import HEADER_OCTETS, Header, Message
+from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type
 from ikevd.wire.payloads import Payload, VidPayload
 from ikevd.wire.registry import AuthMethod, ExchangeType
 from ikevd.wire.sa import SaPayload
@@ -40,7 +40,7 @@ def rewritten(datagram: bytes, payloads: tuple[Payload, ...]) -> bytes:
     """The same message with other payloads, in the clear."""
     header = Header.decode_untrusted(datagram)
     situation = Situation(Cookies(header.initiator, header.responder), 0, ALICE_TO_BOB)
-    return seal(situation, header.exchange, payloads)
+    return seal(situation, header.exchange, first_type(payloads), encode_chain(payloads))
 
 
 def payloads_of(datagram: bytes) -> tuple[Payload, ...]:
