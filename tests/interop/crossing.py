@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from tests.interop.topology import Topology
+from tests.interop.xfrm import XfrmState
 
 PINGS = 5
 IPV4_PING, IPV6_PING = 84, 104
 
 
-def packets_cross(topology: Topology, *, ipv6: bool = False) -> None:
-    """Five pings cross; both ends counted them on the same two SAs with the same keys; the wire saw ESP only."""
+def packets_cross(topology: Topology, *, ipv6: bool = False, udp: bool = False) -> None:
+    """Five pings cross; both ends counted them on the same two SAs with the same keys; the wire saw ESP only, and that
+    in UDP or not at all in UDP."""
     before = topology.wire.seen()
     host_b = topology.host_b
     assert topology.host_a.ping(host_b.address6 if ipv6 else host_b.address, PINGS) == PINGS
     seen = topology.wire.seen() - before
-    assert (seen.esp, seen.udp_esp, seen.clear) == (2 * PINGS, 0, 0)
+    assert (seen.esp, seen.udp_esp, seen.clear) == ((0, 2 * PINGS, 0) if udp else (2 * PINGS, 0, 0))
 
     on_a = {state.spi: state for state in topology.gw_a.xfrm_state()}
     on_b = {state.spi: state for state in topology.gw_b.xfrm_state()}
@@ -22,13 +24,16 @@ def packets_cross(topology: Topology, *, ipv6: bool = False) -> None:
     assert len(on_a) == 2
     for spi, ours in on_a.items():
         theirs = on_b[spi]
-        assert (ours.src, ours.dst, ours.mode) == (theirs.src, theirs.dst, "tunnel")
-        assert (ours.enc, ours.enc_key, ours.auth, ours.auth_key) == (
-            theirs.enc,
-            theirs.enc_key,
-            theirs.auth,
-            theirs.auth_key,
-        )
-        assert ours.auth_bits == theirs.auth_bits
+        assert _keys(ours) == _keys(theirs)
+        assert (ours.encap is None, theirs.encap is None) == (not udp, not udp)
+        if not udp:
+            assert (ours.src, ours.dst) == (theirs.src, theirs.dst)
         size = (IPV6_PING if ipv6 else IPV4_PING) * PINGS
         assert (ours.packets, ours.bytes) == (theirs.packets, theirs.bytes) == (PINGS, size)
+
+
+def _keys(state: XfrmState) -> tuple[object, ...]:
+    """All that both ends of an SA must have alike."""
+    assert state.mode == "tunnel"
+    assert state.enc_key is not None
+    return state.enc, state.enc_key, state.aead_bits, state.auth, state.auth_key, state.auth_bits

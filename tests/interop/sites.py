@@ -1,4 +1,4 @@
-"""The configurations of a site-to-site tunnel, for ikevd and for strongSwan, from one description."""
+"""One site-to-site tunnel: what both gateways must agree on, and its text for ikevd and for swanctl."""
 
 from __future__ import annotations
 
@@ -18,18 +18,32 @@ class Site:
     there: Node
     ike: str = "aes128-sha256-modp2048"
     esp: str = "aes128-sha256"
+    """With a group at its end where there is perfect forward secrecy."""
     secret: str = SECRET
     children: tuple[tuple[str, str, str], ...] = ()
     ipv6: bool = False
     retransmit: str = "{interval: 500ms, factor: 1.5, sends: 4}"
     local_id: str = ""
     remote_id: str = ""
+    aggressive: bool = False
+    sha256_96: bool = False
+    """Is HMAC-SHA-256 of ESP cut to 96 bits?"""
+    options: tuple[str, ...] = ()
+    """More lines of ikevd's connection: `encap: force`."""
 
     @property
     def addresses(self) -> tuple[str, str]:
         if self.ipv6:
             return self.here.address6, self.there.address6
         return self.here.address, self.there.outside
+
+    @property
+    def identities(self) -> tuple[str, str]:
+        """The default is the address that each side itself has, also behind a NAT."""
+        local, remote = (
+            (self.here.address6, self.there.address6) if self.ipv6 else (self.here.address, self.there.address)
+        )
+        return self.local_id or local, self.remote_id or remote
 
     @property
     def nets(self) -> tuple[tuple[str, str, str], ...]:
@@ -46,14 +60,20 @@ class Site:
     def ikevd(self) -> str:
         """ikevd.yaml."""
         local, remote = self.addresses
-        identities = f"    local_id: {self.local_id}\n" if self.local_id else ""
-        identities += f"    remote_id: {self.remote_id}\n" if self.remote_id else ""
+        lines = list(self.options)
+        if self.local_id:
+            lines.append(f"local_id: '{self.local_id}'")
+        if self.remote_id or self.there.address != self.there.outside:
+            lines.append(f"remote_id: '{self.identities[1]}'")
+        lines += ["aggressive: true"] if self.aggressive else []
+        lines += ["sha256_96: true"] if self.sha256_96 else []
+        more = "".join(f"    {line}\n" for line in lines)
         children = "".join(
             f"      {name}: {{local: '{ours}', remote: '{theirs}', esp_proposals: {self.esp}, start: manual}}\n"
             for name, ours, theirs in self.nets
         )
         return (
-            f"connections:\n  peer:\n    local: '{local}'\n    remote: '{remote}'\n{identities}"
+            f"connections:\n  peer:\n    local: '{local}'\n    remote: '{remote}'\n{more}"
             f"    psk: '{self.secret}'\n    ike_proposals: {self.ike}\n    retransmit: {self.retransmit}\n"
             f"    children:\n{children}"
         )
@@ -61,6 +81,7 @@ class Site:
     def swanctl(self) -> str:
         """swanctl.conf."""
         local, remote = self.addresses
+        local_id, remote_id = self.identities
         children = "".join(
             f"{name} {{\n local_ts = {ours}\n remote_ts = {theirs}\n esp_proposals = {self.esp}\n}}\n"
             for name, ours, theirs in self.nets
@@ -68,13 +89,14 @@ class Site:
         return f"""
             connections {{ peer {{
               version = 1
+              aggressive = {"yes" if self.aggressive else "no"}
               local_addrs = {local}
               remote_addrs = {remote}
-              proposals = {self.ike.replace("curve25519", "x25519")}
+              proposals = {self.ike}
               local {{ auth = psk
-                id = {self.local_id or local} }}
+                id = {local_id} }}
               remote {{ auth = psk
-                id = {self.remote_id or remote} }}
+                id = {remote_id} }}
               children {{ {children} }} }} }}
             secrets {{ ike-1 {{ secret = "{self.secret}" }} }}
             """

@@ -4,20 +4,23 @@ Configurations are loaded by swanctl, as an administrator would; everything else
 vici socket from here, since a process is dear in the guest.
 """
 
+from __future__ import annotations
+
 import os
-import socket
-import struct
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 from tests.interop.node import CommandFailed, Node, run
+from tests.interop.peer import PeerError
+from tests.interop.sites import Site
+from tests.interop.vici import Section, Vici, ViciError
 
-ViciValue: TypeAlias = "str | list[str] | Section"
-Section: TypeAlias = dict[str, "ViciValue"]
+CONNECTION = "peer"
+"""What `configure` names it."""
 
 PLUGINS = (
     "random nonce openssl aes sha1 sha2 md5 hmac kdf gmp pem pkcs1 pkcs8 x509 pubkey constraints revocation"
@@ -25,122 +28,35 @@ PLUGINS = (
 )
 
 
-class StrongSwanError(AssertionError):
+class StrongSwanError(PeerError):
     """charon refused, or did not answer in time; the message has the end of its log."""
 
 
-class Vici:
-    """A client for charon's control socket (src/libcharon/plugins/vici/README.md of strongSwan)."""
-
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.connect(str(path))
-        except OSError:
-            self._socket.close()
-            raise
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def call(self, command: str, message: Section | None = None, *, timeout: float = 15) -> Section:
-        """Run a command; its answer. Raises StrongSwanError when charon reports a failure."""
-        self._send(0, command, message or {}, timeout)
-        return self._answer(command)
-
-    def collect(self, command: str, event: str, message: Section | None = None) -> list[Section]:
-        """Run a command whose answer comes as events."""
-        self._send(3, event, None, 15)
-        if self._receive()[0] != 5:
-            raise StrongSwanError(f"no event {event}")
-        self._send(0, command, message or {}, 15)
-        events: list[Section] = []
-        self._answer(command, events)
-        self._send(4, event, None, 15)
-        self._receive()
-        return events
-
-    def _answer(self, command: str, events: list[Section] | None = None) -> Section:
-        while True:
-            kind, data = self._receive()
-            if kind == 7 and events is not None:
-                events.append(_decode(data[1 + data[0] :]))
-            elif kind == 1:
-                break
-            else:
-                raise StrongSwanError(f"{command}: answered by a packet of type {kind}")
-        answer = _decode(data)
-        if answer.get("success", "yes") != "yes":
-            raise StrongSwanError(f"{command}: {answer.get('errmsg')}")
-        return answer
-
-    def _send(self, kind: int, name: str, message: Section | None, timeout: float) -> None:
-        self._socket.settimeout(timeout)
-        body = bytes([kind, len(name)]) + name.encode() + (_encode(message) if message is not None else b"")
-        self._socket.sendall(struct.pack("!I", len(body)) + body)
-
-    def _receive(self) -> tuple[int, bytes]:
-        try:
-            (size,) = struct.unpack("!I", self._exactly(4))
-            body = self._exactly(size)
-        except TimeoutError:
-            raise StrongSwanError("vici: no answer in time") from None
-        return body[0], body[1:]
-
-    def _exactly(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            chunk = self._socket.recv(size - len(data))
-            if not chunk:
-                raise StrongSwanError("vici: charon closed the connection")
-            data += chunk
-        return data
-
-
-def _encode(section: Section) -> bytes:
-    out = b""
-    for name, value in section.items():
-        key = bytes([len(name)]) + name.encode()
-        if isinstance(value, dict):
-            out += b"\1" + key + _encode(value) + b"\2"
-        elif isinstance(value, list):
-            items = b"".join(b"\5" + struct.pack("!H", len(item.encode())) + item.encode() for item in value)
-            out += b"\4" + key + items + b"\6"
-        else:
-            out += b"\3" + key + struct.pack("!H", len(value.encode())) + value.encode()
-    return out
-
-
-def _decode(data: bytes) -> Section:
-    root: Section = {}
-    stack = [root]
-    items: list[str] = []
-    at = 0
-
-    def take(width: int) -> str:
-        nonlocal at
-        size = int.from_bytes(data[at : at + width], "big")
-        text = data[at + width : at + width + size].decode(errors="replace")
-        at += width + size
-        return text
-
-    while at < len(data):
-        kind, at = data[at], at + 1
-        if kind == 1:
-            inner: Section = {}
-            stack[-1][take(1)] = inner
-            stack.append(inner)
-        elif kind == 2:
-            stack.pop()
-        elif kind == 3:
-            key = take(1)
-            stack[-1][key] = take(2)
-        elif kind == 4:
-            items = []
-            stack[-1][take(1)] = items
-        elif kind == 5:
-            items.append(take(2))
-    return root
+def connection_of(site: Site) -> Section:
+    """The tunnel as vici's load-conn takes it."""
+    local, remote = site.addresses
+    local_id, remote_id = site.identities
+    children: Section = {
+        name: {
+            "local_ts": [ours],
+            "remote_ts": [theirs],
+            "esp_proposals": [site.esp],
+            "sha256_96": "yes" if site.sha256_96 else "no",
+        }
+        for name, ours, theirs in site.nets
+    }
+    return {
+        CONNECTION: {
+            "version": "1",
+            "aggressive": "yes" if site.aggressive else "no",
+            "local_addrs": [local],
+            "remote_addrs": [remote],
+            "proposals": [site.ike],
+            "local": {"auth": "psk", "id": local_id},
+            "remote": {"auth": "psk", "id": remote_id},
+            "children": children,
+        }
+    }
 
 
 class StrongSwan:
@@ -155,6 +71,7 @@ class StrongSwan:
         self._temporary = tempfile.TemporaryDirectory(prefix=f"charon-{node.name}-")
         self.directory = Path(self._temporary.name)
         self._log = self.directory / "charon.log"
+        self._children: list[str] = []
         self._socket = self.directory / "vici"
         self._environment = os.environ | {
             "STRONGSWAN_CONF": str(self.directory / "strongswan.conf"),
@@ -227,6 +144,27 @@ class StrongSwan:
         except CommandFailed as failed:
             raise StrongSwanError(f"{failed}\n{self.tail()}") from None
 
+    def configure(self, site: Site) -> None:
+        """Make the tunnel the whole configuration, over vici alone: ten times as fast as `load`."""
+        self._command("load-conn", connection_of(site), 10)
+        self._command("load-shared", {"id": CONNECTION, "type": "IKE", "data": site.secret}, 10)
+        self._children = [name for name, _, _ in site.nets]
+
+    def bring_up(self) -> None:
+        """Initiate what was configured, each child."""
+        for name in self._children:
+            self.initiate(name, CONNECTION)
+
+    def forget(self) -> None:
+        """Undo `configure`, and all SAs."""
+        self._end_sas()
+        self._command("unload-conn", {"name": CONNECTION}, 10)
+        self._command("clear-creds", {}, 10)
+
+    def version(self) -> str:
+        """For example `strongSwan 5.9.8`."""
+        return f"strongSwan {self.vici.call('version')['version']}"
+
     def initiate(self, child: str = "", ike: str = "", *, timeout: float = 10) -> None:
         """Bring up a child (or, without one, only the ISAKMP SA) and wait for it (seconds)."""
         self._command("initiate", self._names(child, ike), timeout)
@@ -271,11 +209,14 @@ class StrongSwan:
 
     def reset(self) -> None:
         """Back to the state after the start: no SAs, no connections, no secrets."""
+        self._end_sas()
+        self.load("")
+
+    def _end_sas(self) -> None:
         for sa in self.list_sas():
             # -1: do not wait for the Deletes to be sent, let alone answered.
             self._command("terminate", {"ike-id": str(sa["uniqueid"]), "force": "yes", "timeout": "-1"}, 10)
         self.wait_for_children(0)
-        self.load("")
 
     @property
     def log(self) -> str:
@@ -290,8 +231,8 @@ class StrongSwan:
         return {key: name for key, name in (("child", child), ("ike", ike)) if name}
 
     def _command(self, command: str, message: Section, timeout: float) -> None:
-        limit: Section = {"timeout": str(round(timeout * 1000))} if command != "rekey" else {}
+        limit: Section = {"timeout": str(round(timeout * 1000))} if command in ("initiate", "terminate") else {}
         try:
             self.vici.call(command, limit | message, timeout=timeout + 5)
-        except StrongSwanError as error:
+        except ViciError as error:
             raise StrongSwanError(f"{error}\n{self.tail()}") from None

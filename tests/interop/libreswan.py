@@ -1,0 +1,149 @@
+"""libreswan's pluto as a peer: one instance in one namespace, driven by `addconn` and `whack`.
+
+Both are called directly: the `ipsec` command is a shell script, and a process is dear in the guest. For the same
+reason the updown script is switched off; routes here do not depend on it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.interop.node import CommandFailed, Node, run
+from tests.interop.peer import PeerError
+from tests.interop.sites import SECRET, Site
+from tests.matrix.algorithms import libreswan_esp, libreswan_ike
+
+PROGRAMS = Path("/usr/libexec/ipsec")
+CONNECTION = "peer"
+
+
+def identity(text: str) -> str:
+    """strongSwan's and ikevd's way of writing an identity in libreswan's: `keyid:group` is `@[group]`."""
+    if text.startswith("keyid:"):
+        return f"@[{text.removeprefix('keyid:')}]"
+    is_fqdn = "@" not in text and not text.replace(".", "").isdigit() and ":" not in text
+    return f"@{text}" if is_fqdn else text
+
+
+def ipsec_conf(site: Site) -> str:
+    """The tunnel as /etc/ipsec.conf has it. It has one pair of networks."""
+    local, remote = site.addresses
+    local_id, remote_id = map(identity, site.identities)
+    ((_, ours, theirs),) = site.nets
+    esp, pfs = libreswan_esp(site.esp)
+    words = {
+        "ikev2": "no",
+        "authby": "secret",
+        "left": local,
+        "leftid": local_id,
+        "leftsubnet": ours,
+        "leftupdown": "%disabled",
+        "right": remote,
+        "rightid": remote_id,
+        "rightsubnet": theirs,
+        "ike": libreswan_ike(site.ike),
+        "phase2alg": esp,
+        "sha2-truncbug": "yes" if site.sha256_96 else "no",
+        "pfs": "yes" if pfs else "no",
+        "aggressive": "yes" if site.aggressive else "no",
+        "ikelifetime": "1h",
+        "rekey": "no",
+    }
+    return f"conn {CONNECTION}\n" + "".join(f"  {key}={value}\n" for key, value in words.items())
+
+
+class Libreswan:
+    """One pluto in the namespace of `node`; a context manager."""
+
+    def __init__(self, node: Node, secret: str = SECRET) -> None:
+        self.node = node
+        self._temporary = tempfile.TemporaryDirectory(prefix=f"pluto-{node.name}-")
+        self.directory = Path(self._temporary.name)
+        self._log = self.directory / "pluto.log"
+        self._control = self.directory / "run" / "pluto.ctl"
+        for folder in ("nss", "run"):
+            (self.directory / folder).mkdir()
+        (self.directory / "ipsec.conf").write_text("config setup\n  ikev1-policy=accept\n")
+        (self.directory / "ipsec.secrets").write_text(f': PSK "{secret}"\n')
+
+    def __enter__(self) -> Self:
+        run("certutil", "-N", "-d", f"sql:{self.directory}/nss", "--empty-password")
+        words = {
+            "config": "ipsec.conf",
+            "secretsfile": "ipsec.secrets",
+            "nssdir": "nss",
+            "rundir": "run",
+        }
+        options = [word for key, name in words.items() for word in (f"--{key}", str(self.directory / name))]
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self.node.command(str(PROGRAMS / "pluto"), "--nofork", "--stderrlog", *options),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        deadline = time.monotonic() + 10
+        while "loading secrets from" not in self.log:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self._stop()
+                raise PeerError(f"pluto did not start\n{self.log}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        code = self._stop()
+        self._temporary.cleanup()
+        assert code == 0 or error is not None, f"pluto ended with code {code}"
+
+    def _stop(self) -> int:
+        self._process.terminate()
+        try:
+            return self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def configure(self, site: Site) -> None:
+        """Make the tunnel the whole configuration."""
+        file = self.directory / "tunnel.conf"
+        file.write_text("config setup\n  ikev1-policy=accept\n" + ipsec_conf(site))
+        said = self._call("addconn", "--config", str(file), "--ctlsocket", str(self._control), CONNECTION)
+        if f'"{CONNECTION}": added' not in said:
+            raise PeerError(f"addconn: {said}\n{self.tail()}")
+
+    def bring_up(self) -> None:
+        """`whack --initiate`, which waits."""
+        self.whack("--name", CONNECTION, "--initiate", timeout=20)
+
+    def forget(self) -> None:
+        """Undo `configure`; its SAs go too, and the peer is told."""
+        self.whack("--name", CONNECTION, "--delete")
+
+    def whack(self, *options: str, timeout: float = 10) -> str:
+        """Run `whack`; what it printed."""
+        return self._call("whack", "--ctlsocket", str(self._control), *options, timeout=timeout)
+
+    def _call(self, program: str, *options: str, timeout: float = 10) -> str:
+        try:
+            return run(str(PROGRAMS / program), *options, timeout=timeout)
+        except (CommandFailed, subprocess.TimeoutExpired) as failed:
+            raise PeerError(f"{failed}\n{self.tail()}") from None
+
+    def version(self) -> str:
+        """For example `Libreswan 4.10`."""
+        return run(str(PROGRAMS / "pluto"), "--version").split("(")[0].strip()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def tail(self, lines: int = 40) -> str:
+        """The log's end, for a message."""
+        return f"--- pluto in {self.node.name}:\n" + "\n".join(self.log.splitlines()[-lines:])

@@ -1,0 +1,30 @@
+"""What a test wants of any foreign daemon: take one tunnel, bring it up, forget it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tests.interop.sites import Site
+
+
+class PeerError(AssertionError):
+    """The daemon refused, or did not succeed in time; the message has the end of its log."""
+
+
+class Peer(Protocol):
+    """One daemon in one namespace. All calls block."""
+
+    def configure(self, site: Site) -> None:
+        """Make the tunnel, as this gateway sees it, the whole configuration."""
+
+    def bring_up(self) -> None:
+        """Initiate and wait for the children. Raises `PeerError`."""
+
+    def forget(self) -> None:
+        """Back to the state after the start: no SAs, no connection."""
+
+    def tail(self, lines: int = 40) -> str:
+        """The log's end, for a message."""
+
+    def version(self) -> str:
+        """Name and version."""
