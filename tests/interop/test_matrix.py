@@ -7,21 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.trial import Stage, run_case, stage
+from tests.interop.trial import Stages, run_case
 from tests.matrix.cases import Case, pairwise_cases
 
 
 @pytest.fixture(scope="module")
-def place(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    topology, peer = request.param
-    with stage(topology, peer) as place:
-        yield place
+def stages() -> Iterator[Stages]:
+    with Stages() as stages:
+        yield stages
 
 
-@pytest.mark.parametrize(
-    ("place", "case"),
-    [pytest.param((case.topology, case.peer), case, id=str(case).replace(" ", "_")) for case in pairwise_cases()],
-    indirect=["place"],
-)
-def test_packets_cross(place: Stage, case: Case, tmp_path: Path) -> None:
-    run_case(place, case, tmp_path / "ours")
+@pytest.mark.parametrize("case", pairwise_cases(), ids=lambda case: str(case).replace(" ", "_"))
+def test_packets_cross(stages: Stages, case: Case, tmp_path: Path) -> None:
+    run_case(stages.of(case), case, tmp_path / "ours")
