@@ -102,7 +102,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     """Responder: `candidates` are connections that allow Aggressive Mode; the identity in message 1 chooses."""
     # HDR, SA, KE, Ni, IDii, VID -->
     first = await link.receive(accept_first)
-    identity = Identity.from_payload(first.identity)
+    identity, arrived = Identity.from_payload(first.identity), link.path
     choice, candidates = candidates.claiming(identity, link.path).choose(first.offer)
     connection, hash = candidates.connections[0], choice.suite.hash
     pair, nr = groups.generate(choice.suite.group), entropy.octets(NONCE_OCTETS)
@@ -127,7 +127,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     await link.protect(keying.chain, clear_too=True)
     wrong = mismatch((connection.psk,), "message 3 does not decrypt, or its HASH_I does not match")
     third = await link.receive(partial(_accept_third, keying, first.identity, wrong), rubbish=wrong)
-    found = nat.discovered(method, hash, link, connection, third)
+    found = nat.discovered(method, hash, link, connection, third, arrived)
     await nat.take(link, method, found, connection, moved=True)
     return keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ikevd.addresses import Endpoint
+from ikevd.addresses import Endpoint, Path
 from ikevd.crypto.primitives import digest, hash_size
 from ikevd.exchanges.link import Link
 from ikevd.host.interface import Entropy
@@ -90,22 +90,31 @@ def discovery(
 
 
 def discovered(
-    method: NatMethod | None, hash: Hash, link: Link, connection: Connection, message: Message
+    method: NatMethod | None,
+    hash: Hash,
+    link: Link,
+    connection: Connection,
+    message: Message,
+    earlier: Path | None = None,
 ) -> NatTraversal | None:
     """What the peer's NAT-D payloads say; None where there are none.
 
     A peer that announces several methods may use the numbers of another one than was chosen (old IOS does): what it
     uses counts.
+
+    # Deviates: `earlier` is the path of message 1. libreswan goes to port 4500 with message 3 of Aggressive Mode, but
+    # hashes the ports of message 1 in it.
     """
     if method is None:
         return None
     for spoken in (method, *_common(connection, link.vendor_ids)):
         hashes = [payload.body for payload in message.payloads if NUMBERS[spoken].nat_d == payload.TYPE][:MAX_NAT_D]
         if len(hashes) > 1:
-            ours = endpoint_hash(hash, link.cookies, link.path.local)
-            theirs = endpoint_hash(hash, link.cookies, link.path.remote)
-            local = hashes[0] != ours or connection.encap is Encap.FORCE
-            return NatTraversal(spoken, local=local, remote=theirs not in hashes[1:])
+            paths = (link.path, earlier or link.path)
+            ours = {endpoint_hash(hash, link.cookies, path.local) for path in paths}
+            theirs = {endpoint_hash(hash, link.cookies, path.remote) for path in paths}
+            local = hashes[0] not in ours or connection.encap is Encap.FORCE
+            return NatTraversal(spoken, local=local, remote=theirs.isdisjoint(hashes[1:]))
     return None
 
 

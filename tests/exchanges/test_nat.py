@@ -7,13 +7,17 @@ from ipaddress import ip_address
 
 import pytest
 
+from ikevd.addresses import Endpoint, Path
 from ikevd.conversation.timing import Timing
-from ikevd.exchanges import aggressive_mode, main_mode
+from ikevd.exchanges import aggressive_mode, main_mode, nat
+from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Heard, Note
 from ikevd.policy.model import Connection, Encap, NatMethod
-from ikevd.sa.model import NatTraversal
-from ikevd.wire.registry import ExchangeType
+from ikevd.sa.model import Cookies, NatTraversal
+from ikevd.wire.message import Header, Message
+from ikevd.wire.payloads import NatDPayload
+from ikevd.wire.registry import ExchangeType, Flags, Hash, PayloadType
 from tests.builders import ALICE, BOB, SeededEntropy, connection, fqdn, mirrored
 from tests.duet import Duet, Network
 from tests.nat import Nat
@@ -65,6 +69,27 @@ def test_behind_a_nat_the_exchange_goes_on_at_port_4500(mode: object) -> None:
     assert duet.responder.result.path.remote.address == PUBLIC
     assert duet.responder.result.path.remote.port not in (500, 4500)
     assert duet.initiator.result.path.local.port == 4500
+
+
+def test_ports_of_message_1_are_accepted_in_a_message_3_that_came_by_port_4500() -> None:
+    """libreswan as initiator of Aggressive Mode hashes the old ports."""
+    pair, hash_ = (b"initiatr", b"respondr"), Hash.SHA1
+    cookies = Cookies(*pair)
+    first = Path(Endpoint(BOB, 500), Endpoint(PUBLIC, 20_001))
+    third = Path(Endpoint(BOB, 4500), Endpoint(PUBLIC, 20_002))
+    link = Link(Situation(cookies, 0, third))
+
+    def found(ours: Endpoint, theirs: Endpoint) -> NatTraversal | None:
+        header = Header(*pair, PayloadType.NAT_D, ExchangeType.AGGRESSIVE, Flags(0), 0)
+        hashes = (nat.endpoint_hash(hash_, cookies, endpoint) for endpoint in (ours, theirs))
+        payloads = tuple(NatDPayload(PayloadType.NAT_D, octets) for octets in hashes)
+        message = Message(header, payloads, b"")
+        return nat.discovered(NatMethod.RFC_3947, hash_, link, connection(), message, first)
+
+    method = NatMethod.RFC_3947
+    assert found(first.local, first.remote) == NatTraversal(method, local=False, remote=False)
+    assert found(first.local, Endpoint(ALICE, 500)) == NatTraversal(method, local=False, remote=True)
+    assert found(Endpoint(PUBLIC, 500), third.remote) == NatTraversal(method, local=True, remote=False)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -8,6 +8,8 @@ import pytest
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
+pytest.register_assert_rewrite("tests.interop.crossing", "tests.interop.trial")
+
 HERE = Path(__file__).resolve().parent
 
 

@@ -150,7 +150,7 @@ def test_two_clients_behind_one_nat() -> None:
 def test_where_esp_is_blocked_only_forced_encapsulation_passes(
     topology: Topology, charon_a: StrongSwan, charon_b: StrongSwan
 ) -> None:
-    topology.block_esp()
+    topology.block_esp(True)
     try:
         for extra, answers in (("encap = no", 0), ("encap = yes", 2)):
             charon_a.load(configuration(topology.gw_a, topology.gw_b, "aes128gcm16", extra=extra))

@@ -73,6 +73,7 @@ class Topology:
         assert nat == "a" or not neighbour, "the neighbour shares the NAT of gateway A"
         self._ipv6 = ipv6
         self._neighbour = neighbour
+        self._blocks_esp = False
         prefix = f"t{os.getpid()}-{next(_counter)}-"
         self.host_a, self.host_b = (side.host(prefix, ipv6=ipv6) for side in (A, B))
         self.gw_a, self.gw_b = (side.gateway(prefix, ipv6=ipv6, nat=side.letter in nat) for side in (A, B))
@@ -146,13 +147,19 @@ class Topology:
         plan.link(self.gw_c, "wan", ["192.168.11.2/24"], self.nat_a, "lan2", ["192.168.11.1/24"])
         plan.default(self.gw_c, "192.168.11.1")
 
-    def block_esp(self, blocked: bool = True) -> None:
+    def forget_mappings(self) -> None:
+        """Make every NAT forget what it translated so far."""
+        for nat, _ in self._nats:
+            nat.run("conntrack", "-F")
+
+    def block_esp(self, blocked: bool) -> None:
         """Let the router drop ESP as its own IP protocol, as some providers do: only ESP in UDP passes.
 
         The wire counts what reaches the router, before it is dropped.
         """
-        change = "-A" if blocked else "-D"
-        self.router.run("iptables-legacy", change, "FORWARD", "-p", "esp", "-j", "DROP")
+        if blocked != self._blocks_esp:
+            self.router.run("iptables-legacy", "-A" if blocked else "-D", "FORWARD", "-p", "esp", "-j", "DROP")
+            self._blocks_esp = blocked
 
     def impair(
         self,

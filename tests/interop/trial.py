@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from ikevd.host.interface import Direction
+from ikevd.kernel.adapter import XfrmKernel
 from ikevd.wire.registry import ExchangeType
 from tests.interop.crossing import packets_cross
-from tests.interop.inprocess import EngineInNamespace, engine_in, loaded
+from tests.interop.inprocess import EngineInNamespace, engine_in, inside, loaded
 from tests.interop.libreswan import Libreswan
 from tests.interop.node import Node
-from tests.interop.peer import Peer
+from tests.interop.peer import Peer, PeerError
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
@@ -59,10 +61,14 @@ class Stages:
             self._stack.close()
             nat = NAT.get(case.topology, "")
             topology = self._stack.enter_context(Topology(ipv6=not nat, nat=nat))
-            daemon = StrongSwan(topology.gw_b) if case.peer == "strongswan" else Libreswan(topology.gw_b)
-            self._stage = Stage(topology, self._stack.enter_context(daemon))
+            self._stage = Stage(topology, self._daemon(case.peer, topology.gw_b))
             self._key = key
         return self._stage
+
+    def _daemon(self, peer: str, node: Node) -> Peer:
+        if peer == "strongswan":
+            return self._stack.enter_context(StrongSwan(node))
+        return self._stack.enter_context(Libreswan(node))
 
 
 def site_of(case: Case, topology: Topology) -> Site:
@@ -88,19 +94,25 @@ def run_case(place: Stage, case: Case, folder: Path) -> float:
     Raises `AssertionError` (also `PeerError`) with the end of the peer's log, or what ikevd says.
     """
     started = time.monotonic()
-    blocked = case.path == "esp-blocked"
-    if blocked:
-        place.topology.block_esp()
+    place.topology.block_esp(case.path == "esp-blocked")
     try:
         asyncio.run(_tunnel(place, case, folder))
     except AssertionError as failure:
         failure.add_note(f"--- {case}\n{place.peer.tail(60)}")
+        _clear(place)
         raise
     finally:
-        if blocked:
-            place.topology.block_esp(False)
-        place.peer.forget()
+        place.topology.forget_mappings()
     return time.monotonic() - started
+
+
+def _clear(place: Stage) -> None:
+    """After a failure, so that the next case begins as the first one did."""
+    with suppress(PeerError):
+        place.peer.forget()
+    for gateway in (place.topology.gw_a, place.topology.gw_b):
+        for kind in ("state", "policy"):
+            gateway.ip("xfrm", kind, "flush")
 
 
 async def _tunnel(place: Stage, case: Case, folder: Path) -> None:
@@ -112,28 +124,38 @@ async def _tunnel(place: Stage, case: Case, folder: Path) -> None:
             await ours.up()
         else:
             await asyncio.to_thread(place.peer.bring_up)
-        for gateway in (topology.gw_a, topology.gw_b):
-            await _ready(gateway)
+        await _until(topology, 2)
         _agreed(ours, case)
         await asyncio.to_thread(packets_cross, topology, ipv6=site.ipv6, udp=case.udp)
+        await asyncio.to_thread(place.peer.forget)
+        await _until(topology, 0)
 
 
-async def _ready(gateway: Node) -> None:
-    """Whoever answers last in Quick Mode needs a moment after the initiator is done."""
+async def _until(topology: Topology, count: int) -> None:
+    """Wait for so many SAs on both gateways, with policies or with none: who answers last in Quick Mode, and who is
+    told of the end, needs a moment more. (Our own netlink code looks, since a process for `ip` is dear.)"""
     deadline = time.monotonic() + 5
-    while True:
-        outward = [policy for policy in gateway.xfrm_policy() if policy.direction == "out" and policy.templates]
-        if outward and len([state for state in gateway.xfrm_state() if state.enc]) == 2:
-            return
-        assert time.monotonic() < deadline, f"{gateway.name} has no pair of SAs:\n{gateway.ip('xfrm', 'state')}"
-        await asyncio.sleep(0.02)
+    for gateway in (topology.gw_a, topology.gw_b):
+        with inside(gateway):
+            kernel = XfrmKernel()
+        with kernel:
+            while True:
+                sas = [sa for sa in await kernel.dump_sas() if not sa.larval]
+                outward = [
+                    policy
+                    for policy in await kernel.dump_policies()
+                    if policy.id.direction is Direction.OUT and policy.reqid
+                ]
+                if len(sas) == count and bool(outward) == bool(count):
+                    break
+                assert time.monotonic() < deadline, f"{gateway.name} has {len(sas)} SAs, not {count}; {outward}"
+                await asyncio.sleep(0.02)
 
 
 def _agreed(ours: EngineInNamespace, case: Case) -> None:
     """That it was this case: exchange and role, and where a NAT was found."""
     (session,) = ours.engine.sessions()
-    live = session.usable()
-    assert live is not None
+    (live,) = session.live
     assert live.sa.exchange == EXCHANGES[case.exchange]
     assert live.sa.initiator == (case.role == "initiator")
     assert live.sa.nat is not None
