@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.processes import Responder
 from bench.sites import HUB, HUB_NETWORK, INSIDE, KEY, Place, Suite
-from tests.interop.strongswan import Vici
+from tests.interop.vici import Vici
 
 CHARON = Path("/usr/sbin/charon-systemd")
 LIBIPSEC = "kernel-libipsec kernel-netlink"
