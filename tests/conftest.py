@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 pytest_plugins = ["tests.plugins.skips", "tests.plugins.secrets"]
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.run import TARGETS, fuzz
 
-EXECUTIONS = 20_000
+EXECUTIONS = 10_000
 FLOOR = {"parser": 200, "heard": 500}
 """Edges that a run must reach: less means that the harness no longer reaches the code."""
 
