@@ -72,11 +72,12 @@ def _sections() -> Iterator[str]:
         section: Json = schema if name == "FileSection" else schema["$defs"][name]
         yield f"## {title}\n\n{section['description']}\n\n| key | default | |\n|---|---|---|"
         for key, one in section["properties"].items():
-            yield f"| `{key}` | {_default(section, key, one)} | {one['description'].replace('|', '&#124;')} |"
+            yield f"| `{key}` | {default_of(section, key, one)} | {one['description'].replace('|', '&#124;')} |"
         yield ""
 
 
-def _default(section: Json, key: str, one: Json) -> str:
+def default_of(section: Json, key: str, one: Json) -> str:
+    """In Markdown; empty where there is none."""
     if key in section.get("required", ()):
         return "*required*"
     match one.get("default"):

@@ -1,4 +1,4 @@
-"""`docs/ikevd.schema.json` and `docs/json.md`, from `ikevd.control.shapes`.
+"""`docs/json.schema.json` and `docs/json.md`, from `ikevd.control.shapes`.
 
 Run: `python -m tools.json_docs`.
 """
@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 from ikevd.control import shapes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SCHEMA, PAGE = DOCS / "ikevd.schema.json", DOCS / "json.md"
+SCHEMA, PAGE = DOCS / "json.schema.json", DOCS / "json.md"
 Answer = shapes.Status | shapes.Trace | shapes.Line | shapes.Version | shapes.Names
 Schema = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""`man/ikevd.8`, from `man/ikevd.8.in` and the help of every command.
+"""`man/ikevd.8` from the help of every command, `man/ikevd.yaml.5` from the schema; the rest of both from `man/*.in`.
 
 Run: `python -m tools.man_page`.
 """
@@ -14,18 +14,42 @@ from pathlib import Path
 import click
 
 from ikevd.cli.main import main as ikevd
+from ikevd.policy import json_schema
+from ikevd.policy.json_schema import Json
+from tools.config_docs import SECTIONS, default_of
 
 MAN = Path(__file__).resolve().parent.parent / "man"
-TEMPLATE, PAGE = MAN / "ikevd.8.in", MAN / "ikevd.8"
-PLACE = "@COMMANDS@"
+COMMANDS, KEYS = MAN / "ikevd.8", MAN / "ikevd.yaml.5"
 COLUMNS = 78
 END_OF_SENTENCE = re.compile(r"(?<=[a-z0-9)`\"][.?!]) (?=[A-Z`])")
 
 
-def page_text() -> str:
-    """The page, in mdoc."""
+def pages() -> dict[Path, str]:
+    """Both pages, in mdoc."""
     commands = (line for name in sorted(ikevd.commands) for line in _command(name, ikevd.commands[name]))
-    return TEMPLATE.read_text().replace(PLACE, "\n".join(commands))
+    return {COMMANDS: _filled(COMMANDS, "@COMMANDS@", commands), KEYS: _filled(KEYS, "@KEYS@", _keys())}
+
+
+def _filled(page: Path, place: str, lines: Iterator[str]) -> str:
+    return page.with_name(f"{page.name}.in").read_text().replace(place, "\n".join(lines))
+
+
+def _keys() -> Iterator[str]:
+    """The keys of the configuration, by section."""
+    schema = json_schema.schema()
+    for title, name in SECTIONS.items():
+        section: Json = schema if name == "FileSection" else schema["$defs"][name]
+        yield f".Ss {title}"
+        yield from _text(section["description"])
+        yield ".Bl -tag -width Ds"
+        for key, one in section["properties"].items():
+            default = default_of(section, key, one).replace("`", "")
+            meaning = one["description"][:1].upper() + one["description"][1:].rstrip(".") + "."
+            yield f".It Ic {key}"
+            yield from _text(meaning + (" Required." if default == "*required*" else ""))
+            if default and default != "*required*":
+                yield from _text(f"Default: {default}.")
+        yield ".El"
 
 
 def _command(name: str, command: click.Command) -> Iterator[str]:
@@ -91,8 +115,9 @@ def _escaped(line: str) -> str:
 
 
 def main() -> None:
-    """Write the page."""
-    PAGE.write_text(page_text())
+    """Write both pages."""
+    for page, text in pages().items():
+        page.write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the API gives out is what `docs/json.md` and `docs/ikevd.schema.json` say, field by field and type by type."""
+"""What the API gives out is what `docs/json.md` and `docs/json.schema.json` say, field by field and type by type."""
 
 from __future__ import annotations
 
