@@ -64,7 +64,7 @@ def rungs(event: View, initiator: bool, begin: float, width: int = WIDTH) -> lis
         return flow(pieces, width, first=time, rest=indent + " " * 6)
     lines = _message(event, rightwards=initiator is (event["fact"] == "sent"))
     vendors = [printable(name) for name in event.get("vendors", ())]
-    if vendors and event["fact"] == "sent":  # the peer's stand in a note of their own
+    if vendors and event.get("copy") == 1:  # the peer's stand in a note of their own
         lines += flow(vendors, width - len(time), first=" " * 11 + "VID: ", rest=" " * 16, separator=", ")
     return [(indent if number else time) + line for number, line in enumerate(lines)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ikevd.addresses import Endpoint
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import History, Record
@@ -130,8 +132,10 @@ def test_our_vendor_ids_are_named_below_their_message() -> None:
     vids = (VidPayload(NAT_T_RFC_3947), VidPayload(bytes.fromhex("c0ffee")))
     header = Header(COOKIES.initiator, bytes(8), PayloadType.VID, ExchangeType.MAIN_MODE, Flags(0), 0)
     body = encode_chain(vids)
-    line = drawn(Sent("MM1", ("VID", "VID"), header.encode(len(body)) + body, ALICE_TO_BOB)).splitlines()[-1]
+    sent = Sent("MM1", ("VID", "VID"), header.encode(len(body)) + body, ALICE_TO_BOB)
+    _, _, _, line, again = drawn(sent, replace(sent, copy=2)).splitlines()
     assert line.strip() == "VID: NAT-T RFC 3947, unknown (c0ffee)"
+    assert "(sent 2 times)" in again
 
 
 def test_vendor_ids_of_an_encrypted_message_are_named_too() -> None:
