@@ -82,3 +82,14 @@ def test_down_tells_the_peer(topology: Topology, charon_b: StrongSwan) -> None:
         assert ikevd.command("down", "lan").returncode == 0
         charon_b.wait_for_children(0)
         assert topology.gw_a.xfrm_state() == []
+
+
+def test_sha256_of_96_bits(topology: Topology, charon_b: StrongSwan) -> None:
+    site = Site(topology.gw_a, topology.gw_b)
+    theirs = site.mirrored().swanctl()
+    charon_b.load(theirs.replace("esp_proposals = ", "sha256_96 = yes\n esp_proposals = "))
+    text = site.ikevd().replace("    children:\n", "    sha256_96: true\n    children:\n")
+    with Ikevd(topology.gw_a, text) as ikevd:
+        ikevd.up("lan")
+        packets_cross(topology)
+        assert {state.auth_bits for state in topology.gw_a.xfrm_state()} == {96}
