@@ -159,7 +159,7 @@ def test_messages_during_a_call_to_the_host_are_dropped() -> None:
     effects = stage.conversation.heard(genuine, stage.path, 0.0)
     assert isinstance(effects[-1], AskHost)
 
-    (dropped,) = facts_in(stage.conversation.heard(changed(genuine, 60, 0), stage.path, 0.0))
+    (dropped,) = facts_in(stage.conversation.heard(changed(genuine, 60, genuine[60] ^ 1), stage.path, 0.0))
     assert isinstance(dropped, Dropped)
     assert dropped.reason == "no message is awaited now"
     assert facts_in(stage.conversation.heard(genuine, stage.path, 0.0)) == [Repeated("QM1", answered=False)]
