@@ -136,7 +136,7 @@ class Libreswan:
 
     def version(self) -> str:
         """For example `Libreswan 4.10`."""
-        return run(str(PROGRAMS / "pluto"), "--version").split("(")[0].strip()
+        return " ".join(run(str(PROGRAMS / "pluto"), "--version").split()[:2])
 
     @property
     def log(self) -> str:
