@@ -313,17 +313,3 @@ def test_ikev2_is_told_that_the_version_is_wrong(topology: Topology, charon_b: S
             charon_b.initiate("lan", timeout=3)
         assert ikevd.status()["counters"]["IKEv2 request"] >= 2
         assert ours(site.here) == (0, 0)
-
-
-def test_ike_scan_gets_one_answer_and_none_by_timer(topology: Topology, site: Site) -> None:
-    """An independent prober; `--showbackoff` waits for what is sent again, and names the pattern."""
-    with Ikevd(site.here, site.ikevd()) as ikevd:
-        words = ["--sport=0", "--retry=1", "--showbackoff=4", "--trans=(1=7,14=128,2=4,3=1,4=14)"]
-        shown = site.there.run("ike-scan", *words, site.here.address)
-        assert "1 returned handshake; 0 returned notify" in shown, shown
-        assert "Main Mode Handshake returned" in shown
-        assert len(re.findall(rf"^{re.escape(site.here.address)}\t\d+\t", shown, re.MULTILINE)) == 1, shown
-        assert ikevd.status()["half_open"] <= 1
-        refused = site.there.run("ike-scan", "--sport=0", "--retry=1", "--trans=(1=1,2=1,3=1,4=1)", site.here.address)
-        assert "0 returned handshake; 1 returned notify" in refused, refused
-        assert "NO-PROPOSAL-CHOSEN" in refused

@@ -1,0 +1,98 @@
+"""ikevd as a process where NATs stand on the way: beside other daemons, and for longer than one exchange.
+
+That each role and exchange works behind a NAT on either side is shown by test_matrix.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.interop.daemon import Ikevd
+from tests.interop.libreswan import Libreswan
+from tests.interop.node import Node
+from tests.interop.sites import Site
+from tests.interop.strongswan import StrongSwan
+from tests.interop.topology import NAT_PORTS, Topology
+
+SECRETS = {"a": "the secret of client a", "c": "the secret of client c"}
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Topology]:
+    with Topology(nat="a", neighbour=True) as net:
+        yield net
+
+
+def client(net: Topology, gateway: Node, letter: str) -> Site:
+    """A tunnel as one of the two clients behind the NAT sees it."""
+    return Site(gateway, net.gw_b, secret=SECRETS[letter], local_id=f"{letter}.example", remote_id="gw-b.example")
+
+
+def concentrator(sites: dict[str, Site]) -> str:
+    """ikevd.yaml of gateway B for both clients, whom it knows by their identities alone."""
+    texts = []
+    for letter, site in sites.items():
+        text = site.mirrored().ikevd().replace("  peer:\n", f"  {letter}:\n").replace("lan:", f"lan-{letter}:")
+        texts.append(text.removeprefix("connections:\n"))
+    return "connections:\n" + "".join(texts)
+
+
+@pytest.mark.parametrize("aggressive", [False, True], ids=["main", "aggressive"])
+def test_two_clients_behind_one_nat_at_once(net: Topology, aggressive: bool) -> None:
+    """strongSwan and libreswan, behind one address, each with a secret and a tunnel of its own."""
+    sites = {
+        letter: replace(client(net, gateway, letter), aggressive=aggressive)
+        for letter, gateway in (("a", net.gw_a), ("c", net.gw_c))
+    }
+    before = net.wire.seen()
+    with (
+        Ikevd(net.gw_b, concentrator(sites)) as ikevd,
+        StrongSwan(net.gw_a) as strongswan,
+        Libreswan(net.gw_c, SECRETS["c"]) as libreswan,
+    ):
+        strongswan.configure(sites["a"])
+        libreswan.configure(sites["c"])
+        strongswan.bring_up()
+        libreswan.bring_up()
+        for host in (net.host_a, net.host_c, net.host_a):
+            assert host.ping(net.host_b.address, 3) == 3
+        seen = net.wire.seen() - before
+        assert (seen.esp, seen.udp_esp, seen.clear) == (0, 18, 0)
+        outward = [state.encap for state in net.gw_b.xfrm_state() if state.dst == net.nat_a.address]
+        ports = {encap[1] for encap in outward if encap}
+        assert len(ports) == 2
+        assert ports <= set(NAT_PORTS)
+        states = {c["name"]: c["children"][0]["state"] for c in ikevd.status()["connections"]}
+        assert states == {"a": "up", "c": "up"}
+        strongswan.forget()
+        libreswan.forget()
+
+
+def test_a_client_behind_a_nat_keeps_its_mapping_alive(net: Topology) -> None:
+    site = replace(client(net, net.gw_a, "a"), options=("nat_keepalive: 1s",))
+    with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, site.ikevd()) as ikevd:
+        charon.configure(site.mirrored())
+        ikevd.up("lan")
+        before = net.wire.seen().keepalive
+        net.wire.wait_for("keepalive", before + 3, timeout=20)
+        assert net.host_a.ping(net.host_b.address, 3) == 3
+        assert ikevd.command("down", "peer").returncode == 0
+        charon.wait_for_children(0)
+
+
+def test_where_esp_is_blocked_encapsulation_is_forced_by_the_configuration(topology: Topology) -> None:
+    topology.block_esp(True)
+    try:
+        with StrongSwan(topology.gw_b) as charon:
+            for options, answers in (((), 0), (("encap: force",), 3)):
+                site = Site(topology.gw_a, topology.gw_b, options=options)
+                charon.configure(site.mirrored())
+                with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+                    ikevd.up("lan")
+                    assert topology.host_a.ping(topology.host_b.address, 3, wait=2) == answers
+                charon.forget()
+    finally:
+        topology.block_esp(False)
