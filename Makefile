@@ -6,11 +6,12 @@ PY    := .venv/bin/python
 RIG   := $(SUDO) tests/rig/rig
 CODE  := ikevd tests bench tools demo/run
 
-.PHONY: help setup setup-demo check test demo docs clean
+.PHONY: help setup setup-demo check test interop demo docs clean
 help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
 	@echo "make test    check, then the kernel and interop tests inside one guest"
+	@echo "make interop the whole interop matrix, about an hour: writes docs/interop.md"
 	@echo "make demo    a tunnel, shown (fetches only what that needs)"
 	@echo "make docs    write the generated parts of the documentation"
 	@echo "make clean   remove all of it"
@@ -40,6 +41,9 @@ build:
 test: setup check | build
 	$(SUDO) tests/rig/selftest
 	$(RIG) run --timeout 1800 --out build -- env IKEVD_STRICT_SKIPS=1 $(PY) -m pytest -p no:cacheprovider $(wildcard tests/kernel) tests/interop
+
+interop: setup
+	$(RIG) run --timeout 14400 --out docs -- $(PY) -m tests.interop.matrix --all
 
 demo: setup-demo | build
 	$(RIG) run --timeout 110 --out build -- env PATH="$(CURDIR)/.venv/bin:$$PATH" demo/run
