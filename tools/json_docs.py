@@ -16,7 +16,7 @@ from ikevd.control import shapes
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SCHEMA, PAGE = DOCS / "json.schema.json", DOCS / "json.md"
-Answer = shapes.Status | shapes.Trace | shapes.Line | shapes.Version | shapes.Names
+Answer = shapes.Status | shapes.Trace | shapes.Line | shapes.Version | shapes.Names | shapes.Keys
 Schema = dict[str, Any]
 
 INTRODUCTION = f"""\
@@ -28,12 +28,14 @@ As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
 | command | prints | API (HTTP on the unix socket) |
 |---|---|---|
 | `ikevd status [NAME] [--peer ADDRESS] --json` | [Status](#status) | `GET /v1/status?name=…&peer=…` |
-| `ikevd trace [--spi HEX] [--connection NAME] [--peer ADDRESS] [--last N] --json` | [Trace](#trace) | \
-`GET /v1/trace?spi=…&connection=…&peer=…&last=…` |
+| `ikevd trace [--spi HEX] [--connection NAME] [--peer ADDRESS] [--last N] [--decode] --json` | [Trace](#trace) | \
+`GET /v1/trace?spi=…&connection=…&peer=…&last=…&decode=1` |
 | `ikevd up NAME --json`, `ikevd down NAME --json` | lines: an [Owner](#owner) with the fields of a fact each, \
 [End](#end) last | `POST /v1/up/NAME?timeout=…`, `POST /v1/down/NAME?timeout=…` |
 | `ikevd version --json` | [Version](#version) | `GET /v1/version` |
 | | [Names](#names) | `GET /v1/names` |
+| `ikevd capture FILE` | a pcap file | `GET /v1/capture?spi=…&connection=…&peer=…&last=…` |
+| `ikevd capture FILE --keys FILE` | [Keys](#keys) | `GET /v1/keys?spi=…&connection=…&peer=…` |
 
 Every answer has `schema`: {shapes.SCHEMA}. Under one number fields are only added, so a reader should ignore those
 that it does not know; what is removed or changes its meaning raises the number. Times are seconds (of an event: Unix
@@ -95,7 +97,7 @@ def _type(part: Schema) -> str:
             return " or ".join(map(_type, choices))
         case {"type": "array", "items": items}:
             return f"list of {_type(items)}"
-        case {"type": "object", "additionalProperties": values}:
+        case {"type": "object", "additionalProperties": dict(values)}:
             return f"object of {_type(values)}"
         case _:
             return str(part["type"])

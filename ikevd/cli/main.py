@@ -181,13 +181,35 @@ def down(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 @click.option(
     "--last", metavar="N", type=click.IntRange(1, 2000), default=20, show_default=True, help="Only the newest so many."
 )
+@click.option("--decode", is_flag=True, help="Every field of every message, also of the encrypted ones.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the octets of every message.")
 @socket_option
-def trace(spi: str | None, connection: str | None, peer: str | None, last: int, as_json: bool, socket: Path) -> None:
+def trace(as_json: bool, socket: Path, **wanted: Any) -> None:
     """Draw the ladder of each negotiation from its record."""
     from ikevd.cli.show import show_trace
 
-    raise SystemExit(show_trace(socket, as_json, spi=spi, connection=connection, peer=peer, last=last))
+    raise SystemExit(show_trace(socket, as_json, **wanted))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@filter_options
+@click.option("--last", type=click.IntRange(1, 2000), default=2000, help="Of the newest so many negotiations.")
+@click.option(
+    "--keys",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write to this file the keys with which Wireshark decrypts what was sent under the ISAKMP SAs that stand; "
+    "the configuration must have control.export_keys.",
+)
+@socket_option
+def capture(file: Path, keys: Path | None, socket: Path, **wanted: Any) -> None:
+    """Write the messages on record to FILE as a capture (pcap), with their addresses, ports and times.
+
+    tcpdump and Wireshark read it, and so does `ikevd decode`; - is standard output.
+    """
+    from ikevd.cli.capture import write_capture
+
+    raise SystemExit(write_capture(socket, file, keys, **wanted))
 
 
 @main.command()
@@ -251,6 +273,20 @@ def schema() -> None:
     from ikevd.policy.json_schema import text
 
     click.echo(text(), nl=False)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def decode(file: Path, as_json: bool) -> None:
+    """Show every field of the IKE messages in FILE; needs no daemon.
+
+    FILE is a capture (pcap or pcapng, also with gzip), one datagram, or hex with blank lines between datagrams; - is
+    standard input. Exit code 1: not all of it could be read.
+    """
+    from ikevd.cli.decode import show_file
+
+    raise SystemExit(show_file(file, as_json))
 
 
 @main.command()

@@ -52,12 +52,31 @@ class Client:
         return names
 
     def trace(
-        self, *, spi: str | None = None, connection: str | None = None, peer: str | None = None, last: int = 20
+        self,
+        *,
+        spi: str | None = None,
+        connection: str | None = None,
+        peer: str | None = None,
+        last: int = 20,
+        decode: bool = False,
     ) -> list[View]:
-        """The newest records that fit, oldest first."""
-        query = _query(spi=spi, connection=connection, peer=peer, last=last)
+        """The newest records that fit, oldest first; with `decode` every message as a tree of its fields."""
+        query = _query(spi=spi, connection=connection, peer=peer, last=last, decode=1 if decode else None)
         records: list[View] = self._get(f"/v1/trace?{query}")["records"]
         return records
+
+    def capture(
+        self, *, spi: str | None = None, connection: str | None = None, peer: str | None = None, last: int = 20
+    ) -> bytes:
+        """The messages of the newest records that fit, as a pcap file."""
+        query = _query(spi=spi, connection=connection, peer=peer, last=last)
+        with self._request("GET", f"/v1/capture?{query}", ANSWER_SECONDS) as response, _broken_off():
+            return response.read()
+
+    def keys(self, *, spi: str | None = None, connection: str | None = None, peer: str | None = None) -> list[str]:
+        """Lines of Wireshark's `ikev1_decryption_table` for the ISAKMP SAs that stand and fit."""
+        lines: list[str] = self._get(f"/v1/keys?{_query(spi=spi, connection=connection, peer=peer)}")["keys"]
+        return lines
 
     def up(self, name: str, timeout: float) -> Iterator[View]:
         """Facts as they happen, then `{"event": "end", "ok": …, "cause": …}`. `timeout` in seconds."""

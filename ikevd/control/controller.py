@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ikevd import __version__
 from ikevd.addresses import Address, Endpoint
 from ikevd.control import shapes
-from ikevd.control.interface import Progress, UnknownName
+from ikevd.control.interface import NotAllowed, Progress, UnknownName
 from ikevd.control.status import connection_view, has_peer
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
+from ikevd.observe.evidence import pcap
 from ikevd.observe.history import Entry, History, Record
+from ikevd.observe.keylog import key_line
 from ikevd.observe.views import View, entry_view, record_view
 from ikevd.policy.model import Child, Config, Connection
 from ikevd.wire.registry import ExchangeType
@@ -80,10 +82,25 @@ class EngineController:
             raise self._unknown(name)
         return shown
 
-    def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
-        """The newest records that fit, oldest first."""
+    def trace(
+        self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
+    ) -> list[View]:
+        """The newest records that fit, oldest first; with `decode` every message as a tree of its fields."""
         records = list(self._history.find(spi, connection, peer))
-        return [record_view(record) for record in records[-last:]]
+        return [record_view(record, decode=decode) for record in records[-last:]]
+
+    def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
+        """The messages of the newest records that fit as a pcap file, in pieces."""
+        records = list(self._history.find(spi, connection, peer))
+        return pcap(records[-last:], self._config.listen.nat_port)
+
+    def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
+        """Lines of Wireshark's `ikev1_decryption_table`; raises `NotAllowed` unless the configuration allows it."""
+        if not self._config.export_keys:
+            raise NotAllowed("keys are given out only where the configuration has control.export_keys: true")
+        wanted = {record.cookies for record in self._history.find(spi, connection, peer)}
+        standing = (live.sa for session in self._engine.sessions() for live in session.live)
+        return [key_line(sa) for sa in standing if sa.cookies in wanted]
 
     # -- acting -------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from ikevd.addresses import Address
@@ -18,6 +18,10 @@ class UnknownName(IkeError):
     """No connection and no child has this name, or several have it."""
 
 
+class NotAllowed(IkeError):
+    """The configuration does not allow it."""
+
+
 class Controller(Protocol):
     """What can be asked of a running daemon."""
 
@@ -27,8 +31,19 @@ class Controller(Protocol):
     def names(self) -> dict[str, list[str]]:
         """The children of each connection."""
 
-    def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
-        """The newest records that fit, oldest first."""
+    def trace(
+        self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
+    ) -> list[View]:
+        """The newest records that fit, oldest first; with `decode` every message as a tree of its fields."""
+
+    def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
+        """The messages of the newest records that fit as a pcap file, in pieces."""
+
+    def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
+        """A line of Wireshark's `ikev1_decryption_table` for each ISAKMP SA that stands and fits.
+
+        Raises `NotAllowed` unless the configuration has `control.export_keys`.
+        """
 
     def expect(self, name: str) -> None:
         """Raises `UnknownName` unless `name` says which children are meant."""

@@ -15,7 +15,7 @@ from ikevd import __version__
 from ikevd.addresses import Address
 from ikevd.control import shapes
 from ikevd.control.command import Command
-from ikevd.control.interface import Controller, Progress, UnknownName
+from ikevd.control.interface import Controller, NotAllowed, Progress, UnknownName
 from ikevd.control.sockets import ListeningSocket, peer_of
 from ikevd.errors import IkeError
 from ikevd.observe import log
@@ -25,6 +25,9 @@ MAX_REQUEST = 64 * 1024
 DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 3600.0
 LAST = 20
+MAX_RECORDS = 2000
+MAX_DECODED = 200
+"""Trees are some ten times as large, and take some time to make."""
 LOOK_UP_SECONDS = 8.0
 """Longer takes no look-up; the client waits a little longer."""
 IDLE_SECONDS = 15.0
@@ -46,6 +49,8 @@ class ControlServer:
                 web.get("/v1/status", self._status),
                 web.get("/v1/names", self._names),
                 web.get("/v1/trace", self._trace),
+                web.get("/v1/capture", self._capture),
+                web.get("/v1/keys", self._keys),
                 web.post("/v1/up/{name:.+}", self._up),
                 web.post("/v1/down/{name:.+}", self._down),
             ]
@@ -87,10 +92,26 @@ class ControlServer:
         return web.json_response(names)
 
     async def _trace(self, request: web.Request) -> web.Response:
-        query = request.query
-        last = int(_number("last", query.get("last"), LAST, 2000))
-        records = self._controller.trace(query.get("spi"), query.get("connection"), query.get("peer"), last)
+        decode = "decode" in request.query
+        last = _last(request, MAX_DECODED if decode else MAX_RECORDS)
+        records = self._controller.trace(*_filters(request), last, decode=decode)
         return web.json_response({"schema": shapes.SCHEMA, "records": records})
+
+    async def _capture(self, request: web.Request) -> web.StreamResponse:
+        """The pcap file itself."""
+        pieces = self._controller.capture(*_filters(request), _last(request, MAX_RECORDS))
+        response = web.StreamResponse(headers={"Content-Type": "application/vnd.tcpdump.pcap"})
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+        await response.write_eof()
+        return response
+
+    async def _keys(self, request: web.Request) -> web.Response:
+        lines = self._controller.keys(*_filters(request))
+        _log_who(request)
+        keys: shapes.Keys = {"schema": shapes.SCHEMA, "keys": lines}
+        return web.json_response(keys)
 
     async def _up(self, request: web.Request) -> web.StreamResponse:
         return await self._run(request, self._controller.up)
@@ -142,6 +163,8 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return _error(refusal.status, f"{refusal.reason}: {request.method} {request.path}")
     except UnknownName as error:
         return _error(404, str(error))
+    except NotAllowed as error:
+        return _error(403, str(error))
     except IkeError as error:
         return _error(409, str(error))
     except TimeoutError:
@@ -172,6 +195,15 @@ def _peer_address(text: str) -> Address:
         return ip_address(text)
     except ValueError:
         raise web.HTTPBadRequest(reason=f"peer is {text!a}, wanted an IP address") from None
+
+
+def _filters(request: web.Request) -> tuple[str | None, str | None, str | None]:
+    query = request.query
+    return query.get("spi"), query.get("connection"), query.get("peer")
+
+
+def _last(request: web.Request, most: int) -> int:
+    return int(_number("last", request.query.get("last"), LAST, most))
 
 
 def _log_who(request: web.Request) -> None:

@@ -221,6 +221,15 @@ class Trace(TypedDict):
     """The newest negotiations that fit, oldest first."""
 
 
+class Keys(TypedDict):
+    """`GET /v1/keys`, where the configuration has `control.export_keys`."""
+
+    schema: Literal[1]
+    """Number of this description."""
+    keys: list[str]
+    """For each ISAKMP SA: initiator cookie and encryption key in hex, a line of Wireshark's `ikev1_decryption_table`."""
+
+
 class Owner(TypedDict):
     """What a line of `ikevd up --json` adds to each fact."""
 

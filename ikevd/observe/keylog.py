@@ -14,6 +14,11 @@ from ikevd.observe import log
 from ikevd.sa.model import IsakmpSa
 
 
+def key_line(sa: IsakmpSa) -> str:
+    """The cipher key, after the stretch of RFC 2409 appendix B, behind the cookie by which Wireshark finds it."""
+    return f"{sa.cookies.initiator.hex()},{sa.cipher_key.reveal().hex()}"
+
+
 class KeyLog:
     """Appends one line for each ISAKMP SA to a file that only its owner can read."""
 
@@ -30,10 +35,9 @@ class KeyLog:
         os.fchmod(self._file, 0o600)
 
     def write(self, sa: IsakmpSa) -> None:
-        """The cipher key, after the stretch of RFC 2409 appendix B. A full disk costs the line, not the SA."""
-        line = f"{sa.cookies.initiator.hex()},{sa.cipher_key.reveal().hex()}\n"
+        """One line. A full disk costs the line, not the SA."""
         try:
-            os.write(self._file, line.encode())
+            os.write(self._file, f"{key_line(sa)}\n".encode())
         except OSError as error:
             log.warning(f"a key could not be written to the key log: {error.strerror}")
 

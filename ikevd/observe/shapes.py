@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic refuses that of typing before Python 3.12
 
@@ -26,6 +26,8 @@ class Sent(TypedDict):
     """The message as it travelled, in hex."""
     path: str
     """Local and remote address and port."""
+    message: NotRequired[dict[str, object]]
+    """With `--decode`: every field, as `ikevd decode --json` tells it; of an encrypted message what was in it."""
     copy: int
     """1 for the first time, then counts the repetitions."""
 
@@ -48,6 +50,8 @@ class Heard(TypedDict):
     wire: str
     """As of `Sent`."""
     path: str
+    """As of `Sent`."""
+    message: NotRequired[dict[str, object]]
     """As of `Sent`."""
 
 

@@ -1,0 +1,28 @@
+"""The messages on record as the datagrams that they were: what `ikevd capture` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ikevd.facts import Heard, Sent
+from ikevd.observe.capture import NON_ESP_MARKER
+from ikevd.observe.frames import Datagram
+from ikevd.observe.history import Entry, Record
+from ikevd.observe.pcap_writer import file_header, record
+
+
+def pcap(records: Iterable[Record], nat_port: int) -> Iterator[bytes]:
+    """A pcap file in pieces, by time. `nat_port`: the local port whose messages have the non-ESP marker (RFC 3948)."""
+    yield file_header()
+    entries = [entry for each in records for entry in each.entries if isinstance(entry.fact, Sent | Heard)]
+    for entry in sorted(entries, key=lambda entry: entry.at):
+        yield record(_datagram(entry, nat_port))
+
+
+def _datagram(entry: Entry, nat_port: int) -> Datagram:
+    fact = entry.fact
+    assert isinstance(fact, Sent | Heard)
+    local, remote = fact.path.local, fact.path.remote
+    source, destination = (local, remote) if isinstance(fact, Sent) else (remote, local)
+    marker = NON_ESP_MARKER if local.port == nat_port else b""
+    return Datagram(round(entry.at * 10**6) * 1000, source, destination, marker + fact.octets)
