@@ -196,7 +196,7 @@ def written(folder: Path, payloads: Iterable[bytes]) -> Path:
 
 # -- the shared test data ---------------------------------------------------------------------------------------------
 
-NO_PROPOSAL = "refused: SA payload: 1 octets wanted, 0 left"
+NO_PROPOSAL = "refused: SA payload: 4 octets wanted, 0 left"
 NO_DATAGRAM = "no datagram for this program"
 DRAFT_NAT_D = "tshark reads 7 of 8 payloads"
 EXCEPTIONS: dict[str, str] = {
