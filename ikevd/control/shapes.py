@@ -227,7 +227,7 @@ class Keys(TypedDict):
     schema: Literal[1]
     """Number of this description."""
     keys: list[str]
-    """For each ISAKMP SA: initiator cookie and encryption key in hex, a line of Wireshark's `ikev1_decryption_table`."""
+    """For each ISAKMP SA: initiator cookie and encryption key, a line of Wireshark's `ikev1_decryption_table`."""
 
 
 class Owner(TypedDict):

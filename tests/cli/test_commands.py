@@ -61,7 +61,7 @@ def test_version_as_json() -> None:
     assert json.loads(ikevd("version", "--json").stdout) == {"schema": 1, "version": __version__}
 
 
-@pytest.mark.parametrize("words", ["version", "status", "trace", "up berlin", "down berlin"])
+@pytest.mark.parametrize("words", ["version", "status", "trace", "capture x", "up berlin", "down berlin"])
 def test_short_commands_load_nothing_heavy(words: str, tmp_path: Path) -> None:
     code = (
         "import sys\nfrom ikevd.cli.main import main\n"
@@ -76,7 +76,7 @@ def test_short_commands_load_nothing_heavy(words: str, tmp_path: Path) -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("command", ["run", "check", "status", "up", "down", "trace", "version"])
+@pytest.mark.parametrize("command", ["run", "check", "status", "up", "down", "trace", "decode", "capture", "version"])
 def test_every_command_has_help(command: str) -> None:
     result = ikevd(command, "--help")
     assert result.exit_code == 0

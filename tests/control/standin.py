@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from ikevd.addresses import Address
 from ikevd.control.client import Client
-from ikevd.control.interface import Progress, UnknownName
+from ikevd.control.interface import NotAllowed, Progress, UnknownName
 from ikevd.control.shapes import Phase1, Status
 from ikevd.errors import IkeError, PeerRefused
 from ikevd.facts import Established, Fact, Failed, Heard, Hint, Sent
+from ikevd.observe.frames import Datagram
 from ikevd.observe.history import Entry
+from ikevd.observe.pcap_writer import file_header, record
 from ikevd.observe.views import View, entry_view
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE_TO_BOB
@@ -132,6 +134,27 @@ RECORD: View = {
 }
 
 
+DECODED: View = {
+    **RECORD,
+    "events": [
+        {
+            "at": STARTED + 0.5,
+            "fact": "sent",
+            "label": "MM1",
+            "payloads": ["SA"],
+            "vendors": [],
+            "octets": 28,
+            "wire": "00",
+            "path": str(ALICE_TO_BOB),
+            "copy": 1,
+            "message": {"octets": 28, "header": {"version": "1.0"}, "payloads": []},
+        }
+    ],
+}
+CAPTURED = Datagram(1_700_000_000_500_000_000, ALICE_TO_BOB.local, ALICE_TO_BOB.remote, bytes(28))
+KEY = "0123456789abcdef,00112233445566778899aabbccddeeff"
+
+
 @dataclass
 class StandIn:
     """`dmz` is refused, `silent` and `mute` never answer, `broken` is a bug, `gone` cannot be taken down."""
@@ -155,9 +178,22 @@ class StandIn:
     def names(self) -> dict[str, list[str]]:
         return {"berlin": ["lan", "dmz"], "munich": []}
 
-    def trace(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> list[View]:
+    def trace(
+        self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
+    ) -> list[View]:
         self.filters = spi, connection, peer, last
-        return [] if connection == "nobody" else [RECORD]
+        return [] if connection == "nobody" else [DECODED if decode else RECORD]
+
+    def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
+        self.filters = spi, connection, peer, last
+        yield file_header()
+        if connection != "nobody":
+            yield record(CAPTURED)
+
+    def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
+        if connection == "munich":
+            raise NotAllowed("keys are given out only where the configuration has control.export_keys: true")
+        return [KEY]
 
     def expect(self, name: str) -> None:
         if name not in NAMES:

@@ -15,7 +15,9 @@ from ikevd import __version__
 from ikevd.control import command, server
 from ikevd.control.client import Client, ControlError
 from ikevd.errors import KernelRefused
-from tests.control.standin import RECORD, STATUS, Daemon, until
+from ikevd.observe.frames import datagrams
+from ikevd.observe.pcap import frames
+from tests.control.standin import CAPTURED, DECODED, KEY, RECORD, STATUS, Daemon, until
 
 
 async def raw(daemon: Daemon, request: str) -> tuple[int, Any]:
@@ -47,6 +49,28 @@ async def test_trace_gives_records(daemon: Daemon) -> None:
 async def test_trace_passes_its_filters_on(daemon: Daemon) -> None:
     await daemon.ask(lambda client: client.trace(spi="c0ff", connection="a b/ü", peer="2001:db8::1", last=7))
     assert daemon.controller.filters == ("c0ff", "a b/ü", "2001:db8::1", 7)
+
+
+async def test_trace_gives_trees_where_they_are_wanted(daemon: Daemon) -> None:
+    assert await daemon.ask(lambda client: client.trace(decode=True)) == [DECODED]
+
+
+async def test_capture_gives_a_pcap_file(daemon: Daemon) -> None:
+    octets = await daemon.ask(lambda client: client.capture(spi="c0ff", connection="a", peer="2001:db8::1", last=7))
+    assert list(datagrams(frames(octets))) == [CAPTURED]
+    assert daemon.controller.filters == ("c0ff", "a", "2001:db8::1", 7)
+
+
+async def test_keys_are_given_out_and_who_took_them_is_logged(daemon: Daemon, logged: io.StringIO) -> None:
+    assert await daemon.ask(Client.keys) == [KEY]
+    (line,) = logged.getvalue().splitlines()
+    assert json.loads(line)["request"] == "GET /v1/keys"
+    assert KEY not in line
+
+
+async def test_keys_that_the_configuration_withholds_are_refused_with_the_setting(daemon: Daemon) -> None:
+    status, answer = await raw(daemon, "GET /v1/keys?connection=munich")
+    assert (status, answer["error"][-34:]) == (403, "tion has control.export_keys: true")
 
 
 async def test_status_passes_its_filters_on(daemon: Daemon) -> None:
@@ -194,6 +218,8 @@ async def test_the_log_tells_who_commanded(daemon: Daemon, logged: io.StringIO) 
         ("POST /v1/status", 405, "Method Not Allowed: POST /v1/status"),
         ("GET /v1/up/lan", 405, "Method Not Allowed: GET /v1/up/lan"),
         ("GET /v1/trace?last=0", 400, "last is '0', wanted a number above 0 and up to 2000: GET /v1/trace"),
+        ("GET /v1/capture?last=2001", 400, "last is '2001', wanted a number above 0 and up to 2000: GET /v1/capture"),
+        ("GET /v1/trace?decode=1&last=201", 400, "last is '201', wanted a number above 0 and up to 200: GET /v1/trace"),
         ("GET /v1/trace?last=x", 400, "last is 'x', wanted a number above 0 and up to 2000: GET /v1/trace"),
         ("GET /v1/trace?last=%0a", 400, r"last is '\n', wanted a number above 0 and up to 2000: GET /v1/trace"),
         (
