@@ -23,8 +23,16 @@ IKEVD = str(Path(sys.executable).with_name("ikevd"))
 class Ikevd:
     """One `ikevd run`; a context manager that ends it with SIGTERM and expects code 0."""
 
-    def __init__(self, node: Node, configuration: str, *options: str, files: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        configuration: str,
+        *options: str,
+        files: dict[str, str] | None = None,
+        export_keys: bool = False,
+    ) -> None:
         self.node = node
+        self._export_keys = export_keys
         self._temporary = tempfile.TemporaryDirectory(prefix=f"ikevd-{node.name}-")
         self.directory = Path(self._temporary.name)
         self.key_log = self.directory / "keys"
@@ -37,7 +45,8 @@ class Ikevd:
         self.code: int | None = None
 
     def _settings(self) -> str:
-        return f"\ncontrol: {{socket: {self._socket}}}\nruntime_directory: {self.directory}/run\n"
+        keys = ", export_keys: true" if self._export_keys else ""
+        return f"\ncontrol: {{socket: {self._socket}{keys}}}\nruntime_directory: {self.directory}/run\n"
 
     def __enter__(self) -> Self:
         self.start()

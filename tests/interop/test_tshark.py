@@ -41,8 +41,12 @@ def test_main_mode_and_quick_mode_are_decrypted_with_our_key_log(
     site = Site(topology.gw_a, topology.gw_b, "aes256-sha256-modp2048", "aes256-sha256-modp2048")
     charon_b.load(site.mirrored().swanctl())
     assert topology.wire.seen().ike == 0, "the capture holds this negotiation alone"
-    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+    ours, keys = tmp_path / "ours.pcap", tmp_path / "keys"
+    with Ikevd(topology.gw_a, site.ikevd(), export_keys=True) as ikevd:
         ikevd.up("lan")
         topology.wire.save(tmp_path / "ike.pcap")
         (key,) = ikevd.keys()
+        captured = ikevd.command("capture", str(ours), "--keys", str(keys))
     assert decoded(tmp_path / "ike.pcap", key) == EXPECTED.read_text()
+    assert captured.returncode == 0, captured.stderr
+    assert decoded(ours, keys.read_text().strip()) == EXPECTED.read_text(), "what `ikevd capture` wrote from the record"

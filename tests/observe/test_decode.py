@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikevd.observe.decode import decoded
@@ -371,11 +371,13 @@ GENUINE = datagram(
 
 
 @pytest.mark.parametrize("make", [lambda octets: octets, lambda octets: GENUINE[:24] + octets, lambda o: GENUINE + o])
+@settings(deadline=None)
 @given(octets=st.binary(max_size=80))
 def test_any_octets_give_a_tree_that_is_safe_to_print(make: Callable[[bytes], bytes], octets: bytes) -> None:
     check(make(octets))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 255)), max_size=4))
 def test_altered_octets_give_a_tree_that_is_safe_to_print(changes: list[tuple[int, int]]) -> None:
     octets = GENUINE

@@ -11,16 +11,20 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikevd.addresses import Endpoint
+from ikevd.addresses import Path as Way
 from ikevd.errors import Malformed
+from ikevd.facts import Heard, Sent
+from ikevd.observe.evidence import pcap
 from ikevd.observe.frames import MAX_PARTIAL, Datagram, datagrams
 from ikevd.observe.pcap import Frame, LinkType, frames, is_capture
 from ikevd.observe.pcap_writer import file_header, record
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
 from ikevd.wire.sa import SaPayload
+from tests.observe.test_ladder import recorded
 
 A, B = Endpoint(ip_address("192.0.2.1"), 500), Endpoint(ip_address("198.51.100.1"), 4500)
 A6, B6 = Endpoint(ip_address("2001:db8::1"), 500), Endpoint(ip_address("2001:db8::2"), 500)
@@ -172,6 +176,7 @@ def test_a_pcapng_file_that_does_not_add_up_is_malformed(octets: bytes) -> None:
 HEADS = [file_header(), pcapng("<", packet_block("<", 0)), b"\x0a\x0d\x0d\x0a"]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=200))
 def test_whatever_a_file_holds_it_is_read_or_malformed(head: bytes, tail: bytes) -> None:
     try:
@@ -281,6 +286,19 @@ WRITTEN = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(WRITTEN, max_size=5))
 def test_what_is_written_is_read(sent: list[Datagram]) -> None:
     assert read(file_header() + b"".join(map(record, sent))) == sent
+
+
+def test_messages_on_the_nat_port_are_captured_with_the_marker_that_they_had() -> None:
+    floated = Way(Endpoint(A.address, 4500), Endpoint(B.address, 61000))
+    first = Way(A, Endpoint(B.address, 4500))
+    facts = Sent("MM3", (), b"clear", first), Sent("MM5", (), b"ours", floated), Heard("MM6", (), b"", floated)
+    found = read(b"".join(pcap([recorded(*facts)], nat_port=4500)))
+    assert [datagram.payload for datagram in found] == [b"clear", bytes(4) + b"ours", bytes(4)]
+    assert [datagram.source.port for datagram in found] == [500, 4500, 61000]
+    assert [datagram.time for datagram in found] == [
+        1_700_000_000_012_500_000 + step for step in (0, 12_500_000, 25_000_000)
+    ]

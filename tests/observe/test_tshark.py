@@ -39,9 +39,12 @@ from ikevd.wire.registry import Doi, IdType, IpsecAttribute, NotifyType, Payload
 from ikevd.wire.sa import Proposal, Transform
 from tests import tshark
 from tests.builders import ALICE, BOB
+from tests.control.test_controller import BOTH, controlled
 from tests.crypto.test_captures import ANDROID, CERTS, decrypt, read_messages, session_of
+from tests.gateways import alice_and_bob
 from tests.observe.test_decode import datagram
 from tests.tshark import Pairs, Tshark
+from tests.virtual_time import run
 
 View = dict[str, Any]
 FLAGS = {"ENCRYPTION": 1, "COMMIT": 2, "AUTHENTICATION_ONLY": 4}
@@ -320,3 +323,30 @@ def test_every_payload_of_ours_is_read_as_tshark_reads_it(reader: Tshark, tmp_pa
     theirs = reader.messages(written(tmp_path, ours))
     for frame, octets in enumerate(ours, start=1):
         assert difference(theirs[frame], decoded(octets)) == ""
+
+
+# -- a capture of ours ------------------------------------------------------------------------------------------------
+
+
+def test_a_negotiation_captured_and_decrypted_by_tshark_is_what_the_trace_shows(reader: Tshark, tmp_path: Path) -> None:
+    """Main Mode, two Quick Modes and the farewells of a whole engine, with the key that it gives out."""
+
+    async def story() -> tuple[bytes, list[str], list[View]]:
+        _, alice, _ = alice_and_bob(None, BOTH)
+        controller = controlled(alice, BOTH, export_keys=True)
+        await controller.up("bob", lambda _: None)
+        keys = controller.keys(None, None, None)
+        await controller.down("bob", lambda _: None)
+        records = controller.trace(None, None, None, 100, decode=True)
+        events = [event for record in records for event in record["events"] if "message" in event]
+        return b"".join(controller.capture(None, None, None, 100)), keys, sorted(events, key=lambda event: event["at"])
+
+    octets, keys, events = run(story())
+    (tmp_path / "ours.pcap").write_bytes(octets)
+    theirs = reader.messages(tmp_path / "ours.pcap", tuple(keys))
+    kinds = {event["message"]["header"]["exchange"]["name"] for event in events}
+    assert kinds == {"MAIN_MODE", "QUICK_MODE", "INFORMATIONAL"}
+    assert len(theirs) == len(events) > 12
+    for frame, event in enumerate(events, start=1):
+        assert event["message"]["payloads"]
+        assert difference(theirs[frame], event["message"]) == ""
