@@ -51,6 +51,13 @@ def public_size(group: Group) -> int:
     return _row(group).public_size
 
 
+def check_size(group: Group, public: bytes) -> None:
+    """Raises InvalidKey unless `public` has the length of the group's public values: what costs nothing comes first."""
+    wanted = public_size(group)
+    if len(public) != wanted:
+        raise InvalidKey(f"KE of {group} has {len(public)} octets, not {wanted}")
+
+
 def generate(group: Group) -> KeyPair:
     """A fresh key pair, for one exchange."""
     return KeyPair(group, _row(group).generate())
@@ -69,9 +76,7 @@ class KeyPair:
 
     def shared(self, peer_public: bytes) -> Secret:
         """g^xy, padded on the left to the length of the group. Raises InvalidKey, cheaply where it can."""
-        wanted = public_size(self.group)
-        if len(peer_public) != wanted:
-            raise InvalidKey(f"KE of {self.group} has {len(peer_public)} octets, not {wanted}")
+        check_size(self.group, peer_public)
         try:
             return Secret(self._half.agree(peer_public))
         except ValueError as error:

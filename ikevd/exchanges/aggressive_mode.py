@@ -103,7 +103,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     # HDR, SA, KE, Ni, IDii, VID -->
     first = await link.receive(accept_first)
     identity, arrived = Identity.from_payload(first.identity), link.path
-    choice, candidates = candidates.claiming(identity, link.path).choose(first.offer)
+    choice, candidates = candidates.claiming(identity, link.path).choose(first.offer, first.public)
+    groups.check_size(choice.suite.group, first.public)
     connection, hash = candidates.connections[0], choice.suite.hash
     pair, nr = groups.generate(choice.suite.group), entropy.octets(NONCE_OCTETS)
     g_xy, nonces = pair.shared(first.public), (first.nonce, nr)
@@ -145,7 +146,7 @@ def _accept_second(
     connection: Connection, offer: SaPayload, pair: KeyPair, ni: bytes, wrong: ProbablePskMismatch, message: Message
 ) -> Second:
     """Message 2: a transform that we offered, and the peer's proof."""
-    choice, idir = accept_choice(offer, connection, message), message.one(IdPayload)
+    choice, idir = accept_choice(offer, message), message.one(IdPayload)
     identity, proof = Identity.from_payload(idir), message.one(HashPayload)
     agreed = accept_key_exchange(pair, message)
     cookies = Cookies(message.header.initiator, message.header.responder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 from ikevd.crypto import groups
 from ikevd.errors import InvalidId, NoAnswer, ProbablePskMismatch
@@ -37,7 +37,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     # HDR, SA, VID              -->
     #                           <--   HDR, SA, VID
     offer, vids = offer_phase1(connection.suites, connection.lifetime), vendor_ids(connection)
-    choice = await link.ask(offer, *vids, accept=lambda message: accept_choice(offer, connection, message))
+    choice = await link.ask(offer, *vids, accept=partial(accept_choice, offer))
     hash, method = choice.suite.hash, nat.choose(connection, link.vendor_ids)
 
     # HDR, KE, Ni, NAT-D        -->
@@ -80,16 +80,17 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     #                           <--   HDR, SA, VID
     offer = await link.receive(accept_offer)
     choice, candidates = candidates.choose(offer)
-    first, hash = candidates.connections[0], choice.suite.hash
-    method = nat.choose(first, link.vendor_ids)
-    await link.answer(choice.answer, *vendor_ids(first, nat.answered(method, link.vendor_ids)))
+    anyone, hash, group = candidates.stand_in(), choice.suite.hash, choice.suite.group
+    method = nat.choose(anyone, link.vendor_ids)
+    await link.answer(choice.answer, *vendor_ids(anyone, nat.answered(method, link.vendor_ids)))
 
     # HDR, KE, Ni, NAT-D        -->
     #                           <--   HDR, KE, Nr, NAT-D
     nr = entropy.octets(NONCE_OCTETS)
-    peer = await link.receive(partial(accept_first_key_exchange, choice.suite.group))
-    found = nat.discovered(method, hash, link, first, peer.message)
-    natd = nat.discovery(found.method, hash, link, first, entropy) if found else ()  # its numbers
+    pair = cache(partial(groups.generate, group))
+    peer = await link.receive(partial(accept_first_key_exchange, group, pair))
+    found = nat.discovered(method, hash, link, anyone, peer.message)
+    natd = nat.discovery(found.method, hash, link, anyone, entropy) if found else ()  # its numbers
     await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *natd)
     secrets = candidates.secrets()
     if candidates.untried:
@@ -106,13 +107,13 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
         lambda message: accept_identity(keyings, link.chain, True, message),
         rubbish=mismatch(secrets, "message 5 does not decrypt"),
     )
-    await nat.take(link, method, found, first, moved=True)
+    await nat.take(link, method, found, anyone, moved=True)
     try:
         identity = Identity.from_payload(idii)
         connection = candidates.with_identity(keying.psk, identity, link.path)
     except InvalidId:
         claimed = Identity(idii.type, idii.data)
-        await link.unconfirmed(keying.sa(first, choice, link, claimed, initiator=False, nat=found))
+        await link.unconfirmed(keying.sa(anyone, choice, link, claimed, initiator=False, nat=found))
         raise
     sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found)
     idir = sa.local_id.to_payload()

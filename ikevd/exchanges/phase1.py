@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ikevd.addresses import Path
@@ -17,7 +17,7 @@ from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.policy.choose import Phase1Choice, accept_phase1, choose_phase1, shorter
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, IkeSuite, PreSharedKey
+from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, VidPayload
@@ -47,17 +47,30 @@ class Candidates:
             raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {known} is configured as remote_id")
         return replace(self, connections=named)
 
-    def choose(self, offer: SaPayload) -> tuple[Phase1Choice, Candidates]:
-        """The first acceptable suite, and the candidates that accept it; `NoProposalChosen` names the nearest miss."""
+    def choose(self, offer: SaPayload, public: bytes | None = None) -> tuple[Phase1Choice, Candidates]:
+        """The first acceptable suite, and the candidates that accept it; `NoProposalChosen` names the nearest miss.
+
+        `public`: the peer's public value where it came with the offer; then only its group will do.
+        """
         miss: NoProposalChosen | None = None
         for connection in self.connections:
             try:
-                choice = choose_phase1(offer, connection.suites, connection.lifetime)
+                choice = choose_phase1(offer, _of_that_size(connection.suites, public))
             except NoProposalChosen as nearest:
                 miss = miss or nearest
                 continue
             return choice, replace(self, connections=tuple(c for c in self.connections if choice.suite in c.suites))
         raise miss or NoProposalChosen("no connection is configured for this peer")
+
+    def stand_in(self) -> Connection:
+        """One connection for all of them, before the peer has said which it means: what any of them needs, it has."""
+        methods = dict.fromkeys(method for c in self.connections for method in c.nat_methods)
+        return replace(
+            self.connections[0],
+            nat_methods=tuple(sorted(methods, key=list(NatMethod).index)),
+            encap=Encap.FORCE if any(c.encap is Encap.FORCE for c in self.connections) else Encap.AUTO,
+            cisco_unity=any(c.cisco_unity for c in self.connections),
+        )
 
     def secrets(self) -> tuple[PreSharedKey, ...]:
         """The different pre-shared keys of the candidates, as many as may be tried."""
@@ -82,6 +95,12 @@ class Candidates:
                 return connection
         wanted = " or ".join(describe_identity(remote_identity(c, path)) for c in same_secret[:MAX_NAMED])
         raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {wanted} is configured as remote_id")
+
+
+def _of_that_size(suites: Sequence[IkeSuite], public: bytes | None) -> Sequence[IkeSuite]:
+    """The suites whose group has public values of that length, or all where none has: then the KE payload is wrong."""
+    fitting = [suite for suite in suites if public is not None and groups.public_size(suite.group) == len(public)]
+    return fitting or suites
 
 
 def local_identity(connection: Connection, path: Path) -> Identity:
@@ -200,9 +219,9 @@ def accept_offer(message: Message) -> SaPayload:
     return message.one(SaPayload)
 
 
-def accept_choice(offer: SaPayload, connection: Connection, message: Message) -> Phase1Choice:
+def accept_choice(offer: SaPayload, message: Message) -> Phase1Choice:
     """Message 2: one transform that we offered."""
-    return accept_phase1(offer, message.one(SaPayload), connection.lifetime)
+    return accept_phase1(offer, message.one(SaPayload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +246,12 @@ def accept_key_exchange(pair: KeyPair, message: Message) -> Agreed:
     return Agreed(pair, public.body, nonce.body, pair.shared(public.body), message)
 
 
-def accept_first_key_exchange(group: Group, message: Message) -> Agreed:
+def accept_first_key_exchange(group: Group, pair: Callable[[], KeyPair], message: Message) -> Agreed:
     """Message 3 at the responder. Our key pair is made only now: the message holds our cookie, so its sender is where
-    it says (RFC 2408 section 2.5.3: nothing costly before that)."""
-    message.one(KePayload)
+    it says (RFC 2408 section 2.5.3: nothing costly before that). `pair` makes it once, however many messages fail."""
+    groups.check_size(group, message.one(KePayload).body)
     message.one(NoncePayload)
-    return accept_key_exchange(groups.generate(group), message)
+    return accept_key_exchange(pair(), message)
 
 
 def accept_identity(

@@ -66,7 +66,7 @@ class Session:
         """Children that wait for an ISAKMP SA or for their turn, in the order in which they were wanted."""
         self._pumping: asyncio.TimerHandle | None = None
         self._moved: set[str] = set()
-        """Children whose Quick Mode went down with the peer's ISAKMP SA, and that have not come up since."""
+        """Children whose Quick Mode went down with its ISAKMP SA, and that have not come up since."""
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
@@ -270,7 +270,7 @@ class Session:
                 live.tell(notices.delete_esp(end.host.spi))
         if end.child is None or not self.states[end.child.name].negotiating:
             return
-        if isinstance(error, PeerDeleted) and end.child.name not in self._moved:
+        if live.retired and isinstance(error, PeerDeleted | Abandoned) and end.child.name not in self._moved:
             self._moved.add(end.child.name)  # no fault of the child: once more, under a new ISAKMP SA
             self._waiting[end.child.name] = None
         else:

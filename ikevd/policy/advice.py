@@ -21,6 +21,12 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
     _on_lifetime(problems, (*path, "ike_lifetime"), connection.ike_lifetime)
     if connection.aggressive:
         _on_aggressive(problems, path, connection)
+        if connection.aggressive_third == "clear":
+            problems.warn(
+                (*path, "aggressive_third"),
+                "is clear: message 3 can then be altered on its way without the peer's noticing (NAT detection is not "
+                "covered by its hash); for a peer that takes no other only",
+            )
     elif connection.aggressive_third == "clear":
         problems.warn((*path, "aggressive_third"), "has no effect without aggressive: true")
     if connection.sha256_96:

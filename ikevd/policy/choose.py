@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ikevd.crypto import groups
 from ikevd.errors import Malformed, NoProposalChosen
+from ikevd.policy.algorithms import GROUPS
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.transforms import read_phase1, read_phase2
@@ -23,6 +24,9 @@ MAX_COMPARED = 32
 LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024
 """No peer can have us negotiate anew in a storm."""
 
+MAX_FOREIGN_PUBLIC = 512
+"""Octets of a public value (MODP-4096): a group that only the peer names may cost so much and no more."""
+
 Suite = TypeVar("Suite", IkeSuite, EspSuite)
 
 
@@ -32,6 +36,7 @@ class Phase1Choice:
 
     suite: IkeSuite
     lifetime: Lifetime
+    """The peer's; which connection's own it is held against shows later."""
     answer: SaPayload
 
 
@@ -48,7 +53,7 @@ class Phase2Choice:
 # -- choosing (responder) -----------------------------------------------------------------------------------------
 
 
-def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite], lifetime: Lifetime) -> Phase1Choice:
+def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite]) -> Phase1Choice:
     """The first of our suites that the offer contains; raises `NoProposalChosen` naming the nearest miss."""
     offered = [
         (proposal, transform, *read_phase1(transform))
@@ -60,7 +65,7 @@ def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite], lifetime: Lifeti
         for proposal, transform, read, life in offered:
             if read == suite:
                 answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
-                return Phase1Choice(suite, shorter(lifetime, life), answer)
+                return Phase1Choice(suite, life, answer)
     raise NoProposalChosen(_miss("phase 1", [read for _, _, read, _ in offered], suites))
 
 
@@ -69,7 +74,8 @@ def choose_phase2(
 ) -> Phase2Choice:
     """The first of our suites that the offer contains; a proposal that wants AH or IPComp as well is passed over.
 
-    With `Pfs.OPTIONAL` a transform that agrees but for its group is taken too, with the peer's group or none.
+    With `Pfs.OPTIONAL` a transform that agrees but for its group is taken too: without one, or with the peer's, unless
+    that is weak or larger than any sensible one.
     """
     numbers = [proposal.number for proposal in offer.proposals]
     offered = [
@@ -92,13 +98,15 @@ def _same(offered: EspSuite, ours: EspSuite) -> bool:
 
 
 def _same_but_group(offered: EspSuite, ours: EspSuite) -> bool:
-    return replace(offered, group=ours.group) == ours and (offered.group is None or offered.group in groups.SUPPORTED)
+    row = None if offered.group is None else GROUPS.get(offered.group)
+    sound = row is not None and not row.weak and groups.public_size(row.group) <= MAX_FOREIGN_PUBLIC
+    return replace(offered, group=ours.group) == ours and (offered.group is None or sound)
 
 
 # -- accepting (initiator) ----------------------------------------------------------------------------------------
 
 
-def accept_phase1(offer: SaPayload, answer: SaPayload, lifetime: Lifetime) -> Phase1Choice:
+def accept_phase1(offer: SaPayload, answer: SaPayload) -> Phase1Choice:
     """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
     _, transform = _only(answer, Protocol.ISAKMP)
     suite, life = read_phase1(transform)
@@ -106,7 +114,7 @@ def accept_phase1(offer: SaPayload, answer: SaPayload, lifetime: Lifetime) -> Ph
         read_phase1(t)[0] for p in offer.proposals for t in p.transforms
     ]:
         raise NoProposalChosen(f"the peer chose {describe(suite)}, which we did not offer")
-    return Phase1Choice(suite, shorter(lifetime, life), answer)
+    return Phase1Choice(suite, life, answer)
 
 
 def accept_phase2(offer: SaPayload, answer: SaPayload, lifetime: Lifetime) -> Phase2Choice:

@@ -13,6 +13,8 @@ from ikevd.policy import distinguished_names
 from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import IdType
 
+MAX_DATA = 1024
+"""Octets; the longest distinguished names of certificates in use have some 300."""
 MAX_SHOWN = 256
 """Characters of an identity in a message; what is longer is cut and ends in `...`."""
 WANTED = "wanted an address, a host name, user@name, keyid:group or a distinguished name (CN=gw, O=Example)"
@@ -135,6 +137,8 @@ def _flaw(kind: IdType, data: bytes) -> str | None:
     size = _SIZES.get(kind)
     if size is not None and len(data) != size:
         return f"the identity of type {kind} has {len(data)} octets; {size} are wanted"
+    if len(data) > MAX_DATA:
+        return f"the identity of type {kind} has {len(data)} octets; at most {MAX_DATA} are wanted"
     return None if data else f"the identity of type {kind} is empty"
 
 

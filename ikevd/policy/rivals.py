@@ -24,6 +24,7 @@ Pair = tuple[TrafficSelector, TrafficSelector]
 def check_rivals(problems: Problems, file: FileSection) -> None:
     """Every check of this module but `warn_of_many_secrets`, which needs the keys."""
     _check_distinguishable(problems, file)
+    _warn_of_mixed_nat(problems, file)
     _check_pairs(problems, file)
 
 
@@ -41,6 +42,19 @@ def _check_distinguishable(problems: Problems, file: FileSection) -> None:
                 problems.error(("connections", name), _sameness(problems, connection, rival), at_key=True)
                 break
         rivals.append(name)
+
+
+def _warn_of_mixed_nat(problems: Problems, file: FileSection) -> None:
+    """Which connection a peer from anywhere means shows only in message 5 of Main Mode; NAT traversal comes before."""
+    anywhere = [(name, c) for name, c in file.connections.items() if c.remote is None]
+    for name, connection in anywhere[1:]:
+        for key in ("encap", "nat_method"):
+            if getattr(connection, key) != getattr(anywhere[0][1], key):
+                problems.warn(
+                    ("connections", name, key),
+                    f"differs from that of {anywhere[0][0]}, whose peers come from anywhere too: which of them a peer "
+                    "means shows only later, so it gets what any of them needs",
+                )
 
 
 def _group(connection: ConnectionSection) -> object:

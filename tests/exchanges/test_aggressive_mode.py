@@ -12,6 +12,7 @@ from ikevd.exchanges import aggressive_mode
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Heard, Sent
 from ikevd.policy.model import Connection
+from ikevd.policy.transforms import offer_phase1
 from ikevd.wire.message import HEADER_OCTETS, Header
 from ikevd.wire.registry import ExchangeType
 from tests.builders import (
@@ -114,6 +115,15 @@ def test_only_transforms_of_one_group_are_offered() -> None:
     error = aggressive_mode_between(alice, bob).responder.error
     assert isinstance(error, NoProposalChosen)
     assert "CURVE25519 against MODP_2048" in str(error)
+
+
+def test_the_responder_takes_the_group_that_the_public_value_is_of() -> None:
+    alice = aggressive(suites=(AES256_SHA1_MODP2048, AES128_SHA256_X25519))
+    bob = replace(mirrored(alice), suites=(AES128_SHA256_X25519, AES256_SHA1_MODP2048))
+
+    offer = offer_phase1(alice.suites, alice.lifetime)
+    choice, _ = Candidates((bob,)).choose(offer, bytes(256))
+    assert choice.suite == AES256_SHA1_MODP2048
 
 
 def test_message_3_is_sent_again_until_the_peer_must_have_it() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from ikevd.conversation.timing import Timing
-from ikevd.errors import InvalidId, NoAnswer, NoProposalChosen, ProbablePskMismatch
+from ikevd.crypto import groups
+from ikevd.crypto.groups import KeyPair
+from ikevd.errors import InvalidId, InvalidKey, NoAnswer, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import main_mode
-from ikevd.exchanges.phase1 import Candidates
+from ikevd.exchanges.phase1 import Candidates, accept_first_key_exchange
 from ikevd.facts import Dropped, Heard, Note, Sent
-from ikevd.policy.model import Connection, Lifetime, Resend
-from ikevd.wire.registry import ExchangeType, Group, PayloadType
+from ikevd.policy.model import Connection, Encap, Lifetime, Resend
+from ikevd.wire.message import Header, Message
+from ikevd.wire.payloads import KePayload, NoncePayload
+from ikevd.wire.registry import ExchangeType, Flags, Group, PayloadType
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,
@@ -117,6 +123,40 @@ def test_no_more_secrets_are_tried_than_the_limit_allows_and_the_evidence_says_s
 
     assert isinstance(duet.responder.error, ProbablePskMismatch)
     assert any("1 secrets of this peer's candidates are not tried" in n.text for n in duet.responder.facts_of(Note))
+
+
+def test_the_life_is_that_of_the_connection_that_the_peer_turns_out_to_be() -> None:
+    alice = connection(psk=psk("second"), local_id=fqdn("alice.example"))
+    bob = mirrored(alice)
+    other = replace(bob, name="other", psk=psk("first"), remote_id=fqdn("o.example"), lifetime=Lifetime(600))
+
+    assert main_mode_between(alice, other, bob).responder.result.lifetime == alice.lifetime
+
+
+def test_before_the_peer_is_known_nat_traversal_is_what_any_candidate_needs() -> None:
+    alice = connection(psk=psk("second"), local_id=fqdn("alice.example"))
+    bob = replace(mirrored(alice), encap=Encap.FORCE)
+    other = replace(bob, name="other", psk=psk("first"), remote_id=fqdn("o.example"), nat_methods=(), encap=Encap.AUTO)
+
+    nat = main_mode_between(alice, other, bob).responder.result.nat
+    assert nat is not None
+    assert nat.encapsulates
+
+
+def test_one_key_pair_serves_however_many_messages_3_are_refused() -> None:
+    made = list[KeyPair]()
+
+    def pair() -> KeyPair:
+        made.append(groups.generate(Group.CURVE25519))
+        return made[-1]
+
+    once = cache(pair)
+    header = Header(b"initiato", b"responde", PayloadType.KE, ExchangeType.MAIN_MODE, Flags.NONE, 0)
+    for public in (bytes(1), bytes(32), bytes(32), b"\t" + bytes(31)):
+        message = Message(header, (KePayload(public), NoncePayload(bytes(16))), b"")
+        with suppress(InvalidKey):
+            accept_first_key_exchange(Group.CURVE25519, once, message)
+    assert len(made) == 1
 
 
 def test_a_secret_that_verifies_counts_only_with_an_identity_that_owns_it() -> None:

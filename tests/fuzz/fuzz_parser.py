@@ -77,9 +77,9 @@ def judge_view(datagram: bytes) -> None:
 
 def judge_offer(sa: SaPayload) -> None:
     for choose in (
-        lambda: choose_phase1(sa, IKE.suites, IKE.lifetime),
+        lambda: choose_phase1(sa, IKE.suites),
         lambda: choose_phase2(sa, ESP, IKE.lifetime),
-        lambda: accept_phase1(OFFER1, sa, IKE.lifetime),
+        lambda: accept_phase1(OFFER1, sa),
         lambda: accept_phase2(OFFER2, sa, IKE.lifetime),
     ):
         with suppress(Malformed, Refused):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ikevd.addresses import Path
@@ -240,7 +240,7 @@ def responder() -> Peer:
 async def _initiating_harness(link: Link, view: Connection, found: list[Keying]) -> None:
     """Main Mode up to message 4, keeping the keys for those who make up message 5."""
     offer = offer_phase1(view.suites, view.lifetime)
-    choice = await link.ask(offer, accept=lambda message: accept_choice(offer, view, message))
+    choice = await link.ask(offer, accept=partial(accept_choice, offer))
     pair = groups.generate(choice.suite.group)
     peer = await link.ask(
         KePayload(pair.public), NoncePayload(NONCE), accept=lambda message: accept_key_exchange(pair, message)

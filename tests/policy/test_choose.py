@@ -71,27 +71,27 @@ def several(*offers: SaPayload) -> SaPayload:
 
 def test_the_responders_order_decides_not_the_initiators() -> None:
     ours = (AES256_SHA1_MODP2048, AES128_SHA256_X25519)
-    choice = choose_phase1(ike(AES128_SHA256_X25519, AES256_SHA1_MODP2048), ours, DAY)
+    choice = choose_phase1(ike(AES128_SHA256_X25519, AES256_SHA1_MODP2048), ours)
     assert choice.suite == AES256_SHA1_MODP2048
 
 
 def test_a_later_transform_of_a_later_proposal_can_be_chosen() -> None:
     weak = replace(AES128_SHA256_X25519, hash=Hash.MD5)
     sa = several(ike(weak), ike(weak, AES256_SHA1_MODP2048))
-    (proposal,) = choose_phase1(sa, (AES256_SHA1_MODP2048,), DAY).answer.proposals
+    (proposal,) = choose_phase1(sa, (AES256_SHA1_MODP2048,)).answer.proposals
     assert (proposal.number, [transform.number for transform in proposal.transforms]) == (2, [2])
 
 
 def test_of_two_equal_transforms_the_first_is_chosen() -> None:
     sa = ike(AES128_SHA256_X25519, AES128_SHA256_X25519)
-    (proposal,) = choose_phase1(sa, (AES128_SHA256_X25519,), DAY).answer.proposals
+    (proposal,) = choose_phase1(sa, (AES128_SHA256_X25519,)).answer.proposals
     assert proposal.transforms[0].number == 1
 
 
 def test_attributes_are_read_from_the_chosen_transform_only() -> None:
     """The lifetime and key length of a refused transform say nothing about the chosen one."""
     refused = ike(replace(AES256_SHA1_MODP2048, hash=Hash.MD5), lifetime=Lifetime(60))
-    choice = choose_phase1(several(refused, ike(AES128_SHA256_X25519)), (AES128_SHA256_X25519,), DAY)
+    choice = choose_phase1(several(refused, ike(AES128_SHA256_X25519)), (AES128_SHA256_X25519,))
     assert (choice.suite.key_bits, choice.lifetime) == (128, DAY)
 
 
@@ -103,7 +103,7 @@ def test_the_chosen_transform_is_answered_octet_by_octet() -> None:
     sent = replace(shuffled.proposals[0].transforms[0], number=77)
     sa = SaPayload.decode(SaPayload((replace(shuffled.proposals[0], number=9, transforms=(sent,)),)).encode())
 
-    choice = choose_phase1(sa, (AES128_SHA256_X25519,), DAY)
+    choice = choose_phase1(sa, (AES128_SHA256_X25519,))
     assert choice.lifetime == Lifetime(28800)
     assert choice.answer.encode() == sa.body
 
@@ -136,18 +136,18 @@ def test_a_phase_1_proposal_may_hold_an_spi_which_is_not_repeated() -> None:
     """RFC 2408 section 3.5: it may be the cookie or zeros, and is ignored."""
     sa = ike(AES128_SHA256_X25519)
     sa = SaPayload((replace(sa.proposals[0], spi=bytes(8)),))
-    assert choose_phase1(sa, (AES128_SHA256_X25519,), DAY).answer.proposals[0].spi == b""
+    assert choose_phase1(sa, (AES128_SHA256_X25519,)).answer.proposals[0].spi == b""
 
 
 def test_another_protocol_in_phase_1_is_passed_over() -> None:
     sa = ike(AES128_SHA256_X25519)
     with pytest.raises(NoProposalChosen):
-        choose_phase1(SaPayload((replace(sa.proposals[0], protocol=Protocol.ESP),)), (AES128_SHA256_X25519,), DAY)
+        choose_phase1(SaPayload((replace(sa.proposals[0], protocol=Protocol.ESP),)), (AES128_SHA256_X25519,))
 
 
 def test_no_key_length_means_128_bits_for_aes() -> None:
     sa = altered(ike(AES128_SHA256_X25519), without(IkeAttribute.KEY_LENGTH))
-    assert choose_phase1(sa, (AES128_SHA256_X25519,), DAY).suite.key_bits == 128
+    assert choose_phase1(sa, (AES128_SHA256_X25519,)).suite.key_bits == 128
     sa = altered(esp(ESP_AES128_SHA256), without(IpsecAttribute.KEY_LENGTH))
     assert choose_phase2(sa, (ESP_AES128_SHA256,), HOUR).suite.key_bits == 128
 
@@ -155,7 +155,7 @@ def test_no_key_length_means_128_bits_for_aes() -> None:
 @pytest.mark.parametrize("text", ["cast128-sha1-modp1024", "blowfish128-md5-modp1024", "camellia128-sha256-ecp256"])
 def test_no_key_length_means_128_bits_wherever_there_could_be_one(text: str) -> None:
     sa = altered(ike(parse_ike(text)), without(IkeAttribute.KEY_LENGTH))
-    assert choose_phase1(sa, (parse_ike(text),), DAY).suite.key_bits == 128
+    assert choose_phase1(sa, (parse_ike(text),)).suite.key_bits == 128
 
 
 @pytest.mark.parametrize("text", ["3des-md5-modp1024", "des-sha1-modp768"])
@@ -163,7 +163,7 @@ def test_a_cipher_with_one_key_length_says_nothing_of_it(text: str) -> None:
     """RFC 2409 appendix A: the attribute must not be used with a fixed length key."""
     (proposal,) = ike(parse_ike(text)).proposals
     assert IkeAttribute.KEY_LENGTH not in [attribute.type for attribute in proposal.transforms[0].attributes]
-    assert choose_phase1(ike(parse_ike(text)), (parse_ike(text),), DAY).suite == parse_ike(text)
+    assert choose_phase1(ike(parse_ike(text)), (parse_ike(text),)).suite == parse_ike(text)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_key_length_out_of_the_table_is_never_chosen(bits: int) -> None:
 # -- perfect forward secrecy ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("group", [None, Group.MODP_1024, Group.MODP_2048, Group.CURVE448], ids=str)
+@pytest.mark.parametrize("group", [None, Group.ECP_256, Group.MODP_2048, Group.CURVE448], ids=str)
 def test_optional_pfs_takes_the_peers_group_or_none(group: Group | None) -> None:
     theirs = replace(PFS, group=group)
     assert choose_phase2(esp(theirs), (PFS,), HOUR, Pfs.OPTIONAL).suite == theirs
@@ -210,6 +210,14 @@ def test_optional_pfs_takes_the_peers_group_or_none(group: Group | None) -> None
 def test_optional_pfs_takes_our_own_group_first() -> None:
     offer = esp(replace(PFS, group=None), replace(PFS, group=Group.MODP_1024), PFS)
     assert choose_phase2(offer, (PFS,), HOUR, Pfs.OPTIONAL).suite == PFS
+
+
+@pytest.mark.parametrize("group", [Group.MODP_768, Group.MODP_1024_160, Group.MODP_8192])
+def test_optional_pfs_takes_no_group_that_is_weak_or_dear_unless_it_is_ours(group: Group) -> None:
+    with pytest.raises(NoProposalChosen):
+        choose_phase2(esp(replace(PFS, group=group)), (PFS,), HOUR, Pfs.OPTIONAL)
+    ours = replace(PFS, group=group)
+    assert choose_phase2(esp(ours), (ours,), HOUR, Pfs.OPTIONAL).suite == ours
 
 
 @pytest.mark.parametrize("theirs", [replace(PFS, group=Group(99)), replace(PFS, key_bits=256), ESP_AES256_SHA1])
@@ -244,9 +252,9 @@ def test_no_encapsulation_mode_means_tunnel() -> None:
 def test_a_phase_1_transform_that_cannot_be_read_for_certain_is_passed_over(change: Alter, said: str) -> None:
     sa = altered(ike(AES128_SHA256_X25519), change)
     with pytest.raises(NoProposalChosen, match=said):
-        choose_phase1(sa, (AES128_SHA256_X25519,), DAY)
+        choose_phase1(sa, (AES128_SHA256_X25519,))
     good = several(sa, ike(AES128_SHA256_X25519))
-    assert choose_phase1(good, (AES128_SHA256_X25519,), DAY).answer.proposals[0].number == 2
+    assert choose_phase1(good, (AES128_SHA256_X25519,)).answer.proposals[0].number == 2
 
 
 @pytest.mark.parametrize(
@@ -267,7 +275,7 @@ def test_a_transform_id_other_than_key_ike_is_unreadable() -> None:
     (proposal,) = ike(AES128_SHA256_X25519).proposals
     transform = replace(proposal.transforms[0], id=2)
     with pytest.raises(NoProposalChosen, match="unreadable"):
-        choose_phase1(SaPayload((replace(proposal, transforms=(transform,)),)), (AES128_SHA256_X25519,), DAY)
+        choose_phase1(SaPayload((replace(proposal, transforms=(transform,)),)), (AES128_SHA256_X25519,))
 
 
 # -- lifetimes --------------------------------------------------------------------------------------------------------
@@ -281,7 +289,7 @@ def life(kind: int, value: bytes, names: type[IkeAttribute] | type[IpsecAttribut
 def test_a_lifetime_is_read_in_every_width(value: str) -> None:
     bare = altered(ike(AES128_SHA256_X25519), without(IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION))
     sa = altered(bare, with_attributes(*life(LifeType.SECONDS, bytes.fromhex(value), IkeAttribute)))
-    assert choose_phase1(sa, (AES128_SHA256_X25519,), DAY).lifetime == Lifetime(1800)
+    assert choose_phase1(sa, (AES128_SHA256_X25519,)).lifetime == Lifetime(1800)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +351,7 @@ def only(sa: SaPayload, number: int, **changes: object) -> SaPayload:
 
 
 def test_what_was_offered_may_be_chosen() -> None:
-    assert accept_phase1(IKE_OFFER, only(IKE_OFFER, 2), DAY).suite == AES256_SHA1_MODP2048
+    assert accept_phase1(IKE_OFFER, only(IKE_OFFER, 2)).suite == AES256_SHA1_MODP2048
     choice = accept_phase2(ESP_OFFER, only(ESP_OFFER, 2, spi=b"\0\0\xb0\0"), HOUR)
     assert (choice.suite, choice.peer_spi) == (ESP_AES256_SHA1, b"\0\0\xb0\0")
 
@@ -351,7 +359,7 @@ def test_what_was_offered_may_be_chosen() -> None:
 def test_a_peer_may_shorten_the_life_in_its_answer() -> None:
     answer = altered(only(IKE_OFFER, 1), without(IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION))
     answer = altered(answer, with_attributes(*life(LifeType.SECONDS, b"\x00\x00\x07\x08", IkeAttribute)))
-    assert accept_phase1(IKE_OFFER, answer, DAY).lifetime == Lifetime(1800)
+    assert accept_phase1(IKE_OFFER, answer).lifetime == Lifetime(1800)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +374,7 @@ def test_a_peer_may_shorten_the_life_in_its_answer() -> None:
 )
 def test_a_phase_1_choice_that_was_not_offered_is_refused(answer: SaPayload) -> None:
     with pytest.raises(NoProposalChosen, match="which we did not offer"):
-        accept_phase1(IKE_OFFER, answer, DAY)
+        accept_phase1(IKE_OFFER, answer)
 
 
 @pytest.mark.parametrize(
@@ -400,7 +408,7 @@ def test_an_answer_holds_one_proposal_with_one_transform_of_the_protocol_offered
 
 def phase1_miss(offered: Sequence[IkeSuite], ours: Sequence[IkeSuite]) -> str:
     with pytest.raises(NoProposalChosen) as refusal:
-        choose_phase1(ike(*offered), ours, DAY)
+        choose_phase1(ike(*offered), ours)
     return str(refusal.value)
 
 
@@ -425,7 +433,7 @@ def test_numbers_without_a_name_are_named_by_their_number() -> None:
 def test_an_offer_of_nothing_is_called_so() -> None:
     empty = SaPayload((Proposal(1, Protocol.ISAKMP, b"", ()),))
     with pytest.raises(NoProposalChosen, match="no acceptable phase 1 proposal: the peer offers nothing"):
-        choose_phase1(empty, (AES128_SHA256_X25519,), DAY)
+        choose_phase1(empty, (AES128_SHA256_X25519,))
 
 
 def test_many_unreadable_transforms_are_named_once() -> None:
@@ -433,7 +441,7 @@ def test_many_unreadable_transforms_are_named_once() -> None:
     odd = Transform(1, 1, ())
     sa = SaPayload((replace(proposal, transforms=(odd,) * 200),))
     with pytest.raises(NoProposalChosen) as refusal:
-        choose_phase1(sa, (AES128_SHA256_X25519,), DAY)
+        choose_phase1(sa, (AES128_SHA256_X25519,))
     assert str(refusal.value).endswith("the peer offers a transform without ENCRYPTION")
 
 
