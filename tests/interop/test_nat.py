@@ -83,16 +83,24 @@ def test_a_client_behind_a_nat_keeps_its_mapping_alive(net: Topology) -> None:
         charon.wait_for_children(0)
 
 
-def test_where_esp_is_blocked_encapsulation_is_forced_by_the_configuration(topology: Topology) -> None:
+@pytest.mark.parametrize(
+    ("ours", "theirs", "answers"),
+    [
+        pytest.param((), "encap = no", 0, id="nobody"),
+        pytest.param(("encap: force",), "encap = no", 3, id="we"),
+        pytest.param((), "encap = yes", 3, id="the-peer"),
+    ],
+)
+def test_where_esp_is_blocked_somebody_must_force_encapsulation(
+    topology: Topology, charon_b: StrongSwan, ours: tuple[str, ...], theirs: str, answers: int
+) -> None:
+    site = Site(topology.gw_a, topology.gw_b, options=ours)
+    charon_b.load(site.mirrored().swanctl().replace("version = 1", f"version = 1\n{theirs}"))
     topology.block_esp(True)
     try:
-        with StrongSwan(topology.gw_b) as charon:
-            for options, answers in (((), 0), (("encap: force",), 3)):
-                site = Site(topology.gw_a, topology.gw_b, options=options)
-                charon.configure(site.mirrored())
-                with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
-                    ikevd.up("lan")
-                    assert topology.host_a.ping(topology.host_b.address, 3, wait=2) == answers
-                charon.forget()
+        with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+            ikevd.up("lan")
+            charon_b.wait_for_children(1)
+            assert topology.host_a.ping(topology.host_b.address, 3, wait=2) == answers
     finally:
         topology.block_esp(False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from ikevd.errors import IkeError
 from ikevd.host.interface import Direction
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.wire.registry import ExchangeType
@@ -96,7 +98,7 @@ def run_case(place: Stage, case: Case, folder: Path) -> float:
     started = time.monotonic()
     place.topology.block_esp(case.path == "esp-blocked")
     try:
-        asyncio.run(_tunnel(place, case, folder))
+        asyncio.run(_told(_tunnel(place, case, folder)))
     except AssertionError as failure:
         failure.add_note(f"--- {case}\n{place.peer.tail(60)}")
         _clear(place)
@@ -104,6 +106,14 @@ def run_case(place: Stage, case: Case, folder: Path) -> float:
     finally:
         place.topology.forget_mappings()
     return time.monotonic() - started
+
+
+async def _told(tunnel: Coroutine[None, None, None]) -> None:
+    """What ikevd says is a failure of the case as well."""
+    try:
+        await tunnel
+    except IkeError as error:
+        raise AssertionError(f"ikevd: {error}") from error
 
 
 def _clear(place: Stage) -> None:

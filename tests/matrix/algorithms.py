@@ -40,7 +40,6 @@ GROUPS = (
     "ecp256",
     "ecp384",
     "ecp521",
-    "ecp224bp",
     "ecp256bp",
     "ecp384bp",
     "ecp512bp",
@@ -55,7 +54,7 @@ ESP = (
     "des-md5",
     "null-sha1",
     *(f"aes{bits}ctr-sha256" for bits in (128, 192, 256)),
-    *(f"aes{bits}{mode}{icv}" for mode in ("gcm", "ccm") for bits in (128, 256) for icv in (8, 12, 16)),
+    *(f"aes{bits}{mode}{icv}" for mode in ("gcm", "ccm") for bits in (128, 192, 256) for icv in (8, 12, 16)),
     *(f"aes{bits}gmac" for bits in (128, 192, 256)),
 )
 

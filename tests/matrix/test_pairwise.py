@@ -7,6 +7,9 @@ from itertools import combinations, product
 
 import pytest
 
+from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, IKE_HASHES, INTEGRITIES
+from ikevd.policy.proposals import parse_esp, parse_ike
+from ikevd.wire.registry import Integrity
 from tests.matrix import algorithms
 from tests.matrix.cases import DIMENSIONS, INDEPENDENT, Case, exception, pairwise_cases, whole_matrix
 from tests.matrix.pairwise import all_pairs
@@ -85,6 +88,17 @@ def test_libreswan_has_words_for_all_that_is_not_excepted() -> None:
         if case.peer == "libreswan":
             assert ";" in algorithms.libreswan_ike(case.ike)
             assert algorithms.libreswan_esp(case.esp_proposal)[1] == (case.pfs == "pfs")
+
+
+def test_every_algorithm_of_ikevd_is_in_the_matrix_and_no_other() -> None:
+    for cases in (pairwise_cases(), whole_matrix()):
+        ike = {parse_ike(case.ike) for case in cases}
+        esp = {parse_esp(case.esp_proposal) for case in cases}
+        assert {suite.cipher for suite in ike} == IKE_CIPHERS.keys()
+        assert {suite.hash for suite in ike} == IKE_HASHES.keys()
+        assert {suite.group for suite in ike} == GROUPS.keys()
+        assert {suite.transform for suite in esp} == ESP_CIPHERS.keys()
+        assert {suite.integrity for suite in esp} - {Integrity(0)} == INTEGRITIES.keys()
 
 
 def test_the_words_of_a_proposal() -> None:
