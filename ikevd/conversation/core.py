@@ -15,7 +15,7 @@ from ikevd.conversation.duplicates import Duplicates
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
 from ikevd.conversation.resend import Outgoing, Waiting
 from ikevd.conversation.seal import check_header, open_with, seal
-from ikevd.conversation.timing import FAREWELL, Timing
+from ikevd.conversation.timing import FAREWELL, LINGER, Timing
 from ikevd.conversation.vendors import remember_vendors
 from ikevd.errors import IkeError, InternalError, Malformed, NoAnswer, Refused, UnexpectedMessage
 from ikevd.exchanges.link import (
@@ -84,6 +84,7 @@ class Conversation:
         self._last_answer: Outgoing | None = None
         self._reminders = 0
         self.ended = False
+        self._ended_at: float | None = None
         self.unconfirmed: IsakmpSa | None = None
         """The SA that the peer may hold although this exchange failed."""
 
@@ -124,13 +125,15 @@ class Conversation:
         return self._advance(now, None)
 
     def heard(self, datagram: bytes, path: Path, now: float) -> list[Effect]:
-        """A datagram for this exchange: a repetition is answered, a new message judged. Raises nothing, whatever
-        the octets."""
+        """A datagram for this exchange: a repetition is answered, a new message judged; long after its end, nothing.
+        Raises nothing, whatever the octets."""
+        if self._ended_at is not None and now - self._ended_at > LINGER:
+            return []
         label = self._duplicates.label(datagram)
-        if label is not None:
-            return self._repeated(datagram, label)
         try:
             self._check_addresses(path)
+            if label is not None:
+                return self._repeated(datagram, label, now)
             message, value = self._judge(datagram)
         except (Malformed, Refused) as refusal:
             return self._dropped(refusal, len(datagram))
@@ -238,8 +241,8 @@ class Conversation:
         if announced := remember_vendors(self._situation, message, initiator=self.initiator):
             self._effects.append(Record(announced))
 
-    def _repeated(self, datagram: bytes, label: str) -> list[Effect]:
-        answers = self._duplicates.answers(datagram)
+    def _repeated(self, datagram: bytes, label: str, now: float) -> list[Effect]:
+        answers = self._duplicates.answers(datagram, now)
         self._effects.append(Record(Repeated(label, bool(answers))))
         self._effects.extend(Transmit(answer, self._situation.path) for answer in answers)
         return self._flush()
@@ -279,6 +282,7 @@ class Conversation:
             internal.__cause__ = bug
             self._end_with(internal)
         self._awaiting = None
+        self._ended_at = now
         return self._flush()
 
     def _end_with(self, failure: IkeError) -> None:

@@ -5,6 +5,10 @@ Every message of the exchange is remembered, not only the last one: under loss t
 
 from __future__ import annotations
 
+MAX_ANSWERS, PERIOD = 30, 10.0
+"""So many repetitions are answered in so many seconds: more than a peer under loss sends, and too few to be a weapon
+against whose address is forged."""
+
 
 class Duplicates:
     """Accepted datagrams with their labels and what was told after each."""
@@ -13,6 +17,8 @@ class Duplicates:
         self._answers: dict[bytes, list[bytes]] = {}
         self._labels: dict[bytes, str] = {}
         self._last: bytes | None = None
+        self._period_began = float("-inf")
+        self._answered = 0
 
     def accepted(self, datagram: bytes, label: str) -> None:
         """`datagram` was accepted; what is told from here on answers it."""
@@ -29,6 +35,12 @@ class Duplicates:
         """The label under which `datagram` was accepted before, or None where it is new."""
         return self._labels.get(datagram)
 
-    def answers(self, datagram: bytes) -> tuple[bytes, ...]:
+    def answers(self, datagram: bytes, now: float) -> tuple[bytes, ...]:
         """What to send again when `datagram` is repeated."""
-        return tuple(self._answers.get(datagram, ()))
+        answers = tuple(self._answers.get(datagram, ()))
+        if now - self._period_began >= PERIOD:
+            self._period_began, self._answered = now, 0
+        if not answers or self._answered >= MAX_ANSWERS:
+            return ()
+        self._answered += 1
+        return answers

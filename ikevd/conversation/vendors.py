@@ -11,6 +11,9 @@ from ikevd.wire.vendor_ids import name_of
 MAX_VENDOR_IDS = 32
 """Of one phase 1; the most that was seen is 17."""
 
+MAX_NAMED = 20
+"""In one note; the others are counted."""
+
 
 def remember_vendors(situation: Situation, message: Message, *, initiator: bool) -> Note | None:
     """Keep the vendor IDs that are new, and name them. `initiator`: are we it?"""
@@ -22,4 +25,5 @@ def remember_vendors(situation: Situation, message: Message, *, initiator: bool)
     names = tuple(name_of(vendor_id, theirs) for vendor_id in list(new)[:room])
     situation.vendor_ids += tuple(new)[:room]
     situation.peer_vendors += names
-    return Note(f"the peer announces {', '.join(names)}")
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return Note(f"the peer announces {', '.join(names[:MAX_NAMED])}{more}")

@@ -8,6 +8,18 @@ from collections.abc import Callable, Collection
 from ikevd.addresses import Address
 from ikevd.policy.model import Limits
 
+HOST_PREFIX, SITE_PREFIX = 64, 48
+"""Bits of an IPv6 address: one host may use every address of the one, one site every network of the other."""
+HOSTS_OF_A_SITE = 8
+"""So many times the limit of an address may one site hold."""
+
+Source = tuple[int, int, int]
+"""Where negotiations come from: IP version, leading bits, and how many bits those are."""
+
+
+def _source(address: Address, bits: int) -> Source:
+    return address.version, int(address) >> (address.max_prefixlen - bits), bits
+
 
 class HalfOpen:
     """Counts negotiations whose peer is not authenticated yet."""
@@ -16,19 +28,27 @@ class HalfOpen:
         """`static`: the addresses configured as `remote`, for which a share is kept."""
         self._limits = limits
         self._static = frozenset(static)
-        self._per_address: Counter[Address] = Counter()
+        self._counts: Counter[Source] = Counter()
         self.total = 0
 
     def refusal(self, address: Address) -> str | None:
         """Why no further negotiation from `address` may begin, or None where it may."""
-        if self._per_address.get(address, 0) >= self._limits.half_open_per_address:
+        if self.full_source(address):
             return "half-open limit of the address"
-        kept = 0 if address in self._static else self._limits.reserved_for_static
-        return "half-open limit" if self.total >= self._limits.half_open - kept else None
+        return "half-open limit" if self.total >= self.room(address) else None
 
-    def holds(self, address: Address) -> bool:
-        """Is there a negotiation from `address`?"""
-        return address in self._per_address
+    def room(self, address: Address) -> int:
+        """How many there may be in all before one from `address` begins."""
+        return self._limits.half_open - (0 if self.is_static(address) else self._limits.reserved_for_static)
+
+    def full_source(self, address: Address) -> tuple[Source, int] | None:
+        """The source that `address` belongs to and that holds all it may, with that number."""
+        limits = self._limits_of(address).items()
+        return next(((source, most) for source, most in limits if self._counts.get(source, 0) >= most), None)
+
+    def belongs(self, address: Address, source: Source) -> bool:
+        """Is a negotiation from `address` counted at `source`?"""
+        return source in self._limits_of(address)
 
     def is_static(self, address: Address) -> bool:
         """Is `address` configured as `remote`?"""
@@ -37,14 +57,22 @@ class HalfOpen:
     def enter(self, address: Address) -> None:
         """One more."""
         self.total += 1
-        self._per_address[address] += 1
+        self._counts.update(self._limits_of(address).keys())
 
     def leave(self, address: Address) -> None:
         """One less."""
         self.total -= 1
-        self._per_address[address] -= 1
-        if self._per_address[address] <= 0:
-            del self._per_address[address]
+        for source in self._limits_of(address):
+            self._counts[source] -= 1
+            if self._counts[source] <= 0:
+                del self._counts[source]
+
+    def _limits_of(self, address: Address) -> dict[Source, int]:
+        """A configured address and every IPv4 address counts alone."""
+        each = self._limits.half_open_per_address
+        if address.version == 4 or self.is_static(address):
+            return {_source(address, address.max_prefixlen): each}
+        return {_source(address, HOST_PREFIX): each, _source(address, SITE_PREFIX): each * HOSTS_OF_A_SITE}
 
 
 class RateLimit:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import IkeError, NoProposalChosen
+from ikevd.errors import Abandoned, IkeError, NoProposalChosen
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
+from ikevd.facts import Failed
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.limits import HalfOpen, RateLimit
 from ikevd.negotiation.matching import ByAddress
@@ -25,6 +27,10 @@ from ikevd.policy.model import Connection, Limits
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType
+
+Key = tuple[Address, bytes]
+"""Source address and initiator cookie."""
+MADE_WAY = Abandoned("it made way for a newer negotiation")
 
 
 class Lobby:
@@ -50,9 +56,11 @@ class Lobby:
         static = [connection.remote for connection in connections if connection.remote is not None]
         self.half_open = HalfOpen(limits, static)
         self._refusals = RateLimit(rate=10, burst=20, clock=ports.now)
-        self._evictions = {known: RateLimit(rate=20, burst=20, clock=ports.now) for known in (True, False)}
-        """For configured addresses and, apart, for all others, who can use up nothing of theirs."""
-        self._present: dict[tuple[Address, bytes], Phase1Attempt] = {}
+        kinds = product((True, False), repeat=2)
+        self._evictions = {kind: RateLimit(rate=20, burst=20, clock=ports.now) for kind in kinds}
+        """For configured addresses and, apart, for all others, who can use up nothing of theirs; where the source is
+        full and, apart, where there is no place at all."""
+        self._present: dict[Key, Phase1Attempt] = {}
 
     def first_message(self, header: Header, octets: bytes, path: Path) -> None:
         """A message without responder cookie. A repetition is answered, once for each time that it comes."""
@@ -75,28 +83,52 @@ class Lobby:
             self._begin(header, Candidates(allowed, self._max_secrets), octets, path)
 
     def _refusal(self, address: Address) -> str | None:
-        """Why nothing may begin. Who forges addresses of peers must lock none of them out: the oldest attempt that
-        never echoed our cookie makes way, of the same address where it has any."""
+        """Why nothing may begin. Where places are wanting an older attempt makes way, but rarely enough that a flood
+        moves little."""
         refusal = self.half_open.refusal(address)
-        own, known = self.half_open.holds(address), self.half_open.is_static(address)
-        if refusal is None or not (own or known) or not self._evictions[known].allows():
+        known = self.half_open.is_static(address)
+        crowded = self.half_open.full_source(address) is not None
+        if refusal is None or not self._evictions[known, crowded].allows():
             return refusal
-        keys = (key for key in self._present if key[0] == address or not own)
-        oldest = next((key for key in keys if self._present[key].runner.is_larval), None)
-        if oldest is None:
-            return refusal
-        attempt = self._present.pop(oldest)
-        attempt.runner.close()
-        self._router.forget(attempt.cookie)
-        self.half_open.leave(oldest[0])
-        self._ports.counters.count("half-open negotiation made way for a newer one")
+        if key := self._to_make_way(address):
+            self._forget(key, MADE_WAY)
+            self._ports.counters.count("half-open negotiation made way for a newer one")
         return self.half_open.refusal(address)
+
+    def _to_make_way(self, address: Address) -> Key | None:
+        """Who forges addresses of peers must lock none of them out, and who holds places must not keep them: one of the
+        same source, else for a configured address any; for others one of theirs that echoed our cookie and stopped."""
+        attempts = [key for key, attempt in self._present.items() if not attempt.runner.conversation.ended]
+        if full := self.half_open.full_source(address):
+            source, most = full
+            return self._oldest([key for key in attempts if self.half_open.belongs(key[0], source)], most)
+        room = self.half_open.room(address)
+        if not self.half_open.is_static(address):
+            strangers = [key for key in attempts if not self.half_open.is_static(key[0])]
+            return self._oldest([key for key in strangers if not self._present[key].runner.is_larval], room)
+        own = [key for key in attempts if key[0] == address]
+        return self._oldest(own, room) or self._oldest(attempts, room)
+
+    def _oldest(self, keys: Sequence[Key], room: int) -> Key | None:
+        """One that never echoed our cookie; those that did are safe while they hold no more than half of the room."""
+        echoed = [key for key in keys if not self._present[key].runner.is_larval]
+        if len(echoed) > max(1, room // 2):
+            return echoed[0]
+        return next((key for key in keys if self._present[key].runner.is_larval), None)
+
+    def _forget(self, key: Key, cause: Abandoned) -> None:
+        """Without a word to the peer, who may be anybody."""
+        attempt = self._present.pop(key)
+        if not attempt.runner.conversation.ended:
+            attempt.runner.record.add(Failed(str(cause), type(cause).__name__))
+            self.half_open.leave(key[0])
+            self._router.forget(attempt.cookie)
+        attempt.runner.close()
 
     def close(self) -> None:
         """Forget everything without a word."""
-        for attempt in self._present.values():
-            attempt.runner.close()
-        self._present.clear()
+        for key in tuple(self._present):
+            self._forget(key, Abandoned("ikevd stops"))
 
     def _begin(self, header: Header, candidates: Candidates, octets: bytes, path: Path) -> None:
         key = path.remote.address, header.initiator
@@ -120,7 +152,7 @@ class Lobby:
         self._router.register(cookie, attempt)
         runner.apply(effects)
 
-    def _ended(self, key: tuple[Address, bytes], runner: Runner, outcome: Any) -> None:
+    def _ended(self, key: Key, runner: Runner, outcome: Any) -> None:
         self.half_open.leave(key[0])
         if not isinstance(outcome, IkeError):
             asyncio.get_running_loop().call_later(LINGER, self._present.pop, key, None)

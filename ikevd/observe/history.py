@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from ikevd.addresses import Address, Endpoint
-from ikevd.facts import Fact, Heard, Sent
+from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sent
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 
@@ -21,6 +21,10 @@ MAX_STRANGERS = 200
 """Negotiations that never came to a connection."""
 MAX_ENTRIES = 200
 """Facts of one negotiation; later ones are only counted."""
+MAX_NOISE = 100
+"""So many facts are there when repeated and dropped messages, which anybody can cause, are only counted."""
+FOR_RESULTS = 5
+"""Of MAX_ENTRIES, for how it ended."""
 
 Clock = Callable[[], float]
 
@@ -53,13 +57,15 @@ class Record:
     """The ESP SPIs that came of it, inbound first."""
     overflow: int = 0
     """Facts that no longer fitted."""
+    authenticated: bool = False
+    """Is the connection certain? Until the peer proved who it is, one may be named that merely fits its address."""
 
     def add(self, fact: Fact) -> None:
         """Keep one fact and show it to the listeners."""
         entry = Entry(self._history.now(), fact)
         if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
-        if len(self.entries) < MAX_ENTRIES:
+        if len(self.entries) < _room(fact):
             self.entries.append(entry)
         else:
             self.overflow += 1
@@ -69,6 +75,7 @@ class Record:
         """The connection (and child) has become known."""
         self._history.promote(self, connection)
         self.connection, self.child = connection, child or self.child
+        self.authenticated = True
 
     def matches(self, spi: str | None, connection: str | None, peer: str | None) -> bool:
         """Does it fit every filter given? `spi` is hex: either cookie, the pair, or an ESP SPI, or their beginning."""
@@ -81,6 +88,16 @@ class Record:
     def _has_spi(self, spi: str) -> bool:
         names = (str(self.cookies), self.cookies.responder.hex(), *map(str, self.spis))
         return any(name.startswith(spi) for name in names)
+
+
+def _room(fact: Fact) -> int:
+    match fact:
+        case Repeated() | Dropped():
+            return MAX_NOISE
+        case Established() | Failed():
+            return MAX_ENTRIES
+        case _:
+            return MAX_ENTRIES - FOR_RESULTS
 
 
 def _is_peer(address: Address, text: str) -> bool:
@@ -119,6 +136,7 @@ class History:
         self._count += 1
         record = Record(self._count, kind, initiator, cookies, message_id, peer, connection, child, self.now(), self)
         if connection:
+            record.authenticated = True
             self._keep(self._known.setdefault(connection, OrderedDict()), MAX_PER_CONNECTION, record)
         else:
             self._keep(self._strangers, MAX_STRANGERS, record)

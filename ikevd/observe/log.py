@@ -117,13 +117,22 @@ class Filter:
     peer: str | None = None
 
 
+Owner = tuple[str | None, bool]
+"""Connection, and whether that is certain."""
+STRANGERS: Owner = (None, False)
+
+
+def _owner(record: Record) -> Owner:
+    return record.connection, record.authenticated
+
+
 class FactLog:
     """A listener of the history. Each line names connection, peer and the pair of cookies (`spi`)."""
 
     def __init__(self, only: Filter) -> None:
         self._only = only
-        self._limits: dict[str | None, RateLimit] = {None: RateLimit()}
-        """By connection, None for strangers: a flood hides nothing of other connections."""
+        self._limits: dict[Owner, RateLimit] = {}
+        """A flood hides nothing of other connections, nor of what is certain to be the same one's."""
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
@@ -131,7 +140,7 @@ class FactLog:
             return
         if not record.matches(self._only.spi, self._only.connection, self._only.peer):
             return
-        for owner in (record.connection, None) if record.connection else (None,):
+        for owner in dict.fromkeys((_owner(record), STRANGERS)):
             _tell_held_back(self._limit_of(owner).turn(entry.at))
         level = self._level(record, entry)
         if level < _threshold:
@@ -144,7 +153,7 @@ class FactLog:
         shown = {key: value for key, value in {**bound, **fields}.items() if value is not None}
         _log.log(level, type(entry.fact).__name__.lower(), **shown)
 
-    def _limit_of(self, owner: str | None) -> RateLimit:
+    def _limit_of(self, owner: Owner) -> RateLimit:
         limit = self._limits.get(owner)
         if limit is None:
             limit = self._limits[owner] = RateLimit()
@@ -153,7 +162,7 @@ class FactLog:
     def _level(self, record: Record, entry: Entry) -> int:
         """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
         match entry.fact:
-            case Failed() if record.connection and record.initiator:
+            case Failed() if record.authenticated and record.initiator:
                 return LEVELS["warning"]
             case Failed(error=error):
                 return self._limited(record, ("failed", error), "warning")
@@ -161,8 +170,10 @@ class FactLog:
                 return self._limited(record, ("dropped", label, error), "warning")
             case Hint(notify=notify):
                 return self._limited(record, ("hint", int(notify)), "info")
-            case Note() if not record.connection:
+            case Note() if not record.authenticated:
                 return self._limited(record, ("note",), "info")
+            case Sent(label=label, copy=copy) if copy == FIRST_COPY and not record.authenticated:
+                return self._limited(record, ("sent", label), "info")
             case Established() | Note():
                 return LEVELS["info"]
             case Sent(label=label, copy=copy) if copy == FIRST_COPY and label != "INFO":
@@ -172,7 +183,7 @@ class FactLog:
 
     def _limited(self, record: Record, kind: tuple[object, ...], level: str) -> int:
         """`kind` holds nothing of the peer's own words."""
-        passes = self._limit_of(record.connection).passes(kind, record.peer.address)
+        passes = self._limit_of(_owner(record)).passes(kind, record.peer.address)
         return LEVELS[level if passes else "debug"]
 
 

@@ -176,7 +176,7 @@ class LimitsSection(Section):
         default=500, description="negotiations whose peer has not proved itself yet, in all"
     )
     half_open_per_address: Annotated[int, number(1, 1_000_000)] = Field(
-        default=5, description="such negotiations with one address"
+        default=5, description="such negotiations with one address; an IPv6 network of 64 bits counts as one"
     )
     reserved_for_static: Annotated[int, number(0, 1_000_000)] = Field(
         default=100, description="of half_open, only for addresses that stand as a `remote`"

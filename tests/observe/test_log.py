@@ -231,6 +231,48 @@ def test_a_flood_at_a_connection_for_any_peer_hides_no_warning_of_another() -> N
     assert book.lines()[-1]["connection"] == "berlin"
 
 
+def assumed(book: Book, connection: str = "berlin", source: int = 0) -> Record:
+    """A record that names a connection because it fits the address: nothing is proven."""
+    record = book.negotiation(connection=None, source=source)
+    record.connection = connection
+    return record
+
+
+def test_what_peers_announce_before_they_are_authenticated_is_one_line_a_minute_for_each_address() -> None:
+    book = listening(level="info")
+    for _ in range(500):
+        assumed(book).add(Note("the peer announces whatever it likes"))
+    assert len(book.lines()) == 1
+
+
+def test_messages_sent_again_to_peers_that_are_not_authenticated_are_limited() -> None:
+    book = listening(level="info")
+    for _ in range(500):
+        assumed(book).add(Sent("AM2", ("SA",), bytes(136), ALICE_TO_BOB, copy=2))
+    assert len(book.lines()) == 1
+
+
+def test_who_only_fits_the_address_of_a_connection_hides_no_warning_of_the_connection_itself() -> None:
+    book = listening(level="info")
+    for number in range(500):
+        assumed(book, source=number).add(Failed("odd", f"Error{number}"))
+        assumed(book, source=number).add(drop())
+    shown = len(book.lines())
+    proven = assumed(book)
+    proven.belongs_to("berlin")
+    proven.add(drop())
+    assert len(book.lines()) == shown + 1
+
+
+def test_notes_of_a_peer_that_is_authenticated_are_all_shown() -> None:
+    book = listening(level="info")
+    record = assumed(book)
+    record.belongs_to("berlin")
+    for _ in range(100):
+        record.add(Note("the peer deleted an IPsec SA"))
+    assert len(book.lines()) == 100
+
+
 def test_a_negotiation_of_ours_that_fails_is_always_a_warning() -> None:
     book = listening(level="info")
     for _ in range(100):
