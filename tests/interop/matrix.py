@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.interop.node import run
-from tests.interop.trial import Stages, run_case
+from tests.interop.trial import Stages
 from tests.matrix.cases import DIMENSIONS, INDEPENDENT, Case, exception, pairwise_cases, whole_matrix
 
 ALGORITHMS = {"cipher": "IKE cipher", "hash": "IKE hash", "group": "group", "esp": "ESP suite"}
@@ -51,10 +51,9 @@ def main() -> int:
 def _run(cases: Iterable[Case], versions: dict[str, str]) -> Iterator[Result]:
     with Stages() as stages, tempfile.TemporaryDirectory() as folder:
         for number, case in enumerate(cases):
-            stage = stages.of(case)
-            versions.setdefault(case.peer, stage.peer.version())
+            versions.setdefault(case.peer, stages.of(case).peer.version())
             try:
-                result = Result(case, run_case(stage, case, Path(folder, str(number))), "")
+                result = Result(case, stages.run(case, Path(folder, str(number))), "")
             except AssertionError as error:
                 result = Result(case, 0, (str(error).strip() or "an assertion failed").splitlines()[0])
             print(f"{number + 1:5} {result.seconds:6.2f} s  {case}  {result.failure}", flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.trial import Stages, run_case
+from tests.interop.trial import Stages
 from tests.matrix.cases import Case, pairwise_cases
 
 
@@ -19,4 +19,4 @@ def stages() -> Iterator[Stages]:
 
 @pytest.mark.parametrize("case", pairwise_cases(), ids=lambda case: str(case).replace(" ", "_"))
 def test_packets_cross(stages: Stages, case: Case, tmp_path: Path) -> None:
-    run_case(stages.of(case), case, tmp_path / "ours")
+    stages.run(case, tmp_path / "ours")

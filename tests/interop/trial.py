@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,7 +18,7 @@ from tests.interop.crossing import packets_cross
 from tests.interop.inprocess import EngineInNamespace, engine_in, inside, loaded
 from tests.interop.libreswan import Libreswan
 from tests.interop.node import Node
-from tests.interop.peer import Peer, PeerError
+from tests.interop.peer import Peer
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
@@ -44,7 +44,8 @@ class Stage:
 
 
 class Stages:
-    """The stage of the latest case, kept as long as the next case needs the same; a context manager."""
+    """Runs cases one after the other. Topology and daemon stay as long as the next case needs the same, and until one
+    fails. A context manager."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -66,6 +67,24 @@ class Stages:
             self._stage = Stage(topology, self._daemon(case.peer, topology.gw_b))
             self._key = key
         return self._stage
+
+    def run(self, case: Case, folder: Path) -> float:
+        """Bring the tunnel up, send packets through it and take it down; seconds of all that.
+
+        Raises `AssertionError` (also `PeerError`) with the end of the peer's log, or what ikevd says.
+        """
+        place = self.of(case)
+        started = time.monotonic()
+        place.topology.block_esp(case.path == "esp-blocked")
+        try:
+            asyncio.run(_told(_tunnel(place, case, folder)))
+        except AssertionError as failure:
+            failure.add_note(f"--- {case}\n{place.peer.tail(60)}")
+            self._stack.__exit__(type(failure), failure, None)
+            self._key = ("", "")
+            raise
+        place.topology.forget_mappings()
+        return time.monotonic() - started
 
     def _daemon(self, peer: str, node: Node) -> Peer:
         if peer == "strongswan":
@@ -90,39 +109,12 @@ def site_of(case: Case, topology: Topology) -> Site:
     )
 
 
-def run_case(place: Stage, case: Case, folder: Path) -> float:
-    """Bring the tunnel up, send packets through it and take it down; seconds of all that.
-
-    Raises `AssertionError` (also `PeerError`) with the end of the peer's log, or what ikevd says.
-    """
-    started = time.monotonic()
-    place.topology.block_esp(case.path == "esp-blocked")
-    try:
-        asyncio.run(_told(_tunnel(place, case, folder)))
-    except AssertionError as failure:
-        failure.add_note(f"--- {case}\n{place.peer.tail(60)}")
-        _clear(place)
-        raise
-    finally:
-        place.topology.forget_mappings()
-    return time.monotonic() - started
-
-
 async def _told(tunnel: Coroutine[None, None, None]) -> None:
     """What ikevd says is a failure of the case as well."""
     try:
         await tunnel
     except IkeError as error:
         raise AssertionError(f"ikevd: {error}") from error
-
-
-def _clear(place: Stage) -> None:
-    """After a failure, so that the next case begins as the first one did."""
-    with suppress(PeerError):
-        place.peer.forget()
-    for gateway in (place.topology.gw_a, place.topology.gw_b):
-        for kind in ("state", "policy"):
-            gateway.ip("xfrm", kind, "flush")
 
 
 async def _tunnel(place: Stage, case: Case, folder: Path) -> None:
