@@ -49,6 +49,7 @@ COMMIT_BIT = (
     "it is used at once, so the first packets may be lost at the peer"
 )
 # Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, it would lose every packet meanwhile.
+NOTHING_HEARD = Duplicates()
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
 Exchange = Coroutine[Any, Any, Any]
@@ -68,7 +69,7 @@ class Conversation:
         minted: bytes = NO_COOKIE,
     ) -> None:
         """`minted`: the responder cookie that a phase 1 responder gives out with its first answer."""
-        self._exchange = exchange
+        self._exchange: Exchange | None = exchange
         self._kind = kind
         self._situation = situation
         self._timing = timing
@@ -205,7 +206,14 @@ class Conversation:
         """Forget the exchange without a word."""
         self.ended = True
         self._waiting = self._awaiting = None
-        self._exchange.close()
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def let_go(self) -> None:
+        """It ended long ago: from here on repetitions are not answered, and nothing is kept for them."""
+        self.close()
+        self._duplicates = NOTHING_HEARD
+        self._last_answer = self.unconfirmed = None
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
@@ -266,6 +274,7 @@ class Conversation:
     # -- driving the coroutine ----------------------------------------------------------------------------------
 
     def _advance(self, now: float, value: object = None, error: IkeError | None = None) -> list[Effect]:
+        assert self._exchange is not None
         try:
             while True:
                 request = self._exchange.throw(error) if error else self._exchange.send(value)
@@ -281,7 +290,7 @@ class Conversation:
             internal = InternalError(f"a fault of ikevd itself ended this negotiation: {type(bug).__name__}")
             internal.__cause__ = bug
             self._end_with(internal)
-        self._awaiting = None
+        self._awaiting = self._exchange = None
         self._ended_at = now
         return self._flush()
 

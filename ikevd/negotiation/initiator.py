@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.timing import Timing
+from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
@@ -87,4 +88,5 @@ class Initiator:
             self._router.forget(self._attempt.cookie)
             say_farewell(runner, outcome, self._ports)
         self._attempt = None
+        asyncio.get_running_loop().call_later(LINGER, runner.let_go)
         self._on_end(runner, outcome)

@@ -37,8 +37,8 @@ class Installer:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._lock = asyncio.Lock()
-        self._users: dict[tuple[int, Direction], dict[Spi, IpsecSa]] = {}
-        """The pairs that need a child's policies of one direction, by inbound SPI, oldest first."""
+        self._users: dict[Direction, dict[int, tuple[IpsecSa, ...]]] = {kind: {} for kind in Direction}
+        """The pairs that need a child's policies of one direction, by its reqid, oldest first."""
         self._outbound: set[Spi] = set()
         """Inbound SPIs of the pairs whose outbound SA we installed."""
         self._owners: dict[int, str] = {}
@@ -97,7 +97,7 @@ class Installer:
 
     async def _put_policies(self, sa: IpsecSa, directions: tuple[Direction, ...]) -> None:
         for kind in directions:
-            self._users.setdefault((sa.reqid, kind), {})[sa.inbound.spi] = sa
+            self._users[kind][sa.reqid] = (*self._users[kind].get(sa.reqid, ()), sa)
             for policy in _policies(sa, kind):
                 await self._kernel.put_policy(policy)
 
@@ -108,21 +108,21 @@ class Installer:
         await _trying(self._kernel.delete_sa(_inbound(sa).id), refusals)
         for kind in (*OUTBOUND, *INBOUND):
             await self._release(sa, kind, refusals)
-        if not any((sa.reqid, kind) in self._users for kind in Direction):
+        if not any(sa.reqid in users for users in self._users.values()):
             self._owners.pop(sa.reqid, None)
 
     async def _release(self, sa: IpsecSa, kind: Direction, refusals: list[IkeError]) -> None:
         """Policies follow the newest pair that is left, or go with the last one."""
-        users = self._users.get((sa.reqid, kind), {})
-        if users.pop(sa.inbound.spi, None) is None:
+        users = self._users[kind].get(sa.reqid, ())
+        left = tuple(other for other in users if other.inbound.spi != sa.inbound.spi)
+        if len(left) == len(users):
             return
-        if not users:
-            del self._users[sa.reqid, kind]
-        else:
-            newest = list(users.values())[-1]
-            for policy in _policies(newest, kind):
+        if left:
+            self._users[kind][sa.reqid] = left
+            for policy in _policies(left[-1], kind):
                 await _trying(self._kernel.put_policy(policy), refusals)
             return
+        del self._users[kind][sa.reqid]
         for policy in _policies(sa, kind):
             await _trying(self._kernel.delete_policy(policy.id, policy.reqid), refusals)
 

@@ -92,6 +92,8 @@ class LiveIsakmpSa:
         self._runners: dict[int, Runner] = {}
         self._hosts: dict[int, KernelHost] = {}
         self._used: set[int] = set()
+        self._theirs = 0
+        """Exchanges that the peer began and that are under way."""
 
     @property
     def cookie(self) -> bytes:
@@ -225,6 +227,7 @@ class LiveIsakmpSa:
         child: Child | None = None,
     ) -> Runner:
         self._used.add(core.message_id)
+        self._theirs += not core.initiator
         record = self._ports.history.open(
             kind,
             self.sa.cookies,
@@ -253,8 +256,7 @@ class LiveIsakmpSa:
         return runner
 
     def _crowded(self) -> bool:
-        theirs = [r for r in self._runners.values() if not (r.conversation.ended or r.conversation.initiator)]
-        return len(theirs) >= MAX_AT_ONCE or len(self._used) >= MAX_MESSAGE_IDS
+        return self._theirs >= MAX_AT_ONCE or len(self._used) >= MAX_MESSAGE_IDS
 
     def _forget_oldest(self) -> None:
         ended = next((mid for mid, runner in self._runners.items() if runner.conversation.ended), None)
@@ -264,6 +266,7 @@ class LiveIsakmpSa:
     def _ended(self, on_end: OnEnd, runner: Runner, outcome: Any) -> None:
         """The exchange still answers repetitions for a while."""
         message_id = runner.conversation.message_id
+        self._theirs -= not runner.conversation.initiator
         self._hosts.pop(message_id, None)
         asyncio.get_running_loop().call_later(LINGER, self._forget, message_id)
         on_end(runner, outcome)

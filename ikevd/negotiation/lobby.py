@@ -152,10 +152,14 @@ class Lobby:
         self._router.register(cookie, attempt)
         runner.apply(effects)
 
+    def _let_go(self, key: Key, runner: Runner) -> None:
+        self._present.pop(key, None)
+        runner.let_go()
+
     def _ended(self, key: Key, runner: Runner, outcome: Any) -> None:
         self.half_open.leave(key[0])
         if not isinstance(outcome, IkeError):
-            asyncio.get_running_loop().call_later(LINGER, self._present.pop, key, None)
+            asyncio.get_running_loop().call_later(LINGER, self._let_go, key, runner)
             runner.record.belongs_to(outcome.connection)
             self._on_established(outcome, runner)
             return

@@ -26,6 +26,10 @@ async def no_host(call: HostCall) -> object:
     raise TypeError(f"this exchange has no host for {call}")
 
 
+def _nobody(runner: Runner, outcome: Any) -> None:
+    """Waits for an end that was told already."""
+
+
 class Runner:
     """Owns the conversation, its timer and its record."""
 
@@ -87,6 +91,12 @@ class Runner:
     def close(self) -> None:
         """Forget it without a word."""
         self.conversation.close()
+        self._arm()
+
+    def let_go(self) -> None:
+        """It ended long ago: keep only what later evidence is added to."""
+        self.conversation.let_go()
+        self._on_end, self._task = _nobody, None
         self._arm()
 
     def apply(self, effects: Sequence[Effect]) -> None:

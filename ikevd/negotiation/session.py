@@ -65,14 +65,14 @@ class Session:
         self._waiting: dict[str, None] = {}
         """Children that wait for an ISAKMP SA or for their turn, in the order in which they were wanted."""
         self._pumping: asyncio.TimerHandle | None = None
-        self._moved: set[str] = set()
+        self._moved: dict[str, None] = {}
         """Children whose Quick Mode went down with its ISAKMP SA, and that have not come up since."""
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
         self._held: list[Spi] = []
         self._unsaid: list[Spi] = []
         """SPIs whose Delete waits for an ISAKMP SA."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
 
     @property
     def live(self) -> list[LiveIsakmpSa]:
@@ -252,7 +252,7 @@ class Session:
         selectors = f"{sa.local_selector} === {sa.remote_selector}"
         spis = f"SPI in {sa.inbound.spi}, out {sa.outbound.spi}"
         runner.record.add(Established(f"IPsec SA pair {selectors}, {describe(sa.suite)}, {spis}"))
-        self._moved.discard(sa.child)
+        self._moved.pop(sa.child, None)
         self._post(sa.child, Up(sa))
         self._answer(sa.child, None)
         if sa.outbound.spi in self._held:
@@ -271,7 +271,7 @@ class Session:
         if end.child is None or not self.states[end.child.name].negotiating:
             return
         if live.retired and isinstance(error, PeerDeleted | Abandoned) and end.child.name not in self._moved:
-            self._moved.add(end.child.name)  # no fault of the child: once more, under a new ISAKMP SA
+            self._moved[end.child.name] = None  # no fault of the child: once more, under a new ISAKMP SA
             self._waiting[end.child.name] = None
         else:
             self._failed(end.child.name, error)
@@ -334,8 +334,8 @@ class Session:
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._reporting(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     async def _reporting(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -5,7 +5,6 @@ Status, trace, log and (later) diagnosis are views of this one record.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -112,8 +111,8 @@ class History:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: dict[str, OrderedDict[int, Record]] = {}
-        self._strangers: OrderedDict[int, Record] = OrderedDict()
+        self._known: dict[str, dict[int, Record]] = {}
+        self._strangers: dict[int, Record] = {}
         self._listeners: tuple[Callable[[Record, Entry], None], ...] = ()
         self._count = 0
 
@@ -137,7 +136,7 @@ class History:
         record = Record(self._count, kind, initiator, cookies, message_id, peer, connection, child, self.now(), self)
         if connection:
             record.authenticated = True
-            self._keep(self._known.setdefault(connection, OrderedDict()), MAX_PER_CONNECTION, record)
+            self._keep(self._known.setdefault(connection, {}), MAX_PER_CONNECTION, record)
         else:
             self._keep(self._strangers, MAX_STRANGERS, record)
         return record
@@ -145,7 +144,7 @@ class History:
     def promote(self, record: Record, connection: str) -> None:
         """A stranger's record turned out to belong to a connection."""
         if self._strangers.pop(record.number, None) is not None:
-            self._keep(self._known.setdefault(connection, OrderedDict()), MAX_PER_CONNECTION, record)
+            self._keep(self._known.setdefault(connection, {}), MAX_PER_CONNECTION, record)
 
     def listen(self, listener: Callable[[Record, Entry], None]) -> None:
         """Call `listener` for every fact as it happens."""
@@ -168,11 +167,11 @@ class History:
 
     def newest(self, connection: str, kinds: frozenset[ExchangeType]) -> Record | None:
         """The newest record of a connection whose exchange is one of `kinds`."""
-        shelf = self._known.get(connection, OrderedDict[int, Record]())
+        shelf = self._known.get(connection, {})
         return next((record for record in reversed(shelf.values()) if record.kind in kinds), None)
 
     @staticmethod
-    def _keep(shelf: OrderedDict[int, Record], limit: int, record: Record) -> None:
+    def _keep(shelf: dict[int, Record], limit: int, record: Record) -> None:
         shelf[record.number] = record
         if len(shelf) > limit:
-            shelf.popitem(last=False)
+            del shelf[next(iter(shelf))]

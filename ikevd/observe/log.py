@@ -141,7 +141,8 @@ class FactLog:
         if not record.matches(self._only.spi, self._only.connection, self._only.peer):
             return
         for owner in dict.fromkeys((_owner(record), STRANGERS)):
-            _tell_held_back(self._limit_of(owner).turn(entry.at))
+            if limit := self._limits.get(owner):
+                _tell_held_back(limit.turn(entry.at))
         level = self._level(record, entry)
         if level < _threshold:
             return
@@ -153,10 +154,11 @@ class FactLog:
         shown = {key: value for key, value in {**bound, **fields}.items() if value is not None}
         _log.log(level, type(entry.fact).__name__.lower(), **shown)
 
-    def _limit_of(self, owner: Owner) -> RateLimit:
+    def _limit_of(self, owner: Owner, at: float) -> RateLimit:
         limit = self._limits.get(owner)
         if limit is None:
             limit = self._limits[owner] = RateLimit()
+            limit.turn(at)
         return limit
 
     def _level(self, record: Record, entry: Entry) -> int:
@@ -165,15 +167,15 @@ class FactLog:
             case Failed() if record.authenticated and record.initiator:
                 return LEVELS["warning"]
             case Failed(error=error):
-                return self._limited(record, ("failed", error), "warning")
+                return self._limited(record, entry, ("failed", error), "warning")
             case Dropped(label=label, error=error):
-                return self._limited(record, ("dropped", label, error), "warning")
+                return self._limited(record, entry, ("dropped", label, error), "warning")
             case Hint(notify=notify):
-                return self._limited(record, ("hint", int(notify)), "info")
+                return self._limited(record, entry, ("hint", int(notify)), "info")
             case Note() if not record.authenticated:
-                return self._limited(record, ("note",), "info")
+                return self._limited(record, entry, ("note",), "info")
             case Sent(label=label, copy=copy) if copy == FIRST_COPY and not record.authenticated:
-                return self._limited(record, ("sent", label), "info")
+                return self._limited(record, entry, ("sent", label), "info")
             case Established() | Note():
                 return LEVELS["info"]
             case Sent(label=label, copy=copy) if copy == FIRST_COPY and label != "INFO":
@@ -181,9 +183,9 @@ class FactLog:
             case _:
                 return LEVELS["debug"]
 
-    def _limited(self, record: Record, kind: tuple[object, ...], level: str) -> int:
+    def _limited(self, record: Record, entry: Entry, kind: tuple[object, ...], level: str) -> int:
         """`kind` holds nothing of the peer's own words."""
-        passes = self._limit_of(_owner(record)).passes(kind, record.peer.address)
+        passes = self._limit_of(_owner(record), entry.at).passes(kind, record.peer.address)
         return LEVELS[level if passes else "debug"]
 
 
