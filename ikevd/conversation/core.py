@@ -8,6 +8,7 @@ fuzzer drive this same class.
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from functools import lru_cache
 from typing import Any
 
 from ikevd.addresses import Endpoint, Path
@@ -53,6 +54,13 @@ NOTHING_HEARD = Duplicates()
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
 Exchange = Coroutine[Any, Any, Any]
+
+
+@lru_cache(maxsize=64)
+def _label(kind: ExchangeType, number: int) -> str:
+    """One string for all records."""
+    prefix = LABELS.get(kind, str(kind))
+    return prefix if kind == ExchangeType.INFORMATIONAL else f"{prefix}{number}"
 
 
 class Conversation:
@@ -268,8 +276,7 @@ class Conversation:
 
     def _awaited(self) -> str:
         """The label of the message that comes next, in either direction."""
-        prefix = LABELS.get(self._kind, str(self._kind))
-        return prefix if self._kind == ExchangeType.INFORMATIONAL else f"{prefix}{self._messages + 1}"
+        return _label(self._kind, self._messages + 1)
 
     # -- driving the coroutine ----------------------------------------------------------------------------------
 

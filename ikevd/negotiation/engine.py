@@ -16,6 +16,7 @@ from ikevd.host.interface import SaExpired
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.install import Installer
 from ikevd.negotiation.lobby import Lobby
+from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.runner import Runner
@@ -58,8 +59,12 @@ class Engine:
             on_stranger=lambda path, why: ports.on_trouble(f"{path.remote} was turned away: {why}"),
         )
         self._connections = {connection.name: connection for connection in config.connections}
+        self._by_reqid = {child.reqid: (c.name, child.name) for c in config.connections for child in c.children}
+        self._by_remote = ByAddress(config.connections)
+        self._anywhere = [connection.name for connection in config.connections if connection.remote is None]
         self._stopping = False
-        self._sessions: dict[tuple[str, Identity | None], Session] = {}
+        self._sessions: dict[str, dict[Identity | None, Session]] = {}
+        """By connection and the peer's identity: one for a peer that has an address, many for `remote: any`."""
         ports.installer.on_expire(self._expired)
 
     @property
@@ -97,13 +102,14 @@ class Engine:
         return self._session(connection, self._expected_identity(connection))
 
     def sessions(self) -> Iterator[Session]:
-        """All of them, in the order of their birth."""
-        return iter(tuple(self._sessions.values()))
+        """All of them, connection by connection."""
+        return iter([session for peers in self._sessions.values() for session in peers.values()])
 
     def hint_unreachable(self, path: Path, reason: str) -> None:
         """An ICMP error or a failing send: evidence for whatever is under way with that peer."""
-        for session in self.sessions():
-            session.initiator.note_unreachable(path.remote.address, reason)
+        for connection in self._by_remote.exactly(path.remote.address):  # only those can be initiated
+            for session in self._sessions.get(connection.name, {}).values():
+                session.initiator.note_unreachable(path.remote.address, reason)
 
     async def stop(self, last_words: float = LAST_WORDS) -> None:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel
@@ -137,35 +143,46 @@ class Engine:
         return Identity.of_address(connection.remote)
 
     def _session(self, connection: Connection, identity: Identity | None) -> Session:
-        key = connection.name, identity
-        if key not in self._sessions:
-            self._sessions[key] = Session(connection, self._router, self._ports)
-        return self._sessions[key]
+        peers = self._sessions.setdefault(connection.name, {})
+        if identity not in peers:
+            peers[identity] = Session(connection, self._router, self._ports)
+        return peers[identity]
 
     def _established(self, sa: IsakmpSa, phase1: Runner) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
-        if len(self._sessions) >= MAX_SESSIONS:
-            self._drop_idle_sessions()
-        if len(self._sessions) >= MAX_SESSIONS and (sa.connection, sa.remote_id) not in self._sessions:
+        if not self._has_room(sa):
             phase1.conversation.unconfirmed = sa
             self._router.forget(sa.cookies.responder)
             say_farewell(phase1, LimitReached("too many peers at one time"), self._ports)
             return
         self._session(self._connections[sa.connection], sa.remote_id).adopt(sa, phase1)
 
+    def _has_room(self, sa: IsakmpSa) -> bool:
+        """A peer with an address of its own in the configuration always finds it."""
+        if self._connections[sa.connection].remote is not None or sa.remote_id in self._sessions.get(sa.connection, {}):
+            return True
+        if self._roaming >= MAX_SESSIONS:
+            self._drop_idle_sessions()
+        return self._roaming < MAX_SESSIONS
+
+    @property
+    def _roaming(self) -> int:
+        return sum(len(self._sessions.get(name, ())) for name in self._anywhere)
+
     def _drop_idle_sessions(self) -> None:
-        for key, session in tuple(self._sessions.items()):
-            if session.connection.remote is None and session.idle:
-                session.close()
-                del self._sessions[key]
+        for name in self._anywhere:
+            peers = self._sessions.get(name, {})
+            for identity, session in tuple(peers.items()):
+                if session.idle:
+                    session.close()
+                    del peers[identity]
 
     def _expired(self, expired: SaExpired) -> None:
         if not expired.hard:
             return
-        for session in self.sessions():
-            for child in session.connection.children:
-                if child.reqid == expired.reqid:
-                    session.expired(child.name, expired.id.spi)
+        connection, child = self._by_reqid.get(expired.reqid, ("", ""))
+        for session in tuple(self._sessions.get(connection, {}).values()):
+            session.expired(child, expired.id.spi)
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:

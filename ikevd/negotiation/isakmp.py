@@ -80,6 +80,8 @@ class LiveIsakmpSa:
         """A Quick Mode stayed unanswered and nothing else was heard since: not for new ones."""
         self.unnamed_refusals: list[NotifyType] = []
         """Refusals that could not be told from one another while several Quick Modes were in flight."""
+        self.expiry: asyncio.TimerHandle | None = None
+        """At the end of its lifetime."""
         self.retired = False
         """Deleted by either side: only farewells leave and are heard, in whatever order they come."""
         self._children = children
@@ -196,6 +198,8 @@ class LiveIsakmpSa:
     def close(self) -> None:
         """Forget everything: timers, exchanges, phase 1."""
         self.retired = True
+        if self.expiry is not None:
+            self.expiry.cancel()
         for runner in (*self._runners.values(), self.phase1):
             runner.fail(Abandoned("the ISAKMP SA is gone"))
             runner.close()
@@ -274,6 +278,9 @@ class LiveIsakmpSa:
     def _forget(self, message_id: int) -> None:
         if runner := self._runners.pop(message_id, None):
             runner.close()
+        if not self._runners:  # a dict that was emptied is three times as large as an empty one
+            self._runners.clear()
+            self._hosts.clear()
 
     def _quick_mode_ended(self, child: Child | None, host: KernelHost, runner: Runner, outcome: Any) -> None:
         self._on_quick_mode(self, QuickModeEnd(child, outcome, host, runner))

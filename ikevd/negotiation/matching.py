@@ -24,7 +24,11 @@ class ByAddress:
         in the order of the file; `local` must fit where it is given."""
         return tuple(c for c in self._by_remote(path.remote.address) if c.local in (None, path.local.address))
 
+    def exactly(self, remote: Address) -> Sequence[Connection]:
+        """Those whose `remote` is this very address, whatever their `local`."""
+        return self._exact.get(remote, ())
+
     def _by_remote(self, remote: Address) -> Iterable[Connection]:
-        yield from self._exact.get(remote, ())
+        yield from self.exactly(remote)
         yield from (connection for addresses, connection in self._ranges if remote in addresses)
         yield from self._any

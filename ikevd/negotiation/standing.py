@@ -48,7 +48,6 @@ class Standing:
         self._on_quick_mode = on_quick_mode
         self._on_informational = on_informational
         self._has_children = has_children
-        self._expiries: dict[bytes, asyncio.TimerHandle] = {}
         self._keepalive = Keepalive(connection.nat_keepalive, ports.keepalive, self._path_to_keep)
         self._kept: LiveIsakmpSa | None = None
         """The newest ISAKMP SA that goes through a NAT of ours."""
@@ -102,7 +101,7 @@ class Standing:
     def _add(self, live: LiveIsakmpSa) -> None:
         self._router.register(live.cookie, live)
         self.live.append(live)
-        self._expiries[live.cookie] = asyncio.get_running_loop().call_at(live.expires, self._expired, live)
+        live.expiry = asyncio.get_running_loop().call_at(live.expires, self._expired, live)
         if live.sa.nat and live.sa.nat.local:
             self._kept = live
             self._keepalive.start()
@@ -124,6 +123,5 @@ class Standing:
     def _forget(self, live: LiveIsakmpSa) -> None:
         if live in self.live:
             self.live.remove(live)
-            self._expiries.pop(live.cookie).cancel()
             self._router.forget(live.cookie)
             live.close()
