@@ -7,7 +7,8 @@ that it did not offer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeVar
 
 from ikevd.crypto import groups
@@ -55,9 +56,26 @@ class Phase2Choice:
 
 def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite]) -> Phase1Choice:
     """The first of our suites that the offer contains; raises `NoProposalChosen` naming the nearest miss."""
+    choice = _choice_or_miss(_Offer(offer.body, offer), tuple(suites))
+    if isinstance(choice, str):
+        raise NoProposalChosen(choice)
+    return choice
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """Known by its octets."""
+
+    octets: bytes
+    payload: SaPayload = field(compare=False)
+
+
+@lru_cache(maxsize=16)
+def _choice_or_miss(offer: _Offer, suites: tuple[IkeSuite, ...]) -> Phase1Choice | str:
+    """Once for all connections that a stranger may belong to and that accept the same."""
     offered = [
         (proposal, transform, *read_phase1(transform))
-        for proposal in offer.proposals
+        for proposal in offer.payload.proposals
         if proposal.protocol == Protocol.ISAKMP
         for transform in proposal.transforms
     ]
@@ -66,7 +84,7 @@ def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite]) -> Phase1Choice:
             if read == suite:
                 answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
                 return Phase1Choice(suite, life, answer)
-    raise NoProposalChosen(_miss("phase 1", [read for _, _, read, _ in offered], suites))
+    return _miss("phase 1", [read for _, _, read, _ in offered], suites)
 
 
 def choose_phase2(

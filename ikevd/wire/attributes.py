@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from struct import Struct
 
 from ikevd.errors import Malformed
 from ikevd.wire.buffer import Reader
 
 BASIC = 0x8000
 MAX_NUMBER_OCTETS = 8
+_HEAD = Struct("!HH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,10 @@ class Attribute:
     @classmethod
     def decode(cls, reader: Reader) -> Attribute:
         """Read one attribute."""
-        kind = reader.u16()
+        kind, value_or_length = reader.fields(_HEAD)
         if kind & BASIC:
-            return cls(kind & ~BASIC, reader.take(2), basic=True)
-        return cls(kind, reader.take(reader.u16()), basic=False)
+            return cls(kind & ~BASIC, value_or_length.to_bytes(2), basic=True)
+        return cls(kind, reader.take(value_or_length), basic=False)
 
     def encode(self) -> bytes:
         """The octets, exactly those that were decoded."""

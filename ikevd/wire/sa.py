@@ -19,6 +19,7 @@ _PROPOSAL = Struct("!BBBB")
 _SA = Struct("!II")
 MAX_TRANSFORMS = 96
 """Of one SA payload: far above what any peer offers (ike-scan's largest default is 24)."""
+TOO_MANY = f"SA payload with more than {MAX_TRANSFORMS} transforms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Proposal:
         transforms: list[Transform] = []
         more = PayloadType.TRANSFORM if reader.remaining else PayloadType.NONE
         while more == PayloadType.TRANSFORM:
+            if len(transforms) == MAX_TRANSFORMS:
+                raise Malformed(TOO_MANY)
             more, length = _sub_header(reader, PayloadType.TRANSFORM)
             with reader.within(length, f"transform {len(transforms) + 1}"):
                 transforms.append(Transform.decode(reader))
@@ -107,13 +110,15 @@ class SaPayload:
         if situation != SITUATION_IDENTITY_ONLY:
             raise Malformed(f"SA payload with situation 0x{situation:x}; identity only (1) is wanted")
         proposals: list[Proposal] = []
+        transforms = 0
         more = PayloadType.PROPOSAL
         while more == PayloadType.PROPOSAL:
             more, length = _sub_header(reader, PayloadType.PROPOSAL)
             with reader.within(length, f"proposal {len(proposals) + 1}"):
                 proposals.append(Proposal.decode(reader))
-            if sum(len(p.transforms) for p in proposals) > MAX_TRANSFORMS:
-                raise Malformed(f"SA payload with more than {MAX_TRANSFORMS} transforms")
+            transforms += max(1, len(proposals[-1].transforms))  # a proposal without any takes as long to read
+            if transforms > MAX_TRANSFORMS:
+                raise Malformed(TOO_MANY)
         if reader.remaining:
             raise Malformed(f"SA payload: {reader.remaining} octets after the last proposal")
         return cls(tuple(proposals), received=body)

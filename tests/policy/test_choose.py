@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Malformed, NoProposalChosen
+from ikevd.policy import choose
 from ikevd.policy.algorithms import ESP_CIPHERS, CipherRow
 from ikevd.policy.choose import accept_phase1, accept_phase2, choose_phase1, choose_phase2, shorter
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
@@ -28,6 +29,7 @@ from ikevd.wire.registry import (
 )
 from ikevd.wire.sa import Proposal, SaPayload, Transform
 from tests.builders import AES128_SHA256_X25519, AES256_SHA1_MODP2048, ESP_AES128_SHA256, ESP_AES256_SHA1
+from tests.hostile.observed import calls_of
 
 DAY = Lifetime(86400)
 HOUR = Lifetime(3600)
@@ -86,6 +88,15 @@ def test_of_two_equal_transforms_the_first_is_chosen() -> None:
     sa = ike(AES128_SHA256_X25519, AES128_SHA256_X25519)
     (proposal,) = choose_phase1(sa, (AES128_SHA256_X25519,)).answer.proposals
     assert proposal.transforms[0].number == 1
+
+
+def test_an_offer_is_read_and_compared_once_for_all_connections_that_accept_the_same() -> None:
+    sa = ike(*[replace(AES128_SHA256_X25519, group=Group(100 + n)) for n in range(96)])
+    with calls_of(choose._miss) as compared:
+        for _ in range(1000):
+            with pytest.raises(NoProposalChosen, match="nearest offer"):
+                choose_phase1(sa, [AES128_SHA256_X25519])
+    assert len(compared) == 1
 
 
 def test_attributes_are_read_from_the_chosen_transform_only() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from ikevd.errors import Malformed
 from ikevd.wire.registry import PayloadType, Protocol
-from ikevd.wire.sa import MAX_TRANSFORMS, Proposal, SaPayload, Transform
+from ikevd.wire.sa import MAX_TRANSFORMS, Proposal, SaPayload, Transform, _sub_header
+from tests.hostile.observed import calls_of
 from tests.wire.test_attributes import ATTRIBUTES
 
 OCTET = st.integers(0, 255)
@@ -73,7 +74,7 @@ def test_a_transform_count_that_lies_is_malformed(count: int) -> None:
         (HEAD + bytes.fromhex("0000 0000"), "PROPOSAL payload with length 0"),
         (HEAD + bytes.fromhex("0000 0100") + PROPOSAL, "proposal 1: length 252"),
         (offer(b"\1\1\xff\1" + PROPOSAL[4:]), "255 octets wanted"),
-        (offer(PROPOSAL[:6] + b"\0\x0b" + PROPOSAL[8:]), "1 octets wanted|2 octets wanted"),
+        (offer(PROPOSAL[:6] + b"\0\x0b" + PROPOSAL[8:]), "transform 1: 4 octets wanted, 3 left"),
         (offer(PROPOSAL[:6] + b"\0\x0d" + PROPOSAL[8:]), "transform 1: length 9"),
         (offer(PROPOSAL[:4] + b"\3" + PROPOSAL[5:]), "4 octets wanted, 0 left"),
         (offer(PROPOSAL[:4] + b"\0\1" + PROPOSAL[6:]), "reserved octet of a TRANSFORM"),
@@ -90,6 +91,21 @@ def test_a_payload_holds_no_more_transforms_than_anyone_offers() -> None:
     assert sum(len(p.transforms) for p in SaPayload.decode(offer(most, most)).proposals) == MAX_TRANSFORMS
     with pytest.raises(Malformed, match="more than 96 transforms"):
         SaPayload.decode(offer(most, most, PROPOSAL))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        offer(bytes([1, 1, 0, 227]) + listed(*[TRANSFORM] * 227, kind=PayloadType.TRANSFORM)),
+        offer(*[PROPOSAL] * 180),
+        offer(*[bytes([1, 1, 0, 0])] * 1000),
+    ],
+    ids=["in one proposal", "one in each", "none in each"],
+)
+def test_what_goes_beyond_is_not_read(body: bytes) -> None:
+    with calls_of(_sub_header) as read, pytest.raises(Malformed, match="more than 96 transforms"):
+        SaPayload.decode(body)
+    assert len(read) <= 2 * (MAX_TRANSFORMS + 1)
 
 
 def test_a_proposal_without_transforms_is_read() -> None:
