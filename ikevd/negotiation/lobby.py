@@ -10,8 +10,8 @@ from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import Abandoned, IkeError, NoProposalChosen
+from ikevd.conversation.timing import LARVAL, LINGER, Timing
+from ikevd.errors import Abandoned, IkeError, InvalidKey, NoProposalChosen
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
@@ -157,7 +157,10 @@ class Lobby:
         runner.let_go()
 
     def _ended(self, key: Key, runner: Runner, outcome: Any) -> None:
-        self.half_open.leave(key[0])
+        if isinstance(outcome, InvalidKey):  # message 1 of Aggressive Mode cost a key pair: its place stays taken
+            asyncio.get_running_loop().call_later(LARVAL, self.half_open.leave, key[0])
+        else:
+            self.half_open.leave(key[0])
         if not isinstance(outcome, IkeError):
             asyncio.get_running_loop().call_later(LINGER, self._let_go, key, runner)
             runner.record.belongs_to(outcome.connection)

@@ -8,14 +8,18 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
+from itertools import count
 from typing import Any
 
 import pytest
 
+from ikevd.conversation.timing import LARVAL
 from ikevd.crypto import groups
 from ikevd.observe.history import MAX_STRANGERS
 from ikevd.policy.model import Connection, Limits, Resend
 from ikevd.sa.model import Cookies
+from ikevd.wire.message import HEADER_OCTETS, Header, Message
+from ikevd.wire.payloads import KePayload
 from tests.builders import ALICE, BOB, connection, fqdn, mirrored, psk
 from tests.gateways import Gateway, World, bring_up
 from tests.hostile.mallory import Aggressive, MainMode, Mallory, changed, mallory_at
@@ -44,8 +48,8 @@ def first_messages(view: Connection, *, aggressive: bool = False, address: Any =
         yield changed(genuine, 0, number.to_bytes(8, "big"))
 
 
-def flood(bob: Gateway, messages: Iterator[bytes], count: int, *, first: Any = STRANGER, same: bool = False) -> None:
-    for number in range(count):
+def flood(bob: Gateway, messages: Iterator[bytes], times: int, *, first: Any = STRANGER, same: bool = False) -> None:
+    for number in range(times):
         source = first if same else first + 256 * (number % 60000)
         bob.engine.datagram(next(messages), mallory_at(source, BOB))
 
@@ -167,6 +171,22 @@ def test_an_aggressive_flood_costs_diffie_hellman_only_for_known_identities_and_
             made.clear()
             flood(bob, first_messages(VISITOR, aggressive=True), 1000)
             assert len(made) - 1 == LIMITS.half_open - LIMITS.reserved_for_static
+
+    run(story())
+
+
+def test_an_aggressive_flood_with_bad_public_values_holds_its_places_as_long_as_a_silent_one() -> None:
+    async def story() -> None:
+        _, bob = world_with_bob()
+        genuine = next(first_messages(VISITOR, aggressive=True))
+        header = Header.decode_untrusted(genuine)
+        public = Message.decode_untrusted(header, genuine[HEADER_OCTETS:]).one(KePayload).body
+        small_order = genuine.replace(public, bytes(len(public)))
+        with calls_of(groups.generate) as made:
+            flood(bob, (changed(small_order, 0, n.to_bytes(8, "big")) for n in count(1)), 1000)
+            assert len(made) == LIMITS.half_open - LIMITS.reserved_for_static
+        await asyncio.sleep(LARVAL + 1)
+        assert bob.engine.half_open == 0
 
     run(story())
 

@@ -16,7 +16,7 @@ from tests.interop.sites import SECRET, Site
 from tests.interop.strongswan import StrongSwan, StrongSwanError
 from tests.interop.topology import Topology
 
-QUICK = "{interval: 300ms, factor: 1.3, sends: 3}"
+QUICK = "{interval: 500ms, factor: 1.5, sends: 3}"
 FOREIGN_SA = "xfrm state add src 192.0.2.9 dst 192.0.2.1 proto esp spi 0xdead reqid 9 mode tunnel"
 KEYS = ["auth-trunc", "hmac(sha256)", f"0x{'11' * 32}", "128", "enc", "ecb(cipher_null)", ""]
 FOREIGN_POLICY = "xfrm policy add src 10.77.0.0/24 dst 10.78.0.0/24 dir out action block"
