@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.processes import Responder
-from bench.sites import HUB, HUB_NETWORK, INSIDE, KEY, Place, Suite
+from bench.sites import HUB, INSIDE, KEY, Place, Suite
 from tests.interop.vici import Vici
 
 CHARON = Path("/usr/sbin/charon-systemd")
@@ -64,7 +64,7 @@ class Charon(Responder):
               local {{ auth = psk
                 id = {HUB} }}
               remote {{ auth = psk }}
-              children {{ net {{ local_ts = {HUB_NETWORK}
+              children {{ net {{ local_ts = {self.place.network}
                 remote_ts = {INSIDE}
                 esp_proposals = {esp}
                 rekey_time = 0 }} }} }} }}

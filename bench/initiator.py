@@ -42,7 +42,7 @@ class Initiator:
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "spokes.yaml"
             file.touch(mode=0o600)
-            place = Place(Path(directory), EVERYWHERE, hub.port, hub.nat_port, hub.extra)
+            place = Place(Path(directory), EVERYWHERE, hub.port, hub.nat_port, hub.network)
             file.write_text(ikevd_yaml(spokes, place, hub=False).replace("addresses: [0.0.0.0], ", ""))
             self.config = load(file, os.environ).config
         self._connections = {connection.name: connection for connection in self.config.connections}

@@ -41,12 +41,12 @@ async def sides(
     """ikevd and, if it is wanted, charon. `netlink`: both with the kernel of this machine, which must have ESP."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        place = _place(directory / "ikevd", _free_port())
+        place = _place(directory / "ikevd", _free_port(), "192.168.0.0/24")
         hubs: list[Responder] = [Ikevd(place, spokes, netlink=netlink, profile=profile)]
         if charon:
             suites: Sequence[Suite] = tuple(dict.fromkeys(spoke.suite for spoke in spokes))
             kernel = "kernel-netlink" if netlink else LIBIPSEC
-            hubs.append(Charon(_place(directory / "charon", 500), suites, kernel=kernel))
+            hubs.append(Charon(_place(directory / "charon", 500, "192.168.1.0/24"), suites, kernel=kernel))
         made = []
         for hub in hubs:
             stack.enter_context(hub)
@@ -67,10 +67,10 @@ def _free_port() -> int:
             return port
 
 
-def _place(directory: Path, port: int) -> Place:
+def _place(directory: Path, port: int, network: str) -> Place:
     """charon tells IKE from ESP by port 500 at either end; so its place is there."""
     directory.mkdir()
-    return Place(directory, HUB, port, port + NAT_PORT_IS_ABOVE)
+    return Place(directory, HUB, port, port + NAT_PORT_IS_ABOVE, network)
 
 
 def has_charon() -> bool:

@@ -5,15 +5,14 @@ Everything happens on the loopback interface: the hub is 127.0.0.1, spoke N is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 HUB = IPv4Address("127.0.0.1")
 SPOKES = IPv4Network("127.64.0.0/10")
 INSIDE = IPv4Network("10.64.0.0/10")
-HUB_NETWORK = "192.168.0.0/24"
 KEY = "a long key for measurements and for nothing else"
 
 
@@ -66,15 +65,15 @@ class Place:
     address: IPv4Address
     port: int
     nat_port: int
-    extra: Sequence[str] = field(default=())
-    """Further lines for each connection."""
+    network: str
+    """Behind the hub; two hubs on one kernel must not share it."""
 
 
 def ikevd_yaml(spokes: Iterable[Spoke], place: Place, *, hub: bool) -> str:
     """The configuration file of one side."""
     lines = ["connections:"]
     for spoke in spokes:
-        lines += _connection(spoke, place.extra, hub=hub)
+        lines += _connection(spoke, place.network, hub=hub)
     lines += [
         f"listen: {{addresses: [{place.address}], port: {place.port}, nat_port: {place.nat_port}}}",
         f"control: {{socket: {place.directory}/control.sock}}",
@@ -84,14 +83,13 @@ def ikevd_yaml(spokes: Iterable[Spoke], place: Place, *, hub: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _connection(spoke: Spoke, extra: Sequence[str], *, hub: bool) -> Iterable[str]:
+def _connection(spoke: Spoke, hub_network: str, *, hub: bool) -> Iterable[str]:
     here, there = (HUB, spoke.address) if hub else (spoke.address, HUB)
     yield f"  {spoke.name}:"
     yield f"    {{local: {here}, remote: {there}, psk: {KEY}, ike_proposals: [{spoke.suite.ike}],"
-    yield from (f"     {line}," for line in extra)
     yield "     children: {"
     for name, network in spoke.networks():
-        ours, theirs = (HUB_NETWORK, network) if hub else (network, HUB_NETWORK)
+        ours, theirs = (hub_network, network) if hub else (network, hub_network)
         yield (
             f"       {name}: {{local: {ours}, remote: {theirs}, esp_proposals: [{spoke.suite.esp}], start: manual}},"
         )

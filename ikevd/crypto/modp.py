@@ -176,7 +176,7 @@ def _subgroup(prime: int, generator: int, order: int) -> Parameters:
 
 PARAMETERS: Mapping[Group, Parameters] = {
     Group.MODP_768: _safe(768, 149686, 256, by_library=False),
-    Group.MODP_1024: _safe(1024, 129093, 256, by_library=False),
+    Group.MODP_1024: _safe(1024, 129093, 200, by_library=False),
     Group.MODP_1536: _safe(1536, 741804, 256),
     Group.MODP_2048: _safe(2048, 124476, 320),
     Group.MODP_3072: _safe(3072, 1690314, 420),
