@@ -51,6 +51,7 @@ class Runner:
         self._serve_host = serve_host
         self._on_heard = on_heard
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -137,11 +138,12 @@ class Runner:
         """A timer that comes too early is left alone: making one anew for each message costs more than the one tick."""
         deadline = self.conversation.deadline
         if self._timer is not None:
-            if deadline is not None and self._timer.when() <= deadline:
+            if deadline is not None and self._armed_for <= deadline:
                 return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
+            self._armed_for = deadline  # uvloop's handle cannot tell, where the time has come already
             self._timer = asyncio.get_running_loop().call_at(deadline, self._tick)
 
     def _tick(self) -> None:
