@@ -45,7 +45,9 @@ class Charon(Responder):
               half_open_timeout = 75
               dos_protection = no
               install_routes = no
-              plugins {{ vici {{ socket = unix://{self._socket} }} }}
+              process_route = no
+              plugins {{ vici {{ socket = unix://{self._socket} }}
+                kernel-netlink {{ roam_events = no }} }}
               journal {{ default = -1 }}
             }}
             swanctl {{ load = random openssl sha1 sha2 pem pkcs1 x509 pubkey }}
