@@ -21,8 +21,8 @@ from ikevd.observe.views import entry_view
 from ikevd.policy.model import Encap
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, mirrored, psk
+from tests.control.controlled import BOTH, SILENT, controlled, ignore
 from tests.control.standin import RECORD, STATUS, Daemon
-from tests.control.test_controller import BOTH, SILENT, controlled, ignore
 from tests.gateways import World, alice_and_bob
 from tests.virtual_time import run
 from tools import json_docs

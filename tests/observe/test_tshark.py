@@ -39,7 +39,7 @@ from ikevd.wire.registry import Doi, IdType, IpsecAttribute, NotifyType, Payload
 from ikevd.wire.sa import Proposal, Transform
 from tests import tshark
 from tests.builders import ALICE, BOB
-from tests.control.test_controller import BOTH, controlled
+from tests.control.controlled import BOTH, controlled
 from tests.crypto.test_captures import ANDROID, CERTS, decrypt, read_messages, session_of
 from tests.gateways import alice_and_bob
 from tests.observe.test_decode import datagram

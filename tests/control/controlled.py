@@ -1,0 +1,43 @@
+"""An engine pair under its controller, for the tests of what the API does."""
+
+from __future__ import annotations
+
+from ikevd.addresses import Endpoint
+from ikevd.control.controller import EngineController
+from ikevd.control.shapes import Child
+from ikevd.observe.views import View
+from ikevd.policy.model import Config, Connection, Resend
+from tests.builders import ALICE, BOB, child, connection
+from tests.duet import Network
+from tests.gateways import Gateway, World, alice_and_bob
+
+QUICK = Resend(interval=1, factor=1.5, sends=3)
+LAN = child(name="lan")
+DMZ = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
+BOTH = connection(children=(LAN, DMZ), resend=QUICK)
+SILENT = Network(loss=1.0)
+
+
+def controlled(gateway: Gateway, *connections: Connection, export_keys: bool = False) -> EngineController:
+    listening = (Endpoint(gateway.address, 500),)
+    config = Config(connections, export_keys=export_keys)
+    return EngineController(gateway.engine, config, gateway.history, gateway.counters, listening)
+
+
+def pair(network: Network | None = None, view: Connection = BOTH) -> tuple[Gateway, Gateway, EngineController]:
+    _, alice, bob = alice_and_bob(network, view)
+    return alice, bob, controlled(alice, view)
+
+
+def ignore(_: View) -> None:
+    """Nobody listens."""
+
+
+async def children(controller: EngineController) -> dict[str, Child]:
+    status = await controller.status()
+    return {view["name"]: view for one in status["connections"] for view in one["children"]}
+
+
+def two_with_the_same_child() -> EngineController:
+    elsewhere = connection(name="carol", remote=BOB + 1)
+    return controlled(World().gateway(ALICE, BOTH, elsewhere), BOTH, elsewhere)
