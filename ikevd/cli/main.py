@@ -255,8 +255,9 @@ def genpsk(bits: int, output: Path | None) -> None:
 def fingerprint(connection: str | None, salt: str | None, config: Path) -> None:
     """Show fingerprints of pre-shared keys, to compare by phone: is it the same key at both ends?
 
-    The first end runs it alone and says the words of the salt; the other runs it with --salt and these words. Equal
-    keys give equal digits, and different ones do so once in 100 million.
+    The first end runs it alone and says the words of the salt; the other runs it with --salt and these words, the
+    last of which tells if another was misheard. Equal keys give equal digits, and different ones do so once in 100
+    million.
 
     Who listens can test guesses of the key against the digits, each for the price of one scrypt (128 MiB, some tenths
     of a second); of wrong guesses one in 100 million passes. A random key (`ikevd genpsk`) stays out of reach. A word

@@ -25,7 +25,9 @@ def check_config(path: Path) -> int:
     if loaded is None:
         return FAILED
     children = sum(len(connection.children) for connection in loaded.config.connections)
-    click.echo(f"{path}: ok, {len(loaded.config.connections)} connections, {children} children")
+    peers = len(loaded.config.connections)
+    counted = f"{peers} connection{'' if peers == 1 else 's'}, {children} {'child' if children == 1 else 'children'}"
+    click.echo(f"{path}: ok, {counted}")
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}")
     for form in loaded.secrets:

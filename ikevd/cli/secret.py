@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import click
 
@@ -14,9 +16,23 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
 Cisco command line takes for anything else; 0 is not among them, so no key begins with 0x or 0s."""
 
 
-def generate(bits: int) -> str:
-    """A key from the system's random numbers, worth at least `bits` bits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(math.ceil(bits / math.log2(len(ALPHABET)))))
+class Source(Protocol):
+    """Where signs are drawn from, for example `secrets.SystemRandom`."""
+
+    def choice(self, signs: Sequence[str], /) -> str:
+        """One of `signs`, each as likely."""
+
+
+def generate(bits: int, source: Source | None = None) -> str:
+    """A key from the system's random numbers, worth at least `bits` bits; none that `ikevd check` would doubt."""
+    from ikevd.policy.secret_form import form
+
+    source = source or secrets.SystemRandom()
+    length = math.ceil(bits / math.log2(len(ALPHABET)))
+    while True:
+        key = "".join(source.choice(ALPHABET) for _ in range(length))
+        if not form(key.encode(), text=True).doubted:
+            return key
 
 
 def generate_psk(bits: int, output: Path | None) -> int:
@@ -42,13 +58,14 @@ def generate_psk(bits: int, output: Path | None) -> int:
 
 def show_fingerprints(config: Path, connection: str | None, salt: str | None) -> int:
     """One line for each connection, after the words to repeat at the other end."""
-    from ikevd.crypto.fingerprint import fingerprint, new_salt
+    from ikevd.crypto.fingerprint import fingerprint, new_salt, read_salt
     from ikevd.errors import ConfigError
     from ikevd.policy.load import load
 
     try:
+        words = new_salt() if salt is None else read_salt(salt)
         loaded = load(config, os.environ)
-    except ConfigError as error:
+    except (ConfigError, ValueError) as error:
         click.echo(str(error), err=True)
         return 1
     connections = [c for c in loaded.config.connections if connection in (None, c.name)]
@@ -59,8 +76,7 @@ def show_fingerprints(config: Path, connection: str | None, salt: str | None) ->
             err=True,
         )
         return 1
-    words = " ".join((salt or new_salt()).lower().split())
-    click.echo(f'salt "{words}" (at the other end: ikevd fingerprint CONNECTION --salt "{words}")')
+    click.echo(f'salt "{words}" (at the other end: ikevd fingerprint --salt "{words}")')
     width = max(len(c.name) for c in connections)
     for each in connections:
         click.echo(f"{each.name:{width}}  {fingerprint(each.psk.key, [words])}")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ikevd.policy import proposals
+from ikevd.policy.identity import WANTED
 from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
 from ikevd.policy.problems import Problems
 from ikevd.policy.schema import ChildSection, ConnectionSection, ControlSection
 from ikevd.policy.yaml_locations import YamlPath
-from ikevd.wire.registry import Integrity
+from ikevd.wire.registry import IdType, Integrity
 
 LONG_LIFETIME = 7 * 86_400
+_LABEL = rb"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rb"(?=.*[A-Za-z])" + _LABEL + rb"(\." + _LABEL + rb")*\.?")
+"""RFC 1123 section 2.1, and somewhere a letter: `12345` and `2026-01-01` are rather numbers than names."""
 
 
 def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
@@ -29,6 +34,9 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
             )
     elif connection.aggressive_third == "clear":
         problems.warn((*path, "aggressive_third"), "has no effect without aggressive: true")
+    for key, identity in (("local_id", connection.local_id), ("remote_id", connection.remote_id)):
+        if identity and identity.type == IdType.FQDN and not _HOST_NAME.fullmatch(identity.data):
+            problems.warn((*path, key), f"is an ID_FQDN, but no host name: {identity}; is that meant? Else {WANTED}")
     if connection.sha256_96:
         _on_sha256_96(problems, (*path, "sha256_96"), connection)
 

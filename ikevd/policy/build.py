@@ -34,7 +34,7 @@ NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
     "drafts": (NatMethod.DRAFT_03, NatMethod.DRAFT_02, NatMethod.DRAFT_07),
     "none": (),
 }
-"""What each word of `nat_method` announces, best first."""
+"""What each word of `nat_method` announces, best first; draft 07 with `drafts` alone."""
 
 
 def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey]) -> Config:

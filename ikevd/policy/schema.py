@@ -134,7 +134,9 @@ class ConnectionSection(Section):
         default="auto", description="ESP in UDP: auto (behind a NAT) or force (always; for a path that blocks ESP)"
     )
     nat_method: Annotated[str, one_of("both", "rfc", "drafts", "none")] = Field(
-        default="both", description="NAT traversal that we announce: RFC 3947, the drafts before it, both or none"
+        default="both",
+        description="NAT traversal that we announce: rfc (RFC 3947), drafts (its drafts 03, 02 and 07), both (RFC 3947 "
+        "and its drafts 03 and 02) or none",
     )
     nat_keepalive: KeepaliveValue = Field(
         default=20.0, description="between keepalives while this side is behind a NAT, for example 20s; 0: none"

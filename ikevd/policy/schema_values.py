@@ -159,7 +159,12 @@ def _peers(text: str) -> Address | AddressRange:
 
 
 def _identity(value: object) -> Identity:
-    identity = Identity.parse(_text(value))
+    text = _text(value)
+    if text in ("null", "~"):
+        raise ValueError(
+            f"is {text}, which is no value; wanted an identity, or no such line (a host of this name: @{text})"
+        )
+    identity = Identity.parse(text)
     limit = MAX_NAME if identity.type in (IdType.DER_ASN1_DN, IdType.DER_ASN1_GN) else MAX_IDENTITY
     if len(identity.data) > limit:
         raise ValueError(f"is longer than {limit} octets; {WANTED}")

@@ -17,6 +17,7 @@ from ikevd import __version__
 from ikevd.cli.main import main
 from tests.control.standin import RECORD, STATUS, StandIn
 from tests.plugins.secrets import MARK
+from tests.policy.files import peers
 
 SECONDS = 30
 GOOD = f"""\
@@ -103,7 +104,12 @@ def test_a_filter_that_could_never_fit_is_wrong_usage(command: str, option: str,
 def test_check_of_a_good_file_says_what_is_in_it(config: Path) -> None:
     result = ikevd("check", "-c", str(config))
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0] == f"{config}: ok, 1 connections, 1 children"
+    assert result.stdout.splitlines()[0] == f"{config}: ok, 1 connection, 1 child"
+
+
+def test_check_counts_in_good_english(config: Path) -> None:
+    config.write_text(peers("remote: 198.51.100.1", "remote: 198.51.100.2"))
+    assert ikevd("check", "-c", str(config)).stdout.splitlines()[0] == f"{config}: ok, 2 connections, 2 children"
 
 
 def test_check_prints_every_problem_with_its_place_and_exits_with_1(config: Path) -> None:

@@ -2,14 +2,16 @@
 
 import math
 import os
+import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ikevd.cli.main import main
-from ikevd.cli.secret import ALPHABET
+from ikevd.cli.secret import ALPHABET, generate
 from ikevd.policy.secret_form import form
 from tests.plugins.secrets import MARK
 
@@ -39,6 +41,28 @@ def test_a_key_is_long_enough_and_easy_to_carry(bits: int) -> None:
     assert len(key) * math.log2(len(ALPHABET)) >= bits
     assert key != ikevd("genpsk", "--bits", str(bits)).stdout.removesuffix("\n")
     assert form(key.encode(), text=True).weakness is None
+
+
+def test_no_key_is_made_that_check_would_doubt() -> None:
+    for seed in range(500):
+        key = generate(128, random.Random(seed))
+        assert not form(key.encode(), text=True).doubted
+
+
+class Repeating(random.Random):
+    """Its first 23 signs are all the same."""
+
+    left = 23
+
+    def choice(self, signs: Sequence[str]) -> str:  # type: ignore[override]
+        self.left -= 1
+        return signs[0] if self.left >= 0 else super().choice(signs)
+
+
+def test_a_doubtful_key_is_drawn_again() -> None:
+    key = generate(128, Repeating(5))
+    assert len(key) == 23
+    assert key != ALPHABET[0] * 23
 
 
 def test_no_sign_of_a_key_is_taken_for_another() -> None:
@@ -85,6 +109,13 @@ def test_both_ends_see_the_same_fingerprint_with_the_same_words(config: Path) ->
     assert re.fullmatch(r"berlin  \d\d \d\d \d\d \d\d", berlin)
     assert paris.removeprefix("paris   ") != berlin.removeprefix("berlin  ")
     assert MARK not in first.output + other.output
+
+
+def test_words_that_are_no_salt_are_refused(config: Path) -> None:
+    for salt in ("no such words", ""):
+        result = ikevd("fingerprint", "-c", str(config), "--salt", salt)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "wanted the 4 words that `ikevd fingerprint` showed at the other end" in result.stderr
 
 
 def test_a_fingerprint_of_what_is_not_there(config: Path) -> None:

@@ -3,9 +3,13 @@
 import hashlib
 import re
 
-from ikevd.crypto.fingerprint import fingerprint, new_salt
+import pytest
+
+from ikevd.crypto.fingerprint import fingerprint, new_salt, read_salt
 from ikevd.crypto.secret import Secret
 
+CHECK_WORD = "papa"
+"""Of `bado kiru meza`: both ends must agree on it, whatever the version."""
 KEY = Secret(b"Gpu9dJwJ5qVh3yzbRkTe")
 
 
@@ -32,5 +36,37 @@ def test_salts_can_be_said_and_are_new() -> None:
     salts = {new_salt() for _ in range(50)}
     assert len(salts) == 50
     assert all(
-        re.fullmatch(r"([b-df-hj-np-tv-z][aeiou]){2}( ([b-df-hj-np-tv-z][aeiou]){2}){2}", salt) for salt in salts
+        re.fullmatch(r"([b-df-hj-np-tv-z][aeiou]){2}( ([b-df-hj-np-tv-z][aeiou]){2}){3}", salt) for salt in salts
     )
+
+
+def test_a_salt_is_read_whatever_its_capitals_and_spaces() -> None:
+    for _ in range(50):
+        salt = new_salt()
+        assert read_salt(f"  {salt.upper().replace(' ', '  ')} ") == salt
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("", "has 0 words; wanted the 4 words"),
+        ("no such words", "has 3 words; wanted the 4 words"),
+        ("there are no words", "the word 'there' is in no salt"),
+        ("bado kiru meza bado bado", "has 5 words"),
+        ("bado kiru meza bad\u00f3", "is in no salt"),
+    ],
+)
+def test_what_no_salt_looks_like_is_refused(said: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_salt(said)
+
+
+@pytest.mark.parametrize(
+    "slip", ["pado kiru meza", "bado kiro meza", "bado kiru mesa", "kiru bado meza", "bado ruki meza"]
+)
+def test_a_misheard_salt_is_noticed(slip: str) -> None:
+    assert read_salt(f"bado kiru meza {CHECK_WORD}") == f"bado kiru meza {CHECK_WORD}"
+    with pytest.raises(ValueError, match="a word of the salt is wrong"):
+        read_salt(f"{slip} {CHECK_WORD}")
+    with pytest.raises(ValueError, match="a word of the salt is wrong"):
+        read_salt("bado kiru meza bado")

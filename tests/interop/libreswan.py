@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.interop.node import CommandFailed, Node, run
-from tests.interop.peer import PeerError
+from tests.interop.peer import PeerError, stop
 from tests.interop.sites import SECRET, Site
 from tests.matrix.algorithms import libreswan_esp, libreswan_ike
 
@@ -90,7 +90,7 @@ class Libreswan:
         deadline = time.monotonic() + 10
         while "loading secrets from" not in self.log:
             if self._process.poll() is not None or time.monotonic() > deadline:
-                self._stop()
+                stop(self._process)
                 raise PeerError(f"pluto did not start\n{self.log}")
             time.sleep(0.05)
         return self
@@ -98,17 +98,9 @@ class Libreswan:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        code = self._stop()
+        code = stop(self._process)
         self._temporary.cleanup()
         assert code == 0 or error is not None, f"pluto ended with code {code}"
-
-    def _stop(self) -> int:
-        self._process.terminate()
-        try:
-            return self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
 
     def configure(self, site: Site) -> None:
         """Make the tunnel the whole configuration."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Protocol
 
 from tests.interop.sites import Site
@@ -9,6 +10,16 @@ from tests.interop.sites import Site
 
 class PeerError(AssertionError):
     """The daemon refused, or did not succeed in time; the message has the end of its log."""
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """End a daemon, by force after 10 s. Returns its exit code."""
+    process.terminate()
+    try:
+        return process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 class Peer(Protocol):

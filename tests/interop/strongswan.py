@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.interop.node import CommandFailed, Node, run
-from tests.interop.peer import PeerError
+from tests.interop.peer import PeerError, stop
 from tests.interop.sites import Site
 from tests.interop.vici import Section, Vici, ViciError
 
@@ -113,7 +113,7 @@ class StrongSwan:
                 return self
             except OSError:  # not there yet, or not listening yet
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    self._stop()
+                    stop(self._process)
                     text = f"charon did not start\n{(self.directory / 'output').read_text()}{self.log}"
                     raise StrongSwanError(text) from None
             time.sleep(0.02)
@@ -122,17 +122,9 @@ class StrongSwan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.vici.close()
-        code = self._stop()
+        code = stop(self._process)
         self._temporary.cleanup()
         assert code == 0 or error is not None, f"charon ended with code {code}"
-
-    def _stop(self) -> int:
-        self._process.terminate()
-        try:
-            return self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
 
     def load(self, swanctl_conf: str) -> None:
         """Make `swanctl_conf` the whole configuration: connections, secrets, pools, certificates."""

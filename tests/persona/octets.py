@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from ikevd.crypto.ciphers import IvChain
+from ikevd.errors import InvalidHash
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Opaque
 from ikevd.wire.registry import PayloadType
@@ -42,6 +43,13 @@ def payloads(number: int, bodies: Iterable[bytes]) -> tuple[Opaque, ...]:
 def bodies(message: Message, number: int) -> list[bytes]:
     """All of one type in a message."""
     return [found.body for found in message.payloads if int(found.TYPE) == number]
+
+
+def with_hash(message: Message, expected: bytes) -> Message:
+    """The message, if this is its only HASH. Raises `InvalidHash`."""
+    if bodies(message, HASH) != [expected]:
+        raise InvalidHash("HASH does not match")
+    return message
 
 
 def attribute(number: int, value: int) -> bytes:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.crypto import groups
-from ikevd.errors import InvalidHash, NoProposalChosen
+from ikevd.errors import NoProposalChosen
 from ikevd.exchanges.link import Link
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Opaque, SaPayload
 from tests.persona import octets
 from tests.persona.formulas import Exchanged, Keys, digest, nat_d
-from tests.persona.octets import HASH, ID, KE, NONCE, NOTIFY, SA, VID, bodies, payload, payloads
+from tests.persona.octets import HASH, ID, KE, NONCE, NOTIFY, SA, VID, bodies, payload, payloads, with_hash
 from tests.persona.router import Policy, Router, RouterSa
 
 NONCE_OCTETS = 20
@@ -118,7 +118,7 @@ async def respond_aggressive_mode(link: Link, router: Router) -> RouterSa:
 
     chain = _chain(policy, keys, seen)
     await link.protect(chain, clear_too=True)
-    third = await link.receive(lambda message: _equal(message, keys.hash_i(seen, idii)))
+    third = await link.receive(lambda message: with_hash(message, keys.hash_i(seen, idii)))
     natted = _natted(router, way, policy, link, third)
     return _sa(router, policy, link, keys, chain.iv, idii, way, natted)
 
@@ -187,14 +187,8 @@ def _initial_contact(cookies: tuple[bytes, bytes]) -> Opaque:
 def _proven(message: Message, expected: Callable[[bytes], bytes]) -> bytes:
     """The ID, if the HASH beside it holds."""
     (identity,) = bodies(message, ID)
-    _equal(message, expected(identity))
+    with_hash(message, expected(identity))
     return identity
-
-
-def _equal(message: Message, expected: bytes) -> Message:
-    if bodies(message, HASH) != [expected]:
-        raise InvalidHash("HASH does not match")
-    return message
 
 
 def _sa(

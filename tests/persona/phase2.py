@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ikevd.crypto import groups
-from ikevd.errors import InvalidHash
 from ikevd.exchanges.link import Host, Link
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Opaque, SaPayload
 from tests.persona import octets
 from tests.persona.formulas import prf
-from tests.persona.octets import HASH, ID, KE, NONCE, NOTIFY, SA, bodies, chain_of, payload, payloads
+from tests.persona.octets import HASH, ID, KE, NONCE, NOTIFY, SA, bodies, chain_of, payload, payloads, with_hash
 from tests.persona.router import TUNNEL, Router, RouterPair, RouterSa
 
 NONCE_OCTETS = 20
@@ -51,7 +50,7 @@ async def respond_quick_mode(link: Link, host: Host, sa: RouterSa) -> RouterPair
     second = payload(SA, answer), payload(NONCE, nr), *ke, *payloads(ID, bodies(first, ID)), *claim
     hash_2 = prf(sa.keys.name, sa.keys.a, mid, ni, chain_of(*second))
     hash_3 = prf(sa.keys.name, sa.keys.a, b"\0", mid, ni, nr)
-    await link.ask(payload(HASH, hash_2), *second, accept=lambda message: _equal(message, hash_3))
+    await link.ask(payload(HASH, hash_2), *second, accept=lambda message: with_hash(message, hash_3))
     g_xy = pair.shared(bodies(first, KE)[0]).reveal() if pair else b""
     return _pair(sa, (spi, offered.spi), (ni, nr), g_xy, first)
 
@@ -106,13 +105,7 @@ def _responder_lifetime(spi: bytes, seconds: int) -> bytes:
 
 def _verified(sa: RouterSa, message: Message, *prefix: bytes) -> Message:
     """HASH(1), or with Ni_b HASH(2)."""
-    return _equal(message, prf(sa.keys.name, sa.keys.a, *prefix, message.after_first))
-
-
-def _equal(message: Message, expected: bytes) -> Message:
-    if bodies(message, HASH) != [expected]:
-        raise InvalidHash("HASH does not match")
-    return message
+    return with_hash(message, prf(sa.keys.name, sa.keys.a, *prefix, message.after_first))
 
 
 def _pair(

@@ -48,12 +48,7 @@ def test_minimal_file_and_defaults(tmp_path: Path) -> None:
     assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.AUTO, 128)
 
 
-def test_everything_said(tmp_path: Path) -> None:
-    (tmp_path / "berlin.psk").write_text(f"{MARKED}\n")
-    (tmp_path / "berlin.psk").chmod(0o600)
-    loaded = read(
-        tmp_path,
-        """\
+EVERYTHING = """\
 connections:
   berlin:
     local: 192.0.2.1
@@ -86,12 +81,17 @@ control: {socket: /run/x.sock, owner: root:netops, mode: 0660, export_keys: true
 limits: {half_open: 50, half_open_per_address: 4, reserved_for_static: 10, secrets: 3}
 log: {format: json, level: debug}
 runtime_directory: /run/x
-""",
-        mode=0o644,
-    )
-    config = loaded.config
-    (berlin,) = config.connections
-    (lan,) = berlin.children
+"""
+
+
+def everything(tmp_path: Path) -> Config:
+    (tmp_path / "berlin.psk").write_text(f"{MARKED}\n")
+    (tmp_path / "berlin.psk").chmod(0o600)
+    return read(tmp_path, EVERYTHING, mode=0o644).config
+
+
+def test_everything_said_of_a_connection(tmp_path: Path) -> None:
+    (berlin,) = everything(tmp_path).connections
     assert berlin.local == ip_address("192.0.2.1")
     assert (berlin.local_id, berlin.remote_id) == (Identity.parse("gw-a.example"), Identity.parse("12345"))
     assert berlin.psk.source == f"{tmp_path}/ikevd.yaml:7:10 (file {tmp_path}/berlin.psk)"
@@ -102,10 +102,19 @@ runtime_directory: /run/x
     assert berlin.nat_methods == (NatMethod.DRAFT_03, NatMethod.DRAFT_02, NatMethod.DRAFT_07)
     assert berlin.sha256_96
     assert berlin.cisco_unity
+
+
+def test_everything_said_of_a_child(tmp_path: Path) -> None:
+    (berlin,) = everything(tmp_path).connections
+    (lan,) = berlin.children
     assert lan.pfs is Pfs.OPTIONAL
-    assert config.export_keys
     assert [format_esp(suite) for suite in lan.suites] == ["aes256-sha256-modp2048", "aes128-sha256-modp2048"]
     assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(1800, 4_608_000), Start.MANUAL, 256)
+
+
+def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
+    config = everything(tmp_path)
+    assert config.export_keys
     assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)
     assert config.control == Control(Path("/run/x.sock"), "root:netops", 0o660)
     assert config.limits == Limits(50, 4, 10, 3)

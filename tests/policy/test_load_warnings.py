@@ -37,6 +37,22 @@ def warned(tmp_path: Path, text: str) -> str:
     return warning.replace(f"{tmp_path}/", "")
 
 
+@pytest.mark.parametrize(
+    "text", ["-1", "\u00e9\u00e9", "2026-01-01", "12345", "a_b.example", "a..example", "@a b", f"{'a' * 64}.de"]
+)
+def test_an_identity_that_is_no_host_name_is_doubted(tmp_path: Path, text: str) -> None:
+    for key in ("local_id", "remote_id"):
+        found = warned(tmp_path, connection(**{key: f'"{text}"'}))
+        assert f"connections.berlin.{key}: is an ID_FQDN, but no host name: " in found
+
+
+@pytest.mark.parametrize(
+    "text", ["gw.example.net", "gw", "3com.com", "gw.example.", "@1.a", "keyid:12345", "a@1", "CN=1"]
+)
+def test_other_identities_are_not_doubted(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, connection(local_id=f'"{text}"')).warnings == ()
+
+
 def test_aggressive_mode_is_warned_of(tmp_path: Path) -> None:
     found = warned(tmp_path, connection(aggressive="true"))
     assert found.startswith("ikevd.yaml:6:17: connections.berlin.aggressive: Aggressive Mode sends both identities")

@@ -75,6 +75,16 @@ def test_no_random_key_is_called_weak(seed: int) -> None:
     assert guessing_bits(key) > 128
 
 
+def test_few_random_keys_are_said_to_look_like_words() -> None:
+    keys = ["".join(random.Random(seed).choices(ALPHABET, k=45)) for seed in range(2000)]
+    assert not [key for key in keys if form(key.encode(), text=True).doubted]
+
+
+def test_a_weak_key_is_doubted() -> None:
+    for text in ("Sommer2026!", "0x0102030405", " kqzjxvbwnhmrtpdlgcsf", "correct horse battery staple"):
+        assert looked_at(text).doubted
+
+
 @given(text=st.text(min_size=1))
 def test_any_text_has_a_form_that_does_not_hold_it(text: str) -> None:
     found = looked_at(f"mark{text}{text}kram")
