@@ -73,7 +73,8 @@ def report(command: str, versions: Mapping[str, str], results: list[Result]) -> 
     lines = [
         "# Interoperability",
         "",
-        "Written by a recorded run, not by hand. Each case is a tunnel in the real kernel between ikevd and a foreign",
+        "Written by a recorded run, not by hand. Each case is a tunnel in the real kernel between ikevd (engine and",
+        "XFRM adapter, in the process of the run; `ikevd run` is in tests/interop/test_site_to_site.py) and a foreign",
         "daemon: five pings cross; both ends counted them on the same two SAs with the same keys; the router between",
         "saw ESP, in UDP where that was wanted, and nothing in the clear; afterwards nothing is left in either kernel.",
         "",

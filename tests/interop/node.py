@@ -27,7 +27,10 @@ class CommandFailed(AssertionError):
 
 def run(*command: str, text: str | None = None, check: bool = True, timeout: float = 30) -> str:
     """Run a command, with `text` as its input; return its stdout (and stderr, if it fails unchecked)."""
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=timeout, check=False)
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as late:
+        raise CommandFailed(f"{' '.join(command)}: not done within {timeout:g} s") from late
     if done.returncode == 0:
         return done.stdout
     if check:
