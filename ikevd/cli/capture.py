@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from ikevd.control.client import Client, ControlError
+from ikevd.observe.capture import counted
+from ikevd.observe.frames import datagrams
+from ikevd.observe.pcap import frames
 from ikevd.observe.pcap_writer import file_header
 from ikevd.observe.text import printable
 
@@ -26,6 +29,8 @@ def write_capture(socket: Path, file: Path, keys: Path | None, *, last: int, **f
         if keys:
             _write(keys, "".join(f"{line}\n" for line in lines).encode(), 0o600)
         _write(file, octets, 0o644)
+        messages, negotiations = counted(datagrams(frames(octets)))
+        click.echo(f"{messages} messages of {negotiations} negotiations", err=True)
     except ControlError as error:
         click.echo(printable(str(error)), err=True)
         return 1

@@ -205,7 +205,8 @@ def trace(as_json: bool, socket: Path, **wanted: Any) -> None:
 def capture(file: Path, keys: Path | None, socket: Path, **wanted: Any) -> None:
     """Write the messages on record to FILE as a capture (pcap), with their addresses, ports and times.
 
-    tcpdump and Wireshark read it, and so does `ikevd decode`; - is standard output.
+    tcpdump and Wireshark read it, and so does `ikevd decode`; - is standard output. A FILE that exists is overwritten.
+    What was written is counted on standard error.
     """
     from ikevd.cli.capture import write_capture
 
@@ -283,7 +284,10 @@ def decode(file: Path, as_json: bool) -> None:
     """Show every field of the IKE messages in FILE; needs no daemon.
 
     FILE is a capture (pcap or pcapng, also with gzip), one datagram, or hex with blank lines between datagrams; - is
-    standard input. Exit code 1: not all of it could be read.
+    standard input. At most 256 MiB are read, counted without gzip.
+
+    Exit code 1: not all of it could be read, because the file is damaged or something else, a message is malformed or
+    the capture holds it only in part. Standard error says which; what could be read is shown all the same.
     """
     from ikevd.cli.decode import show_file
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from ikevd.errors import Malformed
-from ikevd.observe.decode import MAJOR, decoded
+from ikevd.observe.decode import MAJOR, cut_short, decoded
 from ikevd.observe.fields import View
 from ikevd.observe.frames import Datagram
 from ikevd.observe.outline import outline
+from ikevd.wire.buffer import Reader
 from ikevd.wire.message import Header
+from ikevd.wire.registry import ExchangeType
 
 PORT, NAT_PORT = 500, 4500
+IKE_VERSIONS = (MAJOR, 2)
 NON_ESP_MARKER = bytes(4)
 KEEPALIVE = b"\xff"
 ESP_HEADER = 8
@@ -46,6 +50,29 @@ def without_marker(octets: bytes) -> bytes:
     return octets[4:] if marked else octets
 
 
+def resembles_message(octets: bytes) -> bool:
+    """Do version and exchange stand where an ISAKMP header has them, whatever its length says?"""
+    reader = Reader(octets, "ISAKMP header")
+    try:
+        reader.take(17)
+        version, exchange = reader.u8(), ExchangeType.of(reader.u8())
+        reader.take(9)
+    except Malformed:
+        return False
+    return version >> 4 in IKE_VERSIONS and exchange.known
+
+
+def counted(datagrams: Iterable[Datagram]) -> tuple[int, int]:
+    """How many messages, and of how many negotiations: pairs of initiator cookie and message ID."""
+    messages, negotiations = 0, set[tuple[bytes, int]]()
+    for datagram in datagrams:
+        messages += 1
+        with suppress(Malformed):
+            header = Header.decode_untrusted(without_marker(datagram.payload))
+            negotiations.add((header.initiator, header.message_id))
+    return messages, len(negotiations)
+
+
 def _envelope(datagram: Datagram) -> View:
     time = EPOCH + timedelta(microseconds=datagram.time // 1000)
     return {
@@ -57,19 +84,26 @@ def _envelope(datagram: Datagram) -> View:
 
 def _view(datagram: Datagram) -> View | None:
     ports = datagram.source.port, datagram.destination.port
-    octets = datagram.payload
+    octets = datagram.payload + bytes(datagram.missing)
     if NAT_PORT in ports:
         if octets == KEEPALIVE:
             return {"kind": "keepalive"}
-        if octets.startswith(NON_ESP_MARKER):
-            return {"kind": "isakmp", "message": decoded(octets[len(NON_ESP_MARKER) :])}
+        if datagram.payload.startswith(NON_ESP_MARKER):  # not the zeros that stand for octets not kept
+            return _message(octets[len(NON_ESP_MARKER) :], datagram.missing)
         if PORT not in ports and not _is_message(octets):
             return _esp(octets)
     elif PORT not in ports:
         octets = without_marker(octets)
         if not _is_message(octets):
             return None
-    return {"kind": "isakmp", "message": decoded(octets)}
+    return _message(octets, datagram.missing)
+
+
+def _message(octets: bytes, missing: int) -> View:
+    """`missing` octets at the end are filled with zeros."""
+    kept = len(octets) - min(missing, len(octets))
+    tree = cut_short(octets[:kept], len(octets) - kept) if missing else decoded(octets)
+    return {"kind": "isakmp", "message": tree}
 
 
 def _esp(octets: bytes) -> View | None:
@@ -88,4 +122,4 @@ def _is_message(octets: bytes) -> bool:
         header = Header.decode_untrusted(octets)
     except Malformed:
         return False
-    return header.major in (MAJOR, 2) and header.exchange.known
+    return header.major in IKE_VERSIONS and header.exchange.known

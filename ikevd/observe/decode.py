@@ -6,6 +6,8 @@ could be.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ikevd.errors import Malformed
 from ikevd.observe.fields import View, named, payload_view
 from ikevd.wire.buffer import Reader
@@ -33,6 +35,15 @@ def decoded(datagram: bytes, chain: bytes = b"") -> View:
     if trailer := len(datagram) - header.length:
         view["trailer"] = trailer
     return view
+
+
+def cut_short(octets: bytes, missing: int) -> View:
+    """The tree of a message of which the capture did not keep the last `missing` octets: what its header says."""
+    view: View = {"octets": len(octets)}
+    if len(octets) >= HEADER_OCTETS:
+        with suppress(Malformed):
+            view["header"] = _header(Header.decode_untrusted(octets + bytes(missing)))
+    return view | {"cut": f"the capture kept only {len(octets)} of {len(octets) + missing} octets"}
 
 
 def _header(header: Header) -> View:

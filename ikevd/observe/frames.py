@@ -1,6 +1,6 @@
 """From captured frames to UDP datagrams: link layer, IPv4 and IPv6 with their fragments, UDP.
 
-Whatever is no UDP, and whatever does not add up, is left out.
+Whatever is no UDP, and whatever does not add up, is left out. `Losses` counts what a better capture would have held.
 """
 
 from __future__ import annotations
@@ -35,6 +35,18 @@ class Datagram:
     source: Endpoint
     destination: Endpoint
     payload: bytes
+    missing: int = 0
+    """Octets behind `payload` that the capture did not keep."""
+
+
+@dataclass(slots=True)
+class Losses:
+    """Packets of which the capture holds too little to be given as a datagram."""
+
+    cut: int = 0
+    """Those that the snap length cut in the IP or UDP header, or right behind it."""
+    fragments: int = 0
+    """UDP packets without some of their fragments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,11 @@ class _Partial:
     parts: dict[int, bytes] = field(default_factory=dict)
     length: int | None = None
 
+    def add(self, piece: _Piece) -> None:
+        self.parts[piece.offset] = piece.data
+        if not piece.more:
+            self.length = piece.offset + len(piece.data)
+
     def whole(self) -> bytes | None:
         """None while a part is missing."""
         if self.length is None or sum(map(len, self.parts.values())) < self.length:
@@ -67,29 +84,56 @@ class _Partial:
         return data if len(data) >= self.length else None
 
 
-def datagrams(frames: Iterable[Frame]) -> Iterator[Datagram]:
-    """The UDP datagrams in `frames`, IP fragments put together."""
-    partial: OrderedDict[tuple[object, ...], _Partial] = OrderedDict()
+def datagrams(frames: Iterable[Frame], losses: Losses | None = None) -> Iterator[Datagram]:
+    """The UDP datagrams in `frames`, IP fragments put together. `losses` is right once all of them were given."""
+    losses = losses or Losses()
+    assembly = _Assembly(losses)
     for frame in frames:
+        datagram = None
         with suppress(Malformed):
-            piece = _ip(_behind_link(frame))
-            data = _assembled(partial, piece) if piece.offset or piece.more else piece.data
-            if data is not None and piece.protocol == UDP:
-                yield _udp(frame.time, piece, data)
+            packet = _behind_link(frame)
+            datagram = _datagram(frame, packet, assembly, losses)
+        if datagram is not None:
+            yield datagram
+    assembly.end()
 
 
-def _assembled(partial: OrderedDict[tuple[object, ...], _Partial], piece: _Piece) -> bytes | None:
-    key = piece.source, piece.destination, piece.protocol, piece.identification
-    packet = partial.setdefault(key, _Partial())
-    packet.parts[piece.offset] = piece.data
-    if not piece.more:
-        packet.length = piece.offset + len(piece.data)
-    data = packet.whole()
-    if data is not None:
-        del partial[key]
-    elif len(partial) > MAX_PARTIAL:
-        partial.popitem(last=False)
-    return data
+def _datagram(frame: Frame, packet: Reader, assembly: _Assembly, losses: Losses) -> Datagram | None:
+    try:
+        piece = _ip(packet)
+        if piece.protocol != UDP:
+            return None
+        whole = assembly.add(piece, cut=frame.cut) if piece.offset or piece.more else piece.data
+        return None if whole is None else _udp(frame, piece, whole)
+    except Malformed:
+        losses.cut += frame.cut
+        raise
+
+
+class _Assembly:
+    """UDP packets that came in fragments."""
+
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._partial: OrderedDict[tuple[object, ...], _Partial] = OrderedDict()
+
+    def add(self, piece: _Piece, *, cut: bool) -> bytes | None:
+        """The packet, if this was its last missing fragment; one that was cut is as good as missing."""
+        key = piece.source, piece.destination, piece.identification
+        packet = self._partial.setdefault(key, _Partial())
+        if not cut:
+            packet.add(piece)
+        data = packet.whole()
+        if data is not None:
+            del self._partial[key]
+        elif len(self._partial) > MAX_PARTIAL:
+            self._partial.popitem(last=False)
+            self._losses.fragments += 1
+        return data
+
+    def end(self) -> None:
+        """No more fragments will come."""
+        self._losses.fragments += len(self._partial)
 
 
 def _behind_link(frame: Frame) -> Reader:
@@ -167,11 +211,15 @@ def _ipv6(reader: Reader) -> _Piece:
     return _Piece(source, destination, following, identification, fragment & 0xFFF8, bool(fragment & 1), data)
 
 
-def _udp(time: int, piece: _Piece, data: bytes) -> Datagram:
+def _udp(frame: Frame, piece: _Piece, data: bytes) -> Datagram:
     reader = Reader(data, "UDP datagram")
     source, destination, length, _ = reader.u16(), reader.u16(), reader.u16(), reader.u16()
     payload = _up_to(reader, length - 8 if length else reader.remaining)
-    return Datagram(time, Endpoint(piece.source, source), Endpoint(piece.destination, destination), payload)
+    missing = max(0, length - 8 - len(payload)) if frame.cut else 0
+    if missing and not payload:
+        raise Malformed("UDP datagram of which only the header was captured")
+    ends = Endpoint(piece.source, source), Endpoint(piece.destination, destination)
+    return Datagram(frame.time, *ends, payload, missing)
 
 
 def _up_to(reader: Reader, length: int) -> bytes:

@@ -45,14 +45,23 @@ def _head(record: View, width: int) -> Iterator[str]:
 
 
 def _rungs(record: View, width: int) -> Iterator[str]:
+    shown = set[str]()
     for event in record["events"]:
         yield from rungs(event, record["initiator"], record["started"], width)
         if "message" in event:
-            yield from outline(event["message"], " " * 4).splitlines()
+            yield from _tree(event, shown)
     if record["not_kept"]:
         yield f"  ... and {record['not_kept']} more that were not kept"
     if record["spis"]:
         yield f"  ESP SPIs: in {record['spis'][0]}, out {record['spis'][1]}"
+
+
+def _tree(event: View, shown: set[str]) -> list[str]:
+    """The message field by field; `shown`: the wire octets of those before it."""
+    if event["wire"] in shown:
+        return [" " * 4 + "as above"]
+    shown.add(event["wire"])
+    return outline(event["message"], " " * 4).splitlines()
 
 
 def rungs(event: View, initiator: bool, begin: float, width: int = WIDTH) -> list[str]:

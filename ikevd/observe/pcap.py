@@ -39,6 +39,8 @@ class Frame:
     time: int
     link_type: int
     octets: bytes
+    cut: bool = False
+    """By the snap length: it was longer on the wire."""
 
 
 def is_capture(data: bytes) -> bool:
@@ -70,9 +72,9 @@ def _pcap_frames(data: bytes) -> Iterator[Frame]:
     reader.take(_HEADER_BEFORE_LINK_TYPE)
     link_type = _u32(reader, order) & _LINK_TYPE_BITS
     while reader.remaining:
-        seconds, part, captured, _ = (_u32(reader, order) for _ in range(4))
+        seconds, part, captured, original = (_u32(reader, order) for _ in range(4))
         time = seconds * NANOSECONDS + part * NANOSECONDS // resolution
-        yield Frame(time, link_type, reader.take(captured))
+        yield Frame(time, link_type, reader.take(captured), captured < original)
 
 
 def _u32(reader: Reader, order: Order) -> int:
@@ -149,13 +151,13 @@ class _Pcapng:
         if old:
             self._u16(body)
         interface = self._of(number)
-        high, low, captured, _ = (self._u32(body) for _ in range(4))
-        return Frame(interface.time(high, low), interface.link_type, body.take(captured))
+        high, low, captured, original = (self._u32(body) for _ in range(4))
+        return Frame(interface.time(high, low), interface.link_type, body.take(captured), captured < original)
 
     def _simple_packet(self, body: Reader) -> Frame:
         interface, original = self._of(0), self._u32(body)
         captured = min(original, interface.snap or original)
-        return Frame(0, interface.link_type, body.take(captured))
+        return Frame(0, interface.link_type, body.take(captured), captured < original)
 
     def _of(self, number: int) -> _Interface:
         if number >= len(self._interfaces):

@@ -6,11 +6,13 @@ import gzip
 import io
 import json
 import stat
+import struct
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from ikevd.errors import Malformed
 from ikevd.observe.frames import Datagram, datagrams
 from ikevd.observe.pcap import frames
 from ikevd.observe.pcap_writer import file_header, record
@@ -116,6 +118,105 @@ def test_what_comes_before_the_end_of_a_cut_capture_is_shown(tmp_path: Path) -> 
     assert "pcap file: 80 octets wanted, 79 left" in result.stderr
 
 
+def with_one(octets: bytes, cut: int) -> bytes:
+    """A pcap file with one datagram, of which the snap length cut the last octets."""
+    packet = captured((500, 500, octets))[len(file_header()) + 16 :]
+    kept = packet[:-cut]
+    return file_header() + struct.pack(">IIII", 0, 0, len(kept), len(packet)) + kept
+
+
+def test_a_message_cut_by_the_snap_length_shows_its_header_and_what_was_kept(tmp_path: Path) -> None:
+    (tmp_path / "pcap").write_bytes(with_one(MESSAGE, 7))
+    result = ikevd("decode", str(tmp_path / "pcap"))
+    assert result.exit_code == 1
+    assert result.stdout.endswith("    length: 52\n  cut: the capture kept only 45 of 52 octets\n")
+    assert "malformed" not in result.stdout
+    assert result.stderr.endswith(
+        "pcap: messages that the capture kept only in part: 1 of 1 (tcpdump -s 0 keeps all)\n"
+    )
+
+
+@pytest.mark.parametrize("octets", [MESSAGE, b"\xff" * len(MESSAGE)])
+def test_a_message_cut_in_its_header_shows_how_much_was_kept(octets: bytes, tmp_path: Path) -> None:
+    (tmp_path / "pcap").write_bytes(with_one(octets, 40))
+    result = ikevd("decode", str(tmp_path / "pcap"))
+    assert result.exit_code == 1
+    assert result.stdout.endswith("  octets: 12\n  cut: the capture kept only 12 of 52 octets\n")
+
+
+def test_esp_cut_by_the_snap_length_has_the_length_that_it_had(tmp_path: Path) -> None:
+    packet = captured((4500, 4500, b"\1\2\3\4" + bytes(100)))[len(file_header()) + 16 :]
+    (tmp_path / "pcap").write_bytes(file_header() + struct.pack(">IIII", 0, 0, 60, len(packet)) + packet[:60])
+    assert ikevd("decode", str(tmp_path / "pcap")).stdout.endswith("SPI 01020304, sequence 0, 104 octets\n")
+
+
+def test_a_datagram_on_the_nat_port_without_its_first_octets_is_not_taken_for_a_message(tmp_path: Path) -> None:
+    packet = captured((4500, 4500, bytes(4) + MESSAGE))[len(file_header()) + 16 :]
+    (tmp_path / "pcap").write_bytes(file_header() + struct.pack(">IIII", 0, 0, 31, len(packet)) + packet[:31])
+    assert ikevd("decode", str(tmp_path / "pcap")).exit_code == 1
+    assert ikevd("decode", str(tmp_path / "pcap")).stdout == ""
+
+
+def test_packets_without_their_ports_and_without_their_fragments_are_counted(tmp_path: Path) -> None:
+    header, *others = captured((500, 500, MESSAGE)), with_one(MESSAGE, 55), captured((500, 500, MESSAGE))
+    first_fragment = bytearray(others[1][len(file_header()) :])
+    first_fragment[16 + 6] |= 0x20
+    start = len(file_header())
+    (tmp_path / "pcap").write_bytes(header + others[0][start:] + first_fragment)
+    result = ikevd("decode", str(tmp_path / "pcap"), "--json")
+    assert names(result) == [NAMES]
+    assert result.exit_code == 1
+    assert [line.split("pcap: ")[1] for line in result.stderr.splitlines()] == [
+        "packets of which the capture kept no more than headers: 1 (tcpdump -s 0 keeps all)",
+        "UDP packets without all of their fragments: 1",
+    ]
+
+
+@pytest.mark.parametrize("octets", [MESSAGE[:-1].hex().encode(), MESSAGE[:-1], captured((500, 500, MESSAGE[:-1]))])
+def test_a_malformed_message_is_shown_and_the_exit_code_is_1(octets: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(octets)
+    result = ikevd("decode", str(tmp_path / "file"))
+    assert result.exit_code == 1
+    assert "malformed: ISAKMP length is 52, but the datagram has 51 octets\n" in result.stdout
+    assert result.stderr.endswith("file: malformed messages: 1 of 1\n")
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        Path("README.md").read_bytes(),
+        b"\x7fELF" + bytes(200),
+        MESSAGE[:20],
+        MESSAGE + bytes(65_536 - len(MESSAGE)),
+        MESSAGE.hex().encode() + b"g",
+    ],
+)
+def test_what_is_neither_datagram_nor_capture_nor_hex_is_refused(octets: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(octets)
+    result = ikevd("decode", str(tmp_path / "file"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("file: no datagram, no capture, no hex\n")
+
+
+def test_damaged_gzip_is_said_to_be_damaged(tmp_path: Path) -> None:
+    whole = gzip.compress(MESSAGE)
+    (tmp_path / "gz").write_bytes(whole[:10] + b"\xff" * 10 + whole[20:])
+    result = ikevd("decode", str(tmp_path / "gz"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "gz: damaged gzip: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("octets", [bytes(1001), gzip.compress(bytes(1001))])
+def test_no_more_is_read_than_the_limit(octets: bytes, tmp_path: Path) -> None:
+    from ikevd.cli.decode import contents
+
+    (tmp_path / "file").write_bytes(octets)
+    assert contents(tmp_path / "file", limit=1001) == bytes(1001)
+    with pytest.raises(Malformed, match="more than"):
+        contents(tmp_path / "file", limit=1000)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "cut.gz").write_bytes(gzip.compress(MESSAGE)[:-9])
     assert ikevd("decode", str(tmp_path / "cut.gz")).exit_code == 1
@@ -141,7 +242,8 @@ def test_a_trace_as_json_holds_the_trees(served: str) -> None:
 
 def test_a_capture_is_written_and_read_again(served: str, tmp_path: Path) -> None:
     file = tmp_path / "ike.pcap"
-    assert ikevd("capture", str(file), "--socket", served).exit_code == 0
+    result = ikevd("capture", str(file), "--socket", served)
+    assert (result.exit_code, result.stderr) == (0, "1 messages of 1 negotiations\n")
     assert list(datagrams(frames(file.read_bytes()))) == [CAPTURED]
 
 

@@ -18,7 +18,8 @@ from ikevd.observe.frames import Datagram
 from ikevd.observe.history import Entry
 from ikevd.observe.pcap_writer import file_header, record
 from ikevd.observe.views import View, entry_view
-from ikevd.wire.registry import NotifyType
+from ikevd.wire.message import Header
+from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from tests.builders import ALICE_TO_BOB
 
 T = TypeVar("T")
@@ -151,7 +152,8 @@ DECODED: View = {
         }
     ],
 }
-CAPTURED = Datagram(1_700_000_000_500_000_000, ALICE_TO_BOB.local, ALICE_TO_BOB.remote, bytes(28))
+MESSAGE = Header(b"initiato", bytes(8), PayloadType.NONE, ExchangeType.MAIN_MODE, Flags.NONE, 0).encode(0)
+CAPTURED = Datagram(1_700_000_000_500_000_000, ALICE_TO_BOB.local, ALICE_TO_BOB.remote, MESSAGE)
 KEY = "0123456789abcdef,00112233445566778899aabbccddeeff"
 
 

@@ -68,6 +68,14 @@ def test_our_repetitions_are_counted() -> None:
     assert "SA (sent 3 times) " in drawn(Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB, copy=3))
 
 
+def test_a_message_sent_again_is_told_field_by_field_only_once() -> None:
+    first, other = Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB), Heard("MM2", ("SA",), bytes(104), ALICE_TO_BOB)
+    record = recorded(first, replace(first, copy=2), other, replace(first, copy=3))
+    lines = ladder(record_view(record, decode=True)).splitlines()
+    assert lines.count("    as above") == 2
+    assert [line for line in lines if line.startswith("    octets")] == ["    octets: 136", "    octets: 104"]
+
+
 def test_repetitions_of_the_peer_drops_hints_notes_and_failures_are_told() -> None:
     drawing = drawn(
         Repeated("MM1", answered=True),

@@ -18,11 +18,13 @@ from ikevd.addresses import Endpoint
 from ikevd.addresses import Path as Way
 from ikevd.errors import Malformed
 from ikevd.facts import Heard, Sent
+from ikevd.observe.capture import counted
 from ikevd.observe.evidence import pcap
-from ikevd.observe.frames import MAX_PARTIAL, Datagram, datagrams
+from ikevd.observe.frames import MAX_PARTIAL, Datagram, Losses, datagrams
 from ikevd.observe.pcap import Frame, LinkType, frames, is_capture
 from ikevd.observe.pcap_writer import file_header, record
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
+from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 from ikevd.wire.sa import SaPayload
 from tests.observe.test_ladder import recorded
 
@@ -274,6 +276,58 @@ def test_what_is_no_udp_is_left_out(octets: bytes) -> None:
     assert of(147, octets) == []
 
 
+# -- what a capture does not hold -------------------------------------------------------------------------------------
+
+
+def test_the_octets_that_the_snap_length_cut_from_a_datagram_are_counted() -> None:
+    (found,) = datagrams([Frame(AT, LinkType.RAW, PACKET[:-5], cut=True)])
+    assert (found.payload, found.missing) == (SENT.payload[:-5], 5)
+
+
+def test_padding_that_the_snap_length_cut_is_not_missed() -> None:
+    (found,) = datagrams([Frame(AT, LinkType.RAW, PACKET + bytes(3), cut=True)])
+    assert found == SENT
+
+
+@pytest.mark.parametrize("kept", [21, 27, 28])
+def test_packets_cut_in_their_headers_are_counted(kept: int) -> None:
+    losses = Losses()
+    assert list(datagrams([Frame(AT, LinkType.RAW, PACKET[:kept], cut=True)], losses)) == []
+    assert losses == Losses(cut=1)
+
+
+def test_what_is_no_ip_or_no_udp_is_no_loss() -> None:
+    losses = Losses()
+    arp, tcp = MACS + b"\x08\x06" + bytes(20), MACS + b"\x08\0" + PACKET[:9] + b"\6" + PACKET[10:25]
+    assert list(datagrams([Frame(AT, LinkType.ETHERNET, octets, cut=True) for octets in (arp, tcp)], losses)) == []
+    assert losses == Losses()
+
+
+def test_packets_without_all_fragments_are_counted_also_those_given_up() -> None:
+    first = ipv4_fragments(16)[0]
+    lost = [first[:4] + number.to_bytes(2, "big") + first[6:] for number in range(MAX_PARTIAL + 3)]
+    losses = Losses()
+    assert list(datagrams([Frame(AT, LinkType.RAW, octets) for octets in lost], losses)) == []
+    assert losses == Losses(fragments=MAX_PARTIAL + 3)
+
+
+def test_a_fragment_that_was_cut_is_as_good_as_missing() -> None:
+    *pieces, last = ipv4_fragments(16)
+    losses = Losses()
+    whole = [Frame(AT, LinkType.RAW, octets) for octets in pieces]
+    assert list(datagrams([*whole, Frame(AT, LinkType.RAW, last[:-1], cut=True)], losses)) == []
+    assert losses == Losses(fragments=1)
+
+
+def test_pcap_and_pcapng_tell_which_frames_were_cut() -> None:
+    short = PACKET[:-5]
+    head = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, len(short), LinkType.RAW)
+    pcap_file = head + struct.pack("<IIII", 0, 0, len(short), len(PACKET)) + short
+    packet = block("<", 6, struct.pack("<IIIII", 0, 0, 0, len(short), len(PACKET)) + padded(short))
+    assert [frame.cut for frame in frames(pcap_file)] == [True]
+    assert [frame.cut for frame in frames(pcapng("<", packet, packet_block("<", 0)))] == [True, False]
+
+
 # -- our own ----------------------------------------------------------------------------------------------------------
 
 ENDPOINTS = st.builds(Endpoint, st.ip_addresses(v=4), st.integers(0, 65535))
@@ -290,6 +344,16 @@ WRITTEN = st.one_of(
 @given(st.lists(WRITTEN, max_size=5))
 def test_what_is_written_is_read(sent: list[Datagram]) -> None:
     assert read(file_header() + b"".join(map(record, sent))) == sent
+
+
+def test_the_messages_of_a_capture_and_their_negotiations_are_counted() -> None:
+    def sent(responder: bytes, message_id: int, marker: bytes = b"") -> Datagram:
+        header = Header(b"initiato", responder, PayloadType.NONE, ExchangeType.MAIN_MODE, Flags.NONE, message_id)
+        return Datagram(AT, A, B, marker + header.encode(0))
+
+    main_mode = sent(bytes(8), 0), sent(b"responde", 0), sent(b"responde", 0, bytes(4))
+    quick_modes = sent(b"responde", 1), sent(b"responde", 2)
+    assert counted([*main_mode, *quick_modes]) == (5, 3)
 
 
 def test_messages_on_the_nat_port_are_captured_with_the_marker_that_they_had() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ikevd.addresses import Endpoint
-from ikevd.cli.decode import _read as read_capture
+from ikevd.cli.decode import contents as read_capture
 from ikevd.observe.capture import message_views
 from ikevd.observe.decode import decoded
 from ikevd.observe.frames import Datagram, datagrams
