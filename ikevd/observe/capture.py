@@ -91,7 +91,7 @@ def _view(datagram: Datagram) -> View | None:
         if datagram.payload.startswith(NON_ESP_MARKER):  # not the zeros that stand for octets not kept
             return _message(octets[len(NON_ESP_MARKER) :], datagram.missing)
         if PORT not in ports and not _is_message(octets):
-            return _esp(octets)
+            return _esp(datagram)
     elif PORT not in ports:
         octets = without_marker(octets)
         if not _is_message(octets):
@@ -106,14 +106,15 @@ def _message(octets: bytes, missing: int) -> View:
     return {"kind": "isakmp", "message": tree}
 
 
-def _esp(octets: bytes) -> View | None:
+def _esp(datagram: Datagram) -> View | None:
+    octets = datagram.payload
     if len(octets) < ESP_HEADER:
         return None
     return {
         "kind": "esp",
         "spi": octets[:4].hex(),
         "sequence": int.from_bytes(octets[4:8], "big"),
-        "octets": len(octets),
+        "octets": len(octets) + datagram.missing,
     }
 
 
