@@ -64,6 +64,8 @@ class Candidates:
 
     def stand_in(self) -> Connection:
         """One connection for all of them, before the peer has said which it means: what any of them needs, it has."""
+        if len(self.connections) == 1:
+            return self.connections[0]
         methods = dict.fromkeys(method for c in self.connections for method in c.nat_methods)
         return replace(
             self.connections[0],

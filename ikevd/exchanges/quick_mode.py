@@ -86,7 +86,10 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
 def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:
     """The child's suites in the encapsulation mode that the NATs on the way ask for, and in its other numbers."""
     suites = [replace(suite, group=None) for suite in child.suites] if child.pfs is Pfs.OFF else child.suites
-    return [tuple(replace(suite, mode=mode) for suite in suites) for mode in nat.tunnel_modes(sa.nat)]
+    return [
+        tuple(suite if suite.mode == mode else replace(suite, mode=mode) for suite in suites)
+        for mode in nat.tunnel_modes(sa.nat)
+    ]
 
 
 def _as_claimed(choice: Phase2Choice, answer: Message) -> Phase2Choice:
