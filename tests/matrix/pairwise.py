@@ -46,7 +46,7 @@ class _Search:
         self._dimensions = dimensions
         self._places = {name: place for place, name in enumerate(dimensions)}
         self._allowed = allowed
-        self._used = Counter[tuple[str, str]]()
+        self._met = Counter[Pair]()
         self.open = pairs
         self.cases: list[Case] = []
 
@@ -55,12 +55,13 @@ class _Search:
         case = self._complete(given)
         if case is not None:
             self.cases.append(case)
-            self._used.update(case.items())
+            self._met.update(combinations(case.items(), 2))
         for met in combinations((case or given).items(), 2):
             self.open.pop(met, None)
 
     def _complete(self, given: Case) -> Case | None:
-        """Fill the other dimensions in their order, each with what closes most pairs and was used least."""
+        """Fill the other dimensions in their order, each with what closes most pairs, and then with what met the rest
+        of the case least: so that three values that nobody asked for meet too."""
         if not self._allowed(given):
             return None
         name = next((name for name in self._dimensions if name not in given), None)
@@ -68,7 +69,8 @@ class _Search:
             return {name: given[name] for name in self._dimensions}
 
         def merit(value: str) -> tuple[int, int]:
-            return self._closes(given, (name, value)), -self._used[name, value]
+            pairs = [self._pair((name, value), met) for met in given.items()]
+            return sum(pair in self.open for pair in pairs), -sum(self._met[pair] for pair in pairs)
 
         for value in sorted(self._dimensions[name], key=merit, reverse=True):
             case = self._complete({**given, name: value})
@@ -76,7 +78,5 @@ class _Search:
                 return case
         return None
 
-    def _closes(self, given: Case, new: tuple[str, str]) -> int:
-        """How many open pairs `new` makes with what is given."""
-        place = self._places[new[0]]
-        return sum(((new, met) if place < self._places[met[0]] else (met, new)) in self.open for met in given.items())
+    def _pair(self, one: tuple[str, str], other: tuple[str, str]) -> Pair:
+        return (one, other) if self._places[one[0]] < self._places[other[0]] else (other, one)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, product
 
 import pytest
@@ -60,9 +61,13 @@ def test_ci_runs_every_algorithm_that_a_peer_has(peer: str, dimension: str) -> N
     assert all(exception({"peer": peer, dimension: word}) for word in missing)
 
 
-def test_ci_runs_every_role_and_exchange_on_every_path_with_both_peers() -> None:
-    cells = {(case.peer, case.role, case.exchange, case.path) for case in pairwise_cases()}
+@pytest.mark.parametrize(("part", "least"), [(pairwise_cases, 2), (whole_matrix, 10)], ids=["ci", "whole"])
+def test_every_role_and_exchange_is_run_on_every_path_with_both_peers(
+    part: Callable[[], Sequence[Case]], least: int
+) -> None:
+    cells = Counter((case.peer, case.role, case.exchange, case.path) for case in part())
     assert len(cells) == 2 * 2 * 2 * 5
+    assert min(cells.values()) >= least
 
 
 @pytest.mark.parametrize("peer", DIMENSIONS["peer"])
