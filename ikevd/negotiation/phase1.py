@@ -17,10 +17,10 @@ class Phase1Attempt:
         self.runner = runner
 
     def heard(self, header: Header, octets: bytes, path: Path) -> None:
-        """A datagram that names our cookie."""
-        if header.message_id:
-            self.runner.remind(path)
-        elif header.exchange == ExchangeType.INFORMATIONAL:
+        """A datagram that names our cookie. An Informational in the clear has a message ID of its own."""
+        if header.exchange == ExchangeType.INFORMATIONAL and not header.encrypted:
             hear_hints(self.runner, header, octets)
+        elif header.message_id:
+            self.runner.remind(path)
         else:
             self.runner.heard(octets, path)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from ikevd.errors import NoAnswer
+from ikevd.negotiation.router import clear_notification
+from ikevd.wire.registry import NotifyType
 from tests.gateways import alice_and_bob, bring_up
 from tests.virtual_time import run
 
@@ -16,6 +21,23 @@ def test_a_tunnel_comes_up_with_the_same_keys_on_both_sides() -> None:
         assert {k: sa.keys for k, sa in alice.kernel.sas.items()} == {k: sa.keys for k, sa in bob.kernel.sas.items()}
         assert len(alice.kernel.sas) == 2
         assert len(alice.kernel.policies) == len(bob.kernel.policies) == 3
+
+    run(story())
+
+
+@pytest.mark.parametrize("message_id", [0, 0x1C2B3A49], ids=["without message ID", "with one, as strongSwan"])
+def test_a_refusal_in_the_clear_is_named_when_no_answer_comes(message_id: int) -> None:
+    async def story() -> None:
+        world, alice, _ = alice_and_bob()
+        world.network.tamper = lambda sender, datagram: []
+        attempt = asyncio.ensure_future(bring_up(alice))
+        await asyncio.sleep(0.1)
+        _, path, first = world.wire[0]
+        said = clear_notification(first[:8], NotifyType.NO_PROPOSAL_CHOSEN)
+        said = said[:20] + message_id.to_bytes(4, "big") + said[24:]
+        alice.engine.datagram(said, path)
+        with pytest.raises(NoAnswer, match="the peer says, unauthenticated: NO_PROPOSAL_CHOSEN"):
+            await attempt
 
     run(story())
 
