@@ -71,6 +71,31 @@ def test_two_clients_behind_one_nat_at_once(net: Topology, aggressive: bool) -> 
         libreswan.forget()
 
 
+@pytest.mark.parametrize("aggressive", [False, True], ids=["main", "aggressive"])
+def test_strongswan_speaks_a_draft_where_nothing_else_is_offered(net: Topology, aggressive: bool) -> None:
+    """Draft 02 or 03: NAT-D as payload 130, encapsulation mode 61443."""
+    site = replace(client(net, net.gw_a, "a"), aggressive=aggressive, options=("nat_method: drafts",))
+    with StrongSwan(net.gw_b) as strongswan, Ikevd(net.gw_a, site.ikevd()) as ikevd:
+        strongswan.configure(replace(site, options=()).mirrored())
+        ikevd.up("lan")
+        assert net.host_a.ping(net.host_b.address, 3) == 3
+        (isakmp,) = ikevd.status()["connections"][0]["isakmp"]
+        assert isakmp["nat"]["method"].startswith("draft-0")
+        strongswan.forget()
+
+
+def test_strongswan_is_answered_in_a_draft_where_nothing_else_is_allowed(net: Topology) -> None:
+    site = client(net, net.gw_a, "a")
+    ours = replace(site.mirrored(), options=("nat_method: drafts",))
+    with StrongSwan(net.gw_a) as strongswan, Ikevd(net.gw_b, ours.ikevd()) as ikevd:
+        strongswan.configure(site)
+        strongswan.bring_up()
+        assert net.host_a.ping(net.host_b.address, 3) == 3
+        (isakmp,) = ikevd.status()["connections"][0]["isakmp"]
+        assert isakmp["nat"]["method"].startswith("draft-0")
+        strongswan.forget()
+
+
 def test_a_client_behind_a_nat_keeps_its_mapping_alive(net: Topology) -> None:
     site = replace(client(net, net.gw_a, "a"), options=("nat_keepalive: 1s",))
     with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, site.ikevd()) as ikevd:
