@@ -264,6 +264,7 @@ class Conversation:
         return self._flush()
 
     def _dropped(self, refusal: IkeError, size: int) -> list[Effect]:
+        refusal.__traceback__ = None  # one refusal may be raised for each of many forgeries, and would keep them all
         if self._waiting:
             self._waiting.last_refusal = refusal
         self._effects.append(Record(Dropped(self._awaited(), str(refusal), type(refusal).__name__, size)))

@@ -15,7 +15,7 @@ from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Transmit
 from ikevd.conversation.timing import LARVAL, PATIENCE, Timing
-from ikevd.errors import Abandoned, InternalError, KernelRefused, NoAnswer, PeerRefused
+from ikevd.errors import Abandoned, IkeError, InternalError, KernelRefused, NoAnswer, PeerRefused
 from ikevd.exchanges.link import Link, Situation
 from ikevd.facts import Dropped, Fact, Heard, Hint, Note, Repeated, Sent
 from ikevd.policy.model import Resend
@@ -263,6 +263,18 @@ def test_the_reason_of_the_last_refusal_is_told_at_the_deadline() -> None:
     genuine = stage.genuine_datagram()
     stage.conversation.heard(changed(genuine, 40, genuine[40] ^ 1), stage.path, 0.0)
     assert "the last message that came was refused: " in str(silence(stage.conversation))
+
+
+@pytest.mark.parametrize("name", ["AM2", "AM3", "MM5", "MM6"])
+def test_a_refusal_that_is_raised_for_each_forgery_keeps_nothing_of_them(name: str) -> None:
+    stage = STAGES[name]()
+    genuine = stage.genuine_datagram()
+    refusals = set[IkeError]()
+    for forgery in range(10):
+        stage.conversation.heard(genuine[:-1] + bytes([genuine[-1] ^ (forgery + 1)]), stage.path, 0.0)
+        assert stage.conversation._waiting is not None
+        refusals.add(stage.conversation._waiting.last_refusal or NoAnswer("nothing was refused"))
+    assert all(refusal.__traceback__ is None and refusal.__context__ is None for refusal in refusals)
 
 
 async def _shout(link: Link) -> None:
