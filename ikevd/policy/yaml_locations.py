@@ -62,6 +62,13 @@ class YamlError(ValueError):
         self.message = message
 
 
+class _TooDeep(YamlError):
+    """Lists and mappings are nested more than MAX_DEPTH deep."""
+
+    def __init__(self, mark: Mark) -> None:
+        super().__init__(mark, f"lists and mappings are nested more than {MAX_DEPTH} deep")
+
+
 @dataclass(slots=True)
 class Located:
     """What a YAML text holds, and where. `data` is None for a text without a document."""
@@ -84,6 +91,7 @@ def read(text: str) -> Located:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
+        _refuse_nesting(text, error)
         raise _syntax_error(error) from None
     except yaml.reader.ReaderError as error:
         raise _reader_error(text, error) from None
@@ -149,7 +157,7 @@ class _Builder:
         self._refuse_key_of(event, "a list or mapping")
         self._check_node(event)
         if len(self._frames) >= MAX_DEPTH:
-            raise YamlError(_mark(event.start_mark), f"lists and mappings are nested more than {MAX_DEPTH} deep")
+            raise _TooDeep(_mark(event.start_mark))
         path = self._path()
         recording = self._place(event, target)
         self._frames.append(_Frame(path, target, recording))
@@ -231,6 +239,20 @@ def _scalar(event: yaml.ScalarEvent) -> object:
 
 def _mark(mark: Any) -> Mark:
     return TOP if mark is None else Mark(mark.line + 1, mark.column + 1)
+
+
+def _refuse_nesting(text: str, error: yaml.MarkedYAMLError) -> None:
+    """Raise `_TooDeep` if the text before a parser's error is nested too deep: the parser looks ahead, and has a limit
+    of its own since PyYAML 6.0.4, so the error may have come before the events that show the nesting."""
+    before = text[: error.problem_mark.index] if error.problem_mark else text
+    builder = _Builder(before)
+    try:
+        for event in yaml.parse(before, Loader=yaml.CSafeLoader):
+            builder.take(event)
+    except _TooDeep:
+        raise
+    except (YamlError, yaml.YAMLError):
+        return
 
 
 def _syntax_error(error: yaml.MarkedYAMLError) -> YamlError:

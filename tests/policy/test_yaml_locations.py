@@ -105,7 +105,6 @@ def test_a_duplicate_changes_neither_data_nor_locations() -> None:
         ("? [a]\n: b", Mark(1, 3), "a list or mapping cannot be a key"),
         ("*a : b", Mark(1, 1), "an alias cannot be a key"),
         ("a: 1\n--- \nb: 2", Mark(2, 1), "a second document begins here"),
-        ("[" * 10_000, Mark(1, MAX_DEPTH + 1), "nested more than"),
     ],
 )
 def test_unreadable(text: str, mark: Mark, message: str) -> None:
@@ -113,6 +112,23 @@ def test_unreadable(text: str, mark: Mark, message: str) -> None:
         read(text)
     assert message in caught.value.message
     assert caught.value.mark == mark
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 999, 1_001, 10_000])
+@pytest.mark.parametrize(
+    ("deeper", "column"),
+    [("[", MAX_DEPTH + 1), ("{a: ", 4 * MAX_DEPTH + 1), ("- ", 2 * MAX_DEPTH + 1), ("[{a: ", 5 * MAX_DEPTH // 2 + 1)],
+)
+def test_nesting_is_refused_in_the_same_words_whichever_layer_notices(deeper: str, column: int, depth: int) -> None:
+    with pytest.raises(YamlError) as caught:
+        read(deeper * depth)
+    assert caught.value.message == f"lists and mappings are nested more than {MAX_DEPTH} deep"
+    assert caught.value.mark == Mark(1, column)
+
+
+def test_the_deepest_nesting_allowed_is_read() -> None:
+    located = read("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    assert not located.problems
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "\n\n"])
