@@ -47,12 +47,12 @@ def _of_daemon(socket: Path) -> dict[str, list[str]]:
 
 def _of_file(path: Path) -> dict[str, list[str]]:
     """As the file names them: without what several subnets make of one child. Nothing is checked."""
-    import yaml
+    from ikevd.policy.yaml_locations import read
 
     try:
-        connections = yaml.safe_load(path.read_text())["connections"]
-        return {str(name): list(map(str, _children(its))) for name, its in connections.items()}
-    except (OSError, UnicodeError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        file: Any = read(path.read_text()).data
+        return {str(name): list(map(str, _children(its))) for name, its in file["connections"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # UnicodeError and YamlError are ValueErrors
         return {}
 
 

@@ -151,7 +151,7 @@ def load(path: Path) -> tuple[dict[SaId, int], dict[PolicyId, int]]:
                     sas.pop(_read_sa(entry), None)
                 case {"forget": "policy"}:
                     policies.pop(_read_policy(entry), None)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):  # the last: of json, for a line of many brackets
             continue
     return sas, policies
 

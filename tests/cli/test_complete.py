@@ -85,7 +85,8 @@ def test_the_configuration_on_the_command_line_is_read(config: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "text", ["", "connections:", "connections: [a]", "- a", "{", "connections: {a: 1, b: {children: 7}}", "\x00"]
+    "text",
+    ["", "connections:", "connections: [a]", "- a", "{", "connections: {a: 1, b: {children: 7}}", "\x00", "[" * 900],
 )
 def test_a_file_that_cannot_be_read_is_no_reason_for_noise(config: Path, text: str) -> None:
     config.write_text(text)

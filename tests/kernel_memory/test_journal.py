@@ -107,6 +107,12 @@ def test_whatever_stands_in_the_file(tmp_path_factory: pytest.TempPathFactory, l
     assert load(path) == ({}, {})
 
 
+def test_a_line_of_ever_deeper_brackets_is_passed_over(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"[" * 100_000)
+    assert load(path) == ({}, {})
+
+
 def test_it_does_not_grow_without_end(path: Path) -> None:
     journal = Journal(path)
     journal.note_sa(SA6, REQID)
