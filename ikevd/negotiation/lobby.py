@@ -171,3 +171,4 @@ class Lobby:
         if isinstance(outcome, NoProposalChosen) and self._refusals.allows():
             refusal = clear_notification(key[1], NotifyType.NO_PROPOSAL_CHOSEN)
             self._ports.transmit(refusal, runner.conversation.path)
+        runner.close()

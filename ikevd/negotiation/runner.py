@@ -93,12 +93,14 @@ class Runner:
         """Forget it without a word."""
         self.conversation.close()
         self._arm()
+        self.record.pack()
 
     def let_go(self) -> None:
         """It ended long ago: keep only what later evidence is added to."""
         self.conversation.let_go()
         self._on_end, self._task = _nobody, None
         self._arm()
+        self.record.pack()
 
     def apply(self, effects: Sequence[Effect]) -> None:
         """Carry out effects in their order."""

@@ -37,13 +37,13 @@ def decoded(datagram: bytes, chain: bytes = b"") -> View:
     return view
 
 
-def cut_short(octets: bytes, missing: int) -> View:
-    """The tree of a message of which the capture did not keep the last `missing` octets: what its header says."""
+def cut_short(octets: bytes, missing: int, keeper: str = "capture") -> View:
+    """The tree of a message of which the `keeper` did not keep the last `missing` octets: what its header says."""
     view: View = {"octets": len(octets)}
     if len(octets) >= HEADER_OCTETS:
         with suppress(Malformed):
             view["header"] = _header(Header.decode_untrusted(octets + bytes(missing)))
-    return view | {"cut": f"the capture kept only {len(octets)} of {len(octets) + missing} octets"}
+    return view | {"cut": f"the {keeper} kept only {len(octets)} of {len(octets) + missing} octets"}
 
 
 def _header(header: Header) -> View:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ikevd.facts import Heard, Sent
+from ikevd.observe.budget import missing
 from ikevd.observe.capture import NON_ESP_MARKER
 from ikevd.observe.frames import Datagram
 from ikevd.observe.history import Entry, Record
@@ -25,4 +26,5 @@ def _datagram(entry: Entry, nat_port: int) -> Datagram:
     local, remote = fact.path.local, fact.path.remote
     source, destination = (local, remote) if isinstance(fact, Sent) else (remote, local)
     marker = NON_ESP_MARKER if local.port == nat_port else b""
-    return Datagram(round(entry.at * 10**6) * 1000, source, destination, marker + fact.octets)
+    time = round(entry.at * 10**6) * 1000
+    return Datagram(time, source, destination, marker + fact.octets, missing(fact.octets))

@@ -1,6 +1,6 @@
-"""The record of every negotiation, kept after success and after failure, bounded in every direction.
+"""The record of every negotiation, kept after success and after failure, bounded in facts and in octets.
 
-Status, trace, log and (later) diagnosis are views of this one record.
+Status, trace, log and (later) diagnosis are views of this one record. A finished one is packed into one object.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from ipaddress import ip_address
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sent
+from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting, weight
+from ikevd.observe.packed import pack, unpack
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 
 MAX_PER_CONNECTION = 500
-"""Negotiations that are kept of each connection; about 3 kB each."""
+"""Negotiations that are kept of each connection; about 1 kB each."""
 MAX_STRANGERS = 200
 """Negotiations that never came to a connection."""
 MAX_ENTRIES = 200
@@ -24,6 +26,10 @@ MAX_NOISE = 100
 """So many facts are there when repeated and dropped messages, which anybody can cause, are only counted."""
 FOR_RESULTS = 5
 """Of MAX_ENTRIES, for how it ended."""
+TAIL = 16
+"""Facts behind those that are packed; then all are packed anew."""
+EMPTY_OCTETS = 3 * OBJECTS
+"""What a record takes beside its facts."""
 
 Clock = Callable[[], float]
 
@@ -36,7 +42,17 @@ class Entry:
     fact: Fact
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class Shelf:
+    """The records of one connection, or all of strangers, oldest first."""
+
+    most: int
+    """Records."""
+    records: dict[int, Record] = field(default_factory=dict)
+    octets: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class Record:
     """One negotiation: a phase 1, a Quick Mode or an Informational exchange."""
 
@@ -51,24 +67,60 @@ class Record:
     child: str | None
     started: float
     _history: History = field(repr=False)
-    entries: list[Entry] = field(default_factory=list)
+    shelf: Shelf | None = field(repr=False)
+    """Where it stands; None once it has made way for newer ones."""
+    octets: int = EMPTY_OCTETS
+    """What it takes now, about."""
     spis: tuple[Spi, ...] = ()
     """The ESP SPIs that came of it, inbound first."""
     overflow: int = 0
     """Facts that no longer fitted."""
     authenticated: bool = False
     """Is the connection certain? Until the peer proved who it is, one may be named that merely fits its address."""
+    _weight: int = 0
+    """Of all facts in it, were none packed."""
+    _count: int = 0
+    """Facts in it."""
+    _packed: bytes = field(default=b"", repr=False)
+    _tail: list[Entry] = field(default_factory=list, repr=False)
+    """Those that are not packed."""
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The facts, oldest first. It takes a moment: ask once."""
+        return [*(unpack(self._packed) if self._packed else ()), *self._tail]
 
     def add(self, fact: Fact) -> None:
-        """Keep one fact and show it to the listeners."""
+        """Keep one fact, whole or cut short, and show it to the listeners."""
         entry = Entry(self._history.now(), fact)
         if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
-        if len(self.entries) < _room(fact):
-            self.entries.append(entry)
-        else:
+        kept = fitting(fact, self._weight) if self.shelf and self._count < _room(fact) else None
+        if kept is None:
             self.overflow += 1
+        else:
+            self._keep(entry if kept is fact else Entry(entry.at, kept))
         self._history.tell(self, entry)
+
+    def _keep(self, entry: Entry) -> None:
+        size = weight(entry.fact)
+        self._tail.append(entry)
+        self._count += 1
+        self._weight += size
+        if self._packed and len(self._tail) >= TAIL:
+            self.pack()
+        else:
+            self._history.resize(self, self.octets + size)
+
+    def pack(self) -> None:
+        """The negotiation is over: its facts become one object of octets. Later ones may follow all the same."""
+        if self._tail:
+            self._packed, self._tail = pack(self.entries), []
+            self._history.resize(self, EMPTY_OCTETS + len(self._packed))
+
+    def make_way(self) -> None:
+        """It is no longer on record: forget the facts, whoever still holds it."""
+        self.shelf, self._packed, self._tail = None, b"", []
 
     def belongs_to(self, connection: str, child: str | None = None) -> None:
         """The connection (and child) has become known."""
@@ -107,14 +159,23 @@ def _is_peer(address: Address, text: str) -> bool:
 
 
 class History:
-    """All records, oldest first; neither strangers nor other connections push out what belongs to a connection."""
+    """All records, oldest first, each on the shelf of its connection or on that of strangers.
 
-    def __init__(self, clock: Clock) -> None:
+    Who has no room left on the own shelf pushes out the own oldest records, not those of others; only where the room
+    of all is used up, the oldest of all make way.
+    """
+
+    def __init__(self, clock: Clock, room: int = ALL_OCTETS) -> None:
+        """`room`: octets for all records."""
         self._clock = clock
-        self._known: dict[str, dict[int, Record]] = {}
-        self._strangers: dict[int, Record] = {}
+        self._room = room
+        self._all: dict[int, Record] = {}
+        self._known: dict[str, Shelf] = {}
+        self._strangers = Shelf(MAX_STRANGERS)
         self._listeners: tuple[Callable[[Record, Entry], None], ...] = ()
         self._count = 0
+        self.octets = 0
+        """What all records take, about."""
 
     def now(self) -> float:
         """Unix time in seconds."""
@@ -133,18 +194,33 @@ class History:
     ) -> Record:
         """Begin the record of one negotiation; without `connection` it is a stranger's."""
         self._count += 1
-        record = Record(self._count, kind, initiator, cookies, message_id, peer, connection, child, self.now(), self)
-        if connection:
-            record.authenticated = True
-            self._keep(self._known.setdefault(connection, {}), MAX_PER_CONNECTION, record)
-        else:
-            self._keep(self._strangers, MAX_STRANGERS, record)
+        shelf = self._shelf_of(connection) if connection else self._strangers
+        now = self.now()
+        record = Record(
+            self._count, kind, initiator, cookies, message_id, peer, connection, child, now, self, shelf, octets=0
+        )
+        record.authenticated = connection is not None
+        self._all[record.number] = shelf.records[record.number] = record
+        self.resize(record, EMPTY_OCTETS)
         return record
 
     def promote(self, record: Record, connection: str) -> None:
         """A stranger's record turned out to belong to a connection."""
-        if self._strangers.pop(record.number, None) is not None:
-            self._keep(self._known.setdefault(connection, {}), MAX_PER_CONNECTION, record)
+        if record.shelf is self._strangers:
+            del self._strangers.records[record.number]
+            self._strangers.octets -= record.octets
+            record.shelf = self._shelf_of(connection)
+            record.shelf.records[record.number] = record
+            record.shelf.octets += record.octets
+            self._make_room(record.shelf)
+
+    def resize(self, record: Record, octets: int) -> None:
+        """The record takes so many octets now (called by `Record`)."""
+        if record.shelf is not None:
+            more, record.octets = octets - record.octets, octets
+            record.shelf.octets += more
+            self.octets += more
+            self._make_room(record.shelf)
 
     def listen(self, listener: Callable[[Record, Entry], None]) -> None:
         """Call `listener` for every fact as it happens."""
@@ -161,17 +237,32 @@ class History:
 
     def find(self, spi: str | None = None, connection: str | None = None, peer: str | None = None) -> Iterator[Record]:
         """The records that fit every filter given, oldest first."""
-        shelves = (self._strangers, *self._known.values())
-        everything = sorted((r for shelf in shelves for r in shelf.values()), key=lambda record: record.number)
-        return (record for record in everything if record.matches(spi, connection, peer))
+        return (record for record in tuple(self._all.values()) if record.matches(spi, connection, peer))
 
     def newest(self, connection: str, kinds: frozenset[ExchangeType]) -> Record | None:
         """The newest record of a connection whose exchange is one of `kinds`."""
-        shelf = self._known.get(connection, {})
-        return next((record for record in reversed(shelf.values()) if record.kind in kinds), None)
+        shelf = self._known.get(connection)
+        return (
+            next((record for record in reversed(shelf.records.values()) if record.kind in kinds), None)
+            if shelf
+            else None
+        )
 
-    @staticmethod
-    def _keep(shelf: dict[int, Record], limit: int, record: Record) -> None:
-        shelf[record.number] = record
-        if len(shelf) > limit:
-            del shelf[next(iter(shelf))]
+    def _shelf_of(self, connection: str) -> Shelf:
+        shelf = self._known.get(connection)
+        if shelf is None:
+            shelf = self._known[connection] = Shelf(MAX_PER_CONNECTION)
+        return shelf
+
+    def _make_room(self, shelf: Shelf) -> None:
+        while shelf.octets > CONNECTION_OCTETS or len(shelf.records) > shelf.most:
+            self._remove(next(iter(shelf.records.values())))
+        while self.octets > self._room:
+            self._remove(next(iter(self._all.values())))
+
+    def _remove(self, record: Record) -> None:
+        assert record.shelf is not None
+        del self._all[record.number], record.shelf.records[record.number]
+        record.shelf.octets -= record.octets
+        self.octets -= record.octets
+        record.make_way()

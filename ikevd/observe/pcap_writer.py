@@ -1,4 +1,5 @@
-"""Datagrams as a pcap file that tcpdump and Wireshark read: raw IP, with the checksums made right."""
+"""Datagrams as a pcap file that tcpdump and Wireshark read: raw IP, with the checksums made right. Octets that are
+missing count in the lengths, as in any capture that was cut short."""
 
 from __future__ import annotations
 
@@ -22,17 +23,17 @@ def record(datagram: Datagram) -> bytes:
     """One datagram."""
     packet = _packet(datagram)
     seconds, nanoseconds = divmod(datagram.time, 10**9)
-    head = Writer().u32(seconds).u32(nanoseconds // 1000).u32(len(packet)).u32(len(packet))
+    head = Writer().u32(seconds).u32(nanoseconds // 1000).u32(len(packet)).u32(len(packet) + datagram.missing)
     return head.octets(packet).done()
 
 
 def _packet(datagram: Datagram) -> bytes:
     source, destination = datagram.source.address.packed, datagram.destination.address.packed
-    length = UDP_OCTETS + len(datagram.payload)
+    length = UDP_OCTETS + len(datagram.payload) + datagram.missing
     udp = Writer().u16(datagram.source.port).u16(datagram.destination.port).u16(length).u16(0)
     segment = udp.octets(datagram.payload).done()
     pseudo = Writer().octets(source).octets(destination).u32(length).u32(UDP).done()
-    checksum = _checksum(pseudo + segment) or 0xFFFF
+    checksum = 0 if datagram.missing else _checksum(pseudo + segment) or 0xFFFF  # 0: there is none (RFC 768)
     segment = segment[:6] + checksum.to_bytes(2, "big") + segment[8:]
     if datagram.source.address.version == 6:
         return Writer().u32(6 << 28).u16(length).u8(UDP, HOPS).octets(source + destination + segment).done()

@@ -65,7 +65,8 @@ def progress_of(record: Record) -> Progress:
     """How far the phase 1 of `record` came."""
     count, sent, outcome, cause = 0, True, "negotiating", None
     furthest = "nothing sent"
-    for entry in record.entries:
+    entries = record.entries
+    for entry in entries:
         match entry.fact:
             case Sent(label=label) if number := message_number(label):
                 count, sent, furthest = number, True, f"{label} sent"
@@ -76,7 +77,7 @@ def progress_of(record: Record) -> Progress:
             case Failed(reason=reason) if outcome != "established":
                 outcome, cause = "failed", reason
     cisco = ready(record.kind) if outcome == "established" else at_message(record.kind, count, sent=sent)
-    at = record.entries[-1].at if record.entries else record.started
+    at = entries[-1].at if entries else record.started
     return Progress(outcome, furthest, cisco, cause, at)
 
 

@@ -23,7 +23,7 @@ class Sent(TypedDict):
     octets: int
     """Length of the ISAKMP message."""
     wire: str
-    """The message as it travelled, in hex."""
+    """The message as it travelled, in hex; only its header where the record had no room for the whole."""
     path: str
     """Local and remote address and port."""
     message: NotRequired[dict[str, object]]

@@ -20,7 +20,7 @@ def vendors_of(fact: Sent | Heard) -> list[str]:
         header = Header.decode_untrusted(fact.octets)
         message = Message.decode_untrusted(header, fact.chain or fact.octets[HEADER_OCTETS:])
     except Malformed:
-        return []  # it was accepted once, so this is a record made by hand
+        return []  # it was accepted once: only its header is on record
     sender = header.initiator if message_number(fact.label) % 2 else header.responder
     return [name_of(payload.body, sender) for payload in message.all(VidPayload)]
 

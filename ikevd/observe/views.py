@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
-from ikevd.observe.decode import decoded
+from ikevd.observe.budget import missing
+from ikevd.observe.decode import cut_short, decoded
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.vendors import vendors_of
 
@@ -39,7 +40,10 @@ def entry_view(entry: Entry) -> View:
 
 
 def _tree(fact: Fact) -> View:
-    return {"message": decoded(fact.octets, fact.chain)} if isinstance(fact, Sent | Heard) else {}
+    if not isinstance(fact, Sent | Heard):
+        return {}
+    lost = missing(fact.octets)
+    return {"message": cut_short(fact.octets, lost, "record") if lost else decoded(fact.octets, fact.chain)}
 
 
 def fact_fields(fact: Fact) -> View:
@@ -62,4 +66,4 @@ def fact_fields(fact: Fact) -> View:
 
 
 def _message(label: str, payloads: tuple[str, ...], octets: bytes) -> View:
-    return {"label": label, "payloads": list(payloads), "octets": len(octets), "wire": octets.hex()}
+    return {"label": label, "payloads": list(payloads), "octets": len(octets) + missing(octets), "wire": octets.hex()}

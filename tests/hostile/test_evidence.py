@@ -14,16 +14,17 @@ import structlog
 from ikevd.addresses import Address
 from ikevd.conversation.duplicates import MAX_ANSWERS, PERIOD
 from ikevd.conversation.timing import LINGER
-from ikevd.facts import Established, Note
+from ikevd.facts import Established, Heard, Note
 from ikevd.observe import log
+from ikevd.observe.budget import CONNECTION_OCTETS
 from ikevd.observe.history import MAX_ENTRIES, Record
 from ikevd.policy.model import LogFormat
-from ikevd.wire.payloads import VidPayload
-from ikevd.wire.registry import ExchangeType
+from ikevd.wire.payloads import NotifyPayload, VidPayload
+from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 from tests.builders import ALICE, BOB, connection, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.hostile.mallory import MainMode, Mallory, changed, mallory_at
-from tests.hostile.scene import ELSEWHERE
+from tests.hostile.scene import ELSEWHERE, Scene, attack
 from tests.virtual_time import run
 
 
@@ -109,6 +110,26 @@ def test_a_record_that_is_full_still_tells_how_it_ended() -> None:
         assert len(record.entries) <= MAX_ENTRIES
 
     with_tunnel(story)
+
+
+def test_a_thousand_long_messages_of_a_peer_take_no_more_room_than_one_connection_has() -> None:
+    """Informationals of 60 kB under eight ISAKMP SAs: 1 GB with what was in them."""
+
+    async def story(scene: Scene) -> None:
+        carols = [(record.number, record.entries) for record in scene.bob.history.find(connection="carol")]
+        long = NotifyPayload(Protocol.ISAKMP, NotifyType(40_001), b"", bytes(60_000))
+        for sa in range(8):
+            scene.mallory.establish(bytes([1, 2, 3, 4, 5, 6, 7, sa + 1]))
+            for number in range(125):
+                scene.mallory.inform(long, message_id=0x0BAD0000 + number)
+        assert len([fact for fact in scene.facts(Heard) if fact.label == "INFO"]) > 100
+        of_carol = sum(record.octets for record in scene.bob.history.find(connection="carol"))
+        assert scene.bob.history.octets <= CONNECTION_OCTETS + of_carol
+        await asyncio.sleep(2 * LINGER)
+        now = [(record.number, record.entries) for record in scene.bob.history.find(connection="carol")]
+        assert now[: len(carols)] == carols
+
+    attack(story)
 
 
 @pytest.fixture

@@ -284,6 +284,12 @@ def test_the_octets_that_the_snap_length_cut_from_a_datagram_are_counted() -> No
     assert (found.payload, found.missing) == (SENT.payload[:-5], 5)
 
 
+@pytest.mark.parametrize("ends", [(SENT.source, SENT.destination), (A6, B6)], ids=["IPv4", "IPv6"])
+def test_a_datagram_whose_end_is_missing_is_written_as_one_that_was_cut(ends: tuple[Endpoint, Endpoint]) -> None:
+    cut = Datagram(AT, *ends, b"the header", missing=59_990)
+    assert list(datagrams(frames(file_header() + record(cut)))) == [cut]
+
+
 def test_padding_that_the_snap_length_cut_is_not_missed() -> None:
     (found,) = datagrams([Frame(AT, LinkType.RAW, PACKET + bytes(3), cut=True)])
     assert found == SENT

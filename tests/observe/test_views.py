@@ -10,7 +10,8 @@ from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, R
 from ikevd.observe.history import Entry
 from ikevd.observe.views import View, entry_view, record_view
 from ikevd.sa.model import Spi
-from ikevd.wire.registry import NotifyType
+from ikevd.wire.message import Header
+from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from tests.builders import ALICE_TO_BOB
 from tests.observe.test_ladder import HEARD, SENT, recorded
 
@@ -58,3 +59,13 @@ def test_a_record_names_its_negotiation_and_survives_json() -> None:
         "spis": ["00000001", "00000002"],
         "not_kept": 0,
     }
+
+
+def test_a_message_of_which_the_record_kept_the_header_tells_its_length_and_that_the_rest_is_lost() -> None:
+    head = Header(b"initiato", b"responde", PayloadType.N, ExchangeType.INFORMATIONAL, Flags.NONE, 7).encode(60_000)
+    record = recorded(Heard("INFO", ("N",), head + bytes(60_000), ALICE_TO_BOB, bytes(60_000)))
+    (event,) = record_view(record, decode=True)["events"]
+    assert (event["octets"], event["wire"]) == (60_028, head.hex())
+    assert event["message"]["header"]["length"] == 60_028
+    assert event["message"]["cut"] == "the record kept only 28 of 60028 octets"
+    assert "payloads" not in event["message"]

@@ -1,0 +1,72 @@
+"""How many octets of evidence are kept, and what is left out of a fact that does not fit.
+
+What a peer sends is kept as it came, so the peer chooses how long it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from ikevd.facts import Established, Fact, Failed, Heard, Sent
+from ikevd.wire.message import HEADER_OCTETS
+
+RECORD_OCTETS = 64 * 1024
+"""Of one negotiation. Beyond it only the header of a message is kept, which tells its length."""
+CONNECTION_OCTETS = 1024 * 1024
+"""Of all negotiations of one connection, and of all strangers'."""
+ALL_OCTETS = 64 * 1024 * 1024
+FOR_RESULT_OCTETS = 4096
+"""Of RECORD_OCTETS, for how it ended."""
+OBJECTS = 200
+"""What one fact takes beside its octets while it is not packed; a record by itself takes about three times as much."""
+LENGTH_AT = 24
+"""In the ISAKMP header (RFC 2408 section 3.1)."""
+BRIEF = 500
+"""Characters or octets of one field of a fact that does not fit as it is."""
+
+
+def weight(fact: Fact) -> int:
+    """Octets that a fact takes, about."""
+    if isinstance(fact, Sent | Heard):
+        return OBJECTS + len(fact.octets) + len(fact.chain)
+    return OBJECTS + _weight(fact)
+
+
+def fitting(fact: Fact, taken: int) -> Fact | None:
+    """The fact for a record of `taken` octets: whole, cut short, or None where there is no room even for that."""
+    room = RECORD_OCTETS - taken - (0 if isinstance(fact, Established | Failed) else FOR_RESULT_OCTETS)
+    if weight(fact) <= room:
+        return fact
+    if isinstance(fact, Sent | Heard):
+        short: Fact = replace(fact, octets=fact.octets[:HEADER_OCTETS], chain=b"")
+    else:
+        short = _brief(fact)
+    return short if weight(short) <= room else None
+
+
+def missing(message: bytes) -> int:
+    """Octets of a recorded message that the record did not keep, by what its header says."""
+    length = int.from_bytes(message[LENGTH_AT:HEADER_OCTETS], "big")
+    return max(0, length - len(message)) if len(message) == HEADER_OCTETS else 0
+
+
+def _weight(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, tuple):
+        return sum(map(_weight, value))
+    if is_dataclass(value):
+        return sum(_weight(getattr(value, field.name)) for field in fields(value))
+    return 0
+
+
+def _brief(value: Any) -> Any:
+    """The same with every long field cut."""
+    if isinstance(value, str | bytes):
+        return value[:BRIEF]
+    if isinstance(value, tuple):
+        return tuple(map(_brief, value[:BRIEF]))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _brief(getattr(value, field.name)) for field in fields(value)})
+    return value

@@ -1,0 +1,61 @@
+"""Facts as one object of octets: what a finished negotiation becomes, a third of the memory of its facts.
+
+Pickled and compressed. The octets never leave this process, and nothing else is ever unpacked. No kind of fact is
+known here: a frozen dataclass is the number of its class and its fields, whichever it is.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
+
+LEVEL = 1
+"""Of zlib. Level 6 takes a hundredth less room."""
+
+
+class _Reducers(dict[type, Callable[[Any], Reduced]]):
+    """How each class is taken apart, made when the first object of it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: list[type] = []
+
+    def __missing__(self, kind: type) -> Callable[[Any], Reduced]:
+        if not is_dataclass(kind):
+            raise KeyError(kind)
+        names, number = [field.name for field in fields(kind)], len(self.kinds)
+        self.kinds.append(kind)
+
+        def reduce(value: Any) -> Reduced:
+            return _rebuilt, (number, *[getattr(value, name) for name in names])
+
+        self[kind] = reduce
+        return reduce
+
+
+_REDUCERS = _Reducers()
+
+
+def _rebuilt(number: int, *values: Any) -> Any:
+    return _REDUCERS.kinds[number](*values)
+
+
+def pack(values: Sequence[Any]) -> bytes:
+    """Plain values and frozen dataclasses of such, whose fields are what they are made with."""
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _REDUCERS
+    pickler.dump(list(values))
+    return zlib.compress(stream.getvalue(), LEVEL)
+
+
+def unpack(octets: bytes) -> list[Any]:
+    """What `pack` packed in this process."""
+    values: list[Any] = pickle.loads(zlib.decompress(octets))  # noqa: S301
+    return values
