@@ -56,7 +56,10 @@ server, one line in the file is enough: `# yaml-language-server: $schema=/etc/ik
 
 What the notation would take for another type is forced by a word in front: `ipv4:`, `ipv6:`, `fqdn:` (`dns:`),
 `email:` (`userfqdn:`, `rfc822:`), `ipv4net:`, `ipv6net:`, `ipv4range:`, `ipv6range:`, `keyid:`, `dn:` (`asn1dn:`),
-`gn:` (`asn1gn:`). `0x` and hexadecimal digits may follow each. Identities are equal octet by octet; distinguished names
+`gn:` (`asn1gn:`). `0x` and hexadecimal digits may follow each.
+
+Identities are equal octet by octet, with two exceptions. Names of hosts and users (ID_FQDN, ID_USER_FQDN) are equal
+whatever the case of their letters and a dot at the end, as strongSwan and libreswan have it; distinguished names are
 when they say the same, in whatever string types.
 """
 

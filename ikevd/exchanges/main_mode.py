@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 
 from ikevd.crypto import groups
@@ -71,7 +72,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     if identity != theirs:
         wanted = describe_identity(theirs)
         raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {wanted} is configured as remote_id")
-    return sa
+    return replace(sa, remote_id=identity)  # as it came
 
 
 async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> IsakmpSa:

@@ -56,7 +56,11 @@ _LIKE_AN_ADDRESS = re.compile(r"(?=[0-9]*\.)[0-9./-]+|(?=[0-9A-Fa-f]*:)[0-9A-Fa-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity:
-    """An identification type with its data octets, compared octet by octet; distinguished names by what they say."""
+    """An identification type with its data octets, kept as they came.
+
+    Two are equal octet by octet; distinguished names by what they say; ID_FQDN and ID_USER_FQDN whatever the case of
+    their ASCII letters (strongSwan, libreswan) and dots at the end (libreswan).
+    """
 
     type: IdType
     data: bytes
@@ -122,9 +126,13 @@ class Identity:
 
     def _key(self) -> object:
         """What decides about equality."""
-        if self.type != IdType.DER_ASN1_DN:
-            return self.data
-        return distinguished_names.read(self.data) or self.data
+        match self.type:
+            case IdType.DER_ASN1_DN:
+                return distinguished_names.read(self.data) or self.data
+            case IdType.FQDN | IdType.USER_FQDN:
+                return self.data.lower().rstrip(b".")
+            case _:
+                return self.data
 
     def __str__(self) -> str:
         """The notation that `parse` reads back; cut where it is very long."""

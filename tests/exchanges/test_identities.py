@@ -59,3 +59,21 @@ def test_a_name_is_known_whatever_its_string_types() -> None:
         lambda link, _: main_mode.respond(link, Candidates((bob,)), SeededEntropy(2)),
     ).run()
     assert duet.responder.result.remote_id.data.hex() == der
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_a_host_name_is_known_in_other_case_and_shown_as_received(mode: ExchangeType) -> None:
+    """Both roles: the initiator's name chooses the connection, the responder's must be the one that is configured."""
+    alice = connection(
+        aggressive=True, local_id=Identity.parse("GW-A.Example."), remote_id=Identity.parse("gw-b.example")
+    )
+    bob = mirrored(
+        connection(aggressive=True, local_id=Identity.parse("gw-a.example"), remote_id=Identity.parse("Gw-B.EXAMPLE"))
+    )
+    duet = Duet(
+        mode,
+        lambda link, _: MODES[mode].initiate(link, alice, SeededEntropy(1)),
+        lambda link, _: MODES[mode].respond(link, Candidates((bob,)), SeededEntropy(2)),
+    ).run()
+    assert str(duet.responder.result.remote_id) == "GW-A.Example."
+    assert str(duet.initiator.result.remote_id) == "Gw-B.EXAMPLE"

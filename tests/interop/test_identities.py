@@ -29,3 +29,12 @@ def test_both_sides_take_an_identity(topology: Topology, charon_b: StrongSwan, o
         ikevd.up("lan")
         (isakmp,) = ikevd.status()["connections"][0]["isakmp"]
         assert isakmp["local_id"] == isakmp["remote_id"] == ours
+
+
+def test_strongswan_takes_our_name_in_other_case_and_we_take_its(topology: Topology, charon_b: StrongSwan) -> None:
+    site = Site(topology.gw_a, topology.gw_b, local_id="GW-A.Example", remote_id="gw-b.example")
+    charon_b.load(replace(site.mirrored(), local_id="Gw-B.EXAMPLE", remote_id="gw-a.example").swanctl())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        ikevd.up("lan")
+        (isakmp,) = ikevd.status()["connections"][0]["isakmp"]
+        assert (isakmp["local_id"], isakmp["remote_id"]) == ("GW-A.Example", "Gw-B.EXAMPLE")

@@ -175,6 +175,39 @@ def test_names_are_equal_whatever_their_string_types() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("gw.example.net", "GW.Example.NET"),
+        ("gw.example.net", "gw.example.net."),
+        ("gw.example.net", "gw.example.net.."),
+        ("user@example.net", "User@EXAMPLE.net"),
+        ("user@example.net", "user@example.net."),
+    ],
+)
+def test_names_of_hosts_and_users_are_equal_whatever_their_case_and_a_dot_at_the_end(one: str, other: str) -> None:
+    """As strongSwan and libreswan compare (case) and libreswan does (the dot)."""
+    first, second = Identity.parse(one), Identity.parse(other)
+    assert first == second
+    assert {first: "session"}[second] == "session"
+    assert str(second) == other, "shown as received"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("keyid:group", "keyid:GROUP"),
+        ("keyid:group", "keyid:group."),
+        ("gw.example.net", ".gw.example.net"),
+        ("gw.example.net", "gw.example.com"),
+        ("fqdn:0xc3a9", "fqdn:0xc389"),
+        ("fqdn:a@b", "email:a@b"),
+    ],
+)
+def test_a_key_id_is_compared_octet_by_octet_and_names_that_differ_otherwise_differ(one: str, other: str) -> None:
+    assert Identity.parse(one) != Identity.parse(other)
+
+
+@pytest.mark.parametrize(
     "other", ["CN=gw2,O=Example", "O=Example,CN=gw", "CN=gw", "OU=gw,O=Example", "CN=gw+O=Example"]
 )
 def test_names_that_say_something_else_differ(other: str) -> None:

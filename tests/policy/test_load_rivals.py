@@ -23,6 +23,13 @@ def test_connections_that_nobody_can_tell_apart(tmp_path: Path) -> None:
     assert "as p0" in found
 
 
+def test_names_that_differ_in_case_only_tell_nobody_apart(tmp_path: Path) -> None:
+    ids = ("remote: any, remote_id: gw.example", "remote: any, remote_id: GW.example.")
+    (found,) = problems(tmp_path, peers(*ids))
+    assert "has the same remote (any) and remote_id (GW.example.) as p0" in found
+    read(tmp_path, peers("remote: any, remote_id: keyid:gw", "remote: any, remote_id: keyid:GW"))
+
+
 def test_one_pair_belongs_to_one_child_of_all_connections(tmp_path: Path) -> None:
     text = MINIMAL + f"  paris: {{remote: 192.0.2.9, psk: {MARKED}, children: {{x: {CHILD}}}}}\n"
     (found,) = problems(tmp_path, text)
