@@ -11,9 +11,7 @@ from typing import Protocol
 
 import click
 
-ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
-"""Letters and digits that are not taken for one another, so that a key can be read aloud, and that neither YAML nor a
-Cisco command line takes for anything else; 0 is not among them, so no key begins with 0x or 0s."""
+from ikevd.policy.secret_form import ALPHABET, form, random_bits
 
 
 class Source(Protocol):
@@ -25,8 +23,6 @@ class Source(Protocol):
 
 def generate(bits: int, source: Source | None = None) -> str:
     """A key from the system's random numbers, worth at least `bits` bits; none that `ikevd check` would doubt."""
-    from ikevd.policy.secret_form import form
-
     source = source or secrets.SystemRandom()
     length = math.ceil(bits / math.log2(len(ALPHABET)))
     while True:
@@ -52,7 +48,9 @@ def generate_psk(bits: int, output: Path | None) -> int:
     with open(descriptor, "w") as file:
         os.fchmod(descriptor, 0o600)
         file.write(f"{key}\n")
-    click.echo(f"{output}: {len(key)} characters, {bits} bits; in the configuration: psk: {{file: {output}}}")
+    click.echo(
+        f"{output}: {len(key)} characters, about {random_bits(key)} bits; in the configuration: psk: {{file: {output}}}"
+    )
     return 0
 
 

@@ -34,7 +34,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     spi = await host.reserve_spi(local, remote, child.reqid)
     suites = _suites(sa, child)[0]
     group = suites[0].group
-    suites = tuple(suite for suite in suites if suite.group == group)
+    suites = tuple(suite for suite in suites if suite.group == group)  # one KE payload: one group (section 5.5)
     offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
     pair = groups.generate(group) if group is not None else None
 

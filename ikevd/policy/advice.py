@@ -41,11 +41,13 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
         _on_sha256_96(problems, (*path, "sha256_96"), connection)
 
 
-def on_child(problems: Problems, path: YamlPath, child: ChildSection) -> None:
+def on_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
     """Networks to connect."""
     if "esp_proposals" in child.model_fields_set:
         _on_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
     _on_lifetime(problems, (*path, "lifetime"), child.lifetime)
+    if may_call(connection):
+        _on_groups(problems, (*path, "esp_proposals"), child.esp_proposals, "Quick Mode")
 
 
 def on_control(problems: Problems, control: ControlSection) -> None:
@@ -65,18 +67,24 @@ def _on_aggressive(problems: Problems, path: YamlPath, connection: ConnectionSec
         "asks, or listens, can guess the key offline (CVE-2002-1623): only a long random key withstands, for example "
         "from: ikevd genpsk; Main Mode, the default, needs an attacker in the path for that",
     )
-    if "ike_proposals" in connection.model_fields_set:
-        _on_groups(problems, path, connection)
+    if "ike_proposals" in connection.model_fields_set and may_call(connection):
+        _on_groups(problems, (*path, "ike_proposals"), connection.ike_proposals, "Aggressive Mode")
 
 
-def _on_groups(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
-    first, *others = connection.ike_proposals
-    dropped = [proposals.format_ike(suite) for suite in others if suite.group != first.group]
-    if dropped and connection.remote is not None and not isinstance(connection.remote, AddressRange):
+def may_call(connection: ConnectionSection) -> bool:
+    """Can ikevd be the initiator? Where `remote` is `any`, a network or a range, only the peer can."""
+    return connection.remote is not None and not isinstance(connection.remote, AddressRange)
+
+
+def _on_groups(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | EspSuite], exchange: str) -> None:
+    """An initiator sends one public value with its offer; a responder takes any of the groups."""
+    first, *others = suites
+    dropped = [proposals.format_suite(suite) for suite in others if suite.group != first.group]
+    if dropped:
         problems.warn(
-            (*path, "ike_proposals"),
-            f"name several groups, but message 1 of Aggressive Mode holds one public value: as initiator only the "
-            f"group of {proposals.format_ike(first)} is offered, without {', '.join(dropped)}",
+            path,
+            f"name several groups, but message 1 of {exchange} holds one public value: as initiator only the group of "
+            f"{proposals.format_suite(first)} is offered, without {', '.join(dropped)}",
         )
 
 
@@ -96,8 +104,7 @@ def _on_weakness(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite |
     for index, suite in enumerate(suites):
         weak = proposals.weaknesses(suite)
         if weak:
-            text = proposals.format_ike(suite) if isinstance(suite, IkeSuite) else proposals.format_esp(suite)
-            problems.warn((*path, index), f"{text!r} is weak: {'; '.join(weak)}")
+            problems.warn((*path, index), f"{proposals.format_suite(suite)!r} is weak: {'; '.join(weak)}")
 
 
 def _on_lifetime(problems: Problems, path: YamlPath, seconds: int) -> None:

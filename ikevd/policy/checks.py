@@ -82,16 +82,16 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
         )
     groups = {suite.group for suite in child.esp_proposals}
     _check_pfs(problems, (*path, "pfs"), child)
-    if len(groups) > 1:
+    if len(groups) > 1 and None in groups:
         problems.error(
             (*path, "esp_proposals"),
-            "names different groups; wanted one and the same in all, or none in any, since one Quick Mode makes one "
-            "Diffie-Hellman exchange (RFC 2409 section 5.5)",
+            "name a group in some items and none in others; wanted a group in each, and pfs: optional if a peer may do "
+            "without perfect forward secrecy",
         )
     _refuse_repeats(problems, (*path, "esp_proposals"), child.esp_proposals)
     _refuse_repeats(problems, (*path, "local"), child.local)
     _refuse_repeats(problems, (*path, "remote"), child.remote)
-    advice.on_child(problems, path, child)
+    advice.on_child(problems, path, child, connection)
     _check_sides(problems, path, child)
 
 

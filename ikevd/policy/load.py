@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,14 +11,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ikevd.errors import ConfigError
-from ikevd.policy import secrets, yaml_locations
+from ikevd.policy import secrets, unknown_keys, yaml_locations
 from ikevd.policy.build import build
 from ikevd.policy.checks import check, check_names
 from ikevd.policy.model import Config, PreSharedKey
 from ikevd.policy.problems import Problems
 from ikevd.policy.rivals import warn_of_many_secrets
 from ikevd.policy.schema import FileSection, section_at
-from ikevd.policy.wording import closest, either
 from ikevd.policy.yaml_locations import Located, YamlError, YamlPath
 
 MAX_FILE = 16 * 1024 * 1024
@@ -98,7 +97,8 @@ def _validate(problems: Problems, located: Located) -> FileSection | None:
         return FileSection.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-    failed = {_report(problems, data, detail) for detail in details}
+    misnamed = {meant for detail in details if (meant := _meant(detail))}
+    failed = {_report(problems, data, detail, misnamed) for detail in details}
     rest = {key: value for key, value in data.items() if (key,) not in failed}
     connections = rest.get("connections")
     if isinstance(connections, dict):
@@ -108,28 +108,30 @@ def _validate(problems: Problems, located: Located) -> FileSection | None:
     return FileSection.model_validate(rest)
 
 
-def _report(problems: Problems, data: object, detail: ErrorDetails) -> YamlPath:
+def _meant(detail: ErrorDetails) -> YamlPath | None:
+    """The path that was meant by an unknown key in its own section."""
+    path = tuple(detail["loc"])
+    found = unknown_keys.meant(path) if detail["type"] == "extra_forbidden" else None
+    return (*path[:-1], found[1]) if found and found[0] is section_at(path[:-1]) else None
+
+
+def _report(problems: Problems, data: object, detail: ErrorDetails, misnamed: Collection[YamlPath]) -> YamlPath:
     """One of pydantic's errors in plain words. Returns the path of the smallest part that can be checked no more."""
     path = tuple(detail["loc"])
     match detail["type"]:
+        case "missing" if path in misnamed:
+            pass  # told at the key that stands in its place
         case "missing":
             section = section_at(path[:-1])
             wanted = section.model_fields[str(path[-1])].description if section else None
             problems.error(path[:-1], f"has no {path[-1]}; wanted {wanted}", at_key=True)
         case "extra_forbidden":
-            problems.error(path, _unknown_key(path), at_key=True)
+            problems.error(path, unknown_keys.sentence(path), at_key=True)
         case "value_error":
             problems.error(path, str(detail["ctx"]["error"]))
         case _:
             problems.error(path, f"{_kind(_value_at(data, path))}; wanted a mapping (`key: value`)")
     return path[:2] if path[0] == "connections" else path[:1]
-
-
-def _unknown_key(path: YamlPath) -> str:
-    section = section_at(path[:-1])
-    known = tuple(section.model_fields) if section else ()
-    meant = closest(str(path[-1]), known)
-    return f"is not a known key; {f'did you mean {meant!r}?' if meant else f'wanted {either(known)}'}"
 
 
 def _kind(value: object) -> str:

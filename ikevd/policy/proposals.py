@@ -6,6 +6,7 @@ secrecy a group. The words are those of `algorithms`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NoReturn, TypeVar
@@ -30,6 +31,7 @@ ALIASES: Mapping[str, str] = {
     "x25519": "curve25519",
     "x448": "curve448",
     "sha": "sha1",
+    "sha2": "sha256",
     **{f"sha2_{bits}": f"sha{bits}" for bits in (256, 384, 512)},
     **{word: f"{word}128" for word in ("aes", "camellia", "cast", "blowfish")},
     **{
@@ -39,7 +41,12 @@ ALIASES: Mapping[str, str] = {
         for icv in (8, 12, 16)
     },
 }
-"""Other words of strongSwan for the same."""
+"""Other words of strongSwan and libreswan for the same."""
+
+GROUP_ALIASES: Mapping[str, str] = {
+    f"{prefix}{int(number)}": row.word for number, row in GROUPS.items() for prefix in ("group", "dh")
+}
+"""Cisco's `group14` and libreswan's `dh14`, for each group."""
 
 NOT_SUPPORTED: Mapping[str, str] = {
     **dict.fromkeys(("idea", "serpent", "twofish", "aescmac", "none", "modpnone", "esn", "noesn"), ""),
@@ -49,8 +56,9 @@ NOT_SUPPORTED: Mapping[str, str] = {
     "chacha20poly1305": "it has no number in IKEv1",
     "sha256_96": "write sha256, and sha256_96: true in the connection",
     "sha2_256_96": "write sha256, and sha256_96: true in the connection",
+    **dict.fromkeys(("esp", "ah", "hmac"), "only ESP is spoken, and every hash is an HMAC: leave the word out"),
 }
-"""Words of strongSwan whose meaning is known, and what to say of them."""
+"""Words of others whose meaning is known, and what to say of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,11 @@ def format_esp(suite: EspSuite) -> str:
     return "-".join(words)
 
 
+def format_suite(suite: IkeSuite | EspSuite) -> str:
+    """`format_ike` or `format_esp`."""
+    return format_ike(suite) if isinstance(suite, IkeSuite) else format_esp(suite)
+
+
 def weaknesses(suite: IkeSuite | EspSuite) -> tuple[str, ...]:
     """What works but deserves a warning, in words."""
     if isinstance(suite, IkeSuite):
@@ -154,10 +167,16 @@ class _Words:
     def __init__(self, text: str, shape: str) -> None:
         self._text = text
         self._shape = shape
-        self._words = [ALIASES.get(word, word) for word in text.split("-")]
+        self._written = text.split("-")
+        self._words = [ALIASES.get(word) or GROUP_ALIASES.get(word, word) for word in self._written]
         self._next = 0
         if not text.strip():
             raise ValueError(f"{shown(text)} is no proposal; wanted {shape}")
+        if "," in text:
+            items = ", ".join(item.strip() for item in text.split(","))
+            raise ValueError(f"{shown(text)} holds a comma; wanted a list, one proposal an item: {shown(f'[{items}]')}")
+        if re.search(r"[\s;+]", text.strip()):
+            raise ValueError(f"{shown(text)} is not joined by '-' alone; wanted {shape}")
 
     @property
     def remain(self) -> bool:
@@ -198,9 +217,17 @@ class _Words:
             raise ValueError(f"{text}: word {number}, {shown(word)}, is for ESP, not for IKE; {wanted}")
         if word in _EVERY_WORD:
             raise ValueError(f"{text}: word {number} is {shown(word)}, where the {place.kind} is wanted; {wanted}")
-        meant = closest(word, tuple(place.words))
+        meant = self._torn() or closest(word, tuple(place.words))
         hint = f"did you mean {meant!r}?" if meant else wanted
         raise ValueError(f"{text} has an unknown word {shown(word)} (word {number}, the {place.kind}); {hint}")
+
+    def _torn(self) -> str | None:
+        """The word that a '-' tears in two at this place: `aes-256`, `sha-256`, `group-14`."""
+        for start in (self._next - 1, self._next):
+            whole = "".join(self._written[max(start, 0) : start + 2])
+            if len(self._written) > start + 1 and (whole in _EVERY_WORD or whole in GROUP_ALIASES):
+                return whole
+        return None
 
 
 def _cipher(row: CipherRow | None, number: Registry, key_bits: int) -> str:

@@ -57,6 +57,12 @@ DEFAULT_IKE_LIFETIME = 86_400
 DEFAULT_LIFETIME = 3_600
 """1 h, as Cisco IOS and strongSwan."""
 
+# Words of other programs for values: strongSwan and libreswan `auto`, `pfs`, `forceencaps`; syslog's levels.
+START_WORDS = {"start": "auto", "yes": "auto", "add": "manual", "none": "manual", "no": "manual", "ignore": "manual"}
+PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
+ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}
+LEVELS = {"warn": "warning", "err": "error", "crit": "error", "critical": "error", "notice": "info", "trace": "debug"}
+
 
 class Section(BaseModel):
     """A mapping of the file: no key but those named here."""
@@ -71,9 +77,10 @@ class ChildSection(Section):
     remote: OneOrMore[SelectorValue] = Field(description="the networks on the peer's side, for example 10.2.0.0/24")
     esp_proposals: OneOrMore[EspProposal] = Field(
         default=tuple(map(proposals.parse_esp, DEFAULT_ESP_PROPOSALS)),
-        description="best first: cipher-integrity or, with perfect forward secrecy, cipher-integrity-group",
+        description="best first: cipher-integrity or, with perfect forward secrecy, cipher-integrity-group; of several "
+        "groups the responder takes any, and the initiator offers the first",
     )
-    pfs: Annotated[str | None, one_of("required", "optional", "off")] = Field(
+    pfs: Annotated[str | None, one_of("required", "optional", "off", others=PFS_WORDS)] = Field(
         default=None,
         description="perfect forward secrecy: required, optional (a peer's Quick Mode without it is accepted, too) or "
         "off; by default required where esp_proposals name a group, else off",
@@ -82,7 +89,7 @@ class ChildSection(Section):
     lifetime_kilobytes: Annotated[int | None, number(MIN_KILOBYTES, 2**32 - 1)] = Field(
         default=None, description="of the IPsec SA, in units of 1024 octets; left out: volume does not matter"
     )
-    start: Annotated[str | None, one_of("auto", "manual")] = Field(
+    start: Annotated[str | None, one_of("auto", "manual", others=START_WORDS)] = Field(
         default=None, description="auto, or manual; by default auto, and manual where only the peer can call"
     )
     replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
@@ -130,7 +137,7 @@ class ConnectionSection(Section):
     retransmit: RetransmitSection = Field(
         default=RetransmitSection(), description="how often a message that gets no answer is sent"
     )
-    encap: Annotated[str, one_of("auto", "force")] = Field(
+    encap: Annotated[str, one_of("auto", "force", others=ENCAP_WORDS)] = Field(
         default="auto", description="ESP in UDP: auto (behind a NAT) or force (always; for a path that blocks ESP)"
     )
     nat_method: Annotated[str, one_of("both", "rfc", "drafts", "none")] = Field(
@@ -192,7 +199,7 @@ class LogSection(Section):
     """What is written to standard error."""
 
     format: Annotated[str, one_of("console", "json")] = Field(default="console", description="console or json")
-    level: Annotated[str, one_of("debug", "info", "warning", "error")] = Field(
+    level: Annotated[str, one_of("debug", "info", "warning", "error", others=LEVELS)] = Field(
         default="info", description="the least important that is written"
     )
 

@@ -6,7 +6,7 @@ Each says what came and what would be right. `schema` puts them together to sect
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -28,6 +28,14 @@ MAX_UNIX_PATH = 107
 MAX_IDENTITY = 255
 MAX_NAME = 1024
 """Octets of a distinguished name in DER."""
+
+ANYWHERE = ("any", "%any", "%any4", "%any6", "*", "anywhere", "0.0.0.0", "::")  # noqa: S104
+"""Other programs' words for a peer that may come from anywhere, and ours in capitals."""
+BOOLEANS = {
+    **dict.fromkeys(("yes", "on", "1", "y", "true", "enable", "enabled"), "true"),
+    **dict.fromkeys(("no", "off", "0", "n", "false", "never", "disable", "disabled"), "false"),
+}
+"""Other programs' words for the two, and ours in quotes or capitals."""
 
 _T = TypeVar("_T")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -76,10 +84,15 @@ def _seconds(value: object) -> float:
     text = _text(value)
     match = re.fullmatch(r"([0-9]{1,10}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d|w)?", text)
     if not match:
-        raise ValueError(
-            f"is {shown(value)}; wanted a duration: a number with s, m, h, d or w, for example 8h or 3600s"
-        )
+        raise ValueError(f"is {shown(value)}; {_no_duration(text)}")
     return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _no_duration(text: str) -> str:
+    longer = re.fullmatch(r"([0-9]{1,10}) *(ms|[smhdw])[a-z]*", text.lower())
+    if longer:
+        return f"did you mean {longer[1] + longer[2]!r}?"
+    return "wanted a duration: a number with s, m, h, d or w, for example 8h or 3600s"
 
 
 def _lifetime(value: object) -> int:
@@ -107,9 +120,10 @@ def _keepalive(value: object) -> float:
 
 def boolean(value: object) -> bool:
     """`true` or `false`; YAML 1.1's `yes` and `off` are texts here."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{_is(value)}; wanted true or false")
-    return value
+    if isinstance(value, bool):
+        return value
+    meant = BOOLEANS.get(str(value).lower())
+    raise ValueError(f"{_is(value)}; {f'did you mean {meant}?' if meant else 'wanted true or false'}")
 
 
 def _address(value: object) -> Address:
@@ -131,10 +145,19 @@ def _no_address(text: str) -> str:
     return "wanted for example 192.0.2.1 or 2001:db8::1"
 
 
+def _local(value: object) -> Address:
+    try:
+        return _address(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or no such line: then routing chooses") from None
+
+
 def _remote(value: object) -> Address | AddressRange | None:
     text = _text(value).strip()
     if text == "any":
         return None
+    if text.lower() in ANYWHERE:
+        raise ValueError(f"is {shown(text)}; did you mean `any`?")
     if "/" in text or re.fullmatch(r"[0-9A-Fa-f:. ]+-[0-9A-Fa-f:. ]+", text):
         return _peers(text)
     try:
@@ -171,11 +194,13 @@ def _identity(value: object) -> Identity:
     return identity
 
 
-def one_of(*words: str) -> PlainValidator:
+def one_of(*words: str, others: Mapping[str, str] | None = None) -> PlainValidator:
+    """`others`: what words of other programs mean, for the question in the message."""
+
     def validate(value: object) -> str:
         text = _text(value)
         if text not in words:
-            raise ValueError(f"is {shown(value)}; {suggestion(text, words)}")
+            raise ValueError(f"is {shown(value)}; {suggestion(text, words, others)}")
         return text
 
     json = {"type": "string", "enum": list(words)}
@@ -243,7 +268,7 @@ _PskJson = str | int | Annotated[dict[str, str], WithJsonSchema(_PSK_MAPPING)]
 _Item = TypeVar("_Item")
 OneOrMore = Annotated[tuple[_Item, ...], BeforeValidator(listed)]
 AddressValue = Annotated[Address, PlainValidator(_address, json_schema_input_type=str)]
-AddressOrNone = Annotated[Address | None, PlainValidator(_address, json_schema_input_type=str)]
+AddressOrNone = Annotated[Address | None, PlainValidator(_local, json_schema_input_type=str)]
 RemoteValue = Annotated[Address | AddressRange | None, PlainValidator(_remote, json_schema_input_type=str)]
 IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str | int)]
 SelectorValue = Annotated[TrafficSelector, _parsed(TrafficSelector.parse)]

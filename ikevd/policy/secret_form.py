@@ -23,6 +23,12 @@ YEAR_BITS = 7.0
 RUN_BITS = 1.0
 """A character that goes on a run (the same again, the next one of an alphabet or keyboard row), or separates words."""
 
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
+"""What `ikevd genpsk` draws from: letters and digits that are not taken for one another, so that a key can be read
+aloud, and that neither YAML nor a Cisco command line takes for anything else; 0 is not among them, so no key begins
+with 0x or 0s."""
+KINDS_OF_ALPHABET = 3
+
 SEPARATORS = " -_."
 
 CURE = "may be guessed offline (CVE-2018-5389); wanted a random one, for example from: ikevd genpsk"
@@ -82,8 +88,8 @@ def _form_of_octets(key: bytes) -> Form:
 
 def _form_of_text(text: str) -> Form:
     kinds = [name for name, pattern, _ in _KINDS if pattern.search(text)]
-    most, likely = len(text) * _bits_each(text), guessing_bits(text)
-    description = f"{len(text)} characters ({', '.join(kinds)}), about {most:.0f} bits if they were drawn at random"
+    most, likely = random_bits(text), guessing_bits(text)
+    description = f"{len(text)} characters ({', '.join(kinds)}), about {most} bits if they were drawn at random"
     patterned = likely < DOUBTED * most
     if patterned:
         description += f"; but it looks like words, runs or repetitions, about {likely:.0f} bits"
@@ -91,7 +97,7 @@ def _form_of_text(text: str) -> Form:
     return Form(description, weakness, patterned or weakness is not None)
 
 
-def _weakness(text: str, most: float, likely: float) -> str | None:
+def _weakness(text: str, most: int, likely: float) -> str | None:
     if text.strip() != text:
         return "begins or ends with white space, which belongs to the key as it stands; is that meant?"
     if len(text) < SHORT:
@@ -101,6 +107,11 @@ def _weakness(text: str, most: float, likely: float) -> str | None:
     if likely < WEAK_BITS:
         return f"looks like words, runs or repetitions and {CURE}"
     return None
+
+
+def random_bits(text: str) -> int:
+    """How many whole bits the text holds if each of its characters was drawn at random from all of their kinds."""
+    return math.floor(len(text) * _bits_each(text))
 
 
 def guessing_bits(text: str) -> float:
@@ -118,8 +129,11 @@ def guessing_bits(text: str) -> float:
 
 
 def _bits_each(text: str) -> float:
-    """Bits of each character, if all kinds that occur were drawn from."""
-    size = sum(count for _, pattern, count in _KINDS if pattern.search(text))
+    """Bits of each character, if all kinds that occur were drawn from, or the alphabet of `ikevd genpsk`."""
+    sizes = [count for _, pattern, count in _KINDS if pattern.search(text)]
+    if len(sizes) == KINDS_OF_ALPHABET and set(text) <= set(ALPHABET):
+        return math.log2(len(ALPHABET))
+    size = sum(sizes)
     return math.log2(size) if size else 0.0
 
 

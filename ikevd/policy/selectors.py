@@ -177,7 +177,17 @@ def _parse_address(whole: str, text: str) -> Address:
     else:
         if "%" not in text:  # no scoped IPv6 addresses: an SA has no interface
             return address
-    raise ValueError(f"{_shown(whole)} is no address, subnet or range; wanted for example {_EXAMPLES}")
+    raise ValueError(f"{_shown(whole)} is no address, subnet or range; {_meant(whole)}")
+
+
+def _meant(text: str) -> str:
+    """Cisco writes `10.1.0.0 255.255.255.0`, or `10.1.0.0 0.0.0.255`, and many write `any`."""
+    if text.strip().lower() in ("any", "all", "%any", "*"):
+        return "for every address, did you mean 0.0.0.0/0 or ::/0?"
+    try:
+        return f"did you mean {ipaddress.IPv4Network('/'.join(text.split()))}?"
+    except ValueError:
+        return f"wanted for example {_EXAMPLES}"
 
 
 def _parse_subnet(text: str) -> Network:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 MAX_SHOWN = 80
@@ -31,15 +31,15 @@ def either(words: Iterable[object]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def closest(word: str, known: Sequence[str]) -> str | None:
-    """The known word that was probably meant."""
+def closest(word: str, known: Sequence[str], cutoff: float = 0.6) -> str | None:
+    """The known word that was probably meant; `cutoff` as in `difflib`."""
     lower = word.lower()
     if lower in known:
         return lower
-    return next(iter(get_close_matches(lower[:MAX_SHOWN], known, n=1)), None)
+    return next(iter(get_close_matches(lower[:MAX_SHOWN], known, n=1, cutoff=cutoff)), None)
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """`did you mean 'x'?`, or else every word that would be right."""
-    meant = closest(word, known)
+def suggestion(word: str, known: Sequence[str], others: Mapping[str, str] | None = None) -> str:
+    """`did you mean 'x'?`, or else every word that would be right. `others`: what foreign words mean."""
+    meant = (others or {}).get(word.lower()) or closest(word, known)
     return f"did you mean {meant!r}?" if meant else f"wanted {either(known)}"

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ikevd.cli.main import main
-from ikevd.cli.secret import ALPHABET, generate
-from ikevd.policy.secret_form import form
+from ikevd.cli.secret import generate
+from ikevd.policy.secret_form import ALPHABET, form
 from tests.plugins.secrets import MARK
 
 FILE = f"""\
@@ -82,7 +82,21 @@ def test_a_key_in_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     key = path.read_text()
     assert re.fullmatch(r"[A-Za-z2-9]{45}\n", key)
     assert key.strip() not in result.output
-    assert "45 characters, 256 bits; in the configuration: psk: {file: " in result.stdout
+    assert "45 characters, about 261 bits; in the configuration: psk: {file: " in result.stdout
+
+
+@pytest.mark.parametrize("bits", [128, 256, 512])
+def test_genpsk_and_check_tell_the_same_strength_which_is_what_was_asked_for(tmp_path: Path, bits: int) -> None:
+    key = tmp_path / "berlin.psk"
+    made = ikevd("genpsk", "--bits", str(bits), "--output", str(key)).stdout
+    config = tmp_path / "ikevd.yaml"
+    config.write_text(FILE.replace(f'"{MARK}"', "{file: berlin.psk}"))
+    config.chmod(0o600)
+    told = re.search(r"^connections\.berlin\.psk: .*", ikevd("check", "-c", str(config)).stdout, re.MULTILINE)
+    assert told is not None
+    strengths = [re.findall(r"(\d+ characters).*about (\d+) bits", text) for text in (made, told[0])]
+    assert strengths[0] == strengths[1]
+    assert bits <= int(strengths[0][0][1]) < bits + 6
 
 
 def test_a_key_that_is_there_is_not_replaced(tmp_path: Path) -> None:

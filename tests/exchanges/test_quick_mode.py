@@ -72,6 +72,15 @@ def test_without_pfs_no_ke_crosses_and_with_it_both_do() -> None:
         assert sum("KE" in fact.payloads for fact in facts if isinstance(fact, Sent | Heard)) == names
 
 
+def test_of_several_groups_the_responder_takes_the_one_that_is_offered_and_the_initiator_offers_the_first() -> None:
+    first, second = (replace(ESP_AES128_SHA256, group=group) for group in (Group.CURVE25519, Group.ECP_256))
+    both, only_second = child(suites=(first, second)), child(suites=(second,))
+    duet = quick_mode_between(only_second, swapped(both))
+    assert duet.initiator.result.suite == duet.responder.result.suite == second
+    assert quick_mode_between(both, swapped(both)).responder.result.suite == first
+    assert isinstance(quick_mode_between(both, swapped(only_second)).responder.error, NoProposalChosen)
+
+
 def test_the_responder_picks_by_its_own_order_and_the_shorter_life() -> None:
     alice = child(suites=(ESP_AES256_SHA1, ESP_AES128_SHA256), lifetime=Lifetime(7200, 4096))
     bob = replace(swapped(alice), suites=(ESP_AES128_SHA256, ESP_AES256_SHA1), lifetime=Lifetime(3600))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.interop.crossing import packets_cross
@@ -93,3 +95,29 @@ def test_sha256_of_96_bits(topology: Topology, charon_b: StrongSwan) -> None:
         ikevd.up("lan")
         packets_cross(topology)
         assert {state.auth_bits for state in topology.gw_a.xfrm_state()} == {96}
+
+
+@pytest.mark.parametrize("group", ["modp2048", "ecp256"])
+def test_of_several_pfs_groups_the_responder_takes_the_one_that_is_offered(
+    topology: Topology, charon_b: StrongSwan, group: str
+) -> None:
+    esp = "[aes256-sha256-ecp256, aes256-sha256-modp2048, aes256-sha256-curve25519]"
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(replace(site, esp=f"aes256-sha256-{group}").mirrored().swanctl())
+    with Ikevd(topology.gw_a, replace(site, esp=esp).ikevd()) as ikevd:
+        charon_b.initiate("lan")
+        packets_cross(topology)
+        (child,) = ikevd.status()["connections"][0]["children"]
+        assert child["sas"][0]["suite"] == f"aes256-sha256-{group}"
+        charon_b.terminate(ike="peer")
+
+
+def test_of_several_pfs_groups_the_initiator_offers_the_first(topology: Topology, charon_b: StrongSwan) -> None:
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(replace(site, esp="aes256-sha256-modp2048-ecp256").mirrored().swanctl())
+    with Ikevd(topology.gw_a, replace(site, esp="[aes256-sha256-ecp256, aes256-sha256-modp2048]").ikevd()) as ikevd:
+        ikevd.up("lan")
+        packets_cross(topology)
+        (child,) = ikevd.status()["connections"][0]["children"]
+        assert child["sas"][0]["suite"] == "aes256-sha256-ecp256"
+    charon_b.wait_for_children(0)

@@ -79,7 +79,13 @@ def page() -> str:
     lines += ["", "`sha256_96: true` in a connection cuts `sha256` of ESP to 96 bits.", "", "## Groups", ""]
     rows = ((f"`{row.word}`", int(row.group), _rfc(row.rfc), row.weak) for row in GROUPS.values())
     lines += _table(("word", "number", "source", "warning"), rows)
-    lines += ["", "## Other words for the same", ""]
+    lines += [
+        "",
+        "The number is a word, too: `group14` (Cisco) and `dh14` (libreswan) mean `modp2048`, as which it is shown.",
+        "",
+        "## Other words for the same",
+        "",
+    ]
     lines += _table(("word", "means"), ((f"`{word}`", f"`{meant}`") for word, meant in ALIASES.items()))
     lines += ["", "## Defaults", "", "`ike_proposals`, best first:", ""]
     lines += [f"- `{text}`" for text in DEFAULT_IKE_PROPOSALS]

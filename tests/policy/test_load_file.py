@@ -63,8 +63,6 @@ log: {level: loud}
 lmits: 3
 """
     assert problems(tmp_path, text) == [
-        "ikevd.yaml:2:3: connections.berlin: has no remote; wanted the peer's address, a network or range that it "
-        "calls from, or `any`",
         "ikevd.yaml:3:5: connections.berlin.remot: is not a known key; did you mean 'remote'?",
         "ikevd.yaml:4:10: connections.berlin.psk: there is no file nope.psk",
         "ikevd.yaml:5:45: connections.berlin.ike_proposals[1]: 'aes256-sha265-modp2048' has an unknown word 'sha265' "

@@ -68,6 +68,21 @@ def test_aggressive_mode_has_one_group_as_initiator(tmp_path: Path) -> None:
     assert "ike_proposals" not in warned(tmp_path, responder_only)
 
 
+def test_quick_mode_has_one_group_as_initiator_and_any_as_responder(tmp_path: Path) -> None:
+    suites = "[aes256-sha256-dh19, aes128-sha256-ecp256, aes256-sha256-modp2048]"
+    lan = f"{{lan: {{local: 10.1.0.0/24, remote: 10.2.0.0/24, esp_proposals: {suites}}}}}"
+    found = warned(tmp_path, connection(children=lan))
+    assert found == (
+        "ikevd.yaml:5:78: connections.berlin.children.lan.esp_proposals: name several groups, but message 1 of Quick "
+        "Mode holds one public value: as initiator only the group of aes256-sha256-ecp256 is offered, without "
+        "aes256-sha256-modp2048"
+    )
+    for remote in ("any", "198.51.100.0/24"):
+        loaded = read(tmp_path, connection(children=lan, remote=remote))
+        assert loaded.warnings == ()
+        assert len(loaded.config.connections[0].children[0].suites) == 3
+
+
 def test_a_setting_without_effect_is_told(tmp_path: Path) -> None:
     assert "has no effect without aggressive: true" in warned(tmp_path, connection(aggressive_third="clear"))
     children = "{lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, esp_proposals: aes256-sha1}}"

@@ -10,6 +10,7 @@ from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, IKE_HASHES
 from ikevd.policy.model import EspSuite, IkeSuite
 from ikevd.policy.proposals import (
     ALIASES,
+    GROUP_ALIASES,
     NOT_SUPPORTED,
     format_esp,
     format_ike,
@@ -85,10 +86,37 @@ def test_every_esp_suite_is_written_as_it_is_read(suite: str, group: str) -> Non
     assert format_esp(parse_esp(text)) == text
 
 
-@pytest.mark.parametrize(("other", "word"), ALIASES.items())
+@pytest.mark.parametrize(("other", "word"), [*ALIASES.items(), *GROUP_ALIASES.items()])
 def test_every_alias_stands_for_a_word(other: str, word: str) -> None:
     assert word in {*IKE_WORDS, *HASH_WORDS, *GROUP_WORDS, *(suite.split("-")[0] for suite in ESP_WORDS)}
     assert other not in {*IKE_WORDS, *HASH_WORDS, *GROUP_WORDS}
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("aes256-sha2-dh14", "aes256-sha256-modp2048"),
+        ("aes256-sha2_512-group19", "aes256-sha512-ecp256"),
+        ("3des-sha-group2", "3des-sha1-modp1024"),
+        ("aes128-md5-dh5", "aes128-md5-modp1536"),
+        ("aes128-sha1-group24", "aes128-sha1-modp2048s256"),
+        ("aes128-sha2-dh31", "aes128-sha256-curve25519"),
+    ],
+)
+def test_words_of_cisco_and_libreswan_are_read_and_printed_in_ours(text: str, canonical: str) -> None:
+    assert format_ike(parse_ike(text)) == format_esp(parse_esp(text)) == canonical
+
+
+def test_every_group_has_its_number_as_a_word() -> None:
+    assert len(GROUP_ALIASES) == 2 * len(GROUPS)
+    for number, row in GROUPS.items():
+        assert GROUP_ALIASES[f"group{int(number)}"] == GROUP_ALIASES[f"dh{int(number)}"] == row.word
+
+
+@pytest.mark.parametrize("text", ["des-md5-group1", "3des-sha-dh2"])
+def test_a_weak_word_of_others_is_named_in_ours(text: str) -> None:
+    suite = parse_ike(text)
+    assert [word in " ".join(weaknesses(suite)) for word in format_ike(suite).split("-")] == [True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +145,15 @@ def test_every_alias_stands_for_a_word(other: str, word: str) -> None:
         ("aes257-sha256-modp2048", "unknown word 'aes257' (word 1, the cipher); did you mean 'aes25"),
         ("aes256-sha256-modp2048-sha1", "has more than 3 words"),
         ("aes256-sha256-", "unknown word ''"),
+        ("aes-256-sha256-modp2048", "unknown word '256' (word 2, the hash); did you mean 'aes256'?"),
+        ("aes256-sha-256-modp2048", "unknown word '256' (word 3, the group); did you mean 'sha256'?"),
+        ("aes256-sha256-group-14", "unknown word 'group' (word 3, the group); did you mean 'group14'?"),
+        ("aes256-sha256-dh99", "unknown word 'dh99' (word 3, the group); wanted one such as modp2048"),
+        (
+            "aes256-sha256-modp2048, aes128-sha1-modp1536",
+            "holds a comma; wanted a list, one proposal an item: '[aes256-sha256-modp2048, aes128-sha1-modp1536]'",
+        ),
+        ("aes256-sha2;dh14", "is not joined by '-' alone; wanted cipher-hash-group"),
         ("qqqq-sha256-modp2048", "unknown word 'qqqq' (word 1, the cipher); wanted one such as aes128, aes192"),
     ],
 )
@@ -139,6 +176,8 @@ def test_ike_errors(text: str, message: str) -> None:
         ("chacha20poly1305", "'chacha20poly1305', is not supported by this version; it has no number in IKEv1"),
         ("aes256-sha256_96", "write sha256, and sha256_96: true in the connection"),
         ("aes256-modp2048", "word 2 is 'modp2048', where the integrity is wanted"),
+        ("esp-aes256-sha256", "word 1, 'esp', is not supported by this version; only ESP is spoken, and every hash"),
+        ("esp-aes 256 esp-sha-hmac", "is not joined by '-' alone; wanted cipher-integrity[-group]"),
         ("aes256gcm15", "did you mean 'aes256gcm1"),
     ],
 )
@@ -200,7 +239,9 @@ def test_esp_in_the_clear_is_weak(text: str) -> None:
 
 @given(
     st.text()
-    | st.lists(st.sampled_from([*IKE_WORDS, *HASH_WORDS, *GROUP_WORDS, *ALIASES, *NOT_SUPPORTED, ""])).map("-".join)
+    | st.lists(
+        st.sampled_from([*IKE_WORDS, *HASH_WORDS, *GROUP_WORDS, *ALIASES, *GROUP_ALIASES, *NOT_SUPPORTED, ""])
+    ).map("-".join)
 )
 def test_any_text_parses_or_raises_value_error(text: str) -> None:
     for parse in (parse_ike, parse_esp):

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikevd.cli.secret import ALPHABET
-from ikevd.policy.secret_form import Form, form, guessing_bits
+from ikevd.policy.secret_form import ALPHABET, Form, form, guessing_bits
 
 RANDOM = [
     "0x" + bytes(range(16)).hex(),
