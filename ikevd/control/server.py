@@ -6,17 +6,17 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ikevd import __version__
-from ikevd.addresses import Address
 from ikevd.control import shapes
 from ikevd.control.command import Command
+from ikevd.control.connections import IDLE_SECONDS, Connections, room
 from ikevd.control.interface import Controller, NotAllowed, Progress, UnknownName
-from ikevd.control.sockets import ListeningSocket, peer_of
+from ikevd.control.query import Query, WrongParameter
+from ikevd.control.sockets import ListeningSocket
 from ikevd.errors import IkeError
 from ikevd.observe import log
 from ikevd.policy.model import Control
@@ -30,7 +30,9 @@ MAX_DECODED = 200
 """Trees are some ten times as large, and take some time to make."""
 LOOK_UP_SECONDS = 8.0
 """Longer takes no look-up; the client waits a little longer."""
-IDLE_SECONDS = 15.0
+SENDING_SECONDS = 15.0
+"""So much longer a client may take to read an answer."""
+FILTERS = ("spi", "connection", "peer")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Action = Callable[[str, Progress], Awaitable[None]]
 
@@ -42,7 +44,8 @@ class ControlServer:
         self._controller = controller
         self._settings = settings
         self._listening: ListeningSocket | None = None
-        app = web.Application(client_max_size=MAX_REQUEST, middlewares=[_plain_errors])
+        self._connections: Connections | None = None
+        app = web.Application(client_max_size=MAX_REQUEST, middlewares=[self._within_bounds, _plain_errors])
         app.add_routes(
             [
                 web.get("/v1/version", self._version),
@@ -69,37 +72,51 @@ class ControlServer:
         """Listen; raises `ConfigError` where the socket cannot be made."""
         self._listening = ListeningSocket(self._settings)
         await self._runner.setup()
-        await web.SockSite(self._runner, self._listening.socket).start()
+        assert self._runner.server is not None
+        self._connections = Connections(self._listening.socket, self._runner.server, room())
 
     async def close(self) -> None:
         """Stop answering and remove the socket file."""
+        if self._connections is not None:
+            self._connections.close()
         await self._runner.cleanup()
         if self._listening is not None:
             self._listening.close()
             self._listening = None
 
-    async def _version(self, _: web.Request) -> web.Response:
+    @web.middleware
+    async def _within_bounds(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The connection ends where an answer takes too long to make or to be read."""
+        assert self._connections is not None
+        with self._connections.busy(request.protocol, LOOK_UP_SECONDS + SENDING_SECONDS):
+            return await handler(request)
+
+    async def _version(self, request: web.Request) -> web.Response:
+        _query(request)
         version: shapes.Version = {"schema": shapes.SCHEMA, "version": __version__}
         return web.json_response(version)
 
     async def _status(self, request: web.Request) -> web.Response:
-        peer = request.query.get("peer")
-        status = await self._controller.status(request.query.get("name"), _peer_address(peer) if peer else None)
+        query = _query(request, "name", "peer")
+        status = await self._controller.status(query.name("name"), query.address("peer"))
         return web.json_response(status)
 
-    async def _names(self, _: web.Request) -> web.Response:
+    async def _names(self, request: web.Request) -> web.Response:
+        _query(request)
         names: shapes.Names = {"schema": shapes.SCHEMA, "connections": self._controller.names()}
         return web.json_response(names)
 
     async def _trace(self, request: web.Request) -> web.Response:
-        decode = "decode" in request.query
-        last = _last(request, MAX_DECODED if decode else MAX_RECORDS)
-        records = self._controller.trace(*_filters(request), last, decode=decode)
+        query = _query(request, *FILTERS, "last", "decode")
+        decode = query.flag("decode")
+        last = query.count("last", LAST, MAX_DECODED if decode else MAX_RECORDS)
+        records = self._controller.trace(*self._filters(query), last, decode=decode)
         return web.json_response({"schema": shapes.SCHEMA, "records": records})
 
     async def _capture(self, request: web.Request) -> web.StreamResponse:
         """The pcap file itself."""
-        pieces = self._controller.capture(*_filters(request), _last(request, MAX_RECORDS))
+        query = _query(request, *FILTERS, "last")
+        pieces = self._controller.capture(*self._filters(query), query.count("last", LAST, MAX_RECORDS))
         response = web.StreamResponse(headers={"Content-Type": "application/vnd.tcpdump.pcap"})
         await response.prepare(request)
         for piece in pieces:
@@ -108,8 +125,8 @@ class ControlServer:
         return response
 
     async def _keys(self, request: web.Request) -> web.Response:
-        lines = self._controller.keys(*_filters(request))
-        _log_who(request)
+        lines = self._controller.keys(*self._filters(_query(request, *FILTERS)))
+        self._log_who(request)
         keys: shapes.Keys = {"schema": shapes.SCHEMA, "keys": lines}
         return web.json_response(keys)
 
@@ -122,9 +139,11 @@ class ControlServer:
     async def _run(self, request: web.Request, action: Action) -> web.StreamResponse:
         """One JSON line for each fact as it happens, and a last one with the outcome."""
         name = request.match_info["name"]
-        timeout = _number("timeout", request.query.get("timeout"), DEFAULT_TIMEOUT, MAX_TIMEOUT)
+        timeout = _query(request, "timeout").seconds("timeout", DEFAULT_TIMEOUT, MAX_TIMEOUT)
         self._controller.expect(name)
-        _log_who(request)
+        self._log_who(request)
+        if self._connections is not None:
+            self._connections.allow(request.protocol, timeout + SENDING_SECONDS)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         async with Command(lambda progress: action(name, progress), timeout) as command:
             await response.prepare(request)
@@ -132,6 +151,19 @@ class ControlServer:
                 await response.write(json.dumps({"schema": shapes.SCHEMA, **line}).encode() + b"\n")
         await response.write_eof()
         return response
+
+    def _filters(self, query: Query) -> tuple[str | None, str | None, str | None]:
+        """Which negotiations are meant; raises `UnknownName` for a connection or child that is not configured."""
+        connection, peer = query.name("connection"), query.address("peer")
+        names = self._controller.names()
+        if connection is not None and not any(connection in (name, *names[name]) for name in names):
+            self._controller.expect(connection)
+        return query.spi("spi"), connection, None if peer is None else str(peer)
+
+    def _log_who(self, request: web.Request) -> None:
+        peer = self._connections and self._connections.peer(request.protocol)
+        if peer:
+            log.commanded(f"{request.method} {request.path}", peer.pid, peer.uid)
 
 
 class _IntoOurLog(logging.Handler):
@@ -161,6 +193,8 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except web.HTTPException as refusal:
         return _error(refusal.status, f"{refusal.reason}: {request.method} {request.path}")
+    except WrongParameter as error:
+        return _error(400, f"{error}: {request.method} {request.path}")
     except UnknownName as error:
         return _error(404, str(error))
     except NotAllowed as error:
@@ -180,34 +214,5 @@ def _error(status: int, sentence: str) -> web.Response:
     return web.json_response({"error": sentence}, status=status)
 
 
-def _number(name: str, text: str | None, default: float, most: float) -> float:
-    try:
-        number = float(text) if text is not None else default
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= most:
-        raise web.HTTPBadRequest(reason=f"{name} is {text!a}, wanted a number above 0 and up to {most:g}")
-    return number
-
-
-def _peer_address(text: str) -> Address:
-    try:
-        return ip_address(text)
-    except ValueError:
-        raise web.HTTPBadRequest(reason=f"peer is {text!a}, wanted an IP address") from None
-
-
-def _filters(request: web.Request) -> tuple[str | None, str | None, str | None]:
-    query = request.query
-    return query.get("spi"), query.get("connection"), query.get("peer")
-
-
-def _last(request: web.Request, most: int) -> int:
-    return int(_number("last", request.query.get("last"), LAST, most))
-
-
-def _log_who(request: web.Request) -> None:
-    connection = request.transport and request.transport.get_extra_info("socket")
-    if connection:
-        peer = peer_of(connection.fileno())
-        log.commanded(f"{request.method} {request.path}", peer.pid, peer.uid)
+def _query(request: web.Request, *known: str) -> Query:
+    return Query(request.query.items(), known)

@@ -73,10 +73,9 @@ class ListeningSocket:
             pass  # gone, or no longer ours to remove
 
 
-def peer_of(descriptor: int) -> Peer:
+def peer_of(connected: socket.socket) -> Peer:
     """SO_PEERCRED of a connected unix socket."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(descriptor)) as connection:
-        pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    pid, uid, _ = _UCRED.unpack(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     return Peer(pid, uid)
 
 

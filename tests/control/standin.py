@@ -24,7 +24,7 @@ from tests.builders import ALICE_TO_BOB
 
 T = TypeVar("T")
 STARTED = 1_700_000_000.0
-NAMES = ("berlin", "berlin/lan", "lan[1]", "dmz", "silent", "mute", "broken", "flood", "gone")
+NAMES = ("berlin", "berlin/lan", "lan[1]", "a b/ü", "dmz", "silent", "mute", "broken", "flood", "gone", "nobody")
 PHASE1: Phase1 = {
     "exchange": "MAIN_MODE",
     "initiator": True,

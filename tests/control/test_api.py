@@ -56,9 +56,9 @@ async def test_trace_gives_trees_where_they_are_wanted(daemon: Daemon) -> None:
 
 
 async def test_capture_gives_a_pcap_file(daemon: Daemon) -> None:
-    octets = await daemon.ask(lambda client: client.capture(spi="c0ff", connection="a", peer="2001:db8::1", last=7))
+    octets = await daemon.ask(lambda client: client.capture(spi="c0ff", connection="lan", peer="2001:db8::1", last=7))
     assert list(datagrams(frames(octets))) == [CAPTURED]
-    assert daemon.controller.filters == ("c0ff", "a", "2001:db8::1", 7)
+    assert daemon.controller.filters == ("c0ff", "lan", "2001:db8::1", 7)
 
 
 async def test_keys_are_given_out_and_who_took_them_is_logged(daemon: Daemon, logged: io.StringIO) -> None:
@@ -208,7 +208,17 @@ async def test_the_log_tells_who_commanded(daemon: Daemon, logged: io.StringIO) 
     assert (line["request"], line["pid"], line["uid"]) == ("POST /v1/up/berlin", os.getpid(), os.geteuid())
 
 
+SECONDS = "wanted a number of seconds above 0 and up to 3600"
+
 # -- wrong use ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look", ["trace", "capture", "keys"])
+async def test_a_connection_that_is_not_configured_is_told_apart_from_one_without_record(
+    daemon: Daemon, look: str
+) -> None:
+    status, answer = await raw(daemon, f"GET /v1/{look}?connection=paris")
+    assert (status, answer) == (404, {"error": "no connection or child is named paris; configured: berlin (lan, dmz)"})
 
 
 @pytest.mark.parametrize(
@@ -217,16 +227,28 @@ async def test_the_log_tells_who_commanded(daemon: Daemon, logged: io.StringIO) 
         ("GET /v2/status", 404, "Not Found: GET /v2/status"),
         ("POST /v1/status", 405, "Method Not Allowed: POST /v1/status"),
         ("GET /v1/up/lan", 405, "Method Not Allowed: GET /v1/up/lan"),
-        ("GET /v1/trace?last=0", 400, "last is '0', wanted a number above 0 and up to 2000: GET /v1/trace"),
-        ("GET /v1/capture?last=2001", 400, "last is '2001', wanted a number above 0 and up to 2000: GET /v1/capture"),
-        ("GET /v1/trace?decode=1&last=201", 400, "last is '201', wanted a number above 0 and up to 200: GET /v1/trace"),
-        ("GET /v1/trace?last=x", 400, "last is 'x', wanted a number above 0 and up to 2000: GET /v1/trace"),
-        ("GET /v1/trace?last=%0a", 400, r"last is '\n', wanted a number above 0 and up to 2000: GET /v1/trace"),
-        (
-            "POST /v1/up/dmz?timeout=nan",
-            400,
-            "timeout is 'nan', wanted a number above 0 and up to 3600: POST /v1/up/dmz",
-        ),
+        ("GET /v1/trace?last=0", 400, "last is '0', wanted a whole number from 1 to 2000: GET /v1/trace"),
+        ("GET /v1/trace?last=0.5", 400, "last is '0.5', wanted a whole number from 1 to 2000: GET /v1/trace"),
+        ("GET /v1/trace?last=-1", 400, "last is '-1', wanted a whole number from 1 to 2000: GET /v1/trace"),
+        ("GET /v1/trace?last=1_0", 400, "last is '1_0', wanted a whole number from 1 to 2000: GET /v1/trace"),
+        ("GET /v1/trace?last=", 400, "last is '', wanted a whole number from 1 to 2000: GET /v1/trace"),
+        ("GET /v1/capture?last=2001", 400, "last is '2001', wanted a whole number from 1 to 2000: GET /v1/capture"),
+        ("GET /v1/trace?decode=1&last=201", 400, "last is '201', wanted a whole number from 1 to 200: GET /v1/trace"),
+        ("GET /v1/trace?last=%0a", 400, r"last is '\n', wanted a whole number from 1 to 2000: GET /v1/trace"),
+        ("GET /v1/trace?last=1&last=2", 400, "last is given twice: GET /v1/trace"),
+        ("GET /v1/trace?decode=no", 400, "decode is 'no', wanted 1 or 0: GET /v1/trace"),
+        ("GET /v1/trace?spi=berlin", 400, "spi is 'berlin', wanted hex digits: GET /v1/trace"),
+        ("GET /v1/keys?spi=", 400, "spi is '', wanted hex digits: GET /v1/keys"),
+        ("GET /v1/capture?peer=192.0.2.256", 400, "peer is '192.0.2.256', wanted an IP address: GET /v1/capture"),
+        ("GET /v1/status?peer=", 400, "peer is '', wanted an IP address: GET /v1/status"),
+        ("GET /v1/status?name=", 400, "name is empty, wanted the name of a connection or child: GET /v1/status"),
+        ("GET /v1/status?nane=lan", 400, "there is no parameter 'nane'; wanted name, peer: GET /v1/status"),
+        ("GET /v1/version?a=b", 400, "there is no parameter 'a'; none is wanted here: GET /v1/version"),
+        ("GET /v1/names?a=b", 400, "there is no parameter 'a'; none is wanted here: GET /v1/names"),
+        *[
+            (f"POST /v1/up/dmz?timeout={value}", 400, f"timeout is '{value}', {SECONDS}: POST /v1/up/dmz")
+            for value in ("nan", "inf", "-1", "0", "1e3", "3601", "")
+        ],
     ],
 )
 async def test_a_wrong_request_is_answered_with_a_sentence(

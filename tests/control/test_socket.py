@@ -125,7 +125,7 @@ def test_the_kernel_tells_who_connects(tmp_path: Path) -> None:
         caller.connect(str(tmp_path / "s"))
         accepted, _ = listening.socket.accept()
         with accepted:
-            peer = peer_of(accepted.fileno())
+            peer = peer_of(accepted)
     listening.close()
     assert (peer.pid, peer.uid) == (os.getpid(), os.geteuid())
 
