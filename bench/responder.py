@@ -13,8 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from ikevd.daemon import Options, serve
-from ikevd.kernel.adapter import XfrmKernel
+from ikevd.daemon import Machine, Options, serve
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.observe import log
 from ikevd.policy.load import load
@@ -32,8 +31,8 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if arguments.profile:
             _profile(runner.get_loop(), arguments.profile)
-        kernel = XfrmKernel if arguments.netlink else lambda: nullcontext(MemoryKernel())
-        runner.run(serve(config, Options(), os.environ, kernel=kernel))
+        machine = Machine() if arguments.netlink else Machine(kernel=lambda: nullcontext(MemoryKernel()))
+        runner.run(serve(config, Options(), os.environ, machine))
 
 
 def _profile(loop: asyncio.AbstractEventLoop, file: Path) -> None:

@@ -31,11 +31,12 @@ from ikevd.observe import log
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
+from ikevd.obstacles import unforeseen
 from ikevd.policy.model import Config
 from ikevd.policy.proposals import format_esp
 from ikevd.sa.model import IsakmpSa
 from ikevd.service.notify import Notifier, watchdog
-from ikevd.transport.udp import UdpTransport, source_for
+from ikevd.transport.udp import Prepare, UdpTransport, source_for
 
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """Objects, and generations (`gc.set_threshold`); Python's own are 700, 10 and 10."""
@@ -50,53 +51,67 @@ class Options:
     """Which negotiations are logged."""
 
 
-async def serve(
-    config: Config,
-    options: Options,
-    environ: Mapping[str, str],
-    kernel: Callable[[], AbstractContextManager[Kernel]] = XfrmKernel,
-) -> None:
-    """Run until SIGTERM or SIGINT. Raises `IkeError` where the daemon cannot start."""
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What tests and the bench replace of this machine."""
+
+    kernel: Callable[[], AbstractContextManager[Kernel]] = XfrmKernel
+    bypass: Prepare = bypass_ipsec
+    take_esp: Prepare = take_esp
+
+
+async def serve(config: Config, options: Options, environ: Mapping[str, str], machine: Machine | None = None) -> None:
+    """Run until SIGTERM, SIGINT or SIGQUIT. Raises `IkeError` where the daemon cannot start."""
     async with AsyncExitStack() as stack:
         stop = _stop_signal()
         asyncio.get_running_loop().set_exception_handler(_log_bug)
-        history, counters = History(time.time), Counters()
-        history.listen(log.FactLog(options.only))
-        journaled = await _journaled(stack.enter_context(kernel()), config, stack)
-        transport = UdpTransport(
-            config.listen,
-            on_datagram=lambda octets, path: engine.datagram(octets, path),
-            on_dropped=lambda reason: counters.count(f"drop: {reason}"),
-            on_unreachable=lambda path, reason: engine.hint_unreachable(path, reason),
-            prepare=bypass_ipsec,
-            prepare_nat=take_esp,
-        )
-        ports = Ports(
-            transmit=transport.send,
-            keepalive=transport.keepalive,
-            source_for=_source_for,
-            installer=Installer(journaled),
-            entropy=SystemEntropy(),
-            history=history,
-            counters=counters,
-            on_trouble=log.warning,
-            port=config.listen.port,
-            export_key=_key_log(options, stack),
-            nat_port=config.listen.nat_port,
-        )
-        engine = Engine(config, ports)
-        transport.open()
-        for warning in transport.warnings:
-            log.warning(warning)
-        stack.callback(transport.close)
-        controller = EngineController(engine, config, history, counters, transport.endpoints)
-        server = ControlServer(controller, config.control)
-        await server.start()
-        stack.push_async_callback(server.close)
-        endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
-        log.started(__version__, endpoints, len(config.connections))
-        _rarely_collect_garbage()
-        await _run(engine, Notifier(environ), stop)
+        try:
+            notifier = stack.enter_context(Notifier(environ))
+            engine = await _start(config, options, machine or Machine(), stack)
+        except OSError as error:
+            raise unforeseen(error) from error
+        await _run(engine, notifier, stop)
+
+
+async def _start(config: Config, options: Options, machine: Machine, stack: AsyncExitStack) -> Engine:
+    """Everything that the daemon needs, bound and connected; `stack` undoes it."""
+    history, counters = History(time.time), Counters()
+    history.listen(log.FactLog(options.only))
+    journaled = await _journaled(stack.enter_context(machine.kernel()), config, stack)
+    transport = UdpTransport(
+        config.listen,
+        on_datagram=lambda octets, path: engine.datagram(octets, path),
+        on_dropped=lambda reason: counters.count(f"drop: {reason}"),
+        on_unreachable=lambda path, reason: engine.hint_unreachable(path, reason),
+        prepare=machine.bypass,
+        prepare_nat=machine.take_esp,
+    )
+    ports = Ports(
+        transmit=transport.send,
+        keepalive=transport.keepalive,
+        source_for=_source_for,
+        installer=Installer(journaled),
+        entropy=SystemEntropy(),
+        history=history,
+        counters=counters,
+        on_trouble=log.warning,
+        port=config.listen.port,
+        export_key=_key_log(options, stack),
+        nat_port=config.listen.nat_port,
+    )
+    engine = Engine(config, ports)
+    transport.open()
+    for warning in transport.warnings:
+        log.warning(warning)
+    stack.callback(transport.close)
+    controller = EngineController(engine, config, history, counters, transport.endpoints)
+    server = ControlServer(controller, config.control)
+    stack.push_async_callback(server.close)
+    await server.start()
+    endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
+    log.started(__version__, endpoints, len(config.connections))
+    _rarely_collect_garbage()
+    return engine
 
 
 def _rarely_collect_garbage() -> None:
@@ -108,19 +123,21 @@ def _rarely_collect_garbage() -> None:
 
 
 async def _run(engine: Engine, notifier: Notifier, stop: asyncio.Event) -> None:
-    engine.start()
+    """Whatever fails, the engine stops: nothing of it stays in the kernel."""
     beat = asyncio.create_task(watchdog(notifier, lambda: True))
-    notifier.ready(f"ikevd {__version__} is ready")
-    await stop.wait()
-    notifier.stopping()
-    log.stopping()
-    await engine.stop()
-    beat.cancel()
+    try:
+        engine.start()
+        notifier.ready(f"ikevd {__version__} is ready")
+        await stop.wait()
+        notifier.stopping()
+        log.stopping()
+    finally:
+        await engine.stop()
+        beat.cancel()
 
 
 async def _journaled(bare: Kernel, config: Config, stack: AsyncExitStack) -> Kernel:
     """The kernel, tried with every configured ESP suite, and cleared of what a killed daemon left."""
-    config.runtime.mkdir(mode=0o750, parents=True, exist_ok=True)
     journal = Journal(config.runtime / "journal")
     stack.callback(journal.close)
     kernel = JournaledKernel(bare, journal)
@@ -156,7 +173,8 @@ def _log_bug(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, log.no_reload)
     return stop

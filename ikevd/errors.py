@@ -111,6 +111,10 @@ class PortInUse(IkeError):
     """A UDP port cannot be bound: another process holds it, or the address is not this machine's."""
 
 
+class CannotStart(IkeError):
+    """Something of this machine, not of the configuration, is in the way: the service manager tries again."""
+
+
 class ConfigError(IkeError):
     """The configuration cannot be used: each problem with file, line, column and what would be right."""
 

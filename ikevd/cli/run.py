@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
-from ikevd.daemon import Options, serve
+from ikevd.daemon import Machine, Options, serve
 from ikevd.errors import ConfigError, IkeError
 from ikevd.observe import log
+from ikevd.obstacles import enough_descriptors
 from ikevd.policy.load import Loaded, load
 from ikevd.policy.model import LogFormat
 
@@ -42,9 +43,14 @@ def run_daemon(
     log_format: str | None,
     key_log: Path | None,
     loop: str,
+    machine: Machine | None = None,
     **only: Any,
 ) -> int:
-    """Load the configuration and serve until SIGTERM."""
+    """Load the configuration and serve until SIGTERM.
+
+    Exit code `UNUSABLE` is for what only the operator can mend, in the configuration; a service manager that meets
+    `FAILED` may try again.
+    """
     loaded = _load(config)
     if loaded is None:
         return UNUSABLE
@@ -54,10 +60,11 @@ def run_daemon(
     log.configure(settings.log_format, log_level or settings.log_level)
     for warning in loaded.warnings:
         log.config_warning(warning)
-    daemon = serve(settings, Options(key_log=key_log, only=log.Filter(**only)), os.environ)
+    options = Options(key_log=key_log, only=log.Filter(**only))
     try:
+        enough_descriptors()
         with asyncio.Runner(loop_factory=_factory(loop)) as runner:
-            runner.run(daemon)
+            runner.run(serve(settings, options, os.environ, machine))
     except ConfigError as error:
         click.echo(str(error), err=True)
         return UNUSABLE

@@ -69,7 +69,7 @@ class ControlServer:
         )
 
     async def start(self) -> None:
-        """Listen; raises `ConfigError` where the socket cannot be made."""
+        """Listen; raises `ConfigError` or `CannotStart` where the socket cannot be made."""
         self._listening = ListeningSocket(self._settings)
         await self._runner.setup()
         assert self._runner.server is not None

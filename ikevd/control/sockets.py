@@ -14,7 +14,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ikevd.errors import ConfigError
+from ikevd.errors import CannotStart, ConfigError
+from ikevd.obstacles import obstacle
 from ikevd.policy.model import Control
 
 BACKLOG = 64
@@ -31,7 +32,7 @@ class Peer:
 
 
 class ListeningSocket:
-    """A listening socket at its path. Raises `ConfigError` where it cannot be."""
+    """A listening socket at its path. Raises `ConfigError`, and `CannotStart` for what this machine has in the way."""
 
     def __init__(self, settings: Control) -> None:
         self.path = settings.path
@@ -40,7 +41,9 @@ class ListeningSocket:
             self._inode = self._open(settings)
         except OSError as error:
             self.socket.close()
-            raise ConfigError((f"control.socket {self.path}: {error.strerror or error}",)) from error
+            if error.errno is None:
+                raise ConfigError((f"control.socket {self.path}: {error}",)) from error
+            raise obstacle("control.socket", self.path, error) from error
         except BaseException:
             self.socket.close()
             raise
@@ -83,7 +86,7 @@ def _refuse_what_is_not_ours(path: Path) -> None:
     """A stale socket may be replaced; a living one and any other kind of file may not."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise ConfigError((f"control.socket {path}: a file that is no socket is in the way",))
+            raise CannotStart(f"control.socket {path}: a file that is no socket is in the way")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -95,7 +98,9 @@ def _refuse_what_is_not_ours(path: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.EAGAIN, None):  # a full backlog is a living one
                 raise
-    raise ConfigError((f"control.socket {path}: another ikevd is listening there",))
+            raise CannotStart(f"control.socket {path}: another ikevd is listening there") from None
+        holder = peer_of(probe).pid
+    raise CannotStart(f"control.socket {path}: another ikevd (pid {holder}) is listening there")
 
 
 def _ids(owner: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ikevd.errors import ConfigError
 from ikevd.observe import log
+from ikevd.obstacles import obstacle
 from ikevd.sa.model import IsakmpSa
 
 
@@ -23,16 +24,22 @@ class KeyLog:
     """Appends one line for each ISAKMP SA to a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `ConfigError` for what is no regular file of its own."""
+        """Raises `ConfigError` for what is no regular file, `CannotStart` for what cannot be opened."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             self._file = os.open(path, flags, 0o600)
         except OSError as error:
-            raise ConfigError((f"key log {path}: {error.strerror}",)) from error
-        if not stat.S_ISREG(os.fstat(self._file).st_mode):
+            raise obstacle("key log", path, error) from error
+        try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise ConfigError((f"key log {path}: not a regular file",))
+            os.fchmod(self._file, 0o600)
+        except OSError as error:  # another user's file
             os.close(self._file)
-            raise ConfigError((f"key log {path}: not a regular file",))
-        os.fchmod(self._file, 0o600)
+            raise obstacle("key log", path, error) from error
+        except BaseException:
+            os.close(self._file)
+            raise
 
     def write(self, sa: IsakmpSa) -> None:
         """One line. A full disk costs the line, not the SA."""

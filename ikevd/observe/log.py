@@ -212,6 +212,11 @@ def stopping() -> None:
     _log.info("stopping")
 
 
+def no_reload() -> None:
+    """SIGHUP came."""
+    _log.warning("warning", text="SIGHUP does nothing: there is no reload yet; a restart reads the configuration anew")
+
+
 def warning(text: str) -> None:
     """One plain sentence that belongs to no negotiation; it begins with who caused it."""
     now = time.monotonic()

@@ -6,18 +6,30 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
+from typing import Self
 
 PATIENCE = 1.0
 """Seconds that `ready` and `stopping` wait for a service manager whose queue is full; the rest does not wait."""
 
 
 class Notifier:
-    """Speaks to the socket that NOTIFY_SOCKET names; without one it does nothing."""
+    """Speaks to the socket that NOTIFY_SOCKET names; without one it does nothing. A context manager.
+
+    The socket is opened once: the service manager hears us, too, when no descriptor is left.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        """Raises `OSError` where no socket can be made."""
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self.watchdog_interval = _watchdog_interval(environ) if self._address else None
         """Seconds within which the service manager wants a sign of life, or None."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
 
     def ready(self, status: str) -> None:
         """Sockets and kernel are ready: `systemctl start` returns."""
@@ -38,12 +50,11 @@ class Notifier:
     def _send(self, message: str, patience: float = 0.0) -> None:
         if self._address is None:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
-            manager.settimeout(patience)
-            try:
-                manager.sendto(message.encode(), self._address)
-            except OSError:
-                pass  # a service manager that went away must not take the tunnels with it
+        self._socket.settimeout(patience)
+        try:
+            self._socket.sendto(message.encode(), self._address)
+        except OSError:
+            pass  # a service manager that went away must not take the tunnels with it
 
 
 async def watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:

@@ -15,7 +15,7 @@ from ikevd.control import client
 from ikevd.control.client import Client, ControlError
 from ikevd.control.server import ControlServer
 from ikevd.control.sockets import ListeningSocket, peer_of
-from ikevd.errors import ConfigError
+from ikevd.errors import CannotStart, ConfigError
 from ikevd.policy.model import Control
 from tests.control.standin import Daemon, StandIn
 
@@ -69,7 +69,7 @@ def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
 
 def test_a_living_socket_is_left_alone(tmp_path: Path) -> None:
     first = opened(tmp_path / "s")
-    with pytest.raises(ConfigError, match="another ikevd is listening there"):
+    with pytest.raises(CannotStart, match=rf"another ikevd \(pid {os.getpid()}\) is listening there"):
         opened(tmp_path / "s")
     assert (tmp_path / "s").exists()
     first.close()
@@ -80,7 +80,7 @@ def test_a_living_socket_with_a_full_queue_is_left_alone(tmp_path: Path) -> None
         busy.bind(str(tmp_path / "s"))
         busy.listen(0)
         first.connect(str(tmp_path / "s"))
-        with pytest.raises(ConfigError, match="another ikevd is listening there"):
+        with pytest.raises(CannotStart, match="another ikevd is listening there"):
             opened(tmp_path / "s")
 
 
@@ -92,16 +92,22 @@ def test_closing_is_quiet_where_the_file_is_gone(tmp_path: Path) -> None:
 
 def test_a_link_in_the_way_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "s").symlink_to(tmp_path / "precious")
-    with pytest.raises(ConfigError, match="a file that is no socket is in the way"):
+    with pytest.raises(CannotStart, match="a file that is no socket is in the way"):
         opened(tmp_path / "s")
     assert (tmp_path / "s").is_symlink()
 
 
 def test_a_file_in_the_way_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("precious")
-    with pytest.raises(ConfigError, match="a file that is no socket is in the way"):
+    with pytest.raises(CannotStart, match="a file that is no socket is in the way"):
         opened(tmp_path / "s")
     assert (tmp_path / "s").read_text() == "precious"
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_what_mends_it(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(CannotStart, match=r"run/s cannot be used: .*; a file stands where a folder should be"):
+        opened(tmp_path / "run" / "s")
 
 
 def test_a_path_that_is_too_long_is_refused_in_words(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The journal: what a killed daemon leaves behind for the next."""
 
 import errno
+import os
 import resource
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikevd.errors import ConfigError, KernelRefused
+from ikevd.errors import CannotStart, KernelRefused
 from ikevd.host.interface import Direction, SaId
 from ikevd.kernel.journal import SPARE_LINES, Journal, load
 from ikevd.kernel.journaled import JournaledKernel
@@ -69,7 +70,9 @@ def test_only_its_owner_can_read_it(path: Path) -> None:
 
 def test_a_second_daemon_is_refused(path: Path) -> None:
     journal = Journal(path)
-    with pytest.raises(ConfigError, match="another ikevd uses this runtime folder"):
+    with pytest.raises(
+        CannotStart, match=rf"another ikevd \(pid {os.getpid()}\) uses the runtime folder {path.parent};"
+    ):
         Journal(path)
     journal.close()
     Journal(path).close()
@@ -77,7 +80,12 @@ def test_a_second_daemon_is_refused(path: Path) -> None:
 
 def test_a_folder_that_cannot_be(path: Path) -> None:
     path.parent.write_text("a file")
-    with pytest.raises(ConfigError, match="the journal cannot be used"):
+    with pytest.raises(CannotStart, match=r"kernel.journal cannot be used: .*; a file stands where a folder should be"):
+        Journal(path)
+
+
+def test_a_disk_that_is_full_at_start_is_told(path: Path) -> None:
+    with disk_full_after(0), pytest.raises(CannotStart, match=r"kernel.journal cannot be used: File too large"):
         Journal(path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevd.errors import ConfigError
+from ikevd.errors import CannotStart, ConfigError
 from ikevd.observe.keylog import KeyLog
 from ikevd.sa.model import IsakmpSa
 from tests.gateways import alice_and_bob, bring_up
@@ -37,7 +37,11 @@ def test_a_key_that_cannot_be_written_costs_the_line_and_not_the_sa(tmp_path: Pa
     keys.write(isakmp_sa())
 
 
-@pytest.mark.parametrize("path", ["/dev/null", "/nowhere/keys"])
-def test_what_is_no_regular_file_is_refused(path: str) -> None:
-    with pytest.raises(ConfigError, match="key log"):
-        KeyLog(Path(path))
+def test_what_is_no_regular_file_is_refused() -> None:
+    with pytest.raises(ConfigError, match="key log /dev/null: not a regular file"):
+        KeyLog(Path("/dev/null"))
+
+
+def test_what_cannot_be_opened_is_told_with_what_mends_it() -> None:
+    with pytest.raises(CannotStart, match=r"key log /nowhere/keys cannot be used: .*; make the folder /nowhere"):
+        KeyLog(Path("/nowhere/keys"))

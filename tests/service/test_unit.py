@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.cli.run import FAILED, UNUSABLE
+
 UNIT = Path(__file__).resolve().parents[2] / "systemd" / "ikevd.service"
 INSTALLED = "/usr/bin/ikevd"
 TENTHS_OF_EXPOSURE = 20
@@ -56,3 +58,9 @@ def test_it_holds_no_other_capabilities_than_it_needs() -> None:
 
 def test_the_journal_outlives_the_daemon() -> None:
     assert (setting("RuntimeDirectory"), setting("RuntimeDirectoryPreserve")) == (["ikevd"], ["yes"])
+
+
+def test_only_a_configuration_that_cannot_be_used_is_not_tried_again() -> None:
+    assert setting("Restart") == ["on-failure"]
+    assert setting("RestartPreventExitStatus") == [str(UNUSABLE)]
+    assert FAILED != UNUSABLE

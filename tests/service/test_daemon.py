@@ -1,0 +1,144 @@
+"""The daemon as a process: signals, too few descriptors, and what keeps it from starting."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service.daemon import NOTHING_LEFT, Daemon, free_port, pair
+
+DESCRIPTORS = 64
+IDLE = b""
+HALF_A_REQUEST = b"POST /v1/up/lan HTTP/1.1\r\n"
+WITHOUT_ITS_BODY = b"POST /v1/up/lan HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with Daemon(tmp_path / "daemon", port=free_port()) as daemon:
+        yield daemon
+
+
+# -- descriptors
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_daemon_with_64_descriptors_and_60_held_connections_beats_answers_and_cleans_up(
+    tmp_path: Path, loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOP", loop)
+    with pair(tmp_path) as (daemon, peer):
+        peer.start()
+        daemon.start(descriptors=DESCRIPTORS)
+        daemon.up()
+        with daemon.held(20, IDLE), daemon.held(20, HALF_A_REQUEST), daemon.held(20, WITHOUT_ITS_BODY):
+            for _ in range(4):
+                daemon.manager.expect("WATCHDOG=1")
+            assert len(daemon.pairs()) == 1
+            assert len(os.listdir(f"/proc/{daemon.process.pid}/fd")) < DESCRIPTORS - 16
+            assert daemon.manager.stop(within=10) == 0
+        daemon.manager.expect("STOPPING=1")
+        assert daemon.log.splitlines()[-1] == NOTHING_LEFT
+        assert "internal error" not in daemon.log
+        assert not daemon.path.exists()
+
+
+# -- signals
+
+
+def test_hup_is_a_line_in_the_log_and_the_daemon_goes_on(daemon: Daemon) -> None:
+    daemon.start()
+    daemon.process.send_signal(signal.SIGHUP)
+    assert daemon.client.version()["schema"] == 1
+    assert daemon.manager.stop(within=10) == 0
+    (line,) = [json.loads(line) for line in daemon.log.splitlines() if "SIGHUP" in line]
+    assert line["text"] == "SIGHUP does nothing: there is no reload yet; a restart reads the configuration anew"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
+def test_term_int_and_quit_end_it_in_order(daemon: Daemon, number: signal.Signals) -> None:
+    daemon.start()
+    assert daemon.manager.stop(within=10, number=number) == 0
+    assert daemon.log.splitlines()[-1] == NOTHING_LEFT
+    assert not daemon.path.exists()
+
+
+# -- what keeps it from starting: one sentence, and a code with which the service manager tries again
+
+RETRIED = 1
+
+
+def refusal(daemon: Daemon) -> str:
+    """What a daemon that cannot start says."""
+    assert daemon.process.wait(30) == RETRIED
+    *told, left = daemon.log.splitlines()
+    assert left == NOTHING_LEFT
+    (sentence,) = [line for line in told if not line.startswith("{")]
+    return sentence.removeprefix("ikevd cannot run: ")
+
+
+def test_a_second_daemon_names_the_pid_of_the_first(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.start()
+    with Daemon(tmp_path / "second", port=free_port()) as second:
+        second.configure(runtime_directory=str(daemon.folder / "run"))
+        second.launch()
+        assert refusal(second) == (
+            f"another ikevd (pid {daemon.process.pid}) uses the runtime folder {daemon.folder}/run; "
+            "each needs its own runtime_directory"
+        )
+
+
+def test_a_second_daemon_at_the_same_control_socket_names_the_pid_of_the_first(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.start()
+    with Daemon(tmp_path / "second", port=free_port()) as second:
+        second.configure(control={"socket": str(daemon.path)})
+        second.launch()
+        assert refusal(second) == (
+            f"control.socket {daemon.path}: another ikevd (pid {daemon.process.pid}) is listening there"
+        )
+
+
+def test_a_runtime_folder_that_cannot_be_made_is_told(daemon: Daemon) -> None:
+    (daemon.folder / "run").write_text("a file")
+    daemon.launch()
+    assert refusal(daemon) == (
+        f"runtime_directory: the journal {daemon.folder}/run/journal cannot be used: File exists; "
+        "a file stands where a folder should be"
+    )
+
+
+def test_a_control_socket_whose_folder_cannot_be_made_is_told(daemon: Daemon) -> None:
+    (daemon.folder / "file").touch()
+    daemon.configure(control={"socket": str(daemon.folder / "file" / "s")})
+    daemon.launch()
+    assert refusal(daemon) == (
+        f"control.socket {daemon.folder}/file/s cannot be used: File exists; a file stands where a folder should be"
+    )
+
+
+def test_a_key_log_that_cannot_be_opened_is_told(daemon: Daemon) -> None:
+    daemon.launch(key_log=daemon.folder / "none" / "keys")
+    assert refusal(daemon) == (
+        f"key log {daemon.folder}/none/keys cannot be used: No such file or directory; "
+        f"make the folder {daemon.folder}/none"
+    )
+
+
+def test_too_few_descriptors_are_told(daemon: Daemon) -> None:
+    daemon.launch(descriptors=20)
+    assert refusal(daemon) == (
+        "this process may have 20 descriptors, it needs 32 at least; "
+        "let ikevd have more descriptors (LimitNOFILE= in the unit, ulimit -n in a shell)"
+    )
+
+
+def test_the_least_number_of_descriptors_suffices(daemon: Daemon) -> None:
+    daemon.start(descriptors=32)
+    with daemon.held(60):
+        assert daemon.client.version()["schema"] == 1
+    assert daemon.manager.stop(within=10) == 0
