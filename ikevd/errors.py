@@ -1,16 +1,38 @@
 """What can go wrong, whose fault it is, and which Notify answers it.
 
-Every message of an exception is one plain sentence that names the field, what came and what was wanted.
-No exception ever carries key material.
+An exception holds what was found out as fields (`Finding`), or one plain sentence that names the field, what came and
+what was wanted. No exception ever carries key material.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ikevd.wire.registry import NotifyType
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out, as fields that JSON can hold: `ikevd.findings` has the kinds, `ikevd.observe.words` says them
+    in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Finding):
+    """A sentence that was made where the fault was met: by a decoder, the kernel or the operating system."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class IkeError(Exception):
     """Root of everything that this program raises on purpose."""
+
+    def __init__(self, finding: Finding | str) -> None:
+        super().__init__(finding)
+        self.finding = Said(finding) if isinstance(finding, str) else finding
 
     notify: NotifyType | None = None
     """The Notify type (RFC 2408 section 3.14.1) that tells the peer, or None where nothing is said."""
@@ -70,8 +92,8 @@ class ProbablePskMismatch(AuthenticationFailed):
 class PeerRefused(IkeError):
     """The peer told us, authenticated, that it refuses."""
 
-    def __init__(self, message: str, received: NotifyType) -> None:
-        super().__init__(message)
+    def __init__(self, finding: Finding | str, received: NotifyType) -> None:
+        super().__init__(finding)
         self.received = received
 
 

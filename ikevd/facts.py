@@ -1,4 +1,5 @@
-"""What happened in a negotiation, as typed facts: the one language of evidence, log, status and trace.
+"""What happened in a negotiation, as typed facts: the one language of evidence, log, status and trace. What was found
+out stands in a fact as fields (`ikevd.findings`), never as a sentence.
 
 A fact holds no key: wire octets are what an eavesdropper sees, and errors carry no key material.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ikevd.addresses import Path
+from ikevd.errors import Finding
 from ikevd.wire.registry import NotifyType
 
 
@@ -54,7 +56,8 @@ class Dropped:
 
     label: str
     """The message that was awaited."""
-    reason: str
+    finding: Finding
+    """Why."""
     error: str
     """Name of the error class, for counters."""
     size: int
@@ -69,23 +72,23 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One plain sentence worth keeping."""
+    """Something worth keeping."""
 
-    text: str
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Established:
-    """The exchange ended well."""
+    """The exchange ended well, with this result."""
 
-    text: str
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The exchange ended without result."""
+    """The exchange ended without result, and why."""
 
-    reason: str
+    finding: Finding
     error: str
     """Name of the error class."""
 

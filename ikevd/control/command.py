@@ -11,6 +11,7 @@ from ikevd.control.interface import Progress
 from ikevd.errors import IkeError
 from ikevd.observe import log
 from ikevd.observe.views import View
+from ikevd.observe.words import say_error
 
 MAX_WAITING = 1000
 """Lines that wait for a slow reader; later ones are left out, the outcome never."""
@@ -51,7 +52,7 @@ class Command:
             async with limit:
                 await self._action(self._happened)
         except IkeError as error:
-            return _failure(str(error), error)
+            return _failure(say_error(error), error)
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
                 last = f"not done within {self._timeout:g} s: {self._evidence}"
@@ -91,6 +92,9 @@ class Evidence:
                 self._more = f"; the peer says, unauthenticated: {fact['notify']}"
             case "dropped":
                 self._more = f"; awaiting {fact['label']}, dropped: {fact['reason']}"
+            case "note" if fact["finding"]["kind"] == "no_answer_yet":
+                meaning = fact["text"].partition(": ")[2]
+                self._more = f"; {meaning}" if meaning else ""
             case "note":
                 self._more = f"; {fact['text']}"
 

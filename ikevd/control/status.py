@@ -11,6 +11,7 @@ from ikevd.negotiation.isakmp import LiveIsakmpSa
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
 from ikevd.observe.progress import CiscoState, progress_of, ready
+from ikevd.observe.words import say
 from ikevd.peer.children import ChildState, Pair
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Connection
@@ -51,7 +52,7 @@ async def _child(child: Child, sessions: list[Session], installer: Installer) ->
         "local": str(child.local),
         "remote": str(child.remote),
         "state": state.name,
-        "last_cause": state.cause,
+        "last_cause": say(state.cause) if state.cause else None,
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
         "sas": [await _pair(pair, installer) for s in states for pair in s.pairs],
     }
@@ -108,7 +109,7 @@ def _phase1(record: Record) -> shapes.Phase1:
         "outcome": progress.outcome,
         "furthest": progress.furthest,
         "cisco": _cisco(progress.cisco),
-        "cause": progress.cause,
+        "cause": say(progress.cause) if progress.cause else None,
         "started": record.started,
         "last_event": progress.at,
     }

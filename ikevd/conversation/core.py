@@ -32,6 +32,7 @@ from ikevd.exchanges.link import (
     Unconfirmed,
 )
 from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
+from ikevd.findings import CommitBit, NoAnswerYet, Silence, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
 from ikevd.wire.message import Header, Message, encode_chain, first_type, names
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType
@@ -42,14 +43,13 @@ LABELS = {
     ExchangeType.QUICK_MODE: "QM",
     ExchangeType.INFORMATIONAL: "INFO",
 }
+MAX_HINTS = 4
+"""Of each sort, of one exchange."""
+FIRST_REPETITION = 2
+"""The second copy of a message: its answer is late."""
 MAX_REMINDERS = 10
 """Copies of our last answer that a peer causes with messages of a later exchange."""
 
-COMMIT_BIT = (
-    "the peer sets the commit bit: it wants the SA unused until it says CONNECTED (RFC 2408 section 3.1); "
-    "it is used at once, so the first packets may be lost at the peer"
-)
-# Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, it would lose every packet meanwhile.
 NOTHING_HEARD = Duplicates()
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
@@ -89,6 +89,8 @@ class Conversation:
         self._messages = 0
         self._commit_noted = False
         self._hints: list[NotifyType] = []
+        self._unreachable: dict[Unreachable, None] = {}
+        self._first_port = situation.path.remote.port
         self._effects: list[Effect] = []
         self._last_answer: Outgoing | None = None
         self._reminders = 0
@@ -169,6 +171,10 @@ class Conversation:
         if waiting.next_copy():
             assert waiting.message is not None
             self._transmit(waiting.message, waiting.copies)
+            if waiting.copies == FIRST_REPETITION and self._awaiting is not None:
+                port = self._situation.path.remote.port
+                yet = NoAnswerYet(self._awaited(), waiting.message.label, port, self._first_port)
+                self._effects.append(Record(Note(yet)))
             return self._flush()
         if self.ended:
             self._waiting = None
@@ -177,14 +183,33 @@ class Conversation:
         self._awaiting = self._waiting = None
         if rubbish and refusal is rubbish:
             return self._advance(now, error=rubbish)
-        hints = "".join(f"; the peer says, unauthenticated: {hint}" for hint in self._hints)
-        return self._advance(now, error=NoAnswer(f"no {self._awaited()}{waiting.describe(now)}{hints}"))
+        return self._advance(now, error=NoAnswer(self._silence(waiting, now)))
+
+    def _silence(self, waiting: Waiting, now: float) -> Silence:
+        return Silence(
+            self._awaited(),
+            waiting.message.label if waiting.message else None,
+            waiting.copies,
+            round(now - waiting.started),
+            self._situation.path.remote.port,
+            self._first_port,
+            waiting.last_refusal.finding if waiting.last_refusal else None,
+            tuple(str(hint) for hint in self._hints),
+            tuple(self._unreachable),
+        )
 
     def hint(self, notify: NotifyType) -> list[Effect]:
         """A notification in the clear: kept, named at the deadline, never obeyed."""
-        if notify not in self._hints and len(self._hints) < 4:
+        if notify not in self._hints and len(self._hints) < MAX_HINTS:
             self._hints.append(notify)
             self._effects.append(Record(Hint(notify)))
+        return self._flush()
+
+    def unreachable(self, found: Unreachable) -> list[Effect]:
+        """The network says that a message did not arrive: kept, named at the deadline, never obeyed."""
+        if not self.ended and found not in self._unreachable and len(self._unreachable) < MAX_HINTS:
+            self._unreachable[found] = None
+            self._effects.append(Record(Note(found)))
         return self._flush()
 
     def fail(self, cause: IkeError, now: float) -> list[Effect]:
@@ -252,8 +277,9 @@ class Conversation:
         chain = message.chain if message.header.encrypted else b""
         self._effects.append(Record(Heard(label, names(message.payloads), datagram, path, chain)))
         if int(message.header.flags) & int(Flags.COMMIT) and not self._commit_noted:
+            # Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, the SA would lose every packet.
             self._commit_noted = True
-            self._effects.append(Record(Note(COMMIT_BIT)))
+            self._effects.append(Record(Note(CommitBit())))
         if announced := remember_vendors(self._situation, message, initiator=self.initiator):
             self._effects.append(Record(announced))
 
@@ -267,7 +293,7 @@ class Conversation:
         refusal.__traceback__ = None  # one refusal may be raised for each of many forgeries, and would keep them all
         if self._waiting:
             self._waiting.last_refusal = refusal
-        self._effects.append(Record(Dropped(self._awaited(), str(refusal), type(refusal).__name__, size)))
+        self._effects.append(Record(Dropped(self._awaited(), refusal.finding, type(refusal).__name__, size)))
         return self._flush()
 
     def _next_label(self) -> str:

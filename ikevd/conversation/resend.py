@@ -24,10 +24,10 @@ class Outgoing:
 class Waiting:
     """One wait for the peer: the message that is sent again by timer, if any, and the deadline."""
 
-    __slots__ = ("_pauses", "_started", "copies", "due", "last_refusal", "message")
+    __slots__ = ("_pauses", "copies", "due", "last_refusal", "message", "started")
 
     def __init__(self, now: float) -> None:
-        self._started = now
+        self.started = now
         self._pauses: Iterator[float] = iter(())
         self.message: Outgoing | None = None
         self.due = now
@@ -59,9 +59,3 @@ class Waiting:
         self.copies += 1
         self.due += pause
         return True
-
-    def describe(self, now: float) -> str:
-        """How long and how often, and what was refused meanwhile."""
-        sent = f" to {self.copies} sends" if self.copies else ""
-        text = f"{sent} in {now - self._started:.0f} s"
-        return f"{text}; the last message that came was refused: {self.last_refusal}" if self.last_refusal else text

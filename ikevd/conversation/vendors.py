@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ikevd.exchanges.link import Situation
 from ikevd.facts import Note
+from ikevd.findings import Announced
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import VidPayload
 from ikevd.wire.vendor_ids import name_of
@@ -25,5 +26,4 @@ def remember_vendors(situation: Situation, message: Message, *, initiator: bool)
     names = tuple(name_of(vendor_id, theirs) for vendor_id in list(new)[:room])
     situation.vendor_ids += tuple(new)[:room]
     situation.peer_vendors += names
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return Note(f"the peer announces {', '.join(names[:MAX_NAMED])}{more}")
+    return Note(Announced(names[:MAX_NAMED], max(0, len(names) - MAX_NAMED)))

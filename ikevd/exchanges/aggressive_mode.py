@@ -22,12 +22,13 @@ from ikevd.exchanges.phase1 import (
     Keying,
     accept_choice,
     accept_key_exchange,
-    describe_identity,
     local_identity,
     mismatch,
+    other_identity,
     remote_identity,
     vendor_ids,
 )
+from ikevd.findings import Sign
 from ikevd.host.interface import Entropy
 from ikevd.policy.choose import Phase1Choice
 from ikevd.policy.identity import Identity
@@ -70,7 +71,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     offer = offer_phase1([suite for suite in connection.suites if suite.group == group], connection.lifetime)
     pair, ni = groups.generate(group), entropy.octets(NONCE_OCTETS)
     idii = local_identity(connection, link.path).to_payload()
-    wrong = mismatch((connection.psk,), "HASH_R of message 2 does not match")
+    wrong = mismatch((connection.psk,), Sign.HASH_R)
     second = await link.ask(
         offer,
         KePayload(pair.public),
@@ -82,10 +83,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     )
     keying, hash, theirs = second.keying, second.choice.suite.hash, remote_identity(connection, link.path)
     if second.identity != theirs:
-        wanted = describe_identity(theirs)
-        raise InvalidId(
-            f"the peer calls itself {describe_identity(second.identity)}; {wanted} is configured as remote_id"
-        )
+        raise InvalidId(other_identity(second.identity, (connection,), link.path))
     method = nat.choose(connection, link.vendor_ids)
     found = nat.discovered(method, hash, link, connection, second.agreed.message)
     await nat.take(link, method, found, connection, moved=False)
@@ -126,7 +124,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
 
     # HDR*, HASH_I, NAT-D        -->   (or in the clear)
     await link.protect(keying.chain, clear_too=True)
-    wrong = mismatch((connection.psk,), "message 3 does not decrypt, or its HASH_I does not match")
+    wrong = mismatch((connection.psk,), Sign.MESSAGE_3)
     third = await link.receive(partial(_accept_third, keying, first.identity, wrong), rubbish=wrong)
     found = nat.discovered(method, hash, link, connection, third, arrived)
     await nat.take(link, method, found, connection, moved=True)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ikevd.addresses import Address, Path
 from ikevd.crypto.ciphers import IvChain
-from ikevd.errors import IkeError
+from ikevd.errors import Finding, IkeError
 from ikevd.facts import Note
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.message import Message
@@ -186,9 +186,9 @@ class Link:
         """From here on the peer may hold `sa` although this exchange fails: then it is told by a Delete."""
         await _request(Unconfirmed(sa))
 
-    async def note(self, text: str) -> None:
-        """Add a sentence to the evidence."""
-        await _request(Note(text))
+    async def note(self, finding: Finding) -> None:
+        """Add something to the evidence."""
+        await _request(Note(finding))
 
 
 class Host:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from ikevd.crypto import groups
-from ikevd.errors import InvalidId, NoAnswer, ProbablePskMismatch
+from ikevd.errors import IkeError, InvalidId, NoAnswer, ProbablePskMismatch
 from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import (
@@ -18,13 +18,15 @@ from ikevd.exchanges.phase1 import (
     accept_identity,
     accept_key_exchange,
     accept_offer,
-    describe_identity,
     local_identity,
     mismatch,
+    named,
+    other_identity,
     remote_identity,
     vendor_ids,
     with_block,
 )
+from ikevd.findings import SecretsNotTried, Sign, Silence, SilentIdentity
 from ikevd.host.interface import Entropy
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, PreSharedKey
@@ -61,17 +63,16 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
             idii,
             keying.hash_i(idii),
             accept=lambda message: accept_identity((keying,), link.chain, False, message),
-            rubbish=mismatch((connection.psk,), "the answer to message 5 does not decrypt"),
+            rubbish=mismatch((connection.psk,), Sign.ANSWER_TO_5),
         )
     except NoAnswer as silence:
         await link.unconfirmed(keying.sa(connection, choice, link, theirs, initiator=True, nat=found))
-        raise _silent_after_message_5(connection.psk, describe_identity(ours), silence) from silence
+        raise _silent_after_message_5(connection.psk, ours, silence) from silence
     sa = keying.sa(connection, choice, link, theirs, initiator=True, nat=found)
     await link.unconfirmed(sa)
     identity = Identity.from_payload(idir)
     if identity != theirs:
-        wanted = describe_identity(theirs)
-        raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {wanted} is configured as remote_id")
+        raise InvalidId(other_identity(identity, (connection,), link.path))
     return replace(sa, remote_id=identity)  # as it came
 
 
@@ -95,7 +96,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *natd)
     secrets = candidates.secrets()
     if candidates.untried:
-        await link.note(f"{candidates.untried} secrets of this peer's candidates are not tried (see limits.secrets)")
+        await link.note(SecretsNotTried(candidates.untried))
     public, nonces = (peer.public, peer.pair.public), (peer.nonce, nr)
     keyings = tuple(
         Keying.derive(psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy) for psk in secrets
@@ -106,7 +107,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     #                           <--   HDR*, IDir, HASH_R
     keying, idii = await link.receive(
         lambda message: accept_identity(keyings, link.chain, True, message),
-        rubbish=mismatch(secrets, "message 5 does not decrypt"),
+        rubbish=mismatch(secrets, Sign.MESSAGE_5),
     )
     await nat.take(link, method, found, anyone, moved=True)
     try:
@@ -122,8 +123,11 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     return with_block(sa, keying.chain.iv)
 
 
-def _silent_after_message_5(psk: PreSharedKey, identity: str, silence: NoAnswer) -> ProbablePskMismatch:
-    return ProbablePskMismatch(
-        f"probable pre-shared key mismatch: {silence} - the peer went silent at message 5, the first encrypted one; "
-        f"the secret that was tried is defined at {psk.source}. Or the peer refuses our identity {identity}"
-    )
+def _silent_after_message_5(psk: PreSharedKey, ours: Identity, error: NoAnswer) -> IkeError:
+    """Another key, unless port 4500 alone is new: then nothing says that message 5 arrived."""
+    silence = error.finding
+    if not isinstance(silence, Silence):
+        return error
+    found = SilentIdentity(silence, psk.source, named(ours))
+    floated = silence.port != silence.first_port and silence.refused is None
+    return NoAnswer(found) if floated else ProbablePskMismatch(found)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ikevd.addresses import Endpoint, Path
 from ikevd.crypto.primitives import digest, hash_size
 from ikevd.exchanges.link import Link
+from ikevd.findings import EncapInVain, EspInUdp, NatDMissing, StaysOnPort
 from ikevd.host.interface import Entropy
 from ikevd.policy.model import Connection, Encap, NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
@@ -126,19 +127,17 @@ async def take(
     RFC 3947 section 4 has the initiator change it; what stays on port 500 cannot carry ESP in UDP.
     """
     if found is None and method is not None:
-        number = int(NUMBERS[method].nat_d)
-        await link.note(f"no NAT traversal: the peer agreed on {method.value}, but sends no NAT-D payload ({number})")
+        await link.note(NatDMissing(method.value, int(NUMBERS[method].nat_d)))
     if method is None and connection.encap is Encap.FORCE:
-        await link.note("`encap: force` has no effect: the peer does not speak NAT traversal")
+        await link.note(EncapInVain())
     if found is None or not found.encapsulates:
         return
-    sides = " and ".join(["this side"] * found.local + ["the peer"] * found.remote)
-    why = "`encap: force`" if connection.encap is Encap.FORCE else f"a NAT is in front of {sides}"
-    await link.note(f"ESP will travel in UDP ({found.method.value}): {why}")
+    forced = connection.encap is Encap.FORCE
+    await link.note(EspInUdp(found.method.value, found.local, found.remote, forced))
     if not moved:
         await link.float()
     elif link.path.local.port != link.nat_port:
-        await link.note(f"but the peer stays on port {link.path.local.port}: no ESP will pass")
+        await link.note(StaysOnPort(link.path.local.port))
 
 
 def endpoint_hash(hash: Hash, cookies: Cookies, endpoint: Endpoint) -> bytes:

@@ -15,6 +15,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
+from ikevd.findings import Named, OtherIdentity, OtherKey, Sign
 from ikevd.policy.choose import Phase1Choice, accept_phase1, choose_phase1, shorter
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
@@ -43,8 +44,7 @@ class Candidates:
         """Those that the peer may be by what it calls itself: Aggressive Mode says so in message 1."""
         named = tuple(c for c in self.connections if identity == remote_identity(c, path))
         if not named:
-            known = " or ".join(describe_identity(remote_identity(c, path)) for c in self.connections[:MAX_NAMED])
-            raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {known} is configured as remote_id")
+            raise InvalidId(other_identity(identity, self.connections, path))
         return replace(self, connections=named)
 
     def choose(self, offer: SaPayload, public: bytes | None = None) -> tuple[Phase1Choice, Candidates]:
@@ -95,8 +95,7 @@ class Candidates:
         for connection in same_secret:
             if identity == remote_identity(connection, path):
                 return connection
-        wanted = " or ".join(describe_identity(remote_identity(c, path)) for c in same_secret[:MAX_NAMED])
-        raise InvalidId(f"the peer calls itself {describe_identity(identity)}; {wanted} is configured as remote_id")
+        raise InvalidId(other_identity(identity, same_secret, path))
 
 
 def _of_that_size(suites: Sequence[IkeSuite], public: bytes | None) -> Sequence[IkeSuite]:
@@ -115,9 +114,16 @@ def remote_identity(connection: Connection, path: Path) -> Identity:
     return connection.remote_id or Identity.of_address(path.remote.address)
 
 
-def describe_identity(identity: Identity) -> str:
-    """Value and type, since a difference in type alone is a common fault."""
-    return f"{identity} ({identity.type})"
+def named(identity: Identity) -> Named:
+    """Value and type as they are shown."""
+    return Named(str(identity), str(identity.type))
+
+
+def other_identity(claimed: Identity, connections: Sequence[Connection], path: Path) -> OtherIdentity:
+    """The peer calls itself as none of `connections` has it."""
+    wanted = dict.fromkeys(named(remote_identity(connection, path)) for connection in connections[:MAX_NAMED])
+    configured = any(connection.remote_id is not None for connection in connections)
+    return OtherIdentity(named(claimed), tuple(wanted), configured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +211,9 @@ def vendor_ids(connection: Connection, nat_traversal: tuple[VidPayload, ...] | N
     return (nat.announced(connection) if nat_traversal is None else nat_traversal) + more
 
 
-def mismatch(secrets: tuple[PreSharedKey, ...], seen: str) -> ProbablePskMismatch:
-    """Another key than ours, to judge by `seen`."""
-    tried = ", ".join(psk.source for psk in secrets)
-    return ProbablePskMismatch(
-        f"probable pre-shared key mismatch: {seen}; the secret that was tried is defined at {tried}"
-    )
+def mismatch(secrets: tuple[PreSharedKey, ...], sign: Sign) -> ProbablePskMismatch:
+    """Another key than ours, to judge by `sign`."""
+    return ProbablePskMismatch(OtherKey(sign, tuple(psk.source for psk in secrets)))
 
 
 # -- what a message must hold to be accepted ----------------------------------------------------------------------

@@ -10,12 +10,13 @@ from ikevd.addresses import Address
 from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
-from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen
+from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
 from ikevd.exchanges import nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
 from ikevd.exchanges.link import Host, Link
+from ikevd.findings import Asked, ChildTraffic, NoSuchChild, OtherSelectors, PeerRefuses, Traffic
 from ikevd.host.interface import Entropy
-from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, shorter
+from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe, shorter
 from ikevd.policy.model import Child, EspSuite, Pfs
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
@@ -26,25 +27,26 @@ from ikevd.wire.registry import NotifyType, Protocol
 from ikevd.wire.sa import Proposal, SaPayload
 
 NONCE_OCTETS = 32
+MAX_NAMED = 100
+"""Children in one finding."""
 
 
 async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: Entropy) -> IpsecSa:
     """Initiator. When this returns, both directions stand in the kernel and message 3 has left."""
     local, remote, mid = link.path.local.address, link.path.remote.address, link.message_id
     spi = await host.reserve_spi(local, remote, child.reqid)
-    suites = _suites(sa, child)[0]
-    group = suites[0].group
-    suites = tuple(suite for suite in suites if suite.group == group)  # one KE payload: one group (section 5.5)
+    suites = _offered(sa, child)
     offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
-    pair = groups.generate(group) if group is not None else None
+    pair = groups.generate(suites[0].group) if suites[0].group is not None else None
 
     # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     first = (offer, NoncePayload(ni), *_public(pair), child.local.to_id(), child.remote.to_id())
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
+    _check_refusal(sa, child, answer)
     choice = _as_claimed(accept_phase2(offer, answer.one(SaPayload), child.lifetime), answer)
-    if _selectors(answer, local, remote) != (child.local, child.remote):
-        raise InvalidId(f"the peer answered with other traffic selectors than {child.local} === {child.remote}")
+    if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
+        raise InvalidId(OtherSelectors(_traffic(child.local, child.remote), _traffic(*answered)))
     nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
     ipsec = esp_pair(sa, child, link.path, choice, spi, (ni, nr), g_xy, initiator=True)
     await host.open_inbound(ipsec)
@@ -81,6 +83,28 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     await host.open_outbound(ipsec)
     return ipsec
+
+
+def asked(sa: IsakmpSa, child: Child) -> Asked:
+    """What message 1 asks for, for whoever is told that it was refused."""
+    return Asked(_traffic(child.local, child.remote), tuple(describe(suite) for suite in _offered(sa, child)))
+
+
+def _traffic(local: TrafficSelector, remote: TrafficSelector) -> Traffic:
+    return Traffic(str(local), str(remote))
+
+
+def _offered(sa: IsakmpSa, child: Child) -> tuple[EspSuite, ...]:
+    """The suites of message 1: there is one KE payload, hence one group."""
+    suites = _suites(sa, child)[0]
+    return tuple(suite for suite in suites if suite.group == suites[0].group)
+
+
+def _check_refusal(sa: IsakmpSa, child: Child, answer: Message) -> None:
+    """A peer may refuse in message 2 itself, with a notification in the place of the SA payload."""
+    errors = [notify.type for notify in answer.all(NotifyPayload) if notify.type.is_error]
+    if errors and not answer.all(SaPayload):
+        raise PeerRefused(PeerRefuses(str(errors[0]), asked(sa, child)), errors[0])
 
 
 def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:
@@ -137,7 +161,6 @@ def _child_for(children: Sequence[Child], local: TrafficSelector, remote: Traffi
     for child in children:
         if (child.local, child.remote) == (local, remote):
             return child
-    configured = "; ".join(f"{child.name} has {child.local} === {child.remote}" for child in children)
+    known = tuple(ChildTraffic(child.name, _traffic(child.local, child.remote)) for child in children[:MAX_NAMED])
     swapped = any((child.remote, child.local) == (local, remote) for child in children)
-    hint = " - the peer has local and remote the wrong way round" if swapped else ""
-    raise InvalidId(f"the peer asks for {local} === {remote}, which is no child of ours{hint}; {configured}")
+    raise InvalidId(NoSuchChild(_traffic(local, remote), known, swapped))

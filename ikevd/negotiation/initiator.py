@@ -11,7 +11,7 @@ from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
-from ikevd.facts import Note
+from ikevd.findings import Unreachable
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.phase1 import Phase1Attempt
 from ikevd.negotiation.ports import Ports
@@ -69,7 +69,7 @@ class Initiator:
     def note_unreachable(self, peer: Address, reason: str) -> None:
         """An ICMP error for the peer: forgeable, so it is evidence only."""
         if self._attempt is not None and self._connection.remote == peer:
-            self._attempt.runner.record.add(Note(reason))
+            self._attempt.runner.unreachable(Unreachable(reason))
 
     def close(self) -> None:
         """Forget the attempt without a word."""

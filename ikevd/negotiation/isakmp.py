@@ -15,6 +15,7 @@ from ikevd.errors import Abandoned, IkeError, PeerDeleted, PeerRefused
 from ikevd.exchanges import informational, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, Situation
 from ikevd.facts import Dropped
+from ikevd.findings import PeerRefuses
 from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.install import KernelHost
 from ikevd.negotiation.ports import Ports
@@ -48,12 +49,14 @@ class QuickModeFlight:
     """A Quick Mode of ours under way."""
 
     live: LiveIsakmpSa
+    child: Child
     host: KernelHost
     runner: Runner
 
     def refuse(self, notify: NotifyType) -> None:
         """The peer refuses it."""
-        self.runner.fail(PeerRefused(f"the peer refuses: {notify}", notify))
+        asked = quick_mode.asked(self.live.sa, self.child)
+        self.runner.fail(PeerRefused(PeerRefuses(str(notify), asked), notify))
 
 
 class LiveIsakmpSa:
@@ -172,7 +175,7 @@ class LiveIsakmpSa:
         on_end = partial(self._quick_mode_ended, child, host)
         runner = self._run(core, ExchangeType.QUICK_MODE, on_end, host, child)
         runner.start()
-        return QuickModeFlight(self, host, runner)
+        return QuickModeFlight(self, child, host, runner)
 
     def tell(self, *payloads: Payload) -> None:
         """An Informational message, sent a few times since nothing answers it."""

@@ -120,7 +120,7 @@ class Lobby:
         """Without a word to the peer, who may be anybody."""
         attempt = self._present.pop(key)
         if not attempt.runner.conversation.ended:
-            attempt.runner.record.add(Failed(str(cause), type(cause).__name__))
+            attempt.runner.record.add(Failed(cause.finding, type(cause).__name__))
             self.half_open.leave(key[0])
             self._router.forget(attempt.cookie)
         attempt.runner.close()

@@ -12,8 +12,10 @@ from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
 from ikevd.errors import Abandoned, IkeError, InternalError
 from ikevd.exchanges.link import HostCall
 from ikevd.facts import Failed, Heard
+from ikevd.findings import Unreachable
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
+from ikevd.observe.words import say_error
 from ikevd.wire.registry import NotifyType
 
 ServeHost = Callable[[HostCall], Awaitable[object]]
@@ -71,6 +73,10 @@ class Runner:
         """A notification in the clear."""
         self.apply(self.conversation.hint(notify))
 
+    def unreachable(self, found: Unreachable) -> None:
+        """The network says that a message did not arrive."""
+        self.apply(self.conversation.unreachable(found))
+
     def confirm(self) -> None:
         """The peer has shown, authenticated, that it is where we are."""
         self.apply(self.conversation.confirm())
@@ -119,9 +125,9 @@ class Runner:
                     self._on_end(self, result)
                 case Raised(error):
                     if isinstance(error, InternalError):
-                        context = {"message": str(error), "exception": error.__cause__}
+                        context = {"message": say_error(error), "exception": error.__cause__}
                         asyncio.get_running_loop().call_exception_handler(context)
-                    self.record.add(Failed(str(error), type(error).__name__))
+                    self.record.add(Failed(error.finding, type(error).__name__))
                     self._on_end(self, error)
         self._arm()
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from ikevd.errors import Abandoned, IkeError, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.facts import Established, Note
+from ikevd.findings import IpsecSaStands, IsakmpDeleted, Mentioned, Traffic
 from ikevd.negotiation.initiator import Initiator
 from ikevd.negotiation.isakmp import LiveIsakmpSa, QuickModeEnd, QuickModeFlight
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.runner import Runner
 from ikevd.negotiation.standing import Standing
+from ikevd.observe.words import say_error
 from ikevd.peer import notices
 from ikevd.peer.children import (
     Abort,
@@ -249,9 +251,9 @@ class Session:
     def _quick_mode_returned(self, sa: IpsecSa, runner: Runner) -> None:
         runner.record.child = sa.child
         runner.record.spis = (sa.inbound.spi, sa.outbound.spi)
-        selectors = f"{sa.local_selector} === {sa.remote_selector}"
-        spis = f"SPI in {sa.inbound.spi}, out {sa.outbound.spi}"
-        runner.record.add(Established(f"IPsec SA pair {selectors}, {describe(sa.suite)}, {spis}"))
+        selectors = Traffic(str(sa.local_selector), str(sa.remote_selector))
+        stands = IpsecSaStands(selectors, describe(sa.suite), str(sa.inbound.spi), str(sa.outbound.spi))
+        runner.record.add(Established(stands))
         self._moved.pop(sa.child, None)
         self._post(sa.child, Up(sa))
         self._answer(sa.child, None)
@@ -277,7 +279,7 @@ class Session:
             self._failed(end.child.name, error)
 
     def _failed(self, child: str, error: IkeError) -> None:
-        self._post(child, NotUp(str(error)))
+        self._post(child, NotUp(error.finding))
         self._answer(child, error)
 
     def _answer(self, child: str, error: IkeError | None) -> None:
@@ -296,17 +298,17 @@ class Session:
         for refusal in said.refusals:
             self._refused(live, refusal)
         if said.others:
-            live.phase1.record.add(Note(f"the peer says {', '.join(said.others)}, which has no consequence here"))
+            live.phase1.record.add(Note(Mentioned(said.others)))
         for spi in said.deleted_esp:
             self._deleted(spi)
         for cookies in said.deleted_isakmp:
             for other in [other for other in self.live if other.sa.cookies == cookies]:
-                other.phase1.record.add(Note("the peer deleted the ISAKMP SA"))
-                self._standing.retire(other, tell=False, cause=PeerDeleted("the peer deleted the ISAKMP SA"))
+                other.phase1.record.add(Note(IsakmpDeleted()))
+                self._standing.retire(other, tell=False, cause=PeerDeleted(IsakmpDeleted()))
 
     def _refused(self, live: LiveIsakmpSa, refusal: notices.Refusal) -> None:
         """It ends the Quick Mode with that SPI, or else the only one in flight; otherwise it is kept as a hint."""
-        live.phase1.record.add(Note(f"the peer says {refusal.notify}"))
+        live.phase1.record.add(Note(Mentioned((str(refusal.notify),), has_consequence=True)))
         flights = [flight for flight in self._flights.values() if flight.live is live]
         named = [f for f in flights if f.host.spi is not None and f.host.spi.octets == refusal.spi]
         if named or len(flights) == 1:
@@ -342,4 +344,4 @@ class Session:
             await work
         except IkeError as refusal:
             self._ports.counters.count(f"kernel: {type(refusal).__name__} while removing")
-            self._ports.on_trouble(f"{self.connection.name}: {refusal}")
+            self._ports.on_trouble(f"{self.connection.name}: {say_error(refusal)}")

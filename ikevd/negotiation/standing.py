@@ -9,6 +9,7 @@ from ikevd.addresses import Path
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
 from ikevd.facts import Established
+from ikevd.findings import IsakmpSaStands
 from ikevd.negotiation.isakmp import LiveIsakmpSa, QuickModeEnd
 from ikevd.negotiation.keepalive import Keepalive
 from ikevd.negotiation.ports import Ports
@@ -65,9 +66,7 @@ class Standing:
             on_worn=self._worn_out,
         )
         phase1.record.add(
-            Established(
-                f"ISAKMP SA with {sa.remote_id} at {sa.path.remote}, {describe(sa.suite)}, {sa.lifetime.seconds} s"
-            )
+            Established(IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), describe(sa.suite), sa.lifetime.seconds))
         )
         self._ports.export_key(sa)
         for doubted in [other for other in self.live if other.doubted and not other.busy]:

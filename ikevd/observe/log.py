@@ -28,7 +28,7 @@ from ikevd.policy.model import LogFormat
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 FIRST_COPY = 2
 """Of a message that had no answer: news."""
-UNLOGGED = ("wire", "path")
+UNLOGGED = ("wire", "path", "finding")
 _log = structlog.get_logger()
 _limit = RateLimit()
 """Of the daemon's own lines that strangers can cause."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ikevd.errors import Finding
 from ikevd.facts import Established, Failed, Heard, Sent
 from ikevd.observe.history import Record
 from ikevd.observe.vendors import message_number
@@ -30,7 +31,7 @@ class Progress:
     furthest: str
     """The last message of the exchange, as `MM5 sent`, or `nothing sent`."""
     cisco: CiscoState
-    cause: str | None
+    cause: Finding | None
     """Why it failed."""
     at: float
     """Unix time of the last fact."""
@@ -74,8 +75,8 @@ def progress_of(record: Record) -> Progress:
                 count, sent, furthest = number, False, f"{label} received"
             case Established():
                 outcome, cause = "established", None
-            case Failed(reason=reason) if outcome != "established":
-                outcome, cause = "failed", reason
+            case Failed(finding=found) if outcome != "established":
+                outcome, cause = "failed", found
     cisco = ready(record.kind) if outcome == "established" else at_message(record.kind, count, sent=sent)
     at = entries[-1].at if entries else record.started
     return Progress(outcome, furthest, cisco, cause, at)

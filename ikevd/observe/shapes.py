@@ -79,6 +79,8 @@ class Dropped(TypedDict):
     """The message that was awaited."""
     reason: str
     """In one sentence."""
+    finding: dict[str, object]
+    """The same as fields: its `kind`, and what belongs to it."""
     error: str
     """Name of the error class, as in the counters."""
     octets: int
@@ -105,6 +107,8 @@ class Note(TypedDict):
     """The kind of fact."""
     text: str
     """The sentence."""
+    finding: dict[str, object]
+    """The same as fields: its `kind`, and what belongs to it."""
 
 
 class Established(TypedDict):
@@ -116,6 +120,8 @@ class Established(TypedDict):
     """The kind of fact."""
     text: str
     """What came of it."""
+    finding: dict[str, object]
+    """The same as fields: its `kind`, and what belongs to it."""
 
 
 class Failed(TypedDict):
@@ -127,6 +133,8 @@ class Failed(TypedDict):
     """The kind of fact."""
     reason: str
     """The cause, in one sentence."""
+    finding: dict[str, object]
+    """The same as fields: its `kind`, and what belongs to it."""
     error: str
     """Name of the error class, as in the counters."""
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from enum import Enum
 from typing import Any
 
+from ikevd.errors import Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
+from ikevd.findings import Part
 from ikevd.observe.budget import missing
 from ikevd.observe.decode import cut_short, decoded
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.vendors import vendors_of
+from ikevd.observe.words import say
 
 View = dict[str, Any]
 
@@ -55,14 +60,43 @@ def fact_fields(fact: Fact) -> View:
             return {**_message(label, payloads, octets), "path": str(path)}
         case Repeated(label, answered):
             return {"label": label, "answered": answered}
-        case Dropped(label, reason, error, size):
-            return {"label": label, "reason": reason, "error": error, "octets": size}
+        case Dropped(label, finding, error, size):
+            reason = {"reason": say(finding), "finding": finding_view(finding)}
+            return {"label": label, **reason, "error": error, "octets": size}
         case Hint(notify):
             return {"notify": str(notify)}
-        case Note(text) | Established(text):
-            return {"text": text}
-        case Failed(reason, error):
-            return {"reason": reason, "error": error}
+        case Note(finding) | Established(finding):
+            return {"text": say(finding), "finding": finding_view(finding)}
+        case Failed(finding, error):
+            return {"reason": say(finding), "finding": finding_view(finding), "error": error}
+
+
+def finding_view(finding: Finding) -> View:
+    """The fields of a finding, with its kind: `NearestMiss` is `nearest_miss`."""
+    return {"kind": kind_of(type(finding)), **_fields(finding)}
+
+
+def kind_of(finding: type[Finding]) -> str:
+    """As JSON names it."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in finding.__name__).lstrip("_")
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Finding():
+            return finding_view(value)
+        case Enum():
+            return value.value
+        case tuple():
+            return [_plain(item) for item in value]
+        case Part():
+            return _fields(value)
+        case _:
+            return value
+
+
+def _fields(value: Finding | Part) -> View:
+    return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
 
 
 def _message(label: str, payloads: tuple[str, ...], octets: bytes) -> View:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ikevd.errors import Finding, Said
 from ikevd.sa.model import IpsecSa, Spi
 
 MAX_PAIRS = 2
@@ -37,7 +38,7 @@ class ChildState:
     pairs: tuple[Pair, ...] = ()
     failures: int = 0
     retry_at: float | None = None
-    cause: str | None = None
+    cause: Finding | None = None
     """Why the last attempt failed, or why the last pair ended."""
     since: float = 0.0
 
@@ -78,7 +79,7 @@ class Up:
 class NotUp:
     """Our attempt failed."""
 
-    cause: str
+    cause: Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _negotiate(state: ChildState) -> tuple[ChildState, tuple[Decision, ...]]:
 
 def _down(state: ChildState, now: float) -> tuple[ChildState, tuple[Decision, ...]]:
     removals = tuple(Remove(pair.sa, tell=True, insist=True) for pair in state.pairs)
-    return ChildState(state.persistent, cause="taken down by command", since=now), (Abort(), *removals)
+    return ChildState(state.persistent, cause=Said("taken down by command"), since=now), (Abort(), *removals)
 
 
 def _up(state: ChildState, sa: IpsecSa, now: float) -> tuple[ChildState, tuple[Decision, ...]]:
@@ -167,7 +168,7 @@ def _up(state: ChildState, sa: IpsecSa, now: float) -> tuple[ChildState, tuple[D
     return after, tuple(Remove(pair.sa, tell=True) for pair in surplus)
 
 
-def _failed(state: ChildState, cause: str, now: float) -> ChildState:
+def _failed(state: ChildState, cause: Finding, now: float) -> ChildState:
     if state.pairs:
         return replace(state, cause=cause)
     if not state.wanted or not state.persistent:
@@ -181,7 +182,7 @@ def _gone(state: ChildState, spi: Spi, by_peer: bool, now: float) -> tuple[Child
     if pair is None:
         return state, ()
     left = tuple(p for p in state.pairs if p is not pair)
-    cause = "deleted by the peer" if by_peer else "lifetime ended"
+    cause = Said("deleted by the peer" if by_peer else "lifetime ended")
     after = replace(state, pairs=left, cause=None if left else cause, since=state.since if left else now)
     removal = Remove(pair.sa, tell=not by_peer)
     if left or not after.wanted or not after.persistent:

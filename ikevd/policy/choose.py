@@ -12,8 +12,10 @@ from functools import lru_cache
 from typing import TypeVar
 
 from ikevd.crypto import groups
-from ikevd.errors import Malformed, NoProposalChosen
+from ikevd.errors import Finding, Malformed, NoProposalChosen
+from ikevd.findings import Difference, ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
 from ikevd.policy.algorithms import GROUPS
+from ikevd.policy.differences import differences
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.transforms import read_phase1, read_phase2
@@ -27,6 +29,9 @@ LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024
 
 MAX_FOREIGN_PUBLIC = 512
 """Octets of a public value (MODP-4096): a group that only the peer names may cost so much and no more."""
+
+SPI_OCTETS = 4
+TUNNELS = (Encapsulation.TUNNEL, Encapsulation.UDP_TUNNEL, Encapsulation.UDP_TUNNEL_DRAFT)
 
 Suite = TypeVar("Suite", IkeSuite, EspSuite)
 
@@ -57,7 +62,7 @@ class Phase2Choice:
 def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite]) -> Phase1Choice:
     """The first of our suites that the offer contains; raises `NoProposalChosen` naming the nearest miss."""
     choice = _choice_or_miss(_Offer(offer.body, offer), tuple(suites))
-    if isinstance(choice, str):
+    if isinstance(choice, Finding):
         raise NoProposalChosen(choice)
     return choice
 
@@ -71,7 +76,7 @@ class _Offer:
 
 
 @lru_cache(maxsize=16)
-def _choice_or_miss(offer: _Offer, suites: tuple[IkeSuite, ...]) -> Phase1Choice | str:
+def _choice_or_miss(offer: _Offer, suites: tuple[IkeSuite, ...]) -> Phase1Choice | Finding:
     """Once for all connections that a stranger may belong to and that accept the same."""
     offered = [
         (proposal, transform, *read_phase1(transform))
@@ -84,7 +89,7 @@ def _choice_or_miss(offer: _Offer, suites: tuple[IkeSuite, ...]) -> Phase1Choice
             if read == suite:
                 answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
                 return Phase1Choice(suite, life, answer)
-    return _miss("phase 1", [read for _, _, read, _ in offered], suites)
+    return _miss(1, [read for _, _, read, _ in offered], suites)
 
 
 def choose_phase2(
@@ -95,11 +100,14 @@ def choose_phase2(
     With `Pfs.OPTIONAL` a transform that agrees but for its group is taken too: without one, or with the peer's, unless
     that is weak or larger than any sensible one.
     """
-    numbers = [proposal.number for proposal in offer.proposals]
+    by_number: dict[int, list[Proposal]] = {}
+    for proposal in offer.proposals:
+        by_number.setdefault(proposal.number, []).append(proposal)
     offered = [
         (proposal, transform, *read_phase2(transform))
-        for proposal in offer.proposals
-        if proposal.protocol == Protocol.ESP and numbers.count(proposal.number) == 1 and len(proposal.spi) == 4
+        for together in by_number.values()
+        if _other_than_esp(together) is None
+        for proposal in together
         for transform in proposal.transforms
     ]
     for accepts in (_same, _same_but_group) if pfs is Pfs.OPTIONAL else (_same,):
@@ -108,7 +116,11 @@ def choose_phase2(
                 if isinstance(read, EspSuite) and accepts(read, suite):
                     chosen = Proposal(proposal.number, Protocol.ESP, b"", (transform,))
                     return Phase2Choice(read, shorter(lifetime, life), chosen, proposal.spi)
-    raise NoProposalChosen(_miss("phase 2", [read for _, _, read, _ in offered], suites))
+    others = [why for together in by_number.values() if (why := _other_than_esp(together))]
+    miss = _miss(2, [*(read for _, _, read, _ in offered), *others], suites)
+    if isinstance(miss, NothingComparable):
+        miss = replace(miss, together=len(by_number) < len(offer.proposals))
+    raise NoProposalChosen(miss)
 
 
 def _same(offered: EspSuite, ours: EspSuite) -> bool:
@@ -128,10 +140,9 @@ def accept_phase1(offer: SaPayload, answer: SaPayload) -> Phase1Choice:
     """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
     _, transform = _only(answer, Protocol.ISAKMP)
     suite, life = read_phase1(transform)
-    if not isinstance(suite, IkeSuite) or suite not in [
-        read_phase1(t)[0] for p in offer.proposals for t in p.transforms
-    ]:
-        raise NoProposalChosen(f"the peer chose {describe(suite)}, which we did not offer")
+    offered = [read_phase1(t)[0] for p in offer.proposals for t in p.transforms]
+    if not isinstance(suite, IkeSuite) or suite not in offered:
+        raise NoProposalChosen(_not_offered(suite, offered))
     return Phase1Choice(suite, life, answer)
 
 
@@ -139,21 +150,21 @@ def accept_phase2(offer: SaPayload, answer: SaPayload, lifetime: Lifetime) -> Ph
     """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
     proposal, transform = _only(answer, Protocol.ESP)
     suite, life = read_phase2(transform)
-    if not isinstance(suite, EspSuite) or suite not in [
-        read_phase2(t)[0] for p in offer.proposals for t in p.transforms
-    ]:
-        raise NoProposalChosen(f"the peer chose {describe(suite)}, which we did not offer")
-    if len(proposal.spi) != 4:
+    offered = [read_phase2(t)[0] for p in offer.proposals for t in p.transforms]
+    if not isinstance(suite, EspSuite) or suite not in offered:
+        raise NoProposalChosen(_not_offered(suite, offered))
+    if len(proposal.spi) != SPI_OCTETS:
         raise Malformed(f"the peer's ESP SPI has {len(proposal.spi)} octets, not 4")
     return Phase2Choice(suite, shorter(lifetime, life), proposal, proposal.spi)
 
 
 def _only(answer: SaPayload, protocol: Protocol) -> tuple[Proposal, Transform]:
     """RFC 2408 section 4.2: the answer holds one proposal with one transform."""
-    if len(answer.proposals) != 1 or len(answer.proposals[0].transforms) != 1:
-        raise NoProposalChosen("the peer's answer holds more or less than one proposal with one transform")
+    transforms = sum(len(proposal.transforms) for proposal in answer.proposals)
+    if (len(answer.proposals), transforms) != (1, 1):
+        raise NoProposalChosen(ManyChosen(len(answer.proposals), transforms))
     if answer.proposals[0].protocol != protocol:
-        raise NoProposalChosen(f"the peer chose {answer.proposals[0].protocol}, we offered {protocol}")
+        raise NoProposalChosen(OtherProtocol(str(answer.proposals[0].protocol), str(protocol)))
     return answer.proposals[0], answer.proposals[0].transforms[0]
 
 
@@ -164,40 +175,51 @@ def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
     return Lifetime(seconds, max(min(volumes), LEAST_KILOBYTES) if volumes else None)
 
 
-# -- saying it ------------------------------------------------------------------------------------------------------
+# -- what did not fit -------------------------------------------------------------------------------------------------
 
 
-def describe(suite: IkeSuite | EspSuite | str) -> str:
-    """One suite in the notation of the configuration, whatever numbers it holds."""
+def describe(suite: IkeSuite | EspSuite) -> str:
+    """One suite in the notation of the configuration, whatever numbers it holds. Whether ESP travels in UDP is no part
+    of it."""
     match suite:
         case IkeSuite(auth=AuthMethod.PSK):
             return format_ike(suite)
         case IkeSuite(auth=auth):
             return f"{format_ike(suite)} with {auth}"
-        case EspSuite(mode=Encapsulation.TUNNEL):
+        case EspSuite(mode=mode) if mode in TUNNELS:
             return format_esp(suite)
-        case EspSuite(mode=mode):
-            return f"{format_esp(suite)} in {mode} mode"
-        case _:
-            return suite
+        case EspSuite():
+            return f"{format_esp(suite)} in transport mode"
 
 
-def _miss(phase: str, offered: Sequence[Suite | str], ours: Sequence[Suite]) -> str:
-    """The pair of suites that differs least, and in what; of a long offer only the beginning is compared."""
+def _miss(phase: int, offered: Sequence[Suite | str], ours: Sequence[Suite]) -> NearestMiss | NothingComparable:
+    """The pair of suites that differs least; of a long offer only the beginning is compared."""
     different = list(dict.fromkeys(offered))[:MAX_COMPARED]
-    pairs = [(theirs, own) for theirs in different if not isinstance(theirs, str) for own in ours]
-    if not pairs:
-        unreadable = ", ".join(str(theirs) for theirs in different) or "nothing"
-        return f"no acceptable {phase} proposal: the peer offers {unreadable}"
-    theirs, own = min(pairs, key=lambda pair: len(_different_fields(*pair)))
-    differences = [
-        f"{name} ({getattr(theirs, name)} against {getattr(own, name)})" for name in _different_fields(theirs, own)
-    ]
-    return (
-        f"no acceptable {phase} proposal: nearest offer {describe(theirs)}, ours {describe(own)}; "
-        f"it differs in {', '.join(differences)}"
-    )
+    suites = [theirs for theirs in different if not isinstance(theirs, str)]
+    if not suites or not ours:
+        return NothingComparable(phase, tuple(each if isinstance(each, str) else describe(each) for each in different))
+    theirs, own, fewest = _nearest(suites, ours)
+    return NearestMiss(phase, describe(theirs), describe(own), fewest)
 
 
-def _different_fields(theirs: IkeSuite | EspSuite, ours: IkeSuite | EspSuite) -> list[str]:
-    return [name for name in ours.__dataclass_fields__ if getattr(theirs, name) != getattr(ours, name)]
+def _nearest(
+    theirs: Sequence[IkeSuite | EspSuite], ours: Sequence[IkeSuite | EspSuite]
+) -> tuple[IkeSuite | EspSuite, IkeSuite | EspSuite, tuple[Difference, ...]]:
+    pairs = ((one, other, differences(one, other)) for one in theirs for other in ours)
+    return min(pairs, key=lambda pair: len(pair[2]))
+
+
+def _not_offered(chosen: Suite | str, offered: Sequence[Suite | str]) -> NotOffered | NoSuite:
+    suites = [suite for suite in offered if not isinstance(suite, str)]
+    if isinstance(chosen, str) or not suites:
+        return NoSuite(chosen if isinstance(chosen, str) else describe(chosen))
+    _, nearest, fewest = _nearest([chosen], suites)
+    return NotOffered(describe(chosen), describe(nearest), fewest)
+
+
+def _other_than_esp(together: Sequence[Proposal]) -> str | None:
+    """What the proposals of one number ask for together, unless it is ESP alone."""
+    if [each.protocol for each in together] != [Protocol.ESP]:
+        return " with ".join(str(each.protocol) for each in together)
+    octets = len(together[0].spi)
+    return None if octets == SPI_OCTETS else f"ESP with an SPI of {octets} octets"

@@ -23,7 +23,7 @@ from ikevd.policy.algorithms import (
 )
 from ikevd.policy.model import EspSuite, IkeSuite
 from ikevd.policy.wording import closest, either, shown
-from ikevd.wire.registry import Integrity, Registry
+from ikevd.wire.registry import Group, Hash, Integrity, Registry
 
 _T = TypeVar("_T")
 
@@ -130,24 +130,45 @@ def parse_esp(text: str) -> EspSuite:
 
 def format_ike(suite: IkeSuite) -> str:
     """The suite in the same language, also where it could not be read back."""
-    cipher = _cipher(IKE_CIPHERS.get(suite.cipher), suite.cipher, suite.key_bits)
-    return f"{cipher}-{_word(IKE_HASHES.get(suite.hash), suite.hash)}-{_word(GROUPS.get(suite.group), suite.group)}"
+    return f"{cipher_word(suite)}-{hash_word(suite.hash)}-{group_word(suite.group)}"
 
 
 def format_esp(suite: EspSuite) -> str:
     """The suite in the same language, also where it could not be read back."""
     row = ESP_CIPHERS.get(suite.transform)
-    words = [_cipher(row, suite.transform, suite.key_bits)]
+    words = [cipher_word(suite)]
     if suite.integrity != Integrity.NONE or row is None or not row.icv_bits:
-        words.append(_word(INTEGRITIES.get(suite.integrity), suite.integrity))
+        words.append(integrity_word(suite.integrity))
     if suite.group is not None:
-        words.append(_word(GROUPS.get(suite.group), suite.group))
+        words.append(group_word(suite.group))
     return "-".join(words)
 
 
 def format_suite(suite: IkeSuite | EspSuite) -> str:
     """`format_ike` or `format_esp`."""
     return format_ike(suite) if isinstance(suite, IkeSuite) else format_esp(suite)
+
+
+def cipher_word(suite: IkeSuite | EspSuite) -> str:
+    """`aes256`, also for what no proposal can name."""
+    if isinstance(suite, IkeSuite):
+        return _cipher(IKE_CIPHERS.get(suite.cipher), suite.cipher, suite.key_bits)
+    return _cipher(ESP_CIPHERS.get(suite.transform), suite.transform, suite.key_bits)
+
+
+def hash_word(number: Hash) -> str:
+    """`sha256`, likewise."""
+    return _word(IKE_HASHES.get(number), number)
+
+
+def integrity_word(number: Integrity) -> str:
+    """`sha256`, likewise."""
+    return _word(INTEGRITIES.get(number), number)
+
+
+def group_word(number: Group) -> str:
+    """`modp2048`, likewise."""
+    return _word(GROUPS.get(number), number)
 
 
 def weaknesses(suite: IkeSuite | EspSuite) -> tuple[str, ...]:

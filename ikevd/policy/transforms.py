@@ -92,8 +92,10 @@ def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     numbers, life = _read_attributes(transform, IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION)
     default = Lifetime(DEFAULT_IKE_SECONDS)
     wanted = {IkeAttribute.ENCRYPTION, IkeAttribute.HASH, IkeAttribute.AUTH_METHOD, IkeAttribute.GROUP}
-    if transform.id != Phase1Transform.KEY_IKE or numbers is None:
-        return "an unreadable transform", default
+    if transform.id != Phase1Transform.KEY_IKE:
+        return f"a transform with the ID {transform.id}", default
+    if isinstance(numbers, int):
+        return _odd(transform, IkeAttribute(numbers)), default
     if missing := wanted - numbers.keys():
         return f"a transform without {IkeAttribute(min(missing))}", default
     if odd := numbers.keys() - wanted - {IkeAttribute.KEY_LENGTH}:
@@ -119,8 +121,8 @@ def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
         IpsecAttribute.AUTHENTICATION,
         IpsecAttribute.KEY_LENGTH,
     }
-    if numbers is None:
-        return "an unreadable transform", default
+    if isinstance(numbers, int):
+        return _odd(transform, IpsecAttribute(numbers)), default
     if odd := numbers.keys() - known:
         return f"a transform with attribute {IpsecAttribute(min(odd))}", default
     kind, group = EspTransform(transform.id), numbers.get(IpsecAttribute.GROUP)
@@ -145,10 +147,16 @@ def read_responder_lifetime(octets: bytes, ours: Lifetime) -> Lifetime:
     return _lifetime(lives, ours)
 
 
+def _odd(transform: Transform, kind: IkeAttribute | IpsecAttribute) -> str:
+    readable = all(attribute.has_number for attribute in transform.attributes if attribute.type == kind)
+    return f"a transform with {kind} twice" if readable else f"a transform whose {kind} is no number"
+
+
 def _read_attributes(
     transform: Transform, life_type: int, life_duration: int
-) -> tuple[Mapping[int, int] | None, Mapping[int, int]]:
-    """Numbers by type, and lives by life type; None where an attribute is doubled or no number.
+) -> tuple[Mapping[int, int] | int, Mapping[int, int]]:
+    """Numbers by type, and lives by life type; in place of the numbers the type of an attribute that is doubled or no
+    number.
 
     A duration belongs to the life type before it (RFC 2407 section 4.5); one without the other counts for nothing.
     """
@@ -159,7 +167,7 @@ def _read_attributes(
         try:
             value = attribute.as_number()
         except Malformed:
-            return None, lives
+            return attribute.type, lives
         if attribute.type == life_type:
             kind = value
         elif attribute.type == life_duration:
@@ -167,7 +175,7 @@ def _read_attributes(
                 lives.setdefault(kind, value)
             kind = None
         elif attribute.type in numbers:
-            return None, lives
+            return attribute.type, lives
         else:
             numbers[attribute.type] = value
     return numbers, lives

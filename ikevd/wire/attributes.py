@@ -32,9 +32,14 @@ class Attribute:
             return cls(kind, number.to_bytes(2, "big"), basic=True)
         return cls(kind, number.to_bytes(4, "big"), basic=False)
 
+    @property
+    def has_number(self) -> bool:
+        """Can the value be read as a number?"""
+        return 1 <= len(self.value) <= MAX_NUMBER_OCTETS
+
     def as_number(self) -> int:
         """The value as a number, whatever its width up to eight octets."""
-        if not 1 <= len(self.value) <= MAX_NUMBER_OCTETS:
+        if not self.has_number:
             raise Malformed(f"attribute {self.type} holds a number of {len(self.value)} octets, not 1 to 8")
         return int.from_bytes(self.value, "big")
 

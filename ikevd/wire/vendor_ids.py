@@ -138,6 +138,8 @@ def _number(octets: bytes, at: int) -> int:
 
 
 def _unknown(vendor_id: bytes) -> str:
+    if not vendor_id:
+        return "an empty vendor ID"
     more = "..." if len(vendor_id) > 20 else ""
     text = f", {vendor_id[:20].decode()}{more}" if _is_text(vendor_id) else ""
     return f"unknown ({vendor_id[:20].hex()}{more}{text})"

@@ -12,7 +12,7 @@ from ikevd.addresses import Address
 from ikevd.control.client import Client
 from ikevd.control.interface import NotAllowed, Progress, UnknownName
 from ikevd.control.shapes import Phase1, Status
-from ikevd.errors import IkeError, PeerRefused
+from ikevd.errors import IkeError, PeerRefused, Said
 from ikevd.facts import Established, Fact, Failed, Heard, Hint, Sent
 from ikevd.observe.frames import Datagram
 from ikevd.observe.history import Entry
@@ -24,6 +24,7 @@ from tests.builders import ALICE_TO_BOB
 
 T = TypeVar("T")
 STARTED = 1_700_000_000.0
+NOTE = "a note \x1b[2J"
 NAMES = ("berlin", "berlin/lan", "lan[1]", "a b/ü", "dmz", "silent", "mute", "broken", "flood", "gone", "nobody")
 PHASE1: Phase1 = {
     "exchange": "MAIN_MODE",
@@ -130,7 +131,7 @@ RECORD: View = {
     "child": None,
     "started": STARTED,
     "spis": [],
-    "events": [{"at": STARTED + 0.5, "fact": "note", "text": "a note \x1b[2J"}],
+    "events": [{"at": STARTED + 0.5, "fact": "note", "text": NOTE, "finding": {"kind": "said", "text": NOTE}}],
     "not_kept": 0,
 }
 
@@ -205,7 +206,7 @@ class StandIn:
         self.asked.append(("up", name))
         match name:
             case "dmz":
-                _say(progress, Failed("the peer refuses: INVALID_ID_INFORMATION", "PeerRefused"))
+                _say(progress, Failed(Said("the peer refuses: INVALID_ID_INFORMATION"), "PeerRefused"))
                 raise PeerRefused("the peer refuses: INVALID_ID_INFORMATION", NotifyType.INVALID_ID_INFORMATION)
             case "silent":
                 for copy in (1, 2, 3):
@@ -222,7 +223,7 @@ class StandIn:
             case _:
                 _say(progress, Sent("MM1", ("SA",), bytes(80), ALICE_TO_BOB))
                 _say(progress, Heard("MM2", ("SA",), bytes(80), ALICE_TO_BOB))
-                _say(progress, Established("ISAKMP SA with evil \x1b[2J"))
+                _say(progress, Established(Said("ISAKMP SA with evil \x1b[2J")))
 
     async def down(self, name: str, progress: Progress) -> None:
         self.asked.append(("down", name))

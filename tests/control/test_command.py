@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ikevd.control.command import Evidence
+from ikevd.errors import Said
 from ikevd.facts import Dropped, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry
 from ikevd.observe.views import entry_view
@@ -32,11 +33,11 @@ SAYS = "; the peer says, unauthenticated: NO_PROPOSAL_CHOSEN"
         ([sent("MM1"), HINT, sent("MM1", 2)], "MM1 sent 2 times, no answer" + SAYS),
         ([sent("MM3"), HINT, HEARD], "MM4 was heard"),
         (
-            [sent("MM5"), Dropped("MM6", "it does not decrypt", "ProbablePskMismatch", 76)],
+            [sent("MM5"), Dropped("MM6", Said("it does not decrypt"), "ProbablePskMismatch", 76)],
             "MM5 sent once, no answer; awaiting MM6, dropped: it does not decrypt",
         ),
-        ([sent("MM1"), Note("port unreachable")], "MM1 sent once, no answer; port unreachable"),
-        ([sent("MM1"), Failed("no answer to MM1", "NoAnswer")], "no answer to MM1"),
+        ([sent("MM1"), Note(Said("port unreachable"))], "MM1 sent once, no answer; port unreachable"),
+        ([sent("MM1"), Failed(Said("no answer to MM1"), "NoAnswer")], "no answer to MM1"),
         ([sent("QM1"), sent("INFO"), Repeated("QM2", answered=True)], "QM1 sent once, no answer"),
     ],
 )

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ikevd.control import shapes
 from ikevd.control.client import Client
 from ikevd.control.command import Command
-from ikevd.errors import IkeError
+from ikevd.errors import IkeError, Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry
 from ikevd.observe.shapes import Record
@@ -32,11 +32,11 @@ FACTS: list[Fact] = [
     Sent("MM1", ("SA",), b"x", ALICE_TO_BOB),
     Heard("MM1", ("SA",), b"x", ALICE_TO_BOB),
     Repeated("MM1", answered=False),
-    Dropped("MM2", "bad", "InvalidHash", 76),
+    Dropped("MM2", Said("bad"), "InvalidHash", 76),
     Hint(NotifyType.INVALID_SPI),
-    Note("so"),
-    Established("up"),
-    Failed("silent", "NoAnswer"),
+    Note(Said("so")),
+    Established(Said("up")),
+    Failed(Said("silent"), "NoAnswer"),
 ]
 
 

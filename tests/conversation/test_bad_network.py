@@ -11,12 +11,14 @@ from ikevd.errors import NoAnswer
 from ikevd.exchanges import main_mode, quick_mode
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Sent
+from ikevd.observe.words import say_error
 from ikevd.policy.model import Resend
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import ExchangeType
 from tests.builders import SeededEntropy, child, connection, mirrored
 from tests.duet import Duet, Network
 from tests.exchanges.phase1_pair import under_isakmp_sa
+from tests.sayings import said
 
 PAIRS = 200
 RESEND = Resend(interval=1.0, factor=1.8, sends=6)
@@ -78,8 +80,8 @@ def test_every_other_ends_with_its_reason_and_no_message_of_the_peer_is_ever_dro
     for first, second in outcomes():
         for duet in (first, second):
             for side in (duet.initiator, duet.responder) if duet else ():
-                assert side.result is not None or isinstance(side.error, NoAnswer) or "silent" in str(side.error)
-                reasons = {fact.reason for fact in side.facts_of(Dropped)}
+                assert side.result is not None or isinstance(side.error, NoAnswer) or "silent" in say_error(side.error)
+                reasons = {said(fact) for fact in side.facts_of(Dropped)}
                 assert reasons <= {"no message is awaited now", "message is in the clear"}, reasons
 
 

@@ -11,6 +11,7 @@ from ikevd.errors import InvalidId, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import aggressive_mode
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Heard, Sent
+from ikevd.observe.words import say_error
 from ikevd.policy.model import Connection
 from ikevd.policy.transforms import offer_phase1
 from ikevd.wire.message import HEADER_OCTETS, Header
@@ -84,7 +85,7 @@ def test_an_unknown_identity_ends_it_before_any_diffie_hellman_and_without_an_an
 
     responder = aggressive_mode_between(alice, bob).responder
     assert isinstance(responder.error, InvalidId)
-    assert "alice.example (FQDN)" in str(responder.error)
+    assert "alice.example (FQDN)" in say_error(responder.error)
     assert responder.sent == []
 
 
@@ -94,7 +95,7 @@ def test_another_key_is_called_a_probable_mismatch_and_names_where_it_is_defined
     duet = aggressive_mode_between(alice, bob)
 
     assert isinstance(duet.initiator.error, ProbablePskMismatch)
-    assert "alice.yaml:7:5" in str(duet.initiator.error)
+    assert "alice.yaml:7:5" in say_error(duet.initiator.error)
 
 
 def test_a_peer_with_a_key_of_its_own_cannot_claim_anothers_identity() -> None:
@@ -114,7 +115,7 @@ def test_only_transforms_of_one_group_are_offered() -> None:
 
     error = aggressive_mode_between(alice, bob).responder.error
     assert isinstance(error, NoProposalChosen)
-    assert "CURVE25519 against MODP_2048" in str(error)
+    assert "(theirs curve25519, ours modp2048)" in say_error(error)
 
 
 def test_the_responder_takes_the_group_that_the_public_value_is_of() -> None:

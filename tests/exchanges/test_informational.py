@@ -16,6 +16,7 @@ from ikevd.wire.payloads import DeletePayload, HashPayload, NotifyPayload, Paylo
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 from tests.duet import Duet, Network
 from tests.exchanges.phase1_pair import isakmp_sas, under_isakmp_sa
+from tests.sayings import said
 
 DELETE = DeletePayload(Protocol.ESP, (b"\0\0\xa0\0", b"\0\0\xa0\1"))
 NOTIFY = NotifyPayload(Protocol.ESP, NotifyType.NO_PROPOSAL_CHOSEN, b"\0\0\xb0\0")
@@ -84,7 +85,7 @@ def test_a_delete_without_a_right_hash_first_is_dropped(proof: tuple[Payload, ..
         lambda sa: lambda link, _: informational.hear(link, sa),
     ).run()
     (dropped,) = duet.responder.facts_of(Dropped)
-    assert "HASH(1)" in dropped.reason
+    assert "HASH(1)" in said(dropped)
     assert isinstance(duet.responder.error, NoAnswer)
 
 

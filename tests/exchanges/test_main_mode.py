@@ -15,6 +15,7 @@ from ikevd.errors import InvalidId, InvalidKey, NoAnswer, NoProposalChosen, Prob
 from ikevd.exchanges import main_mode
 from ikevd.exchanges.phase1 import Candidates, accept_first_key_exchange
 from ikevd.facts import Dropped, Heard, Note, Sent
+from ikevd.observe.words import say_error
 from ikevd.policy.model import Connection, Encap, Lifetime, Resend
 from ikevd.wire.message import Header, Message
 from ikevd.wire.payloads import KePayload, NoncePayload
@@ -29,6 +30,7 @@ from tests.builders import (
     psk,
 )
 from tests.duet import Duet, Network
+from tests.sayings import said
 
 
 def main_mode_between(alice: Connection, *bob: Connection, network: Network | None = None) -> Duet:
@@ -89,7 +91,7 @@ def test_no_common_proposal_names_the_nearest_miss() -> None:
 
     error = main_mode_between(alice, bob).responder.error
     assert isinstance(error, NoProposalChosen)
-    assert "differs in group (MODP_1024 against CURVE25519)" in str(error)
+    assert "they differ in the group (theirs modp1024, ours curve25519)" in say_error(error)
 
 
 def test_another_key_is_called_a_probable_mismatch_on_both_sides_and_names_where_it_is_defined() -> None:
@@ -98,9 +100,9 @@ def test_another_key_is_called_a_probable_mismatch_on_both_sides_and_names_where
     duet = main_mode_between(alice, bob)
 
     assert isinstance(duet.initiator.error, ProbablePskMismatch)
-    assert "alice.yaml:7:5" in str(duet.initiator.error)
+    assert "alice.yaml:7:5" in say_error(duet.initiator.error)
     assert isinstance(duet.responder.error, ProbablePskMismatch)
-    assert "bob.yaml:9:5" in str(duet.responder.error)
+    assert "bob.yaml:9:5" in say_error(duet.responder.error)
 
 
 def test_each_secret_of_the_candidates_is_tried_at_message_5() -> None:
@@ -122,7 +124,7 @@ def test_no_more_secrets_are_tried_than_the_limit_allows_and_the_evidence_says_s
     ).run()
 
     assert isinstance(duet.responder.error, ProbablePskMismatch)
-    assert any("1 secrets of this peer's candidates are not tried" in n.text for n in duet.responder.facts_of(Note))
+    assert any("1 secrets of this peer's candidates are not tried" in said(n) for n in duet.responder.facts_of(Note))
 
 
 def test_the_life_is_that_of_the_connection_that_the_peer_turns_out_to_be() -> None:
@@ -166,7 +168,7 @@ def test_a_secret_that_verifies_counts_only_with_an_identity_that_owns_it() -> N
 
     error = main_mode_between(mallory, alice, own).responder.error
     assert isinstance(error, InvalidId)
-    assert "mallory.example (FQDN) is configured" in str(error)
+    assert "mallory.example (FQDN) is configured" in say_error(error)
 
 
 def test_candidates_with_one_secret_are_told_apart_by_identity() -> None:
@@ -184,8 +186,8 @@ def test_an_unknown_identity_is_refused_with_both_values() -> None:
 
     error = main_mode_between(alice, bob).responder.error
     assert isinstance(error, InvalidId)
-    assert "mallory.example (FQDN)" in str(error)
-    assert "alice.example (FQDN)" in str(error)
+    assert "mallory.example (FQDN)" in say_error(error)
+    assert "alice.example (FQDN)" in say_error(error)
 
 
 def test_the_initiator_refuses_a_peer_with_another_identity() -> None:
@@ -252,5 +254,5 @@ def test_a_choice_that_was_not_offered_is_refused() -> None:
         return [datagram.replace(key_length_256, key_length_128) if sender == "responder" else datagram]
 
     duet = main_mode_between(alice, mirrored(alice), network=Network(tamper=alter))
-    assert "which we did not offer" in duet.initiator.facts_of(Dropped)[0].reason
+    assert "which we did not offer" in said(duet.initiator.facts_of(Dropped)[0])
     assert isinstance(duet.initiator.error, NoAnswer)

@@ -21,6 +21,7 @@ from ikevd.wire.registry import ExchangeType, Flags, Hash, PayloadType
 from tests.builders import ALICE, BOB, SeededEntropy, connection, fqdn, mirrored
 from tests.duet import Duet, Network
 from tests.nat import Nat
+from tests.sayings import said
 
 PUBLIC = ip_address("203.0.113.9")
 MODES = (main_mode, aggressive_mode)
@@ -131,7 +132,7 @@ def test_the_peers_vendor_ids_are_named_and_kept(mode: object) -> None:
 
     assert "NAT-T RFC 3947" in duet.initiator.result.peer_vendors
     assert any("Cisco Unity" in name for name in duet.responder.result.peer_vendors)
-    assert any("NAT-T draft-03" in note.text for note in duet.responder.facts_of(Note))
+    assert any("NAT-T draft-03" in said(note) for note in duet.responder.facts_of(Note))
 
 
 def test_the_responder_answers_with_the_one_method_it_chose() -> None:

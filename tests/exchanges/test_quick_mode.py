@@ -17,6 +17,7 @@ from ikevd.errors import (
     NoProposalChosen,
 )
 from ikevd.facts import Heard, Sent
+from ikevd.observe.words import say_error
 from ikevd.policy.model import Lifetime
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
@@ -160,9 +161,9 @@ def test_other_selectors_are_refused_with_both_pairs_and_the_peers_spi() -> None
     duet = quick_mode_between(child("10.9.0.0/24"), swapped(child()))
     error = duet.responder.error
     assert isinstance(error, InvalidId)
-    assert "the peer asks for 10.2.0.0/24 === 10.9.0.0/24" in str(error)
-    assert "lan has 10.2.0.0/24 === 10.1.0.0/24" in str(error)
-    assert "wrong way round" not in str(error)
+    assert "the peer asks for 10.2.0.0/24 === 10.9.0.0/24" in say_error(error)
+    assert "lan has 10.2.0.0/24 === 10.1.0.0/24" in say_error(error)
+    assert "wrong way round" not in say_error(error)
     assert len(error.spi) == 4
     assert duet.responder.host.opened == []
 
@@ -170,7 +171,7 @@ def test_other_selectors_are_refused_with_both_pairs_and_the_peers_spi() -> None
 def test_selectors_the_wrong_way_round_are_called_so() -> None:
     error = quick_mode_between(child(), child()).responder.error
     assert isinstance(error, InvalidId)
-    assert "the peer has local and remote the wrong way round" in str(error)
+    assert "the peer has local and remote the wrong way round" in say_error(error)
 
 
 def test_a_difference_in_protocol_or_port_is_a_difference() -> None:
@@ -195,7 +196,7 @@ def test_a_difference_in_protocol_or_port_is_a_difference() -> None:
 def test_ids_that_select_no_traffic_are_refused(ids: tuple[IdPayload, ...], error: type[IkeError], said: str) -> None:
     duet = against_responder(sends_first(offer(), NoncePayload(NI), *ids), swapped(child()))
     assert isinstance(duet.responder.error, error)
-    assert said in str(duet.responder.error)
+    assert said in say_error(duet.responder.error)
     assert duet.responder.host.opened == []
 
 
@@ -203,7 +204,9 @@ def test_the_initiator_refuses_narrowed_selectors() -> None:
     narrowed = child("10.1.0.0/25").local.to_id()
     duet = against_initiator(child(), answers(lambda _: (offer(), NoncePayload(NI), narrowed, IDCR)))
     assert isinstance(duet.initiator.error, InvalidId)
-    assert "other traffic selectors than 10.1.0.0/24 === 10.2.0.0/24" in str(duet.initiator.error)
+    assert "we asked for 10.1.0.0/24 === 10.2.0.0/24, the peer answered with 10.1.0.0/25 === 10.2.0.0/24" in say_error(
+        duet.initiator.error
+    )
     assert duet.initiator.host.opened == []
 
 
@@ -215,7 +218,10 @@ def test_no_common_proposal_names_the_nearest_miss_and_the_peers_spi() -> None:
         child(suites=(ESP_AES256_SHA1,)), swapped(child(suites=(PFS, ESP_AES128_SHA256)))
     ).responder.error
     assert isinstance(error, NoProposalChosen)
-    assert "it differs in key_bits (256 against 128), integrity (HMAC_SHA1 against HMAC_SHA2_256)" in str(error)
+    differences = (
+        "they differ in the cipher (theirs aes256, ours aes128), and in the integrity (theirs sha1, ours sha256)"
+    )
+    assert say_error(error).endswith(differences)
     assert len(error.spi) == 4
 
 
@@ -237,7 +243,7 @@ def test_a_ke_that_does_not_fit_the_chosen_transform_is_refused(
     first: tuple[Payload, ...] = (offer(suite), NoncePayload(NI), *ke, child().local.to_id(), IDCR)
     duet = against_responder(sends_first(*first), swapped(child(suites=(suite,))))
     assert isinstance(duet.responder.error, error)
-    assert said in str(duet.responder.error)
+    assert said in say_error(duet.responder.error)
     assert duet.responder.error.spi == SPI
     assert duet.responder.host.opened == []
 
@@ -257,7 +263,7 @@ def test_a_reserved_spi_of_the_peer_is_refused(spi: int) -> None:
     as_initiator = against_initiator(child(), answers(lambda _: (offer(spi=octets), NoncePayload(NI), *ids)))
     for side in (as_responder.responder, as_initiator.initiator):
         assert isinstance(side.error, Malformed)
-        assert f"the peer's ESP SPI {Spi(spi)} is a reserved one" in str(side.error)
+        assert f"the peer's ESP SPI {Spi(spi)} is a reserved one" in say_error(side.error)
         assert side.host.opened == []
 
 
@@ -265,4 +271,4 @@ def test_the_initiator_refuses_a_choice_that_it_did_not_offer() -> None:
     ids = child().local.to_id(), IDCR
     duet = against_initiator(child(), answers(lambda _: (offer(ESP_AES256_SHA1), NoncePayload(NI), *ids)))
     assert isinstance(duet.initiator.error, NoProposalChosen)
-    assert "which we did not offer" in str(duet.initiator.error)
+    assert "which we did not offer" in say_error(duet.initiator.error)

@@ -17,6 +17,7 @@ from ikevd.errors import (
 from ikevd.exchanges import phase2, quick_mode
 from ikevd.exchanges.link import HostCall, Link, OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.facts import Dropped, Fact, Heard, Repeated, Sent
+from ikevd.observe.words import say_error
 from ikevd.policy.model import Resend
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.payloads import HashPayload, NoncePayload, Payload
@@ -34,6 +35,7 @@ from tests.exchanges.quick_mode_pair import (
     quick_mode_between,
     swapped,
 )
+from tests.sayings import said
 
 # -- HASH(1), HASH(2), HASH(3) ----------------------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ def test_no_payload_is_looked_at_before_hash_1_holds_first(
 
     duet = against_responder(script, swapped(child()))
     (dropped, *_) = duet.responder.facts_of(Dropped)
-    assert (dropped.error, "HASH(1)" in dropped.reason) == (error.__name__, True)
+    assert (dropped.error, "HASH(1)" in said(dropped)) == (error.__name__, True)
     assert isinstance(duet.responder.error, NoAnswer)
     assert duet.responder.sent == []
 
@@ -96,9 +98,9 @@ def test_hash_2_must_hold_before_the_initiator_opens_anything(proof: tuple[Paylo
         await link.answer(*proof, *FIRST)
 
     duet = against_initiator(child(), script)
-    assert "HASH(2)" in duet.initiator.facts_of(Dropped)[0].reason
+    assert "HASH(2)" in said(duet.initiator.facts_of(Dropped)[0])
     assert isinstance(duet.initiator.error, NoAnswer)
-    assert "HASH(2)" in str(duet.initiator.error)
+    assert "HASH(2)" in say_error(duet.initiator.error)
     assert duet.initiator.host.opened == []
 
 
@@ -109,7 +111,7 @@ def test_hash_3_must_hold_before_the_responder_opens_outbound(proof: tuple[Paylo
         await link.answer(*proof)
 
     duet = against_responder(script, swapped(child()))
-    assert "HASH(3)" in duet.responder.facts_of(Dropped)[0].reason
+    assert "HASH(3)" in said(duet.responder.facts_of(Dropped)[0])
     assert isinstance(duet.responder.error, NoAnswer)
     assert opened(duet.responder.host) == [OpenInbound]
 
@@ -154,7 +156,7 @@ def test_a_responder_whose_message_3_never_comes_gives_up_after_the_configured_s
     network = Network(tamper=lambda sender, datagram: [datagram] if len(datagram) > 80 else [])
     duet = quick_mode_between(child(), swapped(child()), network=network, timing=timing)
     assert isinstance(duet.responder.error, NoAnswer)
-    assert str(duet.responder.error).startswith("no QM3 to 3 sends in 7 s")
+    assert say_error(duet.responder.error).startswith("no QM3: QM2 was sent 3 times in 7 s")
     assert duet.responder.ended_at == 0.01 + 1 + 2 + 4
 
 

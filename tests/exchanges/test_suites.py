@@ -10,6 +10,7 @@ from ikevd.errors import InvalidKey, NoProposalChosen
 from ikevd.exchanges import main_mode, quick_mode
 from ikevd.exchanges.ipsec import split_keymat
 from ikevd.exchanges.phase1 import Candidates
+from ikevd.observe.words import say_error
 from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, IKE_HASHES, INTEGRITIES
 from ikevd.policy.model import Child, Pfs
 from ikevd.policy.proposals import parse_esp, parse_ike
@@ -133,4 +134,4 @@ def test_pfs_is_agreed(alice: Child, bob: Child, group: Group | None) -> None:
 def test_pfs_is_not_agreed(alice: Child, bob: Child) -> None:
     error = phase_2(alice, bob).responder.error
     assert isinstance(error, NoProposalChosen)
-    assert "it differs in group" in str(error)
+    assert "they differ in the PFS group" in say_error(error)

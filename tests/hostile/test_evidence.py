@@ -14,6 +14,7 @@ import structlog
 from ikevd.addresses import Address
 from ikevd.conversation.duplicates import MAX_ANSWERS, PERIOD
 from ikevd.conversation.timing import LINGER
+from ikevd.errors import Said
 from ikevd.facts import Established, Heard, Note
 from ikevd.observe import log
 from ikevd.observe.budget import CONNECTION_OCTETS
@@ -25,6 +26,7 @@ from tests.builders import ALICE, BOB, connection, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.hostile.mallory import MainMode, Mallory, changed, mallory_at
 from tests.hostile.scene import ELSEWHERE, Scene, attack
+from tests.sayings import said
 from tests.virtual_time import run
 
 
@@ -93,7 +95,7 @@ def test_copies_leave_room_in_the_record_for_what_happens_later(source: Address)
         copies.alice.session.end()
         await asyncio.sleep(1)
         record = copies.record()
-        assert any(isinstance(e.fact, Note) and "deleted" in e.fact.text for e in record.entries)
+        assert any(isinstance(e.fact, Note) and "deleted" in said(e.fact) for e in record.entries)
         assert len(record.entries) < MAX_ENTRIES
         assert record.overflow > 500, "what was left out is counted"
 
@@ -104,9 +106,9 @@ def test_a_record_that_is_full_still_tells_how_it_ended() -> None:
     async def story(copies: Copies) -> None:
         record = copies.record()
         for number in range(1000):
-            record.add(Note(f"note {number}"))
-        record.add(Established("at last"))
-        assert record.entries[-1].fact == Established("at last")
+            record.add(Note(Said(f"note {number}")))
+        record.add(Established(Said("at last")))
+        assert record.entries[-1].fact == Established(Said("at last"))
         assert len(record.entries) <= MAX_ENTRIES
 
     with_tunnel(story)

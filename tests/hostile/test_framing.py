@@ -13,6 +13,7 @@ from ikevd.wire.registry import Flags, PayloadType
 from tests.fuzz.stages import STAGES
 from tests.hostile.crafted import crafted_octets, facts_in, genuine_and, refused
 from tests.hostile.mallory import changed, flipped
+from tests.sayings import said
 
 FLAGS = 19
 VID = encode_chain([VidPayload(b"0123456789abcdef")])
@@ -50,7 +51,7 @@ def test_a_header_without_payloads_is_dropped(name: str) -> None:
 def test_a_header_flag_that_has_no_meaning_here_is_refused(name: str, bit: int) -> None:
     stage = STAGES[name]()
     dropped = refused(stage, flipped(stage.genuine_datagram(), FLAGS, bit))
-    assert (dropped.error, dropped.reason[:12]) == ("UnexpectedMessage", "header flags")
+    assert (dropped.error, said(dropped)[:12]) == ("UnexpectedMessage", "header flags")
 
 
 KEPT_OPAQUE: dict[str, Payload] = {
@@ -123,6 +124,6 @@ def test_the_commit_bit_is_noted_and_waits_for_nothing(name: str) -> None:
     heard, note, *_ = facts_in(effects)
     assert isinstance(heard, Heard)
     assert isinstance(note, Note)
-    assert "commit bit" in note.text
+    assert "commit bit" in said(note)
     without = plain.conversation.heard(plain.genuine_datagram(), plain.path, 0.0)
     assert [type(effect) for effect in effects if effect != Record(note)] == [type(effect) for effect in without]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.conversation.timing import LINGER
+from ikevd.errors import Said
 from ikevd.facts import Hint, Note, Repeated
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header
@@ -26,6 +27,7 @@ from tests.hostile.established import (
 )
 from tests.hostile.mallory import SPI, Chain, datagram, flipped
 from tests.hostile.scene import CAROL, Scene, attack
+from tests.sayings import said
 
 FLAGS, EXCHANGE, MESSAGE_ID = 19, 18, 20
 NOT_AUTHENTIC = "drop: INFORMATIONAL that is not authentic"
@@ -107,7 +109,7 @@ def test_several_deletes_in_one_message_are_collected_first_and_done_once(order:
         await asyncio.sleep(20)
         assert scene.tunnels == 0
         assert scene.session.live == []
-        assert scene.session.states["lan"].cause == "deleted by the peer"
+        assert scene.session.states["lan"].cause == Said("deleted by the peer")
         scene.mallory.establish(b"mallory2")
         await another_tunnel(scene)
         assert scene.tunnels == 1, "it may come again"
@@ -264,7 +266,7 @@ def test_what_has_no_consequence_is_noted() -> None:
     async def story(scene: Scene) -> None:
         await tunnel(scene)
         scene.mallory.inform(RESTARTED, NotifyPayload(Protocol.ISAKMP, NotifyType(40000)))
-        assert "has no consequence" in scene.facts(Note)[-1].text
+        assert "has no consequence" in said(scene.facts(Note)[-1])
         assert scene.tunnels == 1
 
     attack(story)

@@ -15,6 +15,7 @@ from ikevd.policy.model import Limits
 from tests.builders import ALICE, connection, mirrored
 from tests.gateways import Gateway, World
 from tests.hostile.mallory import MainMode, Mallory
+from tests.sayings import said
 from tests.virtual_time import run
 
 BOB6 = ip_address("2001:db8:1::1")
@@ -197,7 +198,7 @@ def test_what_made_way_is_recorded_as_failed_with_the_reason() -> None:
         street = Street()
         for port in range(3000, 3006):
             assert street.peer(HONEST, port).begins()
-        assert [(fact.reason, fact.error) for fact in street.failures()] == [
+        assert [(said(fact), fact.error) for fact in street.failures()] == [
             ("it made way for a newer negotiation", "Abandoned")
         ]
 

@@ -12,7 +12,7 @@ from ikevd.addresses import Endpoint, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Raised
 from ikevd.conversation.timing import Timing
-from ikevd.errors import Abandoned, InternalError
+from ikevd.errors import Abandoned, InternalError, Said
 from ikevd.exchanges.link import Link, Situation
 from ikevd.host.interface import SaId
 from ikevd.kernel.memory import MemoryKernel
@@ -217,7 +217,7 @@ def test_policies_follow_the_pair_that_is_left() -> None:
 
 def test_a_bug_in_an_exchange_ends_that_exchange_and_says_so() -> None:
     async def buggy(link: Link) -> None:
-        await link.note("so far so good")
+        await link.note(Said("so far so good"))
         raise ValueError("a bug")
 
     situation = Situation(Cookies(b"initiato"), 0, ALICE_TO_BOB)

@@ -12,6 +12,7 @@ from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerRefus
 from ikevd.facts import Sent
 from ikevd.host.interface import SaId
 from ikevd.negotiation.session import PACE
+from ikevd.observe.words import say_error
 from ikevd.policy.model import Connection, Lifetime, Resend, Start
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType
@@ -140,7 +141,7 @@ def test_a_child_that_the_peer_refuses_ends_at_once_while_the_other_lives() -> N
         assert asyncio.get_running_loop().time() - before < 1
         assert outcomes[0] is None
         assert isinstance(outcomes[1], PeerRefused)
-        assert "INVALID_ID_INFORMATION" in str(outcomes[1])
+        assert "INVALID_ID_INFORMATION" in say_error(outcomes[1])
         await asyncio.sleep(60)
         assert alice.pairs == bob.pairs == 1
         assert len(alice.kernel.sas) == 2

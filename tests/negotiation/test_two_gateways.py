@@ -10,6 +10,7 @@ from ikevd.errors import NoAnswer
 from ikevd.negotiation.router import clear_notification
 from ikevd.wire.registry import NotifyType
 from tests.gateways import alice_and_bob, bring_up
+from tests.sayings import raises_saying
 from tests.virtual_time import run
 
 
@@ -36,7 +37,7 @@ def test_a_refusal_in_the_clear_is_named_when_no_answer_comes(message_id: int) -
         said = clear_notification(first[:8], NotifyType.NO_PROPOSAL_CHOSEN)
         said = said[:20] + message_id.to_bytes(4, "big") + said[24:]
         alice.engine.datagram(said, path)
-        with pytest.raises(NoAnswer, match="the peer says, unauthenticated: NO_PROPOSAL_CHOSEN"):
+        with raises_saying(NoAnswer, "the peer says, unauthenticated: NO_PROPOSAL_CHOSEN"):
             await attempt
 
     run(story())

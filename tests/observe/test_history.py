@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 
 from ikevd.addresses import Endpoint
+from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Note, Repeated, Sent
 from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, RECORD_OCTETS, weight
 from ikevd.observe.history import MAX_PER_CONNECTION, TAIL, Entry, History, Record
@@ -51,7 +52,7 @@ def facts(record: Record) -> list[Fact]:
 
 def test_a_packed_record_tells_the_same_facts_at_the_same_times() -> None:
     record = opened(kept())
-    for fact in (message(300), Sent("INFO", ("HASH",), bytes(80), ALICE_TO_BOB), Established("done")):
+    for fact in (message(300), Sent("INFO", ("HASH",), bytes(80), ALICE_TO_BOB), Established(Said("done"))):
         record.add(fact)
     before = record.entries
     record.pack()
@@ -70,12 +71,12 @@ def test_packing_gives_memory_back() -> None:
 
 def test_what_comes_after_packing_stands_behind_and_is_packed_in_its_turn() -> None:
     record = opened(kept())
-    record.add(Established("done"))
+    record.add(Established(Said("done")))
     record.pack()
-    notes = [Note(f"note {number}") for number in range(3 * TAIL)]
+    notes = [Note(Said(f"note {number}")) for number in range(3 * TAIL)]
     for note in notes:
         record.add(note)
-    assert facts(record) == [Established("done"), *notes]
+    assert facts(record) == [Established(Said("done")), *notes]
     assert record.octets < sum(weight(note) for note in notes) / 2
 
 
@@ -114,17 +115,19 @@ def test_no_number_of_long_messages_makes_a_record_larger_than_its_room() -> Non
     for size in range(2000, 42_000, 200):
         record.add(message(size))
     assert record.octets <= RECORD_OCTETS
-    record.add(Failed("the end", "NoAnswer"))
-    assert facts(record)[-1] == Failed("the end", "NoAnswer")
+    record.add(Failed(Said("the end"), "NoAnswer"))
+    assert facts(record)[-1] == Failed(Said("the end"), "NoAnswer")
 
 
-@pytest.mark.parametrize("long", [Dropped("MM2", "x" * 70_000, "Refused", 9), Failed("x" * 70_000, "Refused")])
+@pytest.mark.parametrize(
+    "long", [Dropped("MM2", Said("x" * 70_000), "Refused", 9), Failed(Said("x" * 70_000), "Refused")]
+)
 def test_a_sentence_for_which_there_is_no_room_is_cut(long: Dropped | Failed) -> None:
     record = opened(kept())
     record.add(long)
     (found,) = facts(record)
     assert isinstance(found, Dropped | Failed)
-    assert found.reason == "x" * 500
+    assert found.finding == Said("x" * 500)
 
 
 # -- many records
@@ -197,7 +200,7 @@ def test_what_all_records_take_is_the_sum_of_what_each_takes() -> None:
     shelf = kept()
     for number in range(50):
         record = finished(shelf, None if number % 3 else "berlin", 100 * number + 100)
-        record.add(Note("later"))
+        record.add(Note(Said("later")))
         if number % 2:
             record.belongs_to("berlin")
     assert shelf.octets == sum(record.octets for record in shelf.find())

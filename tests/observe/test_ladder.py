@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ikevd.addresses import Endpoint
+from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import History, Record
 from ikevd.observe.ladder import ladder
@@ -47,7 +48,7 @@ def drawn(*facts: Fact, initiator: bool = True) -> str:
 
 
 def test_an_initiator_stands_left() -> None:
-    assert drawn(SENT, HEARD, Established("ISAKMP SA with 198.51.100.1")) == (
+    assert drawn(SENT, HEARD, Established(Said("ISAKMP SA with 198.51.100.1"))) == (
         "Main Mode  berlin  as initiator, peer 198.51.100.1:500\n"
         "  cookies 0123456789abcdef:fedcba9876543210\n"
         "       12.5 ms  MM1   ──▶  SA, VID, VID                               136 B\n"
@@ -79,10 +80,10 @@ def test_a_message_sent_again_is_told_field_by_field_only_once() -> None:
 def test_repetitions_of_the_peer_drops_hints_notes_and_failures_are_told() -> None:
     drawing = drawn(
         Repeated("MM1", answered=True),
-        Dropped("MM4", "the HASH does not match", "InvalidHash", 76),
+        Dropped("MM4", Said("the HASH does not match"), "InvalidHash", 76),
         Hint(NotifyType.NO_PROPOSAL_CHOSEN),
-        Note("ICMP port unreachable from 198.51.100.1"),
-        Failed("no MM2 to 3 sends in 5 s", "NoAnswer"),
+        Note(Said("ICMP port unreachable from 198.51.100.1")),
+        Failed(Said("no MM2 to 3 sends in 5 s"), "NoAnswer"),
     )
     assert [line[16:] for line in drawing.splitlines()[2:]] == [
         "MM1   repeated by the peer, answered again",
@@ -94,7 +95,7 @@ def test_repetitions_of_the_peer_drops_hints_notes_and_failures_are_told() -> No
 
 
 def test_the_message_id_and_esp_spis_of_a_quick_mode_are_told() -> None:
-    record = recorded(Established("IPsec SA pair"), message_id=0xABC)
+    record = recorded(Established(Said("IPsec SA pair")), message_id=0xABC)
     record.spis = Spi(0xC0FFEE01), Spi(0xDEADBEEF)
     drawing = ladder(record_view(record))
     assert drawing.startswith("Quick Mode  berlin")
@@ -113,7 +114,7 @@ def test_a_stranger_belongs_to_no_connection() -> None:
 
 
 def test_a_peer_cannot_send_escape_sequences_to_the_terminal() -> None:
-    drawing = drawn(Established("ISAKMP SA with \x1b[2Jevil\nFAIL forged"))
+    drawing = drawn(Established(Said("ISAKMP SA with \x1b[2Jevil\nFAIL forged")))
     assert "\x1b" not in drawing
     assert len(drawing.splitlines()) == 3
     assert "\\x1b[2Jevil\\nFAIL forged" in drawing
@@ -124,7 +125,7 @@ def test_no_line_is_longer_than_80_columns_and_no_name_is_broken() -> None:
     payloads = ("SA", "KE", "NONCE", "ID", "HASH", "NAT_D", "NAT_D", "CERTREQ", *["VID"] * 5)
     selectors = "2001:db8:1111:2222:3333:4444:5555:0/112 === 2001:db8:aaaa:bbbb:cccc:dddd:eeee:0/112"
     record = recorded(
-        Sent("AM2", payloads, bytes(1200), ALICE_TO_BOB), Established(f"IPsec SA pair {selectors}, aes256-sha256")
+        Sent("AM2", payloads, bytes(1200), ALICE_TO_BOB), Established(Said(f"IPsec SA pair {selectors}, aes256-sha256"))
     )
     view = record_view(record)
     view["events"][0]["vendors"] = vendors
@@ -154,7 +155,7 @@ def test_vendor_ids_of_an_encrypted_message_are_named_too() -> None:
 
 
 def test_a_long_note_breaks_at_its_commas() -> None:
-    note = Note("the peer announces XAUTH, Dead Peer Detection, NAT-T draft-03, NAT-T draft-02 (LF)")
+    note = Note(Said("the peer announces XAUTH, Dead Peer Detection, NAT-T draft-03, NAT-T draft-02 (LF)"))
     assert [line[22:] for line in drawn(note).splitlines()[2:]] == [
         "the peer announces XAUTH, Dead Peer Detection,",
         "NAT-T draft-03, NAT-T draft-02 (LF)",

@@ -15,6 +15,7 @@ import structlog
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.crypto.secret import Secret
+from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe import log
 from ikevd.observe.history import History, Record
@@ -72,7 +73,7 @@ def _forget_configuration() -> Iterator[None]:
 
 
 def drop(reason: str = "the HASH does not match") -> Dropped:
-    return Dropped("MM2", reason, "InvalidHash", 76)
+    return Dropped("MM2", Said(reason), "InvalidHash", 76)
 
 
 def test_each_fact_is_one_line_with_its_level() -> None:
@@ -83,9 +84,9 @@ def test_each_fact_is_one_line_with_its_level() -> None:
         Heard("MM2", ("SA",), bytes(104), ALICE_TO_BOB),
         Repeated("MM2", answered=True),
         Hint(NotifyType.NO_PROPOSAL_CHOSEN),
-        Note("a note"),
-        Established("ISAKMP SA"),
-        Failed("no answer", "NoAnswer"),
+        Note(Said("a note")),
+        Established(Said("ISAKMP SA")),
+        Failed(Said("no answer"), "NoAnswer"),
         drop(),
     ):
         record.add(fact)
@@ -103,7 +104,7 @@ def test_each_fact_is_one_line_with_its_level() -> None:
 
 def test_every_line_names_its_negotiation() -> None:
     book = listening()
-    book.negotiation(message_id=0xABC).add(Note("a note"))
+    book.negotiation(message_id=0xABC).add(Note(Said("a note")))
     (line,) = book.lines()
     assert (line["connection"], line["peer"], line["spi"], line["message_id"]) == (
         "berlin",
@@ -115,7 +116,7 @@ def test_every_line_names_its_negotiation() -> None:
 
 def test_a_console_line_shows_the_same() -> None:
     book = listening(style=LogFormat.CONSOLE)
-    book.negotiation().add(Failed("probable pre-shared key mismatch: it does not decrypt", "ProbablePskMismatch"))
+    book.negotiation().add(Failed(Said("probable pre-shared key mismatch: it does not decrypt"), "ProbablePskMismatch"))
     (line,) = book.stream.getvalue().splitlines()
     assert "probable pre-shared key mismatch: it does not decrypt" in line
     assert f"spi={'31' * 8}:{'61' * 8}" in line
@@ -137,8 +138,8 @@ def test_a_filter_tells_simultaneous_negotiations_apart(which: log.Filter) -> No
     first, second = book.negotiation(), book.negotiation(TWO, connection="munich")
     second.peer = Endpoint(ALICE, 500)
     for _ in range(2):
-        first.add(Note("of the first"))
-        second.add(Note("of the second"))
+        first.add(Note(Said("of the first")))
+        second.add(Note(Said("of the second")))
     assert {line["text"] for line in book.lines()} == {"of the first"}
 
 
@@ -147,7 +148,7 @@ def test_a_negotiation_that_goes_well_is_quiet_at_level_info() -> None:
     record = book.negotiation()
     record.add(Sent("MM1", ("SA", "VID"), bytes(136), ALICE_TO_BOB))
     record.add(Heard("MM2", ("SA",), bytes(104), ALICE_TO_BOB))
-    record.add(Established("ISAKMP SA"))
+    record.add(Established(Said("ISAKMP SA")))
     assert len(book.lines()) == 1
 
 
@@ -191,9 +192,9 @@ def test_what_is_held_back_is_still_there_for_debugging() -> None:
 def test_strangers_of_five_hundred_addresses_fail_in_ten_lines_and_a_summary() -> None:
     book = listening(level="info")
     for number in range(500):
-        book.negotiation(connection=None, source=number).add(Failed(f"no answer from {number}", "NoAnswer"))
+        book.negotiation(connection=None, source=number).add(Failed(Said(f"no answer from {number}"), "NoAnswer"))
     book.now += 60
-    book.negotiation().add(Note("an hour later"))
+    book.negotiation().add(Note(Said("an hour later")))
     *failures, summary, _ = book.lines()
     assert [line["event"] for line in failures] == ["failed"] * 10
     assert (summary["event"], summary["count"]) == ("lines held back", 490)
@@ -202,7 +203,7 @@ def test_strangers_of_five_hundred_addresses_fail_in_ten_lines_and_a_summary() -
 def test_strangers_with_many_reasons_are_bounded_in_all() -> None:
     book = listening(level="info")
     for number in range(5000):
-        book.negotiation(connection=None, source=number).add(Failed("odd", f"Error{number}"))
+        book.negotiation(connection=None, source=number).add(Failed(Said("odd"), f"Error{number}"))
     assert len(book.lines()) == 60
 
 
@@ -217,7 +218,7 @@ def test_hints_that_anybody_can_forge_are_limited() -> None:
 def test_a_flood_of_strangers_hides_no_warning_of_a_connection() -> None:
     book = listening(level="info")
     for number in range(500):
-        book.negotiation(connection=None, source=1 + number).add(Failed("odd", f"Error{number}"))
+        book.negotiation(connection=None, source=1 + number).add(Failed(Said("odd"), f"Error{number}"))
     book.negotiation(TWO).add(drop())
     assert book.lines()[-1]["connection"] == "berlin"
 
@@ -225,7 +226,7 @@ def test_a_flood_of_strangers_hides_no_warning_of_a_connection() -> None:
 def test_a_flood_at_a_connection_for_any_peer_hides_no_warning_of_another() -> None:
     book = listening(level="info")
     for number in range(500):
-        book.negotiation(connection="anybody", source=1 + number).add(Failed("odd", f"Error{number}"))
+        book.negotiation(connection="anybody", source=1 + number).add(Failed(Said("odd"), f"Error{number}"))
     book.negotiation(TWO).add(drop())
     assert len(book.lines()) == 61
     assert book.lines()[-1]["connection"] == "berlin"
@@ -241,7 +242,7 @@ def assumed(book: Book, connection: str = "berlin", source: int = 0) -> Record:
 def test_what_peers_announce_before_they_are_authenticated_is_one_line_a_minute_for_each_address() -> None:
     book = listening(level="info")
     for _ in range(500):
-        assumed(book).add(Note("the peer announces whatever it likes"))
+        assumed(book).add(Note(Said("the peer announces whatever it likes")))
     assert len(book.lines()) == 1
 
 
@@ -255,7 +256,7 @@ def test_messages_sent_again_to_peers_that_are_not_authenticated_are_limited() -
 def test_who_only_fits_the_address_of_a_connection_hides_no_warning_of_the_connection_itself() -> None:
     book = listening(level="info")
     for number in range(500):
-        assumed(book, source=number).add(Failed("odd", f"Error{number}"))
+        assumed(book, source=number).add(Failed(Said("odd"), f"Error{number}"))
         assumed(book, source=number).add(drop())
     shown = len(book.lines())
     proven = assumed(book)
@@ -269,14 +270,14 @@ def test_notes_of_a_peer_that_is_authenticated_are_all_shown() -> None:
     record = assumed(book)
     record.belongs_to("berlin")
     for _ in range(100):
-        record.add(Note("the peer deleted an IPsec SA"))
+        record.add(Note(Said("the peer deleted an IPsec SA")))
     assert len(book.lines()) == 100
 
 
 def test_a_negotiation_of_ours_that_fails_is_always_a_warning() -> None:
     book = listening(level="info")
     for _ in range(100):
-        book.negotiation(initiator=True).add(Failed("no answer", "NoAnswer"))
+        book.negotiation(initiator=True).add(Failed(Said("no answer"), "NoAnswer"))
     assert len(book.lines()) == 100
 
 
@@ -342,7 +343,7 @@ def test_words_numbers_and_paths_stay_as_they_are() -> None:
 @pytest.mark.parametrize("style", list(LogFormat), ids=str)
 def test_what_a_peer_says_stays_on_its_line_and_moves_no_cursor(style: LogFormat) -> None:
     book = listening(style=style)
-    book.negotiation().add(Note("evil\n2026-01-01 [info] forged \x1b[2J \u202e"))
+    book.negotiation().add(Note(Said("evil\n2026-01-01 [info] forged \x1b[2J \u202e")))
     shown = book.stream.getvalue()
     assert len(shown.splitlines()) == 1
     assert "\x1b" not in shown
@@ -386,7 +387,7 @@ class Full(io.StringIO):
 def test_a_full_disk_hurts_no_negotiation() -> None:
     book = listening(stream=Full())
     record = book.negotiation()
-    record.add(Established("ISAKMP SA"))
+    record.add(Established(Said("ISAKMP SA")))
     log.started("1.0", (), 1)
     assert len(record.entries) == 1
 
@@ -394,4 +395,4 @@ def test_a_full_disk_hurts_no_negotiation() -> None:
 def test_a_closed_stream_hurts_no_negotiation() -> None:
     book = listening()
     book.stream.close()
-    book.negotiation().add(Established("ISAKMP SA"))
+    book.negotiation().add(Established(Said("ISAKMP SA")))

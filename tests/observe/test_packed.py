@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import pytest
 
+from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry
 from ikevd.observe.packed import pack, unpack
@@ -17,12 +18,12 @@ FACTS: tuple[Fact, ...] = (
     Sent("MM5", ("ID", "HASH"), b"\x00sealed\xff", ALICE_TO_BOB, 2, b"clear"),
     Heard("MM6", ("ID", "HASH"), b"\x00sealed\xff", ALICE_TO_BOB, b"clear"),
     Repeated("MM1", answered=True),
-    Dropped("MM2", "the HASH does not match \N{SNOWMAN}", "InvalidHash", 76),
+    Dropped("MM2", Said("the HASH does not match \N{SNOWMAN}"), "InvalidHash", 76),
     Hint(NotifyType.NO_PROPOSAL_CHOSEN),
     Hint(NotifyType(40_999)),
-    Note("so"),
-    Established("up"),
-    Failed("silent", "NoAnswer"),
+    Note(Said("so")),
+    Established(Said("up")),
+    Failed(Said("silent"), "NoAnswer"),
 )
 
 

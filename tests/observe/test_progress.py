@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ikevd.addresses import Endpoint
+from ikevd.errors import Said
 from ikevd.facts import Established, Fact, Failed, Heard, Note, Sent
 from ikevd.observe.history import History, Record
 from ikevd.observe.progress import CiscoState, progress_of
@@ -41,7 +42,7 @@ RESPONDER = (heard("MM1"), sent("MM2"), heard("MM3"), sent("MM4"), heard("MM5"),
         (INITIATOR[:5], "MM_KEY_EXCH", "MM_WAIT_MSG6"),
         (RESPONDER[:2], "MM_SA_SETUP", "MM_WAIT_MSG3"),
         (RESPONDER[:4], "MM_KEY_EXCH", "MM_WAIT_MSG5"),
-        ((*INITIATOR, Established("up")), "QM_IDLE", "MM_ACTIVE"),
+        ((*INITIATOR, Established(Said("up"))), "QM_IDLE", "MM_ACTIVE"),
     ],
 )
 def test_main_mode_is_named_as_cisco_names_it(facts: tuple[Fact, ...], ios: str, asa: str) -> None:
@@ -53,7 +54,7 @@ def test_main_mode_is_named_as_cisco_names_it(facts: tuple[Fact, ...], ios: str,
     [
         ((sent("AM1"),), "AG_NO_STATE", "AM_WAIT_MSG2"),
         ((heard("AM1"), sent("AM2")), "AG_INIT_EXCH", "AM_WAIT_MSG3"),
-        ((sent("AM1"), heard("AM2"), sent("AM3"), Established("up")), "QM_IDLE", "AM_ACTIVE"),
+        ((sent("AM1"), heard("AM2"), sent("AM3"), Established(Said("up"))), "QM_IDLE", "AM_ACTIVE"),
     ],
 )
 def test_aggressive_mode_is_named_as_cisco_names_it(facts: tuple[Fact, ...], ios: str, asa: str) -> None:
@@ -61,13 +62,14 @@ def test_aggressive_mode_is_named_as_cisco_names_it(facts: tuple[Fact, ...], ios
 
 
 def test_a_failure_keeps_the_furthest_point_and_its_cause() -> None:
-    progress = progress_of(record(*INITIATOR[:5], sent("MM5", 2), Note("so"), Failed("no MM6", "NoAnswer")))
-    assert (progress.outcome, progress.furthest, progress.cause) == ("failed", "MM5 sent", "no MM6")
+    progress = progress_of(record(*INITIATOR[:5], sent("MM5", 2), Note(Said("so")), Failed(Said("no MM6"), "NoAnswer")))
+    assert (progress.outcome, progress.furthest, progress.cause) == ("failed", "MM5 sent", Said("no MM6"))
     assert progress.cisco.ios == "MM_KEY_EXCH"
 
 
 def test_what_happens_to_an_established_sa_later_is_no_failure_of_phase_1() -> None:
-    progress = progress_of(record(*INITIATOR, Established("up"), sent("INFO"), Failed("taken down", "Abandoned")))
+    later = sent("INFO"), Failed(Said("taken down"), "Abandoned")
+    progress = progress_of(record(*INITIATOR, Established(Said("up")), *later))
     assert (progress.outcome, progress.furthest, progress.cause) == ("established", "MM6 received", None)
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry
 from ikevd.observe.views import View, entry_view, record_view
@@ -15,6 +16,7 @@ from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from tests.builders import ALICE_TO_BOB
 from tests.observe.test_ladder import HEARD, SENT, recorded
 
+BAD = {"kind": "said", "text": "bad"}
 WIRE = bytes.fromhex("c0ffee")
 MESSAGE = {"label": "MM1", "payloads": ["SA"], "vendors": [], "octets": 3, "wire": "c0ffee", "path": str(ALICE_TO_BOB)}
 
@@ -26,13 +28,13 @@ MESSAGE = {"label": "MM1", "payloads": ["SA"], "vendors": [], "octets": 3, "wire
         (Heard("MM1", ("SA",), WIRE, ALICE_TO_BOB), {"fact": "heard", **MESSAGE}),
         (Repeated("MM1", answered=False), {"fact": "repeated", "label": "MM1", "answered": False}),
         (
-            Dropped("MM2", "bad", "InvalidHash", 76),
-            {"fact": "dropped", "label": "MM2", "reason": "bad", "error": "InvalidHash", "octets": 76},
+            Dropped("MM2", Said("bad"), "InvalidHash", 76),
+            {"fact": "dropped", "label": "MM2", "reason": "bad", "finding": BAD, "error": "InvalidHash", "octets": 76},
         ),
         (Hint(NotifyType.INVALID_SPI), {"fact": "hint", "notify": "INVALID_SPI"}),
-        (Note("so"), {"fact": "note", "text": "so"}),
-        (Established("up"), {"fact": "established", "text": "up"}),
-        (Failed("silent", "NoAnswer"), {"fact": "failed", "reason": "silent", "error": "NoAnswer"}),
+        (Note(Said("bad")), {"fact": "note", "text": "bad", "finding": BAD}),
+        (Established(Said("bad")), {"fact": "established", "text": "bad", "finding": BAD}),
+        (Failed(Said("bad"), "NoAnswer"), {"fact": "failed", "reason": "bad", "finding": BAD, "error": "NoAnswer"}),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -22,6 +22,7 @@ from tests.persona.live import LiveRouter
 from tests.persona.meetings import GROUP_NAME, SECRET, lan, ours, seen_from_bob
 from tests.persona.octets import DELETE, ESP, ISAKMP, NOTIFY, payload
 from tests.persona.router import IOS_12, IOS_15, Release, Router, RouterPair
+from tests.sayings import said
 from tests.virtual_time import run
 
 PUBLIC = ip_address("203.0.113.9")
@@ -181,7 +182,7 @@ def test_a_notification_that_we_do_not_act_on_is_named_and_does_no_harm(number: 
         await asyncio.sleep(1)
         agree(bob, pair)
         (live,) = bob.session.live
-        notes = [entry.fact.text for entry in live.phase1.record.entries if isinstance(entry.fact, Note)]
+        notes = [said(entry.fact) for entry in live.phase1.record.entries if isinstance(entry.fact, Note)]
         assert any(str(NotifyType(number)) in text for text in notes)
 
     run(story())

@@ -113,7 +113,7 @@ def test_ios_is_known_by_its_own_cookie_whatever_that_is() -> None:
 
 def test_an_unknown_one_is_shown_in_hex_and_as_text_if_it_is_text() -> None:
     assert named("c0ffee") == "unknown (c0ffee)"
-    assert named("") == "unknown ()"
+    assert named("") == "an empty vendor ID"
     assert named(b"hello 1.0".hex()) == "unknown (68656c6c6f20312e30, hello 1.0)"
     assert named("ff" * 21) == f"unknown ({'ff' * 20}...)"
 

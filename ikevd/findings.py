@@ -1,0 +1,323 @@
+"""What is found out in a negotiation, as fields: why something was refused or failed, and what is worth keeping.
+
+Suites stand in the notation of the configuration, identities and selectors as they are shown: plain values, which JSON
+can hold and a later start can read. `ikevd.observe.words` has the sentence of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ikevd.errors import Finding
+
+# -- parts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Part):
+    """An identity with its type, since a difference in type alone is a common fault."""
+
+    value: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic(Part):
+    """A pair of traffic selectors as this side sees them."""
+
+    local: str
+    remote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference(Part):
+    """In what two suites differ, and the two values."""
+
+    field: str
+    theirs: str
+    ours: str
+
+
+# -- proposals ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NearestMiss(Finding):
+    """No offer of the peer is acceptable; these two suites differ least."""
+
+    phase: int
+    theirs: str
+    ours: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NothingComparable(Finding):
+    """The peer offers nothing that could be held against our suites."""
+
+    phase: int
+    offered: tuple[str, ...]
+    """Each different thing that it offers: `AH`, `ESP with IPCOMP`, `a transform without HASH`."""
+    together: bool = False
+    """Does it want several protocols under one number, as ESP with IPCOMP?"""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOffered(Finding):
+    """The peer chose a suite that we did not offer; `ours` is the nearest one that we did."""
+
+    chosen: str
+    ours: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuite(Finding):
+    """The peer's choice is no suite at all."""
+
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManyChosen(Finding):
+    """The peer's answer must hold one proposal with one transform (RFC 2408 section 4.2)."""
+
+    proposals: int
+    transforms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtherProtocol(Finding):
+    """The peer chose a protocol that we did not offer."""
+
+    chosen: str
+    offered: str
+
+
+# -- identities and keys --------------------------------------------------------------------------------------------
+
+
+class Sign(Enum):
+    """What tells that the peer holds another pre-shared key."""
+
+    MESSAGE_5 = "message 5 does not decrypt"
+    ANSWER_TO_5 = "the answer to message 5 does not decrypt"
+    HASH_R = "HASH_R of message 2 does not match"
+    MESSAGE_3 = "message 3 does not decrypt, or its HASH_I does not match"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherKey(Finding):
+    """Probably the pre-shared keys differ. `sources` tell where those that were tried are defined."""
+
+    sign: Sign
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherIdentity(Finding):
+    """The peer calls itself otherwise than it must."""
+
+    claimed: Named
+    wanted: tuple[Named, ...]
+    configured: bool
+    """Is what is wanted configured as remote_id? Else it is the peer's address."""
+
+
+# -- Quick Mode -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Finding):
+    """What we asked for in message 1 of a Quick Mode."""
+
+    traffic: Traffic
+    suites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRefuses(Finding):
+    """The peer told us, authenticated, that it refuses."""
+
+    notify: str
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSelectors(Finding):
+    """The peer's answer names other traffic selectors than we asked for."""
+
+    asked: Traffic
+    answered: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTraffic(Part):
+    """A child with its traffic selectors."""
+
+    name: str
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchChild(Finding):
+    """The peer asks for traffic selectors that no child has."""
+
+    asked: Traffic
+    children: tuple[ChildTraffic, ...]
+    swapped: bool
+    """Has the peer local and remote the wrong way round?"""
+
+
+# -- silence --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable(Finding):
+    """The network, or this machine, says that a datagram could not be delivered. Forgeable, so it is evidence only."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence(Finding):
+    """Nothing acceptable came until the deadline."""
+
+    awaited: str
+    """The label of the message that should have come, as `MM2`."""
+    sent: str | None
+    """That of ours which should have brought it; None where we only waited."""
+    sends: int
+    seconds: int
+    port: int
+    """UDP port of the peer to which it went."""
+    first_port: int
+    """That of message 1."""
+    refused: Finding | None
+    """Why the last message that came meanwhile was dropped."""
+    hints: tuple[str, ...]
+    """Notify types that came in the clear."""
+    unreachable: tuple[Unreachable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SilentIdentity(Finding):
+    """Silence after our message 5, the first encrypted one."""
+
+    silence: Silence
+    source: str
+    """Where our pre-shared key is defined."""
+    identity: Named
+    """What we call ourselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswerYet(Finding):
+    """Our message was sent a second time."""
+
+    awaited: str
+    sent: str
+    port: int
+    first_port: int
+
+
+# -- NAT traversal --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EspInUdp(Finding):
+    """ESP will travel in UDP, and why."""
+
+    method: str
+    local: bool
+    """Is a NAT in front of this side?"""
+    remote: bool
+    """Is one in front of the peer?"""
+    forced: bool
+    """Does `encap: force` ask for it?"""
+
+
+@dataclass(frozen=True, slots=True)
+class NatDMissing(Finding):
+    """The peer agreed on NAT traversal, but sends no NAT-D payload."""
+
+    method: str
+    number: int
+    """Its payload type."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncapInVain(Finding):
+    """`encap: force` has no effect, since the peer does not speak NAT traversal."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaysOnPort(Finding):
+    """The peer does not go to the port that ESP in UDP needs."""
+
+    port: int
+
+
+# -- what else is worth keeping -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Announced(Finding):
+    """Names of the vendor IDs that the peer sent; `more` others are not named."""
+
+    names: tuple[str, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitBit(Finding):
+    """The peer sets the commit bit (RFC 2408 section 3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsNotTried(Finding):
+    """So many secrets of the peer's candidates are left out by `limits.secrets`."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned(Finding):
+    """Authenticated words of the peer."""
+
+    names: tuple[str, ...]
+    has_consequence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IsakmpDeleted(Finding):
+    """The peer deleted the ISAKMP SA."""
+
+
+# -- results --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IsakmpSaStands(Finding):
+    """A phase 1 ended well. `peer` is its endpoint, `seconds` the lifetime."""
+
+    remote_id: str
+    peer: str
+    suite: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class IpsecSaStands(Finding):
+    """A Quick Mode ended well."""
+
+    traffic: Traffic
+    suite: str
+    spi_in: str
+    spi_out: str

@@ -1,0 +1,202 @@
+"""The sentence of each finding: what was seen, then what it may mean. Made here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ikevd import findings as f
+from ikevd.errors import Finding, IkeError, Said
+from ikevd.observe import silence
+
+IDENTITY_NOTIFIES = ("INVALID_ID_INFORMATION", "AUTHENTICATION_FAILED")
+MAX_LISTED = 8
+"""Children, identities or offers that one sentence names."""
+
+
+def say(found: Finding) -> str:
+    """One sentence, without its full stop."""
+    return _SENTENCES[type(found)](found)
+
+
+def say_error(error: BaseException | None) -> str:
+    """What an error found out."""
+    return say(error.finding) if isinstance(error, IkeError) else str(error)
+
+
+# -- proposals ------------------------------------------------------------------------------------------------------
+
+
+def _nearest_miss(found: f.NearestMiss) -> str:
+    return (
+        f"no acceptable phase {found.phase} proposal: nearest offer of the peer {found.theirs}, ours {found.ours}; "
+        f"{_differences(found.differences)}"
+    )
+
+
+def _differences(differences: tuple[f.Difference, ...]) -> str:
+    """In a list: `they differ in the group: theirs none, ours modp2048`."""
+    return "they differ in " + ", and in ".join(
+        f"the {each.field} (theirs {each.theirs}, ours {each.ours})" for each in differences
+    )
+
+
+def _nothing_comparable(found: f.NothingComparable) -> str:
+    what = _listed(found.offered, ", and ") or "no proposal at all"
+    alone = "; wanted is ESP alone, so compression and AH must be off there" if found.together else ""
+    return f"no acceptable phase {found.phase} proposal: the peer offers {what}{alone}"
+
+
+def _not_offered(found: f.NotOffered) -> str:
+    return (
+        f"the peer chose {found.chosen}, which we did not offer; the nearest of our offer is {found.ours}: "
+        f"{_differences(found.differences)}"
+    )
+
+
+def _many_chosen(found: f.ManyChosen) -> str:
+    return (
+        f"the peer's answer holds {_count(found.proposals, 'proposal')} and {_count(found.transforms, 'transform')}; "
+        "one of each is wanted"
+    )
+
+
+# -- identities and keys --------------------------------------------------------------------------------------------
+
+
+def _other_key(found: f.OtherKey) -> str:
+    tried = ", ".join(found.sources)
+    return f"probable pre-shared key mismatch: {found.sign.value}; the secret that was tried is defined at {tried}"
+
+
+def _other_identity(found: f.OtherIdentity) -> str:
+    wanted = _listed([named(each) for each in found.wanted], " or ")
+    reason = (
+        f"{wanted} is configured as remote_id"
+        if found.configured
+        else f"{wanted} is wanted, its address, since no remote_id is configured"
+    )
+    return f"the peer calls itself {named(found.claimed)}; {reason}"
+
+
+def named(identity: f.Named) -> str:
+    """`gw.example.net (FQDN)`."""
+    return f"{identity.value} ({identity.type})"
+
+
+# -- Quick Mode -----------------------------------------------------------------------------------------------------
+
+
+def _asked(found: f.Asked) -> str:
+    return f"we asked for {traffic(found.traffic)} and offered {', '.join(found.suites)}"
+
+
+def _peer_refuses(found: f.PeerRefuses) -> str:
+    asked, refusal = found.asked, f"the peer refuses: {found.notify}"
+    if found.notify == "INVALID_ID_INFORMATION":
+        return (
+            f"{refusal}; we asked for {traffic(asked.traffic)}: the peer must be configured for the mirror image, "
+            f"{asked.traffic.remote} === {asked.traffic.local} (on Cisco the ACL of the crypto map)"
+        )
+    if found.notify == "NO_PROPOSAL_CHOSEN":
+        return (
+            f"{refusal}; we offered {', '.join(asked.suites)} for {traffic(asked.traffic)}: "
+            "PFS and cipher are the usual causes"
+        )
+    return f"{refusal}; {_asked(asked)}"
+
+
+def _other_selectors(found: f.OtherSelectors) -> str:
+    return f"we asked for {traffic(found.asked)}, the peer answered with {traffic(found.answered)}"
+
+
+def _no_such_child(found: f.NoSuchChild) -> str:
+    swapped = " - the peer has local and remote the wrong way round" if found.swapped else ""
+    children = _listed([f"{each.name} has {traffic(each.traffic)}" for each in found.children], "; ")
+    return f"the peer asks for {traffic(found.asked)}, which is no child of ours{swapped}; {children}"
+
+
+def traffic(pair: f.Traffic) -> str:
+    """`10.1.0.0/24 === 10.2.0.0/24`, ours first."""
+    return f"{pair.local} === {pair.remote}"
+
+
+# -- NAT traversal --------------------------------------------------------------------------------------------------
+
+
+def _esp_in_udp(found: f.EspInUdp) -> str:
+    sides = " and ".join(["this side"] * found.local + ["the peer"] * found.remote)
+    why = "`encap: force`" if found.forced else f"a NAT is in front of {sides}"
+    return f"ESP will travel in UDP ({found.method}): {why}"
+
+
+def _nat_d_missing(found: f.NatDMissing) -> str:
+    return f"no NAT traversal: the peer agreed on {found.method}, but sends no NAT-D payload ({found.number})"
+
+
+# -- the rest -------------------------------------------------------------------------------------------------------
+
+
+def _announced(found: f.Announced) -> str:
+    more = f" and {found.more} more" if found.more else ""
+    return f"the peer announces {', '.join(found.names)}{more}"
+
+
+def _mentioned(found: f.Mentioned) -> str:
+    return f"the peer says {', '.join(found.names)}{'' if found.has_consequence else ', which has no consequence here'}"
+
+
+def _isakmp_sa(found: f.IsakmpSaStands) -> str:
+    return f"ISAKMP SA with {found.remote_id} at {found.peer}, {found.suite}, {found.seconds} s"
+
+
+def _ipsec_sa(found: f.IpsecSaStands) -> str:
+    return f"IPsec SA pair {traffic(found.traffic)}, {found.suite}, SPI in {found.spi_in}, out {found.spi_out}"
+
+
+def _listed(items: list[str] | tuple[str, ...], between: str) -> str:
+    more = len(items) - MAX_LISTED
+    return between.join((*items[:MAX_LISTED], *([f"{more} more"] if more > 0 else [])))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+_COMMIT_BIT = (
+    "the peer sets the commit bit: it wants the SA unused until it says CONNECTED (RFC 2408 section 3.1); "
+    "it is used at once, so the first packets may be lost at the peer"
+)
+
+_SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
+    Said: lambda found: found.text,
+    f.NearestMiss: _nearest_miss,
+    f.NothingComparable: _nothing_comparable,
+    f.NotOffered: _not_offered,
+    f.NoSuite: lambda found: f"the peer chose {found.chosen}, which we did not offer",
+    f.ManyChosen: _many_chosen,
+    f.OtherProtocol: lambda found: f"the peer chose {found.chosen}, we offered {found.offered}",
+    f.OtherKey: _other_key,
+    f.OtherIdentity: _other_identity,
+    f.Asked: _asked,
+    f.PeerRefuses: _peer_refuses,
+    f.OtherSelectors: _other_selectors,
+    f.NoSuchChild: _no_such_child,
+    f.Unreachable: lambda found: found.reason,
+    f.Silence: lambda found: silence.silence(found, say),
+    f.SilentIdentity: lambda found: silence.silent_identity(found, say),
+    f.NoAnswerYet: silence.no_answer_yet,
+    f.EspInUdp: _esp_in_udp,
+    f.NatDMissing: _nat_d_missing,
+    f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
+    f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
+    f.Announced: _announced,
+    f.CommitBit: lambda found: _COMMIT_BIT,
+    f.SecretsNotTried: lambda found: (
+        f"{found.count} secrets of this peer's candidates are not tried (see limits.secrets)"
+    ),
+    f.Mentioned: _mentioned,
+    f.IsakmpDeleted: lambda found: "the peer deleted the ISAKMP SA",
+    f.IsakmpSaStands: _isakmp_sa,
+    f.IpsecSaStands: _ipsec_sa,
+}

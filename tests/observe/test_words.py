@@ -1,0 +1,198 @@
+"""The sentence of each finding: what was seen, then what it may mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevd import findings
+from ikevd.errors import Finding, Said
+from ikevd.findings import (
+    Asked,
+    ChildTraffic,
+    Difference,
+    EspInUdp,
+    Named,
+    NearestMiss,
+    NoAnswerYet,
+    NoSuchChild,
+    NothingComparable,
+    NotOffered,
+    OtherIdentity,
+    OtherKey,
+    OtherSelectors,
+    PeerRefuses,
+    Sign,
+    Silence,
+    SilentIdentity,
+    Traffic,
+    Unreachable,
+)
+from ikevd.observe.views import finding_view
+from ikevd.observe.words import _SENTENCES, say
+
+LAN = Traffic("10.1.0.0/24", "10.2.0.0/24")
+ASKED = Asked(LAN, ("aes256-sha256-modp2048", "aes128-sha1-modp2048"))
+GATEWAY = Named("gw.example.net", "FQDN")
+SILENCE = Silence("MM2", "MM1", 6, 41, 500, 500, None, (), ())
+SILENT_5 = SilentIdentity(replace(SILENCE, awaited="MM6", sent="MM5"), "site-b.psk", GATEWAY)
+
+
+def kinds() -> set[type[Finding]]:
+    return {kind for kind in vars(findings).values() if isinstance(kind, type) and issubclass(kind, Finding)} - {
+        Finding
+    }
+
+
+def test_every_finding_has_a_sentence() -> None:
+    assert kinds() <= _SENTENCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            NearestMiss(2, "aes256-sha256", "aes256-sha256-modp2048", (Difference("PFS group", "none", "modp2048"),)),
+            "no acceptable phase 2 proposal: nearest offer of the peer aes256-sha256, ours aes256-sha256-modp2048; "
+            "they differ in the PFS group (theirs none, ours modp2048)",
+        ),
+        (
+            NothingComparable(2, ("ESP with IPCOMP", "AH"), together=True),
+            "no acceptable phase 2 proposal: the peer offers ESP with IPCOMP, and AH; "
+            "wanted is ESP alone, so compression and AH must be off there",
+        ),
+        (NothingComparable(1, ()), "no acceptable phase 1 proposal: the peer offers no proposal at all"),
+        (
+            NotOffered("aes256-sha256", "aes256-sha256", (Difference("encapsulation", "transport", "tunnel"),)),
+            "the peer chose aes256-sha256, which we did not offer; the nearest of our offer is aes256-sha256: "
+            "they differ in the encapsulation (theirs transport, ours tunnel)",
+        ),
+        (
+            OtherKey(Sign.MESSAGE_5, ("a.psk", "b.psk")),
+            "probable pre-shared key mismatch: message 5 does not decrypt; "
+            "the secret that was tried is defined at a.psk, b.psk",
+        ),
+        (
+            OtherIdentity(Named("10.9.9.9", "IPV4_ADDR"), (GATEWAY,), configured=True),
+            "the peer calls itself 10.9.9.9 (IPV4_ADDR); gw.example.net (FQDN) is configured as remote_id",
+        ),
+        (
+            OtherIdentity(GATEWAY, (Named("198.51.100.1", "IPV4_ADDR"),), configured=False),
+            "the peer calls itself gw.example.net (FQDN); 198.51.100.1 (IPV4_ADDR) is wanted, its address, "
+            "since no remote_id is configured",
+        ),
+        (
+            PeerRefuses("INVALID_ID_INFORMATION", ASKED),
+            "the peer refuses: INVALID_ID_INFORMATION; we asked for 10.1.0.0/24 === 10.2.0.0/24: the peer must be "
+            "configured for the mirror image, 10.2.0.0/24 === 10.1.0.0/24 (on Cisco the ACL of the crypto map)",
+        ),
+        (
+            PeerRefuses("NO_PROPOSAL_CHOSEN", ASKED),
+            "the peer refuses: NO_PROPOSAL_CHOSEN; we offered aes256-sha256-modp2048, aes128-sha1-modp2048 for "
+            "10.1.0.0/24 === 10.2.0.0/24: PFS and cipher are the usual causes",
+        ),
+        (
+            PeerRefuses("INVALID_FLAGS", ASKED),
+            "the peer refuses: INVALID_FLAGS; we asked for 10.1.0.0/24 === 10.2.0.0/24 and offered "
+            "aes256-sha256-modp2048, aes128-sha1-modp2048",
+        ),
+        (
+            OtherSelectors(LAN, Traffic("10.1.0.0/25", "10.2.0.0/24")),
+            "we asked for 10.1.0.0/24 === 10.2.0.0/24, the peer answered with 10.1.0.0/25 === 10.2.0.0/24",
+        ),
+        (
+            NoSuchChild(Traffic("10.2.0.0/24", "10.1.0.0/24"), (ChildTraffic("lan", LAN),), swapped=True),
+            "the peer asks for 10.2.0.0/24 === 10.1.0.0/24, which is no child of ours - the peer has local and remote "
+            "the wrong way round; lan has 10.1.0.0/24 === 10.2.0.0/24",
+        ),
+        (
+            EspInUdp("RFC 3947", local=True, remote=True, forced=False),
+            "ESP will travel in UDP (RFC 3947): a NAT is in front of this side and the peer",
+        ),
+        (
+            EspInUdp("draft-03", local=False, remote=False, forced=True),
+            "ESP will travel in UDP (draft-03): `encap: force`",
+        ),
+    ],
+)
+def test_a_finding_says_what_was_seen_and_what_was_wanted(found: Finding, sentence: str) -> None:
+    assert say(found) == sentence
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            SILENCE,
+            "no MM2: MM1 was sent 6 times in 41 s; "
+            "UDP 500 may be blocked, or the peer knows no connection for our address",
+        ),
+        (replace(SILENCE, awaited="MM5", sent=None, sends=0), "no MM5 in 41 s"),
+        (
+            replace(SILENCE, unreachable=(Unreachable("port unreachable for 198.51.100.1:500"),)),
+            "port unreachable for 198.51.100.1:500; no MM2: MM1 was sent 6 times in 41 s",
+        ),
+        (
+            replace(SILENCE, hints=("NO_PROPOSAL_CHOSEN",)),
+            "the peer says, unauthenticated: NO_PROPOSAL_CHOSEN; no MM2: MM1 was sent 6 times in 41 s",
+        ),
+        (
+            replace(SILENCE, refused=Said("nonce of 3 octets")),
+            "no MM2: MM1 was sent 6 times in 41 s; the last message that came was refused: nonce of 3 octets",
+        ),
+    ],
+)
+def test_silence_begins_with_what_the_network_and_the_peer_said(found: Silence, sentence: str) -> None:
+    assert say(found) == sentence
+
+
+def test_silence_after_message_5_means_another_key_first() -> None:
+    assert say(SILENT_5) == (
+        "probable pre-shared key mismatch: the peer went silent at message 5, the first encrypted one "
+        "(MM5 was sent 6 times in 41 s); the secret that was tried is defined at site-b.psk. "
+        "Or the peer refuses our identity gw.example.net (FQDN)"
+    )
+
+
+def test_silence_after_message_5_on_port_4500_means_a_blocked_port_first() -> None:
+    assert say(replace(SILENT_5, silence=replace(SILENT_5.silence, port=4500))) == (
+        "no answer on UDP port 4500 (MM5 was sent 6 times in 41 s), while port 500 had worked; UDP 4500 may be blocked "
+        "on the way; or the pre-shared keys differ: the secret that was tried is defined at site-b.psk; "
+        "or the peer refuses our identity gw.example.net (FQDN)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (NoAnswerYet("MM6", "MM5", 4500, 500), "UDP 4500 may be blocked, or the pre-shared keys differ"),
+        (NoAnswerYet("MM6", "MM5", 500, 500), "the pre-shared keys may differ, or the peer refuses our identity"),
+        (
+            NoAnswerYet("MM4", "MM3", 500, 500),
+            "a long message may be lost on the way, or the peer has no key for our address",
+        ),
+    ],
+)
+def test_the_first_repetition_says_what_it_may_mean(found: NoAnswerYet, sentence: str) -> None:
+    assert say(found) == f"no answer to {found.sent} yet: {sentence}"
+
+
+def test_a_long_list_ends_in_a_count() -> None:
+    children = tuple(ChildTraffic(f"lan{number}", LAN) for number in range(100))
+    assert say(NoSuchChild(LAN, children, swapped=False)).endswith("; 92 more")
+
+
+def test_json_has_the_fields_of_a_finding_and_of_those_within() -> None:
+    assert finding_view(replace(SILENCE, refused=OtherKey(Sign.HASH_R, ("a.psk",)))) == {
+        "kind": "silence",
+        "awaited": "MM2",
+        "sent": "MM1",
+        "sends": 6,
+        "seconds": 41,
+        "port": 500,
+        "first_port": 500,
+        "refused": {"kind": "other_key", "sign": "HASH_R of message 2 does not match", "sources": ["a.psk"]},
+        "hints": [],
+        "unreachable": [],
+    }
