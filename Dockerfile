@@ -5,7 +5,8 @@
 # The volume keeps the journal of what ikevd installed in the kernel: with `--network host` that outlives the container.
 # Only what the operator asks for is written elsewhere (`--key-log`): mount a volume at /var/lib/ikevd for it.
 # Without NET_ADMIN the program does not start at all ("operation not permitted"), nor under `no-new-privileges`.
-# The configuration and its keys must belong to user 500 with mode 600; no secret is in the image.
+# The configuration and its keys must belong to user 500 with mode 600, or to root with mode 0440 and group 500, as
+# Docker's and Kubernetes' secrets can (docs/configuration.md); no secret is in the image.
 
 FROM debian:12-slim AS build
 RUN apt-get update \

@@ -39,6 +39,15 @@ or `1d`. Where several values may stand, one may stand alone: `local: 10.1.0.0/2
 For editors there is a [JSON Schema](../config/ikevd.schema.json), also from `ikevd schema`. With the YAML language
 server, one line in the file is enough: `# yaml-language-server: $schema=/etc/ikevd/ikevd.schema.json`.
 
+## Whose the files are
+
+Whoever can change the configuration or a key, or put another file in its place, decides who gets into your networks. So
+`ikevd run` takes a file only if it, every link and every folder on the way belong to root or to the user whom ikevd
+runs as, and nobody else may write there (in a sticky folder such as `/tmp` it counts whose the next entry is). A file
+that holds a key must be readable by its owner alone (mode 600 or 400), with one exception: a secret of Kubernetes or
+Docker. Root owns it, and a daemon that is not root may read it as a member of its group (mode 0440). With
+`ikevd run --key-log FILE`, FILE and its folder are held to the same, and a link is not followed.
+
 ## Identities
 
 `local_id` and `remote_id`, one notation for each type of RFC 2407 section 4.6.2.1:

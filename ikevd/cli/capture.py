@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ikevd.control.client import Client, ControlError
+from ikevd.files import open_private
 from ikevd.observe.capture import counted
 from ikevd.observe.frames import datagrams
 from ikevd.observe.pcap import frames
@@ -27,8 +29,8 @@ def write_capture(socket: Path, file: Path, keys: Path | None, *, last: int, **f
             click.echo("no negotiation on record fits", err=True)
             return 1
         if keys:
-            _write(keys, "".join(f"{line}\n" for line in lines).encode(), 0o600)
-        _write(file, octets, 0o644)
+            _write(keys, "".join(f"{line}\n" for line in lines).encode(), _open_private)
+        _write(file, octets, _open)
         messages, negotiations = counted(datagrams(frames(octets)))
         click.echo(f"{messages} messages of {negotiations} negotiations", err=True)
     except ControlError as error:
@@ -37,16 +39,26 @@ def write_capture(socket: Path, file: Path, keys: Path | None, *, last: int, **f
     except OSError as error:
         click.echo(printable(f"{error.filename}: {error.strerror}"), err=True)
         return 1
+    except ValueError as error:
+        click.echo(printable(f"{keys}: {error}"), err=True)
+        return 1
     return 0
 
 
-def _write(file: Path, octets: bytes, mode: int) -> None:
+def _write(file: Path, octets: bytes, opened: Callable[[Path], int]) -> None:
     if str(file) == "-":
         sys.stdout.buffer.write(octets)
         sys.stdout.buffer.flush()
         return
-    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
-    with os.fdopen(number, "wb") as stream:
-        if mode == 0o600:
-            os.fchmod(number, mode)
+    with os.fdopen(opened(file), "wb") as stream:
         stream.write(octets)
+
+
+def _open(file: Path) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+
+
+def _open_private(file: Path) -> int:
+    descriptor = open_private(file, 0)
+    os.ftruncate(descriptor, 0)
+    return descriptor

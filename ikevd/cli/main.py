@@ -125,7 +125,7 @@ def check(config: Path) -> None:
 
     Exit code 0 if it can be used, else 1.
     """
-    from ikevd.cli.run import check_config
+    from ikevd.cli.check import check_config
 
     raise SystemExit(check_config(config))
 

@@ -1,4 +1,4 @@
-"""`ikevd run` and `ikevd check`."""
+"""`ikevd run`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,10 @@ from ikevd.daemon import Machine, Options, serve
 from ikevd.errors import ConfigError, IkeError
 from ikevd.observe import log
 from ikevd.obstacles import enough_descriptors
-from ikevd.policy.load import Loaded, load
+from ikevd.policy.load import load
 from ikevd.policy.model import LogFormat
 
 OK, FAILED, UNUSABLE = 0, 1, 2
-
-
-def check_config(path: Path) -> int:
-    """Print every problem, one a line; exit code 0 or 1."""
-    loaded = _load(path)
-    if loaded is None:
-        return FAILED
-    children = sum(len(connection.children) for connection in loaded.config.connections)
-    peers = len(loaded.config.connections)
-    counted = f"{peers} connection{'' if peers == 1 else 's'}, {children} {'child' if children == 1 else 'children'}"
-    click.echo(f"{path}: ok, {counted}")
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}")
-    for form in loaded.secrets:
-        click.echo(form)
-    return OK
 
 
 def run_daemon(
@@ -51,8 +35,10 @@ def run_daemon(
     Exit code `UNUSABLE` is for what only the operator can mend, in the configuration; a service manager that meets
     `FAILED` may try again.
     """
-    loaded = _load(config)
-    if loaded is None:
+    try:
+        loaded = load(config, os.environ)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
         return UNUSABLE
     settings = loaded.config
     if log_format:
@@ -80,11 +66,3 @@ def _factory(loop: str) -> Any:
     import uvloop
 
     return uvloop.new_event_loop
-
-
-def _load(path: Path) -> Loaded | None:
-    try:
-        return load(path, os.environ)
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        return None

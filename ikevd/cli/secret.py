@@ -58,11 +58,12 @@ def show_fingerprints(config: Path, connection: str | None, salt: str | None) ->
     """One line for each connection, after the words to repeat at the other end."""
     from ikevd.crypto.fingerprint import fingerprint, new_salt, read_salt
     from ikevd.errors import ConfigError
+    from ikevd.files import Account
     from ikevd.policy.load import load
 
     try:
         words = new_salt() if salt is None else read_salt(salt)
-        loaded = load(config, os.environ)
+        loaded = load(config, os.environ, Account.owner_of(config))
     except (ConfigError, ValueError) as error:
         click.echo(str(error), err=True)
         return 1

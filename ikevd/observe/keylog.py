@@ -6,9 +6,9 @@ Source of the format: the `ikev1_decryption_table` of Wireshark: initiator cooki
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
+from ikevd import files
 from ikevd.errors import ConfigError
 from ikevd.observe import log
 from ikevd.obstacles import obstacle
@@ -24,22 +24,14 @@ class KeyLog:
     """Appends one line for each ISAKMP SA to a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `ConfigError` for what is no regular file, `CannotStart` for what cannot be opened."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        """Raises `ConfigError` for what is no regular file of root's or our own, and of nobody else's; `CannotStart`
+        for what cannot be opened."""
         try:
-            self._file = os.open(path, flags, 0o600)
+            self._file = files.open_private(path, os.O_APPEND)
+        except ValueError as error:
+            raise ConfigError((f"key log {path}: {error}",)) from error
         except OSError as error:
             raise obstacle("key log", path, error) from error
-        try:
-            if not stat.S_ISREG(os.fstat(self._file).st_mode):
-                raise ConfigError((f"key log {path}: not a regular file",))
-            os.fchmod(self._file, 0o600)
-        except OSError as error:  # another user's file
-            os.close(self._file)
-            raise obstacle("key log", path, error) from error
-        except BaseException:
-            os.close(self._file)
-            raise
 
     def write(self, sa: IsakmpSa) -> None:
         """One line. A full disk costs the line, not the SA."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ikevd import files
 from ikevd.errors import ConfigError
 from ikevd.policy import secrets, unknown_keys, yaml_locations
 from ikevd.policy.build import build
@@ -18,7 +19,7 @@ from ikevd.policy.model import Config, PreSharedKey
 from ikevd.policy.problems import Problems
 from ikevd.policy.rivals import warn_of_many_secrets
 from ikevd.policy.schema import FileSection, section_at
-from ikevd.policy.yaml_locations import Located, YamlError, YamlPath
+from ikevd.policy.yaml_locations import TOP, Located, YamlError, YamlPath
 
 MAX_FILE = 16 * 1024 * 1024
 
@@ -33,25 +34,28 @@ class Loaded:
     """Length and form of each connection's key, for the operator's screen; for no log."""
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Read a configuration file and the secrets that it names.
+def load(path: Path, environ: Mapping[str, str], account: files.Account | None = None) -> Loaded:
+    """Read a configuration file and the secrets that it names. `account`: whom the daemon runs as; None: us.
 
     Raises ConfigError, whose `problems` are all that is wrong, as `FILE:LINE:COLUMN: path: what came; what is wanted`.
     Neither they, nor the warnings, nor the `repr` of what is returned hold a secret.
     """
-    text, exposed = _read(path)
+    account = account or files.Account.current()
+    text, exposed = _read(path, account)
     try:
         located = yaml_locations.read(text)
     except YamlError as error:
         raise ConfigError((f"{path}:{error.mark.line}:{error.mark.column}: {error}",)) from None
     problems = Problems(str(path), located)
+    if stranger := files.intruder(path, account):
+        problems.error_at((), TOP, stranger)
     for where, mark, message in located.problems:
         problems.error_at(where, mark, message)
     file = _validate(problems, located)
     found: dict[str, secrets.Found] = {}
     if file is not None:
         check(problems, file)
-        found = _find(problems, _sources(file, located.data), path.parent, environ, exposed)
+        found = _find(problems, _sources(file, located.data), path.parent, environ, exposed, account)
         warn_of_many_secrets(problems, file, {name: one.key for name, one in found.items()})
     if problems.errors:
         raise ConfigError(problems.errors)
@@ -60,14 +64,14 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     return Loaded(build(problems, file, _keys(problems, found)), problems.warnings, forms)
 
 
-def _read(path: Path) -> tuple[str, str | None]:
+def _read(path: Path, account: files.Account) -> tuple[str, str | None]:
     """The text, and why the file cannot hold a secret (None: it can)."""
     try:
-        descriptor = secrets.open_regular(path)
+        descriptor = files.open_regular(path)
     except ValueError as error:
         raise ConfigError((f"{path}:1:1: {error}",)) from None
     with open(descriptor, "rb") as file:
-        exposed = secrets.exposure(path, os.fstat(descriptor).st_mode)
+        exposed = files.exposure(path, os.fstat(descriptor), account)
         try:
             octets = file.read(MAX_FILE + 1)
         except OSError as error:
@@ -171,12 +175,13 @@ def _find(
     folder: Path,
     environ: Mapping[str, str],
     exposed: str | None,
+    account: files.Account,
 ) -> dict[str, secrets.Found]:
     found = {}
     for name, source in sources.items():
         path = ("connections", name, "psk")
         try:
-            found[name] = secrets.find(source, folder, environ, exposed)
+            found[name] = secrets.find(source, folder, environ, exposed, account)
         except ValueError as error:
             problems.error(path, str(error))
             continue

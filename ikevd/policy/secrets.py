@@ -10,11 +10,11 @@ import base64
 import binascii
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ikevd import files
 from ikevd.crypto.secret import Secret
 from ikevd.policy.secret_form import Form, form
 from ikevd.policy.wording import shown
@@ -103,10 +103,13 @@ def _parse_mapping(value: Mapping[object, object]) -> Source:
     return FromCredential(name)
 
 
-def find(source: Source, folder: Path, environ: Mapping[str, str], exposed: str | None) -> Found:
+def find(
+    source: Source, folder: Path, environ: Mapping[str, str], exposed: str | None, account: files.Account
+) -> Found:
     """Read a key.
 
     `folder`: of the configuration file. `exposed`: why the configuration file cannot hold a key itself, or None.
+    `account`: whom the daemon runs as.
     Raises ValueError, which says where it was looked for and what would be right.
     """
     match source:
@@ -116,7 +119,7 @@ def find(source: Source, folder: Path, environ: Mapping[str, str], exposed: str 
             return _found(text.reveal(), "inline")
         case FromFile(name):
             path = folder / name
-            return _found(_read(path, guarded=False), f"file {path}")
+            return _found(_read(path, account), f"file {path}")
         case FromEnvironment(name):
             if name not in environ:
                 raise ValueError(f"the environment variable {name} is not set")
@@ -128,36 +131,16 @@ def find(source: Source, folder: Path, environ: Mapping[str, str], exposed: str 
                     f"there is no credential {name}, since CREDENTIALS_DIRECTORY is not set; "
                     f"wanted LoadCredential={name}:... in the systemd unit"
                 )
-            return _found(_read(Path(directory) / name, guarded=True), f"credential {name}")
+            return _found(_read(Path(directory) / name, None), f"credential {name}")
 
 
-def exposure(path: object, mode: int) -> str | None:
-    """Why a file of this mode does not keep a secret, with the cure; None if only its owner can read it."""
-    if stat.S_IMODE(mode) & 0o077 == 0:
-        return None
-    return f"{path} is open to its group or to others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}"
-
-
-def open_regular(path: Path) -> int:
-    """Open a file for reading. Raises ValueError for anything but a regular file; waits for nobody (a FIFO)."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise ValueError(f"there is no file {path}") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be opened: {error.strerror or 'unknown reason'}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ValueError(f"{path} is not a regular file")
-    return descriptor
-
-
-def _read(path: Path, *, guarded: bool) -> bytes:
-    descriptor = open_regular(path)
+def _read(path: Path, account: files.Account | None) -> bytes:
+    """`account`: None where systemd guards the file."""
+    descriptor = files.open_regular(path)
     with open(descriptor, "rb") as file:
-        exposed = None if guarded else exposure(path, os.fstat(descriptor).st_mode)
-        if exposed:
-            raise ValueError(exposed)
+        status = os.fstat(descriptor)
+        if account and (unsafe := files.intruder(path, account) or files.exposure(path, status, account)):
+            raise ValueError(unsafe)
         try:
             octets = file.read(MAX_SECRET + 1)
         except OSError as error:

@@ -255,6 +255,14 @@ def test_keys_are_written_to_a_file_that_only_its_owner_reads(served: str, tmp_p
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
 
 
+def test_keys_go_into_no_link(served: str, tmp_path: Path) -> None:
+    (tmp_path / "keys").symlink_to(tmp_path / "elsewhere")
+    result = ikevd("capture", str(tmp_path / "ike.pcap"), "--keys", str(tmp_path / "keys"), "--socket", served)
+    assert (result.exit_code, result.stderr) == (1, f"{tmp_path}/keys: is a symbolic link\n")
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "ike.pcap").exists()
+
+
 def test_keys_that_are_withheld_leave_no_file(served: str, tmp_path: Path) -> None:
     file = tmp_path / "ike.pcap"
     result = ikevd("capture", str(file), "--connection", "munich", "--keys", "-", "--socket", served)

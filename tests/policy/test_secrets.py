@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.crypto.secret import Secret
+from ikevd.files import Account
 from ikevd.policy.secrets import (
     MAX_SECRET,
     Found,
@@ -13,16 +14,16 @@ from ikevd.policy.secrets import (
     FromEnvironment,
     FromFile,
     Inline,
-    exposure,
     find,
     parse,
 )
 
+US = Account.current()
 MARKED = "tEll-nob0dy/MARKED+9137"
 
 
 def inline(text: str) -> Found:
-    return find(parse(text), Path(), {}, None)
+    return find(parse(text), Path(), {}, None, US)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def inline(text: str) -> Found:
     ],
 )
 def test_notations(value: object, key: bytes) -> None:
-    found = find(parse(value), Path(), {}, None)
+    found = find(parse(value), Path(), {}, None, US)
     assert found.key == Secret(key)
     assert found.origin == "inline"
 
@@ -88,12 +89,8 @@ def test_shapes(value: object, message: str) -> None:
 
 
 def test_inline_needs_a_private_file() -> None:
-    assert exposure("x.yaml", 0o100600) is None
-    assert exposure("x.yaml", 0o100400) is None
-    exposed = exposure("x.yaml", 0o100640)
-    assert exposed == "x.yaml is open to its group or to others (mode 0640); run: chmod 600 x.yaml"
     with pytest.raises(ValueError, match=r"stands in the file itself, but x.yaml is open .* chmod 600 x.yaml"):
-        find(Inline(Secret(b"x")), Path(), {}, exposed)
+        find(Inline(Secret(b"x")), Path(), {}, "x.yaml is open to others; run: chmod 600 x.yaml", US)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +108,7 @@ def test_file(tmp_path: Path, content: bytes, key: bytes) -> None:
     path = tmp_path / "a.psk"
     path.write_bytes(content)
     path.chmod(0o600)
-    found = find(parse({"file": "a.psk"}), tmp_path, {}, "an exposed configuration does not matter here")
+    found = find(parse({"file": "a.psk"}), tmp_path, {}, "an exposed configuration does not matter here", US)
     assert found.key == Secret(key)
     assert found.origin == f"file {path}"
 
@@ -119,7 +116,7 @@ def test_file(tmp_path: Path, content: bytes, key: bytes) -> None:
 def test_files_that_are_refused(tmp_path: Path) -> None:
     def refused(name: str) -> str:
         with pytest.raises(ValueError) as caught:
-            find(FromFile(name), tmp_path, {}, None)
+            find(FromFile(name), tmp_path, {}, None, US)
         assert MARKED not in str(caught.value)
         return str(caught.value)
 
@@ -142,23 +139,23 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
 
 
 def test_environment() -> None:
-    assert find(FromEnvironment("PSK"), Path(), {"PSK": "0x41\n".strip()}, None).key == Secret(b"A")
+    assert find(FromEnvironment("PSK"), Path(), {"PSK": "0x41\n".strip()}, None, US).key == Secret(b"A")
     octets = os.fsdecode(b"\xff\xfe")
-    assert find(FromEnvironment("PSK"), Path(), {"PSK": octets}, None).key == Secret(b"\xff\xfe")
+    assert find(FromEnvironment("PSK"), Path(), {"PSK": octets}, None, US).key == Secret(b"\xff\xfe")
     with pytest.raises(ValueError, match="environment variable PSK is not set"):
-        find(FromEnvironment("PSK"), Path(), {}, None)
+        find(FromEnvironment("PSK"), Path(), {}, None, US)
 
 
 def test_credential(tmp_path: Path) -> None:
     (tmp_path / "berlin").write_text(f"{MARKED}\n")
     (tmp_path / "berlin").chmod(0o644)  # systemd guards the folder
-    found = find(FromCredential("berlin"), Path(), {"CREDENTIALS_DIRECTORY": str(tmp_path)}, None)
+    found = find(FromCredential("berlin"), Path(), {"CREDENTIALS_DIRECTORY": str(tmp_path)}, None, US)
     assert found.key == Secret(MARKED.encode())
     assert found.origin == "credential berlin"
     with pytest.raises(ValueError, match="LoadCredential=berlin"):
-        find(FromCredential("berlin"), Path(), {}, None)
+        find(FromCredential("berlin"), Path(), {}, None, US)
     with pytest.raises(ValueError, match="there is no file"):
-        find(FromCredential("paris"), Path(), {"CREDENTIALS_DIRECTORY": str(tmp_path)}, None)
+        find(FromCredential("paris"), Path(), {"CREDENTIALS_DIRECTORY": str(tmp_path)}, None, US)
 
 
 def test_the_form_of_a_key_is_told_as_it_was_written() -> None:

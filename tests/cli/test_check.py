@@ -1,0 +1,56 @@
+"""`ikevd check`: what it makes of files, and of whose they are."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import GOOD, ikevd
+
+NOBODY = pwd.getpwnam("nobody")
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "ikevd.yaml"
+    path.touch(mode=0o600)
+    path.write_text(GOOD)
+    return path
+
+
+@only_root
+def test_root_checks_the_file_of_another_user_as_that_users_daemon_would_and_says_so(config: Path) -> None:
+    os.chown(config, NOBODY.pw_uid, NOBODY.pw_gid)
+    result = ikevd("check", "-c", str(config))
+    assert result.exit_code == 0
+    assert (
+        f"warning: {config}:1:1: belongs to nobody; it was checked as for a daemon that runs as nobody, and one that "
+        "runs as root refuses it\n"
+    ) in result.stdout
+    run = ikevd("run", "-c", str(config))
+    assert run.exit_code == 2
+    assert f"{config}:1:1: {config} belongs to nobody, who could change it; run: chown root {config}" in run.stderr
+
+
+@only_root
+def test_a_key_of_a_third_user_is_refused_in_a_file_of_another_user(config: Path) -> None:
+    key = config.parent / "a.psk"
+    key.touch(mode=0o600)
+    config.write_text(GOOD.replace(GOOD.splitlines()[3], "    psk: {file: a.psk}"))
+    os.chown(config, NOBODY.pw_uid, NOBODY.pw_gid)
+    os.chown(key, 4711, 4711)
+    result = ikevd("check", "-c", str(config))
+    assert result.exit_code == 1
+    assert "connections.berlin.psk: " in result.stderr
+    assert "a.psk belongs to user 4711, who could change it" in result.stderr
+
+
+def test_a_file_in_a_folder_where_everybody_may_make_files_is_doubted(config: Path) -> None:
+    config.parent.chmod(0o1777)
+    assert ("where everybody may make a file of this name while there is none; wanted a folder of root's") in ikevd(
+        "check", "-c", str(config)
+    ).stdout
