@@ -16,7 +16,7 @@ from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, P
 from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.findings import Named, OtherIdentity, OtherKey, Sign
-from ikevd.policy.choose import Phase1Choice, accept_phase1, choose_phase1, shorter
+from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1, shorter
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
@@ -52,10 +52,10 @@ class Candidates:
 
         `public`: the peer's public value where it came with the offer; then only its group will do.
         """
-        miss: NoProposalChosen | None = None
+        read, miss = Phase1Offer(offer), None
         for connection in self.connections:
             try:
-                choice = choose_phase1(offer, _of_that_size(connection.suites, public))
+                choice = read.choose(_of_that_size(connection.suites, public))
             except NoProposalChosen as nearest:
                 miss = miss or nearest
                 continue

@@ -11,7 +11,7 @@ from ikevd.wire.registry import NotifyType, Protocol
 
 DOIS = frozenset({0, 1})
 """ISAKMP itself and IPsec (RFC 2407 section 4.1)."""
-MAX_READ = 256
+MAX_READ = 512
 """Of one message, of each sort: far more than any peer has SAs with us."""
 
 
@@ -47,9 +47,9 @@ def read(payloads: Sequence[Payload]) -> Notices:
             case NotifyPayload(type=kind, spi=spi) if kind.is_error:
                 refusals.append(Refusal(kind, spi))
             case DeletePayload(protocol=Protocol.ISAKMP, spis=spis):
-                isakmp.extend(Cookies(spi[:8], spi[8:]) for spi in spis)
+                isakmp.extend(Cookies(spi[:8], spi[8:]) for spi in spis[:MAX_READ])
             case DeletePayload(protocol=Protocol.ESP, spis=spis):
-                esp.extend(Spi(int.from_bytes(spi, "big")) for spi in spis)
+                esp.extend(Spi(int.from_bytes(spi, "big")) for spi in spis[: MAX_READ - len(esp)])
             case NotifyPayload(type=kind):
                 others.append(str(kind))
             case _:

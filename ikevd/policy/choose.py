@@ -7,8 +7,7 @@ that it did not offer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ikevd.crypto import groups
@@ -61,35 +60,36 @@ class Phase2Choice:
 
 def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite]) -> Phase1Choice:
     """The first of our suites that the offer contains; raises `NoProposalChosen` naming the nearest miss."""
-    choice = _choice_or_miss(_Offer(offer.body, offer), tuple(suites))
-    if isinstance(choice, Finding):
-        raise NoProposalChosen(choice)
-    return choice
+    return Phase1Offer(offer).choose(suites)
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """Known by its octets."""
+class Phase1Offer:
+    """One peer's offer, read once and compared once for all connections of one negotiation that accept the same."""
 
-    octets: bytes
-    payload: SaPayload = field(compare=False)
+    def __init__(self, offer: SaPayload) -> None:
+        self._offered = [
+            (proposal, transform, *read_phase1(transform))
+            for proposal in offer.proposals
+            if proposal.protocol == Protocol.ISAKMP
+            for transform in proposal.transforms
+        ]
+        self._compared: dict[tuple[IkeSuite, ...], Phase1Choice | Finding] = {}
 
+    def choose(self, suites: Sequence[IkeSuite]) -> Phase1Choice:
+        """As `choose_phase1`."""
+        ours = tuple(suites)
+        choice = self._compared.get(ours) or self._compared.setdefault(ours, self._choice_or_miss(ours))
+        if isinstance(choice, Finding):
+            raise NoProposalChosen(choice)
+        return choice
 
-@lru_cache(maxsize=16)
-def _choice_or_miss(offer: _Offer, suites: tuple[IkeSuite, ...]) -> Phase1Choice | Finding:
-    """Once for all connections that a stranger may belong to and that accept the same."""
-    offered = [
-        (proposal, transform, *read_phase1(transform))
-        for proposal in offer.payload.proposals
-        if proposal.protocol == Protocol.ISAKMP
-        for transform in proposal.transforms
-    ]
-    for suite in suites:
-        for proposal, transform, read, life in offered:
-            if read == suite:
-                answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
-                return Phase1Choice(suite, life, answer)
-    return _miss(1, [read for _, _, read, _ in offered], suites)
+    def _choice_or_miss(self, suites: tuple[IkeSuite, ...]) -> Phase1Choice | Finding:
+        for suite in suites:
+            for proposal, transform, read, life in self._offered:
+                if read == suite:
+                    answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
+                    return Phase1Choice(suite, life, answer)
+        return _miss(1, [read for _, _, read, _ in self._offered], suites)
 
 
 def choose_phase2(

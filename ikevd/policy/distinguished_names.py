@@ -7,7 +7,6 @@ Cisco have it. strongSwan writes the same name the other way round: `C=DE, O=Exa
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from ikevd.errors import Malformed
 from ikevd.wire.buffer import Reader
@@ -73,7 +72,6 @@ def text(der: bytes) -> str | None:
         return None
 
 
-@lru_cache(maxsize=4096)
 def read(der: bytes) -> Name | None:
     """What a name says, equal for equal names; None for octets that are no DER of a name."""
     reader = Reader(der, "distinguished name")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from ikevd.addresses import Address
@@ -64,6 +64,11 @@ class Identity:
 
     type: IdType
     data: bytes
+    _compared: object = field(init=False, repr=False)
+    """What decides about equality, read once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_compared", self._key())
 
     @classmethod
     def of_address(cls, address: Address) -> Identity:
@@ -119,10 +124,10 @@ class Identity:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Identity):
             return NotImplemented
-        return self.type == other.type and (self.data == other.data or self._key() == other._key())
+        return self.type == other.type and self._compared == other._compared
 
     def __hash__(self) -> int:
-        return hash((self.type, self._key()))
+        return hash((self.type, self._compared))
 
     def _key(self) -> object:
         """What decides about equality."""
@@ -229,7 +234,7 @@ def _plain(identity: Identity) -> str | None:
         readable = len(data) <= MAX_SHOWN and data.isascii() and data.decode().isprintable()
         return data.decode() if readable else None
     if kind == IdType.DER_ASN1_DN:
-        return distinguished_names.text(data) if len(data) <= 4 * MAX_SHOWN else None
+        return distinguished_names.text(data) if len(data) <= 2 * MAX_SHOWN else None
     if kind not in _SIZES or len(data) != _SIZES[kind]:
         return None
     if kind in (IdType.IPV4_ADDR, IdType.IPV6_ADDR):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from ikevd.addresses import Address
@@ -62,7 +61,17 @@ class TrafficSelector:
     @property
     def networks(self) -> tuple[Network, ...]:
         """The fewest subnets that make up the range: what a kernel policy can hold."""
-        return _networks(self.first, self.last)
+        one = self._network
+        return _summarized(self.first, self.last) if one is None else (one,)
+
+    @property
+    def _network(self) -> Network | None:
+        """The one subnet that is the range, or None."""
+        low, hosts = int(self.first), int(self.first) ^ int(self.last)
+        if hosts & (hosts + 1) or low & hosts:
+            return None
+        bits = self.first.max_prefixlen - hosts.bit_length()
+        return IPv4Network((low, bits)) if isinstance(self.first, IPv4Address) else IPv6Network((low, bits))
 
     @classmethod
     def from_id(cls, payload: IdPayload) -> TrafficSelector:
@@ -78,29 +87,26 @@ class TrafficSelector:
     def to_id(self) -> IdPayload:
         """The shortest ID payload for this selector: an address, a subnet, or else a range."""
         four = self.first.version == 4
-        networks = self.networks
+        network = self._network
         if self.first == self.last:
             kind, data = IdType.IPV4_ADDR if four else IdType.IPV6_ADDR, self.first.packed
-        elif len(networks) == 1:
+        elif network is not None:
             kind = IdType.IPV4_SUBNET if four else IdType.IPV6_SUBNET
-            data = networks[0].network_address.packed + networks[0].netmask.packed
+            data = network.network_address.packed + network.netmask.packed
         else:
             kind = IdType.IPV4_RANGE if four else IdType.IPV6_RANGE
             data = self.first.packed + self.last.packed
         return IdPayload(type=kind, protocol=self.protocol, port=self.port, data=data)
 
     def __str__(self) -> str:
-        networks = self.networks
-        text = str(networks[0]) if len(networks) == 1 else f"{self.first}-{self.last}"
+        text = str(self._network or f"{self.first}-{self.last}")
         if not self.protocol and not self.port:
             return text
         protocol = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
         return f"{text}[{protocol}/{self.port}]" if self.port else f"{text}[{protocol}]"
 
 
-@lru_cache(maxsize=4096)
-def _networks(first: Address, last: Address) -> tuple[Network, ...]:
-    """Asked for several times in each Quick Mode."""
+def _summarized(first: Address, last: Address) -> tuple[Network, ...]:
     if isinstance(first, IPv4Address) and isinstance(last, IPv4Address):
         return tuple(ipaddress.summarize_address_range(first, last))
     assert isinstance(first, IPv6Address)

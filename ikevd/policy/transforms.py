@@ -6,7 +6,6 @@ Attributes are always read from one transform, never from the first that has the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 
 from ikevd.errors import Malformed
 from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
@@ -86,7 +85,6 @@ def _life(names: type[IkeAttribute] | type[IpsecAttribute], lifetime: Lifetime) 
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=512)
 def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     """The suite of one transform, or in words why it is none of ours."""
     numbers, life = _read_attributes(transform, IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION)

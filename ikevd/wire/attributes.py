@@ -10,6 +10,8 @@ from ikevd.errors import Malformed
 from ikevd.wire.buffer import Reader
 
 BASIC = 0x8000
+MAX_ATTRIBUTES = 64
+"""Of one transform or one Attributes payload: the longest transforms in use have ten, a Mode Config answer thirty."""
 MAX_NUMBER_OCTETS = 8
 _HEAD = Struct("!HH")
 
@@ -59,9 +61,11 @@ class Attribute:
 
 
 def decode_all(reader: Reader) -> tuple[Attribute, ...]:
-    """Read attributes up to the end of `reader`."""
-    found = []
+    """Read attributes up to the end of `reader`; raises `Malformed` where there are more than anyone sends."""
+    found: list[Attribute] = []
     while reader.remaining:
+        if len(found) == MAX_ATTRIBUTES:
+            raise Malformed(f"more than {MAX_ATTRIBUTES} attributes in a row")
         found.append(Attribute.decode(reader))
     return tuple(found)
 

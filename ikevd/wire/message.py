@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ikevd.errors import Malformed
 from ikevd.wire.buffer import GENERIC, Reader, Writer
-from ikevd.wire.payloads import Payload, decode_payload
+from ikevd.wire.payloads import Payload, decode_payload, parts
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 
 _HEADER = Struct("!8s8sBBBBII")
@@ -19,6 +19,11 @@ GENERIC_OCTETS = GENERIC.size
 VERSION = 0x10
 MAX_PAYLOADS = 64
 """Of one message. The largest seen in real captures is 17 (a Main Mode message full of vendor IDs)."""
+MAX_PARTS = 1024
+"""Of one message: payloads, transforms, attributes and SPIs together. An offer of 96 transforms has some 700."""
+MAX_OFFERS = 2
+"""SA payloads of one message: one is right, and a second one is told from none (RFC 2409 section 5.5 allows several in
+Quick Mode; nobody sends them)."""
 MAX_TRAILER = 16
 """# Deviates: RFC 2408 has no octets behind the last payload; an old Cisco client adds 16 zero ones."""
 
@@ -55,13 +60,14 @@ class Header:
     @classmethod
     def decode_untrusted(cls, datagram: bytes) -> Header:
         """Read the header and hold its length against the datagram. Raises only `Malformed`."""
-        return _decode_header_untrusted(datagram)
+        header = _decode_header_untrusted(datagram[:HEADER_OCTETS])
+        _check_length(datagram, header.length)
+        return header
 
     @classmethod
-    def _decode(cls, datagram: bytes) -> Header:
-        reader = Reader(datagram, "ISAKMP header")
+    def _decode(cls, octets: bytes) -> Header:
+        reader = Reader(octets, "ISAKMP header")
         initiator, responder, following, version, exchange, flags, message_id, length = reader.fields(_HEADER)
-        _check_length(datagram, length)
         return cls(
             initiator,
             responder,
@@ -80,9 +86,9 @@ class Header:
 
 
 @lru_cache(maxsize=8)
-def _decode_header_untrusted(datagram: bytes) -> Header:
-    """Asked twice in a row: by the router, and by the exchange that it finds."""
-    return Header._decode(datagram)
+def _decode_header_untrusted(octets: bytes) -> Header:
+    """Of no more than a header's octets. Asked twice in a row: by the router, and by the exchange that it finds."""
+    return Header._decode(octets)
 
 
 def _check_length(datagram: bytes, length: int) -> None:
@@ -132,7 +138,7 @@ class Message:
 
 def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payload]:
     """The payloads, the first of which is of type `kind`, one after the other; raises only `Malformed`."""
-    number = 0
+    number = read = offers = 0
     while kind != PayloadType.NONE:
         number += 1
         if number > MAX_PAYLOADS:
@@ -142,7 +148,14 @@ def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payloa
             raise Malformed(f"reserved octet of payload {number} ({kind}) is {reserved}, not 0")
         if length < GENERIC_OCTETS:
             raise Malformed(f"{kind} payload with length {length}; at least {GENERIC_OCTETS} is wanted")
-        yield decode_payload(kind, reader.take(length - GENERIC_OCTETS))
+        offers += kind == PayloadType.SA
+        if offers > MAX_OFFERS:
+            raise Malformed(f"message with more than {MAX_OFFERS} SA payloads")
+        payload = decode_payload(kind, reader.take(length - GENERIC_OCTETS))
+        read += parts(payload)
+        if read > MAX_PARTS:
+            raise Malformed(f"message with more than {MAX_PARTS} payloads, transforms, attributes and SPIs")
+        yield payload
         kind = PayloadType.of(following)
 
 
@@ -158,12 +171,15 @@ def encode_chain(payloads: Sequence[Payload]) -> bytes:
 
 def names(payloads: Sequence[Payload]) -> tuple[str, ...]:
     """What the payloads are called; the same tuple for the same types, since evidence keeps many."""
-    return _names(tuple([payload.TYPE for payload in payloads]))
+    return _names(bytes([payload.TYPE for payload in payloads]))
 
 
 @lru_cache(maxsize=256)
-def _names(types: tuple[PayloadType, ...]) -> tuple[str, ...]:
-    return tuple(map(str, types))
+def _names(types: bytes) -> tuple[str, ...]:
+    return tuple([_NAMES[kind] for kind in types])
+
+
+_NAMES = [str(PayloadType(number)) for number in range(256)]
 
 
 def first_type(payloads: Sequence[Payload]) -> PayloadType:

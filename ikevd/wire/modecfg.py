@@ -81,6 +81,11 @@ class AttributesPayload:
         head = Writer().u8(self.type, self.reserved).u16(self.identifier)
         return head.octets(attributes.encode_all(self.attributes)).done()
 
+    @property
+    def parts(self) -> int:
+        """How many attributes there are to read."""
+        return len(self.attributes)
+
     @classmethod
     def decode(cls, body: bytes) -> AttributesPayload:
         """Read the body of an Attributes payload."""

@@ -38,10 +38,13 @@ __all__ = [
     "SigPayload",
     "VidPayload",
     "decode_payload",
+    "parts",
 ]
 
 NONCE_OCTETS = (8, 256)
 """RFC 2409 section 5: the length of a nonce must be between 8 and 256 octets."""
+MAX_SPIS = 512
+"""Of one Delete payload: more than fit into a datagram that is not in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,11 @@ class DeletePayload:
         writer = Writer().u32(self.doi).u8(self.protocol, size).u16(len(self.spis))
         return writer.octets(b"".join(self.spis)).done()
 
+    @property
+    def parts(self) -> int:
+        """How many SPIs there are to read."""
+        return len(self.spis)
+
     @classmethod
     def decode(cls, body: bytes) -> DeletePayload:
         """Read the body of a Delete payload: ISAKMP SPIs are 16 octets, ESP and AH ones 4."""
@@ -183,7 +191,10 @@ class DeletePayload:
             raise Malformed(f"delete payload for {protocol} with SPIs of {size} octets, not {wanted}")
         if size == 0 or count == 0 or size * count != reader.remaining:
             raise Malformed(f"delete payload announces {count} SPIs of {size} octets and holds {reader.remaining}")
-        return cls(protocol, tuple(reader.take(size) for _ in range(count)), doi)
+        if count > MAX_SPIS:
+            raise Malformed(f"delete payload with {count} SPIs; at most {MAX_SPIS} are wanted")
+        octets = reader.rest()
+        return cls(protocol, tuple([octets[at : at + size] for at in range(0, len(octets), size)]), doi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +248,15 @@ _DECODERS: dict[PayloadType, Callable[[bytes], Payload]] = {
     PayloadType.NAT_OA_DRAFT: NatOaPayload.decode_draft,
     PayloadType.FRAGMENT: FragmentPayload.decode,
 }
+
+
+def parts(payload: Payload) -> int:
+    """How many things the payload holds that are read one by one; 1 for most."""
+    match payload:
+        case SaPayload() | DeletePayload() | AttributesPayload():
+            return payload.parts
+        case _:
+            return 1
 
 
 def decode_payload(kind: PayloadType, body: bytes) -> Payload:

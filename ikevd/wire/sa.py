@@ -19,6 +19,8 @@ _PROPOSAL = Struct("!BBBB")
 _SA = Struct("!II")
 MAX_TRANSFORMS = 96
 """Of one SA payload: far above what any peer offers (ike-scan's largest default is 24)."""
+MAX_SA = 4096
+"""Octets of one SA payload: 96 transforms of the usual six attributes have fewer."""
 TOO_MANY = f"SA payload with more than {MAX_TRANSFORMS} transforms"
 
 
@@ -100,9 +102,17 @@ class SaPayload:
         """The octets as received, else as they are sent: SAi_b of RFC 2409."""
         return self.received or self.encode()
 
+    @property
+    def parts(self) -> int:
+        """How many transforms and attributes there are to read."""
+        transforms = [transform for proposal in self.proposals for transform in proposal.transforms]
+        return len(transforms) + sum(len(transform.attributes) for transform in transforms)
+
     @classmethod
     def decode(cls, body: bytes) -> SaPayload:
         """Read the body of an SA payload of the IPsec DOI."""
+        if len(body) > MAX_SA:
+            raise Malformed(f"SA payload of {len(body)} octets; at most {MAX_SA} are wanted")
         reader = Reader(body, "SA payload")
         doi, situation = reader.fields(_SA)
         if doi not in (Doi.IPSEC, Doi.ISAKMP):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import NoProposalChosen
+from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy import choose
 from ikevd.policy.algorithms import ESP_CIPHERS, CipherRow
 from ikevd.policy.choose import choose_phase1, choose_phase2
@@ -22,7 +23,7 @@ from ikevd.wire.registry import (
     Protocol,
 )
 from ikevd.wire.sa import Proposal, SaPayload
-from tests.builders import AES128_SHA256_X25519, AES256_SHA1_MODP2048, ESP_AES128_SHA256, ESP_AES256_SHA1
+from tests.builders import AES128_SHA256_X25519, AES256_SHA1_MODP2048, ESP_AES128_SHA256, ESP_AES256_SHA1, connection
 from tests.hostile.observed import calls_of
 from tests.policy.offers import DAY, HOUR, PFS, SPI, Alter, altered, esp, ike, several, with_attributes, without
 from tests.sayings import raises_saying
@@ -51,10 +52,9 @@ def test_of_two_equal_transforms_the_first_is_chosen() -> None:
 
 def test_an_offer_is_read_and_compared_once_for_all_connections_that_accept_the_same() -> None:
     sa = ike(*[replace(AES128_SHA256_X25519, group=Group(100 + n)) for n in range(96)])
-    with calls_of(choose._miss) as compared:
-        for _ in range(1000):
-            with raises_saying(NoProposalChosen, "nearest offer"):
-                choose_phase1(sa, [AES128_SHA256_X25519])
+    candidates = Candidates(tuple(connection(name=f"peer{n}") for n in range(1000)))
+    with calls_of(choose._miss) as compared, raises_saying(NoProposalChosen, "nearest offer"):
+        candidates.choose(sa)
     assert len(compared) == 1
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevd.errors import Malformed
-from ikevd.wire.attributes import Attribute, decode_all, encode_all
+from ikevd.wire.attributes import MAX_ATTRIBUTES, Attribute, decode_all, encode_all
 from ikevd.wire.buffer import Reader
 
 KINDS = st.integers(0, 0x7FFF)
@@ -20,6 +20,13 @@ ATTRIBUTES = st.one_of(
 @given(st.lists(ATTRIBUTES, max_size=8))
 def test_attributes_survive_encoding(attributes: list[Attribute]) -> None:
     assert decode_all(Reader(encode_all(attributes))) == tuple(attributes)
+
+
+def test_no_more_attributes_are_read_than_anyone_sends() -> None:
+    most = encode_all([Attribute.number(16384, 1)] * MAX_ATTRIBUTES)
+    assert len(decode_all(Reader(most))) == MAX_ATTRIBUTES
+    with pytest.raises(Malformed, match="more than 64 attributes in a row"):
+        decode_all(Reader(most + most))
 
 
 @pytest.mark.parametrize(

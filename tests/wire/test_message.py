@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from ikevd.errors import Malformed
 from ikevd.wire.message import (
     HEADER_OCTETS,
+    MAX_OFFERS,
     MAX_PAYLOADS,
     Header,
     Message,
     encode_chain,
     first_type,
 )
-from ikevd.wire.payloads import NoncePayload, Payload, VidPayload
-from ikevd.wire.registry import ExchangeType, Flags, PayloadType
-from ikevd.wire.sa import SaPayload
+from ikevd.wire.payloads import DeletePayload, NoncePayload, Payload, VidPayload
+from ikevd.wire.registry import ExchangeType, Flags, PayloadType, Protocol
+from ikevd.wire.sa import Proposal, SaPayload
 from tests.wire.test_payloads import PAYLOADS
 
 HEADER = Header(b"initiato", b"responde", PayloadType.VID, ExchangeType.MAIN_MODE, Flags.NONE, 0)
@@ -91,7 +92,11 @@ def test_ikev2_and_unknown_exchanges_are_told_by_name() -> None:
 # -- the chain --------------------------------------------------------------------------------------------------------
 
 
-@given(st.lists(PAYLOADS, max_size=6))
+def is_few_offers(payloads: list[Payload]) -> bool:
+    return sum(payload.TYPE == PayloadType.SA for payload in payloads) <= MAX_OFFERS
+
+
+@given(st.lists(PAYLOADS, max_size=6).filter(is_few_offers))
 def test_a_message_survives_encoding(payloads: list[Payload]) -> None:
     message = read(datagram(*payloads))
     assert message.payloads == tuple(payloads)
@@ -137,6 +142,23 @@ def test_a_message_holds_no_more_payloads_than_anyone_sends() -> None:
     assert len(read(datagram(*[VidPayload(b"")] * MAX_PAYLOADS)).payloads) == MAX_PAYLOADS
     with pytest.raises(Malformed, match="more than 64 payloads"):
         read(datagram(*[VidPayload(b"")] * (MAX_PAYLOADS + 1)))
+
+
+DELETE_OF_MANY = DeletePayload(Protocol.ESP, (b"spi!",) * 512)
+
+
+def test_a_message_holds_no_more_parts_than_anyone_sends() -> None:
+    """Payloads, transforms, attributes and SPIs are counted together."""
+    assert len(read(datagram(DELETE_OF_MANY, DELETE_OF_MANY)).payloads) == 2
+    with pytest.raises(Malformed, match="more than 1024 payloads, transforms, attributes and SPIs"):
+        read(datagram(DELETE_OF_MANY, DELETE_OF_MANY, VidPayload(b"")))
+
+
+def test_a_message_holds_no_more_offers_than_can_be_told_from_one() -> None:
+    offer = SaPayload((Proposal(1, Protocol.ISAKMP, b"", ()),))
+    assert len(read(datagram(offer, offer)).all(SaPayload)) == 2
+    with pytest.raises(Malformed, match="more than 2 SA payloads"):
+        read(datagram(offer, offer, offer))
 
 
 def test_octets_behind_the_last_payload_are_padding_whatever_they_hold() -> None:

@@ -132,6 +132,7 @@ def test_a_notification_whose_spi_is_longer_than_itself_is_malformed() -> None:
         ("00000001 03 10 0001 00112233445566778899aabbccddeeff", "for ESP with SPIs of 16 octets, not 4"),
         ("00000001 01 04 0001 deadbeef", "for ISAKMP with SPIs of 4 octets, not 16"),
         ("00000001 03", "delete payload"),
+        ("00000001 03 04 0201" + 513 * "deadbeef", "delete payload with 513 SPIs; at most 512 are wanted"),
     ],
 )
 def test_a_delete_whose_counts_lie_is_malformed(body: str, said: str) -> None:

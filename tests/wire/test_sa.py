@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ikevd.errors import Malformed
 from ikevd.wire.registry import PayloadType, Protocol
-from ikevd.wire.sa import MAX_TRANSFORMS, Proposal, SaPayload, Transform, _sub_header
+from ikevd.wire.sa import MAX_SA, MAX_TRANSFORMS, Proposal, SaPayload, Transform, _sub_header
 from tests.hostile.observed import calls_of
 from tests.wire.test_attributes import ATTRIBUTES
 
@@ -98,7 +98,7 @@ def test_a_payload_holds_no_more_transforms_than_anyone_offers() -> None:
     [
         offer(bytes([1, 1, 0, 227]) + listed(*[TRANSFORM] * 227, kind=PayloadType.TRANSFORM)),
         offer(*[PROPOSAL] * 180),
-        offer(*[bytes([1, 1, 0, 0])] * 1000),
+        offer(*[bytes([1, 1, 0, 0])] * 500),
     ],
     ids=["in one proposal", "one in each", "none in each"],
 )
@@ -106,6 +106,15 @@ def test_what_goes_beyond_is_not_read(body: bytes) -> None:
     with calls_of(_sub_header) as read, pytest.raises(Malformed, match="more than 96 transforms"):
         SaPayload.decode(body)
     assert len(read) <= 2 * (MAX_TRANSFORMS + 1)
+
+
+def test_an_sa_payload_that_is_longer_than_any_offer_is_not_read() -> None:
+    transform = TRANSFORM + bytes.fromhex("400000e8") + bytes(232)
+    longest = bytes([1, 1, 0, 16]) + listed(*[transform] * 16, kind=PayloadType.TRANSFORM)
+    assert len(SaPayload.decode(offer(longest)).body) <= MAX_SA
+    with calls_of(_sub_header) as read, pytest.raises(Malformed, match="at most 4096 are wanted"):
+        SaPayload.decode(offer(longest, longest))
+    assert read == []
 
 
 def test_a_proposal_without_transforms_is_read() -> None:
