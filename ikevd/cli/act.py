@@ -13,9 +13,15 @@ from ikevd.control.client import Client, ControlError
 from ikevd.observe.ladder import rungs
 from ikevd.observe.text import printable
 
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
+
 
 def act(verb: str, name: str, timeout: float, as_json: bool, socket: Path) -> int:
-    """Exit code 0 if done, else 1 with the cause as the last line on standard error or, `as_json`, in the last line."""
+    """Exit code 0 if done, else 1 with the cause as the last line on standard error or, `as_json`, in the last line.
+
+    130 where the waiting was interrupted.
+    """
     client = Client(socket)
     begin: float | None = None
     try:
@@ -30,6 +36,10 @@ def act(verb: str, name: str, timeout: float, as_json: bool, socket: Path) -> in
     except ControlError as error:
         click.echo(printable(str(error)), err=True)
         return 1
+    except KeyboardInterrupt:
+        ended = f"`ikevd down {name}` ends it" if verb == "up" else f"`ikevd up {name}` brings it back"
+        click.echo(printable(f"ikevd goes on with it: {ended}, `ikevd status` shows it"), err=True)
+        return INTERRUPTED
     click.echo("ikevd ended before it was done", err=True)
     return 1
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import re
-import sys
-import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from textwrap import indent
+from typing import Any
 
 import click
 
 from ikevd.errors import Malformed
+from ikevd.observe.bounded import MEBIBYTE, opened
 from ikevd.observe.capture import message_views, resembles_message, text, without_marker
 from ikevd.observe.decode import decoded
 from ikevd.observe.frames import Losses, datagrams
@@ -24,79 +24,106 @@ from ikevd.observe.text import printable
 
 View = dict[str, Any]
 
-MEBIBYTE = 1 << 20
-LIMIT = 256 * MEBIBYTE
-"""Octets that are read, counted without gzip."""
+MAX_MESSAGES = 10_000
+"""They take some seconds."""
+MAX_TEXT = MEBIBYTE
+"""Octets of hex."""
 MAX_DATAGRAM = 65_535
-GZIP = b"\x1f\x8b"
 NO_HEX = re.compile(rb"0[xX]|[\s:,]")
 BLANK_LINE = re.compile(rb"\n\s*\n")
 
 
 def show_file(file: Path, as_json: bool) -> int:
-    """Exit code 1 where nothing can be read, or not all of it: then the causes stand on standard error."""
-    views: list[View] = []
-    losses = Losses()
-    causes: list[str] = []
-    try:
-        for view in _messages(contents(file), losses):
-            views.append(view)  # noqa: PERF402 - those before a fault in the file are shown
-    except (OSError, Malformed) as error:
-        causes.append(getattr(error, "strerror", None) or str(error))
-    causes += _shortcomings(views, losses)
-    if as_json:
-        click.echo(json.dumps({"schema": 1, "messages": views}, indent=2))
-    elif views:
-        click.echo("\n\n".join(text(view) if "time" in view else outline(view["message"]) for view in views))
-    if not causes and not views:
+    """Show each message as soon as it is read.
+
+    Exit code 1 where nothing can be read, or not all of it: then the causes stand on standard error.
+    """
+    losses, causes, count = Losses(), list[str](), Counter[str]()
+    printer = _Json() if as_json else _Text()
+    for view in _read(file, losses, causes):
+        _count(view, count)
+        printer.show(view)
+    printer.end()
+    causes += _shortcomings(count, losses)
+    if not causes and not count:
         causes = ["no IKE message is in it"]
     for cause in causes:
         click.echo(printable(f"{file}: {cause}"), err=True)
     return 1 if causes else 0
 
 
-def _shortcomings(views: Sequence[View], losses: Losses) -> Iterator[str]:
+def _read(file: Path, losses: Losses, causes: list[str]) -> Iterator[View]:
+    """The messages before a fault in the file, or before a bound, which is added to `causes`."""
+    try:
+        with opened(file) as stream:
+            for number, view in enumerate(_messages(stream, losses)):
+                if number == MAX_MESSAGES:
+                    raise Malformed(f"more than {MAX_MESSAGES} messages; tcpdump can pick some (-c, host, net)")
+                yield view
+    except (OSError, Malformed) as error:
+        causes.append(getattr(error, "strerror", None) or str(error))
+
+
+def _count(view: View, count: Counter[str]) -> None:
+    count["views"] += 1
+    if view["kind"] == "isakmp":
+        count["messages"] += 1
+        count["malformed"] += "malformed" in view["message"]
+        count["cut"] += "cut" in view["message"]
+
+
+def _shortcomings(count: Counter[str], losses: Losses) -> Iterator[str]:
     """What is not shown in full, and why."""
-    messages = [view["message"] for view in views if view["kind"] == "isakmp"]
-    if count := sum("malformed" in message for message in messages):
-        yield f"malformed messages: {count} of {len(messages)}"
-    if count := sum("cut" in message for message in messages):
-        yield f"messages that the capture kept only in part: {count} of {len(messages)} (tcpdump -s 0 keeps all)"
+    if count["malformed"]:
+        yield f"malformed messages: {count['malformed']} of {count['messages']}"
+    if count["cut"]:
+        cut = f"{count['cut']} of {count['messages']} (tcpdump -s 0 keeps all)"
+        yield f"messages that the capture kept only in part: {cut}"
     if losses.cut:
         yield f"packets of which the capture kept no more than headers: {losses.cut} (tcpdump -s 0 keeps all)"
     if losses.fragments:
         yield f"UDP packets without all of their fragments: {losses.fragments}"
 
 
-def contents(file: Path, limit: int = LIMIT) -> bytes:
-    """What the file or standard input holds, without gzip. Raises `OSError`, and `Malformed` beyond `limit` octets."""
-    if str(file) == "-":
-        data = _up_to(sys.stdin.buffer, limit)
-    else:
-        with file.open("rb") as stream:
-            data = _up_to(stream, limit)
-    return _unpacked(data, limit) if data.startswith(GZIP) else data
+class _Text:
+    """Outlines, a blank line between them."""
+
+    def __init__(self) -> None:
+        self._between = ""
+
+    def show(self, view: View) -> None:
+        """The next message."""
+        shown = text(view) if "time" in view else outline(view["message"])
+        click.echo(f"{self._between}{shown}")
+        self._between = "\n"
+
+    def end(self) -> None:
+        """That was all."""
 
 
-def _unpacked(data: bytes, limit: int) -> bytes:
-    try:
-        with gzip.open(io.BytesIO(data)) as stream:
-            return _up_to(stream, limit)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise Malformed(f"damaged gzip: {error}") from error
+class _Json:
+    """One JSON document, written piece by piece."""
+
+    def __init__(self) -> None:
+        self._before = '{\n  "schema": 1,\n  "messages": [\n'
+
+    def show(self, view: View) -> None:
+        """The next message."""
+        click.echo(self._before + indent(json.dumps(view, indent=2), "    "), nl=False)
+        self._before = ",\n"
+
+    def end(self) -> None:
+        """That was all."""
+        click.echo("\n  ]\n}" if self._before == ",\n" else '{\n  "schema": 1,\n  "messages": []\n}')
 
 
-def _up_to(stream: BinaryIO | gzip.GzipFile, limit: int) -> bytes:
-    data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise Malformed(f"more than {limit / MEBIBYTE:g} MiB; tcpdump -r can pick the packets of IKE from a capture")
-    return data
-
-
-def _messages(data: bytes, losses: Losses) -> Iterator[View]:
-    if is_capture(data):
-        yield from message_views(datagrams(frames(data), losses))
+def _messages(stream: BufferedReader, losses: Losses) -> Iterator[View]:
+    if is_capture(stream.peek(4)):
+        yield from message_views(datagrams(frames(stream), losses))
         return
+    data = stream.read(MAX_TEXT + 1)
+    if len(data) > MAX_TEXT:
+        raise Malformed(f"no capture, and more than {MAX_TEXT / MEBIBYTE:g} MiB of anything else are not read")
     for number, octets in enumerate(_from_hex(data) or _datagram(data), start=1):
         yield {"number": number, "kind": "isakmp", "message": decoded(without_marker(octets))}
 

@@ -1,13 +1,16 @@
 """The command line. Each command imports what it needs when it runs, so that `ikevd version` starts at once.
 
-Exit codes: 0 done, 1 failed (the cause is the last line on standard error), 2 wrong usage. `run` ends with 2 for a
-configuration that cannot be used, too: the systemd unit then starts it no more (`RestartPreventExitStatus=2`).
+Exit codes: 0 done, 1 failed (the cause is the last line on standard error), 2 wrong usage, 130 interrupted. `run` ends
+with 2 for a configuration that cannot be used, too: the systemd unit then starts it no more
+(`RestartPreventExitStatus=2`).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -33,30 +36,52 @@ socket_option = click.option(
     show_default=True,
     help="The control socket of the running daemon.",
 )
+
+
+def _seconds(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """`nan` is in no range, nor outside of one."""
+    if isnan(value):
+        raise click.BadParameter("wanted a number of seconds")
+    return value
+
+
 timeout_option = click.option(
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(0.1, 3600),
     default=60,
     show_default=True,
+    callback=_seconds,
     help="How long to wait.",
 )
 
 
-def _hex(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+def _checked(name: str, value: str | None, read: Callable[[str, str], object]) -> str | None:
     """A filter that could never fit is wrong usage, not an empty answer."""
-    if value is None or set(value.lower().removeprefix("0x")) <= set("0123456789abcdef:"):
-        return value
-    raise click.BadParameter(f"{value!r} is not hex")
+    from ikevd.control.query import WrongParameter
+
+    try:
+        return None if value is None else str(read(name, value))
+    except WrongParameter as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _spi(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    from ikevd.control.query import read_spi
+
+    return _checked("it", value, read_spi)
 
 
 def _address(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    from ipaddress import ip_address
+    from ikevd.control.query import read_address
 
-    try:
-        return value and str(ip_address(value))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not an IP address") from None
+    return _checked("it", value, read_address)
+
+
+def _name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value == "":
+        raise click.BadParameter("it is empty, wanted the name of a connection or child")
+    return value
 
 
 def _names(context: click.Context, _: click.Parameter, incomplete: str) -> Any:
@@ -71,10 +96,12 @@ filters = (
     click.option(
         "--spi",
         metavar="HEX",
-        callback=_hex,
+        callback=_spi,
         help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning).",
     ),
-    click.option("--connection", metavar="NAME", shell_complete=_names, help="Only this connection or child."),
+    click.option(
+        "--connection", metavar="NAME", callback=_name, shell_complete=_names, help="Only this connection or child."
+    ),
     peer_option,
 )
 
@@ -86,7 +113,30 @@ def filter_options(command: Any) -> Any:
     return command
 
 
-@click.group(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage; `run` also: 2 unusable configuration.")
+class Commands(click.Group):
+    """Knows which command was probably meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As `click.Group`, with a suggestion."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from ikevd.policy.wording import closest
+
+            meant = closest(args[0], self.list_commands(ctx))
+            if meant is None or "Did you mean" in error.message:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {meant!r}?", ctx) from None
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted; `run` also: 2 unusable configuration.",
+)
+@click.version_option(__version__, prog_name="ikevd", message="%(prog)s %(version)s")
 def main() -> None:
     """An IKEv1 daemon for Linux."""
     for stream in (sys.stdout, sys.stderr):
@@ -131,7 +181,7 @@ def check(config: Path) -> None:
 
 
 @main.command()
-@click.argument("name", required=False, shell_complete=_names)
+@click.argument("name", required=False, callback=_name, shell_complete=_names)
 @peer_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
 @click.option("--wide", is_flag=True, help="One line for each child, however long; for `less -S`.")
@@ -150,14 +200,15 @@ def status(name: str | None, peer: str | None, as_json: bool, wide: bool, socket
 
 
 @main.command()
-@click.argument("name", shell_complete=_names)
+@click.argument("name", callback=_name, shell_complete=_names)
 @timeout_option
 @json_lines_option
 @socket_option
 def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
     """Bring up a child, or all children of a connection, and wait for it.
 
-    NAME is a connection, a child, or connection/child.
+    NAME is a connection, a child, or connection/child. Ctrl-C ends the waiting (exit code 130), not the attempt, which
+    `ikevd down` ends.
     """
     from ikevd.cli.act import act
 
@@ -165,7 +216,7 @@ def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 
 
 @main.command()
-@click.argument("name", shell_complete=_names)
+@click.argument("name", callback=_name, shell_complete=_names)
 @timeout_option
 @json_lines_option
 @socket_option
@@ -284,7 +335,8 @@ def decode(file: Path, as_json: bool) -> None:
     """Show every field of the IKE messages in FILE; needs no daemon.
 
     FILE is a capture (pcap or pcapng, also with gzip), one datagram, or hex with blank lines between datagrams; - is
-    standard input. At most 256 MiB are read, counted without gzip.
+    standard input. At most 10,000 messages are shown, and 256 MiB are read, counted without gzip: of a gzip above 16
+    MiB at most 50 times its size.
 
     Exit code 1: not all of it could be read, because the file is damaged or something else, a message is malformed or
     the capture holds it only in part. Standard error says which; what could be read is shown all the same.

@@ -15,7 +15,8 @@ from ikevd.errors import ConfigError, IkeError
 from ikevd.observe import log
 from ikevd.obstacles import enough_descriptors
 from ikevd.policy.load import load
-from ikevd.policy.model import LogFormat
+from ikevd.policy.model import Config, LogFormat
+from ikevd.policy.wording import unknown_name
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -41,6 +42,9 @@ def run_daemon(
         click.echo(str(error), err=True)
         return UNUSABLE
     settings = loaded.config
+    if nobody := _unknown(only.get("connection"), settings):
+        click.echo(f"--connection: {nobody}", err=True)
+        return UNUSABLE
     if log_format:
         settings = replace(settings, log_format=LogFormat(log_format))
     log.configure(settings.log_format, log_level or settings.log_level)
@@ -58,6 +62,13 @@ def run_daemon(
         click.echo(f"ikevd cannot run: {error}", err=True)
         return FAILED
     return OK
+
+
+def _unknown(name: str | None, config: Config) -> str | None:
+    """What to say of a name that no connection and no child has."""
+    names = {connection.name: [child.name for child in connection.children] for connection in config.connections}
+    fits = name is None or any(name in (connection, *children) for connection, children in names.items())
+    return None if fits or name is None else unknown_name(name, names)
 
 
 def _factory(loop: str) -> Any:

@@ -105,7 +105,10 @@ class Client:
             except (FileNotFoundError, ConnectionRefusedError) as error:
                 raise ControlError(f"is ikevd running? Nothing listens on its control socket {self._path}") from error
             except PermissionError as error:
-                raise ControlError(f"permission denied for the control socket {self._path}") from error
+                denied = f"permission denied for the control socket {self._path}"
+                raise ControlError(f"{denied}: use sudo, or set control.owner") from error
+            except BlockingIOError as error:
+                raise ControlError(f"ikevd is busy: too many commands wait at {self._path}") from error
             except TimeoutError as error:
                 raise ControlError(f"ikevd does not answer on {self._path} within {timeout:g} s") from error
             except (OSError, http.client.HTTPException) as error:

@@ -20,6 +20,7 @@ from ikevd.observe.history import Entry, History, Record
 from ikevd.observe.keylog import key_line
 from ikevd.observe.views import View, entry_view, record_view
 from ikevd.policy.model import Child, Config, Connection
+from ikevd.policy.wording import unknown_name
 from ikevd.wire.registry import ExchangeType
 
 PHASE_1 = frozenset({ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE})
@@ -147,8 +148,7 @@ class EngineController:
         return found
 
     def _unknown(self, name: str) -> UnknownName:
-        names = ", ".join(f"{c.name} ({', '.join(k.name for k in c.children)})" for c in self._config.connections)
-        return UnknownName(f"no connection or child is named {name}; configured: {names or 'nothing'}")
+        return UnknownName(unknown_name(name, self.names()))
 
     def _following(self, name: str, progress: Progress) -> _Following:
         return _Following(self._history, {(c.name, child.name) for c, child in self._named(name)}, progress)

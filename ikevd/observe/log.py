@@ -1,15 +1,15 @@
 """The log: one line per fact. The only user of structlog.
 
 Levels: a message sent, heard or repeated is `debug`, results, hints and notes are `info`, failures and dropped messages
-`warning`. What strangers can cause without limit has a limit here: what goes beyond it becomes `debug`, and one line
-tells how many those were.
+`warning`. What strangers and peers can cause without limit has a limit here: what goes beyond it becomes `debug`, and
+one line tells how many those were.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePath
@@ -17,10 +17,11 @@ from typing import Any, TextIO
 
 import structlog
 
+from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Sent
 from ikevd.observe.history import Entry, Record
-from ikevd.observe.rate import RateLimit
+from ikevd.observe.rate import Limits
 from ikevd.observe.text import printable
 from ikevd.observe.views import fact_fields
 from ikevd.policy.model import LogFormat
@@ -30,16 +31,14 @@ FIRST_COPY = 2
 """Of a message that had no answer: news."""
 UNLOGGED = ("wire", "path", "finding")
 _log = structlog.get_logger()
-_limit = RateLimit()
-"""Of the daemon's own lines that strangers can cause."""
 _threshold = LEVELS["debug"]
 """Facts below it are not even put into words."""
 
 
 def configure(style: LogFormat, level: str, stream: TextIO | None = None) -> None:
     """Lines go to standard error; journald or the terminal collects them."""
-    global _limit, _threshold
-    _limit = RateLimit()
+    global _limits, _threshold
+    _limits = Limits(_tell_held_back)
     _threshold = LEVELS[level]
     out = stream or sys.stderr
     renderer: Any = structlog.processors.JSONRenderer()
@@ -117,13 +116,10 @@ class Filter:
     peer: str | None = None
 
 
-Owner = tuple[str | None, bool]
-"""Connection, and whether that is certain."""
-STRANGERS: Owner = (None, False)
-
-
-def _owner(record: Record) -> Owner:
-    return record.connection, record.authenticated
+Kind = tuple[object, ...]
+"""Of a line. It holds nothing of the peer's own words."""
+LINES_OF_A_PEER = 60
+"""A minute, of one that is authenticated."""
 
 
 class FactLog:
@@ -131,8 +127,18 @@ class FactLog:
 
     def __init__(self, only: Filter) -> None:
         self._only = only
-        self._limits: dict[Owner, RateLimit] = {}
+        self._strangers: Limits[tuple[str | None, bool]] = Limits(lambda owner, count: _tell_held_back(owner[0], count))
         """A flood hides nothing of other connections, nor of what is certain to be the same one's."""
+        self._peers: Limits[tuple[str | None, Address]] = Limits(
+            lambda owner, count: _tell_held_back(owner[0], count),
+            same=LINES_OF_A_PEER,
+            each=LINES_OF_A_PEER,
+            total=LINES_OF_A_PEER,
+        )
+
+    def __len__(self) -> int:
+        """Of how many owners of lines something is remembered."""
+        return len(self._strangers) + len(self._peers)
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
@@ -140,12 +146,15 @@ class FactLog:
             return
         if not record.matches(self._only.spi, self._only.connection, self._only.peer):
             return
-        for owner in dict.fromkeys((_owner(record), STRANGERS)):
-            if limit := self._limits.get(owner):
-                _tell_held_back(limit.turn(entry.at))
-        level = self._level(record, entry)
+        self._strangers.turn(entry.at)
+        self._peers.turn(entry.at)
+        level = LEVELS[_level(record, entry.fact)]
         if level < _threshold:
             return
+        if level > LEVELS["debug"] and not self._passes(record, entry):
+            level = LEVELS["debug"]
+            if level < _threshold:
+                return
         bound: dict[str, object] = {"connection": record.connection, "child": record.child}
         bound |= {"peer": str(record.peer), "spi": str(record.cookies)}
         if record.message_id:
@@ -154,39 +163,41 @@ class FactLog:
         shown = {key: value for key, value in {**bound, **fields}.items() if value is not None}
         _log.log(level, type(entry.fact).__name__.lower(), **shown)
 
-    def _limit_of(self, owner: Owner, at: float) -> RateLimit:
-        limit = self._limits.get(owner)
-        if limit is None:
-            limit = self._limits[owner] = RateLimit()
-            limit.turn(at)
-        return limit
-
-    def _level(self, record: Record, entry: Entry) -> int:
-        """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
+    def _passes(self, record: Record, entry: Entry) -> bool:
+        address, sure = record.peer.address, record.authenticated
         match entry.fact:
-            case Failed() if record.authenticated and record.initiator:
-                return LEVELS["warning"]
-            case Failed(error=error):
-                return self._limited(record, entry, ("failed", error), "warning")
-            case Dropped(label=label, error=error):
-                return self._limited(record, entry, ("dropped", label, error), "warning")
-            case Hint(notify=notify):
-                return self._limited(record, entry, ("hint", int(notify)), "info")
-            case Note() if not record.authenticated:
-                return self._limited(record, entry, ("note",), "info")
-            case Sent(label=label, copy=copy) if copy == FIRST_COPY and not record.authenticated:
-                return self._limited(record, entry, ("sent", label), "info")
-            case Established() | Note():
-                return LEVELS["info"]
-            case Sent(label=label, copy=copy) if copy == FIRST_COPY and label != "INFO":
-                return LEVELS["info"]
-            case _:
-                return LEVELS["debug"]
+            case Failed() if sure and record.initiator:
+                return True  # an attempt of ours, at our own pace
+            case Established() | Note() | Sent() if sure:
+                return self._peers.passes((record.connection, address), (), address, entry.at)
+        return self._strangers.passes((record.connection, sure), _kind(entry.fact), address, entry.at)
 
-    def _limited(self, record: Record, entry: Entry, kind: tuple[object, ...], level: str) -> int:
-        """`kind` holds nothing of the peer's own words."""
-        passes = self._limit_of(_owner(record), entry.at).passes(kind, record.peer.address)
-        return LEVELS[level if passes else "debug"]
+
+def _level(record: Record, fact: Fact) -> str:
+    """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
+    match fact:
+        case Failed() | Dropped():
+            return "warning"
+        case Hint() | Established() | Note():
+            return "info"
+        case Sent(label=label, copy=copy) if copy == FIRST_COPY and (label != "INFO" or not record.authenticated):
+            return "info"
+        case _:
+            return "debug"
+
+
+def _kind(fact: Fact) -> Kind:
+    match fact:
+        case Failed(error=error):
+            return "failed", error
+        case Dropped(label=label, error=error):
+            return "dropped", label, error
+        case Hint(notify=notify):
+            return "hint", int(notify)
+        case Sent(label=label):
+            return "sent", label
+        case _:
+            return (type(fact),)
 
 
 def _is_plain_message(fact: Fact) -> bool:
@@ -194,9 +205,13 @@ def _is_plain_message(fact: Fact) -> bool:
     return isinstance(fact, Heard) or (isinstance(fact, Sent) and fact.copy != FIRST_COPY)
 
 
-def _tell_held_back(count: int) -> None:
-    if count:
-        _log.warning("lines held back", count=count, text="as many like those before were logged as debug only")
+def _tell_held_back(connection: str | None, count: int) -> None:
+    whose = {} if connection is None else {"connection": connection}
+    _log.warning("lines held back", **whose, count=count, text="as many like those before were logged as debug only")
+
+
+_limits: Limits[None] = Limits(_tell_held_back)
+"""Of the daemon's own lines that strangers can cause."""
 
 
 # -- the daemon's own lines ---------------------------------------------------------------------------------------
@@ -219,11 +234,8 @@ def no_reload() -> None:
 
 def warning(text: str) -> None:
     """One plain sentence that belongs to no negotiation; it begins with who caused it."""
-    now = time.monotonic()
-    _tell_held_back(_limit.turn(now))
     source, _, kind = text.partition(" ")
-    level = "warning" if _limit.passes(kind, source) else "debug"
-    _log.log(LEVELS[level], "warning", text=text)
+    _log.log(_limited("warning", kind, source), "warning", text=text)
 
 
 def config_warning(text: str) -> None:
@@ -248,9 +260,16 @@ def key_log(path: Path) -> None:
 
 def internal_error(message: str, error: BaseException | None) -> None:
     """A bug: with its traceback, which holds no local values. The same bug is an error once a minute."""
-    _tell_held_back(_limit.turn(time.monotonic()))
-    level = "error" if _limit.passes("bug", _place(error) or message) else "debug"
-    _log.log(LEVELS[level], "internal error", text=message, exc_info=error)
+    level = _limited("error", "bug", _place(error) or message)
+    _log.log(level, "internal error", text=message, exc_info=error)
+
+
+def _limited(level: str, kind: Hashable, source: Hashable) -> int:
+    """`level`, or that of debugging beyond the limit; at levels that write nothing nothing is counted."""
+    now = time.monotonic()
+    _limits.turn(now)
+    shown = LEVELS[level] < _threshold or _limits.passes(None, kind, source, now)
+    return LEVELS[level if shown else "debug"]
 
 
 def _place(error: BaseException | None) -> tuple[type[BaseException], str, int] | None:

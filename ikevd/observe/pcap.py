@@ -1,7 +1,7 @@
 """Capture files as tcpdump and Wireshark write them: pcap and pcapng, read; pcap, written.
 
-Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. A file that ends in the middle of a frame is `Malformed`
-after all frames before it were given.
+Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. A file is read frame by frame, so that no more than one is in
+memory. One that ends in the middle of a frame is `Malformed` after all frames before it were given.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from io import BytesIO
+from typing import BinaryIO, Literal
 
 from ikevd.errors import Malformed
 from ikevd.wire.buffer import Reader
 
+MAX_PIECE = 2**24
+"""Octets of one frame or block; Wireshark reads no longer ones either."""
 NANOSECONDS = 10**9
 MICROSECONDS = 10**6
 Order = Literal["little", "big"]
@@ -43,14 +46,40 @@ class Frame:
     """By the snap length: it was longer on the wire."""
 
 
-def is_capture(data: bytes) -> bool:
-    """Does it begin as a capture file does?"""
-    return data[:4] in _PCAP or data[:4] == _SECTION.to_bytes(4, "big")
+def is_capture(head: bytes) -> bool:
+    """Does a file that begins so hold a capture?"""
+    return head[:4] in _PCAP or head[:4] == _SECTION.to_bytes(4, "big")
 
 
-def frames(data: bytes) -> Iterator[Frame]:
+def frames(file: BinaryIO | bytes) -> Iterator[Frame]:
     """Every frame in a capture file; raises `Malformed` where the file does not add up."""
-    return _pcap_frames(data) if data[:4] in _PCAP else _Pcapng(data).frames()
+    stream = _Stream(BytesIO(file) if isinstance(file, bytes) else file)
+    magic = stream.ahead(4)
+    return _pcap_frames(stream, magic) if magic in _PCAP else _Pcapng(stream).frames()
+
+
+class _Stream:
+    """A file, from which no more is read than is asked for. Raises `Malformed` where it ends too early."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.what = "capture file"
+        self._file = file
+        self._ahead = b""
+
+    def ahead(self, count: int) -> bytes:
+        """The next `count` octets, which stay; fewer at the end."""
+        self._ahead += self._file.read(count - len(self._ahead))
+        return self._ahead
+
+    def take(self, count: int) -> bytes:
+        """The next `count` octets."""
+        if not 0 <= count <= MAX_PIECE:
+            raise Malformed(f"{self.what}: a piece of {count} octets, wanted {MAX_PIECE} at most")
+        known, self._ahead = self._ahead[:count], self._ahead[count:]
+        data = known + self._file.read(count - len(known))
+        if len(data) < count:
+            raise Malformed(f"{self.what}: {count} octets wanted, {len(data)} left")
+        return data
 
 
 # -- pcap -------------------------------------------------------------------------------------------------------------
@@ -66,19 +95,19 @@ _HEADER_BEFORE_LINK_TYPE = 20
 _LINK_TYPE_BITS = 0x0FFFFFFF
 
 
-def _pcap_frames(data: bytes) -> Iterator[Frame]:
-    order, resolution = _PCAP[data[:4]]
-    reader = Reader(data, "pcap file")
-    reader.take(_HEADER_BEFORE_LINK_TYPE)
-    link_type = _u32(reader, order) & _LINK_TYPE_BITS
-    while reader.remaining:
-        seconds, part, captured, original = (_u32(reader, order) for _ in range(4))
+def _pcap_frames(stream: _Stream, magic: bytes) -> Iterator[Frame]:
+    order, resolution = _PCAP[magic]
+    stream.what = "pcap file"
+    stream.take(_HEADER_BEFORE_LINK_TYPE)
+    link_type = _u32(stream, order) & _LINK_TYPE_BITS
+    while stream.ahead(1):
+        seconds, part, captured, original = (_u32(stream, order) for _ in range(4))
         time = seconds * NANOSECONDS + part * NANOSECONDS // resolution
-        yield Frame(time, link_type, reader.take(captured), captured < original)
+        yield Frame(time, link_type, stream.take(captured), captured < original)
 
 
-def _u32(reader: Reader, order: Order) -> int:
-    return int.from_bytes(reader.take(4), order)
+def _u32(stream: _Stream, order: Order) -> int:
+    return int.from_bytes(stream.take(4), order)
 
 
 # -- pcapng -----------------------------------------------------------------------------------------------------------
@@ -103,13 +132,14 @@ class _Interface:
 
 
 class _Pcapng:
-    def __init__(self, data: bytes) -> None:
-        self._reader = Reader(data, "pcapng file")
+    def __init__(self, stream: _Stream) -> None:
+        stream.what = "pcapng file"
+        self._stream = stream
         self._order: Order = "big"
         self._interfaces: list[_Interface] = []
 
     def frames(self) -> Iterator[Frame]:
-        while self._reader.remaining:
+        while self._stream.ahead(1):
             kind, body = self._block()
             match kind:
                 case 0x0A0D0D0A:
@@ -122,15 +152,15 @@ class _Pcapng:
                     yield self._simple_packet(body)
 
     def _block(self) -> tuple[int, Reader]:
-        kind = self._u32(self._reader)
-        length = self._reader.take(4)
+        kind = int.from_bytes(self._stream.take(4), self._order)
+        length = self._stream.take(4)
         begin = b""
         if kind == _SECTION:  # the same in either order; the octets behind the length tell which
-            begin = self._reader.take(4)
+            begin = self._stream.take(4)
             self._order = "little" if begin == _LITTLE else "big"
         rest = int.from_bytes(length, self._order) - _BLOCK_OCTETS - len(begin)
-        body = Reader(self._reader.take(rest), "pcapng block")
-        self._reader.take(4)
+        body = Reader(self._stream.take(rest), "pcapng block")
+        self._stream.take(4)
         return kind, body
 
     def _interface(self, body: Reader) -> _Interface:

@@ -1,47 +1,78 @@
-"""Bounds for lines that strangers cause."""
+"""Bounds for lines that peers and strangers cause."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
-MAX_KEYS = 1000
-"""Kinds and sources that are remembered; the one that was quiet longest is forgotten first."""
+Owner = TypeVar("Owner", bound=Hashable)
+
+INTERVAL = 60.0
+"""Seconds."""
+MAX_OWNERS = 1000
+"""Who caused lines within one interval; beyond, the oldest is forgotten."""
 
 
 class RateLimit:
-    """In each interval: one of a kind from one source, `each` of a kind, and `total` of all kinds."""
+    """For one interval: `same` of a kind from one source, `each` of a kind, and `total` of all kinds.
 
-    def __init__(self, *, each: int = 10, total: int = 60, interval: float = 60.0) -> None:
+    It holds no more than what passed.
+    """
+
+    def __init__(self, begin: float, *, same: int = 1, each: int = 10, total: int = 60) -> None:
+        self._begin = begin
+        self._same = same
         self._each = each
-        self._total = total
-        self._interval = interval
-        self._begin: float | None = None
-        self._counts: OrderedDict[Hashable, int] = OrderedDict()
-        self._passed = 0
-        self._held_back = 0
+        self._left = total
+        self._counts: Counter[Hashable] = Counter()
+        self.held_back = 0
 
-    def turn(self, now: float) -> int:
-        """Where an interval has ended by `now` (seconds): begin the next; tells how many the old one held back."""
-        if self._begin is not None and 0 <= now - self._begin < self._interval:
-            return 0
-        held_back = self._held_back
-        self._begin, self._passed, self._held_back = now, 0, 0
-        self._counts.clear()
-        return held_back
+    def over(self, now: float) -> bool:
+        """Has the interval ended (or the clock been set back)?"""
+        return not 0 <= now - self._begin < INTERVAL
 
     def passes(self, kind: Hashable, source: Hashable) -> bool:
         """May one more be shown? Else it is counted as held back."""
         both = kind, source
-        if self._passed < self._total and not self._counts.get(both) and self._counts.get(kind, 0) < self._each:
-            self._passed += 1
-            self._count(both)
-            self._count(kind)
+        if self._left and self._counts[both] < self._same and self._counts[kind] < self._each:
+            self._left -= 1
+            self._counts[both] += 1
+            self._counts[kind] += 1
             return True
-        self._held_back += 1
+        self.held_back += 1
         return False
 
-    def _count(self, key: Hashable) -> None:
-        self._counts[key] = self._counts.pop(key, 0) + 1
-        if len(self._counts) > MAX_KEYS:
-            self._counts.popitem(last=False)
+
+class Limits(Generic[Owner]):
+    """A limit for each owner of lines, so that nobody's flood hides another's; forgotten when its interval is over."""
+
+    def __init__(self, held_back: Callable[[Owner, int], None], **limit: int) -> None:
+        """`held_back` is told how many lines of whom were not shown; `limit` is as for `RateLimit`."""
+        self._tell = held_back
+        self._limit = limit
+        self._limits: dict[Owner, RateLimit] = {}
+        """Those whose interval ends first stand first."""
+
+    def __len__(self) -> int:
+        return len(self._limits)
+
+    def turn(self, now: float) -> None:
+        """Forget every interval that has ended by `now` (seconds), and tell what it held back."""
+        while self._limits and next(iter(self._limits.values())).over(now):
+            self._forget_oldest()
+
+    def passes(self, owner: Owner, kind: Hashable, source: Hashable, now: float) -> bool:
+        """As `RateLimit.passes`."""
+        limit = self._limits.get(owner)
+        if limit is None:
+            if len(self._limits) == MAX_OWNERS:
+                self._forget_oldest()
+            limit = self._limits[owner] = RateLimit(now, **self._limit)
+        return limit.passes(kind, source)
+
+    def _forget_oldest(self) -> None:
+        owner = next(iter(self._limits))
+        held_back = self._limits.pop(owner).held_back
+        if held_back:
+            self._tell(owner, held_back)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 MAX_SHOWN = 80
+MAX_NAMES = 20
 
 
 def shown(value: object) -> str:
@@ -43,3 +44,15 @@ def suggestion(word: str, known: Sequence[str], others: Mapping[str, str] | None
     """`did you mean 'x'?`, or else every word that would be right. `others`: what foreign words mean."""
     meant = (others or {}).get(word.lower()) or closest(word, known)
     return f"did you mean {meant!r}?" if meant else f"wanted {either(known)}"
+
+
+def unknown_name(name: str, configured: Mapping[str, Sequence[str]]) -> str:
+    """For the name of a connection or child that is none of the `configured`: connections, each with its children."""
+    children = [child for its in configured.values() for child in its]
+    paths = [f"{connection}/{child}" for connection, its in configured.items() for child in its]
+    meant = closest(name, [*configured, *children, *(paths if "/" in name else ())])
+    if meant:
+        return f"no connection or child is named {name}; did you mean {meant}?"
+    told = [f"{connection} ({', '.join(its)})" if its else connection for connection, its in configured.items()]
+    more = f" and {len(told) - MAX_NAMES} more connections" if len(told) > MAX_NAMES else ""
+    return f"no connection or child is named {name}; configured: {', '.join(told[:MAX_NAMES]) or 'nothing'}{more}"

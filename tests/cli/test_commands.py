@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ikevd import __version__
+from ikevd.cli.act import INTERRUPTED
 from ikevd.cli.main import main
 from tests.control.standin import RECORD, STATUS, StandIn
 from tests.plugins.secrets import MARK
@@ -77,9 +79,14 @@ def test_short_commands_load_nothing_heavy(words: str, tmp_path: Path) -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("command", ["run", "check", "status", "up", "down", "trace", "decode", "capture", "version"])
-def test_every_command_has_help(command: str) -> None:
-    result = ikevd(command, "--help")
+def test_the_version_is_an_option_too() -> None:
+    assert ikevd("--version").stdout == ikevd("version").stdout
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", [[], *([name] for name in main.commands)], ids=" ".join)
+def test_every_command_has_help(command: list[str], option: str) -> None:
+    result = ikevd(*command, option)
     assert result.exit_code == 0
     assert result.stdout.startswith("Usage:")
 
@@ -90,12 +97,45 @@ def test_wrong_usage_exits_with_2() -> None:
     assert ikevd("fly").exit_code == 2
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("stauts", "status"), ("decod", "decode"), ("dwon", "down")])
+def test_a_command_that_is_nearly_right_is_suggested(typed: str, meant: str) -> None:
+    result = ikevd(typed)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"No such command '{typed}'. Did you mean '{meant}'?\n")
+
+
+def test_nothing_is_suggested_for_what_is_like_no_command() -> None:
+    assert ikevd("fly").stderr.endswith("No such command 'fly'.\n")
+
+
 @pytest.mark.parametrize("command", ["trace", "run"])
 @pytest.mark.parametrize(("option", "value"), [("--peer", "berlin"), ("--peer", "192.0.2.256"), ("--spi", "berlin")])
 def test_a_filter_that_could_never_fit_is_wrong_usage(command: str, option: str, value: str) -> None:
     result = ikevd(command, option, value)
     assert result.exit_code == 2
-    assert f"'{value}' is not" in result.stderr
+    assert f"'{value}', wanted" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", ""],
+        ["up", ""],
+        ["status", "--peer", ""],
+        ["trace", "--spi", ""],
+        ["trace", "--spi", "0x"],
+        ["trace", "--connection", ""],
+        ["trace", "--last", "0.5"],
+        ["capture", "x", "--last", "0"],
+        ["up", "berlin", "--timeout", "nan"],
+        ["down", "berlin", "--timeout", "inf"],
+    ],
+    ids=" ".join,
+)
+def test_a_value_that_cannot_be_meant_is_wrong_usage(words: list[str]) -> None:
+    result = ikevd(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Invalid value for " in result.stderr
 
 
 # -- check and run ------------------------------------------------------------------------------------------------
@@ -139,6 +179,12 @@ def test_run_with_an_unusable_configuration_exits_with_2_for_systemd(config: Pat
     assert done.returncode == 2
     assert f"{config}:3:13:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_run_for_a_connection_that_is_not_configured_is_refused(config: Path) -> None:
+    result = ikevd("run", "-c", str(config), "--connection", "berln")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith("--connection: no connection or child is named berln; did you mean berlin?\n")
 
 
 # -- status and trace ---------------------------------------------------------------------------------------------
@@ -207,6 +253,14 @@ def test_trace_as_json_holds_the_records(served: str) -> None:
     assert json.loads(ikevd("trace", "--json", "--socket", served).stdout) == {"schema": 1, "records": [RECORD]}
 
 
+def test_trace_of_a_name_that_is_not_configured_tells_it_from_nothing_yet(served: str) -> None:
+    result = ikevd("trace", "--connection", "paris", "--socket", served)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "no connection or child is named paris; configured: berlin (lan, dmz)\n",
+    )
+
+
 def test_trace_passes_its_filters_on(served: str, controller: StandIn) -> None:
     ikevd(
         "trace", "--spi", "0xC0ff", "--connection", "lan", "--peer", "198.51.100.1", "--last", "3", "--socket", served
@@ -251,6 +305,29 @@ def test_a_timeout_ends_with_the_last_evidence(served: str) -> None:
     result = ikevd("up", "silent", "--timeout", "0.1", "--socket", served)
     assert result.exit_code == 1
     assert "MM5 sent 3 times, no answer" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ("up", "ikevd goes on with it: `ikevd down silent` ends it, `ikevd status` shows it\n"),
+        ("down", "ikevd goes on with it: `ikevd up silent` brings it back, `ikevd status` shows it\n"),
+    ],
+)
+def test_ctrl_c_ends_the_waiting_and_tells_that_the_daemon_goes_on(served: str, verb: str, told: str) -> None:
+    code = "from ikevd.cli.main import main; main(prog_name='ikevd')"
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code, verb, "silent", "--json", "--socket", served],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout
+        assert running.stderr
+        assert "MM5" in running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(SECONDS) == INTERRUPTED
+        assert running.stderr.read() == told
 
 
 def test_an_unknown_name_is_told(served: str) -> None:

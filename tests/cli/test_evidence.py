@@ -7,12 +7,16 @@ import io
 import json
 import stat
 import struct
+import tracemalloc
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from ikevd.cli import decode
 from ikevd.errors import Malformed
+from ikevd.observe.bounded import opened
 from ikevd.observe.frames import Datagram, datagrams
 from ikevd.observe.pcap import frames
 from ikevd.observe.pcap_writer import file_header, record
@@ -21,6 +25,7 @@ from ikevd.wire.payloads import IdPayload, VidPayload
 from ikevd.wire.registry import ExchangeType, Flags, IdType, PayloadType
 from ikevd.wire.vendor_ids import XAUTH
 from tests.builders import ALICE, BOB
+from tests.cli.bomb import bomb
 from tests.cli.test_commands import ikevd
 from tests.control.standin import CAPTURED, DECODED, KEY
 
@@ -80,9 +85,7 @@ def test_blank_lines_part_the_datagrams_of_a_hex_text(tmp_path: Path) -> None:
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(MESSAGE)))
-    from ikevd.cli.decode import show_file
-
-    assert show_file(Path("-"), as_json=False) == 0
+    assert decode.show_file(Path("-"), as_json=False) == 0
 
 
 def test_a_capture_is_shown_with_times_and_endpoints_and_moves_no_cursor(tmp_path: Path) -> None:
@@ -207,14 +210,74 @@ def test_damaged_gzip_is_said_to_be_damaged(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("octets", [bytes(1001), gzip.compress(bytes(1001), mtime=0)], ids=["plain", "gzip"])
-def test_no_more_is_read_than_the_limit(octets: bytes, tmp_path: Path) -> None:
-    from ikevd.cli.decode import contents
+def read(file: Path, limit: int, plain: int = 10**9) -> bytes:
+    with opened(file, limit, plain) as stream:
+        return stream.read()
 
+
+def zeros(octets: int) -> bytes:
+    return gzip.compress(bytes(octets), mtime=0)
+
+
+@pytest.mark.parametrize("octets", [bytes(100_000), zeros(100_000)], ids=["plain", "gzip"])
+def test_no_more_is_read_than_the_limit(octets: bytes, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(octets)
-    assert contents(tmp_path / "file", limit=1001) == bytes(1001)
-    with pytest.raises(Malformed, match="more than"):
-        contents(tmp_path / "file", limit=1000)
+    assert read(tmp_path / "file", limit=100_000) == bytes(100_000)
+    with pytest.raises(Malformed, match=r"more than .* MiB; tcpdump -r can pick the packets of IKE from a capture"):
+        read(tmp_path / "file", limit=99_999)
+
+
+def test_gzip_that_unpacks_to_a_thousand_times_its_size_is_refused_beyond_what_any_may(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(zeros(100_000))
+    assert read(tmp_path / "file", limit=10**9, plain=100_000) == bytes(100_000)
+    with pytest.raises(Malformed, match=r"the gzip unpacks to more than 50 times its size"):
+        read(tmp_path / "file", limit=10**9, plain=50_000)
+
+
+def test_gzip_of_several_members_is_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(zeros(10) + zeros(20))
+    assert read(tmp_path / "file", limit=1000) == bytes(30)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+def test_no_more_messages_are_shown_than_the_limit_and_that_is_said(
+    more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "MAX_MESSAGES", 3)
+    (tmp_path / "pcap").write_bytes(captured(*[(500, 500, MESSAGE)] * 3))
+    assert ikevd("decode", str(tmp_path / "pcap"), *more).exit_code == 0
+    (tmp_path / "pcap").write_bytes(captured(*[(500, 500, MESSAGE)] * 4))
+    result = ikevd("decode", str(tmp_path / "pcap"), *more)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("pcap: more than 3 messages; tcpdump can pick some (-c, host, net)\n")
+    assert names(result) == [NAMES] * 3 if more else result.stdout.count("octets: 52") == 3
+
+
+def test_hex_beyond_a_mebibyte_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "hex").write_text("00" * (2**19 + 1))
+    result = ikevd("decode", str(tmp_path / "hex"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("hex: no capture, and more than 1 MiB of anything else are not read\n")
+
+
+@pytest.mark.parametrize("length", [2**24 + 1, 2**32 - 1])
+def test_a_frame_longer_than_any_is_refused_before_it_is_read(length: int, tmp_path: Path) -> None:
+    (tmp_path / "pcap").write_bytes(file_header() + struct.pack(">IIII", 0, 0, length, length))
+    result = ikevd("decode", str(tmp_path / "pcap"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith(f"pcap file: a piece of {length} octets, wanted 16777216 at most\n")
+
+
+def test_the_memory_for_decoding_a_small_file_that_unpacks_to_thousands_of_messages_stays_flat(tmp_path: Path) -> None:
+    peaks = []
+    for count in (100, 3000):
+        (tmp_path / "gz").write_bytes(bomb(count))
+        with open("/dev/null", "w") as nowhere, redirect_stdout(nowhere):
+            tracemalloc.start()
+            assert decode.show_file(tmp_path / "gz", as_json=True) == 0
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -208,6 +208,15 @@ def test_an_unknown_name_is_refused_with_the_names_that_exist() -> None:
     run(story())
 
 
+def test_a_name_that_is_nearly_right_is_suggested() -> None:
+    async def story() -> None:
+        _, _, controller = pair()
+        with pytest.raises(UnknownName, match=r"no connection or child is named dmx; did you mean dmz\?"):
+            await controller.status("dmx")
+
+    run(story())
+
+
 def test_a_child_name_of_two_connections_is_refused_with_the_choices() -> None:
     async def story() -> None:
         with pytest.raises(UnknownName, match="several children are named lan; say which: bob/lan, carol/lan"):

@@ -259,19 +259,60 @@ def test_who_only_fits_the_address_of_a_connection_hides_no_warning_of_the_conne
         assumed(book, source=number).add(Failed(Said("odd"), f"Error{number}"))
         assumed(book, source=number).add(drop())
     shown = len(book.lines())
-    proven = assumed(book)
-    proven.belongs_to("berlin")
-    proven.add(drop())
+    proven(book).add(drop())
     assert len(book.lines()) == shown + 1
 
 
-def test_notes_of_a_peer_that_is_authenticated_are_all_shown() -> None:
+def proven(book: Book, connection: str = "berlin", source: int = 0) -> Record:
+    """A record of a peer that is authenticated."""
+    record = assumed(book, connection, source)
+    record.belongs_to(connection)
+    return record
+
+
+def test_a_thousand_notes_of_an_authenticated_peer_are_sixty_lines_and_a_summary() -> None:
     book = listening(level="info")
-    record = assumed(book)
-    record.belongs_to("berlin")
-    for _ in range(100):
-        record.add(Note(Said("the peer deleted an IPsec SA")))
-    assert len(book.lines()) == 100
+    for _ in range(1000):
+        proven(book).add(Note(Said("the peer deleted an IPsec SA")))
+    book.now += 60
+    proven(book).add(Note(Said("a minute later")))
+    *shown, summary, _ = book.lines()
+    assert [line["event"] for line in shown] == ["note"] * log.LINES_OF_A_PEER
+    assert (summary["event"], summary["connection"], summary["count"]) == ("lines held back", "berlin", 940)
+
+
+def test_an_authenticated_peer_hides_nothing_of_another_of_the_same_connection() -> None:
+    book = listening(level="info")
+    for _ in range(1000):
+        proven(book).add(Note(Said("the peer deleted an IPsec SA")))
+    proven(book, source=1).add(Established(Said("ISAKMP SA")))
+    assert book.lines()[-1]["event"] == "established"
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+def test_at_a_level_that_writes_nothing_nothing_is_remembered(level: str) -> None:
+    facts = log.FactLog(log.Filter())
+    book = listening(level=level)
+    book.history.listen(facts)
+    for number in range(100):
+        proven(book, f"connection {number}").add(Note(Said("a note")))
+        book.negotiation(connection=None, source=number).add(Hint(NotifyType.NO_PROPOSAL_CHOSEN))
+        if level == "error":
+            book.negotiation(connection=f"other {number}").add(drop())
+    assert len(facts) == 0
+    assert book.lines() == []
+
+
+def test_what_is_remembered_of_connections_that_failed_is_forgotten_after_a_minute() -> None:
+    facts = log.FactLog(log.Filter())
+    book = listening(level="warning")
+    book.history.listen(facts)
+    for number in range(100):
+        book.negotiation(connection=f"connection {number}").add(drop())
+    assert len(facts) == 100
+    book.now += 60
+    book.negotiation().add(drop())
+    assert len(facts) == 1
 
 
 def test_a_negotiation_of_ours_that_fails_is_always_a_warning() -> None:

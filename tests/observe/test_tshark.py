@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ikevd.addresses import Endpoint
-from ikevd.cli.decode import contents as read_capture
+from ikevd.observe.bounded import opened
 from ikevd.observe.capture import message_views
 from ikevd.observe.decode import decoded
 from ikevd.observe.frames import Datagram, datagrams
@@ -167,6 +167,11 @@ def difference(theirs: Pairs, ours: View) -> str:
         read = read[: len(trees)]
     assert read == [(kind, tshark.fields(kind, tree)) for kind, tree in trees]
     return text
+
+
+def read_capture(path: Path) -> bytes:
+    with opened(path) as stream:
+        return stream.read()
 
 
 def numbered(data: bytes) -> Iterator[tuple[int, Datagram]]:
