@@ -7,7 +7,8 @@ same class.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
@@ -115,21 +116,22 @@ class Engine:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel
         that is too slow leaves after `STOP_WITHIN` stands in the journal and is removed at the next start."""
         self._stopping = True
-        self._lobby.close()
+        _surely(self._lobby.close)
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await self._take_down(announce=True)
                 if any(session.has_peer for session in self.sessions()):
                     await asyncio.sleep(last_words)
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
+                await self.installer.close_all()  # what a bug kept a session from removing
         except TimeoutError:
             self._ports.on_trouble("the kernel is slow; what is left in it is removed at the next start")
         for session in self.sessions():
-            session.close()
+            _surely(session.close)
 
     async def _take_down(self, *, announce: bool) -> None:
         for session in self.sessions():
-            session.end(announce=announce)
+            _surely(partial(session.end, announce=announce))
         for session in self.sessions():
             await session.settled()
 
@@ -183,6 +185,15 @@ class Engine:
         connection, child = self._by_reqid.get(expired.reqid, ("", ""))
         for session in tuple(self._sessions.get(connection, {}).values()):
             session.expired(child, expired.id.spi)
+
+
+def _surely(step: Callable[[], None]) -> None:
+    """A bug in one step of the end is reported, and keeps no other from being done."""
+    try:
+        step()
+    except Exception as bug:
+        context = {"message": "internal error while ikevd stops", "exception": bug}
+        asyncio.get_running_loop().call_exception_handler(context)
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import HostCall, OpenInbound, OpenOutbound, ReserveSpi
@@ -77,6 +78,13 @@ class Installer:
             await self._remove(sa, refusals)
             if refusals:
                 raise refusals[0]
+
+    async def close_all(self) -> None:
+        """Remove every pair that still stands, as after a bug. What the kernel refuses is for the next start."""
+        standing = {sa.inbound.spi: sa for users in self._users.values() for pairs in users.values() for sa in pairs}
+        for sa in standing.values():
+            with suppress(IkeError):
+                await self.close(sa)
 
     def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
         """Call `listener` for every SA of ours that the kernel ends."""

@@ -1,13 +1,14 @@
 """The journal on a disk that is full: only a small file system writes half a line."""
 
 import errno
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ikevd.errors import KernelRefused
+from ikevd.errors import CannotStart, KernelRefused
 from ikevd.host.interface import SaId
 from ikevd.kernel.journal import Journal, load
 from ikevd.sa.model import Spi
@@ -34,6 +35,13 @@ def test_half_a_line_is_taken_back(small_disk: Path) -> None:
     assert (small_disk / "journal").read_bytes().endswith(b"}\n")
     journal.forget_sa(SaId(PEER, Spi(0)))  # cannot be written either, and does not matter
     journal.close()
+
+
+def test_a_disk_that_is_full_at_start_is_told_with_what_mends_it(small_disk: Path) -> None:
+    (small_disk / "other").write_bytes(bytes(OCTETS))
+    told = f"the journal {small_disk}/journal cannot be used: No space left on device; make room on its file system"
+    with pytest.raises(CannotStart, match=re.escape(told)):
+        Journal(small_disk / "journal")
 
 
 def note_many(journal: Journal) -> None:
