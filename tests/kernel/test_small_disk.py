@@ -16,7 +16,8 @@ from tests.kernel.contract import PEER, REQID
 
 pytestmark = pytest.mark.kernel
 
-OCTETS = 4096
+OCTETS = 8192
+"""Two pages: one is for the lock, which holds a pid."""
 
 
 @pytest.fixture
