@@ -130,6 +130,20 @@ class OtherIdentity(Finding):
     """Is what is wanted configured as remote_id? Else it is the peer's address."""
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityRefused(Finding):
+    """The peer has our key, and refuses our identity or what came with it: it said so under that key."""
+
+    notify: str
+    identity: Named
+    """What we call ourselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredOtherwise(Finding):
+    """An encrypted message came that opens under none of our keys. Forgeable, so it is a hint."""
+
+
 # -- Quick Mode -----------------------------------------------------------------------------------------------------
 
 
@@ -204,6 +218,8 @@ class Silence(Finding):
     hints: tuple[str, ...]
     """Notify types that came in the clear."""
     unreachable: tuple[Unreachable, ...]
+    otherwise: bool = False
+    """Did an encrypted answer come that opens under none of our keys?"""
 
 
 @dataclass(frozen=True, slots=True)

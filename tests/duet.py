@@ -127,13 +127,18 @@ class Duet:
 
     def run(self, until: float = 1000.0) -> Duet:
         for side in (self.responder, self.initiator):
-            self._apply(side, side.conversation.start(self.now))
+            self.apply(side, side.conversation.start(self.now))
+        return self.go_on(until)
+
+    def go_on(self, until: float = 1000.0) -> Duet:
+        """From where `run` stopped."""
         while self._events and self._events[0][0] <= until:
             self.now, _, action = heapq.heappop(self._events)
             action()
         return self
 
-    def _apply(self, side: Side, effects: list[Effect]) -> None:
+    def apply(self, side: Side, effects: list[Effect]) -> None:
+        """Carry out the effects of one side."""
         for effect in effects:
             match effect:
                 case Transmit(octets, path):
@@ -158,14 +163,14 @@ class Duet:
     def _tick(self, side: Side, deadline: float) -> None:
         if side.conversation.deadline == deadline:
             side.armed = None
-            self._apply(side, side.conversation.tick(self.now))
+            self.apply(side, side.conversation.tick(self.now))
 
     def _ask(self, side: Side, call: HostCall) -> None:
         outcome = side.host.serve(call)
         if isinstance(outcome, IkeError):
-            self._apply(side, side.conversation.refuse(outcome, self.now))
+            self.apply(side, side.conversation.refuse(outcome, self.now))
         else:
-            self._apply(side, side.conversation.resume(outcome, self.now))
+            self.apply(side, side.conversation.resume(outcome, self.now))
 
     def _deliver(self, sender: Side, octets: bytes, path: Path) -> None:
         receiver = self.responder if sender is self.initiator else self.initiator
@@ -175,7 +180,7 @@ class Duet:
         for delay, arriving in self._network.deliveries(sender.name, octets):
             self._at(
                 self.now + delay,
-                lambda arriving=arriving: self._apply(  # type: ignore[misc]
+                lambda arriving=arriving: self.apply(  # type: ignore[misc]
                     receiver, receiver.conversation.heard(arriving, back, self.now)
                 ),
             )

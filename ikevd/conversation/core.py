@@ -12,8 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 from ikevd.addresses import Endpoint, Path
+from ikevd.conversation.beside import Besides, sealed
 from ikevd.conversation.duplicates import Duplicates
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
+from ikevd.conversation.meanwhile import Meanwhile
 from ikevd.conversation.resend import Outgoing, Waiting
 from ikevd.conversation.seal import check_header, open_with, seal
 from ikevd.conversation.timing import FAREWELL, LINGER, Timing
@@ -31,8 +33,8 @@ from ikevd.exchanges.link import (
     Situation,
     Unconfirmed,
 )
-from ikevd.facts import Dropped, Heard, Hint, Note, Repeated, Sent
-from ikevd.findings import CommitBit, NoAnswerYet, Silence, Unreachable
+from ikevd.facts import Dropped, Fact, Heard, Note, Repeated, Sent
+from ikevd.findings import CommitBit, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
 from ikevd.wire.message import Header, Message, encode_chain, first_type, names
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType
@@ -43,10 +45,6 @@ LABELS = {
     ExchangeType.QUICK_MODE: "QM",
     ExchangeType.INFORMATIONAL: "INFO",
 }
-MAX_HINTS = 4
-"""Of each sort, of one exchange."""
-FIRST_REPETITION = 2
-"""The second copy of a message: its answer is late."""
 MAX_REMINDERS = 10
 """Copies of our last answer that a peer causes with messages of a later exchange."""
 
@@ -88,9 +86,8 @@ class Conversation:
         self._waiting: Waiting | None = None
         self._messages = 0
         self._commit_noted = False
-        self._hints: list[NotifyType] = []
-        self._unreachable: dict[Unreachable, None] = {}
-        self._first_port = situation.path.remote.port
+        self._meanwhile = Meanwhile(situation.path.remote.port)
+        self._besides = Besides()
         self._effects: list[Effect] = []
         self._last_answer: Outgoing | None = None
         self._reminders = 0
@@ -147,6 +144,7 @@ class Conversation:
                 return self._repeated(datagram, label, now)
             message, value = self._judge(datagram)
         except (Malformed, Refused) as refusal:
+            self._complain(refusal, datagram, path, now)
             return self._dropped(refusal, len(datagram))
         self._accepted(datagram, message, path)
         return self._advance(now, value)
@@ -171,11 +169,8 @@ class Conversation:
         if waiting.next_copy():
             assert waiting.message is not None
             self._transmit(waiting.message, waiting.copies)
-            if waiting.copies == FIRST_REPETITION and self._awaiting is not None:
-                port = self._situation.path.remote.port
-                yet = NoAnswerYet(self._awaited(), waiting.message.label, port, self._first_port)
-                self._effects.append(Record(Note(yet)))
-            return self._flush()
+            port = self._situation.path.remote.port
+            return self._kept(self._meanwhile.no_answer_yet(self._awaited(), waiting, port) if self._awaiting else None)
         if self.ended:
             self._waiting = None
             return []
@@ -183,34 +178,32 @@ class Conversation:
         self._awaiting = self._waiting = None
         if rubbish and refusal is rubbish:
             return self._advance(now, error=rubbish)
-        return self._advance(now, error=NoAnswer(self._silence(waiting, now)))
-
-    def _silence(self, waiting: Waiting, now: float) -> Silence:
-        return Silence(
-            self._awaited(),
-            waiting.message.label if waiting.message else None,
-            waiting.copies,
-            round(now - waiting.started),
-            self._situation.path.remote.port,
-            self._first_port,
-            waiting.last_refusal.finding if waiting.last_refusal else None,
-            tuple(str(hint) for hint in self._hints),
-            tuple(self._unreachable),
-        )
+        port, otherwise = self._situation.path.remote.port, self._besides.otherwise
+        silence = self._meanwhile.silence(self._awaited(), waiting, port, now, otherwise=otherwise)
+        return self._advance(now, error=NoAnswer(silence))
 
     def hint(self, notify: NotifyType) -> list[Effect]:
         """A notification in the clear: kept, named at the deadline, never obeyed."""
-        if notify not in self._hints and len(self._hints) < MAX_HINTS:
-            self._hints.append(notify)
-            self._effects.append(Record(Hint(notify)))
-        return self._flush()
+        return self._kept(self._meanwhile.hint(notify))
 
     def unreachable(self, found: Unreachable) -> list[Effect]:
-        """The network says that a message did not arrive: kept, named at the deadline, never obeyed."""
-        if not self.ended and found not in self._unreachable and len(self._unreachable) < MAX_HINTS:
-            self._unreachable[found] = None
-            self._effects.append(Record(Note(found)))
+        """The network says that a message did not arrive: likewise."""
+        return self._kept(None if self.ended else self._meanwhile.unreachable(found))
+
+    def _kept(self, fact: Fact | None) -> list[Effect]:
+        if fact is not None:
+            self._effects.append(Record(fact))
         return self._flush()
+
+    def beside(self, datagram: bytes, path: Path, now: float) -> list[Effect] | None:
+        """An encrypted Informational with a message ID of its own: None unless it is a word on the message awaited. The
+        wait and its IV chain stay as they are, unless the word is a proven refusal."""
+        asked = self._awaiting.beside if self._awaiting else None
+        word = self._besides.read(asked, self._situation, datagram, path) if asked else None
+        if word is None:
+            return None
+        self._effects.extend(Record(fact) for fact in word.facts)
+        return self._advance(now, error=word.refusal) if word.refusal else self._flush()
 
     def fail(self, cause: IkeError, now: float) -> list[Effect]:
         """End the exchange for a cause from outside: a verified notification, a command, a shutdown."""
@@ -295,6 +288,14 @@ class Conversation:
             self._waiting.last_refusal = refusal
         self._effects.append(Record(Dropped(self._awaited(), refusal.finding, type(refusal).__name__, size)))
         return self._flush()
+
+    def _complain(self, refusal: IkeError, datagram: bytes, path: Path, now: float) -> None:
+        """Tell the peer, once, that its message cannot be read."""
+        complain = self._awaiting.complain if self._awaiting and refusal is self._awaiting.rubbish else None
+        if complain is not None and self._besides.worth_complaining(datagram, now):
+            word = sealed(complain(datagram), self._situation)
+            self._effects.append(Record(Sent(word.label, word.payloads, word.octets, path, 1, word.chain)))
+            self._effects.append(Transmit(word.octets, path))
 
     def _next_label(self) -> str:
         label = self._awaited()

@@ -13,7 +13,7 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.primitives import equal
 from ikevd.errors import InvalidId, ProbablePskMismatch
-from ikevd.exchanges import nat
+from ikevd.exchanges import beside, nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import (
     NONCE_OCTETS,
@@ -83,6 +83,9 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     )
     keying, hash, theirs = second.keying, second.choice.suite.hash, remote_identity(connection, link.path)
     if second.identity != theirs:
+        await link.unconfirmed(
+            keying.sa(connection, second.choice, link, theirs, initiator=True, nat=None, exchange=KIND)
+        )
         raise InvalidId(other_identity(second.identity, (connection,), link.path))
     method = nat.choose(connection, link.vendor_ids)
     found = nat.discovered(method, hash, link, connection, second.agreed.message)
@@ -125,7 +128,9 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     # HDR*, HASH_I, NAT-D        -->   (or in the clear)
     await link.protect(keying.chain, clear_too=True)
     wrong = mismatch((connection.psk,), Sign.MESSAGE_3)
-    third = await link.receive(partial(_accept_third, keying, first.identity, wrong), rubbish=wrong)
+    accept = partial(_accept_third, keying, first.identity, wrong)
+    refusal = beside.refusal(keying, local_identity(connection, link.path))
+    third = await link.receive(accept, rubbish=wrong, beside=refusal)
     found = nat.discovered(method, hash, link, connection, third, arrived)
     await nat.take(link, method, found, connection, moved=True)
     return keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)

@@ -41,9 +41,31 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """How an encrypted Informational message with a message ID of its own is read while phase 1 is under way: a peer
+    that refuses our identity says so in one."""
+
+    chains: Callable[[int], tuple[IvChain, ...]]
+    """The IV chains that it may begin from, by its message ID; made anew at each call."""
+    accept: Accept[IkeError | None]
+    """Verifies its HASH(1); returns what the exchange shall end with, if anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An Informational message of ours beside phase 1, as it goes into the datagram."""
+
+    message_id: int
+    chain: IvChain
+    payloads: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Receive:
     accept: Accept[Any]
     rubbish: IkeError | None
+    beside: Beside | None = None
+    complain: Callable[[bytes], Complaint] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +173,12 @@ class Link:
         """The chain of the message that is being judged, or was last accepted or sent."""
         return self._situation.chains[0]
 
-    async def ask(self, *payloads: Payload, accept: Accept[T], rubbish: IkeError | None = None) -> T:
+    async def ask(
+        self, *payloads: Payload, accept: Accept[T], rubbish: IkeError | None = None, beside: Beside | None = None
+    ) -> T:
         """Send, wait for the accepted answer; sent again by timer."""
         await _request(Send(payloads, Repeat.BY_TIMER))
-        return await self.receive(accept, rubbish)
+        return await self.receive(accept, rubbish, beside)
 
     async def answer(self, *payloads: Payload) -> None:
         """Send an answer; sent again only when the peer repeats itself."""
@@ -164,13 +188,19 @@ class Link:
         """Send a last message that nothing answers and whose loss would hurt: sent a few times."""
         await _request(Send(payloads, Repeat.BOUNDED))
 
-    async def receive(self, accept: Accept[T], rubbish: IkeError | None = None) -> T:
+    async def receive(
+        self,
+        accept: Accept[T],
+        rubbish: IkeError | None = None,
+        beside: Beside | None = None,
+        complain: Callable[[bytes], Complaint] | None = None,
+    ) -> T:
         """Wait for the next message that `accept` accepts.
 
         `rubbish` says what it means that a message decrypts to no payloads at all; it is also what the wait ends
-        with if nothing better comes.
+        with if nothing better comes. `complain` makes, from such a message, what the peer is told of it, once.
         """
-        value: T = await _request(Receive(accept, rubbish))
+        value: T = await _request(Receive(accept, rubbish, beside, complain))
         return value
 
     async def protect(self, *chains: IvChain, clear_too: bool = False) -> None:

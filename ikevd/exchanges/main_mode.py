@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from ikevd.crypto import groups
 from ikevd.errors import IkeError, InvalidId, NoAnswer, ProbablePskMismatch
-from ikevd.exchanges import nat
+from ikevd.exchanges import beside, nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import (
     NONCE_OCTETS,
@@ -64,6 +64,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
             keying.hash_i(idii),
             accept=lambda message: accept_identity((keying,), link.chain, False, message),
             rubbish=mismatch((connection.psk,), Sign.ANSWER_TO_5),
+            beside=beside.refusal(keying, ours),
         )
     except NoAnswer as silence:
         await link.unconfirmed(keying.sa(connection, choice, link, theirs, initiator=True, nat=found))
@@ -108,6 +109,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     keying, idii = await link.receive(
         lambda message: accept_identity(keyings, link.chain, True, message),
         rubbish=mismatch(secrets, Sign.MESSAGE_5),
+        complain=partial(beside.unreadable, keyings[0], entropy),
     )
     await nat.take(link, method, found, anyone, moved=True)
     try:
@@ -129,5 +131,5 @@ def _silent_after_message_5(psk: PreSharedKey, ours: Identity, error: NoAnswer) 
     if not isinstance(silence, Silence):
         return error
     found = SilentIdentity(silence, psk.source, named(ours))
-    floated = silence.port != silence.first_port and silence.refused is None
+    floated = silence.port != silence.first_port and silence.refused is None and not silence.otherwise
     return NoAnswer(found) if floated else ProbablePskMismatch(found)

@@ -5,8 +5,11 @@ This is the one verification path: no payload of phase 2 is looked at before its
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ikevd.crypto import keys
 from ikevd.crypto.ciphers import CbcCipher, IvChain
+from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
 from ikevd.errors import InvalidHash, Malformed
 from ikevd.sa.model import IsakmpSa
@@ -22,7 +25,15 @@ def chains(sa: IsakmpSa, message_id: int) -> tuple[IvChain, ...]:
     )
 
 
-def with_hash_1(sa: IsakmpSa, message_id: int, *payloads: Payload) -> tuple[Payload, ...]:
+class Keyed(Protocol):
+    """What has SKEYID_a: an ISAKMP SA, or a phase 1 that is about to become one."""
+
+    @property
+    def keys(self) -> Phase1Keys:
+        """SKEYID_d, _a and _e."""
+
+
+def with_hash_1(sa: Keyed, message_id: int, *payloads: Payload) -> tuple[Payload, ...]:
     """HASH(1) = prf(SKEYID_a, M-ID | the rest of the message), then the payloads."""
     return HashPayload(keys.hash_1(sa.keys, message_id, encode_chain(payloads))), *payloads
 
@@ -37,7 +48,7 @@ def hash_3(sa: IsakmpSa, message_id: int, ni_b: bytes, nr_b: bytes) -> HashPaylo
     return HashPayload(keys.hash_3(sa.keys, message_id, ni_b, nr_b))
 
 
-def accept_hash_1(sa: IsakmpSa, message_id: int, message: Message) -> Message:
+def accept_hash_1(sa: Keyed, message_id: int, message: Message) -> Message:
     """The message, its HASH(1) verified."""
     return _verified("HASH(1)", keys.hash_1(sa.keys, message_id, message.after_first), message)
 

@@ -21,6 +21,7 @@ class Phase1Attempt:
         if header.exchange == ExchangeType.INFORMATIONAL and not header.encrypted:
             hear_hints(self.runner, header, octets)
         elif header.message_id:
-            self.runner.remind(path)
+            if not self.runner.beside(octets, path):
+                self.runner.remind(path)
         else:
             self.runner.heard(octets, path)

@@ -73,6 +73,12 @@ class Runner:
         """A notification in the clear."""
         self.apply(self.conversation.hint(notify))
 
+    def beside(self, octets: bytes, path: Path) -> bool:
+        """An encrypted Informational with a message ID of its own: was it a word on this negotiation?"""
+        effects = self.conversation.beside(octets, path, self._ports.now())
+        self.apply(effects or ())
+        return effects is not None
+
     def unreachable(self, found: Unreachable) -> None:
         """The network says that a message did not arrive."""
         self.apply(self.conversation.unreachable(found))

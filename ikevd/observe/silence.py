@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ikevd.errors import Finding
 from ikevd.findings import NoAnswerYet, Silence, SilentIdentity
 
+OTHERWISE = "the peer answered, encrypted, but not under our key"
 Say = Callable[[Finding], str]
 
 
@@ -44,6 +45,9 @@ def silent_identity(found: SilentIdentity, say: Say) -> str:
     refused = [f"the last message that came was refused: {say(heard.refused)}"] if heard.refused else []
     identity = f"{found.identity.value} ({found.identity.type})"
     key = f"the secret that was tried is defined at {found.source}"
+    if heard.otherwise:
+        meaning = f"probable pre-shared key mismatch: {OTHERWISE} ({sent})"
+        return "; ".join((*seen, meaning, *refused, key))
     if heard.port != heard.first_port and not heard.refused:
         silent = f"no answer on UDP port {heard.port} ({sent}), while port {heard.first_port} had worked"
         means = (

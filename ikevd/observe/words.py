@@ -79,6 +79,12 @@ def _other_identity(found: f.OtherIdentity) -> str:
     return f"the peer calls itself {named(found.claimed)}; {reason}"
 
 
+def _identity_refused(found: f.IdentityRefused) -> str:
+    if found.notify in IDENTITY_NOTIFIES:
+        return f"the key is right, the peer refuses our identity {named(found.identity)}: {found.notify}"
+    return f"the key is right, the peer refuses what came with our identity {named(found.identity)}: {found.notify}"
+
+
 def named(identity: f.Named) -> str:
     """`gw.example.net (FQDN)`."""
     return f"{identity.value} ({identity.type})"
@@ -178,6 +184,8 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.OtherProtocol: lambda found: f"the peer chose {found.chosen}, we offered {found.offered}",
     f.OtherKey: _other_key,
     f.OtherIdentity: _other_identity,
+    f.IdentityRefused: _identity_refused,
+    f.AnsweredOtherwise: lambda found: silence.OTHERWISE,
     f.Asked: _asked,
     f.PeerRefuses: _peer_refuses,
     f.OtherSelectors: _other_selectors,

@@ -113,6 +113,13 @@ class Ikevd:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{self.log}"
         return done.stdout
 
+    def failing_up(self, name: str) -> str:
+        """`ikevd up`, which must fail; the cause."""
+        *_, end = self.client.up(name, 90)
+        assert not end["ok"], self.log
+        cause: str = end["cause"]
+        return cause
+
     def status(self) -> dict[str, Any]:
         """`ikevd status --json`."""
         return self.client.status()

@@ -1,0 +1,62 @@
+"""Refusals beside phase 1: encrypted Informational messages of their own, before any SA stands.
+
+RFC 2409 section 5.7 wants the ISAKMP SA for them, but a peer that cannot accept an identity has keys already and uses
+them. None of this moves the IV chain of the exchange itself.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ikevd.crypto import keys
+from ikevd.crypto.ciphers import CbcCipher, IvChain
+from ikevd.errors import IkeError, PeerDeleted, PeerRefused
+from ikevd.exchanges import phase2
+from ikevd.exchanges.link import Beside, Complaint
+from ikevd.exchanges.phase1 import Keying, named
+from ikevd.findings import IdentityRefused, IsakmpDeleted
+from ikevd.host.interface import Entropy
+from ikevd.policy.identity import Identity
+from ikevd.wire.message import Message
+from ikevd.wire.payloads import DeletePayload, NotifyPayload
+from ikevd.wire.registry import NotifyType, Protocol
+
+
+def refusal(keying: Keying, ours: Identity) -> Beside:
+    """What the peer may say instead of the message that is awaited, now that it knows that we are `ours`."""
+    return Beside(partial(_chains, keying), partial(_accept, keying, ours))
+
+
+def _chains(keying: Keying, message_id: int) -> tuple[IvChain, ...]:
+    """IV = hash(last phase 1 block | M-ID), as strongSwan has it.
+
+    # Deviates: libreswan 4.10 takes no block at all, hash(M-ID).
+    """
+    return tuple(_chain(keying, block, message_id) for block in (keying.chain.iv, b""))
+
+
+def _chain(keying: Keying, block: bytes, message_id: int) -> IvChain:
+    cipher = CbcCipher(keying.suite.cipher, keying.cipher_key)
+    return IvChain(cipher, keys.phase2_iv(keying.suite.hash, block, message_id, cipher.block_size))
+
+
+def _accept(keying: Keying, ours: Identity, message: Message) -> IkeError | None:
+    """HDR*, HASH(1), N/D: with a pre-shared key a HASH that holds proves that the peer has our key."""
+    phase2.accept_hash_1(keying, message.header.message_id, message)
+    for notify in message.all(NotifyPayload):
+        if notify.type.is_error and notify.type != NotifyType.PAYLOAD_MALFORMED:  # one copy was altered on the way
+            return PeerRefused(IdentityRefused(str(notify.type), named(ours)), notify.type)
+    pair = keying.cookies.initiator + keying.cookies.responder
+    deleted = any(d.protocol == Protocol.ISAKMP and pair in d.spis for d in message.all(DeletePayload))
+    return PeerDeleted(IsakmpDeleted()) if deleted else None
+
+
+def unreadable(keying: Keying, entropy: Entropy, datagram: bytes) -> Complaint:
+    """PAYLOAD-MALFORMED for a message 5 that does not decrypt, as strongSwan says it: under our key, which the peer
+    cannot have. So the peer learns that its message arrived and that the keys differ."""
+    block = datagram[-len(keying.chain.iv) :]
+    message_id = int.from_bytes(entropy.octets(4), "big") or 1
+    pair = keying.cookies.initiator + keying.cookies.responder
+    notify = NotifyPayload(Protocol.ISAKMP, NotifyType.PAYLOAD_MALFORMED, pair)
+    payloads = phase2.with_hash_1(keying, message_id, notify)
+    return Complaint(message_id, _chain(keying, block, message_id), payloads)
