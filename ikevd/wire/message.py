@@ -123,7 +123,9 @@ class Message:
         """The payload of that kind; `Malformed` unless there is exactly one."""
         found = self.all(kind)
         if len(found) != 1:
-            raise Malformed(f"{len(found)} {kind.__name__}s in {self.header.exchange}; exactly one is wanted")
+            name = kind.__name__.removesuffix("Payload").upper()
+            count = f"{len(found)} {name} payloads" if found else f"no {name} payload"
+            raise Malformed(f"{count} in {self.header.exchange}; exactly one is wanted")
         return found[0]
 
     def at_most_one(self, kind: type[P]) -> P | None:
