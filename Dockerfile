@@ -14,12 +14,17 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 # --copies: an interpreter of our own, so that capabilities on it are ikevd's alone.
 RUN python3 -m venv --copies /opt/ikevd
+# Exactly what the locks name, with hashes; what builds the wheel stays behind.
+COPY requirements /src/requirements
+RUN python3 -m venv /builder \
+ && /builder/bin/pip install --no-cache-dir --require-hashes -r /src/requirements/build.lock \
+ && /opt/ikevd/bin/pip install --no-cache-dir --require-hashes -r /src/requirements/run.lock
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY ikevd ikevd
 COPY man man
-RUN /opt/ikevd/bin/pip wheel --no-cache-dir --no-deps -w /wheel . \
- && /opt/ikevd/bin/pip install --no-cache-dir /wheel/ikevd-*.whl \
+RUN /builder/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheel . \
+ && /opt/ikevd/bin/pip install --no-cache-dir --no-deps --no-index /wheel/ikevd-*.whl \
  && /opt/ikevd/bin/pip uninstall -y pip setuptools \
  && /opt/ikevd/bin/python3 -m compileall -q /opt/ikevd/lib
 

@@ -6,22 +6,24 @@ PY    := .venv/bin/python
 RIG   := $(SUDO) tests/rig/rig
 CODE  := ikevd tests bench tools demo/run
 
-.PHONY: help setup setup-demo check test interop demo docs clean
+.PHONY: help setup setup-demo check test interop demo lock check-ranges docs clean
 help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
 	@echo "make test    check, then the kernel and interop tests inside one guest"
 	@echo "make interop the whole interop matrix, about an hour: writes docs/interop.md"
 	@echo "make demo    a tunnel, shown (fetches only what that needs)"
+	@echo "make lock    renew the locks in requirements/ (then: make check-ranges)"
+	@echo "make check-ranges  the fast tests with the lowest and the newest of what pyproject.toml allows"
 	@echo "make docs    write the generated parts of the documentation"
 	@echo "make clean   remove all of it"
 
 setup: .venv/dev.stamp .rig/peers.stamp
 setup-demo: .venv/run.stamp .rig/base.stamp
 
-.venv/run.stamp: pyproject.toml
+.venv/run.stamp: tests/setup pyproject.toml requirements/run.lock requirements/build.lock
 	tests/setup run && touch $@
-.venv/dev.stamp: pyproject.toml
+.venv/dev.stamp: tests/setup pyproject.toml requirements/dev.lock requirements/build.lock
 	tests/setup dev && touch .venv/run.stamp $@
 .rig/base.stamp: tests/rig/rig
 	tests/rig/rig fetch base && touch $@
@@ -47,6 +49,17 @@ interop: setup
 
 demo: setup-demo | build
 	$(RIG) run --timeout 110 --out build -- env PATH="$(CURDIR)/.venv/bin:$$PATH" demo/run
+
+# The newest releases that the ranges of pyproject.toml allow, for every Python from 3.11 on.
+LOCK = .venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+       --custom-compile-command "make lock"
+lock: .venv/dev.stamp
+	$(LOCK) pyproject.toml -o requirements/run.lock
+	$(LOCK) pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
+	$(LOCK) --group build -c requirements/dev.lock -o requirements/build.lock
+
+check-ranges: .venv/dev.stamp
+	tests/ranges
 
 docs: .venv/dev.stamp
 	$(PY) -m tools.json_docs
