@@ -6,11 +6,12 @@ PY    := .venv/bin/python
 RIG   := $(SUDO) tests/rig/rig
 CODE  := ikevd tests bench tools demo/run
 
-.PHONY: help setup setup-demo check test interop demo lock check-ranges docs clean
+.PHONY: help setup setup-demo check test soak interop demo lock check-ranges docs clean
 help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
-	@echo "make test    check, then the kernel and interop tests inside one guest"
+	@echo "make test    check, then the kernel and interop tests inside two guests"
+	@echo "make soak    what takes long: tests marked so, and these words on a bare Debian 12; root, about an hour"
 	@echo "make interop the whole interop matrix, about an hour: writes docs/interop.md"
 	@echo "make demo    a tunnel, shown (fetches only what that needs)"
 	@echo "make lock    renew the locks in requirements/ (then: make check-ranges)"
@@ -34,15 +35,22 @@ check: .venv/dev.stamp
 	.venv/bin/ruff check --no-cache $(CODE)
 	.venv/bin/ruff format --no-cache --check $(CODE)
 	.venv/bin/mypy --strict $(CODE)
-	$(PY) -m pytest -q -n auto --ignore tests/kernel --ignore tests/interop
+	mkdir -p build/record
+	IKEVD_RECORD=build/record/check.json $(PY) -m pytest -q -n auto --ignore tests/kernel --ignore tests/interop
 
-# The guest's files are copy-on-write: only build/ is written through.
+# What guests write and what stays of a run; the guests' other files are copy-on-write.
 build:
 	mkdir -p $@
 
 test: setup check | build
 	$(SUDO) tests/rig/selftest
-	$(RIG) run --timeout 1800 --out build -- env IKEVD_STRICT_SKIPS=1 $(PY) -m pytest -p no:cacheprovider $(wildcard tests/kernel) tests/interop
+	$(SUDO) tests/guests; $(PY) -m tests.summary build/record/*.json
+
+# What takes long: tests that are marked so, and the README's commands on a bare Debian 12.
+soak: setup | build
+	$(PY) -m pytest -m soak --ignore tests/kernel --ignore tests/interop
+	$(RIG) run --timeout 7200 --out build -- env IKEVD_STRICT_SKIPS=1 $(PY) -m pytest -p no:cacheprovider -m soak tests/kernel tests/interop
+	$(SUDO) tests/bare-root
 
 interop: setup
 	$(RIG) run --timeout 14400 --out docs -- $(PY) -m tests.interop.matrix --all

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 from hypothesis import settings
 
-pytest_plugins = ["tests.plugins.skips", "tests.plugins.secrets"]
+pytest_plugins = ["tests.plugins.skips", "tests.plugins.secrets", "tests.plugins.record", "tests.plugins.claims"]
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")

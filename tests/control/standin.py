@@ -255,10 +255,3 @@ class Daemon:
     async def ask(self, question: Callable[[Client], T]) -> T:
         """The client blocks, so it runs in a thread."""
         return await asyncio.to_thread(question, Client(self.path))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, at most five seconds."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)

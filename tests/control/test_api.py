@@ -17,7 +17,8 @@ from ikevd.control.client import Client, ControlError
 from ikevd.errors import KernelRefused
 from ikevd.observe.frames import datagrams
 from ikevd.observe.pcap import frames
-from tests.control.standin import CAPTURED, DECODED, KEY, RECORD, STATUS, Daemon, until
+from tests.control.standin import CAPTURED, DECODED, KEY, RECORD, STATUS, Daemon
+from tests.eventually import eventually_async
 
 
 async def raw(daemon: Daemon, request: str) -> tuple[int, Any]:
@@ -184,10 +185,10 @@ async def test_a_flood_of_facts_is_cut_and_the_outcome_still_comes(daemon: Daemo
 async def test_a_client_that_goes_away_ends_the_waiting(daemon: Daemon) -> None:
     _, writer = await asyncio.open_unix_connection(str(daemon.path))
     writer.write(b"POST /v1/up/silent HTTP/1.1\r\nHost: x\r\n\r\n")
-    await until(lambda: daemon.controller.waiting == 1)
+    await eventually_async(lambda: daemon.controller.waiting == 1)
     writer.close()
     await writer.wait_closed()
-    await until(lambda: daemon.controller.waiting == 0)
+    await eventually_async(lambda: daemon.controller.waiting == 0)
 
 
 async def test_down_waits_for_the_end(daemon: Daemon) -> None:

@@ -14,7 +14,8 @@ from ikevd.control.client import Client
 from ikevd.control.connections import LEAST, MOST, Connections, room
 from ikevd.control.sockets import ListeningSocket
 from ikevd.policy.model import Control
-from tests.control.standin import Daemon, until
+from tests.control.standin import Daemon
+from tests.eventually import eventually_async
 
 
 class Callers:
@@ -77,7 +78,7 @@ async def test_sixty_idle_connections_keep_nobody_out(daemon: Daemon, callers: C
 
 async def test_a_command_under_way_does_not_make_way(daemon: Daemon, callers: Callers) -> None:
     waiting = [await callers.call(b"POST /v1/up/silent HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(3)]
-    await until(lambda: daemon.controller.waiting == 3)
+    await eventually_async(lambda: daemon.controller.waiting == 3)
     for _ in range(10):
         await callers.call()
     assert (await daemon.ask(Client.version))["schema"] == 1
@@ -88,7 +89,7 @@ async def test_a_command_under_way_does_not_make_way(daemon: Daemon, callers: Ca
 async def test_where_all_are_busy_a_new_one_waits_until_one_ends(daemon: Daemon, callers: Callers) -> None:
     for _ in range(4):
         await callers.call(b"POST /v1/up/silent HTTP/1.1\r\nHost: x\r\n\r\n")
-    await until(lambda: daemon.controller.waiting == 4)
+    await eventually_async(lambda: daemon.controller.waiting == 4)
     later = asyncio.create_task(daemon.ask(Client.version))
     await asyncio.sleep(0)
     await callers.hang_up()
@@ -120,7 +121,7 @@ async def test_a_request_that_takes_too_long_ends_with_its_connection(tmp_path: 
     listening, speakers = ListeningSocket(Control(path=tmp_path / "s")), [asyncio.Protocol()]
     held = Connections(listening.socket, lambda: speakers[0], most=1)
     reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
-    await until(lambda: held.peer(speakers[0]) is not None)
+    await eventually_async(lambda: held.peer(speakers[0]) is not None)
     with held.busy(speakers[0], seconds=0.05):
         assert await is_over(reader)
     writer.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.eventually import eventually
+from tests.interop.node import Node
 from tests.interop.topology import Topology
 from tests.interop.xfrm import XfrmState
 
@@ -18,9 +20,8 @@ def packets_cross(topology: Topology, *, ipv6: bool = False, udp: bool = False) 
     seen = topology.wire.seen() - before
     assert (seen.esp, seen.udp_esp, seen.clear) == ((0, 2 * PINGS, 0) if udp else (2 * PINGS, 0, 0))
 
-    on_a = {state.spi: state for state in topology.gw_a.xfrm_state()}
-    on_b = {state.spi: state for state in topology.gw_b.xfrm_state()}
-    assert on_a.keys() == on_b.keys()
+    gateways = (topology.gw_a, topology.gw_b)
+    on_a, on_b = eventually(lambda: [_sas(each) for each in gateways], lambda sas: sas[0].keys() == sas[1].keys())
     assert len(on_a) == 2
     for spi, ours in on_a.items():
         theirs = on_b[spi]
@@ -30,6 +31,11 @@ def packets_cross(topology: Topology, *, ipv6: bool = False, udp: bool = False) 
             assert (ours.src, ours.dst) == (theirs.src, theirs.dst)
         size = (IPV6_PING if ipv6 else IPV4_PING) * PINGS
         assert (ours.packets, ours.bytes) == (theirs.packets, theirs.bytes) == (PINGS, size)
+
+
+def _sas(node: Node) -> dict[int, XfrmState]:
+    """By SPI. One side may see the end of an older SA a moment later than the other."""
+    return {state.spi: state for state in node.xfrm_state()}
 
 
 def _keys(state: XfrmState) -> tuple[object, ...]:

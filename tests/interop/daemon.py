@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ikevd.control.client import Client
+from tests.eventually import eventually
 from tests.interop.node import Node
 from tests.plugins.secrets import shows_secret
 
@@ -61,12 +61,12 @@ class Ikevd:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | {"NO_COLOR": "1"}
             )
         self.client = Client(self._socket)
-        deadline = time.monotonic() + 20
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise AssertionError(f"ikevd did not start\n{self.log}")
-            time.sleep(0.05)
+        try:
+            eventually(lambda: self._answers() or self.process.poll() is not None)
+            assert self.process.poll() is None
+        except AssertionError:
+            self.stop()
+            raise AssertionError(f"ikevd did not start\n{self.log}") from None
 
     def _answers(self) -> bool:
         try:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.eventually import PATIENCE, eventually
 from tests.interop.node import CommandFailed, Node, run
 from tests.interop.peer import PeerError, stop
 from tests.interop.sites import SECRET, Site
@@ -89,12 +89,12 @@ class Libreswan:
                 stdout=output,
                 stderr=output,
             )
-        deadline = time.monotonic() + 10
-        while "loading secrets from" not in self.log:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                stop(self._process)
-                raise PeerError(f"pluto did not start\n{self.log}")
-            time.sleep(0.05)
+        try:
+            eventually(lambda: "loading secrets from" in self.log or self._process.poll() is not None)
+            assert self._process.poll() is None
+        except AssertionError:
+            stop(self._process)
+            raise PeerError(f"pluto did not start\n{self.log}") from None
         return self
 
     def __exit__(
@@ -112,17 +112,17 @@ class Libreswan:
 
     def bring_up(self) -> None:
         """`whack --initiate`, which waits."""
-        self.whack("--name", CONNECTION, "--initiate", timeout=20)
+        self.whack("--name", CONNECTION, "--initiate", timeout=PATIENCE)
 
     def forget(self) -> None:
         """Undo `configure`; its SAs go too, and the peer is told."""
         self.whack("--name", CONNECTION, "--delete")
 
-    def whack(self, *options: str, timeout: float = 10) -> str:
+    def whack(self, *options: str, timeout: float = PATIENCE) -> str:
         """Run `whack`; what it printed."""
         return self._call("whack", "--ctlsocket", str(self._control), *options, timeout=timeout)
 
-    def _call(self, program: str, *options: str, timeout: float = 10) -> str:
+    def _call(self, program: str, *options: str, timeout: float = PATIENCE) -> str:
         try:
             return run(str(PROGRAMS / program), *options, timeout=timeout)
         except (CommandFailed, subprocess.TimeoutExpired) as failed:

@@ -109,7 +109,7 @@ class Node:
         count: int = 3,
         *,
         interval: float = 0.02,
-        wait: float = 3,
+        wait: float = 10,
         size: int = 56,
         source: str = "",
     ) -> int:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.eventually import eventually
 from tests.interop.node import CommandFailed, Node, run
 from tests.interop.peer import PeerError, stop
 from tests.interop.sites import Site
@@ -106,17 +106,21 @@ class StrongSwan:
                 stdout=output,
                 stderr=output,
             )
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                self.vici = Vici(self._socket)
-                return self
-            except OSError:  # not there yet, or not listening yet
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    stop(self._process)
-                    text = f"charon did not start\n{(self.directory / 'output').read_text()}{self.log}"
-                    raise StrongSwanError(text) from None
-            time.sleep(0.02)
+        try:
+            eventually(lambda: self._answers() or self._process.poll() is not None)
+            self.vici = Vici(self._socket)
+        except (AssertionError, OSError):
+            stop(self._process)
+            text = f"charon did not start\n{(self.directory / 'output').read_text()}{self.log}"
+            raise StrongSwanError(text) from None
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            Vici(self._socket).close()
+        except OSError:  # not there yet, or not listening yet
+            return False
+        return True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -157,11 +161,11 @@ class StrongSwan:
         """For example `strongSwan 5.9.8`."""
         return f"strongSwan {self.vici.call('version')['version']}"
 
-    def initiate(self, child: str = "", ike: str = "", *, timeout: float = 10) -> None:
+    def initiate(self, child: str = "", ike: str = "", *, timeout: float = 30) -> None:
         """Bring up a child (or, without one, only the ISAKMP SA) and wait for it (seconds)."""
         self._command("initiate", self._names(child, ike), timeout)
 
-    def terminate(self, child: str = "", ike: str = "", *, timeout: float = 10, force: bool = False) -> None:
+    def terminate(self, child: str = "", ike: str = "", *, timeout: float = 30, force: bool = False) -> None:
         """Take down a child, or an ISAKMP SA with all its children."""
         self._command("terminate", self._names(child, ike) | ({"force": "yes"} if force else {}), timeout)
 
@@ -188,16 +192,16 @@ class StrongSwan:
             children += [child for child in under.values() if isinstance(child, dict)]
         return children
 
-    def wait_for_children(self, count: int, *, state: str = "INSTALLED", timeout: float = 5) -> list[Section]:
+    def wait_for_children(self, count: int, *, state: str = "INSTALLED") -> list[Section]:
         """Wait until exactly `count` children stand in `state`."""
-        deadline = time.monotonic() + timeout
-        while True:
-            children = [child for child in self.list_children() if child.get("state") == state]
-            if len(children) == count:
-                return children
-            if time.monotonic() > deadline:
-                raise StrongSwanError(f"{len(children)} children are {state}, not {count}\n{self.tail()}")
-            time.sleep(0.05)
+
+        def look() -> list[Section]:
+            return [child for child in self.list_children() if child.get("state") == state]
+
+        try:
+            return eventually(look, lambda children: len(children) == count)
+        except AssertionError:
+            raise StrongSwanError(f"{len(look())} children are {state}, not {count}\n{self.tail()}") from None
 
     def reset(self) -> None:
         """Back to the state after the start: no SAs, no connections, no secrets."""

@@ -10,12 +10,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import not_
 from pathlib import Path
 
 import pytest
 
 from ikevd.control.client import Client
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from tests.eventually import PATIENCE, eventually
 from tests.interop.daemon import IKEVD, Ikevd
 from tests.interop.node import Node
 from tests.interop.sites import Site
@@ -52,7 +54,7 @@ def test_the_service_manager_hears_that_it_is_ready_alive_and_stopping(
 ) -> None:
     with ServiceManager(tmp_path / "notify", watchdog=0.4) as manager, (tmp_path / "log").open("wb") as log:
         manager.start([*command, "--loop", loop], stdout=log, stderr=log)
-        status = manager.expect("READY=1", within=20)["STATUS"]
+        status = manager.expect("READY=1", within=PATIENCE)["STATUS"]
         sockets = site.here.call(bound_ports)
         version = Client(tmp_path / "control.sock").version()["version"]
         assert version in status
@@ -60,7 +62,7 @@ def test_the_service_manager_hears_that_it_is_ready_alive_and_stopping(
 
         beats = []
         for _ in range(4):
-            manager.expect("WATCHDOG=1", within=2)
+            manager.expect("WATCHDOG=1", within=PATIENCE)
             beats.append(time.monotonic())
         assert (beats[-1] - beats[0]) / 3 < 0.4
         started = time.monotonic()
@@ -98,7 +100,7 @@ def bound_ports() -> set[tuple[str, int]]:
 def udp(address: str, port: int) -> socket.socket:
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     opened.bind((address, port))
-    opened.settimeout(2)
+    opened.settimeout(PATIENCE)
     return opened
 
 
@@ -184,7 +186,7 @@ def test_sigterm_with_a_tunnel(topology: Topology, charon_b: StrongSwan, site: S
     assert ours(site.here) == (0, 0)
     charon_b.wait_for_children(0 if reachable else 1)
     if reachable:
-        assert charon_b.list_sas() == []
+        eventually(charon_b.list_sas, not_)
 
 
 # -- several at once
@@ -279,8 +281,10 @@ def test_thousands_of_malformed_datagrams(topology: Topology, charon_b: StrongSw
         dice = random.Random(20)
         for node in (topology.router, site.there):
             with node.call(lambda: udp("0.0.0.0", 0)) as sender:
-                for port, octets in datagrams(heard, 1500, dice):
+                for number, (port, octets) in enumerate(datagrams(heard, 1500, dice)):
                     sender.sendto(octets, (site.here.address, port))
+                    if number % 250 == 0:
+                        ikevd.status()  # a socket's buffer has room for some hundreds; the daemon may be slow
         started = time.monotonic()
         status = ikevd.status()
         answered = time.monotonic() - started

@@ -14,6 +14,7 @@ from ikevd.errors import IkeError
 from ikevd.host.interface import Direction
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.wire.registry import ExchangeType
+from tests.eventually import PATIENCE
 from tests.interop.crossing import packets_cross
 from tests.interop.inprocess import EngineInNamespace, engine_in, inside, loaded
 from tests.interop.libreswan import Libreswan
@@ -136,7 +137,7 @@ async def _tunnel(place: Stage, case: Case, folder: Path) -> None:
 async def _until(topology: Topology, count: int) -> None:
     """Wait for so many SAs on both gateways, with policies or with none: who answers last in Quick Mode, and who is
     told of the end, needs a moment more. (Our own netlink code looks, since a process for `ip` is dear.)"""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     for gateway in (topology.gw_a, topology.gw_b):
         with inside(gateway):
             kernel = XfrmKernel()

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.eventually import PATIENCE
 from tests.interop.node import Node
 
 
@@ -92,7 +93,7 @@ class Wire:
             counts[frame.kind] = counts.get(frame.kind, 0) + 1
         return Seen(**counts)
 
-    def wait_for(self, kind: str, count: int = 1, timeout: float = 5) -> None:
+    def wait_for(self, kind: str, count: int = 1, timeout: float = PATIENCE) -> None:
         """Wait until `count` packets of a kind have been seen since the start."""
         deadline = time.monotonic() + timeout
         while (have := getattr(self.seen(), kind)) < count:

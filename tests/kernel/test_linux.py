@@ -26,6 +26,7 @@ from ikevd.kernel.xfrm_messages import build_sa
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.proposals import format_esp, parse_esp
 from ikevd.sa.model import Spi
+from tests.eventually import PATIENCE, eventually_async
 from tests.kernel.contract import (
     AES_SHA1,
     AES_SHA256,
@@ -214,7 +215,7 @@ def nat_socket(namespace: Namespace, address: Address) -> socket.socket:
     with namespace.entered():
         opened = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     take_esp(opened)
-    opened.settimeout(5)
+    opened.settimeout(PATIENCE)
     with namespace.entered():
         opened.bind((str(address), 4500))
     return opened
@@ -226,8 +227,7 @@ async def test_an_sa_ends_by_volume(pair: Pair) -> None:
         left.on_expire(told.append)
         # 12 * 84 < 1024 <= 13 * 84: the packet that reaches the limit still passes
         assert "13 received" in pair[0].run("ping", "-c", "20", "-i", "0.01", "-W", "1", "10.2.0.1")
-        await asyncio.sleep(0.2)
-        assert SaExpired(SaId(RIGHT, TO_RIGHT), REQID, hard=True) in told
+        await eventually_async(lambda: SaExpired(SaId(RIGHT, TO_RIGHT), REQID, hard=True) in told)
         assert await left.counters(SaId(RIGHT, TO_RIGHT)) is None
 
 
@@ -241,7 +241,7 @@ async def test_a_bypassing_socket_ignores_the_policies(pair: Pair, version: int)
             for _ in range(2):
                 opened = socket.socket(family, socket.SOCK_DGRAM)
                 opened.bind((address, 0))
-                opened.settimeout(5)
+                opened.settimeout(PATIENCE)
                 sockets.append(opened)
     plain, ike, other_plain, other_ike = sockets
     plain.sendto(b"before", other_plain.getsockname()[:2])
@@ -295,19 +295,13 @@ async def test_lost_events_are_made_good(namespace: Namespace) -> None:
         await kernel.add_sa(sa_of(Spi(0x9999)), reserved=False)
         spis = [await kernel.reserve_spi(PEER, LEFT, REQID) for _ in range(20)]
         time.sleep(2.5)  # the loop does not get to read  # noqa: ASYNC251
-        for _ in range(100):
-            await asyncio.sleep(0.02)
-            if len({expired.id for expired in told}) == 500:
-                break
+        await eventually_async(lambda: len({expired.id for expired in told}) == 500)
         assert {expired.id.spi for expired in told} == set(range(0x1000, 0x1000 + 500))
         for spi in spis:
             await kernel.add_sa(sa_of(spi, source=PEER, destination=LEFT), reserved=True)
         told.clear()  # and the socket still hears
         await kernel.add_sa(sa_of(Spi(0xAAAA), lifetime=Lifetime(1)), reserved=False)
-        for _ in range(150):
-            await asyncio.sleep(0.02)
-            if told:
-                break
+        await eventually_async(lambda: told)
         assert told == [SaExpired(SaId(PEER, Spi(0xAAAA)), REQID, hard=True)]
 
 
@@ -319,7 +313,7 @@ async def test_lost_events_and_no_answer_either(namespace: Namespace) -> None:
             await kernel.add_sa(sa_of(Spi(number), lifetime=Lifetime(1)), reserved=False)
         time.sleep(2.5)  # noqa: ASYNC251
         with as_nobody():
-            await asyncio.sleep(0.2)
+            await eventually_async(lambda: told)
         (context,) = told
         assert isinstance(context["exception"], MissingPrivilege)
 

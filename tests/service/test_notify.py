@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.service.notify import Notifier, watchdog
+from tests.eventually import eventually_async
 from tests.service.harness import ServiceManager
 
 DAEMON = """
@@ -119,10 +120,15 @@ def test_the_watchdog_interval_is_for_our_process_only(extra: dict[str, str], in
 
 async def test_an_unhealthy_daemon_gives_no_sign_of_life(tmp_path: Path) -> None:
     with ServiceManager(tmp_path / "notify", watchdog=0.02) as manager:
-        health = iter([True, False, False])
+        asked: list[bool] = []
+
+        def healthy() -> bool:
+            asked.append(not asked)
+            return asked[-1]
+
         with Notifier(manager.environ()) as notifier:
-            beat = asyncio.create_task(watchdog(notifier, lambda: next(health, False)))
-            await asyncio.sleep(0.08)
+            beat = asyncio.create_task(watchdog(notifier, healthy))
+            await eventually_async(lambda: len(asked) >= 3)
             beat.cancel()
         assert manager.receive() == {"WATCHDOG": "1"}
         with pytest.raises(TimeoutError):

@@ -17,6 +17,7 @@ from ikevd.addresses import Endpoint, Path
 from ikevd.errors import MissingPrivilege, PortInUse
 from ikevd.policy.model import Listen
 from ikevd.transport.udp import AT_ONCE, MAX_DATAGRAM, Prepare, UdpTransport, source_for
+from tests.eventually import PATIENCE, eventually_async
 
 LOCAL = ip_address("127.0.0.1")
 LOCAL6 = ip_address("::1")
@@ -60,11 +61,6 @@ class Ears:
     def nat(self) -> Endpoint:
         return self.transport.endpoints[1]
 
-    async def until(self, done: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
-            while not done():  # noqa: ASYNC110 - what is awaited has no event
-                await asyncio.sleep(0.001)
-
 
 @pytest.fixture
 async def ears() -> AsyncIterator[Ears]:
@@ -84,7 +80,7 @@ async def everywhere() -> AsyncIterator[Ears]:
 def peer() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
-        udp.settimeout(2)
+        udp.settimeout(PATIENCE)
         yield udp
 
 
@@ -92,7 +88,7 @@ def peer() -> Iterator[socket.socket]:
 def peer6(ipv6: None) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
         udp.bind(("::1", 0))
-        udp.settimeout(2)
+        udp.settimeout(PATIENCE)
         yield udp
 
 
@@ -111,7 +107,7 @@ def endpoint(udp: socket.socket) -> Endpoint:
 
 async def test_a_datagram_arrives_with_both_its_endpoints(ears: Ears, peer: socket.socket) -> None:
     peer.sendto(b"hello", ("127.0.0.1", ears.ike.port))
-    await ears.until(lambda: ears.datagrams)
+    await eventually_async(lambda: ears.datagrams)
     assert ears.datagrams == [(b"hello", Path(ears.ike, endpoint(peer)))]
 
 
@@ -119,7 +115,7 @@ async def test_a_datagram_arrives_with_both_its_endpoints(ears: Ears, peer: sock
 async def test_an_ipv6_datagram_is_answered(everywhere: Ears, peer6: socket.socket) -> None:
     ike6 = next(bound for bound in everywhere.transport.endpoints if bound.address.version == 6)
     peer6.sendto(b"hello", ("::1", ike6.port))
-    await everywhere.until(lambda: everywhere.datagrams)
+    await eventually_async(lambda: everywhere.datagrams)
     assert everywhere.datagrams == [(b"hello", Path(Endpoint(LOCAL6, ike6.port), endpoint(peer6)))]
     everywhere.transport.send(b"answer", everywhere.datagrams[0][1])
     assert peer6.recvfrom(100)[:2] == (b"answer", ("::1", ike6.port, 0, 0))
@@ -131,7 +127,7 @@ async def test_the_answer_leaves_from_the_address_that_was_asked(
 ) -> None:
     port = everywhere.ike.port
     peer.sendto(b"hello", (asked, port))
-    await everywhere.until(lambda: everywhere.datagrams)
+    await eventually_async(lambda: everywhere.datagrams)
     path = everywhere.datagrams[0][1]
     assert path.local == Endpoint(ip_address(asked), port)
     everywhere.transport.send(b"answer", path)
@@ -206,34 +202,34 @@ async def test_a_burst_is_drained_in_pieces_that_leave_room_for_timers(ears: Ear
 
     loop = asyncio.get_running_loop()
     loop.call_soon(look)
-    await ears.until(lambda: len(ears.datagrams) == AT_ONCE * 2)
+    await eventually_async(lambda: len(ears.datagrams) == AT_ONCE * 2)
     assert AT_ONCE in seen
     assert [octets for octets, _ in ears.datagrams] == [n.to_bytes(2, "big") for n in range(AT_ONCE * 2)]
 
 
 async def test_an_empty_datagram_is_handed_up_and_harms_nothing(ears: Ears, peer: socket.socket) -> None:
     peer.sendto(b"", ("127.0.0.1", ears.ike.port))
-    await ears.until(lambda: ears.datagrams)
+    await eventually_async(lambda: ears.datagrams)
     assert ears.datagrams[0][0] == b""
 
 
 async def test_the_largest_datagram_arrives_whole(ears: Ears, peer: socket.socket) -> None:
     largest = bytes(range(256)) * 255
     peer.sendto(largest, ("127.0.0.1", ears.ike.port))
-    await ears.until(lambda: ears.datagrams)
+    await eventually_async(lambda: ears.datagrams)
     assert ears.datagrams[0][0] == largest
 
 
 async def test_a_datagram_to_a_broadcast_address_is_dropped(everywhere: Ears, peer: socket.socket) -> None:
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     peer.sendto(b"hello", ("127.255.255.255", everywhere.ike.port))
-    await everywhere.until(lambda: everywhere.dropped)
+    await eventually_async(lambda: everywhere.dropped)
     assert (everywhere.dropped, everywhere.datagrams) == (["sent to a broadcast or multicast address"], [])
 
 
 async def test_on_the_nat_port_the_marker_is_stripped(ears: Ears, peer: socket.socket) -> None:
     peer.sendto(bytes(4) + b"hello", ("127.0.0.1", ears.nat.port))
-    await ears.until(lambda: ears.datagrams)
+    await eventually_async(lambda: ears.datagrams)
     assert ears.datagrams == [(b"hello", Path(ears.nat, endpoint(peer)))]
 
 
@@ -255,7 +251,7 @@ async def test_a_nat_keepalive_that_cannot_be_sent_is_reported(ears: Ears) -> No
 
 async def test_on_the_ike_port_four_zero_octets_are_the_peers_own(ears: Ears, peer: socket.socket) -> None:
     peer.sendto(bytes(4) + b"hello", ("127.0.0.1", ears.ike.port))
-    await ears.until(lambda: ears.datagrams)
+    await eventually_async(lambda: ears.datagrams)
     assert ears.datagrams[0][0] == bytes(4) + b"hello"
 
 
@@ -272,14 +268,14 @@ async def test_on_the_nat_port_what_is_not_ike_is_dropped(
     ears: Ears, peer: socket.socket, octets: bytes, reason: str
 ) -> None:
     peer.sendto(octets, ("127.0.0.1", ears.nat.port))
-    await ears.until(lambda: ears.dropped)
+    await eventually_async(lambda: ears.dropped)
     assert (ears.dropped, ears.datagrams) == ([reason], [])
 
 
 async def test_an_icmp_error_is_reported_with_its_sender(ears: Ears) -> None:
     path = Path(ears.ike, Endpoint(LOCAL, CLOSED))
     ears.transport.send(b"anyone?", path)
-    await ears.until(lambda: ears.unreachable)
+    await eventually_async(lambda: ears.unreachable)
     assert ears.unreachable == [(path, "ICMP port unreachable from 127.0.0.1 for 127.0.0.1:9")]
 
 
@@ -288,31 +284,31 @@ async def test_an_icmpv6_error_is_reported_with_its_sender(everywhere: Ears) -> 
     ike6 = next(bound for bound in everywhere.transport.endpoints if bound.address.version == 6)
     path = Path(Endpoint(LOCAL6, ike6.port), Endpoint(LOCAL6, CLOSED))
     everywhere.transport.send(b"anyone?", path)
-    await everywhere.until(lambda: everywhere.unreachable)
+    await eventually_async(lambda: everywhere.unreachable)
     assert everywhere.unreachable == [(path, "ICMPv6 port unreachable from ::1 for [::1]:9")]
 
 
 async def test_icmp_error_on_a_wildcard_socket_names_the_real_local_address(everywhere: Ears) -> None:
     path = Path(Endpoint(ip_address("127.0.0.2"), everywhere.ike.port), Endpoint(LOCAL, CLOSED))
     everywhere.transport.send(b"anyone?", path)
-    await everywhere.until(lambda: everywhere.unreachable)
+    await eventually_async(lambda: everywhere.unreachable)
     assert [reported for reported, _ in everywhere.unreachable] == [path]
 
 
 async def test_after_an_icmp_error_the_port_still_hears(ears: Ears, peer: socket.socket) -> None:
     for _ in range(3):
         ears.transport.send(b"anyone?", Path(ears.ike, Endpoint(LOCAL, CLOSED)))
-        await ears.until(lambda: ears.unreachable)
+        await eventually_async(lambda: ears.unreachable)
         ears.unreachable.clear()
     peer.sendto(b"hello", ("127.0.0.1", ears.ike.port))
-    await ears.until(lambda: ears.datagrams)
+    await eventually_async(lambda: ears.datagrams)
 
 
 async def test_an_icmp_error_of_one_peer_does_not_eat_the_message_to_another(ears: Ears, peer: socket.socket) -> None:
     ears.transport.send(b"anyone?", Path(ears.ike, Endpoint(LOCAL, CLOSED)))
     ears.transport.send(b"answer", Path(ears.ike, endpoint(peer)))
     assert peer.recv(100) == b"answer"
-    await ears.until(lambda: ears.unreachable)
+    await eventually_async(lambda: ears.unreachable)
     assert len(ears.unreachable) == 1
 
 
@@ -379,7 +375,7 @@ async def test_close_may_come_from_a_callback_and_twice(ears: Ears, peer: socket
     port = ears.ike.port
     for _ in range(3):
         peer.sendto(b"hello", ("127.0.0.1", port))
-    await ears.until(lambda: heard)
+    await eventually_async(lambda: heard)
     await asyncio.sleep(0.01)
     ears.transport.close()
     assert heard == [b"hello"]

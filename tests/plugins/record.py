@@ -1,0 +1,59 @@
+"""With IKEVD_RECORD set to a file (`make test`), a run writes down what it came to: outcomes, time of each file.
+
+`python -m tests.summary` adds up the records of several runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+
+
+class Record(TypedDict):
+    """One run of pytest."""
+
+    outcomes: dict[str, int]
+    """How many tests passed, failed, were skipped; `error` counts what broke before or after a test."""
+    files: dict[str, float]
+    """Seconds that the tests of each file took, with their set-up."""
+    tests: dict[str, float]
+    """The same of each test that took over a second."""
+
+
+WORTH_A_LINE = 1.0
+
+
+class Recorder:
+    """Listens to the reports of a run; under xdist, in the process that collects them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._outcomes: Counter[str] = Counter()
+        self._files: defaultdict[str, float] = defaultdict(float)
+        self._tests: defaultdict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._files[report.nodeid.partition("::")[0]] += report.duration
+        self._tests[report.nodeid] += report.duration
+        if report.when == "call" or not report.passed:
+            self._outcomes[report.outcome if report.when == "call" or report.skipped else "error"] += 1
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if not report.passed:
+            self._outcomes["skipped" if report.skipped else "error"] += 1
+
+    def pytest_sessionfinish(self) -> None:
+        tests = {name: seconds for name, seconds in self._tests.items() if seconds > WORTH_A_LINE}
+        record: Record = {"outcomes": dict(self._outcomes), "files": dict(self._files), "tests": tests}
+        self._path.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = os.environ.get("IKEVD_RECORD")
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(Path(path)), "recorder")

@@ -1,0 +1,27 @@
+"""Two guests share the files of tests: none is run twice, none is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+PASSING = "def test_one(): pass\ndef test_two(): pass"
+
+
+def test_each_file_is_run_by_one_of_two_runs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IKEVD_CLAIMS", str(tmp_path))
+    alone = ("-p", "tests.plugins.claims", "-p", "no:asyncio")
+    pytester.makepyfile(test_first=PASSING)
+    pytester.runpytest(*alone).assert_outcomes(passed=2)
+    pytester.makepyfile(test_second=PASSING)
+    pytester.runpytest(*alone).assert_outcomes(passed=2)
+    pytester.runpytest(*alone).assert_outcomes(passed=0)
+
+
+def test_without_a_folder_every_test_is_run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IKEVD_CLAIMS", raising=False)
+    pytester.makepyfile(PASSING)
+    pytester.runpytest("-p", "tests.plugins.claims", "-p", "no:asyncio").assert_outcomes(passed=2)
