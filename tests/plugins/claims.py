@@ -1,15 +1,19 @@
-"""With IKEVD_CLAIMS set to a folder that several runs share, each file of tests is run by one of them alone.
+"""With IKEVD_CLAIMS set to a folder that several runs share, each test is run by one of them alone.
 
-Who comes to a file first claims it, by making a folder; the others pass it over. So two guests share the work whatever
-each file takes.
+The tests of a file are claimed in blocks, by making a folder: who comes to a block first runs it, the others pass it
+over. So two guests share the work whatever each test takes.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+BLOCK = 20
+"""Tests of one file that stay together: they share its topology, which takes seconds to make."""
 
 
 class Claims:
@@ -17,20 +21,28 @@ class Claims:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[Path, bool] = {}
+        self._blocks: dict[str, str] = {}
+        self._ours: dict[str, bool] = {}
 
-    def is_ours(self, file: Path) -> bool:
-        """Claims the file unless another run has it."""
-        if file not in self._known:
-            try:
-                (self._folder / f"{file.parent.name}-{file.stem}").mkdir()
-                self._known[file] = True
-            except FileExistsError:
-                self._known[file] = False
-        return self._known[file]
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        met: Counter[Path] = Counter()
+        for item in items:
+            self._blocks[item.nodeid] = f"{item.path.parent.name}-{item.path.stem}-{met[item.path] // BLOCK}"
+            met[item.path] += 1
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        return None if self.is_ours(item.path) else True  # True: it is dealt with, and nothing is reported
+        return None if self._is_ours(self._blocks[item.nodeid]) else True  # True: dealt with, nothing is reported
+
+    def _is_ours(self, block: str) -> bool:
+        """Claims the block unless another run has it."""
+        if block not in self._ours:
+            try:
+                (self._folder / block).mkdir()
+                self._ours[block] = True
+            except FileExistsError:
+                self._ours[block] = False
+        return self._ours[block]
 
 
 def pytest_configure(config: pytest.Config) -> None:

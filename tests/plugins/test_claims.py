@@ -1,4 +1,4 @@
-"""Two guests share the files of tests: none is run twice, none is left out."""
+"""Two guests share the tests: none is run twice, none is left out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugins.claims import BLOCK
+
 PASSING = "def test_one(): pass\ndef test_two(): pass"
+
+
+MANY = f"import pytest\n@pytest.mark.parametrize('n', range({2 * BLOCK + 1}))\ndef test_many(n): pass"
+
+
+def test_a_long_file_is_shared_block_by_block(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IKEVD_CLAIMS", str(tmp_path))
+    pytester.makepyfile(test_many=MANY)
+    (tmp_path / f"{pytester.path.name}-test_many-1").mkdir()  # by another run
+    result = pytester.runpytest("-p", "tests.plugins.claims", "-p", "no:asyncio")
+    result.assert_outcomes(passed=BLOCK + 1)
 
 
 def test_each_file_is_run_by_one_of_two_runs(
