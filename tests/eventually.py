@@ -12,8 +12,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 30.0
-"""Seconds: ten times what the slowest takes on a quiet machine. Only a failing test waits as long."""
+PATIENCE = 60.0
+"""Seconds: twenty times what the slowest takes on a quiet machine. Only a failing test waits as long."""
 PAUSE = 0.05
 """Seconds between two looks."""
 

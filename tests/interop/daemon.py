@@ -49,7 +49,11 @@ class Ikevd:
         return f"\ncontrol: {{socket: {self._socket}{keys}}}\nruntime_directory: {self.directory}/run\n"
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._temporary.cleanup()
+            raise
         return self
 
     def start(self) -> None:

@@ -31,8 +31,12 @@ class Claims:
             self._blocks[item.nodeid] = f"{item.path.parent.name}-{item.path.stem}-{met[item.path] // BLOCK}"
             met[item.path] += 1
 
-    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        return None if self._is_ours(self._blocks[item.nodeid]) else True  # True: dealt with, nothing is reported
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        if self._is_ours(self._blocks[item.nodeid]):
+            return None
+        # What the test before left standing because this one was to follow it.
+        item.session._setupstate.teardown_exact(nextitem)
+        return True  # it is dealt with, and nothing is reported
 
     def _is_ours(self, block: str) -> bool:
         """Claims the block unless another run has it."""

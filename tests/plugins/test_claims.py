@@ -24,6 +24,21 @@ def test_a_long_file_is_shared_block_by_block(
     result.assert_outcomes(passed=BLOCK + 1)
 
 
+FIXTURE = "import pytest\n@pytest.fixture(scope='package', autouse=True)\ndef shared(): yield\n"
+
+
+def test_a_file_passed_over_leaves_nothing_standing_for_the_next(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IKEVD_CLAIMS", str(tmp_path))
+    for folder in ("one", "two"):
+        pytester.mkpydir(folder).joinpath("conftest.py").write_text(FIXTURE)
+        pytester.path.joinpath(folder, f"test_{folder}_a.py").write_text(PASSING)
+        pytester.path.joinpath(folder, f"test_{folder}_b.py").write_text(PASSING)
+    (tmp_path / "one-test_one_b-0").mkdir()  # by another run
+    pytester.runpytest("-p", "tests.plugins.claims", "-p", "no:asyncio").assert_outcomes(passed=6)
+
+
 def test_each_file_is_run_by_one_of_two_runs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
