@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from tests.eventually import PATIENCE
+
 _UCRED = struct.Struct("=iII")
 _WITH_PID = 'WATCHDOG_PID=$$; export WATCHDOG_PID; exec "$@"'
 """The pid of the program is not known before it runs; `exec` keeps that of the shell."""
@@ -59,7 +61,7 @@ class ServiceManager:
         self._program = subprocess.Popen(argv, env=self.environ(), **popen)  # type: ignore[call-overload]
         return self._program
 
-    def receive(self, within: float = 5.0) -> dict[str, str]:
+    def receive(self, within: float = PATIENCE) -> dict[str, str]:
         """The next message of the program as its fields; `TimeoutError` if none comes."""
         deadline = time.monotonic() + within
         while True:
@@ -71,7 +73,7 @@ class ServiceManager:
                 continue
             return dict(line.split("=", 1) for line in data.decode().splitlines())
 
-    def expect(self, field: str, within: float = 5.0) -> dict[str, str]:
+    def expect(self, field: str, within: float = PATIENCE) -> dict[str, str]:
         """The next message with `field` (as `READY=1`); others before it are passed over."""
         name, value = field.split("=", 1)
         deadline = time.monotonic() + within
