@@ -11,11 +11,12 @@ from tests.kernel.contract import KernelContract
 
 
 class MemoryBench:
-    larval_seconds = LARVAL_SECONDS
-
     def __init__(self) -> None:
         self.now = 1000.0
         self.kernel = MemoryKernel(clock=lambda: self.now)
+
+    def shorten_reservations(self) -> float:
+        return LARVAL_SECONDS
 
     async def pass_time(self, seconds: float) -> None:
         self.now += seconds
