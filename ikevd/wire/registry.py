@@ -37,6 +37,10 @@ class Registry(IntEnum):
     def __str__(self) -> str:
         return self._name_
 
+    def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[int]]:
+        """By number: Python 3.11.2 (Debian 12) pickles by name, and an unknown number's name leads to no member."""
+        return type(self), (int(self),)
+
 
 class PayloadType(Registry):
     """RFC 2408 section 3.1, RFC 3947 section 3.2 and 5.2; 15 and 16 as drafts 04 to 08 of RFC 3947 used them."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ikevd.wire.registry import Group, IdType, NotifyType, PayloadType
+from ikevd.observe.packed import pack, unpack
+from ikevd.wire.registry import Flags, Group, IdType, NotifyType, PayloadType
 
 
 def test_a_known_number_prints_its_name() -> None:
@@ -18,6 +19,13 @@ def test_an_unknown_number_is_kept_and_prints_as_such() -> None:
     assert not Group(99).known
     assert (Group(99), int(Group(99))) == (Group(99), 99)
     assert hash(PayloadType(200)) == hash(200)
+
+
+@pytest.mark.parametrize("number", [Group.MODP_2048, Group(99), Flags(7), Flags(0xF8)], ids=repr)
+def test_a_number_known_or_not_comes_back_from_the_packed_record(number: Group | Flags) -> None:
+    """Debian 12's Python 3.11.2 pickles an enum by a name, which an unknown number has not."""
+    (back,) = unpack(pack([number]))
+    assert (type(back), back) == (type(number), number)
 
 
 def test_what_is_no_number_is_no_member() -> None:
