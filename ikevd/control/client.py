@@ -109,6 +109,9 @@ class Client:
                 raise ControlError(f"{denied}: use sudo, or set control.owner") from error
             except BlockingIOError as error:
                 raise ControlError(f"ikevd is busy: too many commands wait at {self._path}") from error
+            except ConnectionError as error:
+                closed = f"ikevd closed the connection to {self._path} without an answer"
+                raise ControlError(f"{closed}: it stops just now, or others hold too many; try again") from error
             except TimeoutError as error:
                 raise ControlError(f"ikevd does not answer on {self._path} within {timeout:g} s") from error
             except (OSError, http.client.HTTPException) as error:

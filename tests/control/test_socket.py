@@ -7,6 +7,7 @@ import os
 import pwd
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,17 @@ def test_a_client_tells_of_a_daemon_that_does_not_answer(tmp_path: Path, monkeyp
     listening = opened(tmp_path / "s")
     with pytest.raises(ControlError, match=r"ikevd does not answer on .*/s within 0.05 s"):
         Client(tmp_path / "s").status()
+    listening.close()
+
+
+def test_a_client_tells_of_a_connection_that_is_closed_without_an_answer(tmp_path: Path) -> None:
+    listening = opened(tmp_path / "s")
+    listening.socket.setblocking(True)
+    closing = threading.Thread(target=lambda: listening.socket.accept()[0].close())
+    closing.start()
+    with pytest.raises(ControlError, match=r"ikevd closed the connection to .*/s without an answer: it stops just now"):
+        Client(tmp_path / "s").status()
+    closing.join()
     listening.close()
 
 
