@@ -12,6 +12,7 @@ from bench import start
 from bench.children import children
 from bench.handshakes import handshakes
 from bench.latency import latency
+from bench.looks import looks
 from bench.scale import scale
 from bench.sides import has_charon
 
@@ -33,16 +34,23 @@ def main() -> None:
             print(runner.run(latency(each=2 * asked.each, charon=charon)), flush=True)
         if asked.command in ("children", "all"):
             print(runner.run(children(count=asked.children, charon=charon)), flush=True)
+        if asked.command in ("looks", "all"):
+            print(runner.run(looks(each=asked.each, tunnels=asked.tunnels)), flush=True)
         if asked.command in ("scale", "all"):
             print(runner.run(scale(tunnels=asked.tunnels, charon=charon, settle=asked.settle)), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description="What ikevd costs, alone and beside charon.")
-    parser.add_argument("command", choices=("start", "handshake", "latency", "children", "scale", "all"))
+    parser.add_argument("command", choices=("start", "handshake", "latency", "children", "looks", "scale", "all"))
     parser.add_argument("--rounds", type=int, default=10, help="handshake: bursts for each suite and responder")
-    parser.add_argument("--each", type=int, default=30, help="handshake: handshakes in a burst; latency: half of them")
-    parser.add_argument("--tunnels", type=int, default=10_000, help="scale: how many")
+    parser.add_argument(
+        "--each",
+        type=int,
+        default=30,
+        help="handshake: handshakes in a burst; latency: half of them; looks: of a round",
+    )
+    parser.add_argument("--tunnels", type=int, default=10_000, help="scale, looks: how many")
     parser.add_argument("--children", type=int, default=1000, help="children: how many")
     parser.add_argument("--settle", action="store_true", help="scale: look again when ended exchanges are forgotten")
     parser.add_argument("--alone", action="store_true", help="without charon, though it is here")

@@ -19,6 +19,7 @@ from typing import Self
 from bench.sites import Place, Spoke, ikevd_yaml
 from ikevd.addresses import Endpoint
 from ikevd.addresses import Path as NetworkPath
+from ikevd.control.controller import EngineController
 from ikevd.host.interface import SystemEntropy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
@@ -29,6 +30,7 @@ from ikevd.observe.history import History
 from ikevd.policy.load import load
 from ikevd.policy.model import Listen
 from ikevd.transport.udp import UdpTransport
+from ikevd.wire.payloads import Payload
 
 EVERYWHERE = IPv4Address(0)
 SHIFT = 1000
@@ -52,6 +54,7 @@ class Initiator:
             on_dropped=lambda reason: None,
             on_unreachable=lambda path, reason: None,
         )
+        self._history, self._counters = History(time.time), Counters()
         self._engine = Engine(self.config, self._ports())
 
     def _ports(self) -> Ports:
@@ -61,8 +64,8 @@ class Initiator:
             source_for=lambda remote: remote,  # every connection names its local address
             installer=Installer(MemoryKernel()),
             entropy=SystemEntropy(),
-            history=History(time.time),
-            counters=Counters(),
+            history=self._history,
+            counters=self._counters,
             on_trouble=lambda text: None,
             port=self.config.listen.port,
             nat_port=self.config.listen.nat_port,
@@ -87,6 +90,16 @@ class Initiator:
         self._transport.close()
         for session in self._engine.sessions():
             session.close()
+
+    def controller(self) -> EngineController:
+        """What a control socket would show of us."""
+        return EngineController(self._engine, self.config, self._history, self._counters, ())
+
+    def tell(self, spokes: Sequence[Spoke], *payloads: Payload) -> None:
+        """An Informational message of each spoke."""
+        for spoke in spokes:
+            for live in self._engine.session(self._connections[spoke.name]).live:
+                live.tell(*payloads)
 
     async def bring_up(self, spokes: Sequence[Spoke], *, at_once: int) -> list[float]:
         """A complete handshake for every child of every spoke; the seconds that each spoke took."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 
 from ikevd import __version__
 from ikevd.addresses import Address, Endpoint
 from ikevd.control import shapes
-from ikevd.control.interface import NotAllowed, Progress, UnknownName
+from ikevd.control.interface import NotAllowed, Progress, TooMuch, UnknownName
+from ikevd.control.pace import Pace
 from ikevd.control.status import connection_view, has_peer
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.session import Session
@@ -18,12 +20,26 @@ from ikevd.observe.counters import Counters
 from ikevd.observe.evidence import pcap
 from ikevd.observe.history import Entry, History, Record
 from ikevd.observe.keylog import key_line
-from ikevd.observe.views import View, entry_view, record_view
+from ikevd.observe.views import View, entry_view, lazy_record_view
 from ikevd.policy.model import Child, Config, Connection
 from ikevd.policy.wording import unknown_name
 from ikevd.wire.registry import ExchangeType
 
+MIB = 1024 * 1024
+MAX_OCTETS = 16 * MIB
+"""Of evidence in one answer; each is two digits of it."""
+MAX_DECODED_OCTETS = 2 * MIB
+"""Trees may be 25 times as large. So much hold the 20 newest records, whatever is in them."""
 PHASE_1 = frozenset({ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which negotiations are asked for; None is any."""
+
+    spi: str | None
+    connection: str | None
+    peer: str | None
 
 
 class EngineController:
@@ -41,16 +57,13 @@ class EngineController:
 
     # -- looking ------------------------------------------------------------------------------------------------
 
-    async def status(self, name: str | None = None, peer: Address | None = None) -> shapes.Status:
-        """Everything that stands, in plain data; raises `UnknownName`."""
-        sessions: dict[str, list[Session]] = {}
-        for session in self._engine.sessions():
-            sessions.setdefault(session.connection.name, []).append(session)
-        wanted = [
-            (connection, children, sessions.get(connection.name, []))
-            for connection, children in self._shown(name)
-            if peer is None or has_peer(connection, sessions.get(connection.name, []), peer)
-        ]
+    async def status(
+        self, name: str | None = None, peer: Address | None = None, pace: Pace | None = None
+    ) -> tuple[View, AsyncIterator[shapes.Connection]]:
+        """What stands: the fields of `shapes.Status`, the connections apart. Raises `UnknownName`."""
+        return self._head(), self._connections(self._shown(name), peer, pace or Pace())
+
+    def _head(self) -> View:
         return {
             "schema": shapes.SCHEMA,
             "version": __version__,
@@ -58,14 +71,22 @@ class EngineController:
             "uptime_seconds": round(time.time() - self._started, 1),
             "listening": self._listening,
             "half_open": self._engine.half_open,
-            "connections": [
-                await connection_view(
-                    connection, children, its, self._history.newest(connection.name, PHASE_1), self._engine.installer
-                )
-                for connection, children, its in wanted
-            ],
             "counters": self._counters.as_dict(),
         }
+
+    async def _connections(
+        self, wanted: list[tuple[Connection, tuple[Child, ...]]], peer: Address | None, pace: Pace
+    ) -> AsyncIterator[shapes.Connection]:
+        sessions: dict[str, list[Session]] = {}
+        for session in self._engine.sessions():
+            sessions.setdefault(session.connection.name, []).append(session)
+            await pace.keep()
+        for connection, children in wanted:
+            its = sessions.get(connection.name, [])
+            if peer is None or has_peer(connection, its, peer):
+                phase1 = self._history.newest(connection.name, PHASE_1)
+                yield await connection_view(connection, children, its, phase1, self._engine.installer, pace)
+            await pace.keep()
 
     def names(self) -> dict[str, list[str]]:
         """The children of each connection."""
@@ -73,35 +94,65 @@ class EngineController:
 
     def _shown(self, name: str | None) -> list[tuple[Connection, tuple[Child, ...]]]:
         """Connections with those of their children that `name` fits; every child where several have it."""
+        if name is None:
+            return [(connection, connection.children) for connection in self._config.connections]
         shown = []
         for connection in self._config.connections:
-            whole = name in (None, connection.name)
+            whole = name == connection.name
             fits = tuple(c for c in connection.children if whole or name in (c.name, f"{connection.name}/{c.name}"))
             if whole or fits:
                 shown.append((connection, fits))
-        if name is not None and not shown:
+        if not shown:
             raise self._unknown(name)
         return shown
 
-    def trace(
+    async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
-    ) -> list[View]:
-        """The newest records that fit, oldest first; with `decode` every message as a tree of its fields."""
-        records = list(self._history.find(spi, connection, peer))
-        return [record_view(record, decode=decode) for record in records[-last:]]
+    ) -> Iterator[View]:
+        """The newest records that fit, oldest first, as views of `observe.lazy`; with `decode` every message as a tree
+        of its fields. Raises `TooMuch`."""
+        most = MAX_DECODED_OCTETS if decode else MAX_OCTETS
+        records = await self._newest(Wanted(spi, connection, peer), last, most)
+        return (lazy_record_view(record, decode=decode) for record in records)
 
-    def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
-        """The messages of the newest records that fit as a pcap file, in pieces."""
-        records = list(self._history.find(spi, connection, peer))
-        return pcap(records[-last:], self._config.listen.nat_port)
+    async def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
+        """The messages of the newest records that fit as a pcap file, in pieces. Raises `TooMuch`."""
+        records = await self._newest(Wanted(spi, connection, peer), last, MAX_OCTETS)
+        return pcap(records, self._config.listen.nat_port)
 
-    def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
+    async def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
         """Lines of Wireshark's `ikev1_decryption_table`; raises `NotAllowed` unless the configuration allows it."""
         if not self._config.export_keys:
             raise NotAllowed("keys are given out only where the configuration has control.export_keys: true")
-        wanted = {record.cookies for record in self._history.find(spi, connection, peer)}
-        standing = (live.sa for session in self._engine.sessions() for live in session.live)
-        return [key_line(sa) for sa in standing if sa.cookies in wanted]
+        wanted, lines, pace = Wanted(spi, connection, peer), list[str](), Pace()
+        cookies = {record.cookies async for record in self._fitting(wanted)}
+        for session in self._engine.sessions():
+            lines += [key_line(live.sa) for live in session.live if live.sa.cookies in cookies]
+            await pace.keep()
+        return lines
+
+    async def _newest(self, wanted: Wanted, last: int, most: int) -> list[Record]:
+        """The newest `last` records that are wanted, oldest first; raises `TooMuch` beyond `most` octets."""
+        found, octets = list[Record](), 0
+        async for record in self._fitting(wanted):
+            octets += record.weight
+            if octets > most:
+                raise TooMuch(
+                    f"the newest {len(found) + 1} negotiations that fit hold more than {most // MIB} MB of evidence; "
+                    f"ask for {len(found)} with `last`, or for those of one peer, connection or SPI"
+                )
+            found.append(record)
+            if len(found) == last:
+                break
+        return found[::-1]
+
+    async def _fitting(self, wanted: Wanted) -> AsyncIterator[Record]:
+        """Newest first."""
+        pace = Pace()
+        for record in self._history.newest_first():
+            if record.matches(wanted.spi, wanted.connection, wanted.peer):
+                yield record
+            await pace.keep()
 
     # -- acting -------------------------------------------------------------------------------------------------
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
 from ikevd.addresses import Address
 from ikevd.control import shapes
+from ikevd.control.pace import Pace
 from ikevd.errors import IkeError
 from ikevd.observe.views import View
 
@@ -22,24 +23,32 @@ class NotAllowed(IkeError):
     """The configuration does not allow it."""
 
 
+class TooMuch(IkeError):
+    """What is asked for holds more evidence than one answer may."""
+
+
 class Controller(Protocol):
     """What can be asked of a running daemon."""
 
-    async def status(self, name: str | None = None, peer: Address | None = None) -> shapes.Status:
-        """What stands, in plain data, of the connection or child `name` or with `peer`; raises `UnknownName`."""
+    async def status(
+        self, name: str | None, peer: Address | None, pace: Pace
+    ) -> tuple[View, AsyncIterator[shapes.Connection]]:
+        """What stands of the connection or child `name` or with `peer`: the fields of `shapes.Status`, and apart, with
+        rests by `pace`, its connections. Raises `UnknownName`."""
 
     def names(self) -> dict[str, list[str]]:
         """The children of each connection."""
 
-    def trace(
+    async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
-    ) -> list[View]:
-        """The newest records that fit, oldest first; with `decode` every message as a tree of its fields."""
+    ) -> Iterator[View]:
+        """The newest records that fit, oldest first, as views of `observe.lazy`; with `decode` every message as a tree
+        of its fields. Raises `TooMuch`."""
 
-    def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
-        """The messages of the newest records that fit as a pcap file, in pieces."""
+    async def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
+        """The messages of the newest records that fit as a pcap file, in pieces. Raises `TooMuch`."""
 
-    def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
+    async def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
         """A line of Wireshark's `ikev1_decryption_table` for each ISAKMP SA that stands and fits.
 
         Raises `NotAllowed` unless the configuration has `control.export_keys`.

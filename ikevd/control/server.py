@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,10 +15,14 @@ from ikevd.control import shapes
 from ikevd.control.command import Command
 from ikevd.control.connections import IDLE_SECONDS, Connections, room
 from ikevd.control.interface import Controller, NotAllowed, Progress, UnknownName
+from ikevd.control.pace import Pace, paced
 from ikevd.control.query import Query, WrongParameter
 from ikevd.control.sockets import ListeningSocket
+from ikevd.control.status import status_pieces
+from ikevd.control.stream import send
 from ikevd.errors import IkeError
 from ikevd.observe import log
+from ikevd.observe.lazy import pieces
 from ikevd.policy.model import Control
 
 MAX_REQUEST = 64 * 1024
@@ -33,6 +37,8 @@ LOOK_UP_SECONDS = 8.0
 SENDING_SECONDS = 15.0
 """So much longer a client may take to read an answer."""
 FILTERS = ("spi", "connection", "peer")
+LIMIT = web.RequestKey("limit", asyncio.Timeout)
+"""When an answer must have been made; while a long one is sent it moves on."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Action = Callable[[str, Progress], Awaitable[None]]
 
@@ -96,36 +102,32 @@ class ControlServer:
         version: shapes.Version = {"schema": shapes.SCHEMA, "version": __version__}
         return web.json_response(version)
 
-    async def _status(self, request: web.Request) -> web.Response:
-        query = _query(request, "name", "peer")
-        status = await self._controller.status(query.name("name"), query.address("peer"))
-        return web.json_response(status)
+    async def _status(self, request: web.Request) -> web.StreamResponse:
+        query, pace = _query(request, "name", "peer"), Pace()
+        head, connections = await self._controller.status(query.name("name"), query.address("peer"), pace)
+        return await self._send(request, status_pieces(head, connections, pace))
 
     async def _names(self, request: web.Request) -> web.Response:
         _query(request)
         names: shapes.Names = {"schema": shapes.SCHEMA, "connections": self._controller.names()}
         return web.json_response(names)
 
-    async def _trace(self, request: web.Request) -> web.Response:
+    async def _trace(self, request: web.Request) -> web.StreamResponse:
         query = _query(request, *FILTERS, "last", "decode")
         decode = query.flag("decode")
         last = query.count("last", LAST, MAX_DECODED if decode else MAX_RECORDS)
-        records = self._controller.trace(*self._filters(query), last, decode=decode)
-        return web.json_response({"schema": shapes.SCHEMA, "records": records})
+        records = await self._controller.trace(*self._filters(query), last, decode=decode)
+        answer = pieces({"schema": shapes.SCHEMA, "records": records})
+        return await self._send(request, paced(map(str.encode, answer)))
 
     async def _capture(self, request: web.Request) -> web.StreamResponse:
         """The pcap file itself."""
         query = _query(request, *FILTERS, "last")
-        pieces = self._controller.capture(*self._filters(query), query.count("last", LAST, MAX_RECORDS))
-        response = web.StreamResponse(headers={"Content-Type": "application/vnd.tcpdump.pcap"})
-        await response.prepare(request)
-        for piece in pieces:
-            await response.write(piece)
-        await response.write_eof()
-        return response
+        capture = await self._controller.capture(*self._filters(query), query.count("last", LAST, MAX_RECORDS))
+        return await self._send(request, paced(capture), "application/vnd.tcpdump.pcap")
 
     async def _keys(self, request: web.Request) -> web.Response:
-        lines = self._controller.keys(*self._filters(_query(request, *FILTERS)))
+        lines = await self._controller.keys(*self._filters(_query(request, *FILTERS)))
         self._log_who(request)
         keys: shapes.Keys = {"schema": shapes.SCHEMA, "keys": lines}
         return web.json_response(keys)
@@ -151,6 +153,18 @@ class ControlServer:
                 await response.write(json.dumps({"schema": shapes.SCHEMA, **line}).encode() + b"\n")
         await response.write_eof()
         return response
+
+    async def _send(
+        self, request: web.Request, answer: AsyncIterator[bytes], kind: str = "application/json"
+    ) -> web.StreamResponse:
+        """Each part of a long answer may take `SENDING_SECONDS`."""
+
+        def more_time() -> None:
+            request[LIMIT].reschedule(asyncio.get_running_loop().time() + SENDING_SECONDS)
+            if self._connections is not None:
+                self._connections.allow(request.protocol, SENDING_SECONDS)
+
+        return await send(request, answer, kind, more_time)
 
     def _filters(self, query: Query) -> tuple[str | None, str | None, str | None]:
         """Which negotiations are meant; raises `UnknownName` for a connection or child that is not configured."""
@@ -188,7 +202,7 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Every error is one sentence in JSON; a bug is logged here and shows nothing of itself to the client."""
     try:
         if request.method == "GET":
-            async with asyncio.timeout(LOOK_UP_SECONDS):
+            async with asyncio.timeout(LOOK_UP_SECONDS) as request[LIMIT]:
                 return await handler(request)
         return await handler(request)
     except web.HTTPException as refusal:
@@ -204,7 +218,7 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except TimeoutError:
         return _error(504, f"{request.path} took longer than {LOOK_UP_SECONDS:g} s")
     except ConnectionError:
-        raise  # the client has gone: nobody to tell
+        return web.Response()  # the client has gone: nobody to tell, and no fault of ours
     except Exception as bug:
         log.internal_error(f"{request.method} {request.path}", bug)
         return _error(500, "internal error; see the log of ikevd")

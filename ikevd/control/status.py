@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 
 from ikevd.addresses import Address
 from ikevd.control import shapes
+from ikevd.control.pace import Pace
 from ikevd.negotiation.install import Installer
 from ikevd.negotiation.isakmp import LiveIsakmpSa
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
+from ikevd.observe.lazy import pieces
 from ikevd.observe.progress import CiscoState, progress_of, ready
+from ikevd.observe.views import View
 from ikevd.observe.words import say
 from ikevd.peer.children import ChildState, Pair
 from ikevd.policy.choose import describe
@@ -24,16 +29,23 @@ async def connection_view(
     sessions: list[Session],
     phase1: Record | None,
     installer: Installer,
+    pace: Pace,
 ) -> shapes.Connection:
     """One connection with those of its children that were asked for."""
+    isakmp, shown = list[shapes.Isakmp](), list[shapes.Child]()
+    for session in sessions:
+        isakmp += [_isakmp(live) for live in session.live if not live.retired]
+        await pace.keep()
+    for child in children:
+        shown.append(await _child(child, sessions, installer, pace))
     return {
         "name": connection.name,
         "local": _address(connection.local),
         "remote": str(connection.remote or connection.remote_range or "any"),
         "negotiating": any(session.initiator.negotiating for session in sessions),
         "phase1": _phase1(phase1) if phase1 else None,
-        "isakmp": [_isakmp(live) for session in sessions for live in session.live if not live.retired],
-        "children": [await _child(child, sessions, installer) for child in children],
+        "isakmp": isakmp,
+        "children": shown,
     }
 
 
@@ -43,9 +55,30 @@ def has_peer(connection: Connection, sessions: list[Session], peer: Address) -> 
     return peer == connection.remote or peer in found
 
 
-async def _child(child: Child, sessions: list[Session], installer: Installer) -> shapes.Child:
-    now = _now()
+async def status_pieces(head: View, connections: AsyncIterator[shapes.Connection], pace: Pace) -> AsyncIterator[bytes]:
+    """The JSON of a status in pieces. `head`: all of it but the connections."""
+    before = f'{json.dumps(head)[:-1]}, "connections": ['
+    async for connection in connections:
+        yield before.encode()
+        for piece in pieces(_lazily(connection)):
+            yield piece.encode()
+            await pace.keep()
+        before = ", "
+    yield (before if before != ", " else "").encode() + b"]}"
+
+
+def _lazily(connection: shapes.Connection) -> View:
+    children = ({**child, "sas": iter(child["sas"])} for child in connection["children"])
+    return {**connection, "isakmp": iter(connection["isakmp"]), "children": children}
+
+
+async def _child(child: Child, sessions: list[Session], installer: Installer, pace: Pace) -> shapes.Child:
+    now, sas = _now(), list[shapes.IpsecPair]()
     states = [session.states[child.name] for session in sessions]
+    for pair in [pair for state in states for pair in state.pairs]:
+        sas.append(await _pair(pair, installer))
+        await pace.keep()
+    await pace.keep()
     state = next((s for s in states if s.pairs), states[0] if states else ChildState(persistent=False))
     return {
         "name": child.name,
@@ -54,7 +87,7 @@ async def _child(child: Child, sessions: list[Session], installer: Installer) ->
         "state": state.name,
         "last_cause": say(state.cause) if state.cause else None,
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
-        "sas": [await _pair(pair, installer) for s in states for pair in s.pairs],
+        "sas": sas,
     }
 
 

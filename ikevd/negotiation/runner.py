@@ -114,6 +114,10 @@ class Runner:
         self._arm()
         self.record.pack()
 
+    def _end_with(self, outcome: Any) -> None:
+        self._on_end(self, outcome)
+        self.record.pack()
+
     def apply(self, effects: Sequence[Effect]) -> None:
         """Carry out effects in their order."""
         for effect in effects:
@@ -128,13 +132,13 @@ class Runner:
                 case AskHost(call):
                     self._task = asyncio.get_running_loop().create_task(self._ask(call))
                 case Returned(result):
-                    self._on_end(self, result)
+                    self._end_with(result)
                 case Raised(error):
                     if isinstance(error, InternalError):
                         context = {"message": say_error(error), "exception": error.__cause__}
                         asyncio.get_running_loop().call_exception_handler(context)
                     self.record.add(Failed(error.finding, type(error).__name__))
-                    self._on_end(self, error)
+                    self._end_with(error)
         self._arm()
 
     async def _ask(self, call: HostCall) -> None:

@@ -10,8 +10,10 @@ from contextlib import suppress
 
 from ikevd.errors import Malformed
 from ikevd.observe.fields import View, named, payload_view
+from ikevd.observe.lazy import whole
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import HEADER_OCTETS, Header, decode_chain_untrusted
+from ikevd.wire.payloads import Payload
 from ikevd.wire.registry import Flags
 
 MAJOR = 1
@@ -19,6 +21,12 @@ MAJOR = 1
 
 def decoded(datagram: bytes, chain: bytes = b"") -> View:
     """The tree of one ISAKMP message without a non-ESP marker. `chain`: its payloads if they were encrypted."""
+    view: View = whole(lazily_decoded(datagram, chain))
+    return view
+
+
+def lazily_decoded(datagram: bytes, chain: bytes = b"") -> View:
+    """The same as a view of `observe.lazy`."""
     view: View = {"octets": len(datagram)}
     try:
         header = Header.decode_untrusted(datagram)
@@ -63,11 +71,11 @@ def _header(header: Header) -> View:
 
 def _payloads(header: Header, chain: bytes) -> View:
     reader = Reader(chain, "payload chain")
-    payloads: list[View] = []
-    view: View = {"payloads": payloads}
+    payloads: list[Payload] = []
+    cookies = header.initiator, header.responder
+    view: View = {"payloads": (payload_view(payload, cookies) for payload in payloads)}
     try:
-        found = decode_chain_untrusted(header.next_payload, reader)
-        payloads.extend(payload_view(payload, (header.initiator, header.responder)) for payload in found)
+        payloads.extend(decode_chain_untrusted(header.next_payload, reader))
     except Malformed as error:
         return view | {"malformed": str(error)}  # those before it are in the list
     return view | ({"padding": reader.remaining} if reader.remaining else {})

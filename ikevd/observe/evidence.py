@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 
 from ikevd.facts import Heard, Sent
 from ikevd.observe.budget import missing
@@ -15,9 +16,23 @@ from ikevd.observe.pcap_writer import file_header, record
 def pcap(records: Iterable[Record], nat_port: int) -> Iterator[bytes]:
     """A pcap file in pieces, by time. `nat_port`: the local port whose messages have the non-ESP marker (RFC 3948)."""
     yield file_header()
-    entries = [entry for each in records for entry in each.entries if isinstance(entry.fact, Sent | Heard)]
-    for entry in sorted(entries, key=lambda entry: entry.at):
+    for entry in _by_time(records):
         yield record(_datagram(entry, nat_port))
+
+
+def _by_time(records: Iterable[Record]) -> Iterator[Entry]:
+    """The messages of records that stand in the order in which they began; no more is unpacked than must be."""
+    waiting: list[tuple[float, int, Entry]] = []
+    number = 0
+    for each in records:
+        while waiting and waiting[0][0] < each.started:
+            yield heappop(waiting)[-1]
+        for entry in each.entries:
+            if isinstance(entry.fact, Sent | Heard):
+                number += 1
+                heappush(waiting, (entry.at, number, entry))
+    while waiting:
+        yield heappop(waiting)[-1]
 
 
 def _datagram(entry: Entry, nat_port: int) -> Datagram:

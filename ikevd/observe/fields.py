@@ -57,7 +57,8 @@ MAX_NUMBER_OCTETS = 8
 
 
 def payload_view(payload: Payload, cookies: tuple[bytes, bytes]) -> View:
-    """One payload: its type, its length with the generic header, and its fields. `cookies`: initiator, responder."""
+    """One payload, lazily: its type, its length with the generic header, and its fields. `cookies`: initiator,
+    responder."""
     head = {"payload": named(payload.TYPE), "length": len(payload.body) + GENERIC_OCTETS}
     return head | _fields(payload, cookies)
 
@@ -70,7 +71,7 @@ def named(number: Registry) -> View:
 def octets(data: bytes) -> View:
     """Octets in hex, and as text if they are text."""
     view: View = {"octets": len(data), "hex": data.hex()}
-    if data and all(0x20 <= octet < 0x7F for octet in data):
+    if data and data.isascii() and data.decode().isprintable():
         view["text"] = data.decode()
     return view
 
@@ -99,7 +100,7 @@ def _fields(payload: Payload, cookies: tuple[bytes, bytes]) -> View:
         case CertReqPayload(encoding, authority):
             return {"encoding": named(encoding), "authority": octets(authority)}
         case AttributesPayload(kind, identifier, found):
-            settings = [_setting(attribute) for attribute in found]
+            settings = (_setting(attribute) for attribute in found)
             return {"type": named(kind), "identifier": identifier, "attributes": settings}
         case NatOaPayload(id_type=kind, data=data):
             return {"type": named(kind), "value": _identity(kind, data)}
@@ -118,7 +119,7 @@ def _sa(sa: SaPayload) -> View:
     return {
         "doi": named(doi),
         "situation": situation,
-        "proposals": [_proposal(proposal) for proposal in sa.proposals],
+        "proposals": (_proposal(proposal) for proposal in sa.proposals),
     }
 
 
@@ -127,7 +128,7 @@ def _proposal(proposal: Proposal) -> View:
         "proposal": proposal.number,
         "protocol": named(proposal.protocol),
         "spi": proposal.spi.hex(),
-        "transforms": [_transform(transform, proposal.protocol) for transform in proposal.transforms],
+        "transforms": (_transform(transform, proposal.protocol) for transform in proposal.transforms),
     }
 
 
@@ -136,7 +137,7 @@ def _transform(transform: Transform, protocol: Protocol) -> View:
     return {
         "transform": transform.number,
         "id": named(kind(transform.id)) if kind else transform.id,
-        "attributes": [_attribute(attribute, protocol) for attribute in transform.attributes],
+        "attributes": (_attribute(attribute, protocol) for attribute in transform.attributes),
     }
 
 

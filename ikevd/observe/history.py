@@ -77,12 +77,12 @@ class Record:
     """Facts that no longer fitted."""
     authenticated: bool = False
     """Is the connection certain? Until the peer proved who it is, one may be named that merely fits its address."""
-    _weight: int = 0
+    weight: int = 0
     """Of all facts in it, were none packed."""
     _count: int = 0
     """Facts in it."""
     _packed: bytes = field(default=b"", repr=False)
-    _tail: list[Entry] = field(default_factory=list, repr=False)
+    _tail: tuple[Entry, ...] = field(default=(), repr=False)
     """Those that are not packed."""
 
     @property
@@ -95,7 +95,7 @@ class Record:
         entry = Entry(self._history.now(), fact)
         if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
-        kept = fitting(fact, self._weight) if self.shelf and self._count < _room(fact) else None
+        kept = fitting(fact, self.weight) if self.shelf and self._count < _room(fact) else None
         if kept is None:
             self.overflow += 1
         else:
@@ -104,9 +104,9 @@ class Record:
 
     def _keep(self, entry: Entry) -> None:
         size = weight(entry.fact)
-        self._tail.append(entry)
+        self._tail = (*self._tail, entry)
         self._count += 1
-        self._weight += size
+        self.weight += size
         if self._packed and len(self._tail) >= TAIL:
             self.pack()
         else:
@@ -115,12 +115,12 @@ class Record:
     def pack(self) -> None:
         """The negotiation is over: its facts become one object of octets. Later ones may follow all the same."""
         if self._tail:
-            self._packed, self._tail = pack(self.entries), []
+            self._packed, self._tail = pack(self.entries), ()
             self._history.resize(self, EMPTY_OCTETS + len(self._packed))
 
     def make_way(self) -> None:
         """It is no longer on record: forget the facts, whoever still holds it."""
-        self.shelf, self._packed, self._tail = None, b"", []
+        self.shelf, self._packed, self._tail = None, b"", ()
 
     def belongs_to(self, connection: str, child: str | None = None) -> None:
         """The connection (and child) has become known."""
@@ -238,6 +238,10 @@ class History:
     def find(self, spi: str | None = None, connection: str | None = None, peer: str | None = None) -> Iterator[Record]:
         """The records that fit every filter given, oldest first."""
         return (record for record in tuple(self._all.values()) if record.matches(spi, connection, peer))
+
+    def newest_first(self) -> Iterator[Record]:
+        """All that are on record now."""
+        return reversed(tuple(self._all.values()))
 
     def newest(self, connection: str, kinds: frozenset[ExchangeType]) -> Record | None:
         """The newest record of a connection whose exchange is one of `kinds`."""

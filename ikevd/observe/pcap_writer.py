@@ -48,8 +48,5 @@ def _ipv4_header(length: int, source: bytes, destination: bytes) -> bytes:
 
 def _checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
-    padded = data + bytes(len(data) % 2)
-    total = sum(int.from_bytes(padded[at : at + 2], "big") for at in range(0, len(padded), 2))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    total = int.from_bytes(data + bytes(len(data) % 2), "big")
+    return ~(total % 0xFFFF or (0xFFFF if total else 0)) & 0xFFFF  # 2 to the 16th is 1 in one's complement

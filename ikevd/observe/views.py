@@ -10,8 +10,9 @@ from ikevd.errors import Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.findings import Part
 from ikevd.observe.budget import missing
-from ikevd.observe.decode import cut_short, decoded
+from ikevd.observe.decode import cut_short, lazily_decoded
 from ikevd.observe.history import Entry, Record
+from ikevd.observe.lazy import whole
 from ikevd.observe.vendors import vendors_of
 from ikevd.observe.words import say
 
@@ -20,6 +21,12 @@ View = dict[str, Any]
 
 def record_view(record: Record, *, decode: bool = False) -> View:
     """One negotiation with all of its evidence; with `decode` every message as a tree, the encrypted ones opened."""
+    view: View = whole(lazy_record_view(record, decode=decode))
+    return view
+
+
+def lazy_record_view(record: Record, *, decode: bool = False) -> View:
+    """The same as a view of `observe.lazy`: one fact after the other, one payload after the other."""
     return {
         "number": record.number,
         "exchange": str(record.kind),
@@ -31,7 +38,7 @@ def record_view(record: Record, *, decode: bool = False) -> View:
         "child": record.child,
         "started": record.started,
         "spis": [str(spi) for spi in record.spis],
-        "events": [entry_view(entry) | (_tree(entry.fact) if decode else {}) for entry in record.entries],
+        "events": (entry_view(entry) | (_tree(entry.fact) if decode else {}) for entry in record.entries),
         "not_kept": record.overflow,
     }
 
@@ -48,7 +55,7 @@ def _tree(fact: Fact) -> View:
     if not isinstance(fact, Sent | Heard):
         return {}
     lost = missing(fact.octets)
-    return {"message": cut_short(fact.octets, lost, "record") if lost else decoded(fact.octets, fact.chain)}
+    return {"message": cut_short(fact.octets, lost, "record") if lost else lazily_decoded(fact.octets, fact.chain)}
 
 
 def fact_fields(fact: Fact) -> View:

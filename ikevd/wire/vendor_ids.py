@@ -151,4 +151,4 @@ def _is_pluto(vendor_id: bytes) -> bool:
 
 
 def _is_text(octets: bytes) -> bool:
-    return bool(octets) and all(0x20 <= octet < 0x7F for octet in octets)
+    return bool(octets) and octets.isascii() and octets.decode().isprintable()

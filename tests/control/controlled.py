@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ikevd.addresses import Endpoint
+from typing import cast
+
+from ikevd.addresses import Address, Endpoint
 from ikevd.control.controller import EngineController
-from ikevd.control.shapes import Child
+from ikevd.control.shapes import Child, Status
+from ikevd.observe.lazy import whole
 from ikevd.observe.views import View
 from ikevd.policy.model import Config, Connection, Resend
 from tests.builders import ALICE, BOB, child, connection
@@ -33,8 +36,22 @@ def ignore(_: View) -> None:
     """Nobody listens."""
 
 
+async def status_of(controller: EngineController, name: str | None = None, peer: Address | None = None) -> Status:
+    head, connections = await controller.status(name, peer)
+    return cast("Status", {**head, "connections": [connection async for connection in connections]})
+
+
+async def traced(
+    controller: EngineController, *filters: str | None, last: int = 20, decode: bool = False
+) -> list[View]:
+    """The records that fit: SPI, connection, peer."""
+    spi, connection, peer = (*filters, None, None, None)[:3]
+    views: list[View] = whole(await controller.trace(spi, connection, peer, last, decode=decode))
+    return views
+
+
 async def children(controller: EngineController) -> dict[str, Child]:
-    status = await controller.status()
+    status = await status_of(controller)
     return {view["name"]: view for one in status["connections"] for view in one["children"]}
 
 

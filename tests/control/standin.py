@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +11,8 @@ from typing import TypeVar
 from ikevd.addresses import Address
 from ikevd.control.client import Client
 from ikevd.control.interface import NotAllowed, Progress, UnknownName
-from ikevd.control.shapes import Phase1, Status
+from ikevd.control.pace import Pace, paced
+from ikevd.control.shapes import Connection, Phase1, Status
 from ikevd.errors import IkeError, PeerRefused, Said
 from ikevd.facts import Established, Fact, Failed, Heard, Hint, Sent
 from ikevd.observe.frames import Datagram
@@ -167,8 +168,12 @@ class StandIn:
     filters: tuple[object, ...] = ()
     trouble: Exception | None = None
     stalled: bool = False
+    records: Callable[[], Iterator[View]] | None = None
+    """What a trace gives instead of the usual."""
 
-    async def status(self, name: str | None = None, peer: Address | None = None) -> Status:
+    async def status(
+        self, name: str | None, peer: Address | None, pace: Pace
+    ) -> tuple[View, AsyncIterator[Connection]]:
         if self.trouble:
             raise self.trouble
         if self.stalled:
@@ -176,24 +181,24 @@ class StandIn:
         if name == "paris":
             self.expect(name)
         shown = [c for c in STATUS["connections"] if name in (None, c["name"]) and str(peer) in ("None", c["remote"])]
-        return {**STATUS, "connections": shown}
+        return {key: value for key, value in STATUS.items() if key != "connections"}, paced(iter(shown))
 
     def names(self) -> dict[str, list[str]]:
         return {"berlin": ["lan", "dmz"], "munich": []}
 
-    def trace(
+    async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
-    ) -> list[View]:
+    ) -> Iterator[View]:
         self.filters = spi, connection, peer, last
-        return [] if connection == "nobody" else [DECODED if decode else RECORD]
+        if self.records is not None:
+            return self.records()
+        return iter([] if connection == "nobody" else [DECODED if decode else RECORD])
 
-    def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
+    async def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
         self.filters = spi, connection, peer, last
-        yield file_header()
-        if connection != "nobody":
-            yield record(CAPTURED)
+        return iter([file_header(), *([] if connection == "nobody" else [record(CAPTURED)])])
 
-    def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
+    async def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
         if connection == "munich":
             raise NotAllowed("keys are given out only where the configuration has control.export_keys: true")
         return [KEY]

@@ -13,7 +13,16 @@ from ikevd.errors import Abandoned, IkeError
 from ikevd.observe.views import View
 from ikevd.policy.model import Resend
 from tests.builders import ALICE, BOB, child, connection, mirrored, psk
-from tests.control.controlled import BOTH, SILENT, children, controlled, ignore, pair, two_with_the_same_child
+from tests.control.controlled import (
+    BOTH,
+    SILENT,
+    children,
+    controlled,
+    ignore,
+    pair,
+    status_of,
+    two_with_the_same_child,
+)
 from tests.gateways import World, alice_and_bob
 from tests.sayings import raises_saying
 from tests.virtual_time import run
@@ -152,7 +161,7 @@ def test_down_of_a_child_leaves_its_sibling_and_the_isakmp_sa() -> None:
         found = await children(controller)
         assert (found["lan"]["state"], found["dmz"]["state"]) == ("down", "up")
         assert len(alice.kernel.sas) == 2
-        assert len((await controller.status())["connections"][0]["isakmp"]) == 1
+        assert len((await status_of(controller))["connections"][0]["isakmp"]) == 1
         await asyncio.sleep(1)
         assert bob.pairs == 1
 
@@ -165,7 +174,7 @@ def test_down_of_a_connection_leaves_nothing_in_the_kernel_when_it_returns() -> 
         await controller.up("bob", ignore)
         await controller.down("bob", ignore)
         assert alice.nothing_installed
-        assert (await controller.status())["connections"][0]["isakmp"] == []
+        assert (await status_of(controller))["connections"][0]["isakmp"] == []
         await asyncio.sleep(1)
         assert bob.nothing_installed
 

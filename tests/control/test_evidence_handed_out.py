@@ -10,7 +10,7 @@ from ikevd.observe.frames import datagrams
 from ikevd.observe.pcap import frames
 from ikevd.observe.pcap_writer import file_header
 from tests.builders import BOB
-from tests.control.controlled import BOTH, controlled, ignore, pair
+from tests.control.controlled import BOTH, controlled, ignore, pair, traced
 from tests.gateways import alice_and_bob
 from tests.virtual_time import run
 
@@ -21,7 +21,7 @@ def test_a_trace_with_trees_opens_encrypted_messages_and_shows_no_hash() -> None
     async def story() -> None:
         _, _, controller = pair()
         await controller.up("lan", ignore)
-        records = controller.trace(None, None, None, 20, decode=True)
+        records = await traced(controller, decode=True)
         trees = {
             event["label"]: event["message"] for record in records for event in record["events"] if "wire" in event
         }
@@ -45,12 +45,12 @@ def test_a_capture_holds_each_message_with_its_endpoints_and_its_time() -> None:
             for entry in record.entries
             if isinstance(entry.fact, Sent | Heard)
         ]
-        found = list(datagrams(frames(b"".join(controller.capture(None, None, None, 20)))))
+        found = list(datagrams(frames(b"".join(await controller.capture(None, None, None, 20)))))
         assert [datagram.payload for datagram in found] == [fact.octets for _, fact in facts]
         assert [datagram.time / 1e9 for datagram in found] == pytest.approx([at for at, _ in facts])
         assert (str(found[0].source), str(found[0].destination)) == ("192.0.2.1:500", "198.51.100.1:500")
         assert (str(found[1].source), str(found[1].destination)) == ("198.51.100.1:500", "192.0.2.1:500")
-        assert list(controller.capture(None, "nobody", None, 20)) == [file_header()]
+        assert list(await controller.capture(None, "nobody", None, 20)) == [file_header()]
 
     run(story())
 
@@ -60,7 +60,7 @@ def test_keys_are_withheld_unless_the_configuration_allows_them() -> None:
         _, _, controller = pair()
         await controller.up("lan", ignore)
         with pytest.raises(NotAllowed, match="export_keys"):
-            controller.keys(None, None, None)
+            await controller.keys(None, None, None)
 
     run(story())
 
@@ -72,9 +72,9 @@ def test_keys_are_those_of_the_isakmp_sas_that_stand_and_fit() -> None:
         await controller.up("lan", ignore)
         (session,) = bob.engine.sessions()
         (theirs,) = session.live
-        (line,) = controller.keys(None, None, None)
+        (line,) = await controller.keys(None, None, None)
         assert line == f"{theirs.sa.cookies.initiator.hex()},{theirs.sa.cipher_key.reveal().hex()}"
-        assert controller.keys(theirs.sa.cookies.initiator.hex(), "bob", str(BOB)) == [line]
-        assert controller.keys(None, "nobody", None) == []
+        assert await controller.keys(theirs.sa.cookies.initiator.hex(), "bob", str(BOB)) == [line]
+        assert await controller.keys(None, "nobody", None) == []
 
     run(story())

@@ -21,7 +21,7 @@ from ikevd.observe.views import entry_view
 from ikevd.policy.model import Encap
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, mirrored, psk
-from tests.control.controlled import BOTH, SILENT, controlled, ignore
+from tests.control.controlled import BOTH, SILENT, controlled, ignore, status_of, traced
 from tests.control.standin import RECORD, STATUS, Daemon
 from tests.gateways import World, alice_and_bob
 from tests.virtual_time import run
@@ -69,19 +69,19 @@ def test_status_and_trace_fit_before_during_and_after_success() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob(None, replace(BOTH, encap=Encap.FORCE))
         for gateway, view in ((alice, BOTH), (bob, mirrored(BOTH))):
-            fits(await controlled(gateway, view).status(), shapes.Status)
+            fits(await status_of(controlled(gateway, view)), shapes.Status)
         up = asyncio.create_task(controlled(alice, BOTH).up("bob", ignore))
         await asyncio.sleep(0.015)
-        fits(await controlled(alice, BOTH).status(), shapes.Status)
+        fits(await status_of(controlled(alice, BOTH)), shapes.Status)
         await up
         await asyncio.sleep(1)
         for gateway, view in ((alice, BOTH), (bob, mirrored(BOTH))):
-            status = await controlled(gateway, view).status()
+            status = await status_of(controlled(gateway, view))
             fits(status, shapes.Status)
             (one,) = status["connections"]
             assert one["isakmp"][0]["nat"]
             assert one["children"][0]["sas"][0]["udp_encapsulation"]
-            records = controlled(gateway, view).trace(None, None, None, 20)
+            records = await traced(controlled(gateway, view))
             fits({"schema": 1, "records": records}, shapes.Trace)
 
     run(story())
@@ -93,11 +93,11 @@ def test_status_and_trace_of_aggressive_mode_fit() -> None:
         _, alice, _ = alice_and_bob(None, view)
         controller = controlled(alice, view)
         await controller.up("bob", ignore)
-        status = await controller.status()
+        status = await status_of(controller)
         fits(status, shapes.Status)
         (isakmp,) = status["connections"][0]["isakmp"]
         assert (isakmp["exchange"], isakmp["cisco"]["asa"]) == ("AGGRESSIVE", "AM_ACTIVE")
-        fits({"schema": 1, "records": controller.trace(None, None, None, 20)}, shapes.Trace)
+        fits({"schema": 1, "records": await traced(controller)}, shapes.Trace)
 
     run(story())
 
@@ -110,8 +110,8 @@ def test_status_and_trace_of_failures_fit() -> None:
         controller = controlled(alice, BOTH)
         with pytest.raises(IkeError):
             await controller.up("lan", ignore)
-        fits(await controller.status(), shapes.Status)
-        fits({"schema": 1, "records": controller.trace(None, None, None, 20)}, shapes.Trace)
+        fits(await status_of(controller), shapes.Status)
+        fits({"schema": 1, "records": await traced(controller)}, shapes.Trace)
 
     run(story())
 

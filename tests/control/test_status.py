@@ -14,7 +14,18 @@ from ikevd.observe.words import say_error
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Start
 from tests.builders import ALICE, BOB, mirrored
-from tests.control.controlled import BOTH, LAN, SILENT, children, controlled, ignore, pair, two_with_the_same_child
+from tests.control.controlled import (
+    BOTH,
+    LAN,
+    SILENT,
+    children,
+    controlled,
+    ignore,
+    pair,
+    status_of,
+    traced,
+    two_with_the_same_child,
+)
 from tests.gateways import alice_and_bob
 from tests.virtual_time import run
 
@@ -24,7 +35,7 @@ from tests.virtual_time import run
 def test_status_names_what_is_configured_before_anything_stands() -> None:
     async def story() -> None:
         _, _, controller = pair()
-        status = await controller.status()
+        status = await status_of(controller)
         (one,) = status["connections"]
         assert status["listening"] == ["192.0.2.1:500"]
         assert (one["name"], one["local"], one["remote"]) == ("bob", "192.0.2.1", "198.51.100.1")
@@ -42,7 +53,7 @@ def test_status_shows_sas_with_age_and_what_they_carried() -> None:
         alice, _, controller = pair()
         await controller.up("lan", ignore)
         await asyncio.sleep(100)
-        (isakmp,) = (await controller.status())["connections"][0]["isakmp"]
+        (isakmp,) = (await status_of(controller))["connections"][0]["isakmp"]
         (sa,) = (await children(controller))["lan"]["sas"]
         assert {sa["spi_in"], sa["spi_out"]} == {str(name.spi) for name in alice.kernel.sas}
         assert (sa["age_seconds"], sa["expires_in_seconds"]) == (100, 3500)
@@ -59,7 +70,7 @@ def test_status_says_what_is_under_way() -> None:
         _, _, controller = pair(SILENT)
         waiting = asyncio.create_task(controller.up("lan", ignore))
         await asyncio.sleep(0.5)
-        assert (await controller.status())["connections"][0]["negotiating"]
+        assert (await status_of(controller))["connections"][0]["negotiating"]
         assert (await children(controller))["lan"]["state"] == "negotiating"
         with pytest.raises(NoAnswer):
             await waiting
@@ -81,7 +92,7 @@ def test_status_and_trace_survive_json() -> None:
     async def story() -> None:
         _, _, controller = pair()
         await controller.up("bob", ignore)
-        json.dumps([await controller.status(), controller.trace(None, None, None, 20)])
+        json.dumps([await status_of(controller), await traced(controller)])
 
     run(story())
 
@@ -90,18 +101,21 @@ def test_status_of_a_child_shows_its_connection_with_that_child_only() -> None:
     async def story() -> None:
         _, _, controller = pair()
         for name in ("dmz", "bob/dmz"):
-            (one,) = (await controller.status(name))["connections"]
+            (one,) = (await status_of(controller, name))["connections"]
             assert (one["name"], [c["name"] for c in one["children"]]) == ("bob", ["dmz"])
-        assert len((await controller.status("bob"))["connections"][0]["children"]) == 2
+        assert len((await status_of(controller, "bob"))["connections"][0]["children"]) == 2
         with pytest.raises(UnknownName):
-            await controller.status("paris")
+            await status_of(controller, "paris")
 
     run(story())
 
 
 def test_status_of_a_child_name_of_two_connections_shows_both() -> None:
     async def story() -> None:
-        assert [c["name"] for c in (await two_with_the_same_child().status("lan"))["connections"]] == ["bob", "carol"]
+        assert [c["name"] for c in (await status_of(two_with_the_same_child(), "lan"))["connections"]] == [
+            "bob",
+            "carol",
+        ]
 
     run(story())
 
@@ -109,8 +123,8 @@ def test_status_of_a_child_name_of_two_connections_shows_both() -> None:
 def test_status_of_a_peer_shows_the_connections_that_have_it() -> None:
     async def story() -> None:
         controller = two_with_the_same_child()
-        assert [c["name"] for c in (await controller.status(peer=BOB))["connections"]] == ["bob"]
-        assert (await controller.status(peer=ALICE))["connections"] == []
+        assert [c["name"] for c in (await status_of(controller, peer=BOB))["connections"]] == ["bob"]
+        assert (await status_of(controller, peer=ALICE))["connections"] == []
 
     run(story())
 
@@ -120,10 +134,10 @@ def test_a_peer_from_anywhere_is_found_by_the_address_of_its_isakmp_sa() -> None
         anywhere = replace(mirrored(BOTH), remote=None, remote_id=Identity.of_address(ALICE))
         _, alice, bob = alice_and_bob(None, BOTH, anywhere)
         controller = controlled(bob, anywhere)
-        assert (await controller.status(peer=ALICE))["connections"] == []
+        assert (await status_of(controller, peer=ALICE))["connections"] == []
         await alice.engine.session(BOTH).want("lan")
         await asyncio.sleep(1)
-        (one,) = (await controller.status(peer=ALICE))["connections"]
+        (one,) = (await status_of(controller, peer=ALICE))["connections"]
         assert (one["remote"], one["isakmp"][0]["remote"]) == ("any", "192.0.2.1:500")
         assert one["children"][0]["sas"][0]["remote"] == "192.0.2.1"
 
@@ -135,7 +149,7 @@ def test_status_keeps_the_furthest_point_of_a_failed_phase_1_with_its_cisco_name
         _, _, controller = pair(SILENT)
         with pytest.raises(NoAnswer) as caught:
             await controller.up("lan", ignore)
-        phase1 = (await controller.status())["connections"][0]["phase1"]
+        phase1 = (await status_of(controller))["connections"][0]["phase1"]
         assert phase1 is not None
         assert (phase1["outcome"], phase1["furthest"]) == ("failed", "MM1 sent")
         assert phase1["cause"] == say_error(caught.value)
@@ -149,7 +163,7 @@ def test_both_sides_of_an_established_isakmp_sa_are_named_as_cisco_does() -> Non
         _, alice, bob = alice_and_bob(None, BOTH)
         await controlled(alice, BOTH).up("lan", ignore)
         for gateway, view in ((alice, BOTH), (bob, mirrored(BOTH))):
-            (one,) = (await controlled(gateway, view).status())["connections"]
+            (one,) = (await status_of(controlled(gateway, view)))["connections"]
             (isakmp,) = one["isakmp"]
             assert (isakmp["exchange"], isakmp["cisco"]["ios"], isakmp["cisco"]["asa"]) == (
                 "MAIN_MODE",
@@ -192,7 +206,7 @@ def test_trace_gives_every_negotiation_oldest_first() -> None:
     async def story() -> None:
         _, _, controller = pair()
         await controller.up("bob", ignore)
-        records = controller.trace(None, None, None, 20)
+        records = await traced(controller)
         assert [(r["exchange"], r["child"]) for r in records] == [
             ("MAIN_MODE", None),
             ("QUICK_MODE", "lan"),
@@ -206,7 +220,7 @@ def test_trace_gives_only_the_newest() -> None:
     async def story() -> None:
         _, _, controller = pair()
         await controller.up("bob", ignore)
-        (record,) = controller.trace(None, None, None, 1)
+        (record,) = await traced(controller, last=1)
         assert record["child"] == "dmz"
 
     run(story())
@@ -216,13 +230,13 @@ def test_trace_obeys_each_filter() -> None:
     async def story() -> None:
         _, _, controller = pair()
         await controller.up("bob", ignore)
-        main, lan, dmz = controller.trace(None, None, None, 20)
-        assert controller.trace(lan["spis"][0], None, None, 20) == [lan]
-        assert controller.trace(main["cookies"]["initiator"], None, None, 20) == [main, lan, dmz]
-        assert controller.trace(None, "dmz", None, 20) == [dmz]
-        assert len(controller.trace(None, "bob", None, 20)) == 3
-        assert len(controller.trace(None, None, str(BOB), 20)) == 3
-        assert controller.trace(None, None, str(ALICE), 20) == []
-        assert controller.trace(lan["spis"][0], "dmz", None, 20) == []
+        main, lan, dmz = await traced(controller)
+        assert await traced(controller, lan["spis"][0]) == [lan]
+        assert await traced(controller, main["cookies"]["initiator"]) == [main, lan, dmz]
+        assert await traced(controller, None, "dmz") == [dmz]
+        assert len(await traced(controller, None, "bob")) == 3
+        assert len(await traced(controller, None, None, str(BOB))) == 3
+        assert await traced(controller, None, None, str(ALICE)) == []
+        assert await traced(controller, lan["spis"][0], "dmz") == []
 
     run(story())

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ikevd.observe.decode import decoded
+from ikevd.observe.decode import decoded, lazily_decoded
+from ikevd.observe.lazy import pieces
 from ikevd.observe.outline import outline
 from ikevd.wire import vendor_ids
 from ikevd.wire.attributes import Attribute
@@ -412,3 +413,13 @@ def test_the_outline_has_one_line_for_each_field() -> None:
         "  KE (4), 69 octets",
         f"    data: 65 octets {'00' * 64}...",
     ]
+
+
+def test_one_step_of_a_lazy_tree_tells_no_more_than_one_attribute_or_the_octets_of_one_payload() -> None:
+    attributes = tuple(Attribute(1000 + number, b"\x00\x01", basic=True) for number in range(20))
+    transforms = tuple(Transform(number, 12, attributes) for number in range(40))
+    offer = SaPayload((Proposal(1, Protocol.ESP, b"abcd", transforms),))
+    steps = list(pieces(lazily_decoded(datagram(offer, Opaque(PayloadType(200), bytes(50_000))))))
+    assert sum(step.count('"basic"') for step in steps) == 800
+    assert max(step.count('"basic"') for step in steps) == 1
+    assert max(map(len, steps)) < 2 * 50_000 + 200

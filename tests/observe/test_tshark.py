@@ -39,7 +39,7 @@ from ikevd.wire.registry import Doi, IdType, IpsecAttribute, NotifyType, Payload
 from ikevd.wire.sa import Proposal, Transform
 from tests import tshark
 from tests.builders import ALICE, BOB
-from tests.control.controlled import BOTH, controlled
+from tests.control.controlled import BOTH, controlled, traced
 from tests.crypto.test_captures import ANDROID, CERTS, decrypt, read_messages, session_of
 from tests.gateways import alice_and_bob
 from tests.observe.test_decode import datagram
@@ -340,11 +340,15 @@ def test_a_negotiation_captured_and_decrypted_by_tshark_is_what_the_trace_shows(
         _, alice, _ = alice_and_bob(None, BOTH)
         controller = controlled(alice, BOTH, export_keys=True)
         await controller.up("bob", lambda _: None)
-        keys = controller.keys(None, None, None)
+        keys = await controller.keys(None, None, None)
         await controller.down("bob", lambda _: None)
-        records = controller.trace(None, None, None, 100, decode=True)
+        records = await traced(controller, last=100, decode=True)
         events = [event for record in records for event in record["events"] if "message" in event]
-        return b"".join(controller.capture(None, None, None, 100)), keys, sorted(events, key=lambda event: event["at"])
+        return (
+            b"".join(await controller.capture(None, None, None, 100)),
+            keys,
+            sorted(events, key=lambda event: event["at"]),
+        )
 
     octets, keys, events = run(story())
     (tmp_path / "ours.pcap").write_bytes(octets)
