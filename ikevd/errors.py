@@ -118,7 +118,12 @@ class InternalError(IkeError):
 
 
 class KernelRefused(IkeError):
-    """The kernel refused a request; the message holds its errno and extended acknowledgement."""
+    """The kernel refused a request; the message holds its errno and extended acknowledgement.
+
+    ISAKMP has no notification for it; strongSwan says it in this way, and ends a Quick Mode that it hears it of.
+    """
+
+    notify = NotifyType.NO_PROPOSAL_CHOSEN
 
     def __init__(self, message: str, errno: int) -> None:
         super().__init__(message)

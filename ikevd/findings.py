@@ -280,6 +280,18 @@ class StaysOnPort(Finding):
     port: int
 
 
+@dataclass(frozen=True, slots=True)
+class WrongPort(Finding):
+    """A message came by ports that no NAT explains (RFC 3947 section 4)."""
+
+    came: int
+    wanted: tuple[int, ...]
+    ours: bool
+    """Is it our port, to which it came, or the peer's?"""
+    nat: bool
+    """Was a NAT found that has to do with it?"""
+
+
 # -- what else is worth keeping -------------------------------------------------------------------------------------
 
 
@@ -309,6 +321,27 @@ class Mentioned(Finding):
 
     names: tuple[str, ...]
     has_consequence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OddPorts(Finding):
+    """Protocol and port of the peer's phase 1 ID payload, where they are not the usual ones."""
+
+    protocol: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLife(Finding):
+    """RESPONDER-LIFETIME for the ISAKMP SA: so many seconds count instead of so many."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnprovenLife(Finding):
+    """RESPONDER-LIFETIME for the ISAKMP SA where nothing proves it: message 2 of Aggressive Mode."""
 
 
 @dataclass(frozen=True, slots=True)

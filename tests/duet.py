@@ -114,6 +114,7 @@ class Duet:
         minted = b"responde"
         make = (("initiator", initiate, ALICE_TO_BOB, True), ("responder", respond, BOB_TO_ALICE, False))
         self._sides = {}
+        self._situations: dict[str, Situation] = {}
         for (name, exchange, path, initiator), host in zip(
             make, hosts or (HostInMemory(), HostInMemory()), strict=True
         ):
@@ -123,6 +124,7 @@ class Duet:
             coroutine = exchange(Link(situation), Host())
             core = Conversation(coroutine, kind, situation, timing or Timing(), initiator=initiator, minted=minted)
             self._sides[name] = Side(name, core, host)
+            self._situations[name] = situation
         self.initiator, self.responder = self._sides["initiator"], self._sides["responder"]
 
     def run(self, until: float = 1000.0) -> Duet:
@@ -177,6 +179,8 @@ class Duet:
         back = self._network.nat.arriving(path) if self._network.nat else Path(path.remote, path.local)
         if back is None:
             return
+        if not receiver.conversation.has_spoken:  # as the lobby begins: where message 1 comes from
+            self._situations[receiver.name].path = back
         for delay, arriving in self._network.deliveries(sender.name, octets):
             self._at(
                 self.now + delay,

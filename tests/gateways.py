@@ -86,16 +86,18 @@ class World:
         self.gateways[address] = gateway
         return gateway
 
-    def carry(self, octets: bytes, path: Path) -> None:
+    def carry(self, octets: bytes, path: Path) -> str | None:
+        """Never refuses, as a sound machine does."""
         loop = asyncio.get_running_loop()
         self.wire.append((loop.time(), path, octets))
         back = self.network.nat.arriving(path) if self.network.nat else Path(path.remote, path.local)
         receiver = self._receiver(back.local.address) if back else None
         if receiver is None or back is None:
-            return
+            return None
         sender = "alice" if path.local.address == ALICE else "bob"
         for delay, arriving in self.network.deliveries(sender, octets):
             loop.call_later(delay, receiver, arriving, back)
+        return None
 
     def _receiver(self, address: Address) -> Callable[[bytes, Path], None] | None:
         gateway = self.gateways.get(address)

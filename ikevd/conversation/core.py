@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ikevd.addresses import Endpoint, Path
+from ikevd.conversation import paths
 from ikevd.conversation.beside import Besides, sealed
 from ikevd.conversation.duplicates import Duplicates
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
@@ -22,6 +23,7 @@ from ikevd.conversation.timing import FAREWELL, LINGER, Timing
 from ikevd.conversation.vendors import remember_vendors
 from ikevd.errors import IkeError, InternalError, Malformed, NoAnswer, Refused, UnexpectedMessage
 from ikevd.exchanges.link import (
+    Discovered,
     Float,
     OpenInbound,
     OpenOutbound,
@@ -33,6 +35,7 @@ from ikevd.exchanges.link import (
     Situation,
     Unconfirmed,
 )
+from ikevd.exchanges.moves import check_addresses
 from ikevd.facts import Dropped, Fact, Heard, Note, Repeated, Sent
 from ikevd.findings import CommitBit, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
@@ -117,6 +120,11 @@ class Conversation:
         return self._messages > 0
 
     @property
+    def has_sent(self) -> bool:
+        """Did a message of ours leave?"""
+        return self._last_answer is not None
+
+    @property
     def is_larval(self) -> bool:
         """Has the initiator not echoed our cookie yet?"""
         return not self.initiator and self._messages <= LARVAL_MESSAGES
@@ -139,14 +147,15 @@ class Conversation:
             return []
         label = self._duplicates.label(datagram)
         try:
-            self._check_addresses(path)
+            check_addresses(self._situation.path, path)
             if label is not None:
-                return self._repeated(datagram, label, now)
-            message, value = self._judge(datagram)
+                return self._repeated(datagram, label, path, now)
+            moves = paths.moves(self._situation, self._kind, path, self._awaiting)
+            message, value = self._judge(datagram, path)
         except (Malformed, Refused) as refusal:
             self._complain(refusal, datagram, path, now)
             return self._dropped(refusal, len(datagram))
-        self._accepted(datagram, message, path)
+        self._accepted(datagram, message, path, moves=moves)
         return self._advance(now, value)
 
     def resume(self, result: object, now: float) -> list[Effect]:
@@ -243,26 +252,23 @@ class Conversation:
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
-    def _check_addresses(self, path: Path) -> None:
-        """A copied message must not move a tunnel; without NAT traversal both addresses stay as they began."""
-        known = self._situation.path
-        if path is known:
-            return
-        if (path.local.address, path.remote.address) != (known.local.address, known.remote.address):
-            raise UnexpectedMessage(f"it came from {path.remote} to {path.local}; {known} is negotiating")
-
-    def _judge(self, datagram: bytes) -> tuple[Message, Any]:
+    def _judge(self, datagram: bytes, path: Path) -> tuple[Message, Any]:
         header = Header.decode_untrusted(datagram)
         if self._awaiting is None:
             raise UnexpectedMessage("no message is awaited now")
         check_header(header, self._situation, self._kind, self.initiator)
-        return open_with(self._situation, header, datagram, self._awaiting)
+        self._situation.arriving = path
+        try:
+            return open_with(self._situation, header, datagram, self._awaiting)
+        finally:
+            self._situation.arriving = None
 
-    def _accepted(self, datagram: bytes, message: Message, path: Path) -> None:
+    def _accepted(self, datagram: bytes, message: Message, path: Path, *, moves: bool) -> None:
         label = self._next_label()
         self._awaiting = self._waiting = None
         self._duplicates.accepted(datagram, label)
-        self._situation.path = path
+        if moves:
+            self._situation.path = path
         self._situation.clear_too = False
         if self._situation.cookies.responder == NO_COOKIE:
             ours_or_theirs = message.header.responder if self.initiator else self._minted
@@ -276,10 +282,10 @@ class Conversation:
         if announced := remember_vendors(self._situation, message, initiator=self.initiator):
             self._effects.append(Record(announced))
 
-    def _repeated(self, datagram: bytes, label: str, now: float) -> list[Effect]:
-        answers = self._duplicates.answers(datagram, now)
+    def _repeated(self, datagram: bytes, label: str, path: Path, now: float) -> list[Effect]:
+        answers, target = self._duplicates.answers(datagram, now), paths.for_repetition(self._situation, path)
         self._effects.append(Record(Repeated(label, bool(answers))))
-        self._effects.extend(Transmit(answer, self._situation.path) for answer in answers)
+        self._effects.extend(Transmit(answer, target) for answer in answers)
         return self._flush()
 
     def _dropped(self, refusal: IkeError, size: int) -> list[Effect]:
@@ -341,6 +347,8 @@ class Conversation:
                 self._send(request, now)
             case Protect(chains, clear_too):
                 self._situation.chains, self._situation.clear_too = chains, clear_too
+            case Discovered(nat, must_float):
+                self._situation.nat, self._situation.must_float = nat, must_float
             case Float():
                 self._float()
             case Unconfirmed(sa):

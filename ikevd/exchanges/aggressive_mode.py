@@ -6,6 +6,7 @@ asks for message 2 can guess the secret offline.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +14,9 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.primitives import equal
 from ikevd.errors import InvalidId, ProbablePskMismatch
-from ikevd.exchanges import beside, nat
+from ikevd.exchanges import beside, lifetimes, nat
 from ikevd.exchanges.link import Link
+from ikevd.exchanges.moves import check_ports
 from ikevd.exchanges.phase1 import (
     NONCE_OCTETS,
     Agreed,
@@ -24,6 +26,7 @@ from ikevd.exchanges.phase1 import (
     accept_key_exchange,
     local_identity,
     mismatch,
+    note_odd_ports,
     other_identity,
     remote_identity,
     vendor_ids,
@@ -32,11 +35,11 @@ from ikevd.findings import Sign
 from ikevd.host.interface import Entropy
 from ikevd.policy.choose import Phase1Choice
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection
+from ikevd.policy.model import Connection, NatMethod
 from ikevd.policy.transforms import offer_phase1
-from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message
-from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload
+from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, NotifyPayload
 from ikevd.wire.registry import ExchangeType
 from ikevd.wire.sa import SaPayload
 
@@ -60,6 +63,7 @@ class Second:
     choice: Phase1Choice
     agreed: Agreed
     keying: Keying
+    idir: IdPayload
     identity: Identity
 
 
@@ -81,15 +85,18 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
         accept=partial(_accept_second, connection, offer, pair, ni, wrong),
         rubbish=wrong,
     )
+    await note_odd_ports(link, second.idir)
     keying, hash, theirs = second.keying, second.choice.suite.hash, remote_identity(connection, link.path)
     if second.identity != theirs:
         await link.unconfirmed(
             keying.sa(connection, second.choice, link, theirs, initiator=True, nat=None, exchange=KIND)
         )
         raise InvalidId(other_identity(second.identity, (connection,), link.path))
+    await lifetimes.pass_over(link, second.agreed.message.all(NotifyPayload))
     method = nat.choose(connection, link.vendor_ids)
     found = nat.discovered(method, hash, link, connection, second.agreed.message)
-    await nat.take(link, method, found, connection, moved=False)
+    await nat.take(link, method, found, connection)
+    await nat.go(link, found)
     natd = nat.discovery(found.method, hash, link, connection, entropy) if found else ()
 
     # HDR*, HASH_I, NAT-D       -->   (or in the clear)
@@ -103,7 +110,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     """Responder: `candidates` are connections that allow Aggressive Mode; the identity in message 1 chooses."""
     # HDR, SA, KE, Ni, IDii, VID -->
     first = await link.receive(accept_first)
-    identity, arrived = Identity.from_payload(first.identity), link.path
+    await note_odd_ports(link, first.identity)
+    identity = Identity.from_payload(first.identity)
     choice, candidates = candidates.claiming(identity, link.path).choose(first.offer, first.public)
     groups.check_size(choice.suite.group, first.public)
     connection, hash = candidates.connections[0], choice.suite.hash
@@ -128,11 +136,12 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     # HDR*, HASH_I, NAT-D        -->   (or in the clear)
     await link.protect(keying.chain, clear_too=True)
     wrong = mismatch((connection.psk,), Sign.MESSAGE_3)
-    accept = partial(_accept_third, keying, first.identity, wrong)
+    find = partial(nat.discovered, method, hash, link, connection)
+    accept = partial(_accept_third, keying, first.identity, wrong, link, method, find)
     refusal = beside.refusal(keying, local_identity(connection, link.path))
-    third = await link.receive(accept, rubbish=wrong, beside=refusal)
-    found = nat.discovered(method, hash, link, connection, third, arrived)
-    await nat.take(link, method, found, connection, moved=True)
+    found = await link.receive(accept, rubbish=wrong, beside=refusal, any_port=True)
+    await nat.take(link, method, found, connection)
+    await nat.note_stay(link, found)
     return keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)
 
 
@@ -157,11 +166,23 @@ def _accept_second(
     keying = Keying.derive(connection.psk, choice.suite, cookies, offer.body, public, nonces, agreed.g_xy)
     if not equal(keying.hash_r(idir).body, proof.body):
         raise wrong
-    return Second(choice, agreed, keying, identity)
+    return Second(choice, agreed, keying, idir, identity)
 
 
-def _accept_third(keying: Keying, idii: IdPayload, wrong: ProbablePskMismatch, message: Message) -> Message:
-    """Message 3: the peer's proof."""
+def _accept_third(
+    keying: Keying,
+    idii: IdPayload,
+    wrong: ProbablePskMismatch,
+    link: Link,
+    method: NatMethod | None,
+    find: Callable[[Message], NatTraversal | None],
+    message: Message,
+) -> NatTraversal | None:
+    """Message 3: the peer's proof, and what its NAT-D payloads say of the ports that it came by. A peer that answers
+    with the numbers of another method has not read our NAT-D payloads, and may stay where it is."""
     if not equal(keying.hash_i(idii).body, message.one(HashPayload).body):
         raise wrong
-    return message
+    found = find(message)
+    must_float = found is not None and found.method == method
+    check_ports(link.path, link.arriving, found, link.nat_port, must_float=must_float)
+    return found

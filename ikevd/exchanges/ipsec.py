@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ikevd.addresses import Path
 from ikevd.crypto.keys import keymat
 from ikevd.crypto.secret import Secret
@@ -55,8 +57,13 @@ def esp_pair(
 
 
 def _encapsulation(sa: IsakmpSa, path: Path) -> UdpEncapsulation | None:
-    """ESP goes where IKE goes (RFC 3948 section 2)."""
+    """`path` is that of ESP in UDP."""
     return UdpEncapsulation(path.local.port, path.remote.port) if sa.nat and sa.nat.encapsulates else None
+
+
+def at_path(sa: IpsecSa, path: Path) -> IpsecSa:
+    """The pair with the ports of a later message: the NAT in front of the peer may have chosen others meanwhile."""
+    return replace(sa, encap=UdpEncapsulation(path.local.port, path.remote.port)) if sa.encap else sa
 
 
 def _icv_bits(child: Child, suite: EspSuite) -> int | None:

@@ -15,7 +15,7 @@ from ikevd.addresses import Address, Path
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError
 from ikevd.facts import Note
-from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
+from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Payload
 
@@ -66,12 +66,21 @@ class Receive:
     rubbish: IkeError | None
     beside: Beside | None = None
     complain: Callable[[bytes], Complaint] | None = None
+    any_port: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Protect:
     chains: tuple[IvChain, ...]
     clear_too: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What was found out about NATs decides where messages may come from."""
+
+    nat: NatTraversal | None
+    must_float: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class OpenOutbound:
 
 
 HostCall = ReserveSpi | OpenInbound | OpenOutbound
-Request = Send | Receive | Protect | Float | Unconfirmed | Note | HostCall
+Request = Send | Receive | Protect | Discovered | Float | Unconfirmed | Note | HostCall
 
 
 @types.coroutine
@@ -124,6 +133,12 @@ class Situation:
     """Is the next message accepted in the clear as well?"""
     nat_port: int = 4500
     """Where IKE goes once a NAT is found (RFC 3947 section 4)."""
+    nat: NatTraversal | None = None
+    """What is known of NATs between the peers."""
+    must_float: bool = False
+    """Does the peer, which knows it too, go to `nat_port` with its next message?"""
+    arriving: Path | None = None
+    """The endpoints of the message that is being judged."""
     vendor_ids: tuple[bytes, ...] = ()
     """All that the peer announced so far, in order, each once."""
     peer_vendors: tuple[str, ...] = ()
@@ -152,6 +167,11 @@ class Link:
     def path(self) -> Path:
         """The endpoints of the last accepted message."""
         return self._situation.path
+
+    @property
+    def arriving(self) -> Path:
+        """The endpoints of the message that is being judged, or was last accepted."""
+        return self._situation.arriving or self._situation.path
 
     @property
     def nat_port(self) -> int:
@@ -194,19 +214,27 @@ class Link:
         rubbish: IkeError | None = None,
         beside: Beside | None = None,
         complain: Callable[[bytes], Complaint] | None = None,
+        *,
+        any_port: bool = False,
     ) -> T:
         """Wait for the next message that `accept` accepts.
 
         `rubbish` says what it means that a message decrypts to no payloads at all; it is also what the wait ends
         with if nothing better comes. `complain` makes, from such a message, what the peer is told of it, once.
+        `any_port`: `accept` itself judges the ports that the message came by.
         """
-        value: T = await _request(Receive(accept, rubbish, beside, complain))
+        value: T = await _request(Receive(accept, rubbish, beside, complain, any_port))
         return value
 
     async def protect(self, *chains: IvChain, clear_too: bool = False) -> None:
         """From here on HDR is HDR*. Several candidates: one for each secret to be tried at message 5. `clear_too`: the
         next message may also come in the clear (message 3 of Aggressive Mode)."""
         await _request(Protect(chains, clear_too))
+
+    async def discovered(self, nat: NatTraversal | None, *, must_float: bool = False) -> None:
+        """From here on messages come by the ports that `nat` explains (RFC 3947 section 4). `must_float`: the next one
+        comes to the port of NAT traversal."""
+        await _request(Discovered(nat, must_float))
 
     async def float(self) -> None:
         """A NAT was found: from here on both ports are 4500 (RFC 3947 section 4)."""

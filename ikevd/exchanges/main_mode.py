@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from ikevd.crypto import groups
 from ikevd.errors import IkeError, InvalidId, NoAnswer, ProbablePskMismatch
-from ikevd.exchanges import beside, nat
+from ikevd.exchanges import beside, lifetimes, nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import (
     NONCE_OCTETS,
@@ -21,6 +21,7 @@ from ikevd.exchanges.phase1 import (
     local_identity,
     mismatch,
     named,
+    note_odd_ports,
     other_identity,
     remote_identity,
     vendor_ids,
@@ -32,7 +33,7 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, PreSharedKey
 from ikevd.policy.transforms import offer_phase1
 from ikevd.sa.model import IsakmpSa
-from ikevd.wire.payloads import KePayload, NoncePayload
+from ikevd.wire.payloads import KePayload, NoncePayload, NotifyPayload
 
 
 async def initiate(link: Link, connection: Connection, entropy: Entropy) -> IsakmpSa:
@@ -51,7 +52,8 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     public, nonces = (pair.public, peer.public), (ni, peer.nonce)
     keying = Keying.derive(connection.psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy)
     found = nat.discovered(method, hash, link, connection, peer.message)
-    await nat.take(link, method, found, connection, moved=False)
+    await nat.take(link, method, found, connection)
+    await nat.go(link, found)
     await link.protect(keying.chain)  # from here on HDR is HDR*
 
     # HDR*, IDii, HASH_I        -->
@@ -59,10 +61,10 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     ours, theirs = local_identity(connection, link.path), remote_identity(connection, link.path)
     idii = ours.to_payload()
     try:
-        _, idir = await link.ask(
+        (_, idir), sixth = await link.ask(
             idii,
             keying.hash_i(idii),
-            accept=lambda message: accept_identity((keying,), link.chain, False, message),
+            accept=lambda message: (accept_identity((keying,), link.chain, False, message), message),
             rubbish=mismatch((connection.psk,), Sign.ANSWER_TO_5),
             beside=beside.refusal(keying, ours),
         )
@@ -71,10 +73,12 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
         raise _silent_after_message_5(connection.psk, ours, silence) from silence
     sa = keying.sa(connection, choice, link, theirs, initiator=True, nat=found)
     await link.unconfirmed(sa)
+    await note_odd_ports(link, idir)
     identity = Identity.from_payload(idir)
     if identity != theirs:
         raise InvalidId(other_identity(identity, (connection,), link.path))
-    return replace(sa, remote_id=identity)  # as it came
+    sa = replace(sa, remote_id=identity)  # as it came
+    return await lifetimes.heed(link, sa, sixth.all(NotifyPayload))
 
 
 async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> IsakmpSa:
@@ -93,6 +97,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     pair = cache(partial(groups.generate, group))
     peer = await link.receive(partial(accept_first_key_exchange, group, pair))
     found = nat.discovered(method, hash, link, anyone, peer.message)
+    await nat.take(link, method, found, anyone, must_float=True)
     natd = nat.discovery(found.method, hash, link, anyone, entropy) if found else ()  # its numbers
     await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *natd)
     secrets = candidates.secrets()
@@ -111,7 +116,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
         rubbish=mismatch(secrets, Sign.MESSAGE_5),
         complain=partial(beside.unreadable, keyings[0], entropy),
     )
-    await nat.take(link, method, found, anyone, moved=True)
+    await note_odd_ports(link, idii)
     try:
         identity = Identity.from_payload(idii)
         connection = candidates.with_identity(keying.psk, identity, link.path)

@@ -96,36 +96,48 @@ def discovered(
     link: Link,
     connection: Connection,
     message: Message,
-    earlier: Path | None = None,
 ) -> NatTraversal | None:
     """What the peer's NAT-D payloads say; None where there are none.
 
     A peer that announces several methods may use the numbers of another one than was chosen (old IOS does): what it
     uses counts.
 
-    # Deviates: `earlier` is the path of message 1. libreswan goes to port 4500 with message 3 of Aggressive Mode, but
-    # hashes the ports of message 1 in it.
+    # Deviates: libreswan goes to port 4500 with message 3 of Aggressive Mode, but hashes the ports of message 1 in it.
     """
     if method is None:
         return None
     for spoken in (method, *_common(connection, link.vendor_ids)):
         hashes = [payload.body for payload in message.payloads if NUMBERS[spoken].nat_d == payload.TYPE][:MAX_NAT_D]
         if len(hashes) > 1:
-            paths = (link.path, earlier or link.path)
-            ours = {endpoint_hash(hash, link.cookies, path.local) for path in paths}
-            theirs = {endpoint_hash(hash, link.cookies, path.remote) for path in paths}
+            ours = {endpoint_hash(hash, link.cookies, path.local) for path in (link.path, link.arriving)}
+            theirs = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in _ends_without_nat(link)}
             local = hashes[0] not in ours or connection.encap is Encap.FORCE
             return NatTraversal(spoken, local=local, remote=theirs.isdisjoint(hashes[1:]))
     return None
 
 
-async def take(
-    link: Link, method: NatMethod | None, found: NatTraversal | None, connection: Connection, *, moved: bool
-) -> None:
-    """Go on as the discovery wants it, and say what is odd. `moved`: the peer has had its chance to change the port.
+def _ends_without_nat(link: Link) -> Iterator[Endpoint]:
+    """What a peer that is behind no NAT may call its own endpoint: as message 1 came or this message comes, and at the
+    NAT port where message 1 shows that its port was not translated, so that a copy from elsewhere finds no NAT."""
+    first = link.path.remote
+    yield first
+    if first.port == link.path.local.port:
+        yield Endpoint(first.address, link.nat_port)
+    else:
+        yield link.arriving.remote
 
-    RFC 3947 section 4 has the initiator change it; what stays on port 500 cannot carry ESP in UDP.
-    """
+
+async def take(
+    link: Link,
+    method: NatMethod | None,
+    found: NatTraversal | None,
+    connection: Connection,
+    *,
+    must_float: bool = False,
+) -> None:
+    """Go on as the discovery wants it, and say what is odd. `must_float`: the peer goes to the port of NAT traversal
+    with its next message; what stays on port 500 cannot carry ESP in UDP."""
+    await link.discovered(found, must_float=must_float)
     if found is None and method is not None:
         await link.note(NatDMissing(method.value, int(NUMBERS[method].nat_d)))
     if method is None and connection.encap is Encap.FORCE:
@@ -134,10 +146,26 @@ async def take(
         return
     forced = connection.encap is Encap.FORCE
     await link.note(EspInUdp(found.method.value, found.local, found.remote, forced))
-    if not moved:
-        await link.float()
-    elif link.path.local.port != link.nat_port:
+
+
+async def note_stay(link: Link, found: NatTraversal | None) -> None:
+    """The peer has had its chance to change the port."""
+    if found is not None and found.encapsulates and link.path.local.port != link.nat_port:
         await link.note(StaysOnPort(link.path.local.port))
+
+
+async def go(link: Link, found: NatTraversal | None) -> None:
+    """The initiator changes the port (RFC 3947 section 4)."""
+    if found is not None and found.encapsulates:
+        await link.float()
+
+
+def esp_path(link: Link) -> Path:
+    """ESP in UDP goes where IKE goes (RFC 3948 section 2); never to port 500, where IKE may have stayed."""
+    path, port = link.path, link.nat_port
+    if path.local.port == port:
+        return path
+    return Path(Endpoint(path.local.address, port), Endpoint(path.remote.address, port))
 
 
 def endpoint_hash(hash: Hash, cookies: Cookies, endpoint: Endpoint) -> bytes:

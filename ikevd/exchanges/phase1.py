@@ -15,9 +15,9 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
-from ikevd.findings import Named, OtherIdentity, OtherKey, Sign
+from ikevd.findings import Named, OddPorts, OtherIdentity, OtherKey, Sign
 from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1, shorter
-from ikevd.policy.identity import Identity
+from ikevd.policy.identity import USUAL_PORTS, Identity
 from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message
@@ -214,6 +214,12 @@ def vendor_ids(connection: Connection, nat_traversal: tuple[VidPayload, ...] | N
 def mismatch(secrets: tuple[PreSharedKey, ...], sign: Sign) -> ProbablePskMismatch:
     """Another key than ours, to judge by `sign`."""
     return ProbablePskMismatch(OtherKey(sign, tuple(psk.source for psk in secrets)))
+
+
+async def note_odd_ports(link: Link, identity: IdPayload) -> None:
+    """Nothing depends on them; RFC 2407 section 4.6.2 has them zero, or UDP and 500."""
+    if (identity.protocol, identity.port) not in USUAL_PORTS:
+        await link.note(OddPorts(identity.protocol, identity.port))
 
 
 # -- what a message must hold to be accepted ----------------------------------------------------------------------

@@ -13,8 +13,9 @@ from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
 from ikevd.errors import InvalidHash, Malformed
 from ikevd.sa.model import IsakmpSa
-from ikevd.wire.message import Message, encode_chain
+from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, split_untrusted
 from ikevd.wire.payloads import HashPayload, Payload
+from ikevd.wire.registry import PayloadType
 
 
 def chains(sa: IsakmpSa, message_id: int) -> tuple[IvChain, ...]:
@@ -51,6 +52,20 @@ def hash_3(sa: IsakmpSa, message_id: int, ni_b: bytes, nr_b: bytes) -> HashPaylo
 def accept_hash_1(sa: Keyed, message_id: int, message: Message) -> Message:
     """The message, its HASH(1) verified."""
     return _verified("HASH(1)", keys.hash_1(sa.keys, message_id, message.after_first), message)
+
+
+def proves_itself(sa: IsakmpSa, header: Header, octets: bytes) -> bool:
+    """Does HASH(1) hold in a message whose payloads could not be read? `octets`: the whole datagram."""
+    for chain in chains(sa, header.message_id):
+        try:
+            clear = chain.propose(octets[HEADER_OCTETS : header.length]).plaintext
+            proof, rest = split_untrusted(header.next_payload, clear)
+        except Malformed:
+            continue
+        proven = equal(proof, keys.hash_1(sa.keys, header.message_id, rest))
+        if proven and header.next_payload == PayloadType.HASH:
+            return True
+    return False
 
 
 def accept_hash_2(sa: IsakmpSa, message_id: int, ni_b: bytes, message: Message) -> Message:

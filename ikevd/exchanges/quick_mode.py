@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +13,7 @@ from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
 from ikevd.exchanges import nat, phase2
-from ikevd.exchanges.ipsec import IDENTITIES, esp_pair
+from ikevd.exchanges.ipsec import IDENTITIES, at_path, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.findings import Asked, ChildTraffic, NoSuchChild, OtherSelectors, PeerRefuses, Traffic
 from ikevd.host.interface import Entropy
@@ -43,14 +44,15 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     first = (offer, NoncePayload(ni), *_public(pair), child.local.to_id(), child.remote.to_id())
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
-    _check_refusal(sa, child, answer)
-    choice = _as_claimed(accept_phase2(offer, answer.one(SaPayload), child.lifetime), answer)
-    if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
-        raise InvalidId(OtherSelectors(_traffic(child.local, child.remote), _traffic(*answered)))
-    nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
-    ipsec = esp_pair(sa, child, link.path, choice, spi, (ni, nr), g_xy, initiator=True)
-    await host.open_inbound(ipsec)
-    await host.open_outbound(ipsec)
+    with _naming_spi_of(answer):
+        _check_refusal(sa, child, answer)
+        choice = _as_claimed(accept_phase2(offer, answer.one(SaPayload), child.lifetime), answer)
+        if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
+            raise InvalidId(OtherSelectors(_traffic(child.local, child.remote), _traffic(*answered)))
+        nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
+        ipsec = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
+        await host.open_inbound(ipsec)
+        await host.open_outbound(ipsec)
 
     # HDR*, HASH(3)             -->
     await link.answer(phase2.hash_3(sa, mid, ni, nr))
@@ -64,24 +66,23 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     asked = await link.receive(partial(phase2.accept_hash_1, sa, mid))
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
-    try:
+    with _naming_spi_of(asked):
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
         choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs)
         pair = _pair_for(choice.suite, asked)
         g_xy = _agree(pair, asked)
-    except IkeError as refusal:
-        refusal.spi = offer.proposals[0].spi
-        raise
+        spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
+        ipsec = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
+        await host.open_inbound(ipsec)
 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     # HDR*, HASH(3)             -->
-    spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
-    ipsec = esp_pair(sa, child, link.path, choice, spi, (ni, nr), g_xy, initiator=False)
-    await host.open_inbound(ipsec)
     ours = Proposal(choice.proposal.number, choice.proposal.protocol, spi.octets, choice.proposal.transforms)
     second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities)  # IDs octet by octet
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
-    await host.open_outbound(ipsec)
+    ipsec = at_path(ipsec, nat.esp_path(link))
+    with _naming_spi_of(asked):
+        await host.open_outbound(ipsec)
     return ipsec
 
 
@@ -105,6 +106,17 @@ def _check_refusal(sa: IsakmpSa, child: Child, answer: Message) -> None:
     errors = [notify.type for notify in answer.all(NotifyPayload) if notify.type.is_error]
     if errors and not answer.all(SaPayload):
         raise PeerRefused(PeerRefuses(str(errors[0]), asked(sa, child)), errors[0])
+
+
+@contextmanager
+def _naming_spi_of(message: Message) -> Iterator[None]:
+    """What is refused within names the SPI of the peer's ESP proposal, so that the peer ends the right negotiation."""
+    try:
+        yield
+    except IkeError as refusal:
+        proposals = [proposal for sa in message.all(SaPayload) for proposal in sa.proposals]
+        refusal.spi = next((p.spi for p in proposals if p.protocol == Protocol.ESP), b"")
+        raise
 
 
 def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:

@@ -107,10 +107,10 @@ class Engine:
         return iter([session for peers in self._sessions.values() for session in peers.values()])
 
     def hint_unreachable(self, path: Path, reason: str) -> None:
-        """An ICMP error or a failing send: evidence for whatever is under way with that peer."""
+        """An ICMP error: evidence for whatever is under way between these two addresses."""
         for connection in self._by_remote.exactly(path.remote.address):  # only those can be initiated
             for session in self._sessions.get(connection.name, {}).values():
-                session.initiator.note_unreachable(path.remote.address, reason)
+                session.initiator.note_unreachable(path, reason)
 
     async def stop(self, last_words: float = LAST_WORDS) -> None:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ikevd.errors import Malformed
 from ikevd.negotiation.runner import Runner
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
@@ -9,13 +11,16 @@ from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, NotifyType
 
 
-def hear_hints(phase1: Runner, header: Header, octets: bytes) -> None:
-    """An Informational message without message ID, or in the clear: all that it can be is evidence."""
+def hear_hints(runners: Sequence[Runner], header: Header, octets: bytes) -> None:
+    """An Informational message in the clear, for whatever is under way, or was last: all that it can be is evidence."""
     notifications = clear_notifications(header, octets)
     for notify in notifications:
-        phase1.hint(notify)
-    if not notifications:
-        phase1.count("drop: Informational in the clear that holds no hint")
+        for runner in runners:
+            runner.hint(notify)
+    if header.encrypted:
+        runners[0].count("drop: encrypted Informational with message ID 0")
+    elif not notifications:
+        runners[0].count("drop: Informational in the clear that holds no hint")
 
 
 def clear_notifications(header: Header, octets: bytes) -> tuple[NotifyType, ...]:

@@ -66,9 +66,9 @@ class Initiator:
         if self._attempt is not None:
             self._attempt.runner.fail(cause)
 
-    def note_unreachable(self, peer: Address, reason: str) -> None:
-        """An ICMP error for the peer: forgeable, so it is evidence only."""
-        if self._attempt is not None and self._connection.remote == peer:
+    def note_unreachable(self, path: Path, reason: str) -> None:
+        """An ICMP error for a datagram that took that path: forgeable, so it is evidence only."""
+        if self._attempt is not None and _ends(self._attempt.runner.conversation.path) == _ends(path):
             self._attempt.runner.unreachable(Unreachable(reason))
 
     def close(self) -> None:
@@ -90,3 +90,7 @@ class Initiator:
         self._attempt = None
         asyncio.get_running_loop().call_later(LINGER, runner.let_go)
         self._on_end(runner, outcome)
+
+
+def _ends(path: Path) -> tuple[Address, Address]:
+    return path.local.address, path.remote.address

@@ -187,6 +187,8 @@ class KernelHost:
         self._installer = installer
         self._owner = owner
         self._lock = asyncio.Lock()
+        self.reqid: int | None = None
+        """Of the child that this machine was asked to serve, whether or not it could."""
         self._reserved: tuple[ReserveSpi, Spi] | None = None
         self._opened: IpsecSa | None = None
 
@@ -197,7 +199,7 @@ class KernelHost:
 
     @property
     def spi(self) -> Spi | None:
-        """The inbound SPI that the peer may know."""
+        """The inbound SPI that the peer may know, once a message of ours has left."""
         return self._reserved[1] if self._reserved else None
 
     async def serve(self, call: HostCall) -> object:
@@ -205,6 +207,7 @@ class KernelHost:
         async with self._lock:
             match call:
                 case ReserveSpi():
+                    self.reqid = call.reqid
                     self._reserved = call, await self._installer.reserve_spi(call)
                     return self._reserved[1]
                 case OpenInbound(sa):

@@ -11,7 +11,7 @@ from typing import Any
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation, Exchange
 from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import Abandoned, IkeError, PeerDeleted, PeerRefused
+from ikevd.errors import Abandoned, IkeError, Malformed, PeerDeleted, PeerRefused, UnexpectedMessage
 from ikevd.exchanges import informational, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, Situation
 from ikevd.facts import Dropped
@@ -21,7 +21,7 @@ from ikevd.negotiation.install import KernelHost
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.runner import OnEnd, Runner, no_host
 from ikevd.policy.model import Child
-from ikevd.sa.model import IpsecSa, IsakmpSa
+from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import Payload
 from ikevd.wire.registry import ExchangeType, NotifyType
@@ -83,6 +83,8 @@ class LiveIsakmpSa:
         """A Quick Mode stayed unanswered and nothing else was heard since: not for new ones."""
         self.unnamed_refusals: list[NotifyType] = []
         """Refusals that could not be told from one another while several Quick Modes were in flight."""
+        self.early_deletes: list[Spi] = []
+        """SPIs that the peer deleted and that may be those of a Quick Mode in flight: kept until none is."""
         self.expiry: asyncio.TimerHandle | None = None
         """At the end of its lifetime."""
         self.retired = False
@@ -129,7 +131,7 @@ class LiveIsakmpSa:
 
     def _phase1_heard(self, header: Header, octets: bytes, path: Path) -> None:
         if header.exchange == ExchangeType.INFORMATIONAL:
-            hear_hints(self.phase1, header, octets)
+            hear_hints(self._under_way or [self.phase1], header, octets)
         else:
             self.phase1.heard(octets, path)
 
@@ -152,17 +154,24 @@ class LiveIsakmpSa:
         core = Conversation(exchange, header.exchange, situation, self._timing, initiator=False)
         effects = [*core.start(self._ports.now()), *core.heard(octets, path, self._ports.now())]
         if not core.has_spoken:
-            self._reject(core, header, effects)
+            self._reject(core, header, octets, effects)
             return
         self._run(core, header.exchange, on_end, host).apply(effects)
 
-    def _reject(self, core: Conversation, header: Header, effects: Sequence[object]) -> None:
+    def _reject(self, core: Conversation, header: Header, octets: bytes, effects: Sequence[object]) -> None:
         core.close()
-        self._ports.counters.count(f"drop: {header.exchange} that is not authentic")
         for effect in effects:
             fact = getattr(effect, "fact", None)
             if isinstance(fact, Dropped):
+                self._ports.counters.count(f"drop: {header.exchange} that {self._fault(fact, header, octets)}")
                 self.phase1.record.add(fact)
+
+    def _fault(self, dropped: Dropped, header: Header, octets: bytes) -> str:
+        if dropped.error == UnexpectedMessage.__name__:
+            return "does not belong here"
+        if dropped.error == Malformed.__name__ and phase2.proves_itself(self.sa, header, octets):
+            return "is authentic, but malformed"
+        return "is not authentic"
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
@@ -211,12 +220,18 @@ class LiveIsakmpSa:
     @property
     def busy(self) -> bool:
         """Is a Quick Mode under way?"""
-        return any(not runner.conversation.ended for runner in self._runners.values())
+        return bool(self._under_way)
+
+    @property
+    def _under_way(self) -> list[Runner]:
+        """Quick Modes: an Informational exchange ends as soon as it is told or heard."""
+        return [runner for runner in self._runners.values() if not runner.conversation.ended]
 
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _situation(self, message_id: int) -> tuple[Situation, Link]:
-        situation = Situation(self.sa.cookies, message_id, self.path, phase2.chains(self.sa, message_id))
+        chains, nat_port = phase2.chains(self.sa, message_id), self._ports.nat_port
+        situation = Situation(self.sa.cookies, message_id, self.path, chains, nat_port=nat_port, nat=self.sa.nat)
         return situation, Link(situation)
 
     def _fresh_id(self) -> int:
@@ -250,7 +265,7 @@ class LiveIsakmpSa:
             record,
             self._ports,
             on_end=partial(self._ended, on_end),
-            on_heard=self._moved,
+            on_heard=self._authentic,
             serve_host=serve_host,
         )
         self._runners[core.message_id] = runner
@@ -293,8 +308,8 @@ class LiveIsakmpSa:
         if not isinstance(outcome, IkeError):
             self._on_informational(self, outcome)
 
-    def _moved(self, path: Path) -> None:
-        """The path belongs to the ISAKMP SA and moves only on an accepted message."""
+    def _authentic(self, path: Path) -> None:
+        """The path belongs to the ISAKMP SA and moves only on an accepted message, where that moved its exchange."""
         self.path = path
         if self.last_heard == self.born:
             self.phase1.confirm()

@@ -11,7 +11,7 @@ from ikevd.addresses import Path
 class Keepalive:
     """Sends while there is a path to keep; the session says which."""
 
-    def __init__(self, interval: float, send: Callable[[Path], None], path: Callable[[], Path | None]) -> None:
+    def __init__(self, interval: float, send: Callable[[Path], object], path: Callable[[], Path | None]) -> None:
         """`path` gives where to, or None when nothing is left that needs it; `interval` in seconds, 0 for never."""
         self._interval = interval
         self._send = send

@@ -19,7 +19,7 @@ class Phase1Attempt:
     def heard(self, header: Header, octets: bytes, path: Path) -> None:
         """A datagram that names our cookie. An Informational in the clear has a message ID of its own."""
         if header.exchange == ExchangeType.INFORMATIONAL and not header.encrypted:
-            hear_hints(self.runner, header, octets)
+            hear_hints((self.runner,), header, octets)
         elif header.message_id:
             if not self.runner.beside(octets, path):
                 self.runner.remind(path)

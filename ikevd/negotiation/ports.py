@@ -18,9 +18,10 @@ from ikevd.sa.model import IsakmpSa
 class Ports:
     """Shared by all sessions; holds no state of any peer."""
 
-    transmit: Callable[[bytes, Path], None]
-    keepalive: Callable[[Path], None]
-    """Sends the one octet that keeps a NAT's mapping alive (RFC 3948 section 2.3)."""
+    transmit: Callable[[bytes, Path], str | None]
+    """Sends; returns in words why a datagram could not leave this machine."""
+    keepalive: Callable[[Path], str | None]
+    """Sends the one octet that keeps a NAT's mapping alive (RFC 3948 section 2.3); returns as `transmit` does."""
     source_for: Callable[[Address], Address]
     """The local address that routing chooses for a peer."""
     installer: Installer

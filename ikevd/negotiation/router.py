@@ -40,7 +40,7 @@ class Router:
         self,
         entropy: Entropy,
         counters: Counters,
-        transmit: Callable[[bytes, Path], None],
+        transmit: Callable[[bytes, Path], str | None],
         clock: Callable[[], float],
         *,
         on_first_message: FirstMessage,

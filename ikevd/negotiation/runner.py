@@ -11,7 +11,7 @@ from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
 from ikevd.errors import Abandoned, IkeError, InternalError
 from ikevd.exchanges.link import HostCall
-from ikevd.facts import Failed, Heard
+from ikevd.facts import Failed, Heard, Note
 from ikevd.findings import Unreachable
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
@@ -54,6 +54,7 @@ class Runner:
         self._on_heard = on_heard
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self._undelivered: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -126,9 +127,9 @@ class Runner:
                     self.record.cookies = self.conversation.cookies
                     self.record.add(fact)
                     if isinstance(fact, Heard):
-                        self._on_heard(fact.path)
+                        self._on_heard(self.conversation.path)
                 case Transmit(octets, path):
-                    self._ports.transmit(octets, path)
+                    self._transmit(octets, path)
                 case AskHost(call):
                     self._task = asyncio.get_running_loop().create_task(self._ask(call))
                 case Returned(result):
@@ -140,6 +141,17 @@ class Runner:
                     self.record.add(Failed(error.finding, type(error).__name__))
                     self._end_with(error)
         self._arm()
+
+    def _transmit(self, octets: bytes, path: Path) -> None:
+        """What could not leave stands in the record of the exchange that it belongs to, once for each reason."""
+        reason = self._ports.transmit(octets, path)
+        if reason is None or reason == self._undelivered:
+            return
+        self._undelivered = reason
+        if self.conversation.ended:
+            self.record.add(Note(Unreachable(reason)))
+        else:
+            self.unreachable(Unreachable(reason))
 
     async def _ask(self, call: HostCall) -> None:
         try:

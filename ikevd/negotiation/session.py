@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from ikevd.errors import Abandoned, IkeError, NoAnswer, PeerDeleted, PeerRefused
+from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.facts import Established, Note
 from ikevd.findings import IpsecSaStands, IsakmpDeleted, Mentioned, Traffic
 from ikevd.negotiation.initiator import Initiator
@@ -20,6 +20,7 @@ from ikevd.peer import notices
 from ikevd.peer.children import (
     Abort,
     ChildState,
+    Declined,
     Due,
     Event,
     Gone,
@@ -71,7 +72,6 @@ class Session:
         """Children whose Quick Mode went down with its ISAKMP SA, and that have not come up since."""
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
         self._retries: dict[str, asyncio.TimerHandle] = {}
-        self._held: list[Spi] = []
         self._unsaid: list[Spi] = []
         """SPIs whose Delete waits for an ISAKMP SA."""
         self._tasks: dict[asyncio.Task[None], None] = {}
@@ -242,13 +242,15 @@ class Session:
         if end.child is not None:
             self._flights.pop(end.child.name, None)
         if isinstance(end.outcome, IpsecSa):
-            self._quick_mode_returned(end.outcome, end.runner)
+            self._quick_mode_returned(live, end.outcome, end.runner)
         else:
             self._quick_mode_raised(live, end, end.outcome)
+        if not live.busy:
+            live.early_deletes.clear()
         self._settle_refusals(live)
         self._pump()
 
-    def _quick_mode_returned(self, sa: IpsecSa, runner: Runner) -> None:
+    def _quick_mode_returned(self, live: LiveIsakmpSa, sa: IpsecSa, runner: Runner) -> None:
         runner.record.child = sa.child
         runner.record.spis = (sa.inbound.spi, sa.outbound.spi)
         selectors = Traffic(str(sa.local_selector), str(sa.remote_selector))
@@ -257,19 +259,17 @@ class Session:
         self._moved.pop(sa.child, None)
         self._post(sa.child, Up(sa))
         self._answer(sa.child, None)
-        if sa.outbound.spi in self._held:
-            self._held.remove(sa.outbound.spi)
+        if sa.outbound.spi in live.early_deletes:
+            live.early_deletes.remove(sa.outbound.spi)
             self._post(sa.child, Gone(sa.outbound.spi, by_peer=True))
 
     def _quick_mode_raised(self, live: LiveIsakmpSa, end: QuickModeEnd, error: IkeError) -> None:
         self._do(end.host.undo())
         if isinstance(error, NoAnswer) and live.last_heard + TRUSTED_FOR < end.runner.started:
             live.doubted = True
-        if not isinstance(error, PeerDeleted):
-            if error.notify is not None:
-                live.tell(NotifyPayload(Protocol.ESP, error.notify, error.spi))
-            if end.host.spi is not None and not isinstance(error, PeerRefused | PeerDeleted):
-                live.tell(notices.delete_esp(end.host.spi))
+        self._tell_failure(live, end, error)
+        if end.child is None and isinstance(error, KernelRefused):
+            self._decline(end, error)
         if end.child is None or not self.states[end.child.name].negotiating:
             return
         if live.retired and isinstance(error, PeerDeleted | Abandoned) and end.child.name not in self._moved:
@@ -277,6 +277,23 @@ class Session:
             self._waiting[end.child.name] = None
         else:
             self._failed(end.child.name, error)
+
+    def _tell_failure(self, live: LiveIsakmpSa, end: QuickModeEnd, error: IkeError) -> None:
+        """A Notify to a peer that waits for us, a Delete of an SPI that it has got."""
+        if isinstance(error, PeerDeleted):
+            return
+        conversation = end.runner.conversation
+        if error.notify is not None and conversation.has_spoken:
+            live.tell(NotifyPayload(Protocol.ESP, error.notify, error.spi))
+        if end.host.spi is not None and conversation.has_sent and not isinstance(error, PeerRefused):
+            live.tell(notices.delete_esp(end.host.spi))
+
+    def _decline(self, end: QuickModeEnd, error: IkeError) -> None:
+        """The peer asked, this machine could not: that is no fault of the peer's, and stands in the child's status."""
+        for child in self._children.values():
+            if child.reqid == end.host.reqid:
+                end.runner.record.child = child.name
+                self._post(child.name, Declined(error.finding))
 
     def _failed(self, child: str, error: IkeError) -> None:
         self._post(child, NotUp(error.finding))
@@ -299,8 +316,9 @@ class Session:
             self._refused(live, refusal)
         if said.others:
             live.phase1.record.add(Note(Mentioned(said.others)))
+        self._standing.shorten(live, said.lives)
         for spi in said.deleted_esp:
-            self._deleted(spi)
+            self._deleted(live, spi)
         for cookies in said.deleted_isakmp:
             for other in [other for other in self.live if other.sa.cookies == cookies]:
                 other.phase1.record.add(Note(IsakmpDeleted()))
@@ -324,13 +342,14 @@ class Session:
         elif len(flights) <= len(live.unnamed_refusals):
             flights[0].refuse(live.unnamed_refusals.pop(0))
 
-    def _deleted(self, spi: Spi) -> None:
+    def _deleted(self, live: LiveIsakmpSa, spi: Spi) -> None:
+        """A Delete may overtake message 3 of its Quick Mode: held, bounded, until the Quick Modes in flight end."""
         for name, state in self.states.items():
             if any(spi in (pair.sa.inbound.spi, pair.sa.outbound.spi) for pair in state.pairs):
                 self._post(name, Gone(spi, by_peer=True))
                 return
-        if any(live.busy for live in self.live):
-            self._held = [*self._held[-(MAX_HELD - 1) :], spi]
+        if live.busy:
+            live.early_deletes = [*live.early_deletes, spi][-MAX_HELD:]
 
     # -- tasks --------------------------------------------------------------------------------------------------
 

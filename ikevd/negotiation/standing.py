@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
-from ikevd.facts import Established
-from ikevd.findings import IsakmpSaStands
+from ikevd.exchanges import lifetimes
+from ikevd.facts import Established, Note
+from ikevd.findings import ClaimedLife, IsakmpSaStands
 from ikevd.negotiation.isakmp import LiveIsakmpSa, QuickModeEnd
 from ikevd.negotiation.keepalive import Keepalive
 from ikevd.negotiation.ports import Ports
@@ -19,7 +20,7 @@ from ikevd.peer import notices
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Connection
 from ikevd.sa.model import IsakmpSa
-from ikevd.wire.payloads import Payload
+from ikevd.wire.payloads import NotifyPayload, Payload
 
 MAX_ISAKMP_SAS = 8
 """Of one session: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
@@ -82,6 +83,14 @@ class Standing:
         """The best ISAKMP SA to say Delete under."""
         return self.usable() or next((live for live in self.live if not live.retired), None)
 
+    def shorten(self, live: LiveIsakmpSa, claims: Sequence[NotifyPayload]) -> None:
+        """The peer says, authenticated, that the ISAKMP SA ends sooner."""
+        before, live.sa = live.sa.lifetime, lifetimes.claimed(live.sa, claims)
+        if live.sa.lifetime == before or live.retired:
+            return
+        live.phase1.record.add(Note(ClaimedLife(before.seconds, live.sa.lifetime.seconds)))
+        self._arm(live)
+
     def retire(self, live: LiveIsakmpSa, *, tell: bool, cause: IkeError) -> None:
         """The end of an ISAKMP SA cuts no IPsec SA (RFC 2408 section 3.15, strongSwan issue 1827)."""
         if live.retired:
@@ -100,13 +109,18 @@ class Standing:
     def _add(self, live: LiveIsakmpSa) -> None:
         self._router.register(live.cookie, live)
         self.live.append(live)
-        live.expiry = asyncio.get_running_loop().call_at(live.expires, self._expired, live)
+        self._arm(live)
         if live.sa.nat and live.sa.nat.local:
             self._kept = live
             self._keepalive.start()
         standing = [other for other in self.live if not other.retired]
         if len(standing) > MAX_ISAKMP_SAS:
             self.retire(standing[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
+
+    def _arm(self, live: LiveIsakmpSa) -> None:
+        if live.expiry is not None:
+            live.expiry.cancel()
+        live.expiry = asyncio.get_running_loop().call_at(live.expires, self._expired, live)
 
     def _path_to_keep(self) -> Path | None:
         kept = self._kept

@@ -148,6 +148,26 @@ def _announced(found: f.Announced) -> str:
     return f"the peer announces {', '.join(found.names)}{more}"
 
 
+def _wrong_port(found: f.WrongPort) -> str:
+    wanted = " or ".join(map(str, found.wanted))
+    if found.ours:
+        why = "a NAT was found" if found.nat else "no NAT was found"
+        return f"it came to port {found.came}; {wanted} is wanted, as {why} (RFC 3947 section 4)"
+    return f"it came from port {found.came}; {wanted} is wanted, as no NAT in front of the peer explains it"
+
+
+def _odd_ports(found: f.OddPorts) -> str:
+    said = f"protocol {found.protocol}, port {found.port}"
+    return f"the peer's ID payload says {said}, which is odd: 0/0 or 17/500 are usual"
+
+
+def _claimed_life(found: f.ClaimedLife) -> str:
+    return (
+        "the peer claims a shorter life for the ISAKMP SA (RESPONDER-LIFETIME): "
+        f"{found.after} s count instead of {found.before} s"
+    )
+
+
 def _mentioned(found: f.Mentioned) -> str:
     return f"the peer says {', '.join(found.names)}{'' if found.has_consequence else ', which has no consequence here'}"
 
@@ -198,6 +218,12 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.NatDMissing: _nat_d_missing,
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
+    f.WrongPort: _wrong_port,
+    f.OddPorts: _odd_ports,
+    f.ClaimedLife: _claimed_life,
+    f.UnprovenLife: lambda found: (
+        "the peer claims a life for the ISAKMP SA (RESPONDER-LIFETIME) where nothing proves it: not heeded"
+    ),
     f.Announced: _announced,
     f.CommitBit: lambda found: _COMMIT_BIT,
     f.SecretsNotTried: lambda found: (

@@ -83,6 +83,13 @@ class NotUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Declined:
+    """The peer's attempt failed on this machine."""
+
+    cause: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """A pair came to its end: the peer deleted it, or the kernel says that its life is over."""
 
@@ -91,7 +98,7 @@ class Gone:
     by_peer: bool
 
 
-Event = Wanted | Unwanted | Due | Up | NotUp | Gone
+Event = Wanted | Unwanted | Due | Up | NotUp | Declined | Gone
 
 
 # -- effects --------------------------------------------------------------------------------------------------------
@@ -138,6 +145,8 @@ def decide(state: ChildState, event: Event, now: float) -> tuple[ChildState, tup
             return _up(state, sa, now)
         case NotUp(cause):
             return _failed(replace(state, negotiating=False), cause, now), ()
+        case Declined(cause):
+            return replace(state, cause=cause), ()
         case Gone(spi, by_peer):
             return _gone(state, spi, by_peer, now)
 

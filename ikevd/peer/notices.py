@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ikevd.exchanges.lifetimes import claims
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
@@ -30,6 +31,8 @@ class Notices:
     refusals: tuple[Refusal, ...]
     deleted_isakmp: tuple[Cookies, ...]
     deleted_esp: tuple[Spi, ...]
+    lives: tuple[NotifyPayload, ...]
+    """Claims of a life for an ISAKMP SA."""
     others: tuple[str, ...]
     """Names of what was read and has no consequence."""
 
@@ -39,6 +42,7 @@ def read(payloads: Sequence[Payload]) -> Notices:
     refusals: list[Refusal] = []
     isakmp: list[Cookies] = []
     esp: list[Spi] = []
+    lives: list[NotifyPayload] = []
     others: list[str] = []
     for payload in payloads:
         match payload:
@@ -46,6 +50,8 @@ def read(payloads: Sequence[Payload]) -> Notices:
                 others.append(f"{payload.TYPE} of DOI {int(doi)}")  # its numbers mean something else
             case NotifyPayload(type=kind, spi=spi) if kind.is_error:
                 refusals.append(Refusal(kind, spi))
+            case NotifyPayload() if claims(payload):
+                lives.append(payload)
             case DeletePayload(protocol=Protocol.ISAKMP, spis=spis):
                 isakmp.extend(Cookies(spi[:8], spi[8:]) for spi in spis[:MAX_READ])
             case DeletePayload(protocol=Protocol.ESP, spis=spis):
@@ -55,7 +61,8 @@ def read(payloads: Sequence[Payload]) -> Notices:
             case _:
                 others.append(str(payload.TYPE))
     names = tuple(dict.fromkeys(others))
-    return Notices(tuple(refusals[:MAX_READ]), tuple(isakmp[:MAX_READ]), tuple(esp[:MAX_READ]), names[:MAX_READ])
+    deleted = tuple(isakmp[:MAX_READ]), tuple(esp[:MAX_READ])
+    return Notices(tuple(refusals[:MAX_READ]), *deleted, tuple(lives[:MAX_READ]), names[:MAX_READ])
 
 
 def delete_esp(*spis: Spi) -> DeletePayload:

@@ -19,9 +19,9 @@ MAX_SHOWN = 256
 """Characters of an identity in a message; what is longer is cut and ends in `...`."""
 WANTED = "wanted an address, a host name, user@name, keyid:group or a distinguished name (CN=gw, O=Example)"
 
-PORTS = frozenset({(0, 0), (17, 0), (17, 500), (17, 4500)})
+USUAL_PORTS = frozenset({(0, 0), (17, 0), (17, 500), (17, 4500)})
 """Protocol and port of a phase 1 ID payload: zero or UDP and 500 (RFC 2407 section 4.6.2). Cisco also sends 17/0 after
-NAT float, others 17/4500."""
+NAT float, others 17/4500. They name nobody, so that any other pair is odd and no more."""
 
 PREFIXES: Mapping[str, IdType] = {
     "ipv4": IdType.IPV4_ADDR,
@@ -105,14 +105,8 @@ class Identity:
     def from_payload(cls, payload: IdPayload) -> Identity:
         """The identity in a received ID payload of phase 1.
 
-        Raises `InvalidId` for a protocol and port that RFC 2407 section 4.6.2 forbids, and for data that its type
-        cannot have (CVE-2013-6075: too short).
+        Raises `InvalidId` for data that its type cannot have (CVE-2013-6075: too short).
         """
-        if (payload.protocol, payload.port) not in PORTS:
-            raise InvalidId(
-                f"the identity is for protocol {payload.protocol}, port {payload.port}; 0/0 or 17/500 are wanted "
-                "(RFC 2407 section 4.6.2)"
-            )
         if flaw := _flaw(payload.type, payload.data):
             raise InvalidId(flaw)
         return cls(payload.type, payload.data)

@@ -134,15 +134,19 @@ def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
     return suite, _lifetime(life, default)
 
 
-def read_responder_lifetime(octets: bytes, ours: Lifetime) -> Lifetime:
+def read_responder_lifetime(octets: bytes, ours: Lifetime, protocol: Protocol = Protocol.ESP) -> Lifetime:
     """The life that the data of a RESPONDER-LIFETIME notification claims (RFC 2407 section 4.6.3.1): attributes of
-    phase 2. What it does not say, or says unreadably, is as in `ours`."""
+    phase 2, for an ISAKMP SA those of phase 1 too. What it does not say, or says unreadably, is as in `ours`."""
     try:
         claim = Transform(0, 0, decode_all(Reader(octets, "RESPONDER-LIFETIME")))
     except Malformed:
         return ours
-    _, lives = _read_attributes(claim, IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION)
-    return _lifetime(lives, ours)
+    phase1: tuple[type[IkeAttribute] | type[IpsecAttribute], ...] = (IkeAttribute,) * (protocol == Protocol.ISAKMP)
+    for names in (*phase1, IpsecAttribute):
+        _, lives = _read_attributes(claim, names.LIFE_TYPE, names.LIFE_DURATION)
+        if lives:
+            return _lifetime(lives, ours)
+    return ours
 
 
 def _odd(transform: Transform, kind: IkeAttribute | IpsecAttribute) -> str:

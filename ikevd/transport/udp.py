@@ -45,6 +45,8 @@ NON_ESP_MARKER = bytes(4)
 KEEPALIVE = b"\xff"
 """RFC 3948 section 2.3."""
 
+_NO_SOURCE = (errno.ENETUNREACH, errno.EINVAL, errno.EADDRNOTAVAIL)
+"""What sendmsg gives, in IPv4 and IPv6, for a source address that is not this machine's, and for other causes."""
 _SEND_ERRORS = {
     errno.ENETUNREACH: "there is no route",
     errno.EHOSTUNREACH: "the host is not reachable",
@@ -54,7 +56,6 @@ _SEND_ERRORS = {
     errno.EPERM: "a packet filter of this machine refuses it",
     errno.EACCES: "routing or a packet filter of this machine refuses it",
     errno.EMSGSIZE: "the message is too long for a datagram",
-    errno.EADDRNOTAVAIL: "this machine does not have that source address",
     errno.EINVAL: "that source address cannot reach it",
 }
 
@@ -73,7 +74,8 @@ class _Bound:
 
 
 class UdpTransport:
-    """Open it inside the running loop. Callbacks are called from the loop and must not block."""
+    """Open it inside the running loop. Callbacks are called from the loop and must not block; `on_unreachable` is told
+    of ICMP errors."""
 
     def __init__(
         self,
@@ -133,32 +135,29 @@ class UdpTransport:
         self._bound.clear()
         self._by_octets.clear()
 
-    def send(self, octets: bytes, path: Path) -> None:
-        """Send from `path.local`; what the network refuses is reported, never raised."""
-        self._send(octets, path, marked=True)
+    def send(self, octets: bytes, path: Path) -> str | None:
+        """Send from `path.local`. Raises nothing; returns in words why it could not leave this machine, else None."""
+        return self._send(octets, path, marked=True)
 
-    def keepalive(self, path: Path) -> None:
+    def keepalive(self, path: Path) -> str | None:
         """Send the one octet that keeps a NAT's mapping alive (RFC 3948 section 2.3); errors as in `send`."""
-        self._send(KEEPALIVE, path, marked=False)
+        return self._send(KEEPALIVE, path, marked=False)
 
-    def _send(self, octets: bytes, path: Path, *, marked: bool) -> None:
+    def _send(self, octets: bytes, path: Path, *, marked: bool) -> str | None:
         if _without_interface(path.remote.address):
-            self._on_unreachable(
-                path, f"cannot send to {path.remote}: a link-local address needs its interface (%eth0)"
-            )
-            return
+            return f"cannot send to {path.remote}: a link-local address needs its interface (%eth0)"
         packed, port = path.local.address.packed, path.local.port
         bound = self._by_octets.get((packed, port)) or self._by_octets.get((bytes(len(packed)), port))
         if bound is None:
-            self._on_unreachable(path, f"cannot send to {path.remote}: no socket is bound to {path.local}")
-            return
+            return f"cannot send to {path.remote}: no socket is bound to {path.local}"
         data = [NON_ESP_MARKER, octets] if marked and bound.marker else [octets]
         error = _try_to_send(bound.udp, data, path)
         if error is not None:
             # An ICMP error that is still queued fails the next send, whoever that is for: once more.
             error = _try_to_send(bound.udp, data, path)
-        if error is not None:
-            self._on_unreachable(path, f"cannot send from {path.local} to {path.remote}: {_reason(error)}")
+        if error is None:
+            return None
+        return f"cannot send from {path.local} to {path.remote}: {_reason(error, path.local.address)}"
 
     def _every_address(self) -> tuple[Address, ...]:
         try:
@@ -285,13 +284,25 @@ def _try_to_send(udp: socket.socket, data: list[bytes], path: Path) -> OSError |
     return None
 
 
+def _is_ours(address: Address) -> bool:
+    """May a socket be bound to it?"""
+    try:
+        with socket.socket(family_of(address), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+            probe.bind(to_sockaddr(address, 0))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
 def _without_interface(address: Address) -> bool:
     """A link-local address as `fe80::1`: the kernel would send it out of whichever interface comes first."""
     return isinstance(address, IPv6Address) and address.is_link_local and not interface_index(address)
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, local: Address) -> str:
     number = error.errno or 0
+    if number in _NO_SOURCE and not _is_ours(local):
+        return f"{local} (local) is not an address of this machine"
     return _SEND_ERRORS.get(number, os.strerror(number))
 
 

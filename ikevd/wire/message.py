@@ -138,6 +138,20 @@ class Message:
         return self.chain[GENERIC_OCTETS + len(self.payloads[0].body) :] if self.payloads else b""
 
 
+def split_untrusted(kind: PayloadType, body: bytes) -> tuple[bytes, bytes]:
+    """The first payload's body and the octets of all payloads behind it, by their lengths alone: what a HASH proves,
+    whether or not the payloads can be read. Raises only `Malformed`."""
+    reader = Reader(body, "payload chain")
+    bodies: list[bytes] = []
+    while kind != PayloadType.NONE:
+        following, _, length = reader.fields(GENERIC)
+        bodies.append(reader.take(max(0, length - GENERIC_OCTETS)))
+        kind = PayloadType.of(following)
+    if not bodies:
+        raise Malformed("message without payloads")
+    return bodies[0], body[GENERIC_OCTETS + len(bodies[0]) : reader.offset]
+
+
 def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payload]:
     """The payloads, the first of which is of type `kind`, one after the other; raises only `Malformed`."""
     number = read = offers = 0

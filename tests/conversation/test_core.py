@@ -19,8 +19,8 @@ from ikevd.errors import Abandoned, IkeError, InternalError, KernelRefused, NoAn
 from ikevd.exchanges.link import Link, Situation
 from ikevd.facts import Dropped, Fact, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Resend
-from ikevd.sa.model import Cookies
+from ikevd.policy.model import NatMethod, Resend
+from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, NotifyType
 from tests.builders import ALICE_TO_BOB
@@ -137,10 +137,12 @@ def test_an_ended_exchange_still_answers_repetitions_and_drops_all_else() -> Non
     assert said(dropped) == "no message is awaited now"
 
 
-def test_the_path_moves_only_with_an_accepted_message() -> None:
+def test_behind_a_nat_the_path_moves_only_with_an_accepted_message() -> None:
     stage = STAGES["QM1"]()
+    stage.situation.path = stage.path = Path(replace(stage.path.local, port=4500), stage.path.remote)
+    stage.situation.nat = NatTraversal(NatMethod.RFC_3947, local=False, remote=True)
     genuine = stage.genuine_datagram()
-    elsewhere = Path(stage.path.local, replace(stage.path.remote, port=4500))
+    elsewhere = Path(stage.path.local, replace(stage.path.remote, port=4501))
     stage.conversation.heard(changed(genuine, 60, genuine[60] ^ 1), elsewhere, 0.0)
     assert stage.conversation.path == stage.path
     stage.conversation.heard(genuine, elsewhere, 0.0)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ikevd.conversation.effects import Raised
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.phase1 import Candidates
+from ikevd.facts import Heard, Note
 from ikevd.policy.identity import Identity
+from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import ExchangeType
 from tests.builders import SeededEntropy, connection, mirrored
 from tests.duet import Duet
+from tests.fuzz.stages import STAGES
+from tests.hostile.crafted import crafted, facts_in
+from tests.sayings import said
 
 IDENTITIES = [
     "192.0.2.77",
@@ -77,3 +84,33 @@ def test_a_host_name_is_known_in_other_case_and_shown_as_received(mode: Exchange
     ).run()
     assert str(duet.responder.result.remote_id) == "GW-A.Example."
     assert str(duet.initiator.result.remote_id) == "Gw-B.EXAMPLE"
+
+
+@pytest.mark.parametrize(("protocol", "port"), [(0, 0), (17, 0), (17, 500), (17, 4500)])
+@pytest.mark.parametrize("message", ["MM5", "MM6", "AM1", "AM2"])
+def test_the_usual_protocols_and_ports_of_an_identity_are_no_note(message: str, protocol: int, port: int) -> None:
+    assert not odd_notes(message, protocol, port)
+
+
+@pytest.mark.parametrize(("protocol", "port"), [(6, 500), (17, 501), (0, 500), (50, 0), (255, 65535)])
+@pytest.mark.parametrize("message", ["MM5", "MM6", "AM1", "AM2"])
+def test_an_odd_protocol_or_port_of_an_identity_is_a_note_and_no_refusal(
+    message: str, protocol: int, port: int
+) -> None:
+    (note,) = odd_notes(message, protocol, port)
+    assert str(protocol) in note
+    assert str(port) in note
+
+
+def odd_notes(message: str, protocol: int, port: int) -> list[str]:
+    """What is noted of the ID payload of a message that is accepted."""
+    stage = STAGES[message]()
+    payloads = [
+        replace(payload, protocol=protocol, port=port) if isinstance(payload, IdPayload) else payload
+        for payload in stage.genuine
+    ]
+    effects = stage.conversation.heard(crafted(stage, *payloads), stage.path, 0.0)
+    heard, *facts = facts_in(effects)
+    assert isinstance(heard, Heard)
+    assert not [effect for effect in effects if isinstance(effect, Raised)]
+    return [said(fact) for fact in facts if isinstance(fact, Note) and "ID payload" in said(fact)]

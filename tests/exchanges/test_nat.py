@@ -78,14 +78,14 @@ def test_ports_of_message_1_are_accepted_in_a_message_3_that_came_by_port_4500()
     cookies = Cookies(*pair)
     first = Path(Endpoint(BOB, 500), Endpoint(PUBLIC, 20_001))
     third = Path(Endpoint(BOB, 4500), Endpoint(PUBLIC, 20_002))
-    link = Link(Situation(cookies, 0, third))
+    link = Link(Situation(cookies, 0, first, arriving=third))
 
     def found(ours: Endpoint, theirs: Endpoint) -> NatTraversal | None:
         header = Header(*pair, PayloadType.NAT_D, ExchangeType.AGGRESSIVE, Flags(0), 0)
         hashes = (nat.endpoint_hash(hash_, cookies, endpoint) for endpoint in (ours, theirs))
         payloads = tuple(NatDPayload(PayloadType.NAT_D, octets) for octets in hashes)
         message = Message(header, payloads, b"")
-        return nat.discovered(NatMethod.RFC_3947, hash_, link, connection(), message, first)
+        return nat.discovered(NatMethod.RFC_3947, hash_, link, connection(), message)
 
     method = NatMethod.RFC_3947
     assert found(first.local, first.remote) == NatTraversal(method, local=False, remote=False)

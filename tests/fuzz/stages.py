@@ -74,6 +74,9 @@ NAT_T = VidPayload(NAT_T_RFC_3947)
 NAT_D = NatDPayload(PayloadType.NAT_D, bytes(32)), NatDPayload(PayloadType.NAT_D, bytes(31) + b"\1")
 """They fit no endpoint: a NAT."""
 
+FLOATED = Path(replace(BOB_TO_ALICE.local, port=4500), replace(BOB_TO_ALICE.remote, port=4500))
+"""Where the initiator goes once a NAT is found."""
+
 Prove = Callable[[bytes], HashPayload]
 """The HASH for the octets behind it."""
 
@@ -374,7 +377,8 @@ def am3(nat: bool = False, *, encrypted: bool = True) -> Stage:
     g_xr, nr_b = answer.one(KePayload).body, answer.one(NoncePayload).body
     keying = _short_keying(first[0], (pair.public, g_xr), (NONCE, nr_b), pair.shared(g_xr))
     proof = keying.hash_i(IdPayload.decode(first[3].body))
-    return bob.stage(*NAT_D * nat, chain=keying.chain if encrypted else None, prove=lambda _: proof)
+    stage = bob.stage(*NAT_D * nat, chain=keying.chain if encrypted else None, prove=lambda _: proof)
+    return replace(stage, path=FLOATED) if nat else stage
 
 
 def _short_keying(offer: Payload, public: tuple[bytes, bytes], nonces: tuple[bytes, bytes], g_xy: Secret) -> Keying:

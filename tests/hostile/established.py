@@ -19,7 +19,10 @@ async def tunnel(scene: Scene) -> QuickMode:
 
 
 async def another_tunnel(scene: Scene, message_id: int = 0x0BAD0001) -> QuickMode:
-    mode = scene.mallory.quick_mode(message_id)
+    return await complete(scene, scene.mallory.quick_mode(message_id))
+
+
+async def complete(scene: Scene, mode: QuickMode) -> QuickMode:
     first = mode.message_1()
     scene.mallory.say(first)
     await asyncio.sleep(0.01)

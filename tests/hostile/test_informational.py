@@ -11,6 +11,7 @@ import pytest
 from ikevd.conversation.timing import LINGER
 from ikevd.errors import Said
 from ikevd.facts import Hint, Note, Repeated
+from ikevd.policy.transforms import offer_phase2
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Opaque, Payload
@@ -21,12 +22,13 @@ from tests.hostile.established import (
     RESTARTED,
     UNPROVEN,
     another_tunnel,
+    complete,
     delete_isakmp,
     inbound,
     tunnel,
 )
-from tests.hostile.mallory import SPI, Chain, datagram, flipped
-from tests.hostile.scene import CAROL, Scene, attack
+from tests.hostile.mallory import SPI, Chain, QuickMode, datagram, flipped
+from tests.hostile.scene import CAROL, MALLORYS, Scene, attack
 from tests.sayings import said
 
 FLAGS, EXCHANGE, MESSAGE_ID = 19, 18, 20
@@ -83,6 +85,29 @@ def test_nothing_is_done_for_an_informational_message_in_the_clear(what: str) ->
         hinted = any(isinstance(payload, NotifyPayload) for payload in SAID[what])
         assert bool(scene.facts(Hint)) == hinted
         assert scene.new_counts() == ({} if hinted else {"drop: Informational in the clear that holds no hint": 4})
+
+    attack(story)
+
+
+def test_a_notify_in_the_clear_during_quick_mode_stands_in_its_cause() -> None:
+    """What a peer says that lost the ISAKMP SA."""
+
+    async def story(scene: Scene) -> None:
+        sa = scene.mallory.establish()
+        scene.initiate()
+        await asyncio.sleep(0.01)
+        chain = Chain.of(NotifyPayload(Protocol.ISAKMP, NotifyType.INVALID_COOKIE))
+        pair, kind = sa.cookies, ExchangeType.INFORMATIONAL
+        for message_id in (0, 77):
+            header = Header(pair.initiator, pair.responder, chain.first, kind, Flags.NONE, message_id)
+            scene.mallory.say(datagram(header, chain.octets))
+        assert scene.new_counts() == {}
+        await asyncio.sleep(120)
+        assert "INVALID_COOKIE" in str(scene.session.states["lan"].cause)
+        (quick_mode,) = [record for record in scene.records() if record.kind == ExchangeType.QUICK_MODE]
+        assert [entry.fact for entry in quick_mode.entries if isinstance(entry.fact, Hint)] == [
+            Hint(NotifyType.INVALID_COOKIE)
+        ]
 
     attack(story)
 
@@ -218,7 +243,87 @@ def test_a_delete_whose_counts_are_wrong_is_dropped_as_malformed(what: str) -> N
         scene.mallory.inform(Opaque(PayloadType.D, WRONG_COUNTS[what]))
         await asyncio.sleep(1)
         assert scene.refusals() == [("INFO", "Malformed")]
+        assert scene.new_counts() == {"drop: INFORMATIONAL that is authentic, but malformed": 1}
+        assert scene.tunnels == 1
+
+    attack(story)
+
+
+@pytest.mark.parametrize("proof", UNPROVEN)
+def test_a_delete_whose_counts_are_wrong_and_whose_hash_does_not_hold_is_not_authentic(proof: str) -> None:
+    async def story(scene: Scene) -> None:
+        await tunnel(scene)
+        scene.mallory.inform(Opaque(PayloadType.D, WRONG_COUNTS["no SPIs"]), **UNPROVEN[proof])
         assert scene.new_counts() == {NOT_AUTHENTIC: 1}
+
+    attack(story)
+
+
+OTHER_SPI = bytes.fromhex("0000b6b6")
+
+
+def with_spi(mode: QuickMode, spi: bytes) -> QuickMode:
+    child = MALLORYS.children[0]
+    mode.offer = offer_phase2(child.suites, child.lifetime, spi)
+    return mode
+
+
+def test_a_delete_that_overtakes_message_3_ends_the_tunnel_as_soon_as_it_stands() -> None:
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        mode = scene.mallory.quick_mode()
+        first = mode.message_1()
+        scene.mallory.say(first)
+        await asyncio.sleep(0.01)
+        (second,) = scene.mallory.heard()
+        mode.hear_2(second, first)
+        scene.mallory.inform(DELETE)
+        scene.mallory.say(mode.message_3())
+        await asyncio.sleep(1)
+        assert scene.tunnels == 0
+        assert scene.session.states["lan"].cause == Said("deleted by the peer")
+
+    attack(story)
+
+
+def test_a_delete_that_came_during_a_quick_mode_is_forgotten_with_its_end() -> None:
+    """The peer may use that SPI for the first time a day later."""
+
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        mode = scene.mallory.quick_mode()
+        first = mode.message_1()
+        scene.mallory.say(first)
+        await asyncio.sleep(0.01)
+        (second,) = scene.mallory.heard()
+        mode.hear_2(second, first)
+        scene.mallory.inform(DeletePayload(Protocol.ESP, (OTHER_SPI,)))
+        scene.mallory.say(mode.message_3())
+        await asyncio.sleep(60)
+        scene.mallory.heard()
+        await complete(scene, with_spi(scene.mallory.quick_mode(2), OTHER_SPI))
+        await asyncio.sleep(1)
+        assert {pair.sa.outbound.spi.octets for pair in scene.session.states["lan"].pairs} >= {OTHER_SPI}
+
+    attack(story)
+
+
+def test_a_delete_that_came_while_no_quick_mode_of_its_isakmp_sa_was_in_flight_is_not_kept() -> None:
+    """Another ISAKMP SA of the same peer has one; its SPIs are told under that one."""
+
+    async def story(scene: Scene) -> None:
+        busy = scene.mallory.establish()
+        mode = with_spi(scene.mallory.quick_mode(), OTHER_SPI)
+        first = mode.message_1()
+        scene.mallory.say(first)
+        await asyncio.sleep(0.01)
+        (second,) = scene.mallory.heard()
+        mode.hear_2(second, first)
+        scene.mallory.establish(b"mallory2")
+        scene.mallory.inform(DeletePayload(Protocol.ESP, (OTHER_SPI,)))
+        scene.mallory.sa = busy
+        scene.mallory.say(mode.message_3())
+        await asyncio.sleep(1)
         assert scene.tunnels == 1
 
     attack(story)
@@ -268,5 +373,62 @@ def test_what_has_no_consequence_is_noted() -> None:
         scene.mallory.inform(RESTARTED, NotifyPayload(Protocol.ISAKMP, NotifyType(40000)))
         assert "has no consequence" in said(scene.facts(Note)[-1])
         assert scene.tunnels == 1
+
+    attack(story)
+
+
+# -- RESPONDER-LIFETIME
+
+
+def claim(seconds: int, spi: bytes = b"") -> NotifyPayload:
+    """For the ISAKMP SA, with the attributes of phase 2."""
+    life = b"\x80\1\0\1\0\2\0\4" + seconds.to_bytes(4, "big")
+    return NotifyPayload(Protocol.ISAKMP, NotifyType.RESPONDER_LIFETIME, spi, life)
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(600, 600), (1, 60), (90_000, None)])
+def test_the_life_that_is_claimed_for_the_isakmp_sa_counts_but_no_less_than_a_minute(
+    seconds: int, ends: int | None
+) -> None:
+    async def story(scene: Scene) -> None:
+        sa = scene.mallory.establish()
+        scene.mallory.inform(claim(seconds, sa.cookies.initiator + sa.cookies.responder))
+        await asyncio.sleep((ends or 600) - 1)
+        assert not scene.session.live[0].retired
+        await asyncio.sleep(2)
+        assert scene.session.live[0].retired == (ends is not None)
+        notes = [note for note in scene.facts(Note) if "RESPONDER-LIFETIME" in said(note)]
+        assert len(notes) == (ends is not None)
+
+    attack(story)
+
+
+@pytest.mark.parametrize("proof", UNPROVEN)
+def test_a_life_that_nothing_proves_counts_for_nothing(proof: str) -> None:
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        scene.mallory.inform(claim(60), **UNPROVEN[proof])
+        assert scene.session.live[0].sa.lifetime.seconds == 86_400
+
+    attack(story)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x80", b"\x80\1\0\1", b"\0\2\0\4\0\0\0\1", b"\x80\1\0\2\x80\2\0\1", b"\x80\1\0\1\x80\2\0\0"]
+)
+def test_a_claim_that_names_no_seconds_changes_nothing(data: bytes) -> None:
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        scene.mallory.inform(replace(claim(60), data=data))
+        assert scene.session.live[0].sa.lifetime.seconds == 86_400
+
+    attack(story)
+
+
+def test_a_claim_for_another_isakmp_sa_changes_nothing() -> None:
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        scene.mallory.inform(claim(60, b"somebody elses!!"))
+        assert scene.session.live[0].sa.lifetime.seconds == 86_400
 
     attack(story)

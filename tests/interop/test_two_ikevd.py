@@ -23,3 +23,13 @@ def test_an_unreachable_peer_is_named_with_the_icmp_message(topology: Topology) 
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
         assert ikevd.command("up", "lan").returncode == 1
         assert "ICMP port unreachable from 198.51.100.1" in ikevd.command("trace").stdout
+
+
+def test_a_local_address_that_is_not_this_machines_is_named(topology: Topology) -> None:
+    """And not called a missing route, as the kernel does."""
+    site = Site(topology.gw_a, topology.gw_b, retransmit="{interval: 300ms, factor: 1.3, sends: 3}")
+    text = site.ikevd().replace(f"local: '{site.addresses[0]}'", "local: '192.0.2.200'")
+    assert "192.0.2.200" in text
+    with Ikevd(topology.gw_a, text) as ikevd:
+        assert ikevd.command("up", "lan").returncode == 1
+        assert "192.0.2.200 (local) is not an address of this machine" in ikevd.command("trace").stdout

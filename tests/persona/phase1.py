@@ -64,9 +64,9 @@ async def respond_main_mode(link: Link, router: Router) -> RouterSa:
 
     chain = _chain(policy, keys, seen)
     await link.protect(chain)
-    fifth = await link.receive(lambda message: _proven(message, lambda body: keys.hash_i(seen, body)))
+    fifth = await link.receive(lambda message: _proven(message, lambda body: keys.hash_i(seen, body)), any_port=True)
     idir = router.identity(link.path)
-    await link.answer(payload(ID, idir), payload(HASH, keys.hash_r(seen, idir)))
+    await link.answer(payload(ID, idir), payload(HASH, keys.hash_r(seen, idir)), *_responder_lifetime(router, cookies))
     return _sa(router, policy, link, keys, chain.iv, fifth, way, natted)
 
 
@@ -114,11 +114,12 @@ async def respond_aggressive_mode(link: Link, router: Router) -> RouterSa:
         payload(NONCE, nr),
         payload(HASH, keys.hash_r(seen, idir)),
         *_nat_d(router, way, policy, link),
+        *_responder_lifetime(router, cookies),
     )
 
     chain = _chain(policy, keys, seen)
     await link.protect(chain, clear_too=True)
-    third = await link.receive(lambda message: with_hash(message, keys.hash_i(seen, idii)))
+    third = await link.receive(lambda message: with_hash(message, keys.hash_i(seen, idii)), any_port=True)
     natted = _natted(router, way, policy, link, third)
     return _sa(router, policy, link, keys, chain.iv, idii, way, natted)
 
@@ -182,6 +183,14 @@ def _chain(policy: Policy, keys: Keys, seen: Exchanged) -> octets.AlwaysPadded:
 
 def _initial_contact(cookies: tuple[bytes, bytes]) -> Opaque:
     return payload(NOTIFY, octets.notify(octets.ISAKMP, octets.INITIAL_CONTACT, b"".join(cookies)))
+
+
+def _responder_lifetime(router: Router, cookies: tuple[bytes, bytes]) -> tuple[Opaque, ...]:
+    """With the attributes of phase 1."""
+    if router.isakmp_claims is None:
+        return ()
+    life = octets.attribute(11, 1) + octets.attribute(12, router.isakmp_claims)
+    return (payload(NOTIFY, octets.notify(octets.ISAKMP, octets.RESPONDER_LIFETIME, b"".join(cookies), life)),)
 
 
 def _proven(message: Message, expected: Callable[[bytes], bytes]) -> bytes:

@@ -99,6 +99,8 @@ class Router:
     pfs: Group | None = None
     claims: int | None = None
     """As responder of a Quick Mode: the seconds of its RESPONDER-LIFETIME."""
+    isakmp_claims: int | None = None
+    """The same as responder of phase 1, in its last message."""
     name: bytes = b"router"
 
     def random(self, what: str, count: int) -> bytes:

@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.facts import Heard, Sent
+from ikevd.facts import Heard, Note, Sent
+from ikevd.policy.choose import LEAST_SECONDS
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, Lifetime, NatMethod
 from ikevd.sa.model import NatTraversal
@@ -29,6 +30,7 @@ from tests.persona.meetings import (
     we_call_router,
 )
 from tests.persona.router import IOS_12, IOS_15, Policy, Release, Router
+from tests.sayings import said
 
 PUBLIC = ip_address("203.0.113.9")
 RELEASES = [pytest.param(IOS_12, id="IOS 12"), pytest.param(IOS_15, id="IOS 15")]
@@ -272,3 +274,24 @@ def test_the_connection_may_name_the_drafts_or_nothing_for_such_a_router(methods
     agree(duet)
     sa = both(duet)[1]
     assert (sa.nat.method if sa.nat else None) == (methods[0] if methods else None)
+
+
+# -- RESPONDER-LIFETIME -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("claimed", "counts"), [(3600, 3600), (100_000, 86_400), (1, LEAST_SECONDS), (0, 86_400)])
+def test_the_life_that_the_router_claims_in_message_6_counts_where_it_is_shorter(claimed: int, counts: int) -> None:
+    duet = we_call_router(Router(SECRET, isakmp_claims=claimed))
+
+    assert both(duet)[1].lifetime.seconds == counts
+    notes = [note for note in duet.initiator.facts_of(Note) if "RESPONDER-LIFETIME" in said(note)]
+    assert len(notes) == (counts != 86_400)
+
+
+def test_what_message_2_of_aggressive_mode_claims_is_noted_and_not_heeded_as_nothing_proves_it() -> None:
+    """RFC 2407 section 4.6.3."""
+    duet = we_call_router(Router(SECRET, isakmp_claims=3600), aggressive=True)
+
+    assert both(duet)[1].lifetime.seconds == 86_400
+    (note,) = [note for note in duet.initiator.facts_of(Note) if "RESPONDER-LIFETIME" in said(note)]
+    assert "not heeded" in said(note)

@@ -245,8 +245,7 @@ async def test_a_nat_keepalive_is_one_octet_without_a_marker(ears: Ears, peer: s
 
 async def test_a_nat_keepalive_that_cannot_be_sent_is_reported(ears: Ears) -> None:
     path = Path(Endpoint(LOCAL6, 4500), Endpoint(LOCAL6, 4500))
-    ears.transport.keepalive(path)
-    assert ears.unreachable == [(path, "cannot send to [::1]:4500: no socket is bound to [::1]:4500")]
+    assert ears.transport.keepalive(path) == "cannot send to [::1]:4500: no socket is bound to [::1]:4500"
 
 
 async def test_on_the_ike_port_four_zero_octets_are_the_peers_own(ears: Ears, peer: socket.socket) -> None:
@@ -324,23 +323,37 @@ async def test_a_send_that_this_machine_refuses_is_reported_and_not_raised(
 ) -> None:
     ears = Ears(local).open()
     path = Path(ears.ike, Endpoint(ip_address(remote), CLOSED))
-    ears.transport.send(bytes(octets), path)
+    told = ears.transport.send(bytes(octets), path)
     ears.transport.close()
-    assert ears.unreachable == [(path, f"cannot send from {path.local} to {path.remote}: {reason}")]
+    assert told == f"cannot send from {path.local} to {path.remote}: {reason}"
+
+
+async def test_a_source_address_that_is_not_this_machines_is_named(everywhere: Ears) -> None:
+    """sendmsg gives ENETUNREACH for it, as it does where there is no route."""
+    local = Endpoint(ip_address("192.0.2.1"), everywhere.ike.port)
+    told = everywhere.transport.send(b"hello", Path(local, Endpoint(ip_address("192.0.2.99"), 500)))
+    assert str(told).endswith("192.0.2.1 (local) is not an address of this machine")
+
+
+@pytest.mark.usefixtures("ipv6")
+async def test_an_ipv6_source_address_that_is_not_this_machines_is_named(everywhere: Ears) -> None:
+    """sendmsg gives EINVAL for it."""
+    ike6 = next(bound for bound in everywhere.transport.endpoints if bound.address.version == 6)
+    local = Endpoint(ip_address("2001:db8::1"), ike6.port)
+    told = everywhere.transport.send(b"hello", Path(local, Endpoint(LOCAL6, 500)))
+    assert str(told).endswith("2001:db8::1 (local) is not an address of this machine")
 
 
 async def test_a_send_from_an_address_that_nobody_bound_is_reported(ears: Ears, peer: socket.socket) -> None:
-    ears.transport.send(b"hello", Path(Endpoint(ip_address("127.0.0.2"), ears.ike.port), endpoint(peer)))
-    assert ears.unreachable[0][1] == (
-        f"cannot send to {endpoint(peer)}: no socket is bound to 127.0.0.2:{ears.ike.port}"
-    )
+    told = ears.transport.send(b"hello", Path(Endpoint(ip_address("127.0.0.2"), ears.ike.port), endpoint(peer)))
+    assert told == f"cannot send to {endpoint(peer)}: no socket is bound to 127.0.0.2:{ears.ike.port}"
 
 
 @pytest.mark.usefixtures("ipv6")
 async def test_a_link_local_peer_without_interface_is_refused_in_words(everywhere: Ears) -> None:
     ike6 = next(bound for bound in everywhere.transport.endpoints if bound.address.version == 6)
-    everywhere.transport.send(b"hello", Path(ike6, Endpoint(ip_address("fe80::1"), 500)))
-    assert everywhere.unreachable[0][1].endswith("a link-local address needs its interface (%eth0)")
+    told = everywhere.transport.send(b"hello", Path(ike6, Endpoint(ip_address("fe80::1"), 500)))
+    assert str(told).endswith("a link-local address needs its interface (%eth0)")
 
 
 async def test_a_port_in_use_names_the_process_that_holds_it(peer: socket.socket) -> None:

@@ -1,0 +1,45 @@
+"""RESPONDER-LIFETIME for the ISAKMP SA: the responder ends it sooner than was agreed (RFC 2407 section 4.6.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ikevd.exchanges.link import Link
+from ikevd.findings import ClaimedLife, UnprovenLife
+from ikevd.policy.choose import shorter
+from ikevd.policy.transforms import read_responder_lifetime
+from ikevd.sa.model import IsakmpSa
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import NotifyType, Protocol
+
+COOKIES_OCTETS = 16
+
+
+def claims(notify: NotifyPayload) -> bool:
+    """Is it about the life of an ISAKMP SA?"""
+    return notify.type == NotifyType.RESPONDER_LIFETIME and notify.protocol == Protocol.ISAKMP
+
+
+def claimed(sa: IsakmpSa, notifies: Sequence[NotifyPayload]) -> IsakmpSa:
+    """`sa` with the shortest life of the claims that are for it, but no less than `policy.choose` ever accepts."""
+    lifetime = sa.lifetime
+    for notify in notifies:
+        others = len(notify.spi) == COOKIES_OCTETS and notify.spi != sa.cookies.initiator + sa.cookies.responder
+        if claims(notify) and not others:
+            lifetime = shorter(lifetime, read_responder_lifetime(notify.data, lifetime, Protocol.ISAKMP))
+    return replace(sa, lifetime=lifetime)
+
+
+async def heed(link: Link, sa: IsakmpSa, notifies: Sequence[NotifyPayload]) -> IsakmpSa:
+    """`sa` as the authentic message with these notifications leaves it."""
+    heeded = claimed(sa, notifies)
+    if heeded.lifetime != sa.lifetime:
+        await link.note(ClaimedLife(sa.lifetime.seconds, heeded.lifetime.seconds))
+    return heeded
+
+
+async def pass_over(link: Link, notifies: Sequence[NotifyPayload]) -> None:
+    """Message 2 of Aggressive Mode must hold none, as nothing proves it there (RFC 2407 section 4.6.3)."""
+    if any(map(claims, notifies)):
+        await link.note(UnprovenLife())
