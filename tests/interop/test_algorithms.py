@@ -1,13 +1,12 @@
 """Every IKE cipher, hash and group, and every ESP cipher and integrity algorithm, with strongSwan, in both roles.
 
 The lists are wrapped around one another, so that each algorithm is met at least once in as few tunnels as possible.
-One ikevd with all suites stays up; strongSwan names one suite at a time. `make test` runs each tunnel in one role; with
-IKEVD_WHOLE=1 in the environment each runs in both.
+One ikevd with all suites stays up; strongSwan names one suite at a time. `make test` runs each tunnel in one role,
+`make soak` in the other.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
@@ -53,13 +52,15 @@ IKE = [
 SOUND = [row for row in GROUPS.values() if not row.weak and public_size(row.group) <= MAX_FOREIGN_PUBLIC]
 PFS = [f"-{row.word}" for row in SOUND]
 CASES = list(islice(zip(cycle(IKE), cycle(ESP), cycle(["", *PFS]), strict=False), max(len(IKE), len(ESP))))
-WHOLE = bool(os.environ.get("IKEVD_WHOLE"))
 
 
 def in_role(first: int) -> pytest.MarkDecorator:
-    """Every case of the whole, else every second one."""
-    cases = CASES if WHOLE else CASES[first::2]
-    return pytest.mark.parametrize(("ike", "esp", "pfs"), cases, ids=[f"{ike}+{esp}{pfs}" for ike, esp, pfs in cases])
+    """Every case; every second one in `make test`."""
+    cases = [
+        pytest.param(*case, id="{}+{}{}".format(*case), marks=[] if number % 2 == first else pytest.mark.soak)
+        for number, case in enumerate(CASES)
+    ]
+    return pytest.mark.parametrize(("ike", "esp", "pfs"), cases)
 
 
 def their_words(text: str) -> str:
