@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 
 from ikevd.policy import proposals
-from ikevd.policy.identity import WANTED
+from ikevd.policy.identity import WANTED, Identity
 from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
 from ikevd.policy.problems import Problems
 from ikevd.policy.schema import ChildSection, ConnectionSection, ControlSection
 from ikevd.policy.yaml_locations import YamlPath
 from ikevd.wire.registry import IdType, Integrity
 
+_EVERYBODY = (b"any", b"%any", b"*", b"anyone", b"%fromcert", b"%null")
+"""Words that elsewhere stand for any identity."""
 LONG_LIFETIME = 7 * 86_400
 _LABEL = rb"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rb"(?=.*[A-Za-z])" + _LABEL + rb"(\." + _LABEL + rb")*\.?")
@@ -35,10 +37,23 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
     elif connection.aggressive_third == "clear":
         problems.warn((*path, "aggressive_third"), "has no effect without aggressive: true")
     for key, identity in (("local_id", connection.local_id), ("remote_id", connection.remote_id)):
-        if identity and identity.type == IdType.FQDN and not _HOST_NAME.fullmatch(identity.data):
-            problems.warn((*path, key), f"is an ID_FQDN, but no host name: {identity}; is that meant? Else {WANTED}")
+        if identity and identity.type == IdType.FQDN:
+            _on_name(problems, (*path, key), identity)
     if connection.sha256_96:
         _on_sha256_96(problems, (*path, "sha256_96"), connection)
+
+
+def _on_name(problems: Problems, path: YamlPath, identity: Identity) -> None:
+    if identity.data.lower() in _EVERYBODY:
+        instead = "what the peer calls itself, or no such line: then the address that it comes from"
+        ours = "what we call ourselves, or no such line: then our address"
+        problems.warn(
+            path,
+            f"is the name {identity} alone, and none here stands for every identity; wanted "
+            f"{instead if path[-1] == 'remote_id' else ours}",
+        )
+    elif not _HOST_NAME.fullmatch(identity.data):
+        problems.warn(path, f"is an ID_FQDN, but no host name: {identity}; is that meant? Else {WANTED}")
 
 
 def on_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:

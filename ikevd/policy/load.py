@@ -19,6 +19,8 @@ from ikevd.policy.model import Config, PreSharedKey
 from ikevd.policy.problems import Problems
 from ikevd.policy.rivals import warn_of_many_secrets
 from ikevd.policy.schema import FileSection, section_at
+from ikevd.policy.secret_doubts import is_utf16
+from ikevd.policy.typography import plain
 from ikevd.policy.yaml_locations import TOP, Located, YamlError, YamlPath
 
 MAX_FILE = 16 * 1024 * 1024
@@ -51,6 +53,7 @@ def load(path: Path, environ: Mapping[str, str], account: files.Account | None =
         problems.error_at((), TOP, stranger)
     for where, mark, message in located.problems:
         problems.error_at(where, mark, message)
+    located.data = plain(problems, located.data)
     file = _validate(problems, located)
     found: dict[str, secrets.Found] = {}
     if file is not None:
@@ -78,6 +81,8 @@ def _read(path: Path, account: files.Account) -> tuple[str, str | None]:
             raise ConfigError((f"{path}:1:1: the file cannot be read: {error.strerror}",)) from None
     if len(octets) > MAX_FILE:
         raise ConfigError((f"{path}:1:1: the file is larger than {MAX_FILE // 1024**2} MiB",))
+    if is_utf16(octets):
+        raise ConfigError((f"{path}:1:1: the file is in UTF-16; wanted a text in UTF-8",))
     try:
         return octets.decode("utf-8-sig"), exposed
     except UnicodeDecodeError as error:
@@ -185,8 +190,8 @@ def _find(
         except ValueError as error:
             problems.error(path, str(error))
             continue
-        if found[name].form.weakness:
-            problems.warn(path, str(found[name].form.weakness))
+        if doubt := found[name].doubt or found[name].form.weakness:
+            problems.warn(path, doubt)
         if isinstance(source, secrets.Inline) and path in problems.located.commented:
             problems.warn(
                 path,

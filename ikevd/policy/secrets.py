@@ -11,11 +11,12 @@ import binascii
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ikevd import files
 from ikevd.crypto.secret import Secret
+from ikevd.policy import secret_doubts
 from ikevd.policy.secret_form import Form, form
 from ikevd.policy.wording import shown
 
@@ -65,6 +66,8 @@ class Found:
     """In words, for example `file /etc/ikevd/berlin.psk`."""
     form: Form
     """What it looks like."""
+    doubt: str | None = None
+    """Why it may be something else than the key that was meant; tells nothing of it."""
 
 
 def parse(value: object) -> Source:
@@ -116,7 +119,9 @@ def find(
         case Inline(text):
             if exposed:
                 raise ValueError(f"stands in the file itself, but {exposed}; or keep the key in a file of its own")
-            return _found(text.reveal(), "inline")
+            found = _found(text.reveal(), "inline")
+            doubt = secret_doubts.of_inline(text.reveal().decode("utf-8", "replace"), folder)
+            return replace(found, doubt=doubt or found.doubt)
         case FromFile(name):
             path = folder / name
             return _found(_read(path, account), f"file {path}")
@@ -171,7 +176,7 @@ def _found(octets: bytes, origin: str) -> Found:
         key = octets
     if not key:
         raise ValueError(f"the key{where} is empty")
-    return Found(Secret(key), origin, form(key, text=key is octets))
+    return Found(Secret(key), origin, form(key, text=key is octets), secret_doubts.of_text(octets))
 
 
 def _decoded(octets: bytes, where: str, prefix: str, wanted: str) -> bytes:

@@ -17,6 +17,7 @@ from ikevd.policy.schema import (
     Section,
     section_at,
 )
+from ikevd.policy.typography import QUOTES
 from ikevd.policy.wording import closest, either
 from ikevd.policy.yaml_locations import YamlPath
 
@@ -148,4 +149,4 @@ def _foreign(word: str) -> Iterator[tuple[type[Section], str]]:
 
 
 def _normal(word: str) -> str:
-    return re.sub(r"[-_\s]+", "_", word.lower()).strip("_")
+    return re.sub(r"[-_\s]+", "_", word.lower().strip("".join(QUOTES))).strip("_")

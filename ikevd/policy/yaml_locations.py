@@ -228,8 +228,11 @@ class _Builder:
 
 def _scalar(event: yaml.ScalarEvent) -> object:
     text = str(event.value)
-    if not event.implicit[0]:  # quoted, a block, or tagged
-        return text
+    return plain_scalar(text) if event.implicit[0] else text  # else quoted, a block, or tagged
+
+
+def plain_scalar(text: str) -> object:
+    """What a text without quotes means."""
     if text == "":
         return None
     if text in ("true", "false"):
