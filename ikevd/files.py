@@ -9,11 +9,14 @@ import pwd
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 ROOT = 0
 MAX_LINKS = 40
 """As the kernel follows."""
+NEAR = 0.75
+"""How much of two names must be the same (`difflib`)."""
 CLOSED, GROUP_READS, WRITERS = 0o077, 0o040, 0o022
 """Permissions that group and others have, that the group may have, with which they write."""
 
@@ -54,7 +57,7 @@ def open_regular(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}") from None
+        raise ValueError(f"there is no file {path}{_near(path)}") from None
     except PermissionError:
         raise ValueError(f"{path} cannot be opened: {_why_closed(path, Account.current())}") from None
     except OSError as error:
@@ -63,6 +66,16 @@ def open_regular(path: Path) -> int:
         os.close(descriptor)
         raise ValueError(f"{path} is not a regular file")
     return descriptor
+
+
+def _near(path: Path) -> str:
+    """A file beside it whose name is nearly the same."""
+    try:
+        names = [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
+    except OSError:
+        return ""
+    close = get_close_matches(path.name, names, n=1, cutoff=NEAR)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def open_private(path: Path, flags: int) -> int:

@@ -10,6 +10,7 @@ import click
 
 from ikevd import files
 from ikevd.errors import ConfigError
+from ikevd.kernel import surroundings
 from ikevd.policy.load import Loaded, load
 
 OK, FAILED = 0, 1
@@ -19,7 +20,7 @@ def check_config(path: Path) -> int:
     """Print every problem, one a line; exit code 0 or 1."""
     account = files.Account.owner_of(path)
     try:
-        loaded = load(path, os.environ, account)
+        loaded = load(path, os.environ, account, surroundings.read())
     except ConfigError as error:
         click.echo(str(error), err=True)
         return FAILED

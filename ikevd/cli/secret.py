@@ -69,14 +69,20 @@ def show_fingerprints(config: Path, connection: str | None, salt: str | None) ->
         return 1
     connections = [c for c in loaded.config.connections if connection in (None, c.name)]
     if not connections:
-        names = ", ".join(c.name for c in loaded.config.connections)
-        click.echo(
-            f"there is no connection {connection}; there are: {names}" if names else "there are no connections",
-            err=True,
-        )
+        click.echo(_no_connection(connection, [c.name for c in loaded.config.connections]), err=True)
         return 1
     click.echo(f'salt "{words}" (at the other end: ikevd fingerprint --salt "{words}")')
     width = max(len(c.name) for c in connections)
     for each in connections:
         click.echo(f"{each.name:{width}}  {fingerprint(each.psk.key, [words])}")
     return 0
+
+
+def _no_connection(wanted: str | None, names: Sequence[str]) -> str:
+    from ikevd.policy.wording import closest
+
+    if wanted is None or not names:
+        return "there are no connections"
+    meant = closest(wanted, names)
+    hint = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(names)}"
+    return f"there is no connection {wanted}; {hint}"

@@ -49,7 +49,7 @@ def _on_name(problems: Problems, path: YamlPath, identity: Identity) -> None:
         ours = "what we call ourselves, or no such line: then our address"
         problems.warn(
             path,
-            f"is the name {identity} alone, and none here stands for every identity; wanted "
+            f"is the name {identity.data.decode()!r} alone, and none here stands for every identity; wanted "
             f"{instead if path[-1] == 'remote_id' else ours}",
         )
     elif not _HOST_NAME.fullmatch(identity.data):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
-from ikevd.policy import advice
+from ikevd.policy import advice, networks, overlaps
 from ikevd.policy.model import AddressRange
 from ikevd.policy.problems import Problems
 from ikevd.policy.rivals import check_rivals
 from ikevd.policy.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.policy.surroundings import Surroundings
 from ikevd.policy.yaml_locations import YamlPath
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -30,8 +31,8 @@ def _check_name(problems: Problems, path: YamlPath) -> None:
         problems.error(path, "this name is not usable; wanted 1 to 64 letters, digits, '_', '.' or '-'", at_key=True)
 
 
-def check(problems: Problems, file: FileSection) -> None:
-    """Every check of this module but `check_names`."""
+def check(problems: Problems, file: FileSection, known: Surroundings | None) -> None:
+    """Every check of this module but `check_names`. `known`: of this machine; None where it does not matter."""
     _check_listen(problems, file)
     advice.on_control(problems, file.control)
     _check_limits(problems, file)
@@ -42,6 +43,8 @@ def check(problems: Problems, file: FileSection) -> None:
         for child_name, child in connection.children.items():
             _check_child(problems, ("connections", name, "children", child_name), child, connection)
     check_rivals(problems, file)
+    networks.doubt(problems, file, known)
+    overlaps.doubt(problems, file)
 
 
 def _check_listen(problems: Problems, file: FileSection) -> None:

@@ -20,6 +20,7 @@ from ikevd.policy.problems import Problems
 from ikevd.policy.rivals import warn_of_many_secrets
 from ikevd.policy.schema import FileSection, section_at
 from ikevd.policy.secret_doubts import is_utf16
+from ikevd.policy.surroundings import Surroundings
 from ikevd.policy.typography import plain
 from ikevd.policy.yaml_locations import TOP, Located, YamlError, YamlPath
 
@@ -36,8 +37,12 @@ class Loaded:
     """Length and form of each connection's key, for the operator's screen; for no log."""
 
 
-def load(path: Path, environ: Mapping[str, str], account: files.Account | None = None) -> Loaded:
-    """Read a configuration file and the secrets that it names. `account`: whom the daemon runs as; None: us.
+def load(
+    path: Path, environ: Mapping[str, str], account: files.Account | None = None, known: Surroundings | None = None
+) -> Loaded:
+    """Read a configuration file and the secrets that it names.
+
+    `account`: whom the daemon runs as; None: us. `known`: of this machine, against which `ikevd check` holds the file.
 
     Raises ConfigError, whose `problems` are all that is wrong, as `FILE:LINE:COLUMN: path: what came; what is wanted`.
     Neither they, nor the warnings, nor the `repr` of what is returned hold a secret.
@@ -57,7 +62,7 @@ def load(path: Path, environ: Mapping[str, str], account: files.Account | None =
     file = _validate(problems, located)
     found: dict[str, secrets.Found] = {}
     if file is not None:
-        check(problems, file)
+        check(problems, file, known)
         found = _find(problems, _sources(file, located.data), path.parent, environ, exposed, account)
         warn_of_many_secrets(problems, file, {name: one.key for name, one in found.items()})
     if problems.errors:

@@ -18,11 +18,12 @@ from ikevd import files
 from ikevd.crypto.secret import Secret
 from ikevd.policy import secret_doubts
 from ikevd.policy.secret_form import Form, form
-from ikevd.policy.wording import shown
+from ikevd.policy.wording import closest, shown
 
 MAX_SECRET = 4096
 """Octets of a secret file; HMAC hashes whatever is longer than its block anyway."""
 
+KINDS = ("file", "env", "credential")
 WANTED = "{file: NAME}, {env: NAME}, {credential: NAME} or the key itself"
 
 
@@ -86,9 +87,11 @@ def parse(value: object) -> Source:
 
 
 def _parse_mapping(value: Mapping[object, object]) -> Source:
-    if len(value) != 1 or not value.keys() <= {"file", "env", "credential"}:
+    if len(value) != 1 or not value.keys() <= set(KINDS):
         # What came is not named: somebody may have written `psk: {the-key}`.
-        raise ValueError(f"is a mapping with other keys than one of file, env or credential; wanted {WANTED}")
+        meant = closest(str(next(iter(value), "")), KINDS, cutoff=0.7) if len(value) == 1 else None
+        hint = f"did you mean {meant!r}?" if meant else f"wanted {WANTED}"
+        raise ValueError(f"is a mapping with other keys than one of file, env or credential; {hint}")
     ((kind, raw),) = value.items()
     if raw is None or raw == "" or isinstance(raw, list | dict):
         raise ValueError(f"{kind}: has no name; wanted {WANTED}")

@@ -34,6 +34,6 @@ def _plain(problems: Problems, text: str, path: YamlPath) -> object:
     if replaced == text or set(path) & set(_AS_THEY_ARE):
         return text
     sign = next(old for old, new in zip(text, replaced, strict=True) if old != new)
-    wanted = "-" if sign in DASHES else "a blank"
-    problems.error(path, f"holds U+{ord(sign):04X}, which only looks like {wanted}; wanted {wanted} itself")
+    wanted = "'-'" if sign in DASHES else "' '"
+    problems.error(path, f"holds the character U+{ord(sign):04X}, which only looks like {wanted}; wanted {wanted}")
     return replaced

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 from pathlib import Path
 
 import pytest
 
+from ikevd.kernel import surroundings
 from tests.cli.test_commands import GOOD, ikevd
 
 NOBODY = pwd.getpwnam("nobody")
@@ -54,3 +56,19 @@ def test_a_file_in_a_folder_where_everybody_may_make_files_is_doubted(config: Pa
     assert ("where everybody may make a file of this name while there is none; wanted a folder of root's") in ikevd(
         "check", "-c", str(config)
     ).stdout
+
+
+def test_what_is_known_of_this_machine_is_true_and_doubts_come_of_it(config: Path) -> None:
+    """Whatever machine this is: a socket binds to each address, and a peer that is one of them is doubted."""
+    known = surroundings.read()
+    assert known is not None
+    for each in known.addresses:
+        family = socket.AF_INET if each.address.version == 4 else socket.AF_INET6
+        scope = (0, socket.if_nametoindex(each.interface)) if each.address.is_link_local else ()
+        with socket.socket(family, socket.SOCK_DGRAM) as bound:
+            bound.bind((str(each.address), 0, *scope))
+    outer = [each for each in known.addresses if not each.address.is_loopback and not each.address.is_link_local]
+    for own in outer[:1]:
+        config.write_text(GOOD.replace("198.51.100.1", f"'{own.address}'"))
+        told = f"{own.address} is an address of this machine ({own.interface}); wanted that of the peer"
+        assert f":3:13: connections.berlin.remote: {told}\n" in ikevd("check", "-c", str(config)).stdout

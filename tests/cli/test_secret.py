@@ -135,6 +135,8 @@ def test_words_that_are_no_salt_are_refused(config: Path) -> None:
 def test_a_fingerprint_of_what_is_not_there(config: Path) -> None:
     result = ikevd("fingerprint", "rome", "-c", str(config))
     assert (result.exit_code, result.stderr) == (1, "there is no connection rome; there are: berlin, paris\n")
+    result = ikevd("fingerprint", "berlim", "-c", str(config))
+    assert (result.exit_code, result.stderr) == (1, "there is no connection berlim; did you mean 'berlin'?\n")
     config.write_text("connections: {}")
     assert ikevd("fingerprint", "-c", str(config)).stderr == "there are no connections\n"
     config.write_text("connections: 5")

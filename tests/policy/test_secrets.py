@@ -71,6 +71,8 @@ def test_bad_notations_show_nothing(text: str, message: str) -> None:
         ([MARKED], "is a list"),
         ({}, "other keys than one of file, env or credential"),
         ({MARKED: None}, "other keys than one of"),
+        ({"fil": "a.psk"}, "other keys than one of file, env or credential; did you mean 'file'?"),
+        ({"environment": "PSK"}, "other keys than one of file, env or credential; wanted {file: NAME}"),
         ({"file": "a", "env": "b"}, "other keys than one of"),
         ({"file": None}, "file: has no name"),
         ({"file": ""}, "file: has no name"),
@@ -136,6 +138,13 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
     assert "not a regular file" in refused("fifo")
     assert "cannot be opened" in refused("large/below")
     assert "cannot be read" in refused("/proc/self/mem")
+
+
+def test_a_file_with_nearly_that_name_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "berlin.psk").touch()
+    (tmp_path / "berlin.dir").mkdir()
+    with pytest.raises(ValueError, match=rf"^there is no file {tmp_path}/berlim.psk; did you mean 'berlin.psk'\?$"):
+        find(FromFile("berlim.psk"), tmp_path, {}, None, US)
 
 
 def test_environment() -> None:

@@ -1,0 +1,31 @@
+"""What `ikevd check` knows about the machine that it runs on; read by `kernel.surroundings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ikevd.addresses import Address
+from ikevd.policy.selectors import Network
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """One address of this machine, with the network to which it is connected there."""
+
+    interface: str
+    address: Address
+    network: Network
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Facts of one network namespace at one moment."""
+
+    addresses: tuple[InterfaceAddress, ...] = ()
+    forwards: Mapping[int, bool] = field(default_factory=dict)
+    """By IP version: does any interface forward? Without an entry: not known."""
+
+    def interface_of(self, address: Address) -> str | None:
+        """The interface that has this very address."""
+        return next((own.interface for own in self.addresses if own.address == address), None)
