@@ -152,7 +152,8 @@ def main() -> None:
 @click.option(
     "--key-log",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Append the encryption key of each ISAKMP SA to this file, as Wireshark reads it.",
+    help="Append the encryption key of each ISAKMP SA to this file, as Wireshark reads it. The file becomes its "
+    "owner's alone; a link, and a file or folder of another user, are refused.",
 )
 @click.option(
     "--loop", type=click.Choice(["uvloop", "asyncio"]), default="uvloop", show_default=True, help="The event loop."
@@ -172,6 +173,10 @@ def run(**options: Any) -> None:
 @config_option
 def check(config: Path) -> None:
     """Check the configuration file: every problem with its place and what would be right.
+
+    Of a file that can be used it tells what deserves a second look, also against the addresses, networks and
+    forwarding of this machine, and length and form of each key. Root checks the file of another user as that user's
+    daemon would.
 
     Exit code 0 if it can be used, else 1.
     """

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import click
 
+from ikevd.files import Account, intruder
 from ikevd.policy.secret_form import ALPHABET, form, random_bits
 
 
@@ -48,6 +49,8 @@ def generate_psk(bits: int, output: Path | None) -> int:
     with open(descriptor, "w") as file:
         os.fchmod(descriptor, 0o600)
         file.write(f"{key}\n")
+    if stranger := intruder(output, Account.current()):
+        click.echo(f"warning: {stranger}", err=True)
     click.echo(
         f"{output}: {len(key)} characters, about {random_bits(key)} bits; in the configuration: psk: {{file: {output}}}"
     )
@@ -58,7 +61,6 @@ def show_fingerprints(config: Path, connection: str | None, salt: str | None) ->
     """One line for each connection, after the words to repeat at the other end."""
     from ikevd.crypto.fingerprint import fingerprint, new_salt, read_salt
     from ikevd.errors import ConfigError
-    from ikevd.files import Account
     from ikevd.policy.load import load
 
     try:

@@ -37,23 +37,22 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
     elif connection.aggressive_third == "clear":
         problems.warn((*path, "aggressive_third"), "has no effect without aggressive: true")
     for key, identity in (("local_id", connection.local_id), ("remote_id", connection.remote_id)):
-        if identity and identity.type == IdType.FQDN:
-            _on_name(problems, (*path, key), identity)
+        if identity and (identity.data.lower() in _EVERYBODY or not any(identity.data)):
+            _on_everybody(problems, (*path, key), identity)
+        elif identity and identity.type == IdType.FQDN and not _HOST_NAME.fullmatch(identity.data):
+            problems.warn((*path, key), f"is an ID_FQDN, but no host name: {identity}; is that meant? Else {WANTED}")
     if connection.sha256_96:
         _on_sha256_96(problems, (*path, "sha256_96"), connection)
 
 
-def _on_name(problems: Problems, path: YamlPath, identity: Identity) -> None:
-    if identity.data.lower() in _EVERYBODY:
-        instead = "what the peer calls itself, or no such line: then the address that it comes from"
-        ours = "what we call ourselves, or no such line: then our address"
-        problems.warn(
-            path,
-            f"is the name {identity.data.decode()!r} alone, and none here stands for every identity; wanted "
-            f"{instead if path[-1] == 'remote_id' else ours}",
-        )
-    elif not _HOST_NAME.fullmatch(identity.data):
-        problems.warn(path, f"is an ID_FQDN, but no host name: {identity}; is that meant? Else {WANTED}")
+def _on_everybody(problems: Problems, path: YamlPath, identity: Identity) -> None:
+    instead = "what the peer calls itself, or no such line: then the address that it comes from"
+    ours = "what we call ourselves, or no such line: then our address"
+    problems.warn(
+        path,
+        f"is {str(identity)!r} and nothing else: no identity stands for every one here; wanted "
+        f"{instead if path[-1] == 'remote_id' else ours}",
+    )
 
 
 def on_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:

@@ -28,6 +28,9 @@ SYSCTLS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> None:
     """Every doubt of this module. `known`: of the machine that it runs on; None: nothing."""
     machine = known or Surroundings()
+    for index, address in enumerate(file.listen.addresses):
+        if told := _no_address_of(machine, address):
+            problems.warn(("listen", "addresses", index), told)
     for name, connection in file.connections.items():
         _on_peer(problems, ("connections", name), connection, machine)
         for child_name, child in connection.children.items():
@@ -60,10 +63,14 @@ def _place_of_end(key: str, address: Address, machine: Surroundings) -> str | No
     interface = machine.interface_of(address)
     if key == "remote" and interface:
         return f"{address} is an address of this machine ({interface}); wanted that of the peer"
+    return _no_address_of(machine, address) if key == "local" else None
+
+
+def _no_address_of(machine: Surroundings, address: Address) -> str | None:
     own = [str(each.address) for each in _global(machine) if each.address.version == address.version]
-    if key == "local" and own and not interface:
-        return f"{address} is no address of this machine, which has {', '.join(own[:4])}{' ...' if own[4:] else ''}"
-    return None
+    if not own or address.is_loopback or machine.interface_of(address):
+        return None
+    return f"{address} is no address of this machine, which has {', '.join(own[:4])}{' ...' if own[4:] else ''}"
 
 
 # -- the networks behind it ---------------------------------------------------------------------------------------

@@ -85,6 +85,16 @@ def test_a_key_in_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert "45 characters, about 261 bits; in the configuration: psk: {file: " in result.stdout
 
 
+def test_a_key_in_a_folder_that_others_may_write_is_made_with_a_warning(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    result = ikevd("genpsk", "--output", str(tmp_path / "berlin.psk"))
+    assert (result.exit_code, result.stderr) == (
+        0,
+        f"warning: {tmp_path} is open to everybody, who could put another file there (mode 0777); run: chmod go-w "
+        f"{tmp_path}\n",
+    )
+
+
 @pytest.mark.parametrize("bits", [128, 256, 512])
 def test_genpsk_and_check_tell_the_same_strength_which_is_what_was_asked_for(tmp_path: Path, bits: int) -> None:
     key = tmp_path / "berlin.psk"

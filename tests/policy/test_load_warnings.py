@@ -53,6 +53,27 @@ def test_other_identities_are_not_doubted(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, connection(local_id=f'"{text}"')).warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("any", "any"),
+        ("Any", "Any"),
+        ("'%any'", "%any"),
+        ("'*'", "*"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("'::'", "::"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("keyid:any", "keyid:any"),
+    ],
+)
+def test_an_identity_that_means_everybody_elsewhere_is_doubted(tmp_path: Path, text: str, identity: str) -> None:
+    ours = "what we call ourselves, or no such line: then our address"
+    theirs = "what the peer calls itself, or no such line: then the address that it comes from"
+    for key, wanted in (("local_id", ours), ("remote_id", theirs)):
+        said = f"is {identity!r} and nothing else: no identity stands for every one here; wanted {wanted}"
+        assert warned(tmp_path, connection(**{key: text})).partition(f"connections.berlin.{key}: ")[2] == said
+
+
 def test_aggressive_mode_is_warned_of(tmp_path: Path) -> None:
     found = warned(tmp_path, connection(aggressive="true"))
     assert found.startswith("ikevd.yaml:6:17: connections.berlin.aggressive: Aggressive Mode sends both identities")

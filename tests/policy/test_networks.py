@@ -144,6 +144,14 @@ def test_a_local_address_that_this_machine_has_not_is_doubted(tmp_path: Path) ->
     assert doubts(tmp_path, connection(local="192.0.2.1"), GATEWAY) == []
 
 
+def test_an_address_to_listen_on_that_this_machine_has_not_is_doubted(tmp_path: Path) -> None:
+    path = tmp_path / "ikevd.yaml"
+    path.write_text(connection() + "listen: {addresses: [192.0.2.1, 192.0.2.7, '2001:db8:1::1', 127.0.0.9]}\n")
+    path.chmod(0o600)
+    told = "192.0.2.7 is no address of this machine, which has 192.0.2.1, 10.1.0.1, 10.9.0.1"
+    assert load(path, {}, known=GATEWAY).warnings == (f"{path}:6:33: listen.addresses[1]: {told}",)
+
+
 # -- what is known of this machine --------------------------------------------------------------------------------
 
 

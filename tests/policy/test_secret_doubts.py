@@ -153,16 +153,3 @@ def test_a_configuration_in_utf_16_is_told_so(tmp_path: Path, encoding: str) -> 
     assert problems(tmp_path, connection().encode(encoding)) == [
         "ikevd.yaml:1:1: the file is in UTF-16; wanted a text in UTF-8"
     ]
-
-
-@pytest.mark.parametrize("key", ["local_id", "remote_id"])
-@pytest.mark.parametrize("word", ["any", "Any", "'%any'", "'*'"])
-def test_no_identity_stands_for_every_one(tmp_path: Path, key: str, word: str) -> None:
-    (found,) = read(tmp_path, connection(**{key: word})).warnings
-    instead = {
-        "local_id": "what we call ourselves, or no such line: then our address",
-        "remote_id": "what the peer calls itself, or no such line: then the address that it comes from",
-    }[key]
-    said = f"is the name {word.strip(chr(39))!r} alone, and none here stands for every identity; wanted {instead}"
-    assert f": connections.berlin.{key}: " in found
-    assert found.partition(f".{key}: ")[2] == said
