@@ -1,55 +1,17 @@
-"""Whose a file is: who but root and ourselves could read it, change it, or put another one in its place."""
+"""Opening files of which it matters whose they are."""
 
 from __future__ import annotations
 
 import errno
-import grp
 import os
-import pwd
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-ROOT = 0
-MAX_LINKS = 40
-"""As the kernel follows."""
+from ikevd.owners import Account, intruder, owner_flaw, why_closed
+
 NEAR = 0.75
 """How much of two names must be the same (`difflib`)."""
-CLOSED, GROUP_READS, WRITERS = 0o077, 0o040, 0o022
-"""Permissions that group and others have, that the group may have, with which they write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whom a process runs as."""
-
-    uid: int
-    gid: int
-    groups: frozenset[int]
-    """With `gid`."""
-
-    @classmethod
-    def current(cls) -> Account:
-        """Of this process."""
-        return cls(os.geteuid(), os.getegid(), frozenset((os.getegid(), *os.getgroups())))
-
-    @classmethod
-    def owner_of(cls, path: Path) -> Account:
-        """Where root looks at the file of another user, the daemon that it is for most likely runs as that user."""
-        account = cls.current()
-        try:
-            uid = os.stat(path).st_uid
-            entry = pwd.getpwuid(uid)
-        except (OSError, KeyError):
-            return account
-        if account.uid != ROOT or uid == ROOT:
-            return account
-        return cls(uid, entry.pw_gid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
-
-    def __str__(self) -> str:
-        return user(self.uid)
 
 
 def open_regular(path: Path) -> int:
@@ -59,7 +21,7 @@ def open_regular(path: Path) -> int:
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}{_near(path)}") from None
     except PermissionError:
-        raise ValueError(f"{path} cannot be opened: {_why_closed(path, Account.current())}") from None
+        raise ValueError(f"{path} cannot be opened: {why_closed(path, Account.current())}") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be opened: {error.strerror or 'unknown reason'}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -97,7 +59,7 @@ def open_private(path: Path, flags: int) -> int:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
-        if stranger := _owner_of(path, status, account):
+        if stranger := owner_flaw(path, status, account):
             raise ValueError(stranger)
         if status.st_nlink > 1:
             raise ValueError(f"{path} has another name as well (a hard link); wanted a file of its own")
@@ -106,131 +68,3 @@ def open_private(path: Path, flags: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def exposure(path: Path, status: os.stat_result, account: Account) -> str | None:
-    """Why a file does not keep a secret, with the cure; None if nobody but root and `account` can read it.
-
-    A secret of Kubernetes or Docker is root's; a daemon that is not root reads it as a member of its group.
-    """
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & CLOSED == 0:
-        return None
-    shared = status.st_uid == ROOT != account.uid
-    if shared and mode & CLOSED == GROUP_READS and status.st_gid in account.groups:
-        return None
-    cure = _container_cure(account) if shared or _mounted(path) else f"run: chmod 600 {path}"
-    return f"{path} is open to its group or to others (mode {mode:04o}); {cure}"
-
-
-def intruder(path: Path, account: Account) -> str | None:
-    """Who but root and `account` could change what `path` names or put something else there, and the cure; or None.
-
-    Every folder and link on the way counts. In a sticky folder, such as /tmp, nobody can replace what is not theirs,
-    so there the owner of the next entry decides.
-    """
-    try:
-        for entry, status in steps(path):
-            if found := _owner_of(entry, status, account) or _writers_of(entry, status, account):
-                return found
-    except OSError:
-        return None  # whoever opens it is told why it cannot be reached
-    return None
-
-
-def sticky_folder(path: Path) -> Path | None:
-    """The first folder on the way, for example /tmp, in which everybody may make a file while none of that name is
-    there."""
-    try:
-        for entry, status in steps(path):
-            if stat.S_ISDIR(status.st_mode) and _is_sticky(status) and not _mounted(entry):
-                return entry
-    except OSError:
-        pass
-    return None
-
-
-def steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every folder and link on the way from `/` to `path`, and what is there. Raises OSError."""
-    here, left, links = Path("/"), list(reversed(path.absolute().parts[1:])), 0
-    yield here, os.lstat(here)
-    while left:
-        part = left.pop()
-        entry = here.parent if part == ".." else here / part
-        status = os.lstat(entry)
-        yield entry, status
-        if not stat.S_ISLNK(status.st_mode):
-            here = entry
-            continue
-        links += 1
-        if links > MAX_LINKS:
-            raise OSError(f"{path} is more than {MAX_LINKS} links away")
-        target = Path(os.readlink(entry))
-        here = Path("/") if target.is_absolute() else here
-        left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
-
-
-def _owner_of(entry: Path, status: os.stat_result, account: Account) -> str | None:
-    if status.st_uid in (ROOT, account.uid):
-        return None
-    follow = "-h " if stat.S_ISLNK(status.st_mode) else ""
-    return f"{entry} belongs to {user(status.st_uid)}, who could change it; run: chown {follow}root {entry}"
-
-
-def _writers_of(entry: Path, status: os.stat_result, account: Account) -> str | None:
-    writers = 0 if stat.S_ISLNK(status.st_mode) else status.st_mode & WRITERS
-    if status.st_gid in (ROOT, account.gid):
-        writers &= ~stat.S_IWGRP
-    if not writers or _is_sticky(status):
-        return None
-    who = "everybody" if writers & stat.S_IWOTH else f"the group {group(status.st_gid)}"
-    what = "put another file there" if stat.S_ISDIR(status.st_mode) else "change it"
-    return (
-        f"{entry} is open to {who}, who could {what} (mode {stat.S_IMODE(status.st_mode):04o}); run: chmod go-w {entry}"
-    )
-
-
-def _is_sticky(status: os.stat_result) -> bool:
-    return stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
-
-
-def _mounted(path: Path) -> bool:
-    """Does it lie on a read-only mount, as secrets of containers do?"""
-    try:
-        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-    except OSError:
-        return False
-
-
-def _container_cure(account: Account) -> str:
-    if account.uid == ROOT:
-        return "wanted mode 0400 (Kubernetes: defaultMode; Docker: mode)"
-    return (
-        f"ikevd runs as {account}, so wanted the owner root, mode 0440 and one of its groups (Kubernetes: "
-        "fsGroup and defaultMode; Docker: gid and mode), or it as owner and mode 0400"
-    )
-
-
-def _why_closed(path: Path, account: Account) -> str:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return f"{account}, whom ikevd runs as, may not look into a folder on the way"
-    owner = f"it belongs to {user(status.st_uid)} and the group {group(status.st_gid)}"
-    return f"{owner} (mode {stat.S_IMODE(status.st_mode):04o}); {_container_cure(account)}"
-
-
-def user(uid: int) -> str:
-    """The name, or the number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
-
-
-def group(gid: int) -> str:
-    """The name, or the number where it has none."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ikevd import files
+from ikevd import owners
 from ikevd.errors import ConfigError
 from ikevd.kernel import surroundings
 from ikevd.policy.load import Loaded, load
@@ -18,7 +18,7 @@ OK, FAILED = 0, 1
 
 def check_config(path: Path) -> int:
     """Print every problem, one a line; exit code 0 or 1."""
-    account = files.Account.owner_of(path)
+    account = owners.Account.owner_of(path)
     try:
         loaded = load(path, os.environ, account, surroundings.read())
     except ConfigError as error:
@@ -38,13 +38,13 @@ def _counted(loaded: Loaded) -> str:
     return f"{peers} connection{'' if peers == 1 else 's'}, {children} {'child' if children == 1 else 'children'}"
 
 
-def _doubts_of_place(path: Path, account: files.Account) -> Iterator[str]:
-    if account != files.Account.current():
+def _doubts_of_place(path: Path, account: owners.Account) -> Iterator[str]:
+    if account != owners.Account.current():
         yield (
             f"{path}:1:1: belongs to {account}; it was checked as for a daemon that runs as {account}, and one that "
             "runs as root refuses it"
         )
-    if folder := files.sticky_folder(path):
+    if folder := owners.sticky_folder(path):
         yield (
             f"{path}:1:1: lies below {folder}, where everybody may make a file of this name while there is none; "
             "wanted a folder of root's, for example /etc/ikevd"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import click
 
-from ikevd.files import Account, intruder
+from ikevd.owners import Account, intruder
 from ikevd.policy.secret_form import ALPHABET, form, random_bits
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from ikevd import files
+from ikevd import files, owners
 from ikevd.errors import ConfigError
 from ikevd.policy import secrets, unknown_keys, yaml_locations
 from ikevd.policy.build import build
@@ -38,7 +38,7 @@ class Loaded:
 
 
 def load(
-    path: Path, environ: Mapping[str, str], account: files.Account | None = None, known: Surroundings | None = None
+    path: Path, environ: Mapping[str, str], account: owners.Account | None = None, known: Surroundings | None = None
 ) -> Loaded:
     """Read a configuration file and the secrets that it names.
 
@@ -47,14 +47,14 @@ def load(
     Raises ConfigError, whose `problems` are all that is wrong, as `FILE:LINE:COLUMN: path: what came; what is wanted`.
     Neither they, nor the warnings, nor the `repr` of what is returned hold a secret.
     """
-    account = account or files.Account.current()
+    account = account or owners.Account.current()
     text, exposed = _read(path, account)
     try:
         located = yaml_locations.read(text)
     except YamlError as error:
         raise ConfigError((f"{path}:{error.mark.line}:{error.mark.column}: {error}",)) from None
     problems = Problems(str(path), located)
-    if stranger := files.intruder(path, account):
+    if stranger := owners.intruder(path, account):
         problems.error_at((), TOP, stranger)
     for where, mark, message in located.problems:
         problems.error_at(where, mark, message)
@@ -72,14 +72,14 @@ def load(
     return Loaded(build(problems, file, _keys(problems, found)), problems.warnings, forms)
 
 
-def _read(path: Path, account: files.Account) -> tuple[str, str | None]:
+def _read(path: Path, account: owners.Account) -> tuple[str, str | None]:
     """The text, and why the file cannot hold a secret (None: it can)."""
     try:
         descriptor = files.open_regular(path)
     except ValueError as error:
         raise ConfigError((f"{path}:1:1: {error}",)) from None
     with open(descriptor, "rb") as file:
-        exposed = files.exposure(path, os.fstat(descriptor), account)
+        exposed = owners.exposure(path, os.fstat(descriptor), account)
         try:
             octets = file.read(MAX_FILE + 1)
         except OSError as error:
@@ -185,7 +185,7 @@ def _find(
     folder: Path,
     environ: Mapping[str, str],
     exposed: str | None,
-    account: files.Account,
+    account: owners.Account,
 ) -> dict[str, secrets.Found]:
     found = {}
     for name, source in sources.items():

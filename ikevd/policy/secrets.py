@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ikevd import files
+from ikevd import files, owners
 from ikevd.crypto.secret import Secret
 from ikevd.policy import secret_doubts
 from ikevd.policy.secret_form import Form, form
@@ -110,7 +110,7 @@ def _parse_mapping(value: Mapping[object, object]) -> Source:
 
 
 def find(
-    source: Source, folder: Path, environ: Mapping[str, str], exposed: str | None, account: files.Account
+    source: Source, folder: Path, environ: Mapping[str, str], exposed: str | None, account: owners.Account
 ) -> Found:
     """Read a key.
 
@@ -142,12 +142,12 @@ def find(
             return _found(_read(Path(directory) / name, None), f"credential {name}")
 
 
-def _read(path: Path, account: files.Account | None) -> bytes:
+def _read(path: Path, account: owners.Account | None) -> bytes:
     """`account`: None where systemd guards the file."""
     descriptor = files.open_regular(path)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
-        if account and (unsafe := files.intruder(path, account) or files.exposure(path, status, account)):
+        if account and (unsafe := owners.intruder(path, account) or owners.exposure(path, status, account)):
             raise ValueError(unsafe)
         try:
             octets = file.read(MAX_SECRET + 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevd import files
+from ikevd import owners
 from ikevd.errors import ConfigError
 from ikevd.policy.load import load
 from tests.policy.files import MARKED, MINIMAL, connection, problems, read
@@ -18,7 +18,7 @@ from tests.policy.files import MARKED, MINIMAL, connection, problems, read
 STRANGER, DAEMON, SECRETS_GROUP = 4711, 4712, 4713
 """Ids that have no name here."""
 
-US = files.Account.current()
+US = owners.Account.current()
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 
@@ -32,14 +32,14 @@ def private(path: Path, text: str = f"{MARKED}\n", mode: int = 0o600) -> Path:
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
 def test_a_file_that_only_its_owner_reads_keeps_a_secret(tmp_path: Path, mode: int) -> None:
     path = private(tmp_path / "a.psk", mode=mode)
-    assert files.exposure(path, path.stat(), US) is None
+    assert owners.exposure(path, path.stat(), US) is None
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o610, 0o644])
 def test_a_file_that_others_read_keeps_none(tmp_path: Path, mode: int) -> None:
     path = private(tmp_path / "a.psk", mode=mode)
     told = f"{path} is open to its group or to others (mode {mode:04o}); run: chmod 600 {path}"
-    assert files.exposure(path, path.stat(), US) == told
+    assert owners.exposure(path, path.stat(), US) == told
 
 
 # -- another owner ------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def test_a_file_that_others_read_keeps_none(tmp_path: Path, mode: int) -> None:
 def test_a_configuration_of_another_user_is_refused(tmp_path: Path) -> None:
     path = private(tmp_path / "ikevd.yaml", MINIMAL)
     os.chown(path, STRANGER, STRANGER)
-    assert files.intruder(path, US) == f"{path} belongs to user 4711, who could change it; run: chown root {path}"
+    assert owners.intruder(path, US) == f"{path} belongs to user 4711, who could change it; run: chown root {path}"
     (found,) = problems(tmp_path, MINIMAL)
     assert found == "ikevd.yaml:1:1: ikevd.yaml belongs to user 4711, who could change it; run: chown root ikevd.yaml"
 
@@ -102,9 +102,9 @@ def test_a_folder_that_a_group_may_write_is_refused_unless_it_is_the_group_of_ro
     folder.mkdir()
     folder.chmod(0o775)
     path = private(folder / "a.psk")
-    assert files.intruder(path, US) is None
+    assert owners.intruder(path, US) is None
     os.chown(folder, 0, SECRETS_GROUP)
-    assert files.intruder(path, US) == (
+    assert owners.intruder(path, US) == (
         f"{folder} is open to the group 4713, who could put another file there (mode 0775); run: chmod go-w {folder}"
     )
 
@@ -123,9 +123,9 @@ def test_every_folder_of_every_link_on_the_way_counts(tmp_path: Path) -> None:
     (tmp_path / "open" / "hop").symlink_to("../far")
     (tmp_path / "one" / "link").symlink_to(tmp_path / "open" / "hop" / "a.psk")
     path = tmp_path / "one" / ".." / "one" / "link"
-    assert files.intruder(path, US) is None
+    assert owners.intruder(path, US) is None
     (tmp_path / "open").chmod(0o777)
-    assert "open is open to everybody" in str(files.intruder(path, US))
+    assert "open is open to everybody" in str(owners.intruder(path, US))
 
 
 def test_in_a_sticky_folder_only_who_owns_an_entry_can_replace_it(tmp_path: Path) -> None:
@@ -133,14 +133,14 @@ def test_in_a_sticky_folder_only_who_owns_an_entry_can_replace_it(tmp_path: Path
     sticky.mkdir()
     sticky.chmod(0o1777)
     path = private(sticky / "a.psk")
-    assert files.intruder(path, US) is None
-    assert files.sticky_folder(path) in (Path("/tmp"), sticky)
+    assert owners.intruder(path, US) is None
+    assert owners.sticky_folder(path) in (Path("/tmp"), sticky)
 
 
 def test_links_that_go_round_end(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    assert files.intruder(tmp_path / "a", US) is None
+    assert owners.intruder(tmp_path / "a", US) is None
     (found,) = problems(tmp_path, connection(psk="{file: a}"))
     assert "a cannot be opened: Too many levels of symbolic links" in found
 

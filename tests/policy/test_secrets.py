@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.crypto.secret import Secret
-from ikevd.files import Account
+from ikevd.owners import Account
 from ikevd.policy.secrets import (
     MAX_SECRET,
     Found,
