@@ -43,7 +43,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ConnectionSection, "local_id"): "leftid id self_identity my_identifier myid local_identity identity_local",
     (ConnectionSection, "remote_id"): "rightid peers_identifier peer_id peerid remote_identity match_identity",
     (ConnectionSection, "ike_proposals"): "ike proposal proposals isakmp_policy crypto_isakmp_policy ike_policy phase1 "
-    "phase1alg ike_proposal encryption hash group dh_group encryption_algorithm hash_algorithm",
+    "phase1alg ike_proposal",
     (ConnectionSection, "ike_lifetime"): "ikelifetime ike_life_time rekey_time reauth_time isakmp_lifetime",
     (ConnectionSection, "aggressive"): "aggrmode aggressive_mode exchange_mode",
     (ConnectionSection, "encap"): "forceencaps encapsulation force_encaps udp_encap",
@@ -78,6 +78,10 @@ WITHOUT: Mapping[str, str] = {
         ("keyexchange", "ikev2", "version", "ike_version", "keyingmode"),
         "only IKEv1 is spoken, so leave it out",
     ),
+    **dict.fromkeys(
+        ("encryption", "hash", "group", "dh_group", "encryption_algorithm", "hash_algorithm", "integrity", "prf"),
+        "cipher, hash and group are one word of ike_proposals or esp_proposals, for example aes256-sha256-modp2048",
+    ),
     **dict.fromkeys(("type", "mode"), "only ESP in tunnel mode is made, so leave it out"),
     **dict.fromkeys(
         ("pfs_group", "pfsgroup"),
@@ -101,6 +105,7 @@ WITHOUT: Mapping[str, str] = {
 
 ALSO: Mapping[tuple[type[Section], str], str] = {
     (ConnectionSection, "lifetime"): "; that of the ISAKMP SA is 'ike_lifetime'",
+    (FileSection, "secrets"): "; a key is `psk` of its connection",
     (ChildSection, "ike_lifetime"): "; that of the IPsec SA is 'lifetime'",
 }
 """More to say of a key in a section that is not its own."""

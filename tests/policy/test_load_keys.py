@@ -29,6 +29,7 @@ CONNECTION, LAN = ("connections", "berlin"), ("connections", "berlin", "children
         ((*CONNECTION, "sends"), "belongs to `retransmit` of the connection, not to the connection"),
         (("remote",), "belongs to the connection, not to the top of the file"),
         (("children",), "belongs to the connection, not to the top of the file"),
+        (("secrets",), "belongs to `limits`, not to the top of the file; a key is `psk` of its connection"),
         (("control", "half_open"), "belongs to `limits`, not to `control`"),
     ],
 )
