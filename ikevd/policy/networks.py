@@ -99,15 +99,29 @@ def _against_locals(remote: TrafficSelector, child: ChildSection) -> str | None:
     """Against the networks on this side, the first that it has to do with."""
     for local in child.local:
         if _span(local) == _span(remote):
-            if local.networks[0].prefixlen == 0:
+            if _is_everything(local):
                 return (
                     f"is {remote}, as is local: every packet of this machine would go into the tunnel, also to the "
                     "networks beside it, and whatever comes otherwise is dropped"
                 )
             return f"is {remote}, as is local; wanted the networks behind the peer"
-        if relation := _relation(remote, local):
-            return f"{remote} {relation} local {local}: packets between hosts of this side would go into the tunnel too"
+        match _relation(remote, local):
+            case None:
+                pass
+            case "lies within" if _is_everything(local):
+                pass  # a hub through which the peer reaches all the world
+            case "lies within":
+                return f"{remote} lies within local {local}, from the rest of which only the tunnel would lead there"
+            case relation:
+                return (
+                    f"{remote} {relation} local {local}: what this machine sends or forwards within local would go "
+                    "into the tunnel too"
+                )
     return None
+
+
+def _is_everything(selector: TrafficSelector) -> bool:
+    return selector.networks[0].prefixlen == 0
 
 
 def _against_machine(remote: TrafficSelector, child: ChildSection, machine: Surroundings) -> str | None:

@@ -45,7 +45,7 @@ def nets(local: str, remote: str) -> str:
 
 # -- the networks against each other ------------------------------------------------------------------------------
 
-INSIDE = "packets between hosts of this side would go into the tunnel too"
+INSIDE = "what this machine sends or forwards within local would go into the tunnel too"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,11 @@ INSIDE = "packets between hosts of this side would go into the tunnel too"
         ("10.1.0.0/24", "10.1.0.0/24", "is 10.1.0.0/24, as is local; wanted the networks behind the peer"),
         ("10.1.0.0/24", "10.0.0.0/8", f"10.0.0.0/8 covers local 10.1.0.0/24: {INSIDE}"),
         ("10.1.0.0/24", "0.0.0.0/0", f"0.0.0.0/0 covers local 10.1.0.0/24: {INSIDE}"),
-        ("10.0.0.0/8", "10.2.0.0/16", f"10.2.0.0/16 lies within local 10.0.0.0/8: {INSIDE}"),
+        (
+            "10.0.0.0/8",
+            "10.2.0.0/16",
+            "10.2.0.0/16 lies within local 10.0.0.0/8, from the rest of which only the tunnel would lead there",
+        ),
         (
             "10.1.0.0-10.1.0.99",
             "10.1.0.50-10.1.0.200",
@@ -83,7 +87,12 @@ def test_a_remote_network_that_has_to_do_with_the_local_one_is_doubted(
 
 @pytest.mark.parametrize(
     ("local", "remote"),
-    [("10.1.0.0/24", "10.2.0.0/24"), ("10.1.0.0/24", "0.0.0.0/8"), ("192.0.2.1", "198.51.100.0-198.51.100.9")],
+    [
+        ("10.1.0.0/24", "10.2.0.0/24"),
+        ("0.0.0.0/0", "10.2.0.0/24"),
+        ("10.1.0.0/24", "0.0.0.0/8"),
+        ("192.0.2.1", "198.51.100.0-198.51.100.9"),
+    ],
 )
 def test_other_pairs_are_not_doubted(tmp_path: Path, local: str, remote: str) -> None:
     assert doubts(tmp_path, nets(local, remote)) == []
