@@ -243,6 +243,14 @@ class NoAnswerYet(Finding):
     first_port: int
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedLate(Finding):
+    """Message 1 came among so many that it was not recorded then."""
+
+    seconds: float
+    """How long ago."""
+
+
 # -- NAT traversal --------------------------------------------------------------------------------------------------
 
 

@@ -29,11 +29,12 @@ MakeExchange = Callable[[Link, Host], Exchange]
 
 @dataclass
 class Network:
-    """Chances per datagram, and the spread of the delay in seconds (the base is 10 ms)."""
+    """Chances per datagram, and the delay in seconds with its spread."""
 
     loss: float = 0.0
     duplicate: float = 0.0
     jitter: float = 0.0
+    delay: float = 0.01
     seed: int = 0
     tamper: Callable[[str, bytes], list[bytes]] = field(default=lambda _sender, datagram: [datagram])
     """What arrives of a datagram: for tests that lose, forge or alter one message."""
@@ -47,7 +48,7 @@ class Network:
         for octets in self.tamper(sender, datagram):
             copies = 1 + (self._random.random() < self.duplicate)
             for _ in range(copies):
-                delay = 0.01 + self._random.random() * self.jitter
+                delay = self.delay + self._random.random() * self.jitter
                 if self._random.random() >= self.loss:
                     found.append((delay, octets))
         return found

@@ -71,7 +71,7 @@ class Engine:
     @property
     def half_open(self) -> int:
         """Negotiations whose peer is not authenticated yet."""
-        return self._lobby.half_open.total
+        return self._lobby.half_open
 
     @property
     def installer(self) -> Installer:

@@ -1,9 +1,10 @@
-"""Bounds on what strangers can cause: half-open negotiations, and answers to them."""
+"""Bounds on what peers can cause before they are authenticated: half-open negotiations, and answers to them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from typing import Generic, TypeVar
 
 from ikevd.addresses import Address
 from ikevd.policy.model import Limits
@@ -12,7 +13,10 @@ HOST_PREFIX, SITE_PREFIX = 64, 48
 """Bits of an IPv6 address: one host may use every address of the one, one site every network of the other."""
 HOSTS_OF_A_SITE = 8
 """So many times the limit of an address may one site hold."""
+EVICTIONS = 20
+"""Per second, and at once: so often does an older negotiation of strangers make way for another."""
 
+Attempt = TypeVar("Attempt")
 Source = tuple[int, int, int]
 """Where negotiations come from: IP version, leading bits, and how many bits those are."""
 
@@ -21,56 +25,86 @@ def _source(address: Address, bits: int) -> Source:
     return address.version, int(address) >> (address.max_prefixlen - bits), bits
 
 
-class HalfOpen:
-    """Counts negotiations whose peer is not authenticated yet."""
+class HalfOpen(Generic[Attempt]):
+    """Negotiations that cost a key pair and whose peer is not authenticated yet, oldest first.
 
-    def __init__(self, limits: Limits, static: Collection[Address]) -> None:
-        """`static`: the addresses configured as `remote`, for which a share is kept."""
+    Each configured address has places of its own, whatever the limits say. All others share theirs."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        static: Collection[Address],
+        clock: Callable[[], float],
+        *,
+        each_static: int,
+        evictions_static: int,
+    ) -> None:
+        """`static`: the addresses configured as `remote`, each with `each_static` places; `evictions_static`: so often
+        a second one of them makes way for another of the same address."""
         self._limits = limits
         self._static = frozenset(static)
+        self._clock = clock
+        self._each_static, self._evictions_static = each_static, evictions_static
         self._counts: Counter[Source] = Counter()
-        self.total = 0
+        self._strangers = 0
+        self._addresses: dict[Attempt, Address] = {}
+        self._evictions: dict[tuple[Address | None, bool], RateLimit] = {}
+        """For each configured address, and for all others where the source is full and where there is no place at all:
+        none can use up what another needs."""
+
+    def __len__(self) -> int:
+        return len(self._addresses)
 
     def refusal(self, address: Address) -> str | None:
         """Why no further negotiation from `address` may begin, or None where it may."""
-        if self.full_source(address):
+        if self._full_source(address):
             return "half-open limit of the address"
-        return "half-open limit" if self.total >= self.room(address) else None
+        full = not self._is_static(address) and self._strangers >= self._limits.half_open
+        return "half-open limit" if full else None
 
-    def room(self, address: Address) -> int:
-        """How many there may be in all before one from `address` begins."""
-        return self._limits.half_open - (0 if self.is_static(address) else self._limits.reserved_for_static)
+    def to_make_way(self, address: Address) -> Attempt | None:
+        """Where places are wanting: who must make way for `address`, the oldest of the same source, or else of all
+        strangers. None where it has happened so often that only a flood can want it."""
+        source = self._full_source(address)
+        owner = address if self._is_static(address) else None, source is not None
+        rate = self._evictions_static if self._is_static(address) else EVICTIONS
+        if not self._evictions.setdefault(owner, RateLimit(rate, rate, self._clock)).allows():
+            return None
+        if source is not None:
+            return next(attempt for attempt, held in self._addresses.items() if source in self._limits_of(held))
+        return next(attempt for attempt, held in self._addresses.items() if not self._is_static(held))
 
-    def full_source(self, address: Address) -> tuple[Source, int] | None:
-        """The source that `address` belongs to and that holds all it may, with that number."""
-        limits = self._limits_of(address).items()
-        return next(((source, most) for source, most in limits if self._counts.get(source, 0) >= most), None)
-
-    def belongs(self, address: Address, source: Source) -> bool:
-        """Is a negotiation from `address` counted at `source`?"""
-        return source in self._limits_of(address)
-
-    def is_static(self, address: Address) -> bool:
-        """Is `address` configured as `remote`?"""
-        return address in self._static
-
-    def enter(self, address: Address) -> None:
+    def enter(self, attempt: Attempt, address: Address) -> None:
         """One more."""
-        self.total += 1
+        self._addresses[attempt] = address
+        self._strangers += not self._is_static(address)
         self._counts.update(self._limits_of(address).keys())
 
-    def leave(self, address: Address) -> None:
-        """One less."""
-        self.total -= 1
+    def leave(self, attempt: Attempt) -> None:
+        """One less, if it is there."""
+        address = self._addresses.pop(attempt, None)
+        if address is None:
+            return
+        self._strangers -= not self._is_static(address)
         for source in self._limits_of(address):
             self._counts[source] -= 1
             if self._counts[source] <= 0:
                 del self._counts[source]
 
+    def _full_source(self, address: Address) -> Source | None:
+        """The source that `address` belongs to and that holds all it may."""
+        limits = self._limits_of(address).items()
+        return next((source for source, most in limits if self._counts.get(source, 0) >= most), None)
+
+    def _is_static(self, address: Address) -> bool:
+        return address in self._static
+
     def _limits_of(self, address: Address) -> dict[Source, int]:
         """A configured address and every IPv4 address counts alone."""
         each = self._limits.half_open_per_address
-        if address.version == 4 or self.is_static(address):
+        if self._is_static(address):
+            return {_source(address, address.max_prefixlen): self._each_static}
+        if address.version == 4:
             return {_source(address, address.max_prefixlen): each}
         return {_source(address, HOST_PREFIX): each, _source(address, SITE_PREFIX): each * HOSTS_OF_A_SITE}
 
@@ -85,12 +119,16 @@ class RateLimit:
         self._tokens = float(burst)
         self._since = clock()
 
-    def allows(self) -> bool:
-        """May it happen once more now?"""
+    def allows(self, cost: float = 1) -> bool:
+        """May it happen once more now, for so many tokens?"""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
         self._since = now
-        if self._tokens < 1:
+        if self._tokens < cost:
             return False
-        self._tokens -= 1
+        self._tokens -= cost
         return True
+
+    def give_back(self, cost: float) -> None:
+        """It did not happen after all."""
+        self._tokens = min(self._burst, self._tokens + cost)

@@ -1,36 +1,49 @@
-"""Responder's phase 1 until the peer is authenticated: cheap, bounded, and short-lived."""
+"""Responder's phase 1 until the peer is authenticated: cheap, bounded, and short-lived.
+
+Main Mode stays in the waiting room until our cookie comes back. Aggressive Mode costs a key pair at message 1, so it
+begins whole, and not often.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import product
+from dataclasses import replace
 from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.timing import LARVAL, LINGER, Timing
+from ikevd.conversation.effects import Effect, Raised
+from ikevd.conversation.timing import LARVAL, LINGER
+from ikevd.crypto import groups
 from ikevd.errors import Abandoned, IkeError, InvalidKey, NoProposalChosen
-from ikevd.exchanges import aggressive_mode, main_mode
-from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed
 from ikevd.negotiation.farewell import say_farewell
+from ikevd.negotiation.first_message import COOKIE_OCTETS, FirstMessage, PeersAttempt, key_of
+from ikevd.negotiation.larval import Place
 from ikevd.negotiation.limits import HalfOpen, RateLimit
 from ikevd.negotiation.matching import ByAddress
-from ikevd.negotiation.phase1 import Phase1Attempt
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router, clear_notification
 from ikevd.negotiation.runner import Runner
+from ikevd.negotiation.waiting_room import MADE_WAY, WaitingRoom
+from ikevd.observe import history
 from ikevd.policy.model import Connection, Limits
-from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType
 
-Key = tuple[Address, bytes]
-"""Source address and initiator cookie."""
-MADE_WAY = Abandoned("it made way for a newer negotiation")
+MAIN, AGGRESSIVE = ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE
+STATIC = {MAIN: (32, 20), AGGRESSIVE: (64, 100)}
+"""Places of each configured address, and how many of them a second make way. One address may be that of several peers
+behind a NAT. Message 3 of Main Mode is not forged, message 1 of Aggressive Mode may be: it has room for rate x round
+trip."""
+KEY_PAIRS = 200
+"""Per second, and at once: so many Aggressive Modes begin, of configured addresses and, apart, of all others. That is
+for groups of up to 2,048 bits; one of 4,096 bits counts as eight."""
+
+OCTETS_OF_2048_BITS = 256
 
 
 class Lobby:
@@ -53,122 +66,158 @@ class Lobby:
         self._ports = ports
         self._on_established = on_established
         self._on_stranger = on_stranger
-        static = [connection.remote for connection in connections if connection.remote is not None]
-        self.half_open = HalfOpen(limits, static)
+        self._static = frozenset(c.remote for c in connections if c.remote is not None)
+        self._waiting = WaitingRoom(limits, self._static, router, ports, self._candidates, self._echoed)
+        self._whole: dict[ExchangeType, HalfOpen[PeersAttempt]] = {
+            kind: HalfOpen(limits, self._static, ports.now, each_static=each, evictions_static=rate)
+            for kind, (each, rate) in STATIC.items()
+        }
         self._refusals = RateLimit(rate=10, burst=20, clock=ports.now)
-        kinds = product((True, False), repeat=2)
-        self._evictions = {kind: RateLimit(rate=20, burst=20, clock=ports.now) for kind in kinds}
-        """For configured addresses and, apart, for all others, who can use up nothing of theirs; where the source is
-        full and, apart, where there is no place at all."""
-        self._present: dict[Key, Phase1Attempt] = {}
+        self._key_pairs = {known: RateLimit(KEY_PAIRS, KEY_PAIRS, ports.now) for known in (True, False)}
+        self._present: dict[bytes, PeersAttempt] = {}
+        """By the key of the first message; they stay for a while after their end."""
+
+    @property
+    def half_open(self) -> int:
+        """Negotiations whose peer is not authenticated yet."""
+        return len(self._waiting) + sum(map(len, self._whole.values()))
 
     def first_message(self, header: Header, octets: bytes, path: Path) -> None:
         """A message without responder cookie. A repetition is answered, once for each time that it comes."""
-        key = path.remote.address, header.initiator
-        if attempt := self._present.get(key):
+        if attempt := self._present.get(key_of(octets, path)):
             attempt.heard(header, octets, path)
-            return
-        connections = self._connections.find(path)
-        aggressive = header.exchange == ExchangeType.AGGRESSIVE
-        allowed = tuple(c for c in connections if c.aggressive) if aggressive else connections
-        if not connections:
-            self._ports.counters.count("drop: no connection for the address")
-            self._on_stranger(path, "no connection has this address as its remote")
-        elif not allowed:
-            self._ports.counters.count("drop: Aggressive Mode is not allowed")
-            self._on_stranger(path, f"it asks for Aggressive Mode, which {connections[0].name} does not allow")
-        elif refusal := self._refusal(path.remote.address):
-            self._ports.counters.count(f"drop: {refusal}")
-        else:
-            self._begin(header, Candidates(allowed, self._max_secrets), octets, path)
-
-    def _refusal(self, address: Address) -> str | None:
-        """Why nothing may begin. Where places are wanting an older attempt makes way, but rarely enough that a flood
-        moves little."""
-        refusal = self.half_open.refusal(address)
-        known = self.half_open.is_static(address)
-        crowded = self.half_open.full_source(address) is not None
-        if refusal is None or not self._evictions[known, crowded].allows():
-            return refusal
-        if key := self._to_make_way(address):
-            self._forget(key, MADE_WAY)
-            self._ports.counters.count("half-open negotiation made way for a newer one")
-        return self.half_open.refusal(address)
-
-    def _to_make_way(self, address: Address) -> Key | None:
-        """Who forges addresses of peers must lock none of them out, and who holds places must not keep them: one of the
-        same source, else for a configured address any; for others one of theirs that echoed our cookie and stopped."""
-        attempts = [key for key, attempt in self._present.items() if not attempt.runner.conversation.ended]
-        if full := self.half_open.full_source(address):
-            source, most = full
-            return self._oldest([key for key in attempts if self.half_open.belongs(key[0], source)], most)
-        room = self.half_open.room(address)
-        if not self.half_open.is_static(address):
-            strangers = [key for key in attempts if not self.half_open.is_static(key[0])]
-            return self._oldest([key for key in strangers if not self._present[key].runner.is_larval], room)
-        own = [key for key in attempts if key[0] == address]
-        return self._oldest(own, room) or self._oldest(attempts, room)
-
-    def _oldest(self, keys: Sequence[Key], room: int) -> Key | None:
-        """One that never echoed our cookie; those that did are safe while they hold no more than half of the room."""
-        echoed = [key for key in keys if not self._present[key].runner.is_larval]
-        if len(echoed) > max(1, room // 2):
-            return echoed[0]
-        return next((key for key in keys if self._present[key].runner.is_larval), None)
-
-    def _forget(self, key: Key, cause: Abandoned) -> None:
-        """Without a word to the peer, who may be anybody."""
-        attempt = self._present.pop(key)
-        if not attempt.runner.conversation.ended:
-            attempt.runner.record.add(Failed(cause.finding, type(cause).__name__))
-            self.half_open.leave(key[0])
-            self._router.forget(attempt.cookie)
-        attempt.runner.close()
+        elif not self._waiting.repeated(octets, path):
+            self._new_message(header.exchange, octets, path)
 
     def close(self) -> None:
         """Forget everything without a word."""
-        for key in tuple(self._present):
-            self._forget(key, Abandoned("ikevd stops"))
+        self._waiting.close()
+        for attempt in tuple(self._present.values()):
+            self._forget(attempt, Abandoned("ikevd stops"))
+        self._present.clear()
 
-    def _begin(self, header: Header, candidates: Candidates, octets: bytes, path: Path) -> None:
-        key = path.remote.address, header.initiator
-        first, now = candidates.connections[0], self._ports.now()
-        situation = Situation(Cookies(header.initiator), 0, path, nat_port=self._ports.nat_port)
-        mode = aggressive_mode if header.exchange == ExchangeType.AGGRESSIVE else main_mode
-        exchange = mode.respond(Link(situation), candidates, self._ports.entropy)
-        cookie, timing = self._router.mint(), Timing(first.resend)
-        core = Conversation(exchange, header.exchange, situation, timing, initiator=False, minted=cookie)
-        effects = [*core.start(now), *core.heard(octets, path, now)]
-        if not core.has_spoken:
+    def _new_message(self, kind: ExchangeType, octets: bytes, path: Path) -> None:
+        candidates = self._candidates(path)
+        connections = candidates.connections
+        if kind == AGGRESSIVE:
+            candidates = replace(candidates, connections=tuple(c for c in connections if c.aggressive))
+        if not connections:
+            self._ports.counters.count("drop: no connection for the address")
+            self._on_stranger(path, "no connection has this address as its remote")
+        elif not candidates.connections:
+            self._ports.counters.count("drop: Aggressive Mode is not allowed")
+            self._on_stranger(path, f"it asks for Aggressive Mode, which {connections[0].name} does not allow")
+        elif kind == AGGRESSIVE:
+            self._answer_aggressive_mode(FirstMessage(kind, octets, path, candidates))
+        else:
+            self._answer_main_mode(FirstMessage(kind, octets, path, candidates))
+
+    def _candidates(self, path: Path) -> Candidates:
+        return Candidates(self._connections.find(path), self._max_secrets)
+
+    def _answer_main_mode(self, first: FirstMessage) -> None:
+        if self._waiting.answer_alike(first):
+            return
+        ours = self._router.mint()
+        core, effects = first.play(ours, self._ports.now(), self._ports)
+        if core.has_spoken and not core.ended:
+            self._waiting.enter(first, ours, core, effects)
+        else:
+            self._begin_or_drop(first, ours, core, effects)
+
+    def _answer_aggressive_mode(self, first: FirstMessage) -> None:
+        address, cost = first.path.remote.address, _cost_of_a_key_pair(first)
+        if not self._has_room(AGGRESSIVE, address, cost):
+            return
+        ours = self._router.mint()
+        core, effects = first.play(ours, self._ports.now(), self._ports)
+        if not _made_a_key_pair(core, effects):
+            self._key_pairs[address in self._static].give_back(cost)
+        self._begin_or_drop(first, ours, core, effects)
+
+    def _begin_or_drop(self, first: FirstMessage, ours: bytes, core: Conversation, effects: Sequence[Effect]) -> None:
+        if core.has_spoken:
+            self._begin(first, ours, core, first.open_record(core, self._ports)).runner.apply(effects)
+        else:
             core.close()
             self._ports.counters.count("drop: first message is malformed")
-            return
-        record = self._ports.history.open(header.exchange, core.cookies, 0, path.remote, initiator=False)
-        if len(candidates.connections) == 1:
-            record.connection = first.name
-        runner = Runner(core, record, self._ports, on_end=partial(self._ended, key))
-        self._present[key] = attempt = Phase1Attempt(cookie, runner)
-        self.half_open.enter(path.remote.address)
-        self._router.register(cookie, attempt)
-        runner.apply(effects)
 
-    def _let_go(self, key: Key, runner: Runner) -> None:
-        self._present.pop(key, None)
-        runner.let_go()
+    def _echoed(self, place: Place, header: Header, octets: bytes, path: Path) -> None:
+        """A datagram bears the cookie of a place in the waiting room: its sender has read our answer."""
+        if self._has_room(MAIN, place.path.remote.address):
+            attempt = self._begin(*self._waiting.take(place))
+            attempt.runner.apply(())
+            attempt.heard(header, octets, path)
 
-    def _ended(self, key: Key, runner: Runner, outcome: Any) -> None:
+    def _has_room(self, kind: ExchangeType, address: Address, cost: float = 0) -> bool:
+        if refusal := self._refusal(kind, address, cost):
+            self._ports.counters.count(f"drop: {refusal}")
+        return not refusal
+
+    def _refusal(self, kind: ExchangeType, address: Address, cost: float) -> str | None:
+        """Why nothing that costs so much may begin now. Where places are wanting, an older attempt makes way."""
+        places, older = self._whole[kind], None
+        if refusal := places.refusal(address):
+            older = places.to_make_way(address)
+            if older is None:
+                return refusal
+        if not self._key_pairs[address in self._static].allows(cost):
+            return "too many Aggressive Modes begin"
+        if older is not None:
+            self._forget(older, MADE_WAY)
+            self._ports.counters.count("half-open negotiation made way for a newer one")
+        return places.refusal(address)
+
+    def _begin(self, first: FirstMessage, ours: bytes, core: Conversation, record: history.Record) -> PeersAttempt:
+        runner = Runner(core, record, self._ports, on_end=lambda _, outcome: self._ended(attempt, outcome))
+        attempt = PeersAttempt(first, ours, runner)
+        self._present[first.key] = attempt
+        self._whole[first.kind].enter(attempt, first.path.remote.address)
+        self._router.register(ours, attempt)
+        return attempt
+
+    def _forget(self, attempt: PeersAttempt, cause: Abandoned) -> None:
+        """Without a word to the peer, who may be anybody."""
+        self._whole[attempt.kind].leave(attempt)
+        if not attempt.runner.conversation.ended:
+            del self._present[attempt.key]
+            attempt.runner.record.add(Failed(cause.finding, type(cause).__name__))
+            self._router.forget(attempt.cookie)
+        attempt.runner.close()
+
+    def _let_go(self, attempt: PeersAttempt) -> None:
+        self._present.pop(attempt.key, None)
+        attempt.runner.let_go()
+
+    def _ended(self, attempt: PeersAttempt, outcome: Any) -> None:
+        loop, leave, runner = asyncio.get_running_loop(), self._whole[attempt.kind].leave, attempt.runner
         if isinstance(outcome, InvalidKey):  # message 1 of Aggressive Mode cost a key pair: its place stays taken
-            asyncio.get_running_loop().call_later(LARVAL, self.half_open.leave, key[0])
+            loop.call_later(LARVAL, leave, attempt)
         else:
-            self.half_open.leave(key[0])
+            leave(attempt)
         if not isinstance(outcome, IkeError):
-            asyncio.get_running_loop().call_later(LINGER, self._let_go, key, runner)
+            loop.call_later(LINGER, self._let_go, attempt)
             runner.record.belongs_to(outcome.connection)
             self._on_established(outcome, runner)
             return
-        self._router.forget(self._present.pop(key).cookie)
+        del self._present[attempt.key]
+        self._router.forget(attempt.cookie)
         say_farewell(runner, outcome, self._ports)
         if isinstance(outcome, NoProposalChosen) and self._refusals.allows():
-            refusal = clear_notification(key[1], NotifyType.NO_PROPOSAL_CHOSEN)
+            refusal = clear_notification(attempt.key[-COOKIE_OCTETS:], NotifyType.NO_PROPOSAL_CHOSEN)
             self._ports.transmit(refusal, runner.conversation.path)
         runner.close()
+
+
+def _cost_of_a_key_pair(first: FirstMessage) -> float:
+    """At most: in the largest group that may be chosen. The cost grows with the third power of the length."""
+    suites = [suite for connection in first.candidates.connections for suite in connection.suites]
+    largest = max(groups.public_size(suite.group) for suite in suites)
+    return max(1.0, (largest / OCTETS_OF_2048_BITS) ** 3)
+
+
+def _made_a_key_pair(core: Conversation, effects: Sequence[Effect]) -> bool:
+    """Of an Aggressive Mode that has heard message 1: either it waits for message 3, or the public value was bad."""
+    if core.ended:
+        return any(isinstance(effect, Raised) and isinstance(effect.error, InvalidKey) for effect in effects)
+    return core.has_spoken

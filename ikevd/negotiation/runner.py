@@ -57,11 +57,6 @@ class Runner:
         self._undelivered: str | None = None
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def is_larval(self) -> bool:
-        """A responder's, whose peer has not shown yet that our first answer reached it."""
-        return not self.conversation.ended and self.conversation.is_larval
-
     def start(self) -> None:
         """Run up to the first wait."""
         self.apply(self.conversation.start(self._ports.now()))

@@ -205,14 +205,20 @@ class History:
         return record
 
     def promote(self, record: Record, connection: str) -> None:
-        """A stranger's record turned out to belong to a connection."""
+        """A stranger's record turned out to belong to a connection. What follows is kept even if it had made way
+        for those of many others."""
         if record.shelf is self._strangers:
             del self._strangers.records[record.number]
             self._strangers.octets -= record.octets
-            record.shelf = self._shelf_of(connection)
-            record.shelf.records[record.number] = record
-            record.shelf.octets += record.octets
-            self._make_room(record.shelf)
+        elif record.shelf is None:
+            self._all[record.number], record.octets = record, EMPTY_OCTETS
+            self.octets += EMPTY_OCTETS
+        else:
+            return
+        record.shelf = self._shelf_of(connection)
+        record.shelf.records[record.number] = record
+        record.shelf.octets += record.octets
+        self._make_room(record.shelf)
 
     def resize(self, record: Record, octets: int) -> None:
         """The record takes so many octets now (called by `Record`)."""

@@ -214,6 +214,9 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.Silence: lambda found: silence.silence(found, say),
     f.SilentIdentity: lambda found: silence.silent_identity(found, say),
     f.NoAnswerYet: silence.no_answer_yet,
+    f.RecordedLate: lambda found: (
+        f"message 1 came {found.seconds:.1f} s ago, among so many that it was not recorded then"
+    ),
     f.EspInUdp: _esp_in_udp,
     f.NatDMissing: _nat_d_missing,
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",

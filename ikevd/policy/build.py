@@ -50,7 +50,8 @@ def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey
         limits=Limits(
             half_open=file.limits.half_open,
             half_open_per_address=file.limits.half_open_per_address,
-            reserved_for_static=file.limits.reserved_for_static,
+            first_messages=file.limits.first_messages,
+            first_messages_per_address=file.limits.first_messages_per_address,
             secrets=file.limits.secrets,
         ),
         log_format=LogFormat(file.log.format),

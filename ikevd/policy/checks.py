@@ -55,11 +55,11 @@ def _check_listen(problems: Problems, file: FileSection) -> None:
 
 
 def _check_limits(problems: Problems, file: FileSection) -> None:
-    limits = file.limits
-    for key in ("half_open_per_address", "reserved_for_static"):
-        if getattr(limits, key) > limits.half_open:
-            at = ("limits", key if key in limits.model_fields_set else "half_open")
-            problems.error(at, f"{key} ({getattr(limits, key)}) is larger than half_open ({limits.half_open})")
+    for key, total in (("half_open_per_address", "half_open"), ("first_messages_per_address", "first_messages")):
+        share, of = getattr(file.limits, key), getattr(file.limits, total)
+        if share > of:
+            at = ("limits", key if key in file.limits.model_fields_set else total)
+            problems.error(at, f"{key} ({share}) is larger than {total} ({of})")
 
 
 def _check_connection(problems: Problems, path: YamlPath, connection: ConnectionSection, file: FileSection) -> None:

@@ -186,10 +186,15 @@ class Limits:
     """Bounds that protect this machine from strangers."""
 
     half_open: int = 500
-    """Negotiations whose peer is not authenticated yet, in all."""
+    """Negotiations that cost a key pair and whose peer is not authenticated yet, of strangers: of all addresses that
+    are not configured as `remote`, together."""
     half_open_per_address: int = 5
-    reserved_for_static: int = 100
-    """Of `half_open`, the share that only addresses configured as `remote` may use."""
+    """Of these, the share of one address."""
+    first_messages: int = 32_768
+    """First messages of Main Mode whose senders have not echoed our cookie: of configured addresses together, and as
+    many of strangers."""
+    first_messages_per_address: int = 1024
+    """Of these, the share of one configured address."""
     secrets: int = 8
     """Pre-shared keys that are tried against one message 5 of Main Mode."""
 

@@ -182,13 +182,22 @@ class LimitsSection(Section):
     """Bounds that protect this machine from strangers."""
 
     half_open: Annotated[int, number(1, 1_000_000)] = Field(
-        default=500, description="negotiations whose peer has not proved itself yet, in all"
+        default=500,
+        description="negotiations with strangers (addresses that stand as no `remote`) that have answered and not "
+        "proved themselves yet, in all",
     )
     half_open_per_address: Annotated[int, number(1, 1_000_000)] = Field(
-        default=5, description="such negotiations with one address; an IPv6 network of 64 bits counts as one"
+        default=5, description="such negotiations with one stranger; an IPv6 network of 64 bits counts as one"
     )
-    reserved_for_static: Annotated[int, number(0, 1_000_000)] = Field(
-        default=100, description="of half_open, only for addresses that stand as a `remote`"
+    first_messages: Annotated[int, number(1, 1_000_000)] = Field(
+        default=32_768,
+        description="first messages that wait for their sender's answer, in all, at most 1 kB each; the newest makes "
+        "the oldest leave. As many again of strangers",
+    )
+    first_messages_per_address: Annotated[int, number(1, 1_000_000)] = Field(
+        default=1024,
+        description="of these, with one address that stands as a `remote`: forgeries a second, times the seconds of "
+        "the longest round trip",
     )
     secrets: Annotated[int, number(1, 64)] = Field(
         default=8, description="different pre-shared keys tried against one peer that may be several (Main Mode)"

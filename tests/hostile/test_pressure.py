@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 
 from ikevd.addresses import Address, Endpoint, Path
+from ikevd.conversation.timing import LARVAL
 from ikevd.facts import Failed
 from ikevd.policy.model import Limits
 from tests.builders import ALICE, connection, mirrored
@@ -24,7 +25,7 @@ HONEST = ip_address("2001:db8:900d::1")
 VIEW = replace(connection(), local=None, remote=BOB6)
 ANYBODY = replace(mirrored(VIEW), local=None, remote=None, remote_id=None)
 STATIC = replace(ANYBODY, name="static", remote=NETWORK + 0xFFFF)
-LIMITS = Limits(half_open=40, half_open_per_address=5, reserved_for_static=0)
+LIMITS = Limits(half_open=40, half_open_per_address=5)
 
 
 class Street:
@@ -92,7 +93,9 @@ def test_one_ipv6_network_holds_no_more_places_than_one_ipv4_address() -> None:
         street = Street()
         for number in range(1, 81):
             peer = street.peer(NETWORK + number)
-            assert not peer.begins() or peer.echoes()
+            assert peer.begins()
+            peer.echoes()
+        await asyncio.sleep(LARVAL + 1)
         assert street.bob.engine.half_open == LIMITS.half_open_per_address
         assert street.peer(HONEST).connects()
 
@@ -103,7 +106,8 @@ def test_a_site_of_many_ipv6_networks_leaves_room_for_others() -> None:
     async def story() -> None:
         street = Street(replace(LIMITS, half_open=100))
         for number in range(200):
-            street.peer(NETWORK + (number << 64)).begins()
+            street.peer(NETWORK + (number << 64)).stops_halfway()
+        await asyncio.sleep(LARVAL + 1)
         assert street.bob.engine.half_open == 40
         assert street.peer(HONEST).connects()
 
@@ -114,7 +118,7 @@ def test_a_configured_address_does_not_share_the_places_of_its_network() -> None
     async def story() -> None:
         street = Street()
         for number in range(1, 81):
-            street.peer(NETWORK + number).begins()
+            street.peer(NETWORK + number).stops_halfway()
         before = street.refused()
         assert STATIC.remote is not None
         assert street.peer(STATIC.remote).connects()
@@ -186,7 +190,7 @@ def test_many_that_stop_halfway_take_no_place_of_a_configured_peer() -> None:
         assert static.stops_halfway()
         for number in range(3 * LIMITS.half_open):
             peer = street.peer(NETWORK + (number << 80))
-            assert not peer.begins() or peer.echoes()
+            peer.stops_halfway()
             await asyncio.sleep(0.1)
         assert static.completes()
 
@@ -197,7 +201,7 @@ def test_what_made_way_is_recorded_as_failed_with_the_reason() -> None:
     async def story() -> None:
         street = Street()
         for port in range(3000, 3006):
-            assert street.peer(HONEST, port).begins()
+            assert street.peer(HONEST, port).stops_halfway()
         assert [(said(fact), fact.error) for fact in street.failures()] == [
             ("it made way for a newer negotiation", "Abandoned")
         ]

@@ -10,7 +10,7 @@ from ikevd.addresses import Endpoint
 from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Note, Repeated, Sent
 from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, RECORD_OCTETS, weight
-from ikevd.observe.history import MAX_PER_CONNECTION, TAIL, Entry, History, Record
+from ikevd.observe.history import MAX_PER_CONNECTION, MAX_STRANGERS, TAIL, Entry, History, Record
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import HEADER_OCTETS, Header
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
@@ -194,6 +194,20 @@ def test_a_strangers_record_that_found_its_connection_counts_there() -> None:
         finished(shelf, "berlin", 60_000)
     assert found not in shelf.find(connection="berlin")
     assert shelf.octets <= 2 * CONNECTION_OCTETS
+
+
+def test_a_strangers_record_that_made_way_before_it_found_its_connection_keeps_what_follows() -> None:
+    """A thousand peers call at once."""
+    shelf = kept()
+    record = opened(shelf, None)
+    for _ in range(MAX_STRANGERS):
+        opened(shelf, None)
+    assert record not in shelf.find()
+    record.belongs_to("berlin")
+    record.add(Established(Said("at last")))
+    assert list(shelf.find(connection="berlin")) == [record]
+    assert facts(record) == [Established(Said("at last"))]
+    assert shelf.octets == sum(record.octets for record in shelf.find())
 
 
 def test_what_all_records_take_is_the_sum_of_what_each_takes() -> None:

@@ -23,6 +23,7 @@ from ikevd.findings import (
     OtherKey,
     OtherSelectors,
     PeerRefuses,
+    RecordedLate,
     Sign,
     Silence,
     SilentIdentity,
@@ -176,6 +177,10 @@ def test_silence_after_message_5_on_port_4500_means_a_blocked_port_first() -> No
 )
 def test_the_first_repetition_says_what_it_may_mean(found: NoAnswerYet, sentence: str) -> None:
     assert say(found) == f"no answer to {found.sent} yet: {sentence}"
+
+
+def test_a_record_that_begins_late_says_so() -> None:
+    assert say(RecordedLate(0.3)) == "message 1 came 0.3 s ago, among so many that it was not recorded then"
 
 
 def test_a_long_list_ends_in_a_count() -> None:

@@ -78,7 +78,7 @@ connections:
         replay_window: 256
 listen: {addresses: [192.0.2.1, "2001:db8::1"], port: 501, nat_port: 4501}
 control: {socket: /run/x.sock, owner: root:netops, mode: 0660, export_keys: true}
-limits: {half_open: 50, half_open_per_address: 4, reserved_for_static: 10, secrets: 3}
+limits: {half_open: 50, half_open_per_address: 4, first_messages: 900, first_messages_per_address: 90, secrets: 3}
 log: {format: json, level: debug}
 runtime_directory: /run/x
 """
@@ -117,7 +117,7 @@ def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
     assert config.export_keys
     assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)
     assert config.control == Control(Path("/run/x.sock"), "root:netops", 0o660)
-    assert config.limits == Limits(50, 4, 10, 3)
+    assert config.limits == Limits(50, 4, 900, 90, 3)
     assert (config.log_format, config.log_level, config.runtime) == (LogFormat.JSON, "debug", Path("/run/x"))
 
 

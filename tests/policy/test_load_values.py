@@ -153,8 +153,9 @@ def test_child_values(tmp_path: Path, key: str, value: str, message: str) -> Non
         (f"control: {{socket: /{'x' * 200}}}", "longer than the 107 octets"),
         ("control: {owner: 'a b'}", "control.owner: is 'a b'; wanted user or user:group"),
         ("limits: {half_open: 0}", "limits.half_open: is 0; wanted a number from 1"),
-        ("limits: {half_open: 50}", "limits.half_open: reserved_for_static (100) is larger than half_open (50)"),
+        ("limits: {half_open: 4}", "limits.half_open: half_open_per_address (5) is larger than half_open (4)"),
         ("limits: {half_open_per_address: 501}", "limits.half_open_per_address: half_open_per_address (501) is larger"),
+        ("limits: {first_messages: 600}", "limits.first_messages: first_messages_per_address (1024) is larger than"),
         ("limits: {secrets: 0}", "limits.secrets: is 0; wanted a number from 1 to 64"),
         ("limits: {secrets: 65}", "limits.secrets: is 65; wanted"),
         ("control: {export_keys: 1}", "control.export_keys: is 1; did you mean true?"),
@@ -162,7 +163,8 @@ def test_child_values(tmp_path: Path, key: str, value: str, message: str) -> Non
         ("control: {path: /x}", "control.path: is not a known key; wanted socket, owner, mode or export_keys"),
         (
             "limits: {x: 1}",
-            "limits.x: is not a known key; wanted half_open, half_open_per_address, reserved_for_static or secrets",
+            "limits.x: is not a known key; wanted half_open, half_open_per_address, first_messages, "
+            "first_messages_per_address or secrets",
         ),
         ("log: {levle: info}", "log.levle: is not a known key; did you mean 'level'?"),
         ("log: yes", "log: is a single value; wanted a mapping"),

@@ -1,0 +1,72 @@
+"""The first message of a phase 1 that a peer begins, and the negotiation that comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevd.addresses import Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.effects import Effect
+from ikevd.conversation.timing import Timing
+from ikevd.exchanges import aggressive_mode, main_mode
+from ikevd.exchanges.link import Link, Situation
+from ikevd.exchanges.phase1 import Candidates
+from ikevd.negotiation.phase1 import Phase1Attempt
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.runner import Runner
+from ikevd.observe import history
+from ikevd.sa.model import Cookies
+from ikevd.wire.registry import ExchangeType
+
+COOKIE_OCTETS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMessage:
+    """Message 1 of Main or Aggressive Mode, with the connections that it may be meant for."""
+
+    kind: ExchangeType
+    octets: bytes
+    path: Path
+    candidates: Candidates
+
+    @property
+    def cookie(self) -> bytes:
+        """The initiator's."""
+        return self.octets[:COOKIE_OCTETS]
+
+    @property
+    def key(self) -> bytes:
+        """The source address and the initiator's cookie: by them a repetition is known."""
+        return key_of(self.octets, self.path)
+
+    def play(self, ours: bytes, now: float, ports: Ports) -> tuple[Conversation, list[Effect]]:
+        """The exchange up to its wait for message 3, and all that comes of it. Message 2 of Main Mode is the same
+        however often it is played with the same cookie `ours`."""
+        situation = Situation(Cookies(self.cookie), 0, self.path, nat_port=ports.nat_port)
+        mode = aggressive_mode if self.kind == ExchangeType.AGGRESSIVE else main_mode
+        exchange = mode.respond(Link(situation), self.candidates, ports.entropy)
+        timing = Timing(self.candidates.connections[0].resend)
+        core = Conversation(exchange, self.kind, situation, timing, initiator=False, minted=ours)
+        return core, [*core.start(now), *core.heard(self.octets, self.path, now)]
+
+    def open_record(self, core: Conversation, ports: Ports) -> history.Record:
+        """The evidence of it; it names the connection where there is but one."""
+        record = ports.history.open(self.kind, core.cookies, 0, self.path.remote, initiator=False)
+        if len(self.candidates.connections) == 1:
+            record.connection = self.candidates.connections[0].name
+        return record
+
+
+def key_of(octets: bytes, path: Path) -> bytes:
+    """As `FirstMessage.key`, of what may be one."""
+    return path.remote.address.packed + octets[:COOKIE_OCTETS]
+
+
+class PeersAttempt(Phase1Attempt):
+    """The negotiation, once it is more than a place in the waiting room."""
+
+    def __init__(self, first: FirstMessage, cookie: bytes, runner: Runner) -> None:
+        """`cookie`: ours."""
+        super().__init__(cookie, runner)
+        self.kind, self.key = first.kind, first.key

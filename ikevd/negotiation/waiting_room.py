@@ -1,0 +1,178 @@
+"""Main Mode at the responder until our cookie comes back.
+
+Of a few the exchange is kept. Of the others message 1 is answered and the exchange forgotten: when message 3 comes, it
+begins anew with the same message 1 and the same cookie, hence with the same answer, and goes on (see `lobby`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from itertools import takewhile
+
+from ikevd.addresses import Address, Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.duplicates import MAX_ANSWERS
+from ikevd.conversation.effects import Effect, Record, Transmit
+from ikevd.conversation.timing import LARVAL
+from ikevd.errors import Abandoned, IkeError, NoAnswer
+from ikevd.exchanges.phase1 import Candidates
+from ikevd.facts import Failed, Note
+from ikevd.findings import RecordedLate, Silence
+from ikevd.negotiation.first_message import COOKIE_OCTETS, FirstMessage
+from ikevd.negotiation.larval import Answer, Begun, Kept, OnEcho, Place, Places
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.router import Router
+from ikevd.observe import history
+from ikevd.policy.model import Limits
+from ikevd.wire.registry import ExchangeType
+
+MADE_WAY = Abandoned("it made way for a newer negotiation")
+WHOLE_OF_ONE, WHOLE = 4, 100
+"""Exchanges that are kept, and have a record at once: of one configured address, and of all these or of all strangers.
+"""
+SWEEP = 0.1
+"""Seconds at least between two looks for places that are too old."""
+
+
+class WaitingRoom:
+    """Each configured address has a queue of its own; all others share one, and nothing else with them."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        static: Collection[Address],
+        router: Router,
+        ports: Ports,
+        candidates: Callable[[Path], Candidates],
+        on_echo: OnEcho,
+    ) -> None:
+        """`static`: the addresses configured as `remote`; `candidates`: the connections of a path; `on_echo`: gets
+        whatever bears the cookie of a place, which stays until `take`."""
+        each, total = limits.first_messages_per_address, limits.first_messages
+        self._static = frozenset(static)
+        self._known = Places(each, total, owner=lambda address: address)
+        self._strangers = Places(total, total, owner=lambda address: None)
+        self._router = router
+        self._ports = ports
+        self._candidates = candidates
+        self._on_echo = on_echo
+        self._sweep: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._known) + len(self._strangers)
+
+    def answer_alike(self, first: FirstMessage) -> bool:
+        """In a flood: was an equal message answered before? Then this one is answered alike, for a fraction of the
+        cost, and has no record."""
+        kept = self._places(first.path).equal(first.octets)
+        answer = kept.answer if kept else None
+        if self._are_few(first) or answer is None or answer.connections != first.candidates.connections:
+            return False
+        ours = self._router.mint()
+        self._ports.transmit(first.cookie + ours + answer.octets, first.path)
+        self._keep(first, ours)
+        return True
+
+    def enter(self, first: FirstMessage, ours: bytes, core: Conversation, effects: Sequence[Effect]) -> None:
+        """`core` has heard `first` and waits for message 3: send what it answers, and keep a place."""
+        if self._are_few(first):
+            begun = Begun(core, first.open_record(core, self._ports))
+            self._places(first.path).begun[ours] = begun
+            self._tell(effects, begun.record)
+        else:
+            core.close()
+            self._tell(effects, None)
+        kept = self._keep(first, ours)
+        if kept.places > 1:
+            (answer,) = [effect.octets[2 * COOKIE_OCTETS :] for effect in effects if isinstance(effect, Transmit)]
+            kept.answer = Answer(first.candidates.connections, answer)
+
+    def _are_few(self, first: FirstMessage) -> bool:
+        places = self._places(first.path)
+        few_of_one = places is self._strangers or places.queued(first.path) < WHOLE_OF_ONE
+        return few_of_one and len(places.begun) < WHOLE
+
+    def _keep(self, first: FirstMessage, ours: bytes) -> Kept:
+        place = Place(ours, first.octets, first.path, self._ports.now(), self._on_echo)
+        places = self._places(first.path)
+        places.enter(place)
+        self._router.register(ours, place)
+        while older := places.to_make_way(place):
+            self._forget(older, MADE_WAY)
+            self._ports.counters.count("first message made way for a newer one")
+        self._sweep = self._sweep or asyncio.get_running_loop().call_at(place.since + LARVAL, self._forget_old)
+        return place.message
+
+    def repeated(self, octets: bytes, path: Path) -> bool:
+        """Was it a repetition? Then it is answered once more, with the same message 2."""
+        places = self._places(path)
+        place = places.find(octets, path)
+        if place is None:
+            return False
+        if octets != place.octets or path.local.address != place.path.local.address or place.answers > MAX_ANSWERS:
+            self._ports.counters.count("drop: first message under a cookie that is taken")
+            return True
+        place.answers += 1
+        if begun := places.begun.get(place.cookie):
+            self._tell(begun.core.heard(octets, path, self._ports.now()), begun.record)
+        else:
+            core, effects = self._first(place).play(place.cookie, place.since, self._ports)
+            core.close()
+            self._tell(effects, None)
+        return True
+
+    def take(self, place: Place) -> tuple[FirstMessage, bytes, Conversation, history.Record]:
+        """Our cookie has come back: message 1, that cookie, the exchange as though it had been kept all the while, and
+        its record."""
+        first, begun = self._first(place), self._places(place.path).leave(place)
+        if begun is not None:
+            return first, place.cookie, begun.core, begun.record
+        core, effects = first.play(place.cookie, place.since, self._ports)
+        record = first.open_record(core, self._ports)
+        record.add(Note(RecordedLate(round(self._ports.now() - place.since, 3))))
+        self._tell([effect for effect in effects if isinstance(effect, Record)], record)
+        return first, place.cookie, core, record
+
+    def close(self) -> None:
+        """Forget everything without a word."""
+        if self._sweep:
+            self._sweep.cancel()
+        for place in [*self._known, *self._strangers]:
+            self._forget(place, Abandoned("ikevd stops"))
+
+    def _places(self, path: Path) -> Places:
+        return self._known if path.remote.address in self._static else self._strangers
+
+    def _first(self, place: Place) -> FirstMessage:
+        return FirstMessage(ExchangeType.MAIN_MODE, place.octets, place.path, self._candidates(place.path))
+
+    def _tell(self, effects: Sequence[Effect], record: history.Record | None) -> None:
+        for effect in effects:
+            match effect:
+                case Record(fact) if record is not None:
+                    record.add(fact)
+                case Transmit(octets, path):
+                    self._ports.transmit(octets, path)
+
+    def _forget(self, place: Place, cause: IkeError) -> None:
+        begun = self._places(place.path).leave(place)
+        self._router.forget(place.cookie)
+        if begun is not None:
+            begun.core.close()
+            begun.record.add(Failed(cause.finding, type(cause).__name__))
+            begun.record.pack()
+
+    def _forget_old(self) -> None:
+        """Who has not echoed our cookie in all that time is not there."""
+        self._sweep, loop = None, asyncio.get_running_loop()
+        for places in (self._known, self._strangers):
+            for place in _before(places, loop.time() - LARVAL):
+                port = place.path.remote.port
+                self._forget(place, NoAnswer(Silence("MM3", None, 0, round(LARVAL), port, port, None, (), ())))
+        if oldest := [next(iter(places)).since for places in (self._known, self._strangers) if places]:
+            self._sweep = loop.call_at(max(min(oldest) + LARVAL, loop.time() + SWEEP), self._forget_old)
+
+
+def _before(places: Places, moment: float) -> list[Place]:
+    return list(takewhile(lambda place: place.since <= moment, places))
