@@ -200,4 +200,5 @@ def test_json_has_the_fields_of_a_finding_and_of_those_within() -> None:
         "refused": {"kind": "other_key", "sign": "HASH_R of message 2 does not match", "sources": ["a.psk"]},
         "hints": [],
         "unreachable": [],
+        "otherwise": False,
     }
