@@ -233,7 +233,7 @@ def test_no_common_proposal_names_the_nearest_miss_and_the_peers_spi() -> None:
         (PFS, (KePayload(b"\2" * 256),), InvalidKey, "32"),
         (PFS, (KePayload(bytes(32)),), InvalidKey, ""),
         (PFS, (KePayload(b""),), InvalidKey, ""),
-        (PFS, (KePayload(b"\2" * 32),) * 2, Malformed, "2 KePayloads"),
+        (PFS, (KePayload(b"\2" * 32),) * 2, Malformed, "2 KE payloads"),
     ],
     ids=["missing", "unasked", "another group's", "zero", "empty", "twice"],
 )
