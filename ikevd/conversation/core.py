@@ -8,19 +8,20 @@ fuzzer drive this same class.
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from functools import lru_cache
 from typing import Any
 
-from ikevd.addresses import Endpoint, Path
+from ikevd.addresses import Path
 from ikevd.conversation import paths
 from ikevd.conversation.beside import Besides, sealed
-from ikevd.conversation.duplicates import Duplicates
+from ikevd.conversation.duplicates import Accepted, Copy, Duplicates
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
+from ikevd.conversation.labels import label
 from ikevd.conversation.meanwhile import Meanwhile
 from ikevd.conversation.resend import Outgoing, Waiting
-from ikevd.conversation.seal import check_header, open_with, seal
-from ikevd.conversation.timing import FAREWELL, LINGER, Timing
+from ikevd.conversation.seal import Opened, check_header, floated, open_with, seal
+from ikevd.conversation.timing import FAREWELL, LINGER, Timing, pauses
 from ikevd.conversation.vendors import remember_vendors
+from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, InternalError, Malformed, NoAnswer, Refused, UnexpectedMessage
 from ikevd.exchanges.link import (
     Discovered,
@@ -39,15 +40,9 @@ from ikevd.exchanges.moves import check_addresses
 from ikevd.facts import Dropped, Fact, Heard, Note, Repeated, Sent
 from ikevd.findings import CommitBit, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
-from ikevd.wire.message import Header, Message, encode_chain, first_type, names
+from ikevd.wire.message import Header, encode_chain, first_type, names
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType
 
-LABELS = {
-    ExchangeType.MAIN_MODE: "MM",
-    ExchangeType.AGGRESSIVE: "AM",
-    ExchangeType.QUICK_MODE: "QM",
-    ExchangeType.INFORMATIONAL: "INFO",
-}
 MAX_REMINDERS = 10
 """Copies of our last answer that a peer causes with messages of a later exchange."""
 
@@ -55,13 +50,6 @@ NOTHING_HEARD = Duplicates()
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
 Exchange = Coroutine[Any, Any, Any]
-
-
-@lru_cache(maxsize=64)
-def _label(kind: ExchangeType, number: int) -> str:
-    """One string for all records."""
-    prefix = LABELS.get(kind, str(kind))
-    return prefix if kind == ExchangeType.INFORMATIONAL else f"{prefix}{number}"
 
 
 class Conversation:
@@ -98,6 +86,8 @@ class Conversation:
         self._ended_at: float | None = None
         self.unconfirmed: IsakmpSa | None = None
         """The SA that the peer may hold although this exchange failed."""
+        self.other_ends: list[tuple[bytes, ...]] = []
+        """Last blocks that the peer may hold in place of ours: its own, and before it that of our answer, if any."""
 
     @property
     def cookies(self) -> Cookies:
@@ -125,6 +115,13 @@ class Conversation:
         return self._last_answer is not None
 
     @property
+    def wanted_for(self) -> float:
+        """Seconds for which it is still wanted once it has ended: to answer repetitions, or to repeat itself."""
+        if self._last_answer is not None and self._duplicates.heard:
+            return LINGER
+        return sum(pauses(FAREWELL)) if self._waiting else 0.0
+
+    @property
     def is_larval(self) -> bool:
         """Has the initiator not echoed our cookie yet?"""
         return not self.initiator and self._messages <= LARVAL_MESSAGES
@@ -145,18 +142,17 @@ class Conversation:
         Raises nothing, whatever the octets."""
         if self._ended_at is not None and now - self._ended_at > LINGER:
             return []
-        label = self._duplicates.label(datagram)
         try:
             check_addresses(self._situation.path, path)
-            if label is not None:
-                return self._repeated(datagram, label, path, now)
+            if copy := self._duplicates.find(datagram):
+                return self._repeated(copy, path, now)
             moves = paths.moves(self._situation, self._kind, path, self._awaiting)
-            message, value = self._judge(datagram, path)
+            opened = self._judge(datagram, path)
         except (Malformed, Refused) as refusal:
             self._complain(refusal, datagram, path, now)
             return self._dropped(refusal, len(datagram))
-        self._accepted(datagram, message, path, moves=moves)
-        return self._advance(now, value)
+        self._accepted(datagram, opened, path, moves=moves)
+        return self._advance(now, opened.value)
 
     def resume(self, result: object, now: float) -> list[Effect]:
         """The host did what was asked."""
@@ -220,6 +216,20 @@ class Conversation:
             return []
         return self._advance(now, error=cause)
 
+    def fork(self, chain: IvChain) -> None:
+        """The peer may hold another last block of phase 1 than was thought: what it has not answered yet goes out from
+        there, too, when it is sent again."""
+        if self._duplicates.heard:
+            return
+        self._situation.forks += (chain,)
+        if self._last_answer is not None:
+            self._last_answer.seal_also(chain)
+
+    @property
+    def origin(self) -> bytes:
+        """The last block of phase 1 that the peer's last message proved, where it began an exchange under an SA."""
+        return self._situation.chains[0].origin if self._situation.chains else b""
+
     def confirm(self) -> list[Effect]:
         """The peer has shown that it heard our last message: it is sent no more."""
         if self.ended:
@@ -252,7 +262,7 @@ class Conversation:
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
-    def _judge(self, datagram: bytes, path: Path) -> tuple[Message, Any]:
+    def _judge(self, datagram: bytes, path: Path) -> Opened:
         header = Header.decode_untrusted(datagram)
         if self._awaiting is None:
             raise UnexpectedMessage("no message is awaited now")
@@ -263,10 +273,10 @@ class Conversation:
         finally:
             self._situation.arriving = None
 
-    def _accepted(self, datagram: bytes, message: Message, path: Path, *, moves: bool) -> None:
-        label = self._next_label()
+    def _accepted(self, datagram: bytes, opened: Opened, path: Path, *, moves: bool) -> None:
+        name, message = self._next_label(), opened.message
         self._awaiting = self._waiting = None
-        self._duplicates.accepted(datagram, label)
+        self._duplicates.accepted(Accepted.of(name, datagram, message, opened.before))
         if moves:
             self._situation.path = path
         self._situation.clear_too = False
@@ -274,7 +284,7 @@ class Conversation:
             ours_or_theirs = message.header.responder if self.initiator else self._minted
             self._situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
         chain = message.chain if message.header.encrypted else b""
-        self._effects.append(Record(Heard(label, names(message.payloads), datagram, path, chain)))
+        self._effects.append(Record(Heard(name, names(message.payloads), datagram, path, chain)))
         if int(message.header.flags) & int(Flags.COMMIT) and not self._commit_noted:
             # Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, the SA would lose every packet.
             self._commit_noted = True
@@ -282,9 +292,15 @@ class Conversation:
         if announced := remember_vendors(self._situation, message, initiator=self.initiator):
             self._effects.append(Record(announced))
 
-    def _repeated(self, datagram: bytes, label: str, path: Path, now: float) -> list[Effect]:
-        answers, target = self._duplicates.answers(datagram, now), paths.for_repetition(self._situation, path)
-        self._effects.append(Record(Repeated(label, bool(answers))))
+    def _repeated(self, copy: Copy, path: Path, now: float) -> list[Effect]:
+        fork = self._duplicates.fork(copy)
+        if fork is not None:
+            self._situation.forks += (fork,)
+            if self.ended:
+                self.other_ends.append((fork.iv, copy.end) if fork.iv != copy.end else (copy.end,))
+        answers = self._duplicates.answers(copy, now, first=fork is not None)
+        self._effects.append(Record(Repeated(copy.of.label, bool(answers))))
+        target = paths.for_repetition(self._situation, path)
         self._effects.extend(Transmit(answer, target) for answer in answers)
         return self._flush()
 
@@ -300,17 +316,17 @@ class Conversation:
         complain = self._awaiting.complain if self._awaiting and refusal is self._awaiting.rubbish else None
         if complain is not None and self._besides.worth_complaining(datagram, now):
             word = sealed(complain(datagram), self._situation)
-            self._effects.append(Record(Sent(word.label, word.payloads, word.octets, path, 1, word.chain)))
-            self._effects.append(Transmit(word.octets, path))
+            self._effects.append(Record(Sent(word.label, word.payloads, word.copies[0], path, 1, word.chain)))
+            self._effects.append(Transmit(word.copies[0], path))
 
     def _next_label(self) -> str:
-        label = self._awaited()
+        name = self._awaited()
         self._messages += 1
-        return label
+        return name
 
     def _awaited(self) -> str:
         """The label of the message that comes next, in either direction."""
-        return _label(self._kind, self._messages + 1)
+        return label(self._kind, self._messages + 1)
 
     # -- driving the coroutine ----------------------------------------------------------------------------------
 
@@ -350,7 +366,7 @@ class Conversation:
             case Discovered(nat, must_float):
                 self._situation.nat, self._situation.must_float = nat, must_float
             case Float():
-                self._float()
+                self._situation.path = floated(self._situation)
             case Unconfirmed(sa):
                 self.unconfirmed = sa
             case Note():
@@ -373,27 +389,24 @@ class Conversation:
 
     def _send(self, request: Send, now: float) -> None:
         body = encode_chain(request.payloads)
-        datagram = seal(self._situation, self._kind, first_type(request.payloads), body)
+        copies = seal(self._situation, self._kind, first_type(request.payloads), body)
         chain = body if self._situation.chains else b""
-        message = Outgoing(self._next_label(), names(request.payloads), datagram, chain)
+        message = Outgoing(self._next_label(), names(request.payloads), copies, chain)
         self._transmit(message, copy=1)
         self._last_answer = message
         if request.repeat != Repeat.BY_TIMER or not self.initiator:
-            self._duplicates.told(datagram)
+            self._duplicates.told(message)
         if request.repeat == Repeat.BY_TIMER:
             self._waiting = Waiting.for_answer(now, message, self._timing.resend)
         elif request.repeat == Repeat.BOUNDED:
             self._waiting = Waiting.for_answer(now, message, FAREWELL)
 
-    def _float(self) -> None:
-        path, port = self._situation.path, self._situation.nat_port
-        if path.local.port != port:
-            self._situation.path = Path(Endpoint(path.local.address, port), Endpoint(path.remote.address, port))
-
     def _transmit(self, message: Outgoing, copy: int) -> None:
-        path = self._situation.path
-        self._effects.append(Record(Sent(message.label, message.payloads, message.octets, path, copy, message.chain)))
-        self._effects.append(Transmit(message.octets, path))
+        """Under every end that the peer may have; but the first word to it at first under the likeliest alone."""
+        path, alone = self._situation.path, copy == 1 and not self._duplicates.heard
+        for octets in message.copies[:1] if alone else message.copies:
+            self._effects.append(Record(Sent(message.label, message.payloads, octets, path, copy, message.chain)))
+            self._effects.append(Transmit(octets, path))
 
     def _flush(self) -> list[Effect]:
         effects, self._effects = self._effects, []

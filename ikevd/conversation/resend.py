@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ikevd.conversation.timing import pauses
+from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError
 from ikevd.policy.model import Resend
+from ikevd.wire.message import HEADER_OCTETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +18,14 @@ class Outgoing:
 
     label: str
     payloads: tuple[str, ...]
-    octets: bytes = field(repr=False)
+    copies: list[bytes] = field(repr=False)
+    """One for each end that the message before may have; the peer understands one. The likeliest stands first."""
     chain: bytes = field(repr=False)
-    """The payloads in the clear if `octets` is encrypted, else empty."""
+    """The payloads in the clear if the message is encrypted, else empty."""
+
+    def seal_also(self, chain: IvChain) -> None:
+        """One more copy, from another place of the IV chain, which moves on."""
+        self.copies.append(self.copies[0][:HEADER_OCTETS] + chain.encrypt(chain.padded(self.chain)))
 
 
 class Waiting:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from ikevd.addresses import Endpoint, Path
+from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, Malformed, Refused, UnexpectedMessage
 from ikevd.exchanges.link import Receive, Situation
 from ikevd.sa.model import NO_COOKIE
@@ -13,24 +16,24 @@ from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 KNOWN_FLAGS = int(Flags.ENCRYPTION | Flags.COMMIT)
 
 
-def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body: bytes) -> bytes:
-    """The datagram for the chain of payloads `body`; under protection it is encrypted and the IV moves on.
+def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body: bytes) -> list[bytes]:
+    """The datagram for the chain of payloads `body`; under protection it is encrypted and the IV moves on. One more for
+    each fork of the chain.
 
     # Deviates: RFC 2409 appendix B always pads, with the count in the last octet (IOS does so). Here, as in strongSwan
     and libreswan, zeros fill the last block and no more; a receiver ignores what stands behind the last payload.
     """
-    chain = situation.chains[0] if situation.chains else None
+    chains = (*situation.chains[:1], *situation.forks)
     header = Header(
         situation.cookies.initiator,
         situation.cookies.responder,
         first,
         exchange,
-        Flags.ENCRYPTION if chain else Flags.NONE,
+        Flags.ENCRYPTION if chains else Flags.NONE,
         situation.message_id,
     )
-    if chain:
-        body = chain.encrypt(body + bytes(-len(body) % len(chain.iv)))
-    return header.encode(len(body)) + body
+    bodies = [chain.encrypt(chain.padded(body)) for chain in chains] or [body]
+    return [header.encode(len(body)) + body for body in bodies]
 
 
 def check_header(header: Header, situation: Situation, exchange: ExchangeType, initiator: bool) -> None:
@@ -50,6 +53,14 @@ def check_header(header: Header, situation: Situation, exchange: ExchangeType, i
         raise UnexpectedMessage(f"header flags 0x{int(header.flags):02x}")
 
 
+def floated(situation: Situation) -> Path:
+    """The path with both ports for NAT traversal, unless it was there already."""
+    path, port = situation.path, situation.nat_port
+    if path.local.port == port:
+        return path
+    return Path(Endpoint(path.local.address, port), Endpoint(path.remote.address, port))
+
+
 def _check_responder_cookie(header: Header, situation: Situation, initiator: bool) -> None:
     known = situation.cookies.responder
     if known == NO_COOKIE and initiator:
@@ -59,7 +70,18 @@ def _check_responder_cookie(header: Header, situation: Situation, initiator: boo
         raise UnexpectedMessage("another responder cookie")
 
 
-def open_with(situation: Situation, header: Header, datagram: bytes, request: Receive) -> tuple[Message, Any]:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message that was accepted."""
+
+    message: Message
+    value: Any
+    """What the exchange made of it."""
+    before: IvChain | None
+    """Where its chain stood; None in the clear."""
+
+
+def open_with(situation: Situation, header: Header, datagram: bytes, request: Receive) -> Opened:
     """The message in `datagram` with what `accept` made of it; commits the IV of the chain that opened it.
 
     Raises what `accept` raised, or `Malformed`, or in its place `request.rubbish`; then nothing has changed.
@@ -67,11 +89,11 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
     body = datagram[HEADER_OCTETS : header.length]
     if not header.encrypted:
         message = Message.decode_untrusted(header, body)
-        return message, request.accept(message)
-    candidates = situation.chains
+        return Opened(message, request.accept(message), None)
+    chains, forks = situation.chains, situation.forks
     failure: IkeError | None = None
-    for chain in candidates:
-        situation.chains = (chain,)
+    for chain in (*chains, *forks):
+        situation.chains, situation.forks = (chain,), ()
         try:
             proposed = chain.propose(body)
             message = Message.decode_untrusted(header, proposed.plaintext)
@@ -82,8 +104,9 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
         except Refused as error:  # it decrypted: that says more than the rubbish of another chain
             failure = error
             continue
+        before = chain.at(chain.iv)
         chain.commit(proposed)
-        return message, value
-    situation.chains = candidates
+        return Opened(message, value, before)
+    situation.chains, situation.forks = chains, forks
     assert failure
     raise failure

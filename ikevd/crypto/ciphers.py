@@ -96,13 +96,23 @@ class Proposed:
 class IvChain:
     """The IVs of one exchange: each message begins from the last ciphertext block of the one before."""
 
-    __slots__ = ("_cipher", "iv")
+    __slots__ = ("_cipher", "iv", "origin")
 
-    def __init__(self, cipher: CbcCipher, iv: bytes) -> None:
+    def __init__(self, cipher: CbcCipher, iv: bytes, origin: bytes = b"") -> None:
+        """`origin`: for the exchanges under an ISAKMP SA, the last block of phase 1 that the first IV was made of."""
         if len(iv) != cipher.block_size:
             raise ValueError(f"IV has {len(iv)} octets, not {cipher.block_size}")
         self._cipher = cipher
         self.iv = iv
+        self.origin = origin
+
+    def at(self, iv: bytes) -> IvChain:
+        """Another chain under the same key, which goes on from `iv`."""
+        return IvChain(self._cipher, iv, self.origin)
+
+    def padded(self, plaintext: bytes) -> bytes:
+        """Whole blocks: zeros fill the last one."""
+        return plaintext + bytes(-len(plaintext) % self._cipher.block_size)
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """The ciphertext of our next message, already padded; advances the IV."""

@@ -119,6 +119,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     g_xy, nonces = pair.shared(first.public), (first.nonce, nr)
     public = first.public, pair.public
     keying = Keying.derive(connection.psk, choice.suite, link.cookies, first.offer.body, public, nonces, g_xy)
+    idii = first.identity
+    del first  # what was read of the offer is long, and the peer nobody yet
 
     #                            <--   HDR, SA, KE, Nr, IDir, HASH_R, VID, NAT-D
     idir = local_identity(connection, link.path).to_payload()
@@ -137,7 +139,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     await link.protect(keying.chain, clear_too=True)
     wrong = mismatch((connection.psk,), Sign.MESSAGE_3)
     find = partial(nat.discovered, method, hash, link, connection)
-    accept = partial(_accept_third, keying, first.identity, wrong, link, method, find)
+    accept = partial(_accept_third, keying, idii, wrong, link, method, find)
     refusal = beside.refusal(keying, local_identity(connection, link.path))
     found = await link.receive(accept, rubbish=wrong, beside=refusal, any_port=True)
     await nat.take(link, method, found, connection)

@@ -129,6 +129,9 @@ class Situation:
     """The endpoints of the last accepted message; for an initiator at first those it sends to."""
     chains: tuple[IvChain, ...] = ()
     """Empty: in the clear. One: HDR*. Several: whichever opens the next message stays."""
+    forks: tuple[IvChain, ...] = ()
+    """Where the exchange may stand as well: a copy of the peer's last message with another end may be the true one, and
+    nobody knows which the peer goes on from until its next message opens."""
     clear_too: bool = False
     """Is the next message accepted in the clear as well?"""
     nat_port: int = 4500

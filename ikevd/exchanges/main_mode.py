@@ -87,6 +87,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     #                           <--   HDR, SA, VID
     offer = await link.receive(accept_offer)
     choice, candidates = candidates.choose(offer)
+    sai_b = offer.body
+    del offer  # what was read of it is long, and the peer nobody yet
     anyone, hash, group = candidates.stand_in(), choice.suite.hash, choice.suite.group
     method = nat.choose(anyone, link.vendor_ids)
     await link.answer(choice.answer, *vendor_ids(anyone, nat.answered(method, link.vendor_ids)))
@@ -104,9 +106,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     if candidates.untried:
         await link.note(SecretsNotTried(candidates.untried))
     public, nonces = (peer.public, peer.pair.public), (peer.nonce, nr)
-    keyings = tuple(
-        Keying.derive(psk, choice.suite, link.cookies, offer.body, public, nonces, peer.g_xy) for psk in secrets
-    )
+    keyings = tuple(Keying.derive(psk, choice.suite, link.cookies, sai_b, public, nonces, peer.g_xy) for psk in secrets)
+    del peer  # its message may be long
     await link.protect(*(keying.chain for keying in keyings))  # from here on HDR is HDR*
 
     # HDR*, IDii, HASH_I        -->

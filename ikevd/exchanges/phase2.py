@@ -19,11 +19,14 @@ from ikevd.wire.registry import PayloadType
 
 
 def chains(sa: IsakmpSa, message_id: int) -> tuple[IvChain, ...]:
-    """IV = hash(last phase 1 block | M-ID), for each block that the peer may hold to be the last."""
+    """One for each block that the peer may hold to be the last of phase 1."""
+    return tuple(chain(sa, block, message_id) for block in sa.last_blocks)
+
+
+def chain(sa: IsakmpSa, block: bytes, message_id: int) -> IvChain:
+    """IV = hash(last phase 1 block | M-ID): RFC 2409 appendix B."""
     cipher = CbcCipher(sa.suite.cipher, sa.cipher_key)
-    return tuple(
-        IvChain(cipher, keys.phase2_iv(sa.suite.hash, block, message_id, cipher.block_size)) for block in sa.last_blocks
-    )
+    return IvChain(cipher, keys.phase2_iv(sa.suite.hash, block, message_id, cipher.block_size), origin=block)
 
 
 class Keyed(Protocol):

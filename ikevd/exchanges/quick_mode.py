@@ -44,7 +44,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     first = (offer, NoncePayload(ni), *_public(pair), child.local.to_id(), child.remote.to_id())
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
-    with _naming_spi_of(answer):
+    with _naming(_spi_in(answer)):
         _check_refusal(sa, child, answer)
         choice = _as_claimed(accept_phase2(offer, answer.one(SaPayload), child.lifetime), answer)
         if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
@@ -66,7 +66,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     asked = await link.receive(partial(phase2.accept_hash_1, sa, mid))
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
-    with _naming_spi_of(asked):
+    with _naming(_spi_in(asked)):
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
         choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs)
         pair = _pair_for(choice.suite, asked)
@@ -74,6 +74,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
         spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
         ipsec = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
         await host.open_inbound(ipsec)
+    del asked, offer  # they may be long, and message 3 a minute away
 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     # HDR*, HASH(3)             -->
@@ -81,7 +82,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities)  # IDs octet by octet
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
-    with _naming_spi_of(asked):
+    with _naming(choice.peer_spi):
         await host.open_outbound(ipsec)
     return ipsec
 
@@ -109,14 +110,19 @@ def _check_refusal(sa: IsakmpSa, child: Child, answer: Message) -> None:
 
 
 @contextmanager
-def _naming_spi_of(message: Message) -> Iterator[None]:
-    """What is refused within names the SPI of the peer's ESP proposal, so that the peer ends the right negotiation."""
+def _naming(spi: bytes) -> Iterator[None]:
+    """What is refused within names that SPI, so that the peer ends the right negotiation."""
     try:
         yield
     except IkeError as refusal:
-        proposals = [proposal for sa in message.all(SaPayload) for proposal in sa.proposals]
-        refusal.spi = next((p.spi for p in proposals if p.protocol == Protocol.ESP), b"")
+        refusal.spi = spi
         raise
+
+
+def _spi_in(message: Message) -> bytes:
+    """The SPI of the peer's ESP proposal."""
+    proposals = (proposal for sa in message.all(SaPayload) for proposal in sa.proposals)
+    return next((proposal.spi for proposal in proposals if proposal.protocol == Protocol.ESP), b"")
 
 
 def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:

@@ -10,14 +10,16 @@ from typing import Any
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation, Exchange
-from ikevd.conversation.timing import LINGER, Timing
+from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError, Malformed, PeerDeleted, PeerRefused, UnexpectedMessage
 from ikevd.exchanges import informational, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, Situation
 from ikevd.facts import Dropped
 from ikevd.findings import PeerRefuses
+from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.install import KernelHost
+from ikevd.negotiation.message_ids import MessageIds
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.runner import OnEnd, Runner, no_host
 from ikevd.policy.model import Child
@@ -30,8 +32,6 @@ MAX_AT_ONCE = 200
 """Exchanges under one ISAKMP SA that the peer began and that are under way."""
 MAX_KEPT = 1000
 """Exchanges of one ISAKMP SA that may still be asked for an answer; beyond it the oldest that ended is forgotten."""
-MAX_MESSAGE_IDS = 65_536
-"""Of one ISAKMP SA; every id is used once, so that nothing can be replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class LiveIsakmpSa:
         on_worn: Callable[[LiveIsakmpSa], None],
     ) -> None:
         """`on_worn` is called when the message IDs are used up."""
-        self.sa = sa
+        self._ends = Ends(sa)
         self.phase1 = phase1
         self.path = sa.path
         self.born = self.last_heard = ports.now()
@@ -98,9 +98,18 @@ class LiveIsakmpSa:
         self._on_worn = on_worn
         self._runners: dict[int, Runner] = {}
         self._hosts: dict[int, KernelHost] = {}
-        self._used: set[int] = set()
+        self._used = MessageIds()
         self._theirs = 0
         """Exchanges that the peer began and that are under way."""
+
+    @property
+    def sa(self) -> IsakmpSa:
+        """The ISAKMP SA."""
+        return self._ends.sa
+
+    @sa.setter
+    def sa(self, sa: IsakmpSa) -> None:
+        self._ends.sa = sa
 
     @property
     def cookie(self) -> bytes:
@@ -134,6 +143,14 @@ class LiveIsakmpSa:
             hear_hints(self._under_way or [self.phase1], header, octets)
         else:
             self.phase1.heard(octets, path)
+            self._learn_ends()
+
+    def _learn_ends(self) -> None:
+        """What we began and the peer has not answered is said from each of the new ones, too."""
+        for block in self._ends.learn(self.phase1.conversation.other_ends):
+            for message_id, runner in self._runners.items():
+                if runner.conversation.initiator:
+                    runner.conversation.fork(phase2.chain(self.sa, block, message_id))
 
     def _begin(self, header: Header, octets: bytes, path: Path) -> None:
         """A first message from the peer: no state of it stays unless its HASH(1) holds."""
@@ -230,8 +247,8 @@ class LiveIsakmpSa:
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _situation(self, message_id: int) -> tuple[Situation, Link]:
-        chains, nat_port = phase2.chains(self.sa, message_id), self._ports.nat_port
-        situation = Situation(self.sa.cookies, message_id, self.path, chains, nat_port=nat_port, nat=self.sa.nat)
+        (chains, forks), nat_port = self._ends.chains(message_id), self._ports.nat_port
+        situation = Situation(self.sa.cookies, message_id, self.path, chains, forks, nat_port=nat_port, nat=self.sa.nat)
         return situation, Link(situation)
 
     def _fresh_id(self) -> int:
@@ -265,7 +282,7 @@ class LiveIsakmpSa:
             record,
             self._ports,
             on_end=partial(self._ended, on_end),
-            on_heard=self._authentic,
+            on_heard=partial(self._authentic, core),
             serve_host=serve_host,
         )
         self._runners[core.message_id] = runner
@@ -273,12 +290,12 @@ class LiveIsakmpSa:
             self._hosts[core.message_id] = host
         if len(self._runners) > MAX_KEPT:
             self._forget_oldest()
-        if len(self._used) == MAX_MESSAGE_IDS:
+        if self._used.full:
             asyncio.get_running_loop().call_soon(self._on_worn, self)
         return runner
 
     def _crowded(self) -> bool:
-        return self._theirs >= MAX_AT_ONCE or len(self._used) >= MAX_MESSAGE_IDS
+        return self._theirs >= MAX_AT_ONCE or self._used.full
 
     def _forget_oldest(self) -> None:
         ended = next((mid for mid, runner in self._runners.items() if runner.conversation.ended), None)
@@ -286,11 +303,14 @@ class LiveIsakmpSa:
             self._forget(ended)
 
     def _ended(self, on_end: OnEnd, runner: Runner, outcome: Any) -> None:
-        """The exchange still answers repetitions for a while."""
-        message_id = runner.conversation.message_id
-        self._theirs -= not runner.conversation.initiator
+        """It may have to be said again for a while; of what is not, the message ID is enough."""
+        message_id, conversation = runner.conversation.message_id, runner.conversation
+        self._theirs -= not conversation.initiator
         self._hosts.pop(message_id, None)
-        asyncio.get_running_loop().call_later(LINGER, self._forget, message_id)
+        if conversation.wanted_for:
+            asyncio.get_running_loop().call_later(conversation.wanted_for, self._forget, message_id)
+        else:
+            self._forget(message_id)
         on_end(runner, outcome)
 
     def _forget(self, message_id: int) -> None:
@@ -308,9 +328,10 @@ class LiveIsakmpSa:
         if not isinstance(outcome, IkeError):
             self._on_informational(self, outcome)
 
-    def _authentic(self, path: Path) -> None:
+    def _authentic(self, core: Conversation, path: Path) -> None:
         """The path belongs to the ISAKMP SA and moves only on an accepted message, where that moved its exchange."""
         self.path = path
+        self._ends.prove(core.origin)
         if self.last_heard == self.born:
             self.phase1.confirm()
         self.last_heard = self._ports.now()

@@ -130,7 +130,7 @@ def _same(offered: EspSuite, ours: EspSuite) -> bool:
 def _same_but_group(offered: EspSuite, ours: EspSuite) -> bool:
     row = None if offered.group is None else GROUPS.get(offered.group)
     sound = row is not None and not row.weak and groups.public_size(row.group) <= MAX_FOREIGN_PUBLIC
-    return replace(offered, group=ours.group) == ours and (offered.group is None or sound)
+    return (offered.group is None or sound) and replace(offered, group=ours.group) == ours
 
 
 # -- accepting (initiator) ----------------------------------------------------------------------------------------

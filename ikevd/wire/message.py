@@ -24,6 +24,8 @@ MAX_PARTS = 1024
 MAX_OFFERS = 2
 """SA payloads of one message: one is right, and a second one is told from none (RFC 2409 section 5.5 allows several in
 Quick Mode; nobody sends them)."""
+MAX_PADDING = 255
+"""Octets behind the last payload. Padding to a block needs 15 or 16, racoon adds some blocks of random length."""
 MAX_TRAILER = 16
 """# Deviates: RFC 2408 has no octets behind the last payload; an old Cisco client adds 16 zero ones."""
 
@@ -109,10 +111,12 @@ class Message:
     def decode_untrusted(cls, header: Header, body: bytes) -> Message:
         """Read the payload chain in `body`: the clear text behind the header, or what decryption gave.
 
-        Octets behind the last payload are padding and ignored. Raises only `Malformed`.
+        Octets behind the last payload are padding and ignored, as far as there may be any. Raises only `Malformed`.
         """
         reader = Reader(body, "payload chain")
         payloads = tuple(decode_chain_untrusted(header.next_payload, reader))
+        if reader.remaining > MAX_PADDING:
+            raise Malformed(f"{reader.remaining} octets behind the last payload; at most {MAX_PADDING} are wanted")
         return cls(header, payloads, body[: reader.offset])
 
     def all(self, kind: type[P]) -> tuple[P, ...]:

@@ -40,7 +40,8 @@ def rewritten(datagram: bytes, payloads: tuple[Payload, ...]) -> bytes:
     """The same message with other payloads, in the clear."""
     header = Header.decode_untrusted(datagram)
     situation = Situation(Cookies(header.initiator, header.responder), 0, ALICE_TO_BOB)
-    return seal(situation, header.exchange, first_type(payloads), encode_chain(payloads))
+    (octets,) = seal(situation, header.exchange, first_type(payloads), encode_chain(payloads))
+    return octets
 
 
 def payloads_of(datagram: bytes) -> tuple[Payload, ...]:

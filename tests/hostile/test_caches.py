@@ -23,7 +23,7 @@ from ikevd.wire.sa import Proposal, SaPayload, Transform
 from tests.hostile.scene import MALLORYS, Scene, attack
 
 ALLOWED = {
-    "ikevd.conversation.core._label": "64 kinds of message with their numbers",
+    "ikevd.conversation.labels.label": "64 kinds of message with their numbers",
     "ikevd.crypto.modp_primes._floor_pi": "has no key",
     "ikevd.transport.udp._ipv4_path": "1,024 pairs of endpoints",
     "ikevd.wire.message._decode_header_untrusted": "8 headers of 28 octets",
@@ -94,11 +94,49 @@ def test_a_flood_of_which_no_two_are_alike_leaves_nothing(say: Callable[[Scene, 
     attack(story, view=replace(MALLORYS, aggressive=True))
 
 
-async def heard(scene: Scene, say: Callable[[Scene, int], None], first: int, times: int) -> None:
+def long_informational(scene: Scene, number: int) -> None:
+    scene.mallory.inform(Opaque(PayloadType(200), number.to_bytes(2) * 30_000), message_id=number)
+
+
+def long_quick_mode_that_fails(scene: Scene, number: int) -> None:
+    mode = scene.mallory.quick_mode(number)
+    noise = Opaque(PayloadType(200), number.to_bytes(2) * 30_000)
+    scene.mallory.say(mode.message_1(*mode.payloads()[:2], range_of_many_networks(1), range_of_many_networks(2), noise))
+
+
+def long_quick_mode_without_message_3(scene: Scene, number: int) -> None:
+    mode = scene.mallory.quick_mode(number)
+    scene.mallory.say(mode.message_1(*mode.payloads(), Opaque(PayloadType(200), number.to_bytes(2) * 30_000)))
+
+
+@pytest.mark.parametrize(
+    ("say", "each"),
+    [(long_informational, 100), (long_quick_mode_that_fails, 4_000), (long_quick_mode_without_message_3, 15_000)],
+)
+def test_long_messages_of_an_authenticated_peer_are_known_again_without_being_kept(
+    say: Callable[[Scene, int], None], each: int
+) -> None:
+    """60 kB each: what is held while they might still be repeated."""
+
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        await heard(scene, say, 1, 5, pause=1)
+        tracemalloc.start()
+        before = held(scene)
+        await heard(scene, say, 6, FLOOD, pause=1)
+        left = held(scene) - before
+        tracemalloc.stop()
+        assert left < FLOOD * each + LEFT // 4, f"{left} octets more"
+
+    attack(story)
+
+
+async def heard(scene: Scene, say: Callable[[Scene, int], None], first: int, times: int, *, pause: float = 100) -> None:
     for number in range(first, first + times):
         say(scene, number)
         await asyncio.sleep(0.001)
-    await asyncio.sleep(100)
+    await asyncio.sleep(pause)
+    scene.mallory.heard()
 
 
 def held(scene: Scene) -> int:
