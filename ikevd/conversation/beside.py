@@ -3,15 +3,17 @@ ours may leave."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from ikevd.addresses import Path
+from ikevd.conversation.effects import Effect, Record, Transmit
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import seal
 from ikevd.errors import IkeError, Malformed, Refused
 from ikevd.exchanges.link import Beside, Complaint, Situation
-from ikevd.facts import Fact, Heard, Note
+from ikevd.facts import Fact, Heard, Note, Sent
 from ikevd.findings import AnsweredOtherwise
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type, names
 from ikevd.wire.registry import ExchangeType
@@ -64,7 +66,17 @@ class Besides:
         self.otherwise = True
         return Word(facts)
 
-    def worth_complaining(self, datagram: bytes, now: float) -> bool:
+    def complain(
+        self, of: Callable[[bytes], Complaint], datagram: bytes, situation: Situation, path: Path, now: float
+    ) -> list[Effect]:
+        """Tell the peer, once, that its message cannot be read."""
+        if not self._is_worth_it(datagram, now):
+            return []
+        word = _sealed(of(datagram), situation)
+        sent = Sent(word.label, word.payloads, word.copies[0], path, 1, word.chain)
+        return [Record(sent), Transmit(word.copies[0], path)]
+
+    def _is_worth_it(self, datagram: bytes, now: float) -> bool:
         """Is it a message that could not be read a while ago either? Only once: a message that was altered on the way
         must not be complained of, since the genuine one comes right behind it."""
         digest = blake2b(datagram, digest_size=16).digest()
@@ -88,7 +100,7 @@ def _header(datagram: bytes, situation: Situation) -> Header | None:
     return header if named and fits and header.version == 0x10 else None
 
 
-def sealed(complaint: Complaint, situation: Situation) -> Outgoing:
+def _sealed(complaint: Complaint, situation: Situation) -> Outgoing:
     """Our own, ready to leave."""
     body = encode_chain(complaint.payloads)
     beside = replace(situation, message_id=complaint.message_id, chains=(complaint.chain,), forks=())

@@ -12,7 +12,7 @@ from typing import Any
 
 from ikevd.addresses import Path
 from ikevd.conversation import paths
-from ikevd.conversation.beside import Besides, sealed
+from ikevd.conversation.beside import Besides
 from ikevd.conversation.duplicates import Accepted, Copy, Duplicates
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
 from ikevd.conversation.labels import label
@@ -149,7 +149,8 @@ class Conversation:
             moves = paths.moves(self._situation, self._kind, path, self._awaiting)
             opened = self._judge(datagram, path)
         except (Malformed, Refused) as refusal:
-            self._complain(refusal, datagram, path, now)
+            asked = self._awaiting.complain if self._awaiting and refusal is self._awaiting.rubbish else None
+            self._effects += self._besides.complain(asked, datagram, self._situation, path, now) if asked else []
             return self._dropped(refusal, len(datagram))
         self._accepted(datagram, opened, path, moves=moves)
         return self._advance(now, opened.value)
@@ -274,7 +275,8 @@ class Conversation:
             self._situation.arriving = None
 
     def _accepted(self, datagram: bytes, opened: Opened, path: Path, *, moves: bool) -> None:
-        name, message = self._next_label(), opened.message
+        name, message = self._awaited(), opened.message
+        self._messages += 1
         self._awaiting = self._waiting = None
         self._duplicates.accepted(Accepted.of(name, datagram, message, opened.before))
         if moves:
@@ -293,16 +295,13 @@ class Conversation:
             self._effects.append(Record(announced))
 
     def _repeated(self, copy: Copy, path: Path, now: float) -> list[Effect]:
-        fork = self._duplicates.fork(copy)
-        if fork is not None:
+        if fork := self._duplicates.fork(copy):
             self._situation.forks += (fork,)
-            if self.ended:
-                self.other_ends.append((fork.iv, copy.end) if fork.iv != copy.end else (copy.end,))
+            self.other_ends += [(fork.iv, copy.end) if fork.iv != copy.end else (copy.end,)] if self.ended else []
         answers = self._duplicates.answers(copy, now, first=fork is not None)
         self._effects.append(Record(Repeated(copy.of.label, bool(answers))))
         target = paths.for_repetition(self._situation, path)
-        self._effects.extend(Transmit(answer, target) for answer in answers)
-        return self._flush()
+        return [*self._flush(), *(Transmit(answer, target) for answer in answers)]
 
     def _dropped(self, refusal: IkeError, size: int) -> list[Effect]:
         refusal.__traceback__ = None  # one refusal may be raised for each of many forgeries, and would keep them all
@@ -310,19 +309,6 @@ class Conversation:
             self._waiting.last_refusal = refusal
         self._effects.append(Record(Dropped(self._awaited(), refusal.finding, type(refusal).__name__, size)))
         return self._flush()
-
-    def _complain(self, refusal: IkeError, datagram: bytes, path: Path, now: float) -> None:
-        """Tell the peer, once, that its message cannot be read."""
-        complain = self._awaiting.complain if self._awaiting and refusal is self._awaiting.rubbish else None
-        if complain is not None and self._besides.worth_complaining(datagram, now):
-            word = sealed(complain(datagram), self._situation)
-            self._effects.append(Record(Sent(word.label, word.payloads, word.copies[0], path, 1, word.chain)))
-            self._effects.append(Transmit(word.copies[0], path))
-
-    def _next_label(self) -> str:
-        name = self._awaited()
-        self._messages += 1
-        return name
 
     def _awaited(self) -> str:
         """The label of the message that comes next, in either direction."""
@@ -391,7 +377,8 @@ class Conversation:
         body = encode_chain(request.payloads)
         copies = seal(self._situation, self._kind, first_type(request.payloads), body)
         chain = body if self._situation.chains else b""
-        message = Outgoing(self._next_label(), names(request.payloads), copies, chain)
+        message = Outgoing(self._awaited(), names(request.payloads), copies, chain)
+        self._messages += 1
         self._transmit(message, copy=1)
         self._last_answer = message
         if request.repeat != Repeat.BY_TIMER or not self.initiator:
