@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ikevd.cli.paint import echo
 from ikevd.cli.terminal import width
 from ikevd.control.client import Client, ControlError
-from ikevd.observe.ladder import rungs
-from ikevd.observe.text import printable
+from ikevd.observe.ladder import began, owner_of, rungs
+from ikevd.observe.text import flow, printable
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
 
 
 def act(verb: str, name: str, timeout: float, as_json: bool, socket: Path) -> int:
-    """Exit code 0 if done, else 1 with the cause as the last line on standard error or, `as_json`, in the last line.
+    """Exit code 0 if done, else 1 with the cause on standard error or, `as_json`, in the last line.
 
     130 where the waiting was interrupted.
     """
     client = Client(socket)
-    begin: float | None = None
+    screen = _Json() if as_json else _Screen(verb, name)
     try:
         for event in client.up(name, timeout) if verb == "up" else client.down(name, timeout):
-            if as_json:
-                click.echo(json.dumps(event))
             if event["event"] == "end":
-                return _end(event, verb, name, as_json)
-            begin = event["at"] if begin is None else begin
-            if not as_json:
-                click.echo("\n".join(rungs(event, event["initiator"], begin, width())))
+                screen.end(event)
+                return 0 if event["ok"] else 1
+            screen.show(event)
     except ControlError as error:
         click.echo(printable(str(error)), err=True)
         return 1
@@ -44,8 +43,49 @@ def act(verb: str, name: str, timeout: float, as_json: bool, socket: Path) -> in
     return 1
 
 
-def _end(event: dict[str, Any], verb: str, name: str, as_json: bool) -> int:
-    if not as_json:
-        text = f"{name} is {verb}" if event["ok"] else printable(event["cause"])
-        click.echo(text, err=not event["ok"])
-    return 0 if event["ok"] else 1
+class _Json:
+    """Each line as it comes."""
+
+    def show(self, event: dict[str, Any]) -> None:
+        """The next fact."""
+        click.echo(json.dumps(event))
+
+    def end(self, event: dict[str, Any]) -> None:
+        """The outcome."""
+        click.echo(json.dumps(event))
+
+
+class _Screen:
+    """A ladder that grows. A cause stands once, on standard error: wrapped on a terminal, else in one line."""
+
+    def __init__(self, verb: str, name: str) -> None:
+        self._verb = verb
+        self._name = name
+        self._begin: float | None = None
+        self._owner: str | None = None
+        self._told = set[str]()
+
+    def show(self, event: dict[str, Any]) -> None:
+        """The next fact, below the name of its owner where that is another than before."""
+        if self._begin is None:
+            self._begin, self._owner = event["at"], owner_of(event)
+            echo("\n".join(began(self._begin, width(), first=f"{self._owner}  ")))
+        elif owner_of(event) != self._owner:
+            self._owner = owner_of(event)
+            echo(self._owner)
+        lines = rungs(event, self._begin, width())
+        if event["fact"] == "failed" and event["initiator"]:
+            self._fail(event["reason"], lines)
+        else:
+            echo("\n".join(lines))
+
+    def end(self, event: dict[str, Any]) -> None:
+        """The outcome."""
+        if event["ok"]:
+            click.echo(printable(f"{self._name} is {self._verb}"))
+        elif event["cause"] not in self._told:
+            self._fail(event["cause"], flow(printable(event["cause"]).split(" "), width()))
+
+    def _fail(self, cause: str, lines: list[str]) -> None:
+        self._told.add(cause)
+        echo("\n".join(lines) if sys.stderr.isatty() else printable(cause), err=True)

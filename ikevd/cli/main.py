@@ -92,13 +92,14 @@ def _names(context: click.Context, _: click.Parameter, incomplete: str) -> Any:
 
 peer_option = click.option("--peer", metavar="ADDRESS", callback=_address, help="Only this peer.")
 json_lines_option = click.option("--json", "as_json", is_flag=True, help="Each fact as a line of JSON (docs/json.md).")
+spi_option = click.option(
+    "--spi",
+    metavar="HEX",
+    callback=_spi,
+    help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning).",
+)
 filters = (
-    click.option(
-        "--spi",
-        metavar="HEX",
-        callback=_spi,
-        help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning).",
-    ),
+    spi_option,
     click.option(
         "--connection", metavar="NAME", callback=_name, shell_complete=_names, help="Only this connection or child."
     ),
@@ -233,18 +234,25 @@ def down(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 
 
 @main.command()
-@filter_options
+@click.argument("name", required=False, callback=_name, shell_complete=_names)
+@spi_option
+@peer_option
 @click.option(
     "--last", metavar="N", type=click.IntRange(1, 2000), default=20, show_default=True, help="Only the newest so many."
 )
 @click.option("--decode", is_flag=True, help="Every field of every message, also of the encrypted ones.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with the octets of every message.")
 @socket_option
-def trace(as_json: bool, socket: Path, **wanted: Any) -> None:
-    """Draw the ladder of each negotiation from its record."""
+def trace(name: str | None, as_json: bool, socket: Path, **wanted: Any) -> None:
+    """Draw the ladder of each negotiation from its record.
+
+    NAME is a connection, a child, or connection/child; without it all are drawn. Of negotiations that failed alike the
+    last one is drawn, and the others are counted; so are copies of a message. Times are UTC, and milliseconds since the
+    negotiation began.
+    """
     from ikevd.cli.show import show_trace
 
-    raise SystemExit(show_trace(socket, as_json, **wanted))
+    raise SystemExit(show_trace(socket, name, as_json, **wanted))
 
 
 @main.command()

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from ikevd.cli.paint import echo
 from ikevd.cli.terminal import width
 from ikevd.control.client import Client, ControlError
+from ikevd.observe.folding import folded_failures
 from ikevd.observe.ladder import ladder
 from ikevd.observe.text import printable
 
@@ -32,18 +34,24 @@ def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool,
     return 0 if status["connections"] or not peer else 1
 
 
-def show_trace(socket: Path, as_json: bool, **filters: Any) -> int:
-    """The ladders that fit, oldest first."""
+def show_trace(socket: Path, name: str | None, as_json: bool, **filters: Any) -> int:
+    """The ladders that fit, oldest first; those that failed alike in one."""
     try:
-        records = Client(socket).trace(**filters)
+        records = Client(socket).trace(connection=name, **filters)
     except ControlError as error:
         click.echo(printable(str(error)), err=True)
         return 1
     if as_json:
         click.echo(json.dumps({"schema": 1, "records": records}, indent=2))
     elif records:
-        click.echo("\n\n".join(ladder(record, width()) for record in records))
+        echo("\n\n".join(ladder(record, width(), alike) for record, alike in folded_failures(records)))
     else:
-        click.echo("no negotiation on record fits", err=True)
+        click.echo(printable(_nothing(name, **filters)), err=True)
         return 1
     return 0
+
+
+def _nothing(name: str | None, *, spi: str | None = None, peer: str | None = None, **_: object) -> str:
+    """Every name is known here, or the daemon would have said so."""
+    asked = [f"of {name}"] * bool(name) + [f"with {peer}"] * bool(peer) + [f"with the SPI {spi}"] * bool(spi)
+    return " ".join(["no negotiation", *asked, "is on record yet"])

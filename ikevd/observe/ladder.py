@@ -1,4 +1,4 @@
-"""The ladder of one negotiation: initiator left, responder right, time downwards.
+"""The ladder of one negotiation: this side left, the peer right, time downwards.
 
 Works from the JSON view alone, so that the command line need not load the daemon.
 """
@@ -6,9 +6,11 @@ Works from the JSON view alone, so that the command line need not load the daemo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from ikevd.observe.folding import Alike, folded
 from ikevd.observe.outline import outline
 from ikevd.observe.text import flow, printable
 
@@ -16,9 +18,15 @@ View = Mapping[str, Any]
 
 WIDTH = 80
 PAYLOADS = 40
-"""Columns for the names of the payloads."""
+"""Columns for the names of the payloads, where there is room."""
+FEWEST = 12
+"""At least so many, however narrow the screen."""
+LABEL, ARROW, SIZE = 6, 5, 8
+"""Columns of the label, of the arrow and of the size behind them."""
 FEW = 2
 """So many payloads of one kind in a row are written out; more are counted."""
+OUT, BACK = "──▶", "◀──"
+LEGEND = "▶ from us, ◀ to us"
 NAMES = {
     "MAIN_MODE": "Main Mode",
     "AGGRESSIVE": "Aggressive Mode",
@@ -28,54 +36,79 @@ NAMES = {
 }
 
 
-def ladder(record: View, width: int = WIDTH) -> str:
-    """The drawing, `width` columns wide; only a single word that is longer stands out."""
-    return "\n".join((*_head(record, width), *_rungs(record, width)))
+def ladder(record: View, width: int = WIDTH, alike: Alike | None = None) -> str:
+    """The drawing, `width` columns wide; only a single word that is longer stands out. `alike`: what failed like it."""
+    return "\n".join((*_head(record, width), *steps(record, width), *_alike(alike, width)))
+
+
+def moment(at: float) -> str:
+    """Unix seconds as `2026-11-26 08:12:03.415 UTC`, the time of the log."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"
+
+
+def owner_of(view: View) -> str:
+    """`site-b lan`: the connection, and in Quick Mode the child."""
+    return printable(" ".join(word for word in (view["connection"], view["child"]) if word) or "(no connection)")
+
+
+def began(at: float, width: int, first: str = "  ") -> list[str]:
+    """When it began, and what the arrows mean."""
+    return flow([f"began {moment(at)}", LEGEND], width, first=first, rest="  ", separator="   ")
 
 
 def _head(record: View, width: int) -> Iterator[str]:
     name = NAMES.get(record["exchange"], record["exchange"])
-    owner = " ".join(word for word in (record["connection"], record["child"]) if word)
     role = "initiator" if record["initiator"] else "responder"
-    title = f"{name}  {owner or '(no connection)'}  as {role}"
+    title = f"{name}  {owner_of(record)}  as {role}"
     yield from flow([printable(title), f"peer {record['peer']}"], width, rest="  ", separator=", ")
+    yield from began(record["started"], width)
     pair = f"cookies {record['cookies']['initiator']}:{record['cookies']['responder']}"
     message_id = [f"message ID {record['message_id']}"] if int(record["message_id"], 16) else []
     yield from flow([pair, *message_id], width, first="  ", rest="  ", separator="  ")
 
 
-def _rungs(record: View, width: int) -> Iterator[str]:
-    shown = set[str]()
-    for event in record["events"]:
-        yield from rungs(event, record["initiator"], record["started"], width)
+def steps(record: View, width: int) -> Iterator[str]:
+    """Everything below the head."""
+    for event in folded(record["events"]):
+        yield from rungs(event, record["started"], width)
         if "message" in event:
-            yield from _tree(event, shown)
+            yield from outline(event["message"], " " * 4).splitlines()
     if record["not_kept"]:
         yield f"  ... and {record['not_kept']} more that were not kept"
     if record["spis"]:
         yield f"  ESP SPIs: in {record['spis'][0]}, out {record['spis'][1]}"
 
 
-def _tree(event: View, shown: set[str]) -> list[str]:
-    """The message field by field; `shown`: the wire octets of those before it."""
-    if event["wire"] in shown:
-        return [" " * 4 + "as above"]
-    shown.add(event["wire"])
-    return outline(event["message"], " " * 4).splitlines()
+def _alike(alike: Alike | None, width: int) -> list[str]:
+    if alike is None or alike.count == 1:
+        return []
+    times = [f"the last of {alike.count} that failed alike", f"the first began {moment(alike.since)}"]
+    return flow(times, width, first="  ", rest="  ", separator="; ")
 
 
-def rungs(event: View, initiator: bool, begin: float, width: int = WIDTH) -> list[str]:
+def rungs(event: View, begin: float, width: int = WIDTH) -> list[str]:
     """One fact with its time since `begin` (Unix seconds), whatever a peer has put into it."""
     time = f"  {(event['at'] - begin) * 1000:9.1f} ms  "
     indent = " " * len(time)
+    again = _again(event, begin)
     if event["fact"] not in ("sent", "heard"):
-        pieces = _pieces(rung(event, initiator), width - len(indent) - 6)
-        return flow(pieces, width, first=time, rest=indent + " " * 6)
-    lines = _message(event, rightwards=initiator is (event["fact"] == "sent"))
+        words = f"{_words(event)}{f' ({again})' if again else ''}"
+        pieces = _pieces(printable(words), width - len(indent) - LABEL)
+        return flow(pieces, width, first=time, rest=indent + " " * LABEL)
+    lines = _message(event, again, max(FEWEST, min(PAYLOADS, width - len(indent) - LABEL - ARROW - SIZE)))
     vendors = [printable(name) for name in event.get("vendors", ())]
     if vendors and event.get("copy") == 1:  # the peer's stand in a note of their own
         lines += flow(vendors, width - len(time), first=" " * 11 + "VID: ", rest=" " * 16, separator=", ")
     return [(indent if number else time) + line for number, line in enumerate(lines)]
+
+
+def _again(event: View, begin: float) -> str:
+    """How often it happened, where that is more than once; until when, as far as that is known."""
+    times = event.get("times", event.get("copy", 1))
+    if times == 1:
+        return ""
+    until = f", last at {(event['until'] - begin) * 1000:.1f} ms" if "until" in event else ""
+    return f"{'sent ' if event['fact'] == 'sent' else ''}{times} times{until}"
 
 
 def _pieces(text: str, room: int) -> Iterator[str]:
@@ -85,34 +118,31 @@ def _pieces(text: str, room: int) -> Iterator[str]:
         yield from [part] if len(part) <= room else part.split(" ")
 
 
-def rung(event: View, initiator: bool) -> str:
-    """One fact in one line, without its time."""
+def _words(event: View) -> str:
+    """A fact that is no message of ours and no accepted one."""
     match event["fact"]:
-        case "sent" | "heard" as fact:
-            text = " ".join(line.strip() for line in _message(event, rightwards=initiator is (fact == "sent")))
         case "repeated":
-            text = f"{event['label']:<5} repeated by the peer{', answered again' if event['answered'] else ''}"
+            return f"{event['label']:<5} {BACK}  once more{', answered again' if event['answered'] else ''}"
         case "dropped":
-            text = f"{event['label']:<5} dropped: {event['reason']} ({event['octets']} B)"
+            return f"{event['label']:<5} {BACK}  dropped: {event['reason']} ({event['octets']} B)"
         case "hint":
-            text = f"hint  the peer says, unauthenticated: {event['notify']}"
+            return f"hint  the peer says, unauthenticated: {event['notify']}"
         case "established":
-            text = f"up    {event['text']}"
+            return f"up    {event['text']}"
         case "failed":
-            text = f"FAIL  {event['reason']}"
+            return f"FAIL  {event['reason']}"
         case _:
-            text = f"note  {event.get('text', event['fact'])}"
-    return printable(text)
+            return f"note  {event.get('text', event['fact'])}"
 
 
-def _message(event: View, *, rightwards: bool) -> list[str]:
+def _message(event: View, again: str, room: int) -> list[str]:
     """Label, arrow, payloads and size; long lists of payloads go on in further lines."""
-    again = [f"(sent {event['copy']} times)"] if event.get("copy", 1) > 1 else []
     names = _counted(event["payloads"])
-    items = [f"{name}," for name in names[:-1]] + names[-1:] + again
-    first, *more = flow([printable(item) for item in items], PAYLOADS)
-    head = f"{event['label']:<5} {'──▶' if rightwards else '◀──'}  {first:<{PAYLOADS}} {event['octets']:>5} B"
-    return [head, *(" " * 11 + line for line in more)]
+    items = [f"{name}," for name in names[:-1]] + names[-1:] + ([f"({again})"] if again else [])
+    first, *more = flow([printable(item) for item in items], room)
+    arrow = OUT if event["fact"] == "sent" else BACK
+    head = f"{event['label']:<5} {arrow}  {first:<{room}} {event['octets']:>5} B"
+    return [head, *(" " * (LABEL + ARROW) + line for line in more)]
 
 
 def _counted(payloads: Sequence[str]) -> list[str]:

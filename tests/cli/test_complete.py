@@ -63,7 +63,7 @@ def test_names_come_from_the_running_daemon(served: str, command: str) -> None:
 def test_the_socket_in_the_environment_is_asked(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IKEVD_SOCKET", served)
     assert completed("up", incomplete="mu") == ["munich"]
-    assert completed("trace", "--connection", incomplete="mu") == ["munich"]
+    assert completed("trace", incomplete="mu") == ["munich"]
 
 
 def test_a_slash_asks_for_the_children_of_a_connection(served: str) -> None:

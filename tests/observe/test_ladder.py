@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from ikevd.addresses import Endpoint
 from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
@@ -47,9 +49,10 @@ def drawn(*facts: Fact, initiator: bool = True) -> str:
     return ladder(record_view(recorded(*facts, initiator=initiator)))
 
 
-def test_an_initiator_stands_left() -> None:
+def test_we_stand_left_and_the_peer_right_with_a_legend() -> None:
     assert drawn(SENT, HEARD, Established(Said("ISAKMP SA with 198.51.100.1"))) == (
         "Main Mode  berlin  as initiator, peer 198.51.100.1:500\n"
+        "  began 2023-11-14 22:13:20.000 UTC   ▶ from us, ◀ to us\n"
         "  cookies 0123456789abcdef:fedcba9876543210\n"
         "       12.5 ms  MM1   ──▶  SA, VID, VID                               136 B\n"
         "       25.0 ms  MM2   ◀──  SA, VID                                    104 B\n"
@@ -57,23 +60,33 @@ def test_an_initiator_stands_left() -> None:
     )
 
 
-def test_a_responder_stands_right() -> None:
+def test_what_a_responder_received_points_to_it_too() -> None:
     heard, sent = Heard("MM1", ("SA",), bytes(80), ALICE_TO_BOB), Sent("MM2", ("SA",), bytes(80), ALICE_TO_BOB)
-    head, _, first, second = drawn(heard, sent, initiator=False).splitlines()
+    head, _, _, first, second = drawn(heard, sent, initiator=False).splitlines()
     assert "as responder" in head
-    assert "MM1   ──▶" in first
-    assert "MM2   ◀──" in second
+    assert "MM1   ◀──" in first
+    assert "MM2   ──▶" in second
 
 
-def test_our_repetitions_are_counted() -> None:
-    assert "SA (sent 3 times) " in drawn(Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB, copy=3))
+@pytest.mark.parametrize("initiator", [True, False], ids=["initiator", "responder"])
+def test_an_informational_message_points_to_whom_it_was_sent(initiator: bool) -> None:
+    ours, theirs = Sent("INFO", ("HASH", "D"), bytes(76), ALICE_TO_BOB), Heard("INFO", ("N",), bytes(40), ALICE_TO_BOB)
+    *_, first, second = drawn(ours, theirs, initiator=initiator).splitlines()
+    assert "INFO  ──▶" in first
+    assert "INFO  ◀──" in second
+
+
+def test_copies_of_a_message_stand_in_one_line_with_their_number_and_the_time_of_the_last() -> None:
+    copies = [replace(SENT, copy=copy) for copy in (1, 2, 3)]
+    (line, more) = drawn(*copies).splitlines()[3:]
+    assert line == "       12.5 ms  MM1   ──▶  SA, VID, VID                               136 B"
+    assert more.strip() == "(sent 3 times, last at 37.5 ms)"
 
 
 def test_a_message_sent_again_is_told_field_by_field_only_once() -> None:
     first, other = Sent("MM1", ("SA",), bytes(136), ALICE_TO_BOB), Heard("MM2", ("SA",), bytes(104), ALICE_TO_BOB)
     record = recorded(first, replace(first, copy=2), other, replace(first, copy=3))
     lines = ladder(record_view(record, decode=True)).splitlines()
-    assert lines.count("    as above") == 2
     assert [line for line in lines if line.startswith("    octets")] == ["    octets: 136", "    octets: 104"]
 
 
@@ -85,12 +98,22 @@ def test_repetitions_of_the_peer_drops_hints_notes_and_failures_are_told() -> No
         Note(Said("ICMP port unreachable from 198.51.100.1")),
         Failed(Said("no MM2 to 3 sends in 5 s"), "NoAnswer"),
     )
-    assert [line[16:] for line in drawing.splitlines()[2:]] == [
-        "MM1   repeated by the peer, answered again",
-        "MM4   dropped: the HASH does not match (76 B)",
+    assert [line[16:] for line in drawing.splitlines()[3:]] == [
+        "MM1   ◀──  once more, answered again",
+        "MM4   ◀──  dropped: the HASH does not match (76 B)",
         "hint  the peer says, unauthenticated: NO_PROPOSAL_CHOSEN",
         "note  ICMP port unreachable from 198.51.100.1",
         "FAIL  no MM2 to 3 sends in 5 s",
+    ]
+
+
+def test_equal_drops_stand_in_one_line_with_their_number() -> None:
+    forged = Dropped("MM4", Said("it does not decrypt"), "InvalidHash", 76)
+    other = Dropped("MM4", Said("the HASH does not match"), "InvalidHash", 76)
+    assert [line[16:] for line in drawn(forged, other, forged, forged).splitlines()[3:]] == [
+        "MM4   ◀──  dropped: it does not decrypt (76 B) (3 times,",
+        "      last at 50.0 ms)",
+        "MM4   ◀──  dropped: the HASH does not match (76 B)",
     ]
 
 
@@ -116,11 +139,12 @@ def test_a_stranger_belongs_to_no_connection() -> None:
 def test_a_peer_cannot_send_escape_sequences_to_the_terminal() -> None:
     drawing = drawn(Established(Said("ISAKMP SA with \x1b[2Jevil\nFAIL forged")))
     assert "\x1b" not in drawing
-    assert len(drawing.splitlines()) == 3
+    assert len(drawing.splitlines()) == 4
     assert "\\x1b[2Jevil\\nFAIL forged" in drawing
 
 
-def test_no_line_is_longer_than_80_columns_and_no_name_is_broken() -> None:
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_no_line_is_longer_than_the_screen_and_no_name_is_broken(width: int) -> None:
     vendors = ["XAUTH", "Dead Peer Detection", "NAT-T RFC 3947", "NAT-T draft-03", "NAT-T draft-02 (LF)"]
     payloads = ("SA", "KE", "NONCE", "ID", "HASH", "NAT_D", "NAT_D", "CERTREQ", *["VID"] * 5)
     selectors = "2001:db8:1111:2222:3333:4444:5555:0/112 === 2001:db8:aaaa:bbbb:cccc:dddd:eeee:0/112"
@@ -131,8 +155,8 @@ def test_no_line_is_longer_than_80_columns_and_no_name_is_broken() -> None:
     view["events"][0]["vendors"] = vendors
     view |= {"peer": "[2001:db8:1111:2222:3333:4444:5555:6666]:4500", "connection": "a-connection-with-a-long-name"}
     view["message_id"] = "0badcafe"
-    lines = ladder(view).splitlines()
-    assert max(map(len, lines)) <= 80
+    lines = ladder(view, width).splitlines()
+    assert max(map(len, lines)) <= width
     for name in (*vendors, "5 VID", "2001:db8:1111:2222:3333:4444:5555:0/112", view["peer"], "message ID 0badcafe"):
         assert len([line for line in lines if name in line]) == 1
 
@@ -142,9 +166,9 @@ def test_our_vendor_ids_are_named_below_their_message() -> None:
     header = Header(COOKIES.initiator, bytes(8), PayloadType.VID, ExchangeType.MAIN_MODE, Flags(0), 0)
     body = encode_chain(vids)
     sent = Sent("MM1", ("VID", "VID"), header.encode(len(body)) + body, ALICE_TO_BOB)
-    _, _, _, line, again = drawn(sent, replace(sent, copy=2)).splitlines()
+    *_, again, line = drawn(sent, replace(sent, copy=2)).splitlines()
+    assert "(sent 2 times" in again
     assert line.strip() == "VID: NAT-T RFC 3947, unknown (c0ffee)"
-    assert "(sent 2 times)" in again
 
 
 def test_vendor_ids_of_an_encrypted_message_are_named_too() -> None:
@@ -156,7 +180,7 @@ def test_vendor_ids_of_an_encrypted_message_are_named_too() -> None:
 
 def test_a_long_note_breaks_at_its_commas() -> None:
     note = Note(Said("the peer announces XAUTH, Dead Peer Detection, NAT-T draft-03, NAT-T draft-02 (LF)"))
-    assert [line[22:] for line in drawn(note).splitlines()[2:]] == [
+    assert [line[22:] for line in drawn(note).splitlines()[3:]] == [
         "the peer announces XAUTH, Dead Peer Detection,",
         "NAT-T draft-03, NAT-T draft-02 (LF)",
     ]
