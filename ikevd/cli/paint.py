@@ -34,5 +34,6 @@ def echo(text: str, *, err: bool = False) -> None:
 def painted(line: str) -> str:
     """One line with its colours; what is read stays the same."""
     for pattern, style in RULES:
-        line = pattern.sub(lambda found, style=style: style(found[0]), line)
+        if found := pattern.search(line):
+            line = line[: found.start()] + style(found[0]) + line[found.end() :]
     return line

@@ -130,7 +130,11 @@ class Record:
 
     def matches(self, spi: str | None, connection: str | None, peer: str | None) -> bool:
         """Does it fit every filter given? `spi` is hex: either cookie, the pair, or an ESP SPI, or their beginning."""
-        if connection is not None and connection not in (self.connection, self.child, f"{self.connection}/{self.child}"):
+        if connection is not None and connection not in (
+            self.connection,
+            self.child,
+            f"{self.connection}/{self.child}",
+        ):
             return False
         if peer is not None and not _is_peer(self.peer.address, peer):
             return False

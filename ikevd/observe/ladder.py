@@ -23,6 +23,8 @@ FEWEST = 12
 """At least so many, however narrow the screen."""
 LABEL, ARROW, SIZE = 6, 5, 8
 """Columns of the label, of the arrow and of the size behind them."""
+NARROW = 8
+"""Columns before the further lines of a sentence, where there is not `WIDTH`."""
 FEW = 2
 """So many payloads of one kind in a row are written out; more are counted."""
 OUT, BACK = "──▶", "◀──"
@@ -92,9 +94,10 @@ def rungs(event: View, begin: float, width: int = WIDTH) -> list[str]:
     indent = " " * len(time)
     again = _again(event, begin)
     if event["fact"] not in ("sent", "heard"):
-        words = f"{_words(event)}{f' ({again})' if again else ''}"
-        pieces = _pieces(printable(words), width - len(indent) - LABEL)
-        return flow(pieces, width, first=time, rest=indent + " " * LABEL)
+        words = printable(f"{_words(event)}{f' ({again})' if again else ''}")
+        if width < WIDTH:
+            return flow(words.split(" "), width, first=time, rest=" " * NARROW)
+        return flow(_pieces(words, width - len(indent) - LABEL), width, first=time, rest=indent + " " * LABEL)
     lines = _message(event, again, max(FEWEST, min(PAYLOADS, width - len(indent) - LABEL - ARROW - SIZE)))
     vendors = [printable(name) for name in event.get("vendors", ())]
     if vendors and event.get("copy") == 1:  # the peer's stand in a note of their own

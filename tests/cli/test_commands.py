@@ -124,7 +124,7 @@ def test_a_filter_that_could_never_fit_is_wrong_usage(command: str, option: str,
         ["status", "--peer", ""],
         ["trace", "--spi", ""],
         ["trace", "--spi", "0x"],
-        ["trace", "--connection", ""],
+        ["trace", ""],
         ["trace", "--last", "0.5"],
         ["capture", "x", "--last", "0"],
         ["up", "berlin", "--timeout", "nan"],
@@ -302,6 +302,14 @@ def test_down_tells_that_it_is_done(served: str) -> None:
 def test_a_failure_ends_with_its_cause_on_standard_error(served: str) -> None:
     result = ikevd("up", "dmz", "--socket", served)
     assert (result.exit_code, result.stderr) == (1, "the peer refuses: INVALID_ID_INFORMATION\n")
+
+
+@pytest.mark.parametrize("name", ["dmz", "silent"])
+def test_the_cause_stands_once(served: str, name: str) -> None:
+    result = ikevd("up", name, "--timeout", "0.1", "--socket", served)
+    assert (result.stdout + result.stderr).count("the peer refuses: INVALID") == (name == "dmz")
+    assert (result.stdout + result.stderr).count("no answer") == (name == "silent")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_timeout_ends_with_the_last_evidence(served: str) -> None:

@@ -16,7 +16,7 @@ STANDS = Established(Said("ISAKMP SA"))
 
 def records(*ends: tuple[str, Fact | None]) -> list[View]:
     """Of each the connection and how it ended; they began a minute apart."""
-    views = []
+    views: list[View] = []
     for number, (connection, end) in enumerate(ends):
         view = record_view(recorded(*([end] if end else []), connection=connection))
         views.append({**view, "number": number, "started": 60.0 * number})
@@ -37,8 +37,8 @@ def test_failures_of_two_connections_by_turns_are_two_runs() -> None:
 
 
 def test_another_cause_and_a_success_end_a_run() -> None:
-    ends = [("a", SILENT), ("a", REFUSED), ("a", SILENT), ("a", STANDS), ("a", SILENT)]
-    assert [count for _, count, _ in runs(*ends)] == [1, 1, 1, 1, 1]
+    ends = runs(("a", SILENT), ("a", REFUSED), ("a", SILENT), ("a", STANDS), ("a", SILENT))
+    assert [count for _, count, _ in ends] == [1, 1, 1, 1, 1]
 
 
 def test_what_stands_or_is_under_way_is_never_folded() -> None:

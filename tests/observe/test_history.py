@@ -60,6 +60,15 @@ def test_a_packed_record_tells_the_same_facts_at_the_same_times() -> None:
     assert [type(entry) for entry in record.entries] == [Entry] * 3
 
 
+@pytest.mark.parametrize(
+    ("name", "fits"), [("berlin", True), ("lan", True), ("berlin/lan", True), ("paris/lan", False)]
+)
+def test_a_record_is_found_by_its_connection_its_child_and_both(name: str, fits: bool) -> None:
+    record = opened(kept())
+    record.belongs_to("berlin", "lan")
+    assert record.matches(None, name, None) is fits
+
+
 def test_packing_gives_memory_back() -> None:
     record = opened(kept())
     for _ in range(10):
