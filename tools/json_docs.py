@@ -28,7 +28,7 @@ As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
 | command | prints | API (HTTP on the unix socket) |
 |---|---|---|
 | `ikevd status [NAME] [--peer ADDRESS] --json` | [Status](#status) | `GET /v1/status?name=…&peer=…` |
-| `ikevd trace [--spi HEX] [--connection NAME] [--peer ADDRESS] [--last N] [--decode] --json` | [Trace](#trace) | \
+| `ikevd trace [NAME] [--spi HEX] [--peer ADDRESS] [--last N] [--decode] --json` | [Trace](#trace) | \
 `GET /v1/trace?spi=…&connection=…&peer=…&last=…&decode=1` |
 | `ikevd up NAME --json`, `ikevd down NAME --json` | lines: an [Owner](#owner) with the fields of a fact each, \
 [End](#end) last | `POST /v1/up/NAME?timeout=…`, `POST /v1/down/NAME?timeout=…` |

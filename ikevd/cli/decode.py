@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 import click
 
+from ikevd.cli.forms import FORMS
 from ikevd.errors import Malformed
 from ikevd.observe.bounded import MEBIBYTE, opened
-from ikevd.observe.capture import message_views, resembles_message, text, without_marker
+from ikevd.observe.brief import fits
+from ikevd.observe.capture import message_views, resembles_message, without_marker
 from ikevd.observe.decode import decoded
 from ikevd.observe.frames import Losses, datagrams
-from ikevd.observe.outline import outline
 from ikevd.observe.pcap import frames, is_capture
 from ikevd.observe.text import printable
 
 View = dict[str, Any]
 
+EXCHANGES = {
+    "main": "MAIN_MODE",
+    "aggressive": "AGGRESSIVE",
+    "quick": "QUICK_MODE",
+    "informational": "INFORMATIONAL",
+    "transaction": "TRANSACTION",
+}
+"""As they are called on the command line."""
 MAX_MESSAGES = 10_000
 """They take some seconds."""
 MAX_TEXT = MEBIBYTE
@@ -33,20 +40,21 @@ NO_HEX = re.compile(rb"0[xX]|[\s:,]")
 BLANK_LINE = re.compile(rb"\n\s*\n")
 
 
-def show_file(file: Path, as_json: bool) -> int:
-    """Show each message as soon as it is read.
+def show_file(file: Path, form: str, **wanted: str | None) -> int:
+    """Show each message that fits as soon as it is read; `form` is one of `FORMS`, `wanted` the filters of `fits`.
 
-    Exit code 1 where nothing can be read, or not all of it: then the causes stand on standard error.
+    Exit code 1 where nothing can be read, or not all of it, or nothing fits: then the causes stand on standard error.
     """
     losses, causes, count = Losses(), list[str](), Counter[str]()
-    printer = _Json() if as_json else _Text()
+    printer = FORMS[form]()
     for view in _read(file, losses, causes):
-        _count(view, count)
-        printer.show(view)
-    printer.end()
-    causes += _shortcomings(count, losses)
-    if not causes and not count:
-        causes = ["no IKE message is in it"]
+        count["views"] += 1
+        if fits(view, **wanted):
+            _count(view, count)
+            printer.show(view)
+    causes += [*printer.end(), *_shortcomings(count, losses)]
+    if not causes and not count["shown"]:
+        causes = ["none of its messages fits" if count["views"] else "no IKE message is in it"]
     for cause in causes:
         click.echo(printable(f"{file}: {cause}"), err=True)
     return 1 if causes else 0
@@ -65,7 +73,7 @@ def _read(file: Path, losses: Losses, causes: list[str]) -> Iterator[View]:
 
 
 def _count(view: View, count: Counter[str]) -> None:
-    count["views"] += 1
+    count["shown"] += 1
     if view["kind"] == "isakmp":
         count["messages"] += 1
         count["malformed"] += "malformed" in view["message"]
@@ -85,38 +93,6 @@ def _shortcomings(count: Counter[str], losses: Losses) -> Iterator[str]:
         yield f"UDP packets without all of their fragments: {losses.fragments}"
 
 
-class _Text:
-    """Outlines, a blank line between them."""
-
-    def __init__(self) -> None:
-        self._between = ""
-
-    def show(self, view: View) -> None:
-        """The next message."""
-        shown = text(view) if "time" in view else outline(view["message"])
-        click.echo(f"{self._between}{shown}")
-        self._between = "\n"
-
-    def end(self) -> None:
-        """That was all."""
-
-
-class _Json:
-    """One JSON document, written piece by piece."""
-
-    def __init__(self) -> None:
-        self._before = '{\n  "schema": 1,\n  "messages": [\n'
-
-    def show(self, view: View) -> None:
-        """The next message."""
-        click.echo(self._before + indent(json.dumps(view, indent=2), "    "), nl=False)
-        self._before = ",\n"
-
-    def end(self) -> None:
-        """That was all."""
-        click.echo("\n  ]\n}" if self._before == ",\n" else '{\n  "schema": 1,\n  "messages": []\n}')
-
-
 def _messages(stream: BufferedReader, losses: Losses) -> Iterator[View]:
     if is_capture(stream.peek(4)):
         yield from message_views(datagrams(frames(stream), losses))
@@ -125,7 +101,8 @@ def _messages(stream: BufferedReader, losses: Losses) -> Iterator[View]:
     if len(data) > MAX_TEXT:
         raise Malformed(f"no capture, and more than {MAX_TEXT / MEBIBYTE:g} MiB of anything else are not read")
     for number, octets in enumerate(_from_hex(data) or _datagram(data), start=1):
-        yield {"number": number, "kind": "isakmp", "message": decoded(without_marker(octets))}
+        message = without_marker(octets)
+        yield {"number": number, "kind": "isakmp", "wire": message.hex(), "message": decoded(message)}
 
 
 def _datagram(data: bytes) -> list[bytes]:

@@ -343,8 +343,19 @@ def schema() -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def decode(file: Path, as_json: bool) -> None:
+@click.option("--brief", "form", flag_value="brief", help="One line for each message.")
+@click.option("--ladder", "form", flag_value="ladder", help="Of a capture: a ladder for each pair of cookies.")
+@click.option("--json", "form", flag_value="json", help="As JSON.")
+@peer_option
+@click.option(
+    "--spi", metavar="HEX", callback=_spi, help="Only messages with this cookie, pair or ESP SPI (or its beginning)."
+)
+@click.option(
+    "--exchange",
+    type=click.Choice(["main", "aggressive", "quick", "informational", "transaction"], case_sensitive=False),
+    help="Only messages of this exchange.",
+)
+def decode(file: Path, form: str | None, exchange: str | None, **wanted: str | None) -> None:
     """Show every field of the IKE messages in FILE; needs no daemon.
 
     FILE is a capture (pcap or pcapng, also with gzip), one datagram, or hex with blank lines between datagrams; - is
@@ -352,11 +363,12 @@ def decode(file: Path, as_json: bool) -> None:
     MiB at most 50 times its size.
 
     Exit code 1: not all of it could be read, because the file is damaged or something else, a message is malformed or
-    the capture holds it only in part. Standard error says which; what could be read is shown all the same.
+    the capture holds it only in part; or nothing fits. Standard error says which; what could be read is shown all the
+    same.
     """
-    from ikevd.cli.decode import show_file
+    from ikevd.cli.decode import EXCHANGES, show_file
 
-    raise SystemExit(show_file(file, as_json))
+    raise SystemExit(show_file(file, form or "outline", exchange=EXCHANGES[exchange] if exchange else None, **wanted))
 
 
 @main.command()

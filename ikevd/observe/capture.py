@@ -103,7 +103,7 @@ def _message(octets: bytes, missing: int) -> View:
     """`missing` octets at the end are filled with zeros."""
     kept = len(octets) - min(missing, len(octets))
     tree = cut_short(octets[:kept], len(octets) - kept) if missing else decoded(octets)
-    return {"kind": "isakmp", "message": tree}
+    return {"kind": "isakmp", "wire": octets[:kept].hex(), "message": tree}
 
 
 def _esp(datagram: Datagram) -> View | None:

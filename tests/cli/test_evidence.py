@@ -85,7 +85,7 @@ def test_blank_lines_part_the_datagrams_of_a_hex_text(tmp_path: Path) -> None:
 
 def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(MESSAGE)))
-    assert decode.show_file(Path("-"), as_json=False) == 0
+    assert decode.show_file(Path("-"), "outline") == 0
 
 
 def test_a_capture_is_shown_with_times_and_endpoints_and_moves_no_cursor(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_the_memory_for_decoding_a_small_file_that_unpacks_to_thousands_of_messa
         (tmp_path / "gz").write_bytes(bomb(count))
         with open("/dev/null", "w") as nowhere, redirect_stdout(nowhere):
             tracemalloc.start()
-            assert decode.show_file(tmp_path / "gz", as_json=True) == 0
+            assert decode.show_file(tmp_path / "gz", "json") == 0
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < peaks[0] + 200_000
@@ -285,6 +285,32 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert ikevd("decode", str(tmp_path / "cut.gz")).exit_code == 1
     result = ikevd("decode", str(tmp_path / "none"))
     assert (result.exit_code, result.stderr) == (1, f"{tmp_path / 'none'}: No such file or directory\n")
+
+
+@pytest.mark.parametrize(("form", "first"), [("--brief", "1  1970-01-01T"), ("--ladder", "192.0.2.1:500 ──▶")])
+def test_a_capture_is_shown_in_one_line_each_and_as_ladders(form: str, first: str, tmp_path: Path) -> None:
+    (tmp_path / "pcap").write_bytes(captured((500, 500, MESSAGE), (500, 500, MESSAGE)))
+    result = ikevd("decode", form, str(tmp_path / "pcap"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(first)
+    assert result.stdout.count("VID, ID") == (2 if form == "--brief" else 1)
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--brief"], ["--ladder"]])
+def test_only_what_fits_is_shown(form: list[str], tmp_path: Path) -> None:
+    (tmp_path / "pcap").write_bytes(captured((500, 500, MESSAGE)))
+    fitting = ikevd("decode", *form, str(tmp_path / "pcap"), "--peer", "192.0.2.1", "--spi", "69", "--exchange", "main")
+    assert fitting.exit_code == 0
+    assert b"initiato".hex() in fitting.stdout
+    other = ikevd("decode", *form, str(tmp_path / "pcap"), "--exchange", "quick")
+    assert (other.exit_code, other.stderr) == (1, f"{tmp_path / 'pcap'}: none of its messages fits\n")
+
+
+def test_a_ladder_of_what_has_no_addresses_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "hex").write_text(MESSAGE.hex())
+    result = ikevd("decode", "--ladder", str(tmp_path / "hex"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("hex: a ladder needs addresses and times, which only a capture has\n")
 
 
 # -- trace --decode ---------------------------------------------------------------------------------------------------
