@@ -190,9 +190,10 @@ def check(config: Path) -> None:
 @click.argument("name", required=False, callback=_name, shell_complete=_names)
 @peer_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
+@click.option("--config", is_flag=True, help="Also the configured proposals, best first.")
 @click.option("--wide", is_flag=True, help="One line for each child, however long; for `less -S`.")
 @socket_option
-def status(name: str | None, peer: str | None, as_json: bool, wide: bool, socket: Path) -> None:
+def status(name: str | None, peer: str | None, as_json: bool, config: bool, wide: bool, socket: Path) -> None:
     """Show peers, children and SAs with what they carried.
 
     NAME is a connection, a child, or connection/child; without it all are shown. From 120 columns on children stand in
@@ -202,7 +203,7 @@ def status(name: str | None, peer: str | None, as_json: bool, wide: bool, socket
     """
     from ikevd.cli.show import show_status
 
-    raise SystemExit(show_status(socket, name, peer, as_json, wide))
+    raise SystemExit(show_status(socket, name, peer, as_json, wide, config))
 
 
 @main.command()

@@ -23,17 +23,21 @@ WIDE = 120
 """Columns from which on children stand in a table."""
 ANY_WIDTH = 10_000
 STYLES = {"up": "green", "negotiating": "yellow", "retry": "red", "down": "red"}
-COLUMNS = ("child", "state", "local === remote", "SPI in", "pkts/bytes", "SPI out", "pkts/bytes", "suite", "left", "")
+NARROW = 70
+"""Below so many columns numbers do not stand under one another."""
+COLUMNS = (
+    *("child", "state", "local === remote", "SPI in", "pkts/B", "last", "SPI out", "pkts/B", "suite", "left", ""),
+)
 
 
-def show(status: View, width: int, stream: TextIO | None = None) -> None:
-    """Print it; colours only on a terminal."""
+def show(status: View, width: int, stream: TextIO | None = None, *, config: bool = False) -> None:
+    """Print it, with `config` also what is configured; colours only on a terminal."""
     console = Console(file=stream or sys.stdout, width=ANY_WIDTH, highlight=False, markup=False, emoji=False)
-    for line in screen(status, width):
+    for line in screen(status, width, config=config):
         console.print(line, soft_wrap=True)
 
 
-def screen(status: View, width: int) -> Iterator[Text]:
+def screen(status: View, width: int, *, config: bool = False) -> Iterator[Text]:
     """The lines of the screen."""
     uptime = f"up {timedelta(seconds=round(status['uptime_seconds']))}"
     listening = [address if number else f"listening on {address}" for number, address in enumerate(status["listening"])]
@@ -44,6 +48,8 @@ def screen(status: View, width: int) -> Iterator[Text]:
     for connection in status["connections"]:
         yield Text()
         yield from _connection(connection, width)
+        if config:
+            yield from _configured(connection, width)
 
 
 def _connection(connection: View, width: int) -> Iterator[Text]:
@@ -60,11 +66,20 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
         yield from table
         for child in connection["children"]:
             yield from _trouble(child, width, f"  {child['name']}: ")
+            yield from _one_way(child, width, f"  {child['name']}: ")
             for sa in child["sas"]:
-                yield from _refused(sa, f"  {child['name']}: ")
+                yield from _refused(sa, width, f"  {child['name']}: ")
     else:
         for child in connection["children"]:
             yield from _child(child, width, connection["remote"])
+
+
+def _configured(connection: View, width: int) -> Iterator[Text]:
+    """The proposals of the configuration, best first."""
+    yield from _lines(connection["ike_proposals"], width, first="  configured: phase 1  ", rest="    ")
+    for child in connection["children"]:
+        suites = [*child["esp_proposals"], f"pfs {child['pfs']}"]
+        yield from _lines(suites, width, first=f"  configured: {child['name']}  ", rest="    ")
 
 
 # -- phase 1 ----------------------------------------------------------------------------------------------------------
@@ -77,7 +92,7 @@ def _isakmp(isakmp: View, width: int) -> Iterator[Text]:
         ("peer:", [isakmp["remote"], f"identity {isakmp['remote_id']}"]),
         ("suite:", [isakmp["suite"], f"age {_time(isakmp['age_seconds'])}", _expiry(isakmp)]),
         ("cookies:", [isakmp["cookies"]]),
-        ("NAT:", [_nat(isakmp["nat"])]),
+        ("NAT:", _nat(isakmp["nat"])),
         ("vendors:", isakmp["peer_vendors"] or ["none"]),
     ]
     if width >= WIDE:
@@ -116,9 +131,9 @@ def _cisco(names: View) -> str:
     return f"{names['ios']} (ASA {names['asa']})"
 
 
-def _nat(nat: View | None) -> str:
+def _nat(nat: View | None) -> list[str]:
     if nat is None:
-        return "traversal not spoken by both sides"
+        return ["traversal not spoken by both sides"]
     match nat["local"], nat["remote"]:
         case True, True:
             where = "both sides are behind a NAT"
@@ -128,7 +143,8 @@ def _nat(nat: View | None) -> str:
             where = "the peer is behind a NAT"
         case _:
             where = "none between the peers"
-    return f"{where} ({nat['method']})"
+    forced = nat["forced"] and not (nat["local"] or nat["remote"])
+    return [f"{where} ({nat['method']})", *["ESP in UDP as `encap: force` wants it"] * forced]
 
 
 # -- children ---------------------------------------------------------------------------------------------------------
@@ -137,16 +153,44 @@ def _nat(nat: View | None) -> str:
 def _child(child: View, width: int, configured: str) -> Iterator[Text]:
     ends = [f"{child['name']} ", f"{child['state'].upper()} ", child["local"], f"=== {child['remote']}"]
     for line in _lines(ends, width, first="  ", rest="    ", separator=" "):
-        line.highlight_words([f" {child['state'].upper()} "], STYLES.get(child["state"], ""))
+        line.highlight_words([f" {child['state'].upper()} "], _style(child))
         yield line
     yield from _trouble(child, width, "    ")
+    if child["sas"]:
+        last = child["last_in_seconds"]
+        yield Text(f"    last packet in: {'none yet' if last is None else _time(last) + ' ago'}")
+        yield from _one_way(child, width, "    ")
     for sa in child["sas"]:
-        yield Text(f"    in  {sa['spi_in']}  {sa['packets_in']:>12} packets  {sa['bytes_in']:>16} bytes")
-        yield Text(f"    out {sa['spi_out']}  {sa['packets_out']:>12} packets  {sa['bytes_out']:>16} bytes")
+        for way in ("in", "out"):
+            yield from _carried(way, sa[f"spi_{way}"], sa[f"packets_{way}"], sa[f"bytes_{way}"], width)
         life = [sa["suite"], f"age {_time(sa['age_seconds'])}", _expiry(sa)]
         more = [*_encapsulation(sa), *_peer(sa, configured)]
         yield from _lines([*life, *more], width, first="    ", rest="    ")
-        yield from _refused(sa, "    ")
+        yield from _refused(sa, width, "    ")
+
+
+def _style(child: View) -> str:
+    """Down is a fault only where something failed: else it was never begun, or ended by command."""
+    return "dim" if child["state"] == "down" and not child["last_cause"] else STYLES.get(child["state"], "")
+
+
+def _carried(way: str, spi: str, packets: int, octets: int, width: int) -> Iterator[Text]:
+    """One direction: numbers under one another where there is room."""
+    if width < NARROW:
+        counts = [f"{spi} ", f"{packets} packets,", f"{octets} bytes"]
+        yield from _lines(counts, width, first=f"    {way:<3} ", rest=" " * 8, separator=" ")
+    else:
+        yield Text(f"    {way:<3} {spi}  {packets:>12} packets  {octets:>16} bytes")
+
+
+def _one_way(child: View, width: int, first: str) -> Iterator[Text]:
+    """Nothing where packets come and go, or where none leaves."""
+    since = child["one_way_seconds"]
+    if since is not None:
+        words = f"sends but receives nothing for {_time(since)}".split(" ")
+        for line in _lines(words, width, first=first, rest=" " * 6, separator=" "):
+            line.stylize("red")
+            yield line
 
 
 def _trouble(child: View, width: int, first: str) -> Iterator[Text]:
@@ -159,28 +203,30 @@ def _trouble(child: View, width: int, first: str) -> Iterator[Text]:
         yield from _lines(words, width, first=first, rest=" " * 6, separator=" ")
 
 
-def _refused(sa: View, first: str) -> Iterator[Text]:
+def _refused(sa: View, width: int, first: str) -> Iterator[Text]:
     """Packets that arrived and were dropped; nothing where there were none."""
     if sa["replayed_in"] or sa["forged_in"]:
         text = f"{sa['replayed_in']} packets repeated or too late, {sa['forged_in']} with a wrong integrity check"
-        yield Text(f"{printable(first)}in {sa['spi_in']}: {text}", style="red")
+        words = f"in {sa['spi_in']}: {text}".split(" ")
+        for line in _lines(words, width, first=printable(first), rest=" " * 6, separator=" "):
+            line.stylize("red")
+            yield line
 
 
 def _table(connection: View) -> list[Text]:
     """A head, and one line for each pair and for each child without one."""
-    rows = [
-        _cells(child, sa, connection["remote"]) for child in connection["children"] for sa in child["sas"] or [None]
-    ]
-    if not rows:
+    shown = [(child, sa) for child in connection["children"] for sa in child["sas"] or [None]]
+    if not shown:
         return []
-    rows.insert(0, COLUMNS)
+    styles = ["", *(_style(child) for child, _ in shown)]
+    rows = [COLUMNS, *(_cells(child, sa, connection["remote"]) for child, sa in shown)]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for number, row in enumerate(rows):
         cells = [set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)]
         line = Text("  " + "  ".join(cells).rstrip(), style="" if number else "dim")
         begin = 2 + widths[0] + 2
-        line.stylize(STYLES.get(row[1], ""), begin, begin + len(row[1]))
+        line.stylize(styles[number], begin, begin + len(row[1]))
         lines.append(line)
     return lines
 
@@ -189,12 +235,14 @@ def _cells(child: View, sa: View | None, configured: str) -> tuple[str, ...]:
     name, selectors = printable(child["name"]), f"{printable(child['local'])} === {printable(child['remote'])}"
     if sa is None:
         return (name, child["state"], selectors, *[""] * (len(COLUMNS) - 3))
+    last = child["last_in_seconds"]
     return (
         name,
         child["state"],
         selectors,
         sa["spi_in"],
         f"{_short(sa['packets_in'])}/{_short(sa['bytes_in'])}",
+        "-" if last is None else _coarse(last),
         sa["spi_out"],
         f"{_short(sa['packets_out'])}/{_short(sa['bytes_out'])}",
         printable(sa["suite"]),
@@ -236,6 +284,14 @@ def _left(seconds: int) -> str:
     if days:
         return f"{days}d{hours:02}h"
     return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds:02}s"
+
+
+def _coarse(seconds: int) -> str:
+    """`4s`, `59m`, `23h`, `6d`."""
+    for unit, size, most in (("s", 1, 60), ("m", 60, 3600), ("h", 3600, 86_400)):
+        if seconds < most:
+            return f"{seconds // size}{unit}"
+    return f"{seconds // 86_400}d"
 
 
 def _short(number: int) -> str:

@@ -16,7 +16,7 @@ from ikevd.observe.ladder import ladder
 from ikevd.observe.text import printable
 
 
-def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool, wide: bool) -> int:
+def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool, wide: bool, config: bool) -> int:
     """What stands; exit code 1 where nothing fits."""
     try:
         status = Client(socket).status(name=name, peer=peer)
@@ -30,7 +30,7 @@ def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool,
     else:
         from ikevd.cli.screen import ANY_WIDTH, show
 
-        show(status, ANY_WIDTH if wide else width())
+        show(status, ANY_WIDTH if wide else width(), config=config)
     return 0 if status["connections"] or not peer else 1
 
 

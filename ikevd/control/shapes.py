@@ -33,6 +33,8 @@ class Nat(TypedDict):
     """Is this side behind a NAT?"""
     remote: bool
     """Is the peer behind a NAT?"""
+    forced: bool
+    """Does `encap: force` have ESP travel in UDP, NAT or not?"""
 
 
 class Isakmp(TypedDict):
@@ -150,6 +152,14 @@ class Child(TypedDict):
     """Why the last attempt failed or the last pair ended, in one sentence."""
     retry_in_seconds: float | None
     """Seconds until the next attempt; null: none is planned."""
+    last_in_seconds: int | None
+    """Seconds since the last packet arrived for it; null: none did, or none since its policies were last replaced."""
+    one_way_seconds: int | None
+    """Packets leave and none arrives: for so many seconds now; null: that is not so."""
+    esp_proposals: list[str]
+    """The configured suites, best first."""
+    pfs: str
+    """As configured: `required`, `optional` or `off`; without meaning where no suite names a group."""
     sas: list[IpsecPair]
     """The pairs that carry it, of every peer of the connection, oldest first."""
 
@@ -163,6 +173,8 @@ class Connection(TypedDict):
     """The configured address, or `any`."""
     remote: str
     """The configured address or range, or `any`."""
+    ike_proposals: list[str]
+    """The configured suites, best first."""
     negotiating: bool
     """Is this side's phase 1 under way?"""
     phase1: Phase1 | None

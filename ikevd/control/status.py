@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from ikevd.addresses import Address
 from ikevd.control import shapes
 from ikevd.control.pace import Pace
+from ikevd.control.traffic import traffic_of
 from ikevd.negotiation.install import Installer
 from ikevd.negotiation.isakmp import LiveIsakmpSa
 from ikevd.negotiation.session import Session
@@ -42,6 +43,7 @@ async def connection_view(
         "name": connection.name,
         "local": _address(connection.local),
         "remote": str(connection.remote or connection.remote_range or "any"),
+        "ike_proposals": [describe(suite) for suite in connection.suites],
         "negotiating": any(session.initiator.negotiating for session in sessions),
         "phase1": _phase1(phase1) if phase1 else None,
         "isakmp": isakmp,
@@ -75,9 +77,11 @@ def _lazily(connection: shapes.Connection) -> View:
 async def _child(child: Child, sessions: list[Session], installer: Installer, pace: Pace) -> shapes.Child:
     now, sas = _now(), list[shapes.IpsecPair]()
     states = [session.states[child.name] for session in sessions]
-    for pair in [pair for state in states for pair in state.pairs]:
+    pairs = [pair for state in states for pair in state.pairs]
+    for pair in pairs:
         sas.append(await _pair(pair, installer))
         await pace.keep()
+    traffic = await traffic_of(pairs, installer, now, received=any(sa["packets_in"] for sa in sas))
     await pace.keep()
     state = next((s for s in states if s.pairs), states[0] if states else ChildState(persistent=False))
     return {
@@ -87,6 +91,10 @@ async def _child(child: Child, sessions: list[Session], installer: Installer, pa
         "state": state.name,
         "last_cause": say(state.cause) if state.cause else None,
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
+        "last_in_seconds": traffic.last_in,
+        "one_way_seconds": traffic.one_way,
+        "esp_proposals": [describe(suite) for suite in child.suites],
+        "pfs": child.pfs.value,
         "sas": sas,
     }
 
@@ -153,7 +161,9 @@ def _cisco(state: CiscoState) -> shapes.CiscoNames:
 
 
 def _nat(nat: NatTraversal | None) -> shapes.Nat | None:
-    return None if nat is None else {"method": nat.method.value, "local": nat.local, "remote": nat.remote}
+    if nat is None:
+        return None
+    return {"method": nat.method.value, "local": nat.local, "remote": nat.remote, "forced": nat.forced}
 
 
 def _udp(encap: UdpEncapsulation | None) -> shapes.UdpEncapsulation | None:

@@ -111,8 +111,8 @@ def discovered(
         if len(hashes) > 1:
             ours = {endpoint_hash(hash, link.cookies, path.local) for path in (link.path, link.arriving)}
             theirs = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in _ends_without_nat(link)}
-            local = hashes[0] not in ours or connection.encap is Encap.FORCE
-            return NatTraversal(spoken, local=local, remote=theirs.isdisjoint(hashes[1:]))
+            remote, forced = theirs.isdisjoint(hashes[1:]), connection.encap is Encap.FORCE
+            return NatTraversal(spoken, local=hashes[0] not in ours, remote=remote, forced=forced)
     return None
 
 
@@ -144,8 +144,7 @@ async def take(
         await link.note(EncapInVain())
     if found is None or not found.encapsulates:
         return
-    forced = connection.encap is Encap.FORCE
-    await link.note(EspInUdp(found.method.value, found.local, found.remote, forced))
+    await link.note(EspInUdp(found.method.value, found.local, found.remote, found.forced))
 
 
 async def note_stay(link: Link, found: NatTraversal | None) -> None:

@@ -161,6 +161,10 @@ class Kernel(Protocol):
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
         """Remove a policy that carries this reqid of ours. One that is gone already is no error."""
 
+    async def idle_seconds(self, policy: PolicyId) -> float | None:
+        """Seconds since the last packet that the policy let pass, in whole seconds of the kernel; None where there was
+        none since it was installed, or where it is gone."""
+
     async def dump_sas(self) -> Sequence[FoundSa]:
         """All ESP SAs of this network namespace, whoever installed them."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -179,6 +180,11 @@ class XfrmKernel:
             # By its index: exactly the one that was looked at.
             request = build_policy_id(policy, found.index)
             await self._ask(Msg.DELPOLICY, request, f"remove {describe_policy(policy)}", gone=errno.ENOENT)
+
+    async def idle_seconds(self, policy: PolicyId) -> float | None:
+        """Seconds since the last packet that the policy let pass; None where there was none."""
+        found = await self._find_policy(policy)
+        return max(0.0, time.time() - found.used) if found is not None and found.used else None
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies but those of sockets, whoever installed them."""

@@ -79,6 +79,10 @@ class JournaledKernel:
         if self._journal.policies.get(policy) == reqid:
             self._journal.forget_policy(policy)
 
+    async def idle_seconds(self, policy: PolicyId) -> float | None:
+        """See `Kernel.idle_seconds`."""
+        return await self._kernel.idle_seconds(policy)
+
     async def dump_sas(self) -> Sequence[FoundSa]:
         """See `Kernel.dump_sas`."""
         return await self._kernel.dump_sas()

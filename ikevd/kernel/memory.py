@@ -51,6 +51,7 @@ Operation = Literal[
     "counters",
     "put_policy",
     "delete_policy",
+    "idle_seconds",
     "dump_sas",
     "dump_policies",
 ]
@@ -111,6 +112,8 @@ class MemoryKernel:
         """A heap of what ends when, with a number so that no two compare by SaId; some of it may be gone by then."""
         self._count = itertools.count()
         self._policies: dict[PolicyId, KernelPolicy | FoundPolicy] = {}
+        self._used: dict[PolicyId, float] = {}
+        """When a packet last took a policy of ours, by the clock."""
         self._listeners: list[Callable[[SaExpired], None]] = []
         self._faults: list[_Fault] = []
 
@@ -150,9 +153,16 @@ class MemoryKernel:
             raise ValueError(f"{describe_sa(sa)} was not installed by add_sa")
         total = Counters(entry.counters.octets + octets, entry.counters.packets + packets)
         self._sas[sa] = replace(entry, counters=total)
+        self._use_policies(entry.sa)
         limit = entry.sa.lifetime.kilobytes
         if limit is not None and total.octets >= limit * 1024:
             self._expire(sa)
+
+    def _use_policies(self, sa: KernelSa) -> None:
+        for policy in self.policies.values():
+            ends = policy.tunnel_source, policy.tunnel_destination
+            if policy.reqid == sa.reqid and ends == (sa.source, sa.destination):
+                self._used[policy.id] = self._clock()
 
     def tick(self) -> None:
         """End what the clock has ended, and tell the listeners."""
@@ -256,6 +266,7 @@ class MemoryKernel:
         if existing is not None and existing.reqid != policy.reqid:
             raise policy_taken(policy.id, existing.reqid)
         self._policies[policy.id] = policy
+        self._used.pop(policy.id, None)
 
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
         """Remove a policy that carries this reqid; another owner's is left alone, as one that is gone."""
@@ -264,6 +275,14 @@ class MemoryKernel:
         existing = self._policies.get(policy)
         if existing is not None and existing.reqid == reqid:
             del self._policies[policy]
+            self._used.pop(policy, None)
+
+    async def idle_seconds(self, policy: PolicyId) -> float | None:
+        """Seconds since the last packet that the policy let pass; None where there was none."""
+        if code := self._fault("idle_seconds"):
+            raise refused(f"read {describe_policy(policy)}", code)
+        used = self._used.get(policy) if policy in self._policies else None
+        return None if used is None else self._clock() - used
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies, whoever installed them."""

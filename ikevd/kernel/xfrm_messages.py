@@ -193,6 +193,9 @@ class IndexedPolicy:
 
     policy: FoundPolicy
     index: int
+    used: int
+    """Unix seconds of the last packet that it let pass; 0 where there was none. Of an SA the kernel keeps the first
+    use only (`use_time`), and the last one (XFRMA_LASTUSED) not before Linux 6.2."""
 
 
 def build_policy(policy: KernelPolicy) -> bytes:
@@ -230,14 +233,15 @@ def build_policy_id(policy: PolicyId, index: int = 0) -> bytes:
 
 def read_policy(body: bytes) -> IndexedPolicy | None:
     """The body of an answered NEWPOLICY, with the first template's reqid; None for a policy of a socket."""
-    selector, _, _, _, index, direction, _, _, _ = USERPOLICY_INFO.unpack_from(body)
+    selector, _, current, _, index, direction, _, _, _ = USERPOLICY_INFO.unpack_from(body)
     if direction not in DIRECTION_OF:
         return None
     reqid = 0
     for kind, value in attributes(body[USERPOLICY_INFO.size :]):
         if kind == Attr.TMPL and len(value) >= USER_TMPL.size:
             reqid = USER_TMPL.unpack_from(value)[3]
-    return IndexedPolicy(FoundPolicy(unpack_selector(selector, DIRECTION_OF[direction]), reqid), index)
+    used = LIFETIME_CUR.unpack(current)[3]
+    return IndexedPolicy(FoundPolicy(unpack_selector(selector, DIRECTION_OF[direction]), reqid), index, used)
 
 
 def priority(policy: PolicyId) -> int:

@@ -10,6 +10,7 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import HostCall, OpenInbound, OpenOutbound, ReserveSpi
@@ -29,6 +30,8 @@ from ikevd.sa.model import EspKeys, IpsecSa, Spi, UdpEncapsulation
 INBOUND = (Direction.IN, Direction.FWD)
 OUTBOUND = (Direction.OUT,)
 NOTHING = Counters(octets=0, packets=0)
+MAX_ASKED = 8
+"""Policies of one direction whose last use is asked for: selectors that are ranges make many."""
 
 
 class Installer:
@@ -95,6 +98,17 @@ class Installer:
         inbound = await self._kernel.counters(_inbound(sa).id)
         outbound = await self._kernel.counters(_outbound(sa).id)
         return inbound or NOTHING, outbound or NOTHING
+
+    async def idle_seconds(self, sa: IpsecSa) -> tuple[float | None, float | None]:
+        """Seconds since the last packet of the pair's child, inbound and outbound; None where there was none since its
+        policies were last installed. The kernel knows it by policy, and local packets take another one than those that
+        are forwarded."""
+        return await self._idle(sa, INBOUND), await self._idle(sa, OUTBOUND)
+
+    async def _idle(self, sa: IpsecSa, directions: tuple[Direction, ...]) -> float | None:
+        policies = [policy.id for kind in directions for policy in islice(_policies(sa, kind), MAX_ASKED)]
+        found = [await self._kernel.idle_seconds(policy) for policy in policies]
+        return min((idle for idle in found if idle is not None), default=None)
 
     def _claim(self, sa: IpsecSa, owner: str) -> None:
         holder = self._owners.setdefault(sa.reqid, owner)

@@ -110,7 +110,7 @@ class Standing:
         self._router.register(live.cookie, live)
         self.live.append(live)
         self._arm(live)
-        if live.sa.nat and live.sa.nat.local:
+        if live.sa.nat and (live.sa.nat.local or live.sa.nat.forced):
             self._kept = live
             self._keepalive.start()
         standing = [other for other in self.live if not other.retired]

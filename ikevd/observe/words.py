@@ -132,7 +132,7 @@ def traffic(pair: f.Traffic) -> str:
 
 def _esp_in_udp(found: f.EspInUdp) -> str:
     sides = " and ".join(["this side"] * found.local + ["the peer"] * found.remote)
-    why = "`encap: force`" if found.forced else f"a NAT is in front of {sides}"
+    why = f"a NAT is in front of {sides}" if sides else "`encap: force`, without a NAT between the peers"
     return f"ESP will travel in UDP ({found.method}): {why}"
 
 

@@ -50,11 +50,13 @@ class NatTraversal:
     """Is this side behind a NAT?"""
     remote: bool
     """Is the peer behind a NAT?"""
+    forced: bool = False
+    """Does `encap: force` want ESP in UDP, NAT or not?"""
 
     @property
     def encapsulates(self) -> bool:
         """Does ESP travel in UDP?"""
-        return self.local or self.remote
+        return self.local or self.remote or self.forced
 
 
 @dataclass(frozen=True, slots=True)

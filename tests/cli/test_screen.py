@@ -6,6 +6,8 @@ import io
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
 from ikevd.cli.screen import ANY_WIDTH, screen, show
@@ -41,7 +43,7 @@ ISAKMP: dict[str, Any] = {
     "suite": "aes256-sha256-modp2048",
     "age_seconds": 602,
     "expires_in_seconds": 85_798,
-    "nat": {"method": "RFC 3947", "local": False, "remote": True},
+    "nat": {"method": "RFC 3947", "local": False, "remote": True, "forced": False},
     "peer_vendors": ["strongSwan", "XAUTH", "Dead Peer Detection", "Cisco Unity", "NAT-T RFC 3947", "NAT-T draft-03"],
 }
 FAILED = {
@@ -57,21 +59,26 @@ FAILED = {
 }
 
 
+HEAD: dict[str, Any] = {"version": "1", "pid": 1, "uptime_seconds": 1.0, "listening": [], "half_open": 0}
+
+
 def child(**changes: Any) -> dict[str, Any]:
-    plain = {"name": "lan", "local": "10.1.0.0/24", "remote": "10.2.0.0/24", "state": "up", "sas": [SA]}
-    return {**plain, "last_cause": None, "retry_in_seconds": None, **changes}
+    plain: dict[str, Any] = {"name": "lan", "local": "10.1.0.0/24", "remote": "10.2.0.0/24", "state": "up", "sas": [SA]}
+    plain |= {"last_cause": None, "retry_in_seconds": None, "last_in_seconds": 4, "one_way_seconds": None}
+    return {**plain, "esp_proposals": ["aes256-sha256-modp2048"], "pfs": "required", **changes}
 
 
 def connection(**changes: Any) -> dict[str, Any]:
     plain = {"name": "berlin", "local": "192.0.2.1", "remote": "198.51.100.1", "negotiating": False, "phase1": None}
+    plain["ike_proposals"] = ["aes256-sha256-modp2048", "aes128-sha1-modp1024"]
     return {**plain, "isakmp": [ISAKMP], "children": [child()], **changes}
 
 
-def drawn(width: int, *connections: dict[str, Any]) -> list[str]:
+def drawn(width: int, *connections: dict[str, Any], config: bool = False) -> list[str]:
     """The lines below the daemon's own."""
     stream = io.StringIO()
     status = {"version": "1.2.3", "pid": 1, "uptime_seconds": 1.0, "listening": ["192.0.2.1:500"], "half_open": 0}
-    show({**status, "connections": connections}, width, stream)
+    show({**status, "connections": connections}, width, stream, config=config)
     return stream.getvalue().splitlines()[2:]
 
 
@@ -86,6 +93,7 @@ def test_blocks_of_80_columns() -> None:
         "    vendors: strongSwan, XAUTH, Dead Peer Detection, Cisco Unity,",
         "             NAT-T RFC 3947, NAT-T draft-03",
         "  lan  UP  10.1.0.0/24 === 10.2.0.0/24",
+        "    last packet in: 0:00:04 ago",
         "    in  c0ffee01             1 packets                84 bytes",
         "    out deadbeef        102400 packets         123456789 bytes",
         "    aes256-sha256-modp2048, age 0:00:10, expires in 0:59:50",
@@ -102,9 +110,9 @@ def test_a_line_for_each_child_at_140_columns() -> None:
         "cookies: 91e816c608db1602:4bc78b933b1eb81e,",
         "    NAT: the peer is behind a NAT (RFC 3947), vendors: strongSwan, XAUTH, Dead Peer Detection, Cisco Unity, "
         "NAT-T RFC 3947, NAT-T draft-03",
-        "  child  state  local === remote             SPI in    pkts/bytes  SPI out   pkts/bytes  suite"
+        "  child  state  local === remote             SPI in    pkts/B  last  SPI out   pkts/B     suite"
         "                   left",
-        "  lan    up     10.1.0.0/24 === 10.2.0.0/24  c0ffee01  1/84        deadbeef  102k/123M   "
+        "  lan    up     10.1.0.0/24 === 10.2.0.0/24  c0ffee01  1/84    4s    deadbeef  102k/123M  "
         "aes256-sha256-modp2048  59m50s",
         "  dmz    retry  10.1.9.0/24 === 10.2.0.0/24",
         "  dmz: last cause: no QM2 (next attempt in 7.5 s)",
@@ -176,22 +184,120 @@ def test_nothing_was_begun() -> None:
     ("nat", "words"),
     [
         (None, "traversal not spoken by both sides"),
-        ({"method": "draft-02", "local": False, "remote": False}, "none between the peers (draft-02)"),
-        ({"method": "RFC 3947", "local": True, "remote": False}, "this side is behind a NAT (RFC 3947)"),
-        ({"method": "RFC 3947", "local": True, "remote": True}, "both sides are behind a NAT (RFC 3947)"),
+        ({"method": "draft-02", "local": False, "remote": False, "forced": False}, "none between the peers (draft-02)"),
+        (
+            {"method": "RFC 3947", "local": True, "remote": False, "forced": False},
+            "this side is behind a NAT (RFC 3947)",
+        ),
+        (
+            {"method": "RFC 3947", "local": True, "remote": True, "forced": False},
+            "both sides are behind a NAT (RFC 3947)",
+        ),
     ],
 )
 def test_the_nat_situation_is_told_in_words(nat: dict[str, Any] | None, words: str) -> None:
     assert f"    NAT:     {words}" in drawn(80, connection(isakmp=[{**ISAKMP, "nat": nat}]))
 
 
+def test_forced_encapsulation_is_not_called_a_nat() -> None:
+    forced = {"method": "RFC 3947", "local": False, "remote": False, "forced": True}
+    text = " ".join(" ".join(drawn(80, connection(isakmp=[{**ISAKMP, "nat": forced}]))).split())
+    assert "NAT: none between the peers (RFC 3947), ESP in UDP as `encap: force` wants it" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_a_child_that_sends_but_receives_nothing_says_so_in_red(width: int) -> None:
+    view = connection(children=[child(last_in_seconds=None, one_way_seconds=300)])
+    lines = list(screen({**HEAD, "connections": [view]}, width))
+    (line,) = [line for line in lines if "receives nothing" in line.plain]
+    assert line.plain.strip().removeprefix("lan: ") == "sends but receives nothing for 0:05:00"
+    assert [str(span.style) for span in line.spans] == ["red"]
+
+
+def test_a_child_that_has_received_nothing_yet_says_so() -> None:
+    assert "    last packet in: none yet" in drawn(80, connection(children=[child(last_in_seconds=None)]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(59, "59s"), (60, "1m"), (3599, "59m"), (86_399, "23h"), (200_000, "2d")]
+)
+def test_the_age_of_the_last_packet_is_short_in_a_table(seconds: int, shown: str) -> None:
+    assert f" {shown} " in drawn(140, connection(children=[child(last_in_seconds=seconds)]))[-1]
+
+
+@pytest.mark.parametrize("width", [60, 140])
+@pytest.mark.parametrize(("cause", "colour"), [(None, "dim"), ("the peer refuses", "red")], ids=["never", "failed"])
+def test_a_child_that_was_never_started_is_not_red(width: int, cause: str | None, colour: str) -> None:
+    view = connection(children=[child(state="down", sas=[], last_cause=cause)])
+    lines = [line for line in screen({**HEAD, "connections": [view]}, width) if "down" in line.plain.lower()]
+    assert colour in [str(span.style) for line in lines for span in line.spans]
+    assert "red" not in [str(span.style) for line in lines for span in line.spans] or cause
+
+
+def test_the_configured_proposals_are_shown_where_they_are_asked_for() -> None:
+    assert drawn(80, connection(), config=True)[-2:] == [
+        "  configured: phase 1  aes256-sha256-modp2048, aes128-sha1-modp1024",
+        "  configured: lan  aes256-sha256-modp2048, pfs required",
+    ]
+    assert "configured" not in "".join(drawn(80, connection()))
+
+
+WORD = st.text("abcdefgh.:/-=0123456789", min_size=1, max_size=36)
+WORDS = st.lists(WORD, max_size=12)
+NUMBER = st.integers(0, 10**13)
+AGE = st.integers(0, 10**6)
+ANY_SA = st.fixed_dictionaries(
+    {
+        **{name: st.just(value) for name, value in SA.items()},
+        **dict.fromkeys(("bytes_in", "packets_in", "bytes_out", "packets_out", "replayed_in", "forged_in"), NUMBER),
+        "remote": WORD,
+        "suite": WORD,
+        "age_seconds": AGE,
+        "udp_encapsulation": st.sampled_from([None, {"local_port": 4500, "remote_port": 61234}]),
+    }
+)
+ANY_CHILD = st.builds(
+    child,
+    name=WORD,
+    local=WORD,
+    remote=WORD,
+    state=st.sampled_from(["up", "down", "retry", "negotiating"]),
+    last_cause=st.none() | WORDS.map(" ".join),
+    retry_in_seconds=st.none() | st.integers(0, 300),
+    last_in_seconds=st.none() | AGE,
+    one_way_seconds=st.none() | AGE,
+    esp_proposals=WORDS,
+    sas=st.lists(ANY_SA, max_size=2),
+)
+ANY_ISAKMP = st.fixed_dictionaries(
+    {**{name: st.just(value) for name, value in ISAKMP.items()}, "remote_id": WORD, "peer_vendors": WORDS}
+)
+ANY_CONNECTION = st.builds(
+    connection,
+    name=WORD,
+    local=WORD,
+    remote=WORD,
+    negotiating=st.booleans(),
+    phase1=st.sampled_from([None, FAILED, {**FAILED, "outcome": "negotiating"}]),
+    ike_proposals=WORDS,
+    isakmp=st.lists(ANY_ISAKMP, max_size=2),
+    children=st.lists(ANY_CHILD, max_size=3),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_CONNECTION, st.sampled_from([60, 80, 140]))
+def test_no_line_is_longer_than_the_screen_whatever_it_holds(view: dict[str, Any], width: int) -> None:
+    for line in screen({**HEAD, "connections": [view]}, width, config=True):
+        assert line.cell_len <= width, line.plain
+
+
 @pytest.mark.parametrize("width", [80, 140])
 def test_packets_that_were_refused_are_told_where_there_are_any(width: int) -> None:
-    line = drawn(width, connection(children=[child(sas=[{**SA, "replayed_in": 3, "forged_in": 1_000_000}])]))[-1]
-    assert line.strip().removeprefix("lan: ") == (
+    lines = drawn(width, connection(children=[child(sas=[{**SA, "replayed_in": 3, "forged_in": 1_000_000}])]))
+    assert " ".join(" ".join(lines).split()).endswith(
         "in c0ffee01: 3 packets repeated or too late, 1000000 with a wrong integrity check"
     )
-    assert len(line) <= 80 + 10
 
 
 @pytest.mark.parametrize(
@@ -211,8 +317,7 @@ def test_counters_are_short_in_a_table(count: int, shown: str) -> None:
 
 
 def test_states_are_coloured_on_a_terminal_and_the_text_is_the_same() -> None:
-    status = {"version": "1", "pid": 1, "uptime_seconds": 1.0, "listening": [], "half_open": 0}
-    view = {**status, "connections": [connection()]}
+    view = {**HEAD, "connections": [connection()]}
     terminal = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=ANY_WIDTH)
     with terminal.capture() as captured:
         for line in screen(view, 80):

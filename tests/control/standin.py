@@ -50,6 +50,7 @@ STATUS: Status = {
             "name": "berlin",
             "local": "192.0.2.1",
             "remote": "198.51.100.1",
+            "ike_proposals": ["aes128-sha256-x25519"],
             "negotiating": False,
             "phase1": PHASE1,
             "isakmp": [
@@ -65,7 +66,7 @@ STATUS: Status = {
                     "suite": "aes128-sha256-x25519",
                     "age_seconds": 10,
                     "expires_in_seconds": 86390,
-                    "nat": {"method": "RFC 3947", "local": True, "remote": False},
+                    "nat": {"method": "RFC 3947", "local": True, "remote": False, "forced": False},
                     "peer_vendors": ["DPD", "Cisco Unity", "evil \x1b[2J"],
                 }
             ],
@@ -77,6 +78,10 @@ STATUS: Status = {
                     "state": "up",
                     "last_cause": None,
                     "retry_in_seconds": None,
+                    "last_in_seconds": 4,
+                    "one_way_seconds": None,
+                    "esp_proposals": ["aes128-sha256"],
+                    "pfs": "off",
                     "sas": [
                         {
                             "spi_in": "c0ffee01",
@@ -105,6 +110,10 @@ STATUS: Status = {
                     "state": "retry",
                     "last_cause": "the peer refuses: INVALID_ID_INFORMATION",
                     "retry_in_seconds": 7.5,
+                    "last_in_seconds": None,
+                    "one_way_seconds": None,
+                    "esp_proposals": ["aes128-sha256"],
+                    "pfs": "off",
                     "sas": [],
                 },
             ],
@@ -113,6 +122,7 @@ STATUS: Status = {
             "name": "munich",
             "local": "any",
             "remote": "any",
+            "ike_proposals": ["aes128-sha256-x25519"],
             "negotiating": True,
             "phase1": {**PHASE1, "outcome": "negotiating", "furthest": "MM1 sent"},
             "isakmp": [],

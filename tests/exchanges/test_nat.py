@@ -110,6 +110,13 @@ def test_either_side_can_force_encapsulation(mode: object, forcing: str) -> None
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_who_forces_encapsulation_without_a_nat_knows_that_there_is_none(mode: object) -> None:
+    plain = alice_behind_nat()
+    forcing = phase1(mode, replace(plain, encap=Encap.FORCE), mirrored(plain)).initiator.result.nat
+    assert (forcing.local, forcing.remote, forcing.forced) == (False, False, True)
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("method", list(NatMethod))
 def test_every_method_finds_the_nat(mode: object, method: NatMethod) -> None:
     duet = phase1(mode, alice_behind_nat(nat_methods=(method,)), nat=Nat(PUBLIC, ALICE))

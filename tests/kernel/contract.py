@@ -256,6 +256,11 @@ class KernelContract:
 
     # -- policies
 
+    async def test_a_policy_that_no_packet_took_and_one_that_is_gone_have_no_last_packet(self, bench: Bench) -> None:
+        assert await bench.kernel.idle_seconds(policy_of().id) is None
+        await bench.kernel.put_policy(policy_of())
+        assert await bench.kernel.idle_seconds(policy_of().id) is None
+
     async def test_a_policy_is_replaced_by_its_owner(self, bench: Bench) -> None:
         for destination in (PEER, IPv4Address("203.0.113.9")):
             await bench.kernel.put_policy(policy_of(destination_address=destination))

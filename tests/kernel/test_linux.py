@@ -182,6 +182,10 @@ async def test_packets_pass_and_are_counted(pair: Pair, suite: EspSuite) -> None
         for kernel in kernels:
             for sa in (SaId(RIGHT, TO_RIGHT), SaId(LEFT, TO_LEFT)):
                 assert await kernel.counters(sa) == Counters(octets=5 * 84, packets=5)
+        policies = [policy_of("10.1.0.0/24", "10.2.0.0/24", direction=way).id for way in (Direction.OUT, Direction.FWD)]
+        taken, not_taken = [await kernels[0].idle_seconds(policy) for policy in policies]
+        assert taken is not None
+        assert not_taken is None
 
 
 async def test_packets_with_another_key_are_counted_as_forged(pair: Pair) -> None:

@@ -113,7 +113,7 @@ def test_every_finding_has_a_sentence() -> None:
         ),
         (
             EspInUdp("draft-03", local=False, remote=False, forced=True),
-            "ESP will travel in UDP (draft-03): `encap: force`",
+            "ESP will travel in UDP (draft-03): `encap: force`, without a NAT between the peers",
         ),
     ],
 )
