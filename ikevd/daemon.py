@@ -82,7 +82,7 @@ async def _start(config: Config, options: Options, machine: Machine, stack: Asyn
         config.listen,
         on_datagram=lambda octets, path: engine.datagram(octets, path),
         on_dropped=lambda reason: counters.count(f"drop: {reason}"),
-        on_unreachable=lambda path, reason: engine.hint_unreachable(path, reason),
+        on_unreachable=lambda path, found, quoted: engine.hint_unreachable(path, found, quoted),
         prepare=machine.bypass,
         prepare_nat=machine.take_esp,
     )

@@ -194,9 +194,22 @@ class NoSuchChild(Finding):
 
 @dataclass(frozen=True, slots=True)
 class Unreachable(Finding):
-    """The network, or this machine, says that a datagram could not be delivered. Forgeable, so it is evidence only."""
+    """An ICMP error says that a datagram did not arrive. Forgeable, so it is evidence only."""
 
     reason: str
+    """As RFC 792 and RFC 4443 name it: `port unreachable`."""
+    reporter: str | None
+    """Address of who says so, or `this machine`; None where the kernel does not tell."""
+    remote: str
+    """Endpoint to which the datagram went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered(Finding):
+    """A datagram could not leave this machine."""
+
+    reason: str
+    """In words, with both endpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +230,7 @@ class Silence(Finding):
     """Why the last message that came meanwhile was dropped."""
     hints: tuple[str, ...]
     """Notify types that came in the clear."""
-    unreachable: tuple[Unreachable, ...]
+    unreachable: tuple[Unreachable | Undelivered, ...]
     otherwise: bool = False
     """Did an encrypted answer come that opens under none of our keys?"""
 

@@ -38,7 +38,7 @@ from ikevd.exchanges.link import (
 )
 from ikevd.exchanges.moves import check_addresses
 from ikevd.facts import Dropped, Fact, Heard, Note, Repeated, Sent
-from ikevd.findings import CommitBit, Unreachable
+from ikevd.findings import CommitBit, Undelivered, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
 from ikevd.wire.message import Header, encode_chain, first_type, names
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType
@@ -192,7 +192,7 @@ class Conversation:
         """A notification in the clear: kept, named at the deadline, never obeyed."""
         return self._kept(self._meanwhile.hint(notify))
 
-    def unreachable(self, found: Unreachable) -> list[Effect]:
+    def unreachable(self, found: Unreachable | Undelivered) -> list[Effect]:
         """The network says that a message did not arrive: likewise."""
         return self._kept(None if self.ended else self._meanwhile.unreachable(found))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.conversation.resend import Waiting
 from ikevd.facts import Fact, Hint, Note
-from ikevd.findings import NoAnswerYet, Silence, Unreachable
+from ikevd.findings import NoAnswerYet, Silence, Undelivered, Unreachable
 from ikevd.wire.registry import NotifyType
 
 MAX_HINTS = 4
@@ -22,7 +22,7 @@ class Meanwhile:
         """`first_port`: the peer's UDP port that message 1 goes to or comes from."""
         self._first_port = first_port
         self._hints: list[NotifyType] = []
-        self._unreachable: list[Unreachable] = []
+        self._unreachable: list[Unreachable | Undelivered] = []
 
     def hint(self, notify: NotifyType) -> Fact | None:
         """A notification in the clear; None if nothing is new in it."""
@@ -31,8 +31,8 @@ class Meanwhile:
         self._hints.append(notify)
         return Hint(notify)
 
-    def unreachable(self, found: Unreachable) -> Fact | None:
-        """The network says that a message did not arrive; None if nothing is new in it."""
+    def unreachable(self, found: Unreachable | Undelivered) -> Fact | None:
+        """A message did not arrive, or could not leave; None if nothing is new in it."""
         if found in self._unreachable or len(self._unreachable) >= MAX_HINTS:
             return None
         self._unreachable.append(found)

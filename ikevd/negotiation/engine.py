@@ -13,6 +13,7 @@ from functools import partial
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, IkeError, LimitReached
+from ikevd.findings import Unreachable
 from ikevd.host.interface import SaExpired
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.install import Installer
@@ -106,11 +107,14 @@ class Engine:
         """All of them, connection by connection."""
         return iter([session for peers in self._sessions.values() for session in peers.values()])
 
-    def hint_unreachable(self, path: Path, reason: str) -> None:
-        """An ICMP error: evidence for whatever is under way between these two addresses."""
+    def hint_unreachable(self, path: Path, found: Unreachable, quoted: bytes = b"") -> None:
+        """An ICMP error: evidence for the exchange whose message it quotes or, where it quotes too little, for what we
+        have begun along that path."""
+        if self._router.unreachable(quoted, path, found):
+            return
         for connection in self._by_remote.exactly(path.remote.address):  # only those can be initiated
             for session in self._sessions.get(connection.name, {}).values():
-                session.initiator.note_unreachable(path, reason)
+                session.initiator.note_unreachable(path, found)
 
     async def stop(self, last_words: float = LAST_WORDS) -> None:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel

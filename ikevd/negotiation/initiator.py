@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ikevd.addresses import Address, Endpoint, Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import Abandoned, IkeError
@@ -66,10 +66,10 @@ class Initiator:
         if self._attempt is not None:
             self._attempt.runner.fail(cause)
 
-    def note_unreachable(self, path: Path, reason: str) -> None:
+    def note_unreachable(self, path: Path, found: Unreachable) -> None:
         """An ICMP error for a datagram that took that path: forgeable, so it is evidence only."""
-        if self._attempt is not None and _ends(self._attempt.runner.conversation.path) == _ends(path):
-            self._attempt.runner.unreachable(Unreachable(reason))
+        if self._attempt is not None:
+            self._attempt.runner.unreachable(path, found)
 
     def close(self) -> None:
         """Forget the attempt without a word."""
@@ -90,7 +90,3 @@ class Initiator:
         self._attempt = None
         asyncio.get_running_loop().call_later(LINGER, runner.let_go)
         self._on_end(runner, outcome)
-
-
-def _ends(path: Path) -> tuple[Address, Address]:
-    return path.local.address, path.remote.address

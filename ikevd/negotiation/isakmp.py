@@ -15,7 +15,7 @@ from ikevd.errors import Abandoned, IkeError, Malformed, PeerDeleted, PeerRefuse
 from ikevd.exchanges import informational, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, Situation
 from ikevd.facts import Dropped
-from ikevd.findings import PeerRefuses
+from ikevd.findings import PeerRefuses, Unreachable
 from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.install import KernelHost
@@ -137,6 +137,11 @@ class LiveIsakmpSa:
             self._ports.counters.count("drop: too many exchanges under one ISAKMP SA")
         else:
             self._begin(header, octets, path)
+
+    def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
+        """A message of ours did not arrive."""
+        if runner := self._runners.get(message_id):
+            runner.unreachable(path, found)
 
     def _phase1_heard(self, header: Header, octets: bytes, path: Path) -> None:
         if header.exchange == ExchangeType.INFORMATIONAL:

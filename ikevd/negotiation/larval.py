@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
+from ikevd.findings import Unreachable
 from ikevd.negotiation.first_message import COOKIE_OCTETS, key_of
 from ikevd.observe.history import Record
 from ikevd.policy.model import Connection
@@ -74,6 +75,9 @@ class Place:
     def heard(self, header: Header, octets: bytes, path: Path) -> None:
         """A datagram that names our cookie."""
         self._on_echo(self, header, octets, path)
+
+    def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
+        """Our answer did not arrive: nothing is kept of that, since its sender may be anybody."""
 
 
 OnEcho = Callable[[Place, Header, bytes, Path], None]

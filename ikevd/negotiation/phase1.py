@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikevd.addresses import Path
+from ikevd.findings import Unreachable
 from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.runner import Runner
 from ikevd.wire.message import Header
@@ -25,3 +26,8 @@ class Phase1Attempt:
                 self.runner.remind(path)
         else:
             self.runner.heard(octets, path)
+
+    def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
+        """A message of ours did not arrive."""
+        if not message_id:
+            self.runner.unreachable(path, found)

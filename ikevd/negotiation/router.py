@@ -7,10 +7,12 @@ from typing import Protocol
 
 from ikevd.addresses import Path
 from ikevd.errors import Malformed
+from ikevd.findings import Unreachable
 from ikevd.host.interface import Entropy
 from ikevd.negotiation.limits import RateLimit
 from ikevd.observe.counters import Counters
 from ikevd.sa.model import NO_COOKIE
+from ikevd.wire.buffer import Reader
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
@@ -28,6 +30,9 @@ class Handler(Protocol):
 
     def heard(self, header: Header, octets: bytes, path: Path) -> None:
         """A datagram that names the cookie."""
+
+    def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
+        """A message of ours under the cookie did not arrive, says an ICMP error."""
 
 
 FirstMessage = Callable[[Header, bytes, Path], None]
@@ -84,6 +89,18 @@ class Router:
             self._first(header, octets, path)
         else:
             self._counters.count("drop: unknown cookies")
+
+    def unreachable(self, quoted: bytes, path: Path, found: Unreachable) -> bool:
+        """An ICMP error quotes the beginning of a datagram of ours, which tells whose it is. False where it quotes less
+        than that: RFC 792 wants no more than the UDP header."""
+        reader = Reader(quoted, "quoted datagram")
+        try:
+            initiator, responder, _, message_id = reader.take(8), reader.take(8), reader.u32(), reader.u32()
+        except Malformed:
+            return False
+        if handler := self._ours.get(responder) or self._ours.get(initiator):
+            handler.unreachable(message_id, path, found)
+        return True
 
     def _first(self, header: Header, octets: bytes, path: Path) -> None:
         if header.initiator == NO_COOKIE:

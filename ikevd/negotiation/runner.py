@@ -12,7 +12,7 @@ from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
 from ikevd.errors import Abandoned, IkeError, InternalError
 from ikevd.exchanges.link import HostCall
 from ikevd.facts import Failed, Heard, Note
-from ikevd.findings import Unreachable
+from ikevd.findings import Undelivered, Unreachable
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
 from ikevd.observe.words import say_error
@@ -75,9 +75,12 @@ class Runner:
         self.apply(effects or ())
         return effects is not None
 
-    def unreachable(self, found: Unreachable) -> None:
-        """The network says that a message did not arrive."""
-        self.apply(self.conversation.unreachable(found))
+    def unreachable(self, path: Path, found: Unreachable) -> None:
+        """The network says that a message along `path` did not arrive. Of a path that the exchange has left, as port
+        500 after the float, that explains nothing any more."""
+        now = self.conversation.path
+        if (path.local.address, path.remote) == (now.local.address, now.remote):
+            self.apply(self.conversation.unreachable(found))
 
     def confirm(self) -> None:
         """The peer has shown, authenticated, that it is where we are."""
@@ -144,9 +147,9 @@ class Runner:
             return
         self._undelivered = reason
         if self.conversation.ended:
-            self.record.add(Note(Unreachable(reason)))
+            self.record.add(Note(Undelivered(reason)))
         else:
-            self.unreachable(Unreachable(reason))
+            self.apply(self.conversation.unreachable(Undelivered(reason)))
 
     async def _ask(self, call: HostCall) -> None:
         try:

@@ -127,6 +127,19 @@ def traffic(pair: f.Traffic) -> str:
     return f"{pair.local} === {pair.remote}"
 
 
+# -- silence --------------------------------------------------------------------------------------------------------
+
+
+def _unreachable(found: f.Unreachable) -> str:
+    """`nobody listens at 198.51.100.1:500`, `198.51.100.1:500: host unreachable, says 192.0.2.254 (ICMP)`."""
+    if found.reporter is None:
+        return f"{found.remote}: {found.reason} (ICMP)"
+    host = found.remote.rpartition(":")[0].strip("[]")
+    if found.reason == "port unreachable" and found.reporter == host:
+        return f"nobody listens at {found.remote}, says {host} itself (ICMP port unreachable)"
+    return f"{found.remote}: {found.reason}, says {found.reporter} (ICMP)"
+
+
 # -- NAT traversal --------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +223,8 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.PeerRefuses: _peer_refuses,
     f.OtherSelectors: _other_selectors,
     f.NoSuchChild: _no_such_child,
-    f.Unreachable: lambda found: found.reason,
+    f.Unreachable: _unreachable,
+    f.Undelivered: lambda found: found.reason,
     f.Silence: lambda found: silence.silence(found, say),
     f.SilentIdentity: lambda found: silence.silent_identity(found, say),
     f.NoAnswerYet: silence.no_answer_yet,

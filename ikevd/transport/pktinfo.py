@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
 from ikevd.addresses import Address
 from ikevd.transport.sockaddr import interface_index, on_interface
@@ -85,23 +86,31 @@ def from_address(local: Address) -> Ancillary:
     return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _IN6_PKTINFO.pack(local.packed, interface_index(local)))]
 
 
-def icmp_error(ancillary: Ancillary) -> str | None:
-    """An ICMP error in words, with its sender; None for errors of this machine."""
+class IcmpError(NamedTuple):
+    """What an ICMP error says, and who says it, as far as the kernel tells."""
+
+    reason: str
+    reporter: Address | None
+
+
+def icmp_error(ancillary: Ancillary) -> IcmpError | None:
+    """The ICMP error in a message of the error queue; None for errors of this machine."""
     for level, kind, data in ancillary:
         if (level, kind) not in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
             continue
         _, origin, icmp_type, code, _, _ = _SOCK_EXTENDED_ERR.unpack(data[: _SOCK_EXTENDED_ERR.size])
         if origin not in (FROM_ICMP, FROM_ICMPV6):
             return None
-        what = _ICMP.get((origin, icmp_type, code), f"type {icmp_type} code {code}")
-        offender = data[_SOCK_EXTENDED_ERR.size :]
-        return f"{'ICMP' if origin == FROM_ICMP else 'ICMPv6'} {what}{_sender(offender, origin)}"
+        name = "ICMP" if origin == FROM_ICMP else "ICMPv6"
+        reason = _ICMP.get((origin, icmp_type, code), f"{name} type {icmp_type} code {code}")
+        return IcmpError(reason, _offender(data[_SOCK_EXTENDED_ERR.size :], origin))
     return None
 
 
-def _sender(sockaddr: bytes, origin: int) -> str:
+def _offender(sockaddr: bytes, origin: int) -> Address | None:
+    """SO_EE_OFFENDER of ip(7): the address of who sent the error."""
     if origin == FROM_ICMP and len(sockaddr) >= 8:
-        return f" from {IPv4Address(sockaddr[4:8])}"
+        return IPv4Address(sockaddr[4:8])
     if origin == FROM_ICMPV6 and len(sockaddr) >= 24:
-        return f" from {IPv6Address(sockaddr[8:24])}"
-    return ""
+        return IPv6Address(sockaddr[8:24])
+    return None

@@ -19,6 +19,7 @@ from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, MissingPrivilege, PortInUse
+from ikevd.findings import Unreachable
 from ikevd.policy.model import Listen
 from ikevd.readable import Readable
 from ikevd.transport.holder import holder_of
@@ -40,6 +41,8 @@ AT_ONCE = 64
 RECEIVE_BUFFER = 4 * 2**20
 """For a thousand peers that call at once, after this machine was down; the usual 208 kB hold some 270 messages."""
 SO_RCVBUFFORCE = 33
+QUOTED_OCTETS = 64
+"""Of our own datagram, as an ICMP error quotes it: the ISAKMP header says whose it is."""
 NON_ESP_MARKER = bytes(4)
 """RFC 3948 section 2.2."""
 KEEPALIVE = b"\xff"
@@ -83,7 +86,7 @@ class UdpTransport:
         *,
         on_datagram: OnDatagram,
         on_dropped: Callable[[str], None],
-        on_unreachable: Callable[[Path, str], None],
+        on_unreachable: Callable[[Path, Unreachable, bytes], None],
         prepare: Prepare = lambda udp: None,
         prepare_nat: Prepare = lambda udp: None,
     ) -> None:
@@ -233,13 +236,17 @@ class UdpTransport:
     def _read_error(self, bound: _Bound) -> bool:
         """One ICMP error: the kernel hands back our datagram's target with it. False if none is queued."""
         try:
-            _, ancillary, _, target = bound.udp.recvmsg(0, ANCILLARY_OCTETS, socket.MSG_ERRQUEUE)
+            quoted, ancillary, _, target = bound.udp.recvmsg(QUOTED_OCTETS, ANCILLARY_OCTETS, socket.MSG_ERRQUEUE)
         except OSError:
             return False
-        reason = icmp_error(ancillary)
-        if reason is not None:
+        error = icmp_error(ancillary)
+        if error is not None:
             failed = Path(_local(bound.endpoint, ancillary), from_sockaddr(target))
-            self._on_unreachable(failed, f"{reason} for {failed.remote}")
+            ourselves = error.reporter == failed.local.address != failed.remote.address  # nobody answered ARP
+            reporter = None if error.reporter is None else "this machine" if ourselves else str(error.reporter)
+            marker = NON_ESP_MARKER if bound.marker else b""
+            found = Unreachable(error.reason, reporter, str(failed.remote))
+            self._on_unreachable(failed, found, quoted.removeprefix(marker))
         return True
 
 

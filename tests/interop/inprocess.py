@@ -107,7 +107,7 @@ async def engine_in(
             Config(()).listen,
             on_datagram=lambda octets, path: engine.datagram(octets, path),
             on_dropped=lambda reason: None,
-            on_unreachable=lambda path, reason: None,
+            on_unreachable=lambda path, found, quoted: None,
             prepare=bypass_ipsec,
             prepare_nat=take_esp,
         )

@@ -28,6 +28,7 @@ from ikevd.findings import (
     Silence,
     SilentIdentity,
     Traffic,
+    Undelivered,
     Unreachable,
 )
 from ikevd.observe.views import finding_view
@@ -131,8 +132,17 @@ def test_a_finding_says_what_was_seen_and_what_was_wanted(found: Finding, senten
         ),
         (replace(SILENCE, awaited="MM5", sent=None, sends=0), "no MM5 in 41 s"),
         (
-            replace(SILENCE, unreachable=(Unreachable("port unreachable for 198.51.100.1:500"),)),
-            "port unreachable for 198.51.100.1:500; no MM2: MM1 was sent 6 times in 41 s",
+            replace(SILENCE, unreachable=(Unreachable("port unreachable", "198.51.100.1", "198.51.100.1:500"),)),
+            "nobody listens at 198.51.100.1:500, says 198.51.100.1 itself (ICMP port unreachable); "
+            "no MM2: MM1 was sent 6 times in 41 s",
+        ),
+        (
+            replace(SILENCE, unreachable=(Unreachable("host unreachable", "192.0.2.254", "198.51.100.1:500"),)),
+            "198.51.100.1:500: host unreachable, says 192.0.2.254 (ICMP); no MM2: MM1 was sent 6 times in 41 s",
+        ),
+        (
+            replace(SILENCE, unreachable=(Undelivered("cannot send: there is no route"),)),
+            "cannot send: there is no route; no MM2: MM1 was sent 6 times in 41 s",
         ),
         (
             replace(SILENCE, hints=("NO_PROPOSAL_CHOSEN",)),
@@ -181,6 +191,28 @@ def test_the_first_repetition_says_what_it_may_mean(found: NoAnswerYet, sentence
 
 def test_a_record_that_begins_late_says_so() -> None:
     assert say(RecordedLate(0.3)) == "message 1 came 0.3 s ago, among so many that it was not recorded then"
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            Unreachable("port unreachable", "192.0.2.254", "198.51.100.1:4500"),
+            "198.51.100.1:4500: port unreachable, says 192.0.2.254 (ICMP)",
+        ),
+        (
+            Unreachable("port unreachable", "2001:db8::1", "[2001:db8::1]:500"),
+            "nobody listens at [2001:db8::1]:500, says 2001:db8::1 itself (ICMP port unreachable)",
+        ),
+        (
+            Unreachable("host unreachable", "this machine", "198.51.100.1:500"),
+            "198.51.100.1:500: host unreachable, says this machine (ICMP)",
+        ),
+        (Unreachable("network unreachable", None, "198.51.100.1:500"), "198.51.100.1:500: network unreachable (ICMP)"),
+    ],
+)
+def test_an_icmp_error_says_what_and_who_says_it(found: Finding, sentence: str) -> None:
+    assert say(found) == sentence
 
 
 def test_a_long_list_ends_in_a_count() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import MissingPrivilege, PortInUse
+from ikevd.findings import Unreachable
 from ikevd.policy.model import Listen
 from ikevd.transport.udp import AT_ONCE, MAX_DATAGRAM, Prepare, UdpTransport, source_for
 from tests.eventually import PATIENCE, eventually_async
@@ -38,13 +39,13 @@ class Ears:
     ) -> None:
         self.datagrams: list[tuple[bytes, Path]] = []
         self.dropped: list[str] = []
-        self.unreachable: list[tuple[Path, str]] = []
+        self.unreachable: list[tuple[Path, Unreachable, bytes]] = []
         self.on_datagram: Callable[[bytes, Path], None] = lambda octets, path: self.datagrams.append((octets, path))
         self.transport = UdpTransport(
             Listen(tuple(map(ip_address, addresses)), port, 0),
             on_datagram=lambda octets, path: self.on_datagram(octets, path),
             on_dropped=self.dropped.append,
-            on_unreachable=lambda path, reason: self.unreachable.append((path, reason)),
+            on_unreachable=lambda *told: self.unreachable.append(told),
             prepare=prepare,
             prepare_nat=prepare_nat,
         )
@@ -275,7 +276,14 @@ async def test_an_icmp_error_is_reported_with_its_sender(ears: Ears) -> None:
     path = Path(ears.ike, Endpoint(LOCAL, CLOSED))
     ears.transport.send(b"anyone?", path)
     await eventually_async(lambda: ears.unreachable)
-    assert ears.unreachable == [(path, "ICMP port unreachable from 127.0.0.1 for 127.0.0.1:9")]
+    refused = Unreachable("port unreachable", "127.0.0.1", "127.0.0.1:9")
+    assert ears.unreachable == [(path, refused, b"anyone?")]
+
+
+async def test_an_icmp_error_quotes_our_message_without_the_marker(ears: Ears) -> None:
+    ears.transport.send(b"anyone?", Path(ears.nat, Endpoint(LOCAL, CLOSED)))
+    await eventually_async(lambda: ears.unreachable)
+    assert [quoted for _, _, quoted in ears.unreachable] == [b"anyone?"]
 
 
 @pytest.mark.usefixtures("ipv6")
@@ -284,14 +292,14 @@ async def test_an_icmpv6_error_is_reported_with_its_sender(everywhere: Ears) -> 
     path = Path(Endpoint(LOCAL6, ike6.port), Endpoint(LOCAL6, CLOSED))
     everywhere.transport.send(b"anyone?", path)
     await eventually_async(lambda: everywhere.unreachable)
-    assert everywhere.unreachable == [(path, "ICMPv6 port unreachable from ::1 for [::1]:9")]
+    assert everywhere.unreachable == [(path, Unreachable("port unreachable", "::1", "[::1]:9"), b"anyone?")]
 
 
 async def test_icmp_error_on_a_wildcard_socket_names_the_real_local_address(everywhere: Ears) -> None:
     path = Path(Endpoint(ip_address("127.0.0.2"), everywhere.ike.port), Endpoint(LOCAL, CLOSED))
     everywhere.transport.send(b"anyone?", path)
     await eventually_async(lambda: everywhere.unreachable)
-    assert [reported for reported, _ in everywhere.unreachable] == [path]
+    assert [reported for reported, _, _ in everywhere.unreachable] == [path]
 
 
 async def test_after_an_icmp_error_the_port_still_hears(ears: Ears, peer: socket.socket) -> None:
