@@ -52,7 +52,7 @@ class Initiator:
             Listen((EVERYWHERE,), hub.port + SHIFT, hub.nat_port + SHIFT),
             on_datagram=self._received,
             on_dropped=lambda reason: None,
-            on_unreachable=lambda path, reason: None,
+            on_unreachable=lambda path, found, quoted: None,
         )
         self._history, self._counters = History(time.time), Counters()
         self._engine = Engine(self.config, self._ports())
