@@ -67,12 +67,12 @@ class Besides:
         return Word(facts)
 
     def complain(
-        self, of: Callable[[bytes], Complaint], datagram: bytes, situation: Situation, path: Path, now: float
+        self, of: Callable[[], Complaint], datagram: bytes, situation: Situation, path: Path, now: float
     ) -> list[Effect]:
         """Tell the peer, once, that its message cannot be read."""
         if not self._is_worth_it(datagram, now):
             return []
-        word = _sealed(of(datagram), situation)
+        word = _sealed(of(), situation)
         sent = Sent(word.label, word.payloads, word.copies[0], path, 1, word.chain)
         return [Record(sent), Transmit(word.copies[0], path)]
 

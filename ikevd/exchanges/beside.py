@@ -10,6 +10,8 @@ from functools import partial
 
 from ikevd.crypto import keys
 from ikevd.crypto.ciphers import CbcCipher, IvChain
+from ikevd.crypto.primitives import hash_size
+from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, PeerDeleted, PeerRefused
 from ikevd.exchanges import phase2
 from ikevd.exchanges.link import Beside, Complaint
@@ -18,7 +20,7 @@ from ikevd.findings import IdentityRefused, IsakmpDeleted
 from ikevd.host.interface import Entropy
 from ikevd.policy.identity import Identity
 from ikevd.wire.message import Message
-from ikevd.wire.payloads import DeletePayload, NotifyPayload
+from ikevd.wire.payloads import DeletePayload, HashPayload, NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 
 
@@ -51,12 +53,16 @@ def _accept(keying: Keying, ours: Identity, message: Message) -> IkeError | None
     return PeerDeleted(IsakmpDeleted()) if deleted else None
 
 
-def unreadable(keying: Keying, entropy: Entropy, datagram: bytes) -> Complaint:
-    """PAYLOAD-MALFORMED for a message 5 that does not decrypt, as strongSwan says it: under our key, which the peer
-    cannot have. So the peer learns that its message arrived and that the keys differ."""
-    block = datagram[-len(keying.chain.iv) :]
-    message_id = int.from_bytes(entropy.octets(4), "big") or 1
-    pair = keying.cookies.initiator + keying.cookies.responder
+def unreadable(keying: Keying, entropy: Entropy) -> Complaint:
+    """PAYLOAD-MALFORMED for a message 5 that does not decrypt, as strongSwan says it. So the peer learns that its
+    message arrived and that the keys differ.
+
+    # Deviates: strongSwan seals it under its own key, which a peer with another key cannot read either; but anybody who
+    sends rubbish could then try guesses of the secret on it, offline. Here key, IV and HASH are of the moment.
+    """
+    suite, pair = keying.suite, keying.cookies.initiator + keying.cookies.responder
+    cipher = CbcCipher(suite.cipher, Secret(entropy.octets(len(keying.cipher_key))))
+    proof = HashPayload(entropy.octets(hash_size(suite.hash)))
     notify = NotifyPayload(Protocol.ISAKMP, NotifyType.PAYLOAD_MALFORMED, pair)
-    payloads = phase2.with_hash_1(keying, message_id, notify)
-    return Complaint(message_id, _chain(keying, block, message_id), payloads)
+    message_id = int.from_bytes(entropy.octets(4), "big") or 1
+    return Complaint(message_id, IvChain(cipher, entropy.octets(cipher.block_size)), (proof, notify))

@@ -65,7 +65,7 @@ class Receive:
     accept: Accept[Any]
     rubbish: IkeError | None
     beside: Beside | None = None
-    complain: Callable[[bytes], Complaint] | None = None
+    complain: Callable[[], Complaint] | None = None
     any_port: bool = False
 
 
@@ -216,14 +216,14 @@ class Link:
         accept: Accept[T],
         rubbish: IkeError | None = None,
         beside: Beside | None = None,
-        complain: Callable[[bytes], Complaint] | None = None,
+        complain: Callable[[], Complaint] | None = None,
         *,
         any_port: bool = False,
     ) -> T:
         """Wait for the next message that `accept` accepts.
 
         `rubbish` says what it means that a message decrypts to no payloads at all; it is also what the wait ends
-        with if nothing better comes. `complain` makes, from such a message, what the peer is told of it, once.
+        with if nothing better comes. `complain` makes what the peer is told of such a message, once.
         `any_port`: `accept` itself judges the ports that the message came by.
         """
         value: T = await _request(Receive(accept, rubbish, beside, complain, any_port))

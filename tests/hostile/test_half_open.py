@@ -9,7 +9,11 @@ from dataclasses import replace
 import pytest
 
 from ikevd.conversation.timing import LARVAL, PATIENCE
-from ikevd.crypto import modp
+from ikevd.crypto import keys, modp
+from ikevd.crypto.ciphers import CbcCipher, IvChain
+from ikevd.errors import Malformed
+from ikevd.exchanges.phase1 import Keying
+from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, Opaque, VidPayload
 from ikevd.wire.registry import Group, IdType, PayloadType
 from tests.builders import AES256_SHA1_MODP2048
@@ -102,6 +106,32 @@ def test_a_wrong_message_3_is_met_with_silence_and_the_same_exchange_completes(f
         complete(scene, mode)
 
     attack(story)
+
+
+@pytest.mark.parametrize("block", ["the last of message 5", "none"])
+def test_what_is_said_of_an_unreadable_message_5_proves_no_guess_of_the_key(block: str) -> None:
+    """Who has no key knows all else that goes into the keys: what opened under the right one would tell it from all
+    others, offline, as message 2 of Aggressive Mode does."""
+
+    async def story(scene: Scene) -> None:
+        mode = keyed(scene)
+        rubbish = changed(mode.message_5(), HEADER_OCTETS, bytes(32))
+        assert scene.mallory.say(rubbish) == []
+        await asyncio.sleep(1)
+        (told,) = scene.mallory.say(rubbish)
+        header = Header.decode_untrusted(told)
+        assert mode.keying
+        chain = phase2_chain(mode.keying, rubbish[-16:] if block != "none" else b"", header.message_id)
+        with pytest.raises(Malformed):
+            Message.decode_untrusted(header, chain.propose(told[HEADER_OCTETS:]).plaintext)
+
+    attack(story)
+
+
+def phase2_chain(keying: Keying, block: bytes, message_id: int) -> IvChain:
+    """Under the right key."""
+    cipher = CbcCipher(keying.suite.cipher, keying.cipher_key)
+    return IvChain(cipher, keys.phase2_iv(keying.suite.hash, block, message_id, cipher.block_size))
 
 
 def test_a_message_3_from_another_address_is_dropped() -> None:
