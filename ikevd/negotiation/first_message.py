@@ -37,7 +37,8 @@ class FirstMessage:
 
     @property
     def key(self) -> bytes:
-        """The source address and the initiator's cookie: by them a repetition is known."""
+        """Both endpoints and the initiator's cookie: by them a repetition is known. A copy from another port has a
+        negotiation of its own, so that it takes none from the peer, however early it comes."""
         return key_of(self.octets, self.path)
 
     def play(self, ours: bytes, now: float, ports: Ports) -> tuple[Conversation, list[Effect]]:
@@ -60,7 +61,8 @@ class FirstMessage:
 
 def key_of(octets: bytes, path: Path) -> bytes:
     """As `FirstMessage.key`, of what may be one."""
-    return path.remote.address.packed + octets[:COOKIE_OCTETS]
+    ends = (part for end in (path.remote, path.local) for part in (end.address.packed, end.port.to_bytes(2, "big")))
+    return b"".join((*ends, octets[:COOKIE_OCTETS]))
 
 
 class PeersAttempt(Phase1Attempt):

@@ -111,7 +111,7 @@ class Places:
         return len(self._queue(path))
 
     def find(self, octets: bytes, path: Path) -> Place | None:
-        """The place of an earlier message from the same address under the same cookie."""
+        """The place of an earlier message between the same endpoints under the same cookie."""
         return self._queue(path).get(key_of(octets, path))
 
     def equal(self, octets: bytes) -> Kept | None:

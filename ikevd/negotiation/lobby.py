@@ -47,7 +47,7 @@ OCTETS_OF_2048_BITS = 256
 
 
 class Lobby:
-    """Half-open negotiations by source address and initiator cookie."""
+    """Half-open negotiations by both endpoints and initiator cookie."""
 
     def __init__(
         self,

@@ -110,7 +110,7 @@ class WaitingRoom:
         place = places.find(octets, path)
         if place is None:
             return False
-        if octets != place.octets or path.local.address != place.path.local.address or place.answers > MAX_ANSWERS:
+        if octets != place.octets or place.answers > MAX_ANSWERS:
             self._ports.counters.count("drop: first message under a cookie that is taken")
             return True
         place.answers += 1
