@@ -6,6 +6,7 @@ there is room for many, at most a kilobyte each on average: all that is kept is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -21,7 +22,8 @@ from ikevd.wire.message import Header
 Shelf = TypeVar("Shelf")
 
 SHORT = 256
-"""Octets of a message. Where much longer ones make up more than that on average, the longest make way."""
+"""Octets of a message. Where longer ones make up more than that on average, the oldest of them make way; of those of
+about one length that hold the most octets, so that who floods with one length pushes out only that."""
 SPARE = 512 * 1024
 """Octets of messages beyond that average: room for a few senders with long offers."""
 
@@ -50,6 +52,11 @@ class Kept:
     places: int = 0
     answer: Answer | None = None
     """Known once there were two."""
+
+    @property
+    def bits(self) -> int:
+        """Of its length: messages of about one length have the same."""
+        return len(self.octets).bit_length()
 
 
 class Place:
@@ -93,7 +100,8 @@ class Places:
         self._queues: dict[Address | None, dict[bytes, Place]] = {}
         self._by_age: dict[bytes, Place] = {}
         self._kept: dict[bytes, Kept] = {}
-        self._octets = 0
+        self._octets: Counter[int] = Counter()
+        """Of all different messages, by the bits of their length."""
         self.begun: dict[bytes, Begun] = {}
         """The exchanges of a few, by our cookie."""
         self._long: dict[int, dict[bytes, Place]] = {}
@@ -124,7 +132,7 @@ class Places:
         self._by_age[place.cookie] = place
         self._queues.setdefault(self._owner(place.path.remote.address), {})[place.key] = place
         if len(place.message.octets) > SHORT:
-            self._long.setdefault(len(place.message.octets).bit_length(), {})[place.cookie] = place
+            self._long.setdefault(place.message.bits, {})[place.cookie] = place
 
     def to_make_way(self, newest: Place) -> Place | None:
         """Who must leave now that `newest` has come; None where all fit."""
@@ -133,21 +141,20 @@ class Places:
             return next(iter(queue.values()))
         if len(self) > self._total:
             return next(iter(self))
-        if self._octets > SPARE + SHORT * len(self):
-            return next(iter(self._long[max(self._long)].values()))
+        if self._octets.total() > SPARE + SHORT * len(self):
+            return next(iter(self._long[max(self._long, key=self._octets.__getitem__)].values()))
         return None
 
     def leave(self, place: Place) -> Begun | None:
         """One less; gives its exchange if that was kept."""
-        owner, bits = self._owner(place.path.remote.address), len(place.message.octets).bit_length()
         del self._by_age[place.cookie]
-        _remove(self._queues, owner, place.key)
+        _remove(self._queues, self._owner(place.path.remote.address), place.key)
         if len(place.message.octets) > SHORT:
-            _remove(self._long, bits, place.cookie)
+            _remove(self._long, place.message.bits, place.cookie)
         place.message.places -= 1
         if not place.message.places:
             del self._kept[place.message.octets]
-            self._octets -= len(place.message.octets)
+            self._octets[place.message.bits] -= len(place.message.octets)
         return self.begun.pop(place.cookie, None)
 
     def _queue(self, path: Path) -> dict[bytes, Place]:
@@ -157,7 +164,7 @@ class Places:
         octets = place.message.octets
         if octets not in self._kept:
             self._kept[octets] = place.message
-            self._octets += len(octets)
+            self._octets[place.message.bits] += len(octets)
         place.message = self._kept[octets]
         place.message.places += 1
 

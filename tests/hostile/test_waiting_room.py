@@ -24,6 +24,7 @@ from ikevd.observe.history import Record
 from ikevd.policy.model import Connection, Limits, Resend
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import Payload, VidPayload
+from ikevd.wire.registry import Group, Hash
 from tests.builders import AES256_SHA1_MODP2048, ALICE, BOB, connection, fqdn, mirrored, psk
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
@@ -41,6 +42,14 @@ ROADWARRIOR = replace(
 )
 VISITOR = connection(
     local=STRANGER, local_id=fqdn("anybody.example"), psk=psk("m4rked-secret of anybody"), resend=Resend(60, 1, 1)
+)
+MANY_SUITES = (
+    *(
+        replace(AES256_SHA1_MODP2048, hash=hash, group=group)
+        for hash in Hash
+        for group in (Group.MODP_3072, Group.MODP_4096)
+    ),
+    *VISITOR.suites,
 )
 ONCE = connection(resend=Resend(60, 1, 1))
 """Alice's connection, each message of which is sent once."""
@@ -176,6 +185,20 @@ def test_a_stranger_connects_while_others_from_everywhere_begin_and_do_not_answe
         visitor = hub.world.gateway(STRANGER, VISITOR)
         with hub.flood(forged(), 1000, lambda number: STRANGER + 1 + number):
             await asyncio.sleep(0.5)
+            await four_round_trips(visitor, 0.3)
+
+    run(story())
+
+
+@pytest.mark.parametrize("longer", [400, 700])
+def test_messages_of_another_or_about_the_same_length_push_out_no_long_one(longer: int) -> None:
+    """Thirteen suites make a message 1 of 568 octets."""
+
+    async def story() -> None:
+        hub = Hub()
+        visitor = hub.world.gateway(STRANGER, replace(VISITOR, suites=MANY_SUITES))
+        with hub.flood(unequal(longer), 1000, lambda number: STRANGER + 1 + number):
+            await asyncio.sleep(4)
             await four_round_trips(visitor, 0.3)
 
     run(story())
