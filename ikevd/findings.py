@@ -189,6 +189,21 @@ class NoSuchChild(Finding):
     """Has the peer local and remote the wrong way round?"""
 
 
+# -- strangers ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NoConnection(Finding):
+    """The peer's address is that of no connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggressiveNotAllowed(Finding):
+    """The peer asks for Aggressive Mode, which the connection of its address does not allow."""
+
+    connection: str
+
+
 # -- silence --------------------------------------------------------------------------------------------------------
 
 

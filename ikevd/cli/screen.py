@@ -14,7 +14,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from ikevd.observe.ladder import NAMES
+from ikevd.observe.ladder import NAMES, moment
 from ikevd.observe.text import flow, printable
 
 View = dict[str, Any]
@@ -50,6 +50,20 @@ def screen(status: View, width: int, *, config: bool = False) -> Iterator[Text]:
         yield from _connection(connection, width)
         if config:
             yield from _configured(connection, width)
+    if status["refused"]:
+        yield Text()
+        yield Text("came to nothing of late, begun by peers:", style="bold")
+    for refused in status["refused"]:
+        yield from _refused_attempt(refused, width)
+
+
+def _refused_attempt(refused: View, width: int) -> Iterator[Text]:
+    """When, from where, what for and why."""
+    owner = "/".join(name for name in (refused["connection"], refused["child"]) if name) or "no connection"
+    times = [f"{refused['times']} times"] if refused["times"] > 1 else []
+    name = NAMES.get(refused["exchange"], str(refused["exchange"]))
+    yield from _lines([moment(refused["at"]), *times, refused["peer"], name, owner], width, first="  ", rest="    ")
+    yield from _lines(refused["cause"].split(" "), width, first="    ", rest="    ", separator=" ")
 
 
 def _connection(connection: View, width: int) -> Iterator[Text]:

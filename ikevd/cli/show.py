@@ -25,13 +25,13 @@ def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool,
         return 1
     if as_json:
         click.echo(json.dumps(status, indent=2))
-    elif peer and not status["connections"]:
+    elif peer and not status["connections"] and not status["refused"]:
         click.echo(f"no connection with the peer {peer}", err=True)
     else:
         from ikevd.cli.screen import ANY_WIDTH, show
 
         show(status, ANY_WIDTH if wide else width(), config=config)
-    return 0 if status["connections"] or not peer else 1
+    return 0 if status["connections"] or status["refused"] or not peer else 1
 
 
 def show_trace(socket: Path, name: str | None, as_json: bool, **filters: Any) -> int:

@@ -7,19 +7,21 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ikevd import __version__
 from ikevd.addresses import Address, Endpoint
 from ikevd.control import shapes
 from ikevd.control.interface import NotAllowed, Progress, TooMuch, UnknownName
 from ikevd.control.pace import Pace
-from ikevd.control.status import connection_view, has_peer
+from ikevd.control.status import connection_view, has_peer, refused_view
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.evidence import pcap
 from ikevd.observe.history import Entry, History, Record
 from ikevd.observe.keylog import key_line
+from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, entry_view, lazy_record_view
 from ikevd.policy.model import Child, Config, Connection
 from ikevd.policy.wording import unknown_name
@@ -30,6 +32,8 @@ MAX_OCTETS = 16 * MIB
 """Of evidence in one answer; each is two digits of it."""
 MAX_DECODED_OCTETS = 2 * MIB
 """Trees may be 25 times as large. So much hold the 20 newest records, whatever is in them."""
+MAX_REFUSED = 20
+"""Negotiations of peers that came to nothing, in one status."""
 PHASE_1 = frozenset({ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE})
 
 
@@ -61,9 +65,10 @@ class EngineController:
         self, name: str | None = None, peer: Address | None = None, pace: Pace | None = None
     ) -> tuple[View, AsyncIterator[shapes.Connection]]:
         """What stands: the fields of `shapes.Status`, the connections apart. Raises `UnknownName`."""
-        return self._head(), self._connections(self._shown(name), peer, pace or Pace())
+        shown = self._shown(name)
+        return self._head(name, peer), self._connections(shown, peer, pace or Pace())
 
-    def _head(self) -> View:
+    def _head(self, name: str | None, peer: Address | None) -> View:
         return {
             "schema": shapes.SCHEMA,
             "version": __version__,
@@ -71,8 +76,16 @@ class EngineController:
             "uptime_seconds": round(time.time() - self._started, 1),
             "listening": self._listening,
             "half_open": self._engine.half_open,
+            "refused": list(map(refused_view, islice(self._refused(name, peer), MAX_REFUSED)))[::-1],
             "counters": self._counters.as_dict(),
         }
+
+    def _refused(self, name: str | None, peer: Address | None) -> Iterator[Refused]:
+        """The latest first."""
+        for refused in reversed(list(self._history.refused)):
+            names = (refused.connection, refused.child, f"{refused.connection}/{refused.child}")
+            if (name is None or name in names) and peer in (None, refused.peer.address):
+                yield refused
 
     async def _connections(
         self, wanted: list[tuple[Connection, tuple[Child, ...]]], peer: Address | None, pace: Pace

@@ -185,6 +185,27 @@ class Connection(TypedDict):
     """Its children, in the order of the configuration."""
 
 
+class Refused(TypedDict):
+    """Negotiations that a peer began and that came to nothing; equal ones once."""
+
+    at: float
+    """Unix seconds at the end of the last one."""
+    times: int
+    """How many there were."""
+    exchange: str
+    """`MAIN_MODE`, `AGGRESSIVE`, `QUICK_MODE` or `INFORMATIONAL`."""
+    peer: str
+    """Address and port of the peer."""
+    connection: str | None
+    """null: a stranger's."""
+    child: str | None
+    """Of a Quick Mode, once it is known."""
+    cause: str
+    """Why, in one sentence."""
+    finding: dict[str, object]
+    """The same as fields: its `kind`, and what belongs to it."""
+
+
 class Status(TypedDict):
     """`ikevd status --json`; `GET /v1/status`."""
 
@@ -200,6 +221,8 @@ class Status(TypedDict):
     """The UDP sockets: address and port."""
     half_open: int
     """Negotiations whose peer is not authenticated yet."""
+    refused: list[Refused]
+    """The last ones of the connections that were asked for and, where no name was given, of strangers; oldest first."""
     connections: list[Connection]
     """The connections that were asked for, in the order of the configuration."""
     counters: dict[str, int]

@@ -16,7 +16,8 @@ from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
 from ikevd.observe.lazy import pieces
 from ikevd.observe.progress import CiscoState, progress_of, ready
-from ikevd.observe.views import View
+from ikevd.observe.refused import Refused
+from ikevd.observe.views import View, finding_view
 from ikevd.observe.words import say
 from ikevd.peer.children import ChildState, Pair
 from ikevd.policy.choose import describe
@@ -48,6 +49,20 @@ async def connection_view(
         "phase1": _phase1(phase1) if phase1 else None,
         "isakmp": isakmp,
         "children": shown,
+    }
+
+
+def refused_view(refused: Refused) -> shapes.Refused:
+    """One of the negotiations of peers that came to nothing."""
+    return {
+        "at": refused.last,
+        "times": refused.count,
+        "exchange": str(refused.exchange),
+        "peer": str(refused.peer),
+        "connection": refused.connection,
+        "child": refused.child,
+        "cause": say(refused.cause),
+        "finding": finding_view(refused.cause),
     }
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
-from ikevd.errors import Abandoned, IkeError, LimitReached
+from ikevd.errors import Abandoned, Finding, IkeError, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.host.interface import SaExpired
 from ikevd.negotiation.farewell import say_farewell
@@ -23,10 +23,13 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.runner import Runner
 from ikevd.negotiation.session import Session
+from ikevd.observe.refused import Refused
+from ikevd.observe.words import say
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import Header
+from ikevd.wire.registry import ExchangeType
 
 MAX_SESSIONS = 10_000
 """Peers of connections with `remote: any` that are authenticated at one time, in all."""
@@ -58,7 +61,7 @@ class Engine:
             self._router,
             self._ports,
             on_established=self._established,
-            on_stranger=lambda path, why: ports.on_trouble(f"{path.remote} was turned away: {why}"),
+            on_stranger=self._turned_away,
         )
         self._connections = {connection.name: connection for connection in config.connections}
         self._by_reqid = {child.reqid: (c.name, child.name) for c in config.connections for child in c.children}
@@ -142,6 +145,12 @@ class Engine:
     def _first_message(self, header: Header, octets: bytes, path: Path) -> None:
         if not self._stopping:
             self._lobby.first_message(header, octets, path)
+
+    def _turned_away(self, kind: ExchangeType, path: Path, why: Finding) -> None:
+        """A stranger, of whom nothing else is kept."""
+        history = self._ports.history
+        history.refused.add(Refused(kind, path.remote, None, None, why, history.now()))
+        self._ports.on_trouble(f"{path.remote} was turned away: {say(why)}")
 
     def _expected_identity(self, connection: Connection) -> Identity | None:
         if connection.remote_id is not None or connection.remote is None:

@@ -16,9 +16,10 @@ from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Effect, Raised
 from ikevd.conversation.timing import LARVAL, LINGER
 from ikevd.crypto import groups
-from ikevd.errors import Abandoned, IkeError, InvalidKey, NoProposalChosen
+from ikevd.errors import Abandoned, Finding, IkeError, InvalidKey, NoProposalChosen
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.facts import Failed
+from ikevd.facts import Failed, Sent
+from ikevd.findings import AggressiveNotAllowed, NoConnection
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.first_message import COOKIE_OCTETS, FirstMessage, PeersAttempt, key_of
 from ikevd.negotiation.larval import Place
@@ -32,8 +33,9 @@ from ikevd.observe import history
 from ikevd.policy.model import Connection, Limits
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import Header
-from ikevd.wire.registry import ExchangeType, NotifyType
+from ikevd.wire.registry import ExchangeType, NotifyType, PayloadType
 
+NO_PROPOSAL = NotifyType.NO_PROPOSAL_CHOSEN
 MAIN, AGGRESSIVE = ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE
 STATIC = {MAIN: (32, 20), AGGRESSIVE: (64, 100)}
 """Places of each configured address, and how many of them a second make way. One address may be that of several peers
@@ -57,9 +59,9 @@ class Lobby:
         ports: Ports,
         *,
         on_established: Callable[[IsakmpSa, Runner], None],
-        on_stranger: Callable[[Path, str], None],
+        on_stranger: Callable[[ExchangeType, Path, Finding], None],
     ) -> None:
-        """`on_stranger` is told, in words, of peers that are turned away."""
+        """`on_stranger` is told of peers that are turned away, and why."""
         self._connections = ByAddress(connections)
         self._max_secrets = limits.secrets
         self._router = router
@@ -103,10 +105,10 @@ class Lobby:
             candidates = replace(candidates, connections=tuple(c for c in connections if c.aggressive))
         if not connections:
             self._ports.counters.count("drop: no connection for the address")
-            self._on_stranger(path, "no connection has this address as its remote")
+            self._on_stranger(kind, path, NoConnection())
         elif not candidates.connections:
             self._ports.counters.count("drop: Aggressive Mode is not allowed")
-            self._on_stranger(path, f"it asks for Aggressive Mode, which {connections[0].name} does not allow")
+            self._on_stranger(kind, path, AggressiveNotAllowed(connections[0].name))
         elif kind == AGGRESSIVE:
             self._answer_aggressive_mode(FirstMessage(kind, octets, path, candidates))
         else:
@@ -204,8 +206,9 @@ class Lobby:
         self._router.forget(attempt.cookie)
         say_farewell(runner, outcome, self._ports)
         if isinstance(outcome, NoProposalChosen) and self._refusals.allows():
-            refusal = clear_notification(attempt.key[-COOKIE_OCTETS:], NotifyType.NO_PROPOSAL_CHOSEN)
-            self._ports.transmit(refusal, runner.conversation.path)
+            refusal, path = clear_notification(attempt.key[-COOKIE_OCTETS:], NO_PROPOSAL), runner.conversation.path
+            self._ports.transmit(refusal, path)
+            runner.record.add(Sent("INFO", (str(PayloadType.N),), refusal, path))
         runner.close()
 
 

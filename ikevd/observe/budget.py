@@ -41,7 +41,7 @@ def fitting(fact: Fact, taken: int) -> Fact | None:
     if isinstance(fact, Sent | Heard):
         short: Fact = replace(fact, octets=fact.octets[:HEADER_OCTETS], chain=b"")
     else:
-        short = _brief(fact)
+        short = brief(fact)
     return short if weight(short) <= room else None
 
 
@@ -61,12 +61,12 @@ def _weight(value: Any) -> int:
     return 0
 
 
-def _brief(value: Any) -> Any:
-    """The same with every long field cut."""
+def brief(value: Any) -> Any:
+    """The same fact or finding with every long field cut."""
     if isinstance(value, str | bytes):
         return value[:BRIEF]
     if isinstance(value, tuple):
-        return tuple(map(_brief, value[:BRIEF]))
+        return tuple(map(brief, value[:BRIEF]))
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{field.name: _brief(getattr(value, field.name)) for field in fields(value)})
+        return replace(value, **{field.name: brief(getattr(value, field.name)) for field in fields(value)})
     return value

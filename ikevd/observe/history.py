@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from ikevd.addresses import Address, Endpoint
+from ikevd.errors import Abandoned, Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sent
+from ikevd.findings import OtherKey
 from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting, weight
 from ikevd.observe.packed import pack, unpack
+from ikevd.observe.refused import Refused, RefusedAttempts
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 
@@ -155,6 +158,16 @@ def _room(fact: Fact) -> int:
             return MAX_ENTRIES - FOR_RESULTS
 
 
+def _refusal(fact: Fact) -> Finding | None:
+    """Why a peer gets nowhere. That it has another key is known long before the end of the wait."""
+    match fact:
+        case Failed(cause, error) if error != Abandoned.__name__:
+            return cause
+        case Dropped(finding=OtherKey() as cause):
+            return cause
+    return None
+
+
 def _is_peer(address: Address, text: str) -> bool:
     try:
         return address == ip_address(text)
@@ -180,6 +193,7 @@ class History:
         self._count = 0
         self.octets = 0
         """What all records take, about."""
+        self.refused = RefusedAttempts()
 
     def now(self) -> float:
         """Unix time in seconds."""
@@ -242,6 +256,9 @@ class History:
 
     def tell(self, record: Record, entry: Entry) -> None:
         """Show one fact to the listeners (called by `Record.add`)."""
+        if not record.initiator and (cause := _refusal(entry.fact)):
+            owner = (record.connection, record.child)
+            self.refused.add(Refused(record.kind, record.peer, *owner, cause, entry.at, record.number))
         for listener in self._listeners:
             listener(record, entry)
 

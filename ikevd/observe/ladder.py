@@ -140,12 +140,18 @@ def _words(event: View) -> str:
 
 def _message(event: View, again: str, room: int) -> list[str]:
     """Label, arrow, payloads and size; long lists of payloads go on in further lines."""
-    names = _counted(event["payloads"])
+    names = _counted(_with_types(event["payloads"], event.get("notifications", ())))
     items = [f"{name}," for name in names[:-1]] + names[-1:] + ([f"({again})"] if again else [])
     first, *more = flow([printable(item) for item in items], room)
     arrow = OUT if event["fact"] == "sent" else BACK
     head = f"{event['label']:<5} {arrow}  {first:<{room}} {event['octets']:>5} B"
     return [head, *(" " * (LABEL + ARROW) + line for line in more)]
+
+
+def _with_types(payloads: Sequence[str], notifications: Sequence[str]) -> list[str]:
+    """`N` as `N NO_PROPOSAL_CHOSEN`, where its type is known."""
+    types = iter(notifications)
+    return [f"N {kind}" if name == "N" and (kind := next(types, None)) else name for name in payloads]
 
 
 def _counted(payloads: Sequence[str]) -> list[str]:

@@ -20,6 +20,8 @@ class Sent(TypedDict):
     """The payload types in their order, as `SA`, `KE`, `VID`."""
     vendors: list[str]
     """Names of the vendor IDs in it, in the order in which they stand."""
+    notifications: list[str]
+    """Types of the notifications in it, in the order in which they stand."""
     octets: int
     """Length of the ISAKMP message."""
     wire: str
@@ -44,6 +46,8 @@ class Heard(TypedDict):
     payloads: list[str]
     """As of `Sent`."""
     vendors: list[str]
+    """As of `Sent`."""
+    notifications: list[str]
     """As of `Sent`."""
     octets: int
     """As of `Sent`."""

@@ -13,7 +13,7 @@ from ikevd.observe.budget import missing
 from ikevd.observe.decode import cut_short, lazily_decoded
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.lazy import whole
-from ikevd.observe.vendors import vendors_of
+from ikevd.observe.vendors import notifications_of, vendors_of
 from ikevd.observe.words import say
 
 View = dict[str, Any]
@@ -48,6 +48,7 @@ def entry_view(entry: Entry) -> View:
     view = {"at": entry.at, "fact": type(entry.fact).__name__.lower(), **fact_fields(entry.fact)}
     if isinstance(entry.fact, Sent | Heard):
         view["vendors"] = vendors_of(entry.fact)
+        view["notifications"] = notifications_of(entry.fact)
     return view
 
 

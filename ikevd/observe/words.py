@@ -223,6 +223,8 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.PeerRefuses: _peer_refuses,
     f.OtherSelectors: _other_selectors,
     f.NoSuchChild: _no_such_child,
+    f.NoConnection: lambda found: "no connection has this address as its remote",
+    f.AggressiveNotAllowed: lambda found: f"it asks for Aggressive Mode, which {found.connection} does not allow",
     f.Unreachable: _unreachable,
     f.Undelivered: lambda found: found.reason,
     f.Silence: lambda found: silence.silence(found, say),

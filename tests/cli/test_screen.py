@@ -59,7 +59,7 @@ FAILED = {
 }
 
 
-HEAD: dict[str, Any] = {"version": "1", "pid": 1, "uptime_seconds": 1.0, "listening": [], "half_open": 0}
+HEAD: dict[str, Any] = {"version": "1", "pid": 1, "uptime_seconds": 1.0, "listening": [], "half_open": 0, "refused": []}
 
 
 def child(**changes: Any) -> dict[str, Any]:
@@ -77,7 +77,14 @@ def connection(**changes: Any) -> dict[str, Any]:
 def drawn(width: int, *connections: dict[str, Any], config: bool = False) -> list[str]:
     """The lines below the daemon's own."""
     stream = io.StringIO()
-    status = {"version": "1.2.3", "pid": 1, "uptime_seconds": 1.0, "listening": ["192.0.2.1:500"], "half_open": 0}
+    status = {
+        "version": "1.2.3",
+        "pid": 1,
+        "uptime_seconds": 1.0,
+        "listening": ["192.0.2.1:500"],
+        "half_open": 0,
+        "refused": [],
+    }
     show({**status, "connections": connections}, width, stream, config=config)
     return stream.getvalue().splitlines()[2:]
 
@@ -232,6 +239,32 @@ def test_a_child_that_was_never_started_is_not_red(width: int, cause: str | None
     lines = [line for line in screen({**HEAD, "connections": [view]}, width) if "down" in line.plain.lower()]
     assert colour in [str(span.style) for line in lines for span in line.spans]
     assert "red" not in [str(span.style) for line in lines for span in line.spans] or cause
+
+
+REFUSED = {
+    "at": 1_700_000_000.0,
+    "times": 3,
+    "exchange": "MAIN_MODE",
+    "peer": "203.0.113.9:500",
+    "connection": None,
+    "child": None,
+    "cause": "no connection has this address as its remote",
+}
+
+
+def test_what_peers_began_in_vain_is_told_with_when_from_where_and_why() -> None:
+    mine = {**REFUSED, "times": 1, "exchange": "QUICK_MODE", "connection": "berlin", "child": "lan", "cause": "x " * 50}
+    lines = [line.plain for line in screen({**HEAD, "connections": [], "refused": [REFUSED, mine]}, 80)]
+    assert lines[1:] == [
+        "",
+        "came to nothing of late, begun by peers:",
+        "  2023-11-14 22:13:20.000 UTC, 3 times, 203.0.113.9:500, Main Mode,",
+        "    no connection",
+        "    no connection has this address as its remote",
+        "  2023-11-14 22:13:20.000 UTC, 203.0.113.9:500, Quick Mode, berlin/lan",
+        "    " + " ".join(["x"] * 38),
+        "    " + " ".join(["x"] * 12),
+    ]
 
 
 def test_the_configured_proposals_are_shown_where_they_are_asked_for() -> None:

@@ -45,6 +45,7 @@ STATUS: Status = {
     "uptime_seconds": 3725.0,
     "listening": ["192.0.2.1:500", "192.0.2.1:4500"],
     "half_open": 2,
+    "refused": [],
     "connections": [
         {
             "name": "berlin",
@@ -156,6 +157,7 @@ DECODED: View = {
             "label": "MM1",
             "payloads": ["SA"],
             "vendors": [],
+            "notifications": [],
             "octets": 28,
             "wire": "00",
             "path": str(ALICE_TO_BOB),

@@ -9,6 +9,7 @@ import pytest
 from ikevd.addresses import Endpoint
 from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
+from ikevd.negotiation.router import clear_notification
 from ikevd.observe.history import History, Record
 from ikevd.observe.ladder import ladder
 from ikevd.observe.views import record_view
@@ -74,6 +75,12 @@ def test_an_informational_message_points_to_whom_it_was_sent(initiator: bool) ->
     *_, first, second = drawn(ours, theirs, initiator=initiator).splitlines()
     assert "INFO  ──▶" in first
     assert "INFO  ◀──" in second
+
+
+def test_a_notification_is_named_by_its_type() -> None:
+    refusal = clear_notification(COOKIES.initiator, NotifyType.NO_PROPOSAL_CHOSEN)
+    *_, line = drawn(Sent("INFO", ("N",), refusal, ALICE_TO_BOB), initiator=False).splitlines()
+    assert line == "       12.5 ms  INFO  ──▶  N NO_PROPOSAL_CHOSEN                        40 B"
 
 
 def test_copies_of_a_message_stand_in_one_line_with_their_number_and_the_time_of_the_last() -> None:

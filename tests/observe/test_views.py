@@ -18,7 +18,15 @@ from tests.observe.test_ladder import HEARD, SENT, recorded
 
 BAD = {"kind": "said", "text": "bad"}
 WIRE = bytes.fromhex("c0ffee")
-MESSAGE = {"label": "MM1", "payloads": ["SA"], "vendors": [], "octets": 3, "wire": "c0ffee", "path": str(ALICE_TO_BOB)}
+MESSAGE = {
+    "label": "MM1",
+    "payloads": ["SA"],
+    "vendors": [],
+    "notifications": [],
+    "octets": 3,
+    "wire": "c0ffee",
+    "path": str(ALICE_TO_BOB),
+}
 
 
 @pytest.mark.parametrize(
