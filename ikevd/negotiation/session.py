@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
@@ -317,8 +317,7 @@ class Session:
         if said.others:
             live.phase1.record.add(Note(Mentioned(said.others)))
         self._standing.shorten(live, said.lives)
-        for spi in said.deleted_esp:
-            self._deleted(live, spi)
+        self._deleted(live, said.deleted_esp)
         for cookies in said.deleted_isakmp:
             for other in [other for other in self.live if other.sa.cookies == cookies]:
                 other.phase1.record.add(Note(IsakmpDeleted()))
@@ -342,14 +341,18 @@ class Session:
         elif len(flights) <= len(live.unnamed_refusals):
             flights[0].refuse(live.unnamed_refusals.pop(0))
 
-    def _deleted(self, live: LiveIsakmpSa, spi: Spi) -> None:
+    def _deleted(self, live: LiveIsakmpSa, spis: Sequence[Spi]) -> None:
         """A Delete may overtake message 3 of its Quick Mode: held, bounded, until the Quick Modes in flight end."""
-        for name, state in self.states.items():
-            if any(spi in (pair.sa.inbound.spi, pair.sa.outbound.spi) for pair in state.pairs):
-                self._post(name, Gone(spi, by_peer=True))
-                return
-        if live.busy:
-            live.early_deletes = [*live.early_deletes, spi][-MAX_HELD:]
+        if not spis:
+            return
+        pairs = ((name, pair.sa) for name, state in self.states.items() for pair in state.pairs)
+        children = {spi: name for name, sa in pairs for spi in (sa.inbound.spi, sa.outbound.spi)}
+        for spi in spis:
+            if spi in children:
+                self._post(children[spi], Gone(spi, by_peer=True))
+        unknown = [spi for spi in spis if spi not in children]
+        if unknown and live.busy:
+            live.early_deletes = [*live.early_deletes, *unknown][-MAX_HELD:]
 
     # -- tasks --------------------------------------------------------------------------------------------------
 
