@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
+from ikevd import findings
 from ikevd.control import shapes
+from ikevd.errors import Finding, Said
+from ikevd.observe.views import kind_of
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SCHEMA, PAGE = DOCS / "json.schema.json", DOCS / "json.md"
@@ -74,7 +78,20 @@ def page_text() -> str:
     order = ["Status", "Trace", "Owner", "End", "Version", "Names"]
     names = [name for name in shown if not name.startswith("Owned")]
     names = [*order, *(name for name in names if name not in order)]
-    return "\n".join([INTRODUCTION, *(line for name in names for line in _section(name, shown[name]))])
+    sections = (line for name in names for line in _section(name, shown[name]))
+    return "\n".join([INTRODUCTION, *sections, *_findings()])
+
+
+def _findings() -> Iterator[str]:
+    """The kinds of `finding`, from `ikevd.findings`."""
+    yield from ("## Findings", "", "What `finding` holds: `kind`, and the fields of that kind.", "")
+    yield from ("| kind | fields | meaning |", "|---|---|---|")
+    kinds = (kind for kind in (Said, *vars(findings).values()) if isinstance(kind, type) and issubclass(kind, Finding))
+    for kind in dict.fromkeys(kinds):
+        if kind is not Finding:
+            names = ", ".join(f"`{field.name}`" for field in fields(kind))
+            yield f"| `{kind_of(kind)}` | {names} | {' '.join((kind.__doc__ or '').split())} |"
+    yield ""
 
 
 def _section(name: str, schema: Schema) -> Iterator[str]:

@@ -84,7 +84,7 @@ class Dropped(TypedDict):
     reason: str
     """In one sentence."""
     finding: dict[str, object]
-    """The same as fields: its `kind`, and what belongs to it."""
+    """The same as fields: its `kind`, and what belongs to it (see Findings)."""
     error: str
     """Name of the error class, as in the counters."""
     octets: int
@@ -112,7 +112,7 @@ class Note(TypedDict):
     text: str
     """The sentence."""
     finding: dict[str, object]
-    """The same as fields: its `kind`, and what belongs to it."""
+    """The same as fields: its `kind`, and what belongs to it (see Findings)."""
 
 
 class Established(TypedDict):
@@ -125,7 +125,7 @@ class Established(TypedDict):
     text: str
     """What came of it."""
     finding: dict[str, object]
-    """The same as fields: its `kind`, and what belongs to it."""
+    """The same as fields: its `kind`, and what belongs to it (see Findings)."""
 
 
 class Failed(TypedDict):
@@ -138,7 +138,7 @@ class Failed(TypedDict):
     reason: str
     """The cause, in one sentence."""
     finding: dict[str, object]
-    """The same as fields: its `kind`, and what belongs to it."""
+    """The same as fields: its `kind`, and what belongs to it (see Findings)."""
     error: str
     """Name of the error class, as in the counters."""
 
