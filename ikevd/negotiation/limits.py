@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
@@ -45,9 +44,10 @@ class HalfOpen(Generic[Attempt]):
         self._static = frozenset(static)
         self._clock = clock
         self._each_static, self._evictions_static = each_static, evictions_static
-        self._counts: Counter[Source] = Counter()
-        self._strangers = 0
         self._addresses: dict[Attempt, Address] = {}
+        self._strangers: dict[Attempt, None] = {}
+        self._held: dict[Source, dict[Attempt, None]] = {}
+        """By each source that they count for, so that nobody is searched for among all."""
         self._evictions: dict[tuple[Address | None, bool], RateLimit] = {}
         """For each configured address, and for all others where the source is full and where there is no place at all:
         none can use up what another needs."""
@@ -59,7 +59,7 @@ class HalfOpen(Generic[Attempt]):
         """Why no further negotiation from `address` may begin, or None where it may."""
         if self._full_source(address):
             return "half-open limit of the address"
-        full = not self._is_static(address) and self._strangers >= self._limits.half_open
+        full = not self._is_static(address) and len(self._strangers) >= self._limits.half_open
         return "half-open limit" if full else None
 
     def to_make_way(self, address: Address) -> Attempt | None:
@@ -70,31 +70,31 @@ class HalfOpen(Generic[Attempt]):
         rate = self._evictions_static if self._is_static(address) else EVICTIONS
         if not self._evictions.setdefault(owner, RateLimit(rate, rate, self._clock)).allows():
             return None
-        if source is not None:
-            return next(attempt for attempt, held in self._addresses.items() if source in self._limits_of(held))
-        return next(attempt for attempt, held in self._addresses.items() if not self._is_static(held))
+        return next(iter(self._strangers if source is None else self._held[source]))
 
     def enter(self, attempt: Attempt, address: Address) -> None:
         """One more."""
         self._addresses[attempt] = address
-        self._strangers += not self._is_static(address)
-        self._counts.update(self._limits_of(address).keys())
+        if not self._is_static(address):
+            self._strangers[attempt] = None
+        for source in self._limits_of(address):
+            self._held.setdefault(source, {})[attempt] = None
 
     def leave(self, attempt: Attempt) -> None:
         """One less, if it is there."""
         address = self._addresses.pop(attempt, None)
         if address is None:
             return
-        self._strangers -= not self._is_static(address)
+        self._strangers.pop(attempt, None)
         for source in self._limits_of(address):
-            self._counts[source] -= 1
-            if self._counts[source] <= 0:
-                del self._counts[source]
+            del self._held[source][attempt]
+            if not self._held[source]:
+                del self._held[source]
 
     def _full_source(self, address: Address) -> Source | None:
         """The source that `address` belongs to and that holds all it may."""
         limits = self._limits_of(address).items()
-        return next((source for source, most in limits if self._counts.get(source, 0) >= most), None)
+        return next((source for source, most in limits if len(self._held.get(source, ())) >= most), None)
 
     def _is_static(self, address: Address) -> bool:
         return address in self._static
