@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ikevd.conversation.meanwhile import MAX_HINTS
 from ikevd.errors import Malformed
 from ikevd.negotiation.runner import Runner
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
@@ -24,11 +25,11 @@ def hear_hints(runners: Sequence[Runner], header: Header, octets: bytes) -> None
 
 
 def clear_notifications(header: Header, octets: bytes) -> tuple[NotifyType, ...]:
-    """The types of the notifications in an unencrypted Informational message; empty for anything else."""
+    """The types of the first few notifications in an unencrypted Informational message; empty for anything else."""
     if header.encrypted or header.exchange != ExchangeType.INFORMATIONAL:
         return ()
     try:
         message = Message.decode_untrusted(header, octets[HEADER_OCTETS : header.length])
     except Malformed:
         return ()
-    return tuple(payload.type for payload in message.all(NotifyPayload))
+    return tuple(dict.fromkeys(payload.type for payload in message.all(NotifyPayload)))[:MAX_HINTS]

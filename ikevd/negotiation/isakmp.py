@@ -242,7 +242,7 @@ class LiveIsakmpSa:
     @property
     def busy(self) -> bool:
         """Is a Quick Mode under way?"""
-        return bool(self._under_way)
+        return any(not runner.conversation.ended for runner in self._runners.values())
 
     @property
     def _under_way(self) -> list[Runner]:

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from ikevd.conversation.meanwhile import MAX_HINTS
 from ikevd.conversation.timing import LINGER
 from ikevd.errors import Said
 from ikevd.facts import Hint, Note
+from ikevd.negotiation.hints import clear_notifications
 from ikevd.policy.transforms import offer_phase2
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header
@@ -110,6 +112,15 @@ def test_a_notify_in_the_clear_during_quick_mode_stands_in_its_cause() -> None:
         ]
 
     attack(story)
+
+
+def test_of_many_notifications_in_the_clear_the_first_few_are_read() -> None:
+    """Whoever has seen the cookies can send them, and each is told to every exchange under way."""
+    kinds = [NotifyType(number) for number in range(1, 61)]
+    chain = Chain.of(*(NotifyPayload(Protocol.ISAKMP, kind) for kind in [kinds[0], *kinds]))
+    header = Header(bytes(8), bytes(8), chain.first, ExchangeType.INFORMATIONAL, Flags.NONE, 0)
+    octets = datagram(header, chain.octets)
+    assert clear_notifications(Header.decode_untrusted(octets), octets) == tuple(kinds[:MAX_HINTS])
 
 
 # -- Delete
