@@ -15,6 +15,8 @@ from ikevd.observe.words import say_error
 
 MAX_WAITING = 1000
 """Lines that wait for a slow reader; later ones are left out, the outcome never."""
+MAX_WAITING_OCTETS = 4 << 20
+"""Of the messages in them, in hex: what a peer sends is as long as the peer likes."""
 
 
 class Command:
@@ -24,6 +26,7 @@ class Command:
         self._action = action
         self._timeout = timeout
         self._lines: asyncio.Queue[View] = asyncio.Queue()
+        self._octets = 0
         self._evidence = Evidence()
 
     async def __aenter__(self) -> Self:
@@ -39,6 +42,7 @@ class Command:
     async def __aiter__(self) -> AsyncIterator[View]:
         while True:
             line = await self._lines.get()
+            self._octets -= _octets(line)
             yield line
             if line["event"] == "end":
                 return
@@ -63,8 +67,13 @@ class Command:
 
     def _happened(self, fact: View) -> None:
         self._evidence.add(fact)
-        if self._lines.qsize() < MAX_WAITING:
+        if self._lines.qsize() < MAX_WAITING and self._octets + _octets(fact) <= MAX_WAITING_OCTETS:
+            self._octets += _octets(fact)
             self._lines.put_nowait({"event": "fact", **fact})
+
+
+def _octets(line: View) -> int:
+    return len(line.get("wire", ""))
 
 
 def _failure(cause: str, error: Exception) -> View:

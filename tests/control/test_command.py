@@ -1,10 +1,13 @@
-"""What a command that is not done in time says of its last evidence."""
+"""What a command keeps for a slow reader, and what one that is not done in time says of its last evidence."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from ikevd.control.command import Evidence
+from ikevd.control.command import MAX_WAITING_OCTETS, Command, Evidence
+from ikevd.control.interface import Progress
 from ikevd.errors import Said
 from ikevd.facts import Dropped, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry
@@ -46,3 +49,19 @@ def test_the_last_evidence_in_words(facts: list[Fact], words: str) -> None:
     for fact in facts:
         evidence.add(entry_view(Entry(0.0, fact)))
     assert str(evidence) == words
+
+
+async def test_long_messages_are_kept_for_a_slow_reader_up_to_a_bound_in_octets() -> None:
+    long = entry_view(Entry(0.0, Heard("QM1", ("HASH",), bytes(60_000), ALICE_TO_BOB)))
+
+    async def flood(progress: Progress) -> None:
+        for _ in range(500):
+            progress(long)
+
+    async with Command(flood, timeout=5) as command:
+        await asyncio.sleep(0.01)
+        first = await anext(aiter(command))
+        lines = [first, *[line async for line in command]]
+    assert sum(len(line.get("wire", "")) for line in lines) <= MAX_WAITING_OCTETS
+    assert len(lines) > 10
+    assert lines[-1] == {"event": "end", "ok": True, "cause": None}
