@@ -257,8 +257,17 @@ class History:
     def tell(self, record: Record, entry: Entry) -> None:
         """Show one fact to the listeners (called by `Record.add`)."""
         if not record.initiator and (cause := _refusal(entry.fact)):
-            owner = (record.connection, record.child)
-            self.refused.add(Refused(record.kind, record.peer, *owner, cause, entry.at, record.number))
+            refused = Refused(
+                record.kind,
+                record.peer,
+                record.connection,
+                record.child,
+                cause,
+                entry.at,
+                record.number,
+                proven=record.authenticated,
+            )
+            self.refused.add(refused)
         for listener in self._listeners:
             listener(record, entry)
 

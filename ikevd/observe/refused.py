@@ -15,6 +15,7 @@ from ikevd.observe.budget import brief
 from ikevd.wire.registry import ExchangeType
 
 OF_A_CONNECTION = 5
+"""Of its proven peers, and as many of whoever only fits its address."""
 OF_STRANGERS = 10
 """Who floods with many addresses pushes out other strangers, and nobody else."""
 
@@ -32,6 +33,8 @@ class Refused:
     record: int = 0
     """Number of the record of the last one; 0 where there is none."""
     count: int = 1
+    proven: bool = False
+    """Was the connection certain?"""
 
     @property
     def key(self) -> tuple[ExchangeType, Address, str | None, Finding]:
@@ -43,12 +46,12 @@ class RefusedAttempts:
     """A few of each connection, and of strangers; equal ones once."""
 
     def __init__(self) -> None:
-        self._of: dict[str | None, dict[object, Refused]] = {}
+        self._of: dict[tuple[str | None, bool], dict[object, Refused]] = {}
 
     def add(self, refused: Refused) -> None:
         """One more, or the same one once more, known by its record."""
         refused = replace(refused, cause=brief(refused.cause))
-        found = self._of.setdefault(refused.connection, {})
+        found = self._of.setdefault((refused.connection, refused.proven), {})
         before = found.pop(refused.key, None)
         if before:
             again = refused.record != 0 and refused.record == before.record

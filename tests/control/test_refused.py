@@ -153,6 +153,17 @@ def test_strangers_push_out_strangers_and_nobody_else() -> None:
     assert [one.last for one in kept[1:]] == [float(number) for number in range(1001 - OF_STRANGERS, 1001)]
 
 
+def test_who_only_fits_the_address_of_a_connection_pushes_out_nothing_of_its_proven_peer() -> None:
+    attempts = RefusedAttempts()
+    proven = replace(attempt(0, "berlin"), proven=True)
+    attempts.add(proven)
+    for number in range(1, 1001):
+        attempts.add(attempt(number, "berlin"))
+    kept = list(attempts)
+    assert kept[0] == proven
+    assert len(kept) == 1 + OF_A_CONNECTION
+
+
 def test_of_a_connection_only_the_last_are_kept() -> None:
     attempts = RefusedAttempts()
     for number in range(100):
