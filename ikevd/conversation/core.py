@@ -18,7 +18,7 @@ from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
 from ikevd.conversation.labels import label
 from ikevd.conversation.meanwhile import Meanwhile
 from ikevd.conversation.resend import Outgoing, Waiting
-from ikevd.conversation.seal import Opened, check_header, floated, open_with, seal
+from ikevd.conversation.seal import Opened, check_header, open_with, seal
 from ikevd.conversation.timing import FAREWELL, LINGER, Timing, pauses
 from ikevd.conversation.vendors import remember_vendors
 from ikevd.crypto.ciphers import IvChain
@@ -36,7 +36,7 @@ from ikevd.exchanges.link import (
     Situation,
     Unconfirmed,
 )
-from ikevd.exchanges.moves import check_addresses
+from ikevd.exchanges.moves import check_addresses, floated
 from ikevd.facts import Dropped, Fact, Heard, Note, Repeated, Sent
 from ikevd.findings import CommitBit, Undelivered, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
@@ -352,7 +352,7 @@ class Conversation:
             case Discovered(nat, must_float):
                 self._situation.nat, self._situation.must_float = nat, must_float
             case Float():
-                self._situation.path = floated(self._situation)
+                self._situation.path = floated(self._situation.path, self._situation.nat_port)
             case Unconfirmed(sa):
                 self.unconfirmed = sa
             case Note():

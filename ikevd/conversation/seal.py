@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ikevd.addresses import Endpoint, Path
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, Malformed, Refused, UnexpectedMessage
 from ikevd.exchanges.link import Receive, Situation
@@ -51,14 +50,6 @@ def check_header(header: Header, situation: Situation, exchange: ExchangeType, i
         raise UnexpectedMessage("message is in the clear" if situation.chains else "message is encrypted too early")
     if int(header.flags) & ~KNOWN_FLAGS:  # as numbers: ~ of a Flag drops unnamed bits
         raise UnexpectedMessage(f"header flags 0x{int(header.flags):02x}")
-
-
-def floated(situation: Situation) -> Path:
-    """The path with both ports for NAT traversal, unless it was there already."""
-    path, port = situation.path, situation.nat_port
-    if path.local.port == port:
-        return path
-    return Path(Endpoint(path.local.address, port), Endpoint(path.remote.address, port))
 
 
 def _check_responder_cookie(header: Header, situation: Situation, initiator: bool) -> None:

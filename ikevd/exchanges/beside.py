@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from ikevd.crypto import keys
 from ikevd.crypto.ciphers import CbcCipher, IvChain
 from ikevd.crypto.primitives import hash_size
 from ikevd.crypto.secret import Secret
@@ -34,12 +33,7 @@ def _chains(keying: Keying, message_id: int) -> tuple[IvChain, ...]:
 
     # Deviates: libreswan 4.10 takes no block at all, hash(M-ID).
     """
-    return tuple(_chain(keying, block, message_id) for block in (keying.chain.iv, b""))
-
-
-def _chain(keying: Keying, block: bytes, message_id: int) -> IvChain:
-    cipher = CbcCipher(keying.suite.cipher, keying.cipher_key)
-    return IvChain(cipher, keys.phase2_iv(keying.suite.hash, block, message_id, cipher.block_size))
+    return tuple(phase2.chain(keying, block, message_id) for block in (keying.chain.iv, b""))
 
 
 def _accept(keying: Keying, ours: Identity, message: Message) -> IkeError | None:
@@ -48,8 +42,8 @@ def _accept(keying: Keying, ours: Identity, message: Message) -> IkeError | None
     for notify in message.all(NotifyPayload):
         if notify.type.is_error and notify.type != NotifyType.PAYLOAD_MALFORMED:  # one copy was altered on the way
             return PeerRefused(IdentityRefused(str(notify.type), named(ours)), notify.type)
-    pair = keying.cookies.initiator + keying.cookies.responder
-    deleted = any(d.protocol == Protocol.ISAKMP and pair in d.spis for d in message.all(DeletePayload))
+    deletes = [delete for delete in message.all(DeletePayload) if delete.protocol == Protocol.ISAKMP]
+    deleted = any(keying.cookies.octets in delete.spis for delete in deletes)
     return PeerDeleted(IsakmpDeleted()) if deleted else None
 
 
@@ -60,9 +54,9 @@ def unreadable(keying: Keying, entropy: Entropy) -> Complaint:
     # Deviates: strongSwan seals it under its own key, which a peer with another key cannot read either; but anybody who
     sends rubbish could then try guesses of the secret on it, offline. Here key, IV and HASH are of the moment.
     """
-    suite, pair = keying.suite, keying.cookies.initiator + keying.cookies.responder
+    suite = keying.suite
     cipher = CbcCipher(suite.cipher, Secret(entropy.octets(len(keying.cipher_key))))
     proof = HashPayload(entropy.octets(hash_size(suite.hash)))
-    notify = NotifyPayload(Protocol.ISAKMP, NotifyType.PAYLOAD_MALFORMED, pair)
+    notify = NotifyPayload(Protocol.ISAKMP, NotifyType.PAYLOAD_MALFORMED, keying.cookies.octets)
     message_id = int.from_bytes(entropy.octets(4), "big") or 1
     return Complaint(message_id, IvChain(cipher, entropy.octets(cipher.block_size)), (proof, notify))

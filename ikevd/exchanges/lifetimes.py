@@ -9,11 +9,9 @@ from ikevd.exchanges.link import Link
 from ikevd.findings import ClaimedLife, UnprovenLife
 from ikevd.policy.choose import shorter
 from ikevd.policy.transforms import read_responder_lifetime
-from ikevd.sa.model import IsakmpSa
+from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
-
-COOKIES_OCTETS = 16
 
 
 def claims(notify: NotifyPayload) -> bool:
@@ -25,7 +23,7 @@ def claimed(sa: IsakmpSa, notifies: Sequence[NotifyPayload]) -> IsakmpSa:
     """`sa` with the shortest life of the claims that are for it, but no less than `policy.choose` ever accepts."""
     lifetime = sa.lifetime
     for notify in notifies:
-        others = len(notify.spi) == COOKIES_OCTETS and notify.spi != sa.cookies.initiator + sa.cookies.responder
+        others = len(notify.spi) == 2 * COOKIE_OCTETS and notify.spi != sa.cookies.octets
         if claims(notify) and not others:
             lifetime = shorter(lifetime, read_responder_lifetime(notify.data, lifetime, Protocol.ISAKMP))
     return replace(sa, lifetime=lifetime)

@@ -6,7 +6,7 @@ before it arrives. So a port moves only where a NAT, found in phase 1, explains 
 
 from __future__ import annotations
 
-from ikevd.addresses import Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.errors import UnexpectedMessage
 from ikevd.findings import WrongPort
 from ikevd.sa.model import NatTraversal
@@ -34,6 +34,13 @@ def check_ports(known: Path, came: Path, nat: NatTraversal | None, nat_port: int
     theirs = (known.remote.port,) if came.local.port == known.local.port else (known.remote.port, nat_port)
     if came.remote.port not in theirs:
         raise UnexpectedMessage(WrongPort(came.remote.port, tuple(dict.fromkeys(theirs)), ours=False, nat=False))
+
+
+def floated(path: Path, nat_port: int) -> Path:
+    """The path with both ports for NAT traversal, unless it is there already."""
+    if path.local.port == nat_port:
+        return path
+    return Path(Endpoint(path.local.address, nat_port), Endpoint(path.remote.address, nat_port))
 
 
 def _local_ports(known: int, nat_port: int, *, must_float: bool) -> tuple[int, ...]:

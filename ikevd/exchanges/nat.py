@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ikevd.addresses import Endpoint, Path
 from ikevd.crypto.primitives import digest, hash_size
 from ikevd.exchanges.link import Link
+from ikevd.exchanges.moves import floated
 from ikevd.findings import EncapInVain, EspInUdp, NatDMissing, StaysOnPort
 from ikevd.host.interface import Entropy
 from ikevd.policy.model import Connection, Encap, NatMethod
@@ -161,16 +162,13 @@ async def go(link: Link, found: NatTraversal | None) -> None:
 
 def esp_path(link: Link) -> Path:
     """ESP in UDP goes where IKE goes (RFC 3948 section 2); never to port 500, where IKE may have stayed."""
-    path, port = link.path, link.nat_port
-    if path.local.port == port:
-        return path
-    return Path(Endpoint(path.local.address, port), Endpoint(path.remote.address, port))
+    return floated(link.path, link.nat_port)
 
 
 def endpoint_hash(hash: Hash, cookies: Cookies, endpoint: Endpoint) -> bytes:
     """HASH = HASH(CKY-I | CKY-R | IP | Port): RFC 3947 section 3.2."""
     port = endpoint.port.to_bytes(2, "big")
-    return digest(hash, cookies.initiator + cookies.responder + endpoint.address.packed + port)
+    return digest(hash, cookies.octets + endpoint.address.packed + port)
 
 
 def tunnel_modes(nat: NatTraversal | None) -> tuple[Encapsulation, ...]:

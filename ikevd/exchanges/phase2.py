@@ -11,7 +11,9 @@ from ikevd.crypto import keys
 from ikevd.crypto.ciphers import CbcCipher, IvChain
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
+from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidHash, Malformed
+from ikevd.policy.model import IkeSuite
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, split_untrusted
 from ikevd.wire.payloads import HashPayload, Payload
@@ -23,18 +25,26 @@ def chains(sa: IsakmpSa, message_id: int) -> tuple[IvChain, ...]:
     return tuple(chain(sa, block, message_id) for block in sa.last_blocks)
 
 
-def chain(sa: IsakmpSa, block: bytes, message_id: int) -> IvChain:
+def chain(sa: Keyed, block: bytes, message_id: int) -> IvChain:
     """IV = hash(last phase 1 block | M-ID): RFC 2409 appendix B."""
     cipher = CbcCipher(sa.suite.cipher, sa.cipher_key)
     return IvChain(cipher, keys.phase2_iv(sa.suite.hash, block, message_id, cipher.block_size), origin=block)
 
 
 class Keyed(Protocol):
-    """What has SKEYID_a: an ISAKMP SA, or a phase 1 that is about to become one."""
+    """What messages are encrypted and authenticated with: an ISAKMP SA, or a phase 1 that is about to become one."""
 
     @property
     def keys(self) -> Phase1Keys:
         """SKEYID_d, _a and _e."""
+
+    @property
+    def suite(self) -> IkeSuite:
+        """Cipher and hash."""
+
+    @property
+    def cipher_key(self) -> Secret:
+        """The cipher's, made of SKEYID_e."""
 
 
 def with_hash_1(sa: Keyed, message_id: int, *payloads: Payload) -> tuple[Payload, ...]:

@@ -28,5 +28,5 @@ def say_farewell(phase1: Runner, error: IkeError, ports: Ports) -> None:
         on_worn=lambda live: None,
     )
     if error.notify is not None:
-        live.tell(NotifyPayload(Protocol.ISAKMP, error.notify, sa.cookies.initiator + sa.cookies.responder))
+        live.tell(NotifyPayload(Protocol.ISAKMP, error.notify, sa.cookies.octets))
     live.tell(delete_isakmp(sa.cookies))

@@ -15,10 +15,8 @@ from ikevd.negotiation.phase1 import Phase1Attempt
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.runner import Runner
 from ikevd.observe import history
-from ikevd.sa.model import Cookies
+from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.wire.registry import ExchangeType
-
-COOKIE_OCTETS = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation, Exchange
 from ikevd.conversation.timing import Timing
-from ikevd.errors import Abandoned, IkeError, Malformed, PeerDeleted, PeerRefused, UnexpectedMessage
+from ikevd.errors import Abandoned, IkeError, Malformed, PeerRefused, UnexpectedMessage
 from ikevd.exchanges import informational, phase2, quick_mode
 from ikevd.exchanges.link import Host, Link, Situation
 from ikevd.facts import Dropped
@@ -217,11 +217,11 @@ class LiveIsakmpSa:
 
     # -- ending -----------------------------------------------------------------------------------------------------
 
-    def retire(self, cause: IkeError | None = None) -> None:
+    def retire(self, cause: IkeError) -> None:
         """No new exchange; those in flight end with `cause`."""
         self.retired = True
         for runner in tuple(self._runners.values()):
-            runner.fail(cause or PeerDeleted("the peer deleted the ISAKMP SA"))
+            runner.fail(cause)
 
     def fail_child(self, child: str, cause: IkeError) -> None:
         """End the Quick Modes of the peer that have opened an SA of `child`."""
@@ -308,7 +308,7 @@ class LiveIsakmpSa:
             self._forget(ended)
 
     def _ended(self, on_end: OnEnd, runner: Runner, outcome: Any) -> None:
-        """It may have to be said again for a while; of what is not, the message ID is enough."""
+        """An exchange that ended may have to be repeated for a while; else its message ID is enough."""
         message_id, conversation = runner.conversation.message_id, runner.conversation
         self._theirs -= not conversation.initiator
         self._hosts.pop(message_id, None)

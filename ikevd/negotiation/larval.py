@@ -14,9 +14,10 @@ from typing import TypeVar
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
 from ikevd.findings import Unreachable
-from ikevd.negotiation.first_message import COOKIE_OCTETS, key_of
+from ikevd.negotiation.first_message import key_of
 from ikevd.observe.history import Record
 from ikevd.policy.model import Connection
+from ikevd.sa.model import COOKIE_OCTETS
 from ikevd.wire.message import Header
 
 Shelf = TypeVar("Shelf")

@@ -21,7 +21,7 @@ from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Sent
 from ikevd.findings import AggressiveNotAllowed, NoConnection
 from ikevd.negotiation.farewell import say_farewell
-from ikevd.negotiation.first_message import COOKIE_OCTETS, FirstMessage, PeersAttempt, key_of
+from ikevd.negotiation.first_message import FirstMessage, PeersAttempt, key_of
 from ikevd.negotiation.larval import Place
 from ikevd.negotiation.limits import HalfOpen, RateLimit
 from ikevd.negotiation.matching import ByAddress
@@ -31,7 +31,7 @@ from ikevd.negotiation.runner import Runner
 from ikevd.negotiation.waiting_room import MADE_WAY, WaitingRoom
 from ikevd.observe import history
 from ikevd.policy.model import Connection, Limits
-from ikevd.sa.model import IsakmpSa
+from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType, PayloadType
 

@@ -11,14 +11,13 @@ from ikevd.findings import Unreachable
 from ikevd.host.interface import Entropy
 from ikevd.negotiation.limits import RateLimit
 from ikevd.observe.counters import Counters
-from ikevd.sa.model import NO_COOKIE
+from ikevd.sa.model import COOKIE_OCTETS, NO_COOKIE
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from ikevd.wire.registry import Protocol as SecurityProtocol
 
-COOKIE_OCTETS = 8
 MAX_FIRST = 8192
 """Octets of a first message, which is kept for its repetitions: ten times the longest that is seen."""
 IKEV2_INITIATOR, IKEV2_RESPONSE = 0x08, 0x20
@@ -35,7 +34,7 @@ class Handler(Protocol):
         """A message of ours under the cookie did not arrive, says an ICMP error."""
 
 
-FirstMessage = Callable[[Header, bytes, Path], None]
+OnFirstMessage = Callable[[Header, bytes, Path], None]
 
 
 class Router:
@@ -48,7 +47,7 @@ class Router:
         transmit: Callable[[bytes, Path], str | None],
         clock: Callable[[], float],
         *,
-        on_first_message: FirstMessage,
+        on_first_message: OnFirstMessage,
         on_ikev2: Callable[[Path], None],
     ) -> None:
         self._entropy = entropy

@@ -19,12 +19,13 @@ from ikevd.errors import Abandoned, IkeError, NoAnswer
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Note
 from ikevd.findings import RecordedLate, Silence
-from ikevd.negotiation.first_message import COOKIE_OCTETS, FirstMessage
+from ikevd.negotiation.first_message import FirstMessage
 from ikevd.negotiation.larval import Answer, Begun, Kept, OnEcho, Place, Places
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.observe import history
 from ikevd.policy.model import Limits
+from ikevd.sa.model import COOKIE_OCTETS
 from ikevd.wire.registry import ExchangeType
 
 MADE_WAY = Abandoned("it made way for a newer negotiation")

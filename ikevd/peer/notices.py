@@ -72,4 +72,4 @@ def delete_esp(*spis: Spi) -> DeletePayload:
 
 def delete_isakmp(cookies: Cookies) -> DeletePayload:
     """The ISAKMP SA with this pair of cookies is gone."""
-    return DeletePayload(Protocol.ISAKMP, (cookies.initiator + cookies.responder,))
+    return DeletePayload(Protocol.ISAKMP, (cookies.octets,))

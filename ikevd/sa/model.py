@@ -12,7 +12,8 @@ from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, NatMethod
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.wire.registry import ExchangeType
 
-NO_COOKIE = bytes(8)
+COOKIE_OCTETS = 8
+NO_COOKIE = bytes(COOKIE_OCTETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Cookies:
 
     initiator: bytes
     responder: bytes = NO_COOKIE
+
+    @property
+    def octets(self) -> bytes:
+        """Both, the initiator's first: the SPI of the ISAKMP SA."""
+        return self.initiator + self.responder
 
     def __str__(self) -> str:
         return f"{self.initiator.hex()}:{self.responder.hex()}"
