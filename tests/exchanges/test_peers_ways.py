@@ -32,8 +32,6 @@ from tests.builders import (
 from tests.duet import Duet, Network
 
 HOUR = Lifetime(3600)
-FIRST_MESSAGES = 2
-"""Messages 1 and 2 are in the clear and alone hold an SA payload."""
 
 
 def rewritten(datagram: bytes, payloads: tuple[Payload, ...]) -> bytes:

@@ -10,9 +10,8 @@ from ikevd.policy.identity import Identity
 from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import IdType
 
-# The DER that `openssl req -subj /O=Example/CN=gw` writes, and the same with PrintableString, as strongSwan writes it.
+# The DER that `openssl req -subj /O=Example/CN=gw` writes.
 DN_UTF8 = bytes.fromhex("301f3110300e060355040a0c074578616d706c65310b300906035504030c026777")
-DN_PRINTABLE = bytes.fromhex("301f3110300e060355040a13074578616d706c65310b3009060355040313026777")
 
 
 def payload(kind: IdType, data: bytes, protocol: int = 0, port: int = 0) -> IdPayload:
