@@ -13,8 +13,8 @@ from ikevd.wire.registry import NotifyType
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out, as fields that JSON can hold: `ikevd.findings` has the kinds, `ikevd.observe.words` says them
-    in a sentence."""
+    """What was found out, as fields that JSON can hold: `ikevd.findings` and `ikevd.refusals` have the kinds,
+    `ikevd.observe.words` says them in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

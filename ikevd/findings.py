@@ -16,7 +16,7 @@ from ikevd.errors import Finding
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Of a finding."""
+    """Fields that belong together, within a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,18 +314,6 @@ class StaysOnPort(Finding):
     """The peer does not go to the port that ESP in UDP needs."""
 
     port: int
-
-
-@dataclass(frozen=True, slots=True)
-class WrongPort(Finding):
-    """A message came by ports that no NAT explains (RFC 3947 section 4)."""
-
-    came: int
-    wanted: tuple[int, ...]
-    ours: bool
-    """Is it our port, to which it came, or the peer's?"""
-    nat: bool
-    """Was a NAT found that has to do with it?"""
 
 
 # -- what else is worth keeping -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import click
 from ikevd.daemon import Machine, Options, serve
 from ikevd.errors import ConfigError, IkeError
 from ikevd.observe import log
+from ikevd.observe.words import say_error
 from ikevd.obstacles import enough_descriptors
 from ikevd.policy.load import load
 from ikevd.policy.model import Config, LogFormat
@@ -59,7 +60,7 @@ def run_daemon(
         click.echo(str(error), err=True)
         return UNUSABLE
     except IkeError as error:
-        click.echo(f"ikevd cannot run: {error}", err=True)
+        click.echo(f"ikevd cannot run: {say_error(error)}", err=True)
         return FAILED
     return OK
 

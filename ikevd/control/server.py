@@ -23,6 +23,7 @@ from ikevd.control.stream import send
 from ikevd.errors import IkeError
 from ikevd.observe import log
 from ikevd.observe.lazy import pieces
+from ikevd.observe.words import say_error
 from ikevd.policy.model import Control
 
 MAX_REQUEST = 64 * 1024
@@ -214,7 +215,7 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except NotAllowed as error:
         return _error(403, str(error))
     except IkeError as error:
-        return _error(409, str(error))
+        return _error(409, say_error(error))
     except TimeoutError:
         return _error(504, f"{request.path} took longer than {LOOK_UP_SECONDS:g} s")
     except ConnectionError:

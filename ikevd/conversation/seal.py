@@ -8,6 +8,7 @@ from typing import Any
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, Malformed, Refused, UnexpectedMessage
 from ikevd.exchanges.link import Receive, Situation
+from ikevd.refusals import OtherHeader
 from ikevd.sa.model import NO_COOKIE
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
@@ -38,18 +39,22 @@ def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body:
 def check_header(header: Header, situation: Situation, exchange: ExchangeType, initiator: bool) -> None:
     """Raise `UnexpectedMessage` unless the header belongs to this exchange at this stage."""
     if header.version != 0x10:
-        raise UnexpectedMessage(f"version {header.major}.{header.version & 15}; 1.0 is wanted")
+        raise UnexpectedMessage(OtherHeader("version", f"{header.major}.{header.version & 15}", "1.0"))
     if header.exchange != exchange:
-        raise UnexpectedMessage(f"{header.exchange} inside {exchange}")
+        raise UnexpectedMessage(OtherHeader("exchange type", str(header.exchange), str(exchange)))
     if header.message_id != situation.message_id:
-        raise UnexpectedMessage(f"message ID {header.message_id:08x}, not {situation.message_id:08x}")
+        raise UnexpectedMessage(OtherHeader("message ID", f"{header.message_id:08x}", f"{situation.message_id:08x}"))
     if header.initiator != situation.cookies.initiator:
         raise UnexpectedMessage("another initiator cookie")
     _check_responder_cookie(header, situation, initiator)
     if header.encrypted != bool(situation.chains) and not (situation.clear_too and not header.encrypted):
         raise UnexpectedMessage("message is in the clear" if situation.chains else "message is encrypted too early")
     if int(header.flags) & ~KNOWN_FLAGS:  # as numbers: ~ of a Flag drops unnamed bits
-        raise UnexpectedMessage(f"header flags 0x{int(header.flags):02x}")
+        raise UnexpectedMessage(OtherHeader("header flags", _hex(header.flags), f"{_hex(KNOWN_FLAGS)} at most"))
+
+
+def _hex(flags: int) -> str:
+    return f"0x{int(flags):02x}"
 
 
 def _check_responder_cookie(header: Header, situation: Situation, initiator: bool) -> None:

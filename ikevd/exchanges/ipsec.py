@@ -12,6 +12,7 @@ from ikevd.errors import InvalidKey, Malformed
 from ikevd.policy.algorithms import esp_key_octets
 from ikevd.policy.choose import Phase2Choice
 from ikevd.policy.model import Child, EspSuite
+from ikevd.refusals import ReservedSpi, WeakKey
 from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi, UdpEncapsulation
 from ikevd.wire.registry import EspTransform, Integrity, Protocol
 
@@ -37,7 +38,7 @@ def esp_pair(
     """The pair as it goes to the kernel; `spi` is ours, `nonces` is (Ni_b, Nr_b)."""
     theirs = Spi(int.from_bytes(choice.peer_spi, "big"))
     if theirs < FIRST_SPI:
-        raise Malformed(f"the peer's ESP SPI {theirs} is a reserved one; {FIRST_SPI} and above are wanted")
+        raise Malformed(ReservedSpi(str(theirs), str(FIRST_SPI)))
     return IpsecSa(
         child=child.name,
         reqid=child.reqid,
@@ -84,5 +85,5 @@ def split_keymat(spi: Spi, suite: EspSuite, octets: Secret) -> EspKeys:
     cipher, _ = esp_key_octets(suite.transform, suite.key_bits, suite.integrity)
     encryption, integrity = octets.reveal()[:cipher], octets.reveal()[cipher:]
     if (is_weak := WEAK_KEYS.get(suite.transform)) and is_weak(encryption):
-        raise InvalidKey(f"KEYMAT for the ESP SA {spi} begins with a weak key of {suite.transform}")
+        raise InvalidKey(WeakKey(str(spi), str(suite.transform)))
     return EspKeys(spi, Secret(encryption), Secret(integrity))

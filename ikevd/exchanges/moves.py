@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import UnexpectedMessage
-from ikevd.findings import WrongPort
+from ikevd.refusals import OtherAddresses, WrongPort
 from ikevd.sa.model import NatTraversal
 
 
 def check_addresses(known: Path, came: Path) -> None:
     """Both addresses of an exchange stay as they began; raises `UnexpectedMessage`."""
     if (came.local.address, came.remote.address) != (known.local.address, known.remote.address):
-        raise UnexpectedMessage(f"it came from {came.remote} to {came.local}; {known} is negotiating")
+        raise UnexpectedMessage(OtherAddresses(str(came.remote), str(came.local), str(known)))
 
 
 def check_ports(known: Path, came: Path, nat: NatTraversal | None, nat_port: int, *, must_float: bool = False) -> None:

@@ -19,6 +19,7 @@ from ikevd.findings import Named, OddPorts, OtherIdentity, OtherKey, Sign
 from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1, shorter
 from ikevd.policy.identity import USUAL_PORTS, Identity
 from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
+from ikevd.refusals import OtherHash
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, VidPayload
@@ -273,6 +274,5 @@ def accept_identity(
     identity, proof = message.one(IdPayload), message.one(HashPayload)
     expected = keying.hash_i(identity) if initiator else keying.hash_r(identity)
     if not equal(expected.body, proof.body):
-        name = "HASH_I" if initiator else "HASH_R"
-        raise InvalidHash(f"{name} does not match: the message was altered, or the peer computes it otherwise")
+        raise InvalidHash(OtherHash("HASH_I" if initiator else "HASH_R"))
     return keying, identity

@@ -14,6 +14,7 @@ from ikevd.crypto.primitives import equal
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidHash, Malformed
 from ikevd.policy.model import IkeSuite
+from ikevd.refusals import HashNotFirst, OtherHash
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, split_untrusted
 from ikevd.wire.payloads import HashPayload, Payload
@@ -94,7 +95,7 @@ def accept_hash_3(sa: IsakmpSa, message_id: int, ni_b: bytes, nr_b: bytes, messa
 def _verified(name: str, expected: bytes, message: Message) -> Message:
     first = message.payloads[0] if message.payloads else None
     if not isinstance(first, HashPayload):
-        raise Malformed(f"{name} does not stand first in the message (RFC 2409 section 5.5)")
+        raise Malformed(HashNotFirst(name))
     if not equal(first.body, expected):
-        raise InvalidHash(f"{name} does not match")
+        raise InvalidHash(OtherHash(name))
     return message

@@ -21,6 +21,7 @@ from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, desc
 from ikevd.policy.model import Child, EspSuite, Pfs
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
+from ikevd.refusals import IdentityCount, KeMissing, KeUnasked
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Payload
@@ -153,14 +154,14 @@ def _agree(pair: KeyPair | None, message: Message) -> Secret | None:
     if pair is None:
         return None
     if public is None:
-        raise NoProposalChosen(f"PFS with {pair.group} was agreed, but the peer sent no KE payload")
+        raise NoProposalChosen(KeMissing(str(pair.group)))
     return pair.shared(public.body)
 
 
 def _pair_for(suite: EspSuite, asked: Message) -> KeyPair | None:
     """A key pair where the chosen suite has PFS."""
     if suite.group is None and asked.at_most_one(KePayload):
-        raise NoProposalChosen("the peer sends a KE payload, but the chosen transform names no PFS group")
+        raise NoProposalChosen(KeUnasked())
     return groups.generate(suite.group) if suite.group is not None else None
 
 
@@ -170,7 +171,7 @@ def _selectors(message: Message, initiator: Address, responder: Address) -> tupl
     if not identities:
         return TrafficSelector.of_address(initiator), TrafficSelector.of_address(responder)
     if len(identities) != IDENTITIES:
-        raise Malformed(f"{len(identities)} ID payloads in Quick Mode; two or none are wanted")
+        raise Malformed(IdentityCount(len(identities)))
     return TrafficSelector.from_id(identities[0]), TrafficSelector.from_id(identities[1])
 
 

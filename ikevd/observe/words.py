@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ikevd import findings as f
+from ikevd import refusals
 from ikevd.errors import Finding, IkeError, Said
 from ikevd.observe import silence
 
@@ -161,12 +162,12 @@ def _announced(found: f.Announced) -> str:
     return f"the peer announces {', '.join(found.names)}{more}"
 
 
-def _wrong_port(found: f.WrongPort) -> str:
+def _wrong_port(found: refusals.WrongPort) -> str:
     wanted = " or ".join(map(str, found.wanted))
     if found.ours:
         why = "a NAT was found" if found.nat else "no NAT was found"
-        return f"it came to port {found.came}; {wanted} is wanted, as {why} (RFC 3947 section 4)"
-    return f"it came from port {found.came}; {wanted} is wanted, as no NAT in front of the peer explains it"
+        return f"the message came to port {found.came}; {wanted} is wanted, as {why} (RFC 3947 section 4)"
+    return f"the message came from port {found.came}; {wanted} is wanted, as no NAT in front of the peer explains it"
 
 
 def _odd_ports(found: f.OddPorts) -> str:
@@ -237,7 +238,6 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.NatDMissing: _nat_d_missing,
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
-    f.WrongPort: _wrong_port,
     f.OddPorts: _odd_ports,
     f.ClaimedLife: _claimed_life,
     f.UnprovenLife: lambda found: (
@@ -252,4 +252,20 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.IsakmpDeleted: lambda found: "the peer deleted the ISAKMP SA",
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
+    refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",
+    refusals.OtherAddresses: lambda found: (
+        f"the message came from {found.remote} to {found.local}; {found.known} is negotiating"
+    ),
+    refusals.WrongPort: _wrong_port,
+    refusals.HashNotFirst: lambda found: f"{found.name} does not stand first in the message (RFC 2409 section 5.5)",
+    refusals.OtherHash: lambda found: (
+        f"{found.name} does not match: the message was altered, or the peer computes it otherwise"
+    ),
+    refusals.IdentityCount: lambda found: f"{found.came} ID payloads in Quick Mode; two or none are wanted",
+    refusals.KeMissing: lambda found: f"PFS with {found.group} was agreed, but the peer sent no KE payload",
+    refusals.KeUnasked: lambda found: "the peer sends a KE payload, but the chosen transform names no PFS group",
+    refusals.ReservedSpi: lambda found: (
+        f"the peer's ESP SPI {found.spi} is a reserved one; {found.first} and above are wanted"
+    ),
+    refusals.WeakKey: lambda found: f"KEYMAT for the ESP SA {found.spi} begins with a weak key of {found.transform}",
 }

@@ -62,7 +62,7 @@ def test_the_genuine_message_is_accepted_at_every_stage(name: str) -> None:
         (lambda d: changed(d, 0, 0), "another initiator cookie"),
         (lambda d: changed(d, 17, 0x20), "version 2.0"),
         (lambda d: changed(d, 17, 0x11), "version 1.1"),
-        (lambda d: changed(d, 18, 6), "TRANSACTION inside"),
+        (lambda d: changed(d, 18, 6), "exchange type TRANSACTION"),
         (lambda d: changed(d, 19, d[19] | 0x80), "header flags"),
         (lambda d: changed(d, 20, 0xFF), "message ID ff"),
         (lambda d: d[:-1], "ISAKMP length"),

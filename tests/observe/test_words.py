@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd import findings
+from ikevd import findings, refusals
 from ikevd.errors import Finding, Said
 from ikevd.findings import (
     Asked,
@@ -33,6 +33,7 @@ from ikevd.findings import (
 )
 from ikevd.observe.views import finding_view
 from ikevd.observe.words import _SENTENCES, say
+from ikevd.refusals import OtherAddresses, OtherHash, OtherHeader, WrongPort
 
 LAN = Traffic("10.1.0.0/24", "10.2.0.0/24")
 ASKED = Asked(LAN, ("aes256-sha256-modp2048", "aes128-sha1-modp2048"))
@@ -42,9 +43,8 @@ SILENT_5 = SilentIdentity(replace(SILENCE, awaited="MM6", sent="MM5"), "site-b.p
 
 
 def kinds() -> set[type[Finding]]:
-    return {kind for kind in vars(findings).values() if isinstance(kind, type) and issubclass(kind, Finding)} - {
-        Finding
-    }
+    found = [*vars(findings).values(), *vars(refusals).values()]
+    return {kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding)} - {Finding}
 
 
 def test_every_finding_has_a_sentence() -> None:
@@ -212,6 +212,32 @@ def test_a_record_that_begins_late_says_so() -> None:
     ],
 )
 def test_an_icmp_error_says_what_and_who_says_it(found: Finding, sentence: str) -> None:
+    assert say(found) == sentence
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (OtherHeader("message ID", "0badcafe", "00000000"), "message ID 0badcafe; 00000000 is wanted"),
+        (
+            OtherAddresses("203.0.113.9:500", "192.0.2.1:500", "192.0.2.1:500 - 198.51.100.1:500"),
+            "the message came from 203.0.113.9:500 to 192.0.2.1:500; 192.0.2.1:500 - 198.51.100.1:500 is negotiating",
+        ),
+        (
+            WrongPort(500, (4500,), ours=True, nat=True),
+            "the message came to port 500; 4500 is wanted, as a NAT was found (RFC 3947 section 4)",
+        ),
+        (
+            WrongPort(1024, (500, 4500), ours=False, nat=False),
+            "the message came from port 1024; 500 or 4500 is wanted, as no NAT in front of the peer explains it",
+        ),
+        (
+            OtherHash("HASH(1)"),
+            "HASH(1) does not match: the message was altered, or the peer computes it otherwise",
+        ),
+    ],
+)
+def test_a_message_that_is_not_accepted_is_told_by_what_came_and_what_was_wanted(found: Finding, sentence: str) -> None:
     assert say(found) == sentence
 
 
