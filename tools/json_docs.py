@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from ikevd import findings
+from ikevd import findings, refusals
 from ikevd.control import shapes
 from ikevd.errors import Finding, Said
 from ikevd.observe.views import kind_of
@@ -83,10 +83,11 @@ def page_text() -> str:
 
 
 def _findings() -> Iterator[str]:
-    """The kinds of `finding`, from `ikevd.findings`."""
+    """The kinds of `finding`, from `ikevd.findings` and `ikevd.refusals`."""
     yield from ("## Findings", "", "What `finding` holds: `kind`, and the fields of that kind.", "")
     yield from ("| kind | fields | meaning |", "|---|---|---|")
-    kinds = (kind for kind in (Said, *vars(findings).values()) if isinstance(kind, type) and issubclass(kind, Finding))
+    found = (Said, *vars(findings).values(), *vars(refusals).values())
+    kinds = (kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding))
     for kind in dict.fromkeys(kinds):
         if kind is not Finding:
             names = ", ".join(f"`{field.name}`" for field in fields(kind))
