@@ -240,7 +240,7 @@ class Silence(Finding):
     port: int
     """UDP port of the peer to which it went."""
     first_port: int
-    """That of message 1."""
+    """That of message 1, or where the peer answered before."""
     refused: Finding | None
     """Why the last message that came meanwhile was dropped."""
     hints: tuple[str, ...]

@@ -77,7 +77,7 @@ class Conversation:
         self._waiting: Waiting | None = None
         self._messages = 0
         self._commit_noted = False
-        self._meanwhile = Meanwhile(situation.path.remote.port)
+        self._meanwhile = Meanwhile(situation.answered_at or situation.path.remote.port)
         self._besides = Besides()
         self._effects: list[Effect] = []
         self._last_answer: Outgoing | None = None

@@ -19,7 +19,7 @@ class Meanwhile:
     __slots__ = ("_first_port", "_hints", "_unreachable")
 
     def __init__(self, first_port: int) -> None:
-        """`first_port`: the peer's UDP port that message 1 goes to or comes from."""
+        """`first_port`: the peer's UDP port where it answered before or, with message 1, is asked."""
         self._first_port = first_port
         self._hints: list[NotifyType] = []
         self._unreachable: list[Unreachable | Undelivered] = []

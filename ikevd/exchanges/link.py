@@ -138,6 +138,8 @@ class Situation:
     """Where IKE goes once a NAT is found (RFC 3947 section 4)."""
     nat: NatTraversal | None = None
     """What is known of NATs between the peers."""
+    answered_at: int | None = None
+    """The peer's port where it answered before, while nothing has come from the one of `path`; None: from that one."""
     must_float: bool = False
     """Does the peer, which knows it too, go to `nat_port` with its next message?"""
     arriving: Path | None = None

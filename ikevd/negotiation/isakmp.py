@@ -254,6 +254,8 @@ class LiveIsakmpSa:
     def _situation(self, message_id: int) -> tuple[Situation, Link]:
         (chains, forks), nat_port = self._ends.chains(message_id), self._ports.nat_port
         situation = Situation(self.sa.cookies, message_id, self.path, chains, forks, nat_port=nat_port, nat=self.sa.nat)
+        if self.sa.exchange == ExchangeType.AGGRESSIVE and self.sa.initiator and self.last_heard == self.born:
+            situation.answered_at = self._ports.port  # our message 3, which nothing answers, may be the first elsewhere
         return situation, Link(situation)
 
     def _fresh_id(self) -> int:

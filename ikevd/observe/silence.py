@@ -26,6 +26,10 @@ def _meaning(found: Silence) -> list[str]:
     """Only where nothing better was seen."""
     if found.unreachable or found.hints or found.refused or found.sent is None:
         return []
+    if found.port != found.first_port:
+        return [
+            f"UDP {found.port} may be blocked on the way: nothing came from there, while {found.first_port} had worked"
+        ]
     return [meaning] if (meaning := MEANINGS.get(found.awaited)) else []
 
 
@@ -61,8 +65,9 @@ def silent_identity(found: SilentIdentity, say: Say) -> str:
 
 def no_answer_yet(found: NoAnswerYet) -> str:
     """At the first repetition, so that nobody waits mutely for the end."""
-    if found.awaited == "MM6" and found.port != found.first_port:
-        return f"no answer to {found.sent} yet: UDP {found.port} may be blocked, or the pre-shared keys differ"
+    if found.port != found.first_port:
+        keys = ", or the pre-shared keys differ" if found.awaited == "MM6" else ""
+        return f"no answer to {found.sent} yet: UDP {found.port} may be blocked{keys}"
     if found.awaited == "MM6":
         return f"no answer to {found.sent} yet: the pre-shared keys may differ, or the peer refuses our identity"
     meaning = MEANINGS.get(found.awaited)

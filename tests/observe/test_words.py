@@ -141,6 +141,11 @@ def test_a_finding_says_what_was_seen_and_what_was_wanted(found: Finding, senten
             "198.51.100.1:500: host unreachable, says 192.0.2.254 (ICMP); no MM2: MM1 was sent 6 times in 41 s",
         ),
         (
+            replace(SILENCE, awaited="QM2", sent="QM1", port=4500),
+            "no QM2: QM1 was sent 6 times in 41 s; "
+            "UDP 4500 may be blocked on the way: nothing came from there, while 500 had worked",
+        ),
+        (
             replace(SILENCE, unreachable=(Undelivered("cannot send: there is no route"),)),
             "cannot send: there is no route; no MM2: MM1 was sent 6 times in 41 s",
         ),
