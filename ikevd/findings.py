@@ -1,7 +1,8 @@
 """What is found out in a negotiation, as fields: why something was refused or failed, and what is worth keeping.
 
 Suites stand in the notation of the configuration, identities and selectors as they are shown: plain values, which JSON
-can hold and a later start can read. `ikevd.observe.words` has the sentence of each.
+can hold and a later start can read. `ikevd.refusals` has those about one message that is not accepted, and
+`ikevd.observe.words` the sentence of each.
 """
 
 from __future__ import annotations

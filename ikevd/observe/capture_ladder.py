@@ -10,19 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
+from ikevd.conversation.labels import LABELS
 from ikevd.observe.brief import address_of, payload_names
 from ikevd.observe.fields import View
 from ikevd.observe.folding import folded
 from ikevd.observe.ladder import NAMES, moment, rungs
 from ikevd.observe.text import flow, printable
 
-PREFIXES = {
-    "MAIN_MODE": "MM",
-    "AGGRESSIVE": "AM",
-    "QUICK_MODE": "QM",
-    "INFORMATIONAL": "INFO",
-    "TRANSACTION": "TX",
-}
+PREFIXES = {**{str(kind): prefix for kind, prefix in LABELS.items()}, "TRANSACTION": "TX"}
 PHASE_1 = ("MAIN_MODE", "AGGRESSIVE")
 NO_COOKIE = "0" * 16
 

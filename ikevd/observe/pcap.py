@@ -1,4 +1,4 @@
-"""Capture files as tcpdump and Wireshark write them: pcap and pcapng, read; pcap, written.
+"""Capture files as tcpdump and Wireshark write them, read: pcap and pcapng (`pcap_writer` writes pcap).
 
 Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. A file is read frame by frame, so that no more than one is in
 memory. One that ends in the middle of a frame is `Malformed` after all frames before it were given.

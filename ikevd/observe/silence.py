@@ -18,8 +18,7 @@ def silence(found: Silence, say: Say) -> str:
         waited = f"no {found.awaited} in {found.seconds} s"
     else:
         waited = f"no {found.awaited}: {found.sent} was sent {_times(found.sends)} in {found.seconds} s"
-    refused = [f"the last message that came was refused: {say(found.refused)}"] if found.refused else []
-    return "; ".join((*seen, waited, *refused, *_meaning(found)))
+    return "; ".join((*seen, waited, *_refused(found, say), *_meaning(found)))
 
 
 def _meaning(found: Silence) -> list[str]:
@@ -46,12 +45,11 @@ def silent_identity(found: SilentIdentity, say: Say) -> str:
     heard = found.silence
     seen = [*(say(each) for each in heard.unreachable), *_hints(heard)]
     sent = f"MM5 was sent {_times(heard.sends)} in {heard.seconds} s"
-    refused = [f"the last message that came was refused: {say(heard.refused)}"] if heard.refused else []
     identity = f"{found.identity.value} ({found.identity.type})"
     key = f"the secret that was tried is defined at {found.source}"
     if heard.otherwise:
         meaning = f"probable pre-shared key mismatch: {OTHERWISE} ({sent})"
-        return "; ".join((*seen, meaning, *refused, key))
+        return "; ".join((*seen, meaning, *_refused(heard, say), key))
     if heard.port != heard.first_port and not heard.refused:
         silent = f"no answer on UDP port {heard.port} ({sent}), while port {heard.first_port} had worked"
         means = (
@@ -60,7 +58,7 @@ def silent_identity(found: SilentIdentity, say: Say) -> str:
         )
         return "; ".join((*seen, silent, means))
     silent = f"probable pre-shared key mismatch: the peer went silent at message 5, the first encrypted one ({sent})"
-    return "; ".join((*seen, silent, *refused, f"{key}. Or the peer refuses our identity {identity}"))
+    return "; ".join((*seen, silent, *_refused(heard, say), f"{key}. Or the peer refuses our identity {identity}"))
 
 
 def no_answer_yet(found: NoAnswerYet) -> str:
@@ -72,6 +70,10 @@ def no_answer_yet(found: NoAnswerYet) -> str:
         return f"no answer to {found.sent} yet: the pre-shared keys may differ, or the peer refuses our identity"
     meaning = MEANINGS.get(found.awaited)
     return f"no answer to {found.sent} yet{f': {meaning}' if meaning else ''}"
+
+
+def _refused(found: Silence, say: Say) -> list[str]:
+    return [f"the last message that came was refused: {say(found.refused)}"] if found.refused else []
 
 
 def _hints(found: Silence) -> list[str]:

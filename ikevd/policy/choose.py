@@ -58,11 +58,6 @@ class Phase2Choice:
 # -- choosing (responder) -----------------------------------------------------------------------------------------
 
 
-def choose_phase1(offer: SaPayload, suites: Sequence[IkeSuite]) -> Phase1Choice:
-    """The first of our suites that the offer contains; raises `NoProposalChosen` naming the nearest miss."""
-    return Phase1Offer(offer).choose(suites)
-
-
 class Phase1Offer:
     """One peer's offer, read once and compared once for all connections of one negotiation that accept the same."""
 
@@ -76,7 +71,7 @@ class Phase1Offer:
         self._compared: dict[tuple[IkeSuite, ...], Phase1Choice | Finding] = {}
 
     def choose(self, suites: Sequence[IkeSuite]) -> Phase1Choice:
-        """As `choose_phase1`."""
+        """The first of our suites that the offer contains; raises `NoProposalChosen` naming the nearest miss."""
         ours = tuple(suites)
         choice = self._compared.get(ours) or self._compared.setdefault(ours, self._choice_or_miss(ours))
         if isinstance(choice, Finding):

@@ -11,7 +11,7 @@ from ikevd.conversation.seal import seal
 from ikevd.exchanges import main_mode
 from ikevd.exchanges.link import Situation
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.policy.choose import choose_phase1, choose_phase2, describe
+from ikevd.policy.choose import Phase1Offer, choose_phase2, describe
 from ikevd.policy.model import Lifetime
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.sa.model import Cookies
@@ -88,7 +88,7 @@ def test_beside_rsa_transforms_the_one_with_a_pre_shared_key_is_chosen() -> None
     """The method is that of the transform, not of the first one that has any."""
     rsa = replace(AES128_SHA256_X25519, auth=AuthMethod.RSA_SIG)
     offer = offer_phase1((rsa, replace(rsa, key_bits=256), AES128_SHA256_X25519), HOUR)
-    choice = choose_phase1(offer, (AES128_SHA256_X25519,))
+    choice = Phase1Offer(offer).choose((AES128_SHA256_X25519,))
 
     assert choice.suite.auth == AuthMethod.PSK
     assert [transform.number for transform in choice.answer.proposals[0].transforms] == [3]
@@ -111,4 +111,4 @@ def test_isakmp_proposals_may_be_numbered_with_gaps() -> None:
     first, second = offer_phase1((AES256_SHA1_MODP2048,), HOUR), offer_phase1((AES128_SHA256_X25519,), HOUR)
     offer = SaPayload((replace(first.proposals[0], number=0), replace(second.proposals[0], number=5)))
 
-    assert choose_phase1(offer, (AES128_SHA256_X25519,)).answer.proposals[0].number == 5
+    assert Phase1Offer(offer).choose((AES128_SHA256_X25519,)).answer.proposals[0].number == 5

@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["ikevd"]):
     from ikevd.errors import Malformed, Refused
     from ikevd.observe.decode import decoded
     from ikevd.observe.outline import outline
-    from ikevd.policy.choose import accept_phase1, accept_phase2, choose_phase1, choose_phase2
+    from ikevd.policy.choose import Phase1Offer, accept_phase1, accept_phase2, choose_phase2
     from ikevd.policy.identity import MAX_SHOWN, Identity
     from ikevd.policy.selectors import TrafficSelector
     from ikevd.policy.transforms import offer_phase1, offer_phase2
@@ -77,7 +77,7 @@ def judge_view(datagram: bytes) -> None:
 
 def judge_offer(sa: SaPayload) -> None:
     for choose in (
-        lambda: choose_phase1(sa, IKE.suites),
+        lambda: Phase1Offer(sa).choose(IKE.suites),
         lambda: choose_phase2(sa, ESP, IKE.lifetime),
         lambda: accept_phase1(OFFER1, sa),
         lambda: accept_phase2(OFFER2, sa, IKE.lifetime),

@@ -10,7 +10,7 @@ from ikevd.errors import NoProposalChosen
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy import choose
 from ikevd.policy.algorithms import ESP_CIPHERS, CipherRow
-from ikevd.policy.choose import choose_phase1, choose_phase2
+from ikevd.policy.choose import Phase1Offer, choose_phase2
 from ikevd.policy.model import EspSuite, Lifetime, Pfs
 from ikevd.policy.proposals import parse_esp, parse_ike
 from ikevd.wire.attributes import Attribute
@@ -33,20 +33,20 @@ from tests.sayings import raises_saying
 
 def test_the_responders_order_decides_not_the_initiators() -> None:
     ours = (AES256_SHA1_MODP2048, AES128_SHA256_X25519)
-    choice = choose_phase1(ike(AES128_SHA256_X25519, AES256_SHA1_MODP2048), ours)
+    choice = Phase1Offer(ike(AES128_SHA256_X25519, AES256_SHA1_MODP2048)).choose(ours)
     assert choice.suite == AES256_SHA1_MODP2048
 
 
 def test_a_later_transform_of_a_later_proposal_can_be_chosen() -> None:
     weak = replace(AES128_SHA256_X25519, hash=Hash.MD5)
     sa = several(ike(weak), ike(weak, AES256_SHA1_MODP2048))
-    (proposal,) = choose_phase1(sa, (AES256_SHA1_MODP2048,)).answer.proposals
+    (proposal,) = Phase1Offer(sa).choose((AES256_SHA1_MODP2048,)).answer.proposals
     assert (proposal.number, [transform.number for transform in proposal.transforms]) == (2, [2])
 
 
 def test_of_two_equal_transforms_the_first_is_chosen() -> None:
     sa = ike(AES128_SHA256_X25519, AES128_SHA256_X25519)
-    (proposal,) = choose_phase1(sa, (AES128_SHA256_X25519,)).answer.proposals
+    (proposal,) = Phase1Offer(sa).choose((AES128_SHA256_X25519,)).answer.proposals
     assert proposal.transforms[0].number == 1
 
 
@@ -61,7 +61,7 @@ def test_an_offer_is_read_and_compared_once_for_all_connections_that_accept_the_
 def test_attributes_are_read_from_the_chosen_transform_only() -> None:
     """The lifetime and key length of a refused transform say nothing about the chosen one."""
     refused = ike(replace(AES256_SHA1_MODP2048, hash=Hash.MD5), lifetime=Lifetime(60))
-    choice = choose_phase1(several(refused, ike(AES128_SHA256_X25519)), (AES128_SHA256_X25519,))
+    choice = Phase1Offer(several(refused, ike(AES128_SHA256_X25519))).choose((AES128_SHA256_X25519,))
     assert (choice.suite.key_bits, choice.lifetime) == (128, DAY)
 
 
@@ -73,7 +73,7 @@ def test_the_chosen_transform_is_answered_octet_by_octet() -> None:
     sent = replace(shuffled.proposals[0].transforms[0], number=77)
     sa = SaPayload.decode(SaPayload((replace(shuffled.proposals[0], number=9, transforms=(sent,)),)).encode())
 
-    choice = choose_phase1(sa, (AES128_SHA256_X25519,))
+    choice = Phase1Offer(sa).choose((AES128_SHA256_X25519,))
     assert choice.lifetime == Lifetime(28800)
     assert choice.answer.encode() == sa.body
 
@@ -106,18 +106,18 @@ def test_a_phase_1_proposal_may_hold_an_spi_which_is_not_repeated() -> None:
     """RFC 2408 section 3.5: it may be the cookie or zeros, and is ignored."""
     sa = ike(AES128_SHA256_X25519)
     sa = SaPayload((replace(sa.proposals[0], spi=bytes(8)),))
-    assert choose_phase1(sa, (AES128_SHA256_X25519,)).answer.proposals[0].spi == b""
+    assert Phase1Offer(sa).choose((AES128_SHA256_X25519,)).answer.proposals[0].spi == b""
 
 
 def test_another_protocol_in_phase_1_is_passed_over() -> None:
     sa = ike(AES128_SHA256_X25519)
     with pytest.raises(NoProposalChosen):
-        choose_phase1(SaPayload((replace(sa.proposals[0], protocol=Protocol.ESP),)), (AES128_SHA256_X25519,))
+        Phase1Offer(SaPayload((replace(sa.proposals[0], protocol=Protocol.ESP),))).choose((AES128_SHA256_X25519,))
 
 
 def test_no_key_length_means_128_bits_for_aes() -> None:
     sa = altered(ike(AES128_SHA256_X25519), without(IkeAttribute.KEY_LENGTH))
-    assert choose_phase1(sa, (AES128_SHA256_X25519,)).suite.key_bits == 128
+    assert Phase1Offer(sa).choose((AES128_SHA256_X25519,)).suite.key_bits == 128
     sa = altered(esp(ESP_AES128_SHA256), without(IpsecAttribute.KEY_LENGTH))
     assert choose_phase2(sa, (ESP_AES128_SHA256,), HOUR).suite.key_bits == 128
 
@@ -125,7 +125,7 @@ def test_no_key_length_means_128_bits_for_aes() -> None:
 @pytest.mark.parametrize("text", ["cast128-sha1-modp1024", "blowfish128-md5-modp1024", "camellia128-sha256-ecp256"])
 def test_no_key_length_means_128_bits_wherever_there_could_be_one(text: str) -> None:
     sa = altered(ike(parse_ike(text)), without(IkeAttribute.KEY_LENGTH))
-    assert choose_phase1(sa, (parse_ike(text),)).suite.key_bits == 128
+    assert Phase1Offer(sa).choose((parse_ike(text),)).suite.key_bits == 128
 
 
 @pytest.mark.parametrize("text", ["3des-md5-modp1024", "des-sha1-modp768"])
@@ -133,7 +133,7 @@ def test_a_cipher_with_one_key_length_says_nothing_of_it(text: str) -> None:
     """RFC 2409 appendix A: the attribute must not be used with a fixed length key."""
     (proposal,) = ike(parse_ike(text)).proposals
     assert IkeAttribute.KEY_LENGTH not in [attribute.type for attribute in proposal.transforms[0].attributes]
-    assert choose_phase1(ike(parse_ike(text)), (parse_ike(text),)).suite == parse_ike(text)
+    assert Phase1Offer(ike(parse_ike(text))).choose((parse_ike(text),)).suite == parse_ike(text)
 
 
 @pytest.mark.parametrize(
@@ -225,9 +225,9 @@ def test_no_encapsulation_mode_means_tunnel() -> None:
 def test_a_phase_1_transform_that_cannot_be_read_for_certain_is_passed_over(change: Alter, said: str) -> None:
     sa = altered(ike(AES128_SHA256_X25519), change)
     with raises_saying(NoProposalChosen, said):
-        choose_phase1(sa, (AES128_SHA256_X25519,))
+        Phase1Offer(sa).choose((AES128_SHA256_X25519,))
     good = several(sa, ike(AES128_SHA256_X25519))
-    assert choose_phase1(good, (AES128_SHA256_X25519,)).answer.proposals[0].number == 2
+    assert Phase1Offer(good).choose((AES128_SHA256_X25519,)).answer.proposals[0].number == 2
 
 
 @pytest.mark.parametrize(
@@ -248,4 +248,4 @@ def test_a_transform_id_other_than_key_ike_is_named() -> None:
     (proposal,) = ike(AES128_SHA256_X25519).proposals
     transform = replace(proposal.transforms[0], id=2)
     with raises_saying(NoProposalChosen, "a transform with the ID 2"):
-        choose_phase1(SaPayload((replace(proposal, transforms=(transform,)),)), (AES128_SHA256_X25519,))
+        Phase1Offer(SaPayload((replace(proposal, transforms=(transform,)),))).choose((AES128_SHA256_X25519,))

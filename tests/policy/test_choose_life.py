@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.observe.words import say_error
-from ikevd.policy.choose import accept_phase1, accept_phase2, choose_phase1, choose_phase2, shorter
+from ikevd.policy.choose import Phase1Offer, accept_phase1, accept_phase2, choose_phase2, shorter
 from ikevd.policy.model import IkeSuite, Lifetime
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import (
@@ -40,7 +40,7 @@ def life(kind: int, value: bytes, names: type[IkeAttribute] | type[IpsecAttribut
 def test_a_lifetime_is_read_in_every_width(value: str) -> None:
     bare = altered(ike(AES128_SHA256_X25519), without(IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION))
     sa = altered(bare, with_attributes(*life(LifeType.SECONDS, bytes.fromhex(value), IkeAttribute)))
-    assert choose_phase1(sa, (AES128_SHA256_X25519,)).lifetime == Lifetime(1800)
+    assert Phase1Offer(sa).choose((AES128_SHA256_X25519,)).lifetime == Lifetime(1800)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_an_answer_holds_one_proposal_with_one_transform_of_the_protocol_offered
 
 def phase1_miss(offered: Sequence[IkeSuite], ours: Sequence[IkeSuite]) -> str:
     with pytest.raises(NoProposalChosen) as refusal:
-        choose_phase1(ike(*offered), ours)
+        Phase1Offer(ike(*offered)).choose(ours)
     return say_error(refusal.value)
 
 
@@ -186,7 +186,7 @@ def test_numbers_without_a_name_are_named_by_their_number() -> None:
 def test_an_offer_of_nothing_is_called_so() -> None:
     empty = SaPayload((Proposal(1, Protocol.ISAKMP, b"", ()),))
     with raises_saying(NoProposalChosen, "no acceptable phase 1 proposal: the peer offers no proposal at all"):
-        choose_phase1(empty, (AES128_SHA256_X25519,))
+        Phase1Offer(empty).choose((AES128_SHA256_X25519,))
 
 
 def test_many_unreadable_transforms_are_named_once() -> None:
@@ -194,7 +194,7 @@ def test_many_unreadable_transforms_are_named_once() -> None:
     odd = Transform(1, 1, ())
     sa = SaPayload((replace(proposal, transforms=(odd,) * 200),))
     with pytest.raises(NoProposalChosen) as refusal:
-        choose_phase1(sa, (AES128_SHA256_X25519,))
+        Phase1Offer(sa).choose((AES128_SHA256_X25519,))
     assert say_error(refusal.value).endswith("the peer offers a transform without ENCRYPTION")
 
 
