@@ -222,7 +222,9 @@ def test_a_child_that_sends_but_receives_nothing_says_so_in_red(width: int) -> N
 
 
 def test_a_child_that_has_received_nothing_yet_says_so() -> None:
-    assert "    last packet in: none yet" in drawn(80, connection(children=[child(last_in_seconds=None)]))
+    unused = child(last_in_seconds=None, sas=[{**SA, "packets_in": 0, "bytes_in": 0}])
+    assert "    last packet in: none yet" in drawn(80, connection(children=[unused]))
+    assert " - " in drawn(140, connection(children=[unused]))[-1]
 
 
 @pytest.mark.parametrize(
