@@ -2,74 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import io
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
-
 import pytest
-import structlog
 
 from ikevd.addresses import Endpoint, Path
-from ikevd.crypto.secret import Secret
 from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe import log
-from ikevd.observe.history import History, Record
+from ikevd.observe.history import Record
 from ikevd.policy.model import LogFormat
-from ikevd.sa.model import Cookies
-from ikevd.wire.registry import ExchangeType, NotifyType
+from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB
-from tests.plugins.secrets import MARK, shows_secret
-
-ONE, TWO = Cookies(b"1" * 8, b"a" * 8), Cookies(b"2" * 8, b"b" * 8)
-
-
-@dataclass
-class Book:
-    """A log in memory with the history that it listens to."""
-
-    stream: io.StringIO
-    history: History
-    now: float = 1_700_000_000.0
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
-
-    def negotiation(
-        self,
-        cookies: Cookies = ONE,
-        *,
-        message_id: int = 0,
-        connection: str | None = "berlin",
-        source: int = 0,
-        initiator: bool = False,
-    ) -> Record:
-        kind = ExchangeType.QUICK_MODE if message_id else ExchangeType.MAIN_MODE
-        peer = Endpoint(type(BOB)(int(BOB) + source), 500)
-        return self.history.open(kind, cookies, message_id, peer, initiator=initiator, connection=connection)
-
-
-def listening(
-    which: log.Filter | None = None,
-    level: str = "debug",
-    style: LogFormat = LogFormat.JSON,
-    stream: io.StringIO | None = None,
-) -> Book:
-    stream = stream or io.StringIO()
-    log.configure(style, level, stream)
-    book = Book(stream, History(lambda: book.now))
-    book.history.listen(log.FactLog(which or log.Filter()))
-    return book
-
-
-@pytest.fixture(autouse=True)
-def _forget_configuration() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
+from tests.observe.book import TWO, Book, listening
 
 
 def drop(reason: str = "the HASH does not match") -> Dropped:
@@ -341,99 +284,3 @@ def test_every_warning_of_the_configuration_is_told() -> None:
     for number in range(100):
         log.config_warning(f"ikevd.yaml:{number}:1: weak")
     assert len(book.lines()) == 100
-
-
-# -- what never reaches a line ------------------------------------------------------------------------------------
-
-
-@dataclass
-class Holder:
-    """Hides octets two levels down."""
-
-    octets: bytes
-
-
-@pytest.mark.parametrize("style", list(LogFormat), ids=str)
-def test_octets_and_secrets_never_reach_a_line(style: LogFormat) -> None:
-    book = listening(style=style)
-    octets = MARK.encode()
-    structlog.get_logger().error(
-        "odd",
-        plain=octets,
-        secret=Secret(octets),
-        listed=[Secret(octets), bytearray(octets), (memoryview(octets),)],
-        named={"key": {"deeper": octets}},
-        held=Holder(octets),
-        some={octets},
-    )
-    assert not shows_secret(book.stream.getvalue())
-
-
-def test_words_numbers_and_paths_stay_as_they_are() -> None:
-    book = listening()
-    structlog.get_logger().info("odd", path=PurePath("/run/x"), address=ALICE, some=[1, None, True], more={"a": 1.5})
-    (line,) = book.lines()
-    assert (line["path"], line["address"], line["some"], line["more"]) == (
-        "/run/x",
-        "192.0.2.1",
-        [1, None, True],
-        {"a": 1.5},
-    )
-
-
-@pytest.mark.parametrize("style", list(LogFormat), ids=str)
-def test_what_a_peer_says_stays_on_its_line_and_moves_no_cursor(style: LogFormat) -> None:
-    book = listening(style=style)
-    book.negotiation().add(Note(Said("evil\n2026-01-01 [info] forged \x1b[2J \u202e")))
-    shown = book.stream.getvalue()
-    assert len(shown.splitlines()) == 1
-    assert "\x1b" not in shown
-    assert "\u202e" not in shown
-
-
-def broken(key: str) -> None:
-    raise RuntimeError(f"broken \x1b[2J after {len(key)} letters")
-
-
-@pytest.mark.parametrize("style", list(LogFormat), ids=str)
-def test_a_bug_is_logged_with_its_traceback_and_without_values(style: LogFormat) -> None:
-    book = listening(style=style)
-    with pytest.raises(RuntimeError) as caught:
-        broken(MARK)
-    log.internal_error("in a test", caught.value)
-    shown = book.stream.getvalue()
-    assert "RuntimeError: broken" in shown
-    assert "in a test" in shown
-    assert "\x1b" not in shown
-    assert not shows_secret(shown)
-
-
-def test_a_bug_at_every_datagram_does_not_fill_the_log() -> None:
-    book = listening(level="info")
-    for number in range(100):
-        with pytest.raises(RuntimeError) as caught:
-            broken(MARK)
-        log.internal_error(f"at a datagram from {number}", caught.value)
-    assert len(book.lines()) == 1
-
-
-# -- a log that cannot be written ---------------------------------------------------------------------------------
-
-
-class Full(io.StringIO):
-    def write(self, text: str) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_full_disk_hurts_no_negotiation() -> None:
-    book = listening(stream=Full())
-    record = book.negotiation()
-    record.add(Established(Said("ISAKMP SA")))
-    log.started("1.0", (), 1)
-    assert len(record.entries) == 1
-
-
-def test_a_closed_stream_hurts_no_negotiation() -> None:
-    book = listening()
-    book.stream.close()
-    book.negotiation().add(Established(Said("ISAKMP SA")))
