@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path as File
 
@@ -15,95 +14,11 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import MissingPrivilege, PortInUse
-from ikevd.findings import Unreachable
-from ikevd.policy.model import Listen
-from ikevd.transport.udp import AT_ONCE, MAX_DATAGRAM, Prepare, UdpTransport, source_for
-from tests.eventually import PATIENCE, eventually_async
+from ikevd.transport.udp import AT_ONCE, source_for
+from tests.eventually import eventually_async
+from tests.transport.ears import LOCAL, LOCAL6, Ears, endpoint
 
-LOCAL = ip_address("127.0.0.1")
-LOCAL6 = ip_address("::1")
 OUR_NAME = File("/proc/self/comm").read_text().strip()
-CLOSED = 9
-"""The discard port: nobody listens there."""
-
-
-class Ears:
-    """A transport on free ports, and what it reported."""
-
-    def __init__(
-        self,
-        *addresses: str,
-        port: int = 0,
-        prepare: Prepare = lambda udp: None,
-        prepare_nat: Prepare = lambda udp: None,
-    ) -> None:
-        self.datagrams: list[tuple[bytes, Path]] = []
-        self.dropped: list[str] = []
-        self.unreachable: list[tuple[Path, Unreachable, bytes]] = []
-        self.on_datagram: Callable[[bytes, Path], None] = lambda octets, path: self.datagrams.append((octets, path))
-        self.transport = UdpTransport(
-            Listen(tuple(map(ip_address, addresses)), port, 0),
-            on_datagram=lambda octets, path: self.on_datagram(octets, path),
-            on_dropped=self.dropped.append,
-            on_unreachable=lambda *told: self.unreachable.append(told),
-            prepare=prepare,
-            prepare_nat=prepare_nat,
-        )
-
-    def open(self) -> Ears:
-        self.transport.open()
-        return self
-
-    @property
-    def ike(self) -> Endpoint:
-        return self.transport.endpoints[0]
-
-    @property
-    def nat(self) -> Endpoint:
-        return self.transport.endpoints[1]
-
-
-@pytest.fixture
-async def ears() -> AsyncIterator[Ears]:
-    ears = Ears("127.0.0.1").open()
-    yield ears
-    ears.transport.close()
-
-
-@pytest.fixture
-async def everywhere() -> AsyncIterator[Ears]:
-    ears = Ears().open()
-    yield ears
-    ears.transport.close()
-
-
-@pytest.fixture
-def peer() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        udp.settimeout(PATIENCE)
-        yield udp
-
-
-@pytest.fixture
-def peer6(ipv6: None) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
-        udp.bind(("::1", 0))
-        udp.settimeout(PATIENCE)
-        yield udp
-
-
-@pytest.fixture
-def ipv6() -> None:
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
-        try:
-            udp.bind(("::1", 0))
-        except OSError:
-            pytest.skip("no IPv6 on the loopback interface")
-
-
-def endpoint(udp: socket.socket) -> Endpoint:
-    return Endpoint(ip_address(udp.getsockname()[0]), udp.getsockname()[1])
 
 
 async def test_a_datagram_arrives_with_both_its_endpoints(ears: Ears, peer: socket.socket) -> None:
@@ -270,98 +185,6 @@ async def test_on_the_nat_port_what_is_not_ike_is_dropped(
     peer.sendto(octets, ("127.0.0.1", ears.nat.port))
     await eventually_async(lambda: ears.dropped)
     assert (ears.dropped, ears.datagrams) == ([reason], [])
-
-
-async def test_an_icmp_error_is_reported_with_its_sender(ears: Ears) -> None:
-    path = Path(ears.ike, Endpoint(LOCAL, CLOSED))
-    ears.transport.send(b"anyone?", path)
-    await eventually_async(lambda: ears.unreachable)
-    refused = Unreachable("port unreachable", "127.0.0.1", "127.0.0.1:9")
-    assert ears.unreachable == [(path, refused, b"anyone?")]
-
-
-async def test_an_icmp_error_quotes_our_message_without_the_marker(ears: Ears) -> None:
-    ears.transport.send(b"anyone?", Path(ears.nat, Endpoint(LOCAL, CLOSED)))
-    await eventually_async(lambda: ears.unreachable)
-    assert [quoted for _, _, quoted in ears.unreachable] == [b"anyone?"]
-
-
-@pytest.mark.usefixtures("ipv6")
-async def test_an_icmpv6_error_is_reported_with_its_sender(everywhere: Ears) -> None:
-    ike6 = next(bound for bound in everywhere.transport.endpoints if bound.address.version == 6)
-    path = Path(Endpoint(LOCAL6, ike6.port), Endpoint(LOCAL6, CLOSED))
-    everywhere.transport.send(b"anyone?", path)
-    await eventually_async(lambda: everywhere.unreachable)
-    assert everywhere.unreachable == [(path, Unreachable("port unreachable", "::1", "[::1]:9"), b"anyone?")]
-
-
-async def test_icmp_error_on_a_wildcard_socket_names_the_real_local_address(everywhere: Ears) -> None:
-    path = Path(Endpoint(ip_address("127.0.0.2"), everywhere.ike.port), Endpoint(LOCAL, CLOSED))
-    everywhere.transport.send(b"anyone?", path)
-    await eventually_async(lambda: everywhere.unreachable)
-    assert [reported for reported, _, _ in everywhere.unreachable] == [path]
-
-
-async def test_after_an_icmp_error_the_port_still_hears(ears: Ears, peer: socket.socket) -> None:
-    for _ in range(3):
-        ears.transport.send(b"anyone?", Path(ears.ike, Endpoint(LOCAL, CLOSED)))
-        await eventually_async(lambda: ears.unreachable)
-        ears.unreachable.clear()
-    peer.sendto(b"hello", ("127.0.0.1", ears.ike.port))
-    await eventually_async(lambda: ears.datagrams)
-
-
-async def test_an_icmp_error_of_one_peer_does_not_eat_the_message_to_another(ears: Ears, peer: socket.socket) -> None:
-    ears.transport.send(b"anyone?", Path(ears.ike, Endpoint(LOCAL, CLOSED)))
-    ears.transport.send(b"answer", Path(ears.ike, endpoint(peer)))
-    assert peer.recv(100) == b"answer"
-    await eventually_async(lambda: ears.unreachable)
-    assert len(ears.unreachable) == 1
-
-
-@pytest.mark.parametrize(
-    ("local", "remote", "octets", "reason"),
-    [
-        ("127.0.0.1", "255.255.255.255", 100, "routing or a packet filter of this machine refuses it"),
-        ("127.0.0.1", "127.0.0.1", MAX_DATAGRAM, "the message is too long for a datagram"),
-    ],
-)
-async def test_a_send_that_this_machine_refuses_is_reported_and_not_raised(
-    local: str, remote: str, octets: int, reason: str
-) -> None:
-    ears = Ears(local).open()
-    path = Path(ears.ike, Endpoint(ip_address(remote), CLOSED))
-    told = ears.transport.send(bytes(octets), path)
-    ears.transport.close()
-    assert told == f"cannot send from {path.local} to {path.remote}: {reason}"
-
-
-async def test_a_source_address_that_is_not_this_machines_is_named(everywhere: Ears) -> None:
-    """sendmsg gives ENETUNREACH for it, as it does where there is no route."""
-    local = Endpoint(ip_address("192.0.2.1"), everywhere.ike.port)
-    told = everywhere.transport.send(b"hello", Path(local, Endpoint(ip_address("192.0.2.99"), 500)))
-    assert str(told).endswith("192.0.2.1 (local) is not an address of this machine")
-
-
-@pytest.mark.usefixtures("ipv6")
-async def test_an_ipv6_source_address_that_is_not_this_machines_is_named(everywhere: Ears) -> None:
-    """sendmsg gives EINVAL for it."""
-    ike6 = next(bound for bound in everywhere.transport.endpoints if bound.address.version == 6)
-    local = Endpoint(ip_address("2001:db8::1"), ike6.port)
-    told = everywhere.transport.send(b"hello", Path(local, Endpoint(LOCAL6, 500)))
-    assert str(told).endswith("2001:db8::1 (local) is not an address of this machine")
-
-
-async def test_a_send_from_an_address_that_nobody_bound_is_reported(ears: Ears, peer: socket.socket) -> None:
-    told = ears.transport.send(b"hello", Path(Endpoint(ip_address("127.0.0.2"), ears.ike.port), endpoint(peer)))
-    assert told == f"cannot send to {endpoint(peer)}: no socket is bound to 127.0.0.2:{ears.ike.port}"
-
-
-@pytest.mark.usefixtures("ipv6")
-async def test_a_link_local_peer_without_interface_is_refused_in_words(everywhere: Ears) -> None:
-    ike6 = next(bound for bound in everywhere.transport.endpoints if bound.address.version == 6)
-    told = everywhere.transport.send(b"hello", Path(ike6, Endpoint(ip_address("fe80::1"), 500)))
-    assert str(told).endswith("a link-local address needs its interface (%eth0)")
 
 
 async def test_a_port_in_use_names_the_process_that_holds_it(peer: socket.socket) -> None:
