@@ -12,7 +12,7 @@ from functools import partial
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
-from ikevd.errors import Abandoned, Finding, IkeError, LimitReached
+from ikevd.errors import Abandoned, Finding, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.host.interface import SaExpired
 from ikevd.negotiation.farewell import say_farewell
@@ -210,6 +210,6 @@ def _surely(step: Callable[[], None]) -> None:
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:
-    """An attempt at start that failed is retried; its cause is in the record."""
-    if not future.cancelled() and isinstance(future.exception(), IkeError):
-        return
+    """An attempt at start that failed is retried and its cause is in the record, so nobody else asks for it."""
+    if not future.cancelled():
+        future.exception()
