@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from ikevd.crypto import groups
 from ikevd.errors import Finding, Malformed, NoProposalChosen
-from ikevd.findings import Difference, ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
+from ikevd.findings import ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
 from ikevd.policy.algorithms import GROUPS
-from ikevd.policy.differences import differences
+from ikevd.policy.differences import nearest
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.transforms import read_phase1, read_phase2
@@ -62,12 +62,11 @@ class Phase1Offer:
     """One peer's offer, read once and compared once for all connections of one negotiation that accept the same."""
 
     def __init__(self, offer: SaPayload) -> None:
-        self._offered = [
-            (proposal, transform, *read_phase1(transform))
-            for proposal in offer.proposals
-            if proposal.protocol == Protocol.ISAKMP
-            for transform in proposal.transforms
-        ]
+        self._offered: dict[IkeSuite | str, tuple[Proposal, Transform, Lifetime]] = {}
+        for proposal in offer.proposals:
+            for transform in proposal.transforms if proposal.protocol == Protocol.ISAKMP else ():
+                read, life = read_phase1(transform)
+                self._offered.setdefault(read, (proposal, transform, life))
         self._compared: dict[tuple[IkeSuite, ...], Phase1Choice | Finding] = {}
 
     def choose(self, suites: Sequence[IkeSuite]) -> Phase1Choice:
@@ -80,11 +79,11 @@ class Phase1Offer:
 
     def _choice_or_miss(self, suites: tuple[IkeSuite, ...]) -> Phase1Choice | Finding:
         for suite in suites:
-            for proposal, transform, read, life in self._offered:
-                if read == suite:
-                    answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
-                    return Phase1Choice(suite, life, answer)
-        return _miss(1, [read for _, _, read, _ in self._offered], suites)
+            if suite in self._offered:
+                proposal, transform, life = self._offered[suite]
+                answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
+                return Phase1Choice(suite, life, answer)
+        return _miss(1, list(self._offered), suites)
 
 
 def choose_phase2(
@@ -193,23 +192,16 @@ def _miss(phase: int, offered: Sequence[Suite | str], ours: Sequence[Suite]) -> 
     suites = [theirs for theirs in different if not isinstance(theirs, str)]
     if not suites or not ours:
         return NothingComparable(phase, tuple(each if isinstance(each, str) else describe(each) for each in different))
-    theirs, own, fewest = _nearest(suites, ours)
+    theirs, own, fewest = nearest(suites, ours)
     return NearestMiss(phase, describe(theirs), describe(own), fewest)
-
-
-def _nearest(
-    theirs: Sequence[IkeSuite | EspSuite], ours: Sequence[IkeSuite | EspSuite]
-) -> tuple[IkeSuite | EspSuite, IkeSuite | EspSuite, tuple[Difference, ...]]:
-    pairs = ((one, other, differences(one, other)) for one in theirs for other in ours)
-    return min(pairs, key=lambda pair: len(pair[2]))
 
 
 def _not_offered(chosen: Suite | str, offered: Sequence[Suite | str]) -> NotOffered | NoSuite:
     suites = [suite for suite in offered if not isinstance(suite, str)]
     if isinstance(chosen, str) or not suites:
         return NoSuite(chosen if isinstance(chosen, str) else describe(chosen))
-    _, nearest, fewest = _nearest([chosen], suites)
-    return NotOffered(describe(chosen), describe(nearest), fewest)
+    _, own, fewest = nearest([chosen], suites)
+    return NotOffered(describe(chosen), describe(own), fewest)
 
 
 def _other_than_esp(together: Sequence[Proposal]) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
+from operator import ne
 
 from ikevd.findings import Difference
 from ikevd.policy.model import EspSuite, IkeSuite
@@ -17,8 +19,22 @@ MODES = {
 }
 
 
-def differences(theirs: IkeSuite | EspSuite, ours: IkeSuite | EspSuite) -> tuple[Difference, ...]:
-    """Every field in which the two differ; two of one kind."""
+def nearest(
+    theirs: Sequence[IkeSuite | EspSuite], ours: Sequence[IkeSuite | EspSuite]
+) -> tuple[IkeSuite | EspSuite, IkeSuite | EspSuite, tuple[Difference, ...]]:
+    """The pair of one of theirs and one of ours that differs in the fewest fields, and these; all of one kind. Each
+    suite is put into words once: a stranger may send many."""
+    pairs = list(product(_in_words(theirs), _in_words(ours)))
+    counts = [sum(map(ne, one, other)) for (_, one), (_, other) in pairs]
+    (one, _), (other, _) = pairs[counts.index(min(counts))]
+    return one, other, _differences(one, other)
+
+
+def _in_words(suites: Sequence[IkeSuite | EspSuite]) -> list[tuple[IkeSuite | EspSuite, list[str]]]:
+    return [(suite, [word for _, word in _fields(suite)]) for suite in suites]
+
+
+def _differences(theirs: IkeSuite | EspSuite, ours: IkeSuite | EspSuite) -> tuple[Difference, ...]:
     pairs = zip(_fields(theirs), _fields(ours), strict=True)
     return tuple(Difference(name, one, other) for (name, one), (_, other) in pairs if one != other)
 

@@ -1,0 +1,47 @@
+"""What it costs to refuse an offer: a stranger chooses how long it is, and wants it refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from itertools import product
+from types import FrameType
+
+import pytest
+
+from ikevd.errors import NoProposalChosen
+from ikevd.policy.choose import Phase1Offer
+from ikevd.policy.model import IkeSuite, Lifetime
+from ikevd.policy.transforms import offer_phase1
+from ikevd.wire.registry import Cipher, Group, Hash
+from ikevd.wire.sa import SaPayload
+
+GROUPS = (Group.MODP_768, Group.MODP_1024, Group.MODP_1536, Group.MODP_6144)
+THEIRS = [IkeSuite(Cipher.AES_CBC, bits, *both) for bits in (128, 192, 256) for both in product(list(Hash)[:4], GROUPS)]
+OURS = [IkeSuite(Cipher.CAMELLIA_CBC, 256, *both) for both in product(list(Hash)[:5], list(Group)[5:15])]
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Calls of functions, which are the same on every machine."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def refused(offer: SaPayload) -> None:
+    with pytest.raises(NoProposalChosen):
+        Phase1Offer(offer).choose(OURS)
+
+
+def test_to_refuse_a_long_offer_takes_hardly_longer_than_to_read_it() -> None:
+    offer = offer_phase1(THEIRS, Lifetime(86400))
+    assert steps(lambda: refused(offer)) < 2 * steps(lambda: SaPayload.decode(offer.body))
