@@ -40,8 +40,10 @@ PRINTED = [
     say(found)
     for found in (
         SILENCE,
+        replace(SILENCE, awaited="AM2", sent="AM1"),
         replace(SILENCE, awaited="MM4", sent="MM3"),
         replace(SILENCE, awaited="QM2", sent="QM1"),
+        replace(SILENCE, awaited="QM2", sent="QM1", port=4500),
         replace(SILENCE, hints=("NO_PROPOSAL_CHOSEN",)),
         SilentIdentity(replace(SILENCE, awaited="MM6", sent="MM5", port=4500), "site-b.psk", NAME),
         Unreachable("port unreachable", "198.51.100.1", "198.51.100.1:500"),
