@@ -117,12 +117,20 @@ async def test_a_post_whose_body_never_comes_is_answered_and_ends(
     await is_over(reader)
 
 
+class Speaker(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.made = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        asyncio.get_running_loop().call_soon(self.made.set)
+
+
 async def test_a_request_that_takes_too_long_ends_with_its_connection(tmp_path: Path) -> None:
-    listening, speakers = ListeningSocket(Control(path=tmp_path / "s")), [asyncio.Protocol()]
-    held = Connections(listening.socket, lambda: speakers[0], most=1)
+    listening, speaker = ListeningSocket(Control(path=tmp_path / "s")), Speaker()
+    held = Connections(listening.socket, lambda: speaker, most=1)
     reader, writer = await asyncio.open_unix_connection(str(tmp_path / "s"))
-    await eventually_async(lambda: held.peer(speakers[0]) is not None)
-    with held.busy(speakers[0], seconds=0.05):
+    await speaker.made.wait()
+    with held.busy(speaker, seconds=0.05):
         assert await is_over(reader)
     writer.close()
     held.close()

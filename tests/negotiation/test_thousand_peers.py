@@ -24,7 +24,15 @@ def view(number: int, *, aggressive: bool) -> Connection:
     return connection(local=FIRST + number, children=(lan,), aggressive=aggressive, resend=Resend(1, 1.8, 4))
 
 
-@pytest.mark.parametrize(("peers", "aggressive"), [(1000, False), (250, True)], ids=["Main Mode", "Aggressive Mode"])
+@pytest.mark.parametrize(
+    ("peers", "aggressive"),
+    [
+        pytest.param(150, False, id="150 in Main Mode"),
+        pytest.param(100, True, id="100 in Aggressive Mode"),
+        pytest.param(1000, False, id="1,000 in Main Mode", marks=pytest.mark.soak),
+        pytest.param(250, True, id="250 in Aggressive Mode", marks=pytest.mark.soak),
+    ],
+)
 def test_all_configured_peers_that_call_at_once_come_up_and_are_on_record(peers: int, aggressive: bool) -> None:
     async def story() -> None:
         world = World(Network(delay=0.15))
