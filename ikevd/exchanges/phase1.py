@@ -53,15 +53,11 @@ class Candidates:
 
         `public`: the peer's public value where it came with the offer; then only its group will do.
         """
-        read, miss = Phase1Offer(offer), None
-        for connection in self.connections:
-            try:
-                choice = read.choose(_of_that_size(connection.suites, public))
-            except NoProposalChosen as nearest:
-                miss = miss or nearest
-                continue
-            return choice, replace(self, connections=tuple(c for c in self.connections if choice.suite in c.suites))
-        raise miss or NoProposalChosen("no connection is configured for this peer")
+        if not self.connections:
+            raise NoProposalChosen("no connection is configured for this peer")
+        read, suites = Phase1Offer(offer), [_of_that_size(c.suites, public) for c in self.connections]
+        choice = next((found for each in suites if (found := read.find(each))), None) or read.choose(suites[0])
+        return choice, replace(self, connections=tuple(c for c in self.connections if choice.suite in c.suites))
 
     def stand_in(self) -> Connection:
         """One connection for all of them, before the peer has said which it means: what any of them needs, it has."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ikevd.crypto import groups
-from ikevd.errors import Finding, Malformed, NoProposalChosen
+from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.findings import ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
 from ikevd.policy.algorithms import GROUPS
 from ikevd.policy.differences import nearest
@@ -59,7 +59,7 @@ class Phase2Choice:
 
 
 class Phase1Offer:
-    """One peer's offer, read once and compared once for all connections of one negotiation that accept the same."""
+    """One peer's offer, read once for all connections that it may be meant for."""
 
     def __init__(self, offer: SaPayload) -> None:
         self._offered: dict[IkeSuite | str, tuple[Proposal, Transform, Lifetime]] = {}
@@ -67,23 +67,22 @@ class Phase1Offer:
             for transform in proposal.transforms if proposal.protocol == Protocol.ISAKMP else ():
                 read, life = read_phase1(transform)
                 self._offered.setdefault(read, (proposal, transform, life))
-        self._compared: dict[tuple[IkeSuite, ...], Phase1Choice | Finding] = {}
 
     def choose(self, suites: Sequence[IkeSuite]) -> Phase1Choice:
         """The first of our suites that the offer contains; raises `NoProposalChosen` naming the nearest miss."""
-        ours = tuple(suites)
-        choice = self._compared.get(ours) or self._compared.setdefault(ours, self._choice_or_miss(ours))
-        if isinstance(choice, Finding):
-            raise NoProposalChosen(choice)
+        choice = self.find(suites)
+        if choice is None:
+            raise NoProposalChosen(_miss(1, list(self._offered), suites))
         return choice
 
-    def _choice_or_miss(self, suites: tuple[IkeSuite, ...]) -> Phase1Choice | Finding:
+    def find(self, suites: Sequence[IkeSuite]) -> Phase1Choice | None:
+        """The same, or None: where many connections are asked, only one miss is told."""
         for suite in suites:
             if suite in self._offered:
                 proposal, transform, life = self._offered[suite]
                 answer = SaPayload.of((Proposal(proposal.number, Protocol.ISAKMP, b"", (transform,)),))
                 return Phase1Choice(suite, life, answer)
-        return _miss(1, list(self._offered), suites)
+        return None
 
 
 def choose_phase2(

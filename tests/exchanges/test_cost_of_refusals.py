@@ -10,11 +10,12 @@ from types import FrameType
 import pytest
 
 from ikevd.errors import NoProposalChosen
-from ikevd.policy.choose import Phase1Offer
-from ikevd.policy.model import IkeSuite, Lifetime
+from ikevd.exchanges.phase1 import Candidates
+from ikevd.policy.model import Connection, IkeSuite, Lifetime
 from ikevd.policy.transforms import offer_phase1
 from ikevd.wire.registry import Cipher, Group, Hash
 from ikevd.wire.sa import SaPayload
+from tests.builders import connection
 
 GROUPS = (Group.MODP_768, Group.MODP_1024, Group.MODP_1536, Group.MODP_6144)
 THEIRS = [IkeSuite(Cipher.AES_CBC, bits, *both) for bits in (128, 192, 256) for both in product(list(Hash)[:4], GROUPS)]
@@ -37,11 +38,18 @@ def steps(work: Callable[[], object]) -> int:
     return calls
 
 
-def refused(offer: SaPayload) -> None:
+def refused(offer: SaPayload, *views: Connection) -> None:
     with pytest.raises(NoProposalChosen):
-        Phase1Offer(offer).choose(OURS)
+        Candidates(views).choose(offer)
 
 
 def test_to_refuse_a_long_offer_takes_hardly_longer_than_to_read_it() -> None:
     offer = offer_phase1(THEIRS, Lifetime(86400))
-    assert steps(lambda: refused(offer)) < 2 * steps(lambda: SaPayload.decode(offer.body))
+    view = connection(suites=tuple(OURS))
+    assert steps(lambda: refused(offer, view)) < 2 * steps(lambda: SaPayload.decode(offer.body))
+
+
+def test_to_refuse_an_offer_for_many_connections_takes_hardly_longer_than_for_one() -> None:
+    offer = offer_phase1(THEIRS, Lifetime(86400))
+    views = [connection(suites=(suite,)) for suite in OURS]
+    assert steps(lambda: refused(offer, *views)) < 2 * steps(lambda: refused(offer, views[0]))
