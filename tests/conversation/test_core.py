@@ -24,8 +24,9 @@ from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, NotifyType
 from tests.builders import ALICE_TO_BOB
-from tests.fuzz import stages
-from tests.fuzz.stages import STAGES, Stage
+from tests.fuzz import stage as fuzz_stage
+from tests.fuzz.stage import COOKIES, Stage
+from tests.fuzz.stages import STAGES
 from tests.sayings import said
 
 
@@ -151,7 +152,7 @@ def test_behind_a_nat_the_path_moves_only_with_an_accepted_message() -> None:
 
 def drive(stage: Stage, effects: list[Effect]) -> list[Effect]:
     """The effects with the host's calls answered."""
-    return list(stages.drive(stage.conversation, effects))
+    return list(fuzz_stage.drive(stage.conversation, effects))
 
 
 # -- the host ---------------------------------------------------------------------------------------------------------
@@ -324,7 +325,7 @@ def test_a_conversation_tells_what_it_is_about() -> None:
     core = STAGES["MM1"]().conversation
     assert (core.message_id, core.has_spoken, core.cookies.responder) == (0, False, bytes(8))
     core.heard(STAGES["MM1"]().genuine_datagram(), STAGES["MM1"]().path, 0.0)
-    assert (core.has_spoken, core.cookies) == (True, stages.COOKIES)
+    assert (core.has_spoken, core.cookies) == (True, COOKIES)
 
 
 # -- any octets at any stage ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["ikevd"]):
     from ikevd.wire.message import HEADER_OCTETS, VERSION, encode_chain
     from ikevd.wire.registry import ExchangeType, PayloadType
     from tests.fuzz import mutate, stages
-    from tests.fuzz.stages import Stage
+    from tests.fuzz.stage import COOKIES, MESSAGE_ID, PHASE_1, Stage, drive
 
 from tests.fuzz.memory import Ceiling
 
@@ -97,10 +97,10 @@ def header_is_right(stage: Stage, datagram: bytes) -> bool:
         allowed = {0, 1, 2, 3}  # message 3 is encrypted or not (RFC 2409 section 5.4)
     flags, message_id = datagram[19], int.from_bytes(datagram[20:24], "big")
     return (
-        datagram[:8] == stages.COOKIES.initiator
+        datagram[:8] == COOKIES.initiator
         and datagram[17:19] == bytes([VERSION, stage.exchange])
         and flags in allowed
-        and message_id == (0 if stage.exchange in stages.PHASE_1 else stages.MESSAGE_ID)
+        and message_id == (0 if stage.exchange in PHASE_1 else MESSAGE_ID)
     )
 
 
@@ -108,7 +108,7 @@ def hear(stage: Stage, datagram: bytes, help: Help) -> list[Effect]:
     effects: list[Effect] = []
     for _ in range(2 if help & Help.TWICE else 1):
         heard = stage.conversation.heard(datagram, stage.path, 0.0)
-        effects += stages.drive(stage.conversation, heard, refuse=bool(help & Help.HOST_REFUSES))
+        effects += drive(stage.conversation, heard, refuse=bool(help & Help.HOST_REFUSES))
     return effects
 
 

@@ -11,7 +11,7 @@ from ikevd.facts import Dropped, Fact, Heard
 from ikevd.wire.message import encode_chain, first_type
 from ikevd.wire.payloads import Payload
 from ikevd.wire.registry import ExchangeType, PayloadType
-from tests.fuzz.stages import Stage, drive
+from tests.fuzz.stage import Stage, drive
 
 PHASE_1 = (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE)
 

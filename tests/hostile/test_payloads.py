@@ -25,7 +25,8 @@ from ikevd.wire.payloads import (
 )
 from ikevd.wire.registry import ExchangeType, IdType, PayloadType
 from tests.builders import ESP_AES128_SHA256
-from tests.fuzz.stages import STAGES, Stage
+from tests.fuzz.stage import Stage
+from tests.fuzz.stages import STAGES
 from tests.hostile.crafted import PHASE_1, crafted, crafted_octets, ended, facts_in, refused
 from tests.sayings import said
 

@@ -20,7 +20,8 @@ from ikevd.wire.message import HEADER_OCTETS, MAX_PADDING, Header, encode_chain,
 from ikevd.wire.registry import ExchangeType, Flags
 from tests.builders import connection
 from tests.duet import Network
-from tests.fuzz.stages import STAGES, drive
+from tests.fuzz.stage import drive
+from tests.fuzz.stages import STAGES
 from tests.gateways import Gateway, alice_and_bob, bring_up
 from tests.hostile.crafted import crafted_octets, facts_in, refused
 from tests.hostile.mallory import changed, flipped
