@@ -84,7 +84,9 @@ class _Screen:
         if event["ok"]:
             click.echo(printable(f"{self._name} is {self._verb}"))
         elif event["cause"] not in self._told:
-            self._fail(event["cause"], flow(printable(event["cause"]).split(" "), width()))
+            self._fail(
+                event["cause"], flow(printable(event["cause"]).split(" "), width(), first="FAIL  ", rest=" " * 6)
+            )
 
     def _fail(self, cause: str, lines: list[str]) -> None:
         self._told.add(cause)

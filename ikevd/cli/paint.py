@@ -11,7 +11,7 @@ from typing import IO
 import click
 
 RULES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
-    (re.compile(r"(?<= ms  )FAIL(?=  )"), lambda text: click.style(text, fg="red", bold=True)),
+    (re.compile(r"((?<= ms  )|^)FAIL(?=  )"), lambda text: click.style(text, fg="red", bold=True)),
     (re.compile(r"(?<= ms  )up(?=    )"), lambda text: click.style(text, fg="green")),
     (re.compile(r" \d+ B$"), lambda text: click.style(text, dim=True)),
     (re.compile(r"^ +\d+\.\d ms(?=  )"), lambda text: click.style(text, dim=True)),

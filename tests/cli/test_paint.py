@@ -93,6 +93,11 @@ def test_on_a_terminal_a_failure_stands_once_in_red_and_within_the_columns(serve
     assert max(map(len, plain.splitlines())) <= 44
 
 
+def test_on_a_terminal_a_command_that_is_not_done_in_time_fails_in_red_too(served: str) -> None:
+    shown = on_a_terminal("up", "silent", "--timeout", "0.1", "--socket", served, COLUMNS="60")
+    assert f"\n{RED}{BOLD}FAIL{PLAIN}  not done within 0.1 s: MM5 sent 3 times, no answer;" in shown
+
+
 def test_a_trace_has_colours_on_a_terminal_and_none_with_no_color(served: str) -> None:
     assert DIM in on_a_terminal("trace", "--socket", served)
     assert "\x1b" not in on_a_terminal("trace", "--socket", served, NO_COLOR="1")
