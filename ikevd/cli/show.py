@@ -44,7 +44,8 @@ def show_trace(socket: Path, name: str | None, as_json: bool, **filters: Any) ->
     if as_json:
         click.echo(json.dumps({"schema": 1, "records": records}, indent=2))
     elif records:
-        echo("\n\n".join(ladder(record, width(), alike) for record, alike in folded_failures(records)))
+        runs = folded_failures(records, filters["last"])
+        echo("\n\n".join(ladder(record, width(), alike) for record, alike in runs))
     else:
         click.echo(printable(_nothing(name, **filters)), err=True)
         return 1

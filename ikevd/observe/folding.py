@@ -18,6 +18,8 @@ class Alike:
 
     count: int
     since: float
+    at_least: bool = False
+    """May there be more of them, before those that were asked for?"""
 
 
 def folded(events: Iterable[View]) -> list[View]:
@@ -33,8 +35,9 @@ def folded(events: Iterable[View]) -> list[View]:
     return list(found.values())
 
 
-def folded_failures(records: Sequence[View]) -> list[tuple[View, Alike]]:
-    """The newest of each run of negotiations of one kind that failed for one reason; every other record by itself."""
+def folded_failures(records: Sequence[View], last: int | None = None) -> list[tuple[View, Alike]]:
+    """The newest of each run of negotiations of one kind that failed for one reason; every other record by itself.
+    `last`: no more records than so many were asked for."""
     runs: list[list[View]] = []
     newest: dict[tuple[object, ...], list[View]] = {}
     for record in records:
@@ -45,7 +48,7 @@ def folded_failures(records: Sequence[View]) -> list[tuple[View, Alike]]:
             runs.append(run)
         run.append(record)
     runs.sort(key=lambda run: int(run[-1]["number"]))
-    return [(run[-1], Alike(len(run), run[0]["started"])) for run in runs]
+    return [(run[-1], Alike(len(run), run[0]["started"], len(records) == last)) for run in runs]
 
 
 def _failure(record: View) -> str | None:

@@ -84,7 +84,8 @@ def steps(record: View, width: int) -> Iterator[str]:
 def _alike(alike: Alike | None, width: int) -> list[str]:
     if alike is None or alike.count == 1:
         return []
-    times = [f"the last of {alike.count} that failed alike", f"the first began {moment(alike.since)}"]
+    or_more, these = (" or more", " of these") if alike.at_least else ("", "")
+    times = [f"the last of {alike.count}{or_more} that failed alike", f"the first{these} began {moment(alike.since)}"]
     return flow(times, width, first="  ", rest="  ", separator="; ")
 
 

@@ -50,3 +50,11 @@ def test_the_drawing_tells_how_many_failed_and_since_when() -> None:
     assert ladder(record, 80, alike).splitlines()[-1] == (
         "  the last of 2 that failed alike; the first began 1970-01-01 00:00:00.000 UTC"
     )
+
+
+def test_where_no_more_were_asked_for_there_may_be_more_of_them() -> None:
+    (_, (record, alike)) = folded_failures(records(("a", STANDS), ("a", SILENT), ("a", SILENT)), last=3)
+    assert ladder(record, 80, alike).splitlines()[-2:] == [
+        "  the last of 2 or more that failed alike;",
+        "  the first of these began 1970-01-01 00:01:00.000 UTC",
+    ]
