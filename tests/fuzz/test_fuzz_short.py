@@ -21,7 +21,7 @@ def test_a_short_run_finds_nothing(target: str, tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris is not installed: it needs Python 3.11")
     outcome = fuzz(target, EXECUTIONS, seed=2, artifacts=tmp_path)
     assert not outcome.finding, outcome.finding
-    assert outcome.executions == EXECUTIONS
+    assert outcome.executions >= EXECUTIONS
     assert outcome.edges >= FLOOR[target], outcome
 
 
