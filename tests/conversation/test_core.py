@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -24,8 +23,7 @@ from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, NotifyType
 from tests.builders import ALICE_TO_BOB
-from tests.fuzz import stage as fuzz_stage
-from tests.fuzz.stage import COOKIES, Stage
+from tests.fuzz.stage import COOKIES, Stage, drive
 from tests.fuzz.stages import STAGES
 from tests.sayings import said
 
@@ -110,7 +108,7 @@ def test_the_responder_cookie_must_be_there_and_must_stay(name: str, cookie: byt
 def test_a_repeated_message_is_answered_with_the_same_octets_however_often(name: str) -> None:
     stage = STAGES[name]()
     genuine = stage.genuine_datagram()
-    first = drive(stage, stage.conversation.heard(genuine, stage.path, 0.0))
+    first = with_host(stage, stage.conversation.heard(genuine, stage.path, 0.0))
     for now in (1.0, 2.0, 3.0):
         again = stage.conversation.heard(genuine, stage.path, now)
         assert sent_in(again) == sent_in(first) != []
@@ -121,7 +119,7 @@ def test_an_older_message_is_answered_too_and_moves_nothing() -> None:
     """Under loss the peer may repeat any message, not only the last."""
     bob = STAGES["MM3"]()
     first, third = STAGES["MM1"]().genuine_datagram(), bob.genuine_datagram()
-    drive(bob, bob.conversation.heard(third, bob.path, 0.0))
+    with_host(bob, bob.conversation.heard(third, bob.path, 0.0))
     deadline = bob.conversation.deadline
     assert facts_in(bob.conversation.heard(first, bob.path, 1.0)) == [Repeated("MM1", answered=True)]
     assert bob.conversation.deadline == deadline
@@ -130,7 +128,7 @@ def test_an_older_message_is_answered_too_and_moves_nothing() -> None:
 def test_an_ended_exchange_still_answers_repetitions_and_drops_all_else() -> None:
     stage = STAGES["QM2"]()
     genuine = stage.genuine_datagram()
-    last = sent_in(drive(stage, stage.conversation.heard(genuine, stage.path, 0.0)))
+    last = sent_in(with_host(stage, stage.conversation.heard(genuine, stage.path, 0.0)))
     assert stage.conversation.ended
     assert sent_in(stage.conversation.heard(genuine, stage.path, 9.0)) == last
     (dropped,) = facts_in(stage.conversation.heard(changed(genuine, 40, 1), stage.path, 9.0))
@@ -150,9 +148,9 @@ def test_behind_a_nat_the_path_moves_only_with_an_accepted_message() -> None:
     assert stage.conversation.path == elsewhere
 
 
-def drive(stage: Stage, effects: list[Effect]) -> list[Effect]:
+def with_host(stage: Stage, effects: list[Effect]) -> list[Effect]:
     """The effects with the host's calls answered."""
-    return list(fuzz_stage.drive(stage.conversation, effects))
+    return list(drive(stage.conversation, effects))
 
 
 # -- the host ---------------------------------------------------------------------------------------------------------
@@ -331,24 +329,27 @@ def test_a_conversation_tells_what_it_is_about() -> None:
 # -- any octets at any stage ------------------------------------------------------------------------------------------
 
 
-@cache
-def lasting(name: str) -> list[Stage]:
-    """One conversation for all examples: what is dropped leaves it as it was."""
-    return [STAGES[name]()]
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[dict[str, Stage]]:
+    """One conversation for all examples of a stage: what is dropped leaves it as it was."""
+    stages = {name: make() for name, make in STAGES.items()}
+    yield stages
+    for stage in stages.values():
+        stage.conversation.close()
 
 
 @EACH_STAGE
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_heard_raises_nothing_whatever_the_octets(name: str, data: st.DataObject) -> None:
-    (stage,) = lasting(name)
+def test_heard_raises_nothing_whatever_the_octets(lasting: dict[str, Stage], name: str, data: st.DataObject) -> None:
+    stage = lasting[name]
     noise = data.draw(st.binary(max_size=120))
     header = stage.header().encode(len(noise))
     right_header = header[:16] + data.draw(st.binary(min_size=1, max_size=1)) + header[17:]
     for datagram in (noise, right_header + noise, right_header + (stage.seal(noise) if stage.chain else noise)):
         effects = stage.conversation.heard(datagram, stage.path, 0.0)
         if any(isinstance(fact, Heard) for fact in facts_in(effects)):
-            lasting(name)[0] = stage = STAGES[name]()
+            lasting[name] = stage = STAGES[name]()
         else:
             assert [type(fact) for fact in facts_in(effects)] == [Dropped]
             assert len(effects) == 1
