@@ -12,21 +12,17 @@ from ikevd.findings import Part
 from ikevd.observe.budget import missing
 from ikevd.observe.decode import cut_short, lazily_decoded
 from ikevd.observe.history import Entry, Record
-from ikevd.observe.lazy import whole
 from ikevd.observe.vendors import notifications_of, vendors_of
 from ikevd.observe.words import say
 
 View = dict[str, Any]
 
 
-def record_view(record: Record, *, decode: bool = False) -> View:
-    """One negotiation with all of its evidence; with `decode` every message as a tree, the encrypted ones opened."""
-    view: View = whole(lazy_record_view(record, decode=decode))
-    return view
-
-
 def lazy_record_view(record: Record, *, decode: bool = False) -> View:
-    """The same as a view of `observe.lazy`: one fact after the other, one payload after the other."""
+    """One negotiation with all of its evidence; with `decode` every message as a tree, the encrypted ones opened.
+
+    A view of `observe.lazy`: one fact after the other, one payload after the other.
+    """
     return {
         "number": record.number,
         "exchange": str(record.kind),

@@ -12,7 +12,6 @@ from ikevd.addresses import Endpoint
 from ikevd.control.controller import MAX_REFUSED
 from ikevd.errors import IkeError, Said
 from ikevd.observe.refused import OF_A_CONNECTION, OF_STRANGERS, Refused, RefusedAttempts
-from ikevd.observe.views import record_view
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection
 from ikevd.policy.proposals import parse_ike
@@ -20,6 +19,7 @@ from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, mirrored, psk
 from tests.control.controlled import BOTH, QUICK, controlled
 from tests.gateways import Gateway, World, alice_and_bob
+from tests.views import record_view
 from tests.virtual_time import run
 
 ANYWHERE = replace(mirrored(BOTH), remote=None, remote_id=Identity.of_address(ALICE))

@@ -12,13 +12,13 @@ from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, R
 from ikevd.negotiation.router import clear_notification
 from ikevd.observe.history import History, Record
 from ikevd.observe.ladder import ladder
-from ikevd.observe.views import record_view
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from ikevd.wire.vendor_ids import NAT_T_RFC_3947
 from tests.builders import ALICE_TO_BOB, BOB
+from tests.views import record_view
 
 COOKIES = Cookies(bytes.fromhex("0123456789abcdef"), bytes.fromhex("fedcba9876543210"))
 SENT = Sent("MM1", ("SA", "VID", "VID"), bytes(136), ALICE_TO_BOB)

@@ -9,12 +9,13 @@ import pytest
 from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry
-from ikevd.observe.views import View, entry_view, record_view
+from ikevd.observe.views import View, entry_view
 from ikevd.sa.model import Spi
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from tests.builders import ALICE_TO_BOB
 from tests.observe.test_ladder import HEARD, SENT, recorded
+from tests.views import record_view
 
 BAD = {"kind": "said", "text": "bad"}
 WIRE = bytes.fromhex("c0ffee")
