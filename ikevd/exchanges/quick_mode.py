@@ -25,7 +25,7 @@ from ikevd.refusals import IdentityCount, KeMissing, KeUnasked
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Payload
-from ikevd.wire.registry import NotifyType, Protocol
+from ikevd.wire.registry import Group, NotifyType, Protocol
 from ikevd.wire.sa import Proposal, SaPayload
 
 NONCE_OCTETS = 32
@@ -150,19 +150,25 @@ def _public(pair: KeyPair | None) -> tuple[Payload, ...]:
 
 def _agree(pair: KeyPair | None, message: Message) -> Secret | None:
     """g(qm)^xy with PFS, None without; the peer must do as we do."""
-    public = message.at_most_one(KePayload)
-    if pair is None:
-        return None
-    if public is None:
-        raise NoProposalChosen(KeMissing(str(pair.group)))
-    return pair.shared(public.body)
+    return pair.shared(_ke(pair.group, message)) if pair else None
 
 
 def _pair_for(suite: EspSuite, asked: Message) -> KeyPair | None:
-    """A key pair where the chosen suite has PFS."""
-    if suite.group is None and asked.at_most_one(KePayload):
-        raise NoProposalChosen(KeUnasked())
-    return groups.generate(suite.group) if suite.group is not None else None
+    """A key pair where the chosen suite has PFS, and the peer's public value may be one of its group."""
+    if suite.group is None:
+        if asked.at_most_one(KePayload):
+            raise NoProposalChosen(KeUnasked())
+        return None
+    groups.check_size(suite.group, _ke(suite.group, asked))
+    return groups.generate(suite.group)
+
+
+def _ke(group: Group, message: Message) -> bytes:
+    """The peer's public value; raises `NoProposalChosen` where there is none."""
+    public = message.at_most_one(KePayload)
+    if public is None:
+        raise NoProposalChosen(KeMissing(str(group)))
+    return public.body
 
 
 def _selectors(message: Message, initiator: Address, responder: Address) -> tuple[TrafficSelector, TrafficSelector]:

@@ -9,19 +9,22 @@ from dataclasses import replace
 import pytest
 
 from ikevd.conversation.timing import LINGER
+from ikevd.crypto import groups
 from ikevd.exchanges import phase2
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Opaque, Payload
-from ikevd.wire.registry import ExchangeType, IdType, IpsecAttribute, NotifyType, PayloadType, Protocol
+from ikevd.wire.registry import ExchangeType, Group, IdType, IpsecAttribute, NotifyType, PayloadType, Protocol
 from ikevd.wire.sa import Proposal, SaPayload
+from tests.builders import ESP_AES128_SHA256, child
 from tests.hostile.established import (
     UNPROVEN,
     another_tunnel,
     tunnel,
 )
 from tests.hostile.mallory import NI, SPI, Chain, QuickMode, changed, flipped
-from tests.hostile.scene import ELSEWHERE, Scene, attack
+from tests.hostile.observed import calls_of
+from tests.hostile.scene import ELSEWHERE, MALLORYS, Scene, attack
 
 FLAGS, EXCHANGE, MESSAGE_ID = 19, 18, 20
 NOT_AUTHENTIC = "drop: INFORMATIONAL that is not authentic"
@@ -41,6 +44,27 @@ def test_a_quick_mode_whose_hash_does_not_hold_begins_nothing_and_the_genuine_on
         assert scene.tunnels == 1
 
     attack(story)
+
+
+PFS_CHILD = child(suites=(replace(ESP_AES128_SHA256, group=Group.MODP_2048),))
+WRONG_KE: dict[str, tuple[Payload, ...]] = {
+    "absent": (),
+    "too short": (KePayload(bytes(255)),),
+    "too long": (KePayload(bytes(257)),),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_KE)
+def test_a_quick_mode_whose_public_value_cannot_be_right_costs_no_key_pair(fault: str) -> None:
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        mode = scene.mallory.quick_mode()
+        with calls_of(groups.generate) as made:
+            scene.mallory.say(mode.message_1(*mode.payloads(), *WRONG_KE[fault]))
+        assert scene.failures() == ["InvalidKey" if WRONG_KE[fault] else "NoProposalChosen"]
+        assert made == []
+
+    attack(story, view=replace(MALLORYS, children=(PFS_CHILD,)))
 
 
 # -- replays, flips, forms
