@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def run_daemon(
     Exit code `UNUSABLE` is for what only the operator can mend, in the configuration; a service manager that meets
     `FAILED` may try again.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the event loop has a line for it
     try:
         loaded = load(config, os.environ)
     except ConfigError as error:
