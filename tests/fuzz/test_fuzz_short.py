@@ -10,8 +10,8 @@ import pytest
 from tests.fuzz import live
 from tests.fuzz.run import TARGETS, fuzz
 
-STORIES = 4
-EXECUTIONS = 4_000
+STORIES = 2
+EXECUTIONS = 2_000
 FLOOR = {"parser": 200, "heard": 500}
 """Edges that a run must reach: less means that the harness no longer reaches the code."""
 

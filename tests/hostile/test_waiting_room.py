@@ -119,7 +119,7 @@ async def four_round_trips(gateway: Gateway, round_trip: float) -> None:
 # -- a configured peer
 
 
-@pytest.mark.parametrize(("rate", "round_trip"), [(100, 0.1), (100, 0.26), (100, 0.3), (1000, 0.3)])
+@pytest.mark.parametrize(("rate", "round_trip"), [(100, 0.1), (100, 0.26), (1000, 0.3)])
 def test_a_flood_that_bears_the_peers_own_address_delays_it_by_nothing(rate: int, round_trip: float) -> None:
     async def story() -> None:
         hub = Hub(round_trip=round_trip)
@@ -131,7 +131,7 @@ def test_a_flood_that_bears_the_peers_own_address_delays_it_by_nothing(rate: int
     run(story())
 
 
-@pytest.mark.parametrize("length", [300, 1400, 8000])
+@pytest.mark.parametrize("length", [300, pytest.param(1400, marks=pytest.mark.soak), 8000])
 def test_long_messages_no_two_of_which_are_equal_push_out_no_shorter_one(length: int) -> None:
     async def story() -> None:
         hub = Hub()
@@ -190,7 +190,7 @@ def test_a_stranger_connects_while_others_from_everywhere_begin_and_do_not_answe
     run(story())
 
 
-@pytest.mark.parametrize("longer", [400, 700])
+@pytest.mark.parametrize("longer", [400, pytest.param(700, marks=pytest.mark.soak)])
 def test_messages_of_another_or_about_the_same_length_push_out_no_long_one(longer: int) -> None:
     """Thirteen suites make a message 1 of 568 octets."""
 
