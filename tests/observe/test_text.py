@@ -27,3 +27,8 @@ def test_no_value_is_broken_or_lost_and_no_line_of_several_is_too_long(values: l
     lines = flow(values, width, separator=", ")
     assert [value for line in lines for value in line.rstrip(",").split(", ") if value] == values
     assert all(len(line) <= width for line in lines if ", " in line)
+
+
+def test_a_long_beginning_has_a_line_to_itself_where_the_first_item_does_not_fit_behind_it() -> None:
+    assert flow(["pfs required"], 20, first="configured: lan  ", rest="    ") == ["configured: lan", "    pfs required"]
+    assert flow(["pfs off"], 24, first="configured: lan  ", rest="    ") == ["configured: lan  pfs off"]
