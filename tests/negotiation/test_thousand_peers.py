@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.policy.model import Connection, Resend
+from ikevd.policy.model import Connection, Limits, Resend
 from tests.builders import BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import World, bring_up
@@ -38,7 +38,7 @@ def test_all_configured_peers_that_call_at_once_come_up_and_are_on_record(peers:
         world = World(Network(delay=0.15))
         views = [view(number, aggressive=aggressive) for number in range(peers)]
         spokes = [replace(mirrored(v), name=f"spoke{number}") for number, v in enumerate(views)]
-        hub = world.gateway(BOB, *spokes)
+        hub = world.gateway(BOB, *spokes, limits=Limits(half_open=peers // 5))
         gateways = [world.gateway(FIRST + number, v) for number, v in enumerate(views)]
         await asyncio.gather(*map(bring_up, gateways))
         await asyncio.sleep(1)
