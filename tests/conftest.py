@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ pytest_plugins = ["tests.plugins.skips", "tests.plugins.secrets", "tests.plugins
 settings.register_profile("busy machine", deadline=None)
 settings.register_profile("the same every day", deadline=None, derandomize=True)
 settings.load_profile("the same every day" if os.environ.get("CI") else "busy machine")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell does to what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
