@@ -1,0 +1,204 @@
+"""What a peer's state learns from: typed facts, each handled once, in the order in which they come.
+
+Whatever names an ISAKMP SA, an attempt or an SPI that is gone meanwhile changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ikevd.addresses import Path
+from ikevd.errors import IkeError
+from ikevd.peer.state import Attempt, Half
+from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
+from ikevd.wire.payloads import Payload
+
+# -- of the operator
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Bring the child up."""
+
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """Take the child down and tell the peer."""
+
+    child: str
+    open: bool = False
+    """From here on its traffic passes in the clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Take everything down: children, phase 1 under way, ISAKMP SAs."""
+
+    announce: bool = True
+    """What no ISAKMP SA could protect is said under one made for it."""
+
+
+# -- of exchanges
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOneUp:
+    """A phase 1 ended well. `attempt` is None where the peer began it."""
+
+    attempt: Attempt | None
+    sa: IsakmpSa
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOneFailed:
+    """Our phase 1 came to nothing, or could not be begun."""
+
+    attempt: Attempt
+    error: IkeError
+
+
+@dataclass(frozen=True, slots=True)
+class QuickModeBegan:
+    """The peer began a Quick Mode, its first message proven."""
+
+    attempt: Attempt
+    under: Cookies
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A Quick Mode of `child` has got its inbound SPI from the kernel."""
+
+    attempt: Attempt
+    child: str
+    spi: Spi
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A Quick Mode has agreed on a pair and waits until this half of it stands in the kernel."""
+
+    attempt: Attempt
+    sa: IpsecSa
+    half: Half
+
+
+@dataclass(frozen=True, slots=True)
+class QuickModeUp:
+    """A Quick Mode ended well."""
+
+    attempt: Attempt
+    sa: IpsecSa
+
+
+@dataclass(frozen=True, slots=True)
+class QuickModeFailed:
+    """A Quick Mode came to nothing."""
+
+    attempt: Attempt
+    error: IkeError
+    spoken: bool
+    """Did any message of it come or go? Else the peer does not know of it."""
+    sent: bool
+    """Did a message of ours leave? Then the peer may know our SPI."""
+
+
+# -- of the peer, all verified
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An authenticated message came under this ISAKMP SA."""
+
+    under: Cookies
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Informed:
+    """What an Informational message said, behind its HASH."""
+
+    under: Cookies
+    payloads: Sequence[Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """The message IDs of the ISAKMP SA are used up."""
+
+    under: Cookies
+
+
+# -- of the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class KernelDid:
+    """What an attempt waited for stands in the kernel."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRefused:
+    """What an attempt waited for cannot stand."""
+
+    attempt: Attempt
+    error: IkeError
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The kernel ended an SA whose lifetime is over. `spi`: either of the pair."""
+
+    child: str
+    spi: Spi
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """An SA is gone from the kernel though its time had not come: somebody removed it."""
+
+    child: str
+    spi: Spi
+
+
+# -- of time
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The time of `due.next_due` has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The state was read from the store by a new process. `revived`: the attempts that it could go on with."""
+
+    revived: frozenset[Attempt] = frozenset()
+
+
+Fact = (
+    Wanted
+    | Unwanted
+    | Ended
+    | PhaseOneUp
+    | PhaseOneFailed
+    | QuickModeBegan
+    | Reserved
+    | Opening
+    | QuickModeUp
+    | QuickModeFailed
+    | Heard
+    | Informed
+    | Worn
+    | KernelDid
+    | KernelRefused
+    | Expired
+    | Vanished
+    | Due
+    | Restarted
+)

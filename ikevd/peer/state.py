@@ -1,0 +1,144 @@
+"""What is known of one peer, as plain records: frozen, storable, free of clocks, tasks and keys of IPsec SAs.
+
+Times are seconds of the machine's monotonic clock, which goes on when the process is another one. An exchange under way
+is an `Attempt`, a number, never an object: `negotiation` knows which exchange bears it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NewType
+
+from ikevd.addresses import Path
+from ikevd.errors import Finding
+from ikevd.policy.identity import Identity
+from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
+from ikevd.wire.registry import NotifyType
+
+Attempt = NewType("Attempt", int)
+"""One exchange of one peer; no number is given twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerKey:
+    """Who it is. Several clients may share one identity: the instance tells them apart."""
+
+    connection: str
+    identity: Identity | None
+    instance: int = 0
+
+
+class Stage(Enum):
+    """Of an ISAKMP SA."""
+
+    ADMITTING = "admitting"
+    """XAuth or Mode Config come first: no Quick Mode yet."""
+    READY = "ready"
+    LEAVING = "leaving"
+    """Deleted by either side: only farewells leave and are heard, in whatever order they come."""
+
+
+@dataclass(frozen=True, slots=True)
+class IsakmpState:
+    """An ISAKMP SA and what changes about it."""
+
+    sa: IsakmpSa
+    stage: Stage
+    path: Path
+    """Moves only on an accepted message."""
+    born: float
+    heard: float
+    """When the last authenticated message came."""
+    expires: float
+    """The end of its hard lifetime."""
+    unresponsive: bool = False
+    """A Quick Mode stayed unanswered and nothing else was heard since: not for new ones."""
+    leave_at: float | None = None
+    """LEAVING: forgotten then. READY: made only to say Delete, it ends then unless it serves somebody."""
+    refusals: tuple[NotifyType, ...] = ()
+    """Refusals of the peer that could not be told from one another while several Quick Modes were under way."""
+    early_deletes: tuple[Spi, ...] = ()
+    """SPIs that the peer deleted and that may be those of a Quick Mode under way: kept until none is."""
+
+
+class Half(Enum):
+    """How much of a pair shall stand in the kernel."""
+
+    INBOUND = "inbound"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class PairState:
+    """One IPsec SA pair."""
+
+    sa: IpsecSa
+    under: Cookies
+    """The ISAKMP SA that it was made under."""
+    half: Half
+    born: float
+    expires: float
+    attempt: Attempt | None
+    """The Quick Mode that makes it; None once that has ended well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildState:
+    """Where one child stands."""
+
+    wanted: bool = False
+    attempt: Attempt | None = None
+    """Our Quick Mode under way."""
+    again: bool = False
+    """Its Quick Mode went down with its ISAKMP SA, which was no fault of the child: tried once more at once."""
+    pairs: tuple[PairState, ...] = ()
+    """Oldest first; those that are being made are among them."""
+    failures: int = 0
+    retry_at: float | None = None
+    cause: Finding | None = None
+    """Why the last attempt failed, or why the last pair ended."""
+    since: float = 0.0
+    """When it came up or went down."""
+    open: bool = False
+    """The operator lets its traffic pass in the clear while it is down."""
+
+    @property
+    def standing(self) -> tuple[PairState, ...]:
+        """The pairs that carry traffic both ways, oldest first."""
+        return tuple(pair for pair in self.pairs if pair.attempt is None)
+
+
+@dataclass(frozen=True, slots=True)
+class QuickModeState:
+    """A Quick Mode under way, whoever began it."""
+
+    under: Cookies
+    ours: bool
+    """Did we begin it?"""
+    born: float
+    child: str | None = None
+    """Which child, as soon as it is known."""
+    spi: Spi | None = None
+    """Ours, reserved in the kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """All of one peer."""
+
+    key: PeerKey
+    isakmp: Mapping[Cookies, IsakmpState] = field(default_factory=dict)
+    """Oldest first."""
+    children: Mapping[str, ChildState] = field(default_factory=dict)
+    quick_modes: Mapping[Attempt, QuickModeState] = field(default_factory=dict)
+    """Oldest first."""
+    phase1: Attempt | None = None
+    """Our phase 1 under way."""
+    serial: int = 0
+    """The last number that was given to an attempt."""
+    waiting: tuple[str, ...] = ()
+    """Children that wait for an ISAKMP SA or for their turn, in the order in which they were wanted."""
+    deletes_to_send: tuple[Spi, ...] = ()
+    """SPIs of ours whose Delete waits for an ISAKMP SA."""
