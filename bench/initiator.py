@@ -19,6 +19,7 @@ from typing import Self
 from bench.sites import Place, Spoke, ikevd_yaml
 from ikevd.addresses import Endpoint
 from ikevd.addresses import Path as NetworkPath
+from ikevd.config.load import load
 from ikevd.control.controller import EngineController
 from ikevd.host.interface import SystemEntropy
 from ikevd.kernel.memory import MemoryKernel
@@ -27,7 +28,6 @@ from ikevd.negotiation.install import Installer
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
-from ikevd.policy.load import load
 from ikevd.policy.model import Listen
 from ikevd.transport.udp import UdpTransport
 from ikevd.wire.payloads import Payload

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import uvloop
 
+from ikevd.config.load import load
 from ikevd.daemon import Machine, Options, serve
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.observe import log
-from ikevd.policy.load import load
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`docs/configuration.md` and `config/ikevd.schema.json`, from the sections of `ikevd.policy.schema`.
+"""`docs/configuration.md` and `config/ikevd.schema.json`, from the sections of `ikevd.config.schema`.
 
 Run: `python -m tools.config_docs`.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ikevd.policy import json_schema
-from ikevd.policy.json_schema import Json
+from ikevd.config import json_schema
+from ikevd.config.json_schema import Json
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, SCHEMA = ROOT / "docs" / "configuration.md", ROOT / "config" / "ikevd.schema.json"
@@ -27,7 +27,7 @@ SECTIONS = {
 INTRODUCTION = """\
 # Configuration
 
-Made from `ikevd/policy/schema.py` by `make docs`; a test compares it. The file is YAML, by default
+Made from `ikevd/config/schema.py` by `make docs`; a test compares it. The file is YAML, by default
 `/etc/ikevd/ikevd.yaml`. A commented one with every key is [config/ikevd.yaml](../config/ikevd.yaml), whole pairs with
 other gateways are in [config/examples](../config/examples/README.md), the words of proposals in
 [algorithms.md](algorithms.md). `ikevd check` tells every mistake with line and column, and what deserves a second look.

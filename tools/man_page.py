@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from ikevd.cli.main import main as ikevd
-from ikevd.policy import json_schema
-from ikevd.policy.json_schema import Json
+from ikevd.config import json_schema
+from ikevd.config.json_schema import Json
 from tools.config_docs import SECTIONS, default_of
 
 MAN = Path(__file__).resolve().parent.parent / "man"

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from ikevd import owners
+from ikevd.config.load import Loaded, load
 from ikevd.errors import ConfigError
 from ikevd.kernel import surroundings
-from ikevd.policy.load import Loaded, load
 
 OK, FAILED = 0, 1
 

@@ -47,7 +47,7 @@ def _of_daemon(socket: Path) -> dict[str, list[str]]:
 
 def _of_file(path: Path) -> dict[str, list[str]]:
     """As the file names them: without what several subnets make of one child. Nothing is checked."""
-    from ikevd.policy.yaml_locations import read
+    from ikevd.config.yaml_locations import read
 
     try:
         file: Any = read(path.read_text()).data

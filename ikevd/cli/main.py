@@ -124,7 +124,7 @@ class Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from ikevd.policy.wording import closest
+            from ikevd.wording import closest
 
             meant = closest(args[0], self.list_commands(ctx))
             if meant is None or "Did you mean" in error.message:
@@ -337,7 +337,7 @@ def fingerprint(connection: str | None, salt: str | None, config: Path) -> None:
 @main.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file, for editors."""
-    from ikevd.policy.json_schema import text
+    from ikevd.config.json_schema import text
 
     click.echo(text(), nl=False)
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
+from ikevd.config.load import load
 from ikevd.daemon import Machine, Options, serve
 from ikevd.errors import ConfigError, IkeError
 from ikevd.observe import log
 from ikevd.observe.words import say_error
 from ikevd.obstacles import enough_descriptors
-from ikevd.policy.load import load
 from ikevd.policy.model import Config, LogFormat
-from ikevd.policy.wording import unknown_name
+from ikevd.wording import unknown_name
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 

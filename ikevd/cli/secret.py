@@ -11,8 +11,8 @@ from typing import Protocol
 
 import click
 
+from ikevd.config.secret_form import ALPHABET, form, random_bits
 from ikevd.owners import Account, intruder
-from ikevd.policy.secret_form import ALPHABET, form, random_bits
 
 
 class Source(Protocol):
@@ -59,9 +59,9 @@ def generate_psk(bits: int, output: Path | None) -> int:
 
 def show_fingerprints(config: Path, connection: str | None, salt: str | None) -> int:
     """One line for each connection, after the words to repeat at the other end."""
+    from ikevd.config.load import load
     from ikevd.crypto.fingerprint import fingerprint, new_salt, read_salt
     from ikevd.errors import ConfigError
-    from ikevd.policy.load import load
 
     try:
         words = new_salt() if salt is None else read_salt(salt)
@@ -81,7 +81,7 @@ def show_fingerprints(config: Path, connection: str | None, salt: str | None) ->
 
 
 def _no_connection(wanted: str | None, names: Sequence[str]) -> str:
-    from ikevd.policy.wording import closest
+    from ikevd.wording import closest
 
     if wanted is None or not names:
         return "there are no connections"

@@ -24,8 +24,8 @@ from ikevd.observe.keylog import key_line
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, entry_view, lazy_record_view
 from ikevd.policy.model import Child, Config, Connection
-from ikevd.policy.wording import unknown_name
 from ikevd.wire.registry import ExchangeType
+from ikevd.wording import unknown_name
 
 MIB = 1024 * 1024
 MAX_OCTETS = 16 * MIB

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from struct import Struct
 
+from ikevd.config.surroundings import InterfaceAddress, Surroundings
 from ikevd.kernel.netlink import (
     NLM_F_DUMP,
     NLM_F_REQUEST,
@@ -21,7 +22,6 @@ from ikevd.kernel.netlink import (
     pack,
     split,
 )
-from ikevd.policy.surroundings import InterfaceAddress, Surroundings
 
 NETLINK_ROUTE = 0
 RTM_NEWADDR, RTM_GETADDR = 20, 22

@@ -1,1 +1,1 @@
-"""What the operator configured: the file (schema), and what the program sees of it (model)."""
+"""What the operator configured, as the running program sees it, and the rules of choosing by it."""

@@ -22,8 +22,8 @@ from ikevd.policy.algorithms import (
     HashRow,
 )
 from ikevd.policy.model import EspSuite, IkeSuite
-from ikevd.policy.wording import closest, either, shown
 from ikevd.wire.registry import Group, Hash, Integrity, Registry
+from ikevd.wording import closest, either, shown
 
 _T = TypeVar("_T")
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 from ikevd import __version__
 from ikevd.cli.main import main
+from tests.config.files import peers
 from tests.control.standin import RECORD, STATUS, StandIn
 from tests.plugins.secrets import MARK
-from tests.policy.files import peers
 
 SECONDS = 30
 GOOD = f"""\

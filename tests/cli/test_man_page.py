@@ -10,7 +10,7 @@ import click
 import pytest
 
 from ikevd.cli.main import main
-from ikevd.policy import json_schema
+from ikevd.config import json_schema
 from tools import man_page
 
 OTHER_PAGES = ("mandoc.db", "referenced manual not found")

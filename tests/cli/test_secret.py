@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from ikevd.cli.main import main
 from ikevd.cli.secret import generate
-from ikevd.policy.secret_form import ALPHABET, form
+from ikevd.config.secret_form import ALPHABET, form
 from tests.plugins.secrets import MARK
 
 FILE = f"""\

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
+from ikevd.config.load import load
 from ikevd.crypto.secret import Secret
 from ikevd.host.interface import KernelPolicy, KernelSa, SystemEntropy
 from ikevd.kernel.adapter import XfrmKernel
@@ -24,7 +25,6 @@ from ikevd.negotiation.install import Installer
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
-from ikevd.policy.load import load
 from ikevd.policy.model import Config, Connection
 from ikevd.sa.model import EspKeys
 from ikevd.transport.udp import UdpTransport

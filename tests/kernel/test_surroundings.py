@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.config.surroundings import InterfaceAddress, Surroundings
 from ikevd.kernel import surroundings
-from ikevd.policy.surroundings import InterfaceAddress, Surroundings
 from tests.kernel.namespaces import Namespace
 
 VETH = ("ip", "link", "add", "wan", "type", "veth", "peer", "name", "other")

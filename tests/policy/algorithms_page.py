@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
 from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, INTEGRITIES, CipherRow
 from ikevd.policy.proposals import ALIASES
-from ikevd.policy.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
 
 HEAD = """\
 # Algorithms

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
 from ikevd.crypto import groups
 from ikevd.crypto.ciphers import key_length, key_lengths
 from ikevd.crypto.primitives import hash_size
@@ -19,7 +20,6 @@ from ikevd.policy.algorithms import (
     esp_key_octets,
 )
 from ikevd.policy.proposals import parse_esp, parse_ike, weaknesses
-from ikevd.policy.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
 from ikevd.wire.registry import EspTransform, Group, Integrity
 from tests.policy.algorithms_page import page
 

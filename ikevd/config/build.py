@@ -1,0 +1,123 @@
+"""From the sections of a checked file to the frozen values of `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from ikevd.addresses import Address
+from ikevd.config.problems import Problems
+from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.policy.model import (
+    AddressRange,
+    Child,
+    Config,
+    Connection,
+    Control,
+    Encap,
+    Lifetime,
+    Limits,
+    Listen,
+    Location,
+    LogFormat,
+    NatMethod,
+    Pfs,
+    PreSharedKey,
+    Resend,
+    Start,
+)
+from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+
+NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
+    "both": (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02),
+    "rfc": (NatMethod.RFC_3947,),
+    "drafts": (NatMethod.DRAFT_03, NatMethod.DRAFT_02, NatMethod.DRAFT_07),
+    "none": (),
+}
+"""What each word of `nat_method` announces, best first; draft 07 with `drafts` alone."""
+
+
+def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey]) -> Config:
+    """What the program works with. `keys`: of each connection, by name."""
+    reqids = iter(range(REQID_FIRST, REQID_LAST + 1))
+    return Config(
+        connections=tuple(
+            _connection(name, section, keys[name], problems.location(("connections", name), at_key=True), reqids)
+            for name, section in file.connections.items()
+        ),
+        listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port),
+        control=Control(file.control.socket, file.control.owner, file.control.mode),
+        limits=Limits(
+            half_open=file.limits.half_open,
+            half_open_per_address=file.limits.half_open_per_address,
+            first_messages=file.limits.first_messages,
+            first_messages_per_address=file.limits.first_messages_per_address,
+            secrets=file.limits.secrets,
+        ),
+        log_format=LogFormat(file.log.format),
+        log_level=file.log.level,
+        runtime=file.runtime_directory,
+        export_keys=file.control.export_keys,
+    )
+
+
+def _connection(
+    name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Iterator[int]
+) -> Connection:
+    remote, remote_range = addresses_of(section.remote)
+    default = Start.MANUAL if remote is None else Start.AUTO
+    return Connection(
+        name=name,
+        local=section.local,
+        remote=remote,
+        local_id=section.local_id,
+        remote_id=section.remote_id,
+        psk=psk,
+        suites=section.ike_proposals,
+        lifetime=Lifetime(section.ike_lifetime),
+        children=tuple(
+            child
+            for child_name, child_section in section.children.items()
+            for child in _expand(child_name, child_section, default, reqids, sha256_96=section.sha256_96)
+        ),
+        resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
+        location=location,
+        remote_range=remote_range,
+        aggressive=section.aggressive,
+        encrypt_third=section.aggressive_third == "encrypted",
+        encap=Encap(section.encap),
+        nat_methods=NAT_METHODS[section.nat_method],
+        nat_keepalive=section.nat_keepalive,
+        sha256_96=section.sha256_96,
+        cisco_unity=section.cisco_unity,
+    )
+
+
+def addresses_of(remote: Address | AddressRange | None) -> tuple[Address | None, AddressRange | None]:
+    """`Connection.remote` and `Connection.remote_range`; both None for `any`."""
+    return (None, remote) if isinstance(remote, AddressRange) else (remote, None)
+
+
+def _expand(
+    name: str, section: ChildSection, default: Start, reqids: Iterator[int], *, sha256_96: bool
+) -> Iterator[Child]:
+    """One child for each pair, local by local: a Quick Mode carries one pair."""
+    pairs = list(product(section.local, section.remote))
+    for number, (local, remote) in enumerate(pairs, start=1):
+        yield Child(
+            name=name if len(pairs) == 1 else f"{name}[{number}]",
+            reqid=next(reqids),
+            local=local,
+            remote=remote,
+            suites=section.esp_proposals,
+            lifetime=Lifetime(section.lifetime, section.lifetime_kilobytes),
+            start=Start(section.start) if section.start else default,
+            replay_window=section.replay_window,
+            pfs=_pfs(section),
+            sha256_96=sha256_96,
+        )
+
+
+def _pfs(section: ChildSection) -> Pfs:
+    named = any(suite.group is not None for suite in section.esp_proposals)
+    return Pfs(section.pfs or ("required" if named else "off"))

@@ -1,0 +1,145 @@
+"""What takes more than one key of the file to judge: the parts of a section against each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+
+from ikevd.config import advice, networks, overlaps
+from ikevd.config.problems import Problems
+from ikevd.config.rivals import check_rivals
+from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.config.surroundings import Surroundings
+from ikevd.config.yaml_locations import YamlPath
+from ikevd.policy.model import AddressRange
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def check_names(problems: Problems, data: dict[str, object]) -> None:
+    """Names go into commands, labels and file names: letters, digits and `_.-`."""
+    connections = data.get("connections")
+    for name, section in connections.items() if isinstance(connections, dict) else ():
+        _check_name(problems, ("connections", name))
+        children = section.get("children") if isinstance(section, dict) else None
+        for child in children if isinstance(children, dict) else ():
+            _check_name(problems, ("connections", name, "children", child))
+
+
+def _check_name(problems: Problems, path: YamlPath) -> None:
+    if not NAME.fullmatch(str(path[-1])):
+        problems.error(path, "this name is not usable; wanted 1 to 64 letters, digits, '_', '.' or '-'", at_key=True)
+
+
+def check(problems: Problems, file: FileSection, known: Surroundings | None) -> None:
+    """Every check of this module but `check_names`. `known`: of this machine; None where it does not matter."""
+    _check_listen(problems, file)
+    advice.on_control(problems, file.control)
+    _check_limits(problems, file)
+    if not file.connections and not problems.errors:
+        problems.warn(("connections",), "there are no connections: nothing to do")
+    for name, connection in file.connections.items():
+        _check_connection(problems, ("connections", name), connection, file)
+        for child_name, child in connection.children.items():
+            _check_child(problems, ("connections", name, "children", child_name), child, connection)
+    check_rivals(problems, file)
+    networks.doubt(problems, file, known)
+    overlaps.doubt(problems, file)
+
+
+def _check_listen(problems: Problems, file: FileSection) -> None:
+    if file.listen.port == file.listen.nat_port:
+        at = ("listen", "nat_port") if "nat_port" in file.listen.model_fields_set else ("listen", "port")
+        problems.error(at, f"port and nat_port are both {file.listen.port}; wanted two different ports")
+    _refuse_repeats(problems, ("listen", "addresses"), file.listen.addresses)
+
+
+def _check_limits(problems: Problems, file: FileSection) -> None:
+    for key, total in (("half_open_per_address", "half_open"), ("first_messages_per_address", "first_messages")):
+        share, of = getattr(file.limits, key), getattr(file.limits, total)
+        if share > of:
+            at = ("limits", key if key in file.limits.model_fields_set else total)
+            problems.error(at, f"{key} ({share}) is larger than {total} ({of})")
+
+
+def _check_connection(problems: Problems, path: YamlPath, connection: ConnectionSection, file: FileSection) -> None:
+    local, remote, listening = connection.local, connection.remote, file.listen.addresses
+    first = remote.first if isinstance(remote, AddressRange) else remote
+    if local and first and local.version != first.version:
+        problems.error((*path, "local"), f"is IPv{local.version}, but the remote {remote} is IPv{first.version}")
+    if local and local == remote:
+        problems.error((*path, "remote"), f"is {remote}, as is local; wanted the address of the peer")
+    if local and listening and local not in listening:
+        problems.error((*path, "local"), f"{local} is not one of listen.addresses ({', '.join(map(str, listening))})")
+    _refuse_repeats(problems, (*path, "ike_proposals"), connection.ike_proposals)
+    _check_nat(problems, path, connection)
+    advice.on_connection(problems, path, connection)
+
+
+def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
+    remote = connection.remote
+    if child.start == "auto" and (remote is None or isinstance(remote, AddressRange)):
+        problems.error(
+            (*path, "start"),
+            f"is auto, but the remote is `{remote or 'any'}`, which cannot be called; wanted manual, or an address",
+        )
+    groups = {suite.group for suite in child.esp_proposals}
+    _check_pfs(problems, (*path, "pfs"), child)
+    if len(groups) > 1 and None in groups:
+        problems.error(
+            (*path, "esp_proposals"),
+            "name a group in some items and none in others; wanted a group in each, and pfs: optional if a peer may do "
+            "without perfect forward secrecy",
+        )
+    _refuse_repeats(problems, (*path, "esp_proposals"), child.esp_proposals)
+    _refuse_repeats(problems, (*path, "local"), child.local)
+    _refuse_repeats(problems, (*path, "remote"), child.remote)
+    advice.on_child(problems, path, child, connection)
+    _check_sides(problems, path, child)
+
+
+def _check_pfs(problems: Problems, path: YamlPath, child: ChildSection) -> None:
+    groups = {suite.group for suite in child.esp_proposals} - {None}
+    if child.pfs == "off" and groups:
+        problems.error(
+            path,
+            "is off, but esp_proposals name a group, which stands for perfect forward secrecy; wanted esp_proposals "
+            "without group, for example aes256-sha256, or pfs: required",
+        )
+    if child.pfs in ("required", "optional") and not groups:
+        problems.error(
+            path,
+            f"is {child.pfs}, but esp_proposals name no group to do it with; wanted for example aes256-sha256-modp2048",
+        )
+
+
+def _check_nat(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
+    if connection.encap == "force" and connection.nat_method == "none":
+        problems.error(
+            (*path, "encap"),
+            "is force, but nat_method is none, and ESP goes into UDP by NAT traversal; wanted nat_method: both, rfc "
+            "or drafts",
+        )
+
+
+def _check_sides(problems: Problems, path: YamlPath, child: ChildSection) -> None:
+    """Each pair is of one address family and one protocol."""
+    first = child.local[0]
+    for side, selectors in (("local", child.local), ("remote", child.remote)):
+        for index, selector in enumerate(selectors):
+            at = (*path, side, index)
+            if selector.first.version != first.first.version:
+                problems.error(
+                    at,
+                    f"{selector} is IPv{selector.first.version}, but {first} is IPv{first.first.version}; "
+                    "wanted a child of its own for each",
+                )
+            elif selector.protocol != first.protocol:
+                problems.error(at, f"{selector} and {first} differ in protocol; wanted the same in all of one child")
+
+
+def _refuse_repeats(problems: Problems, path: YamlPath, items: Sequence[Hashable]) -> None:
+    first: dict[Hashable, int] = {}
+    for index, item in enumerate(items):
+        if first.setdefault(item, index) != index:
+            problems.error((*path, index), f"says the same as item {first[item]} of this list")

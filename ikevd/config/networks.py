@@ -1,0 +1,184 @@
+"""Addresses and networks that can be used, but hardly as they were meant: doubts of `ikevd check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+from ikevd.addresses import Address
+from ikevd.config.problems import Problems
+from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.config.surroundings import InterfaceAddress, Surroundings
+from ikevd.config.yaml_locations import YamlPath
+from ikevd.policy.model import AddressRange
+from ikevd.policy.selectors import Network, TrafficSelector
+
+SPECIAL: tuple[tuple[Network, str], ...] = (
+    (ip_network("127.0.0.0/8"), "loopback, which never leaves a machine"),
+    (ip_network("::1/128"), "loopback, which never leaves a machine"),
+    (ip_network("224.0.0.0/4"), "multicast, of which a tunnel carries nothing but what routing sends into it"),
+    (ip_network("ff00::/8"), "multicast, of which a tunnel carries nothing but what routing sends into it"),
+    (ip_network("169.254.0.0/16"), "link-local, which no router forwards"),
+    (ip_network("fe80::/10"), "link-local, which no router forwards"),
+)
+"""Networks of which no part makes sense behind a tunnel."""
+SYSCTLS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
+
+
+def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> None:
+    """Every doubt of this module. `known`: of the machine that it runs on; None: nothing."""
+    machine = known or Surroundings()
+    for index, address in enumerate(file.listen.addresses):
+        if told := _no_address_of(machine, address):
+            problems.warn(("listen", "addresses", index), told)
+    for name, connection in file.connections.items():
+        _on_peer(problems, ("connections", name), connection, machine)
+        for child_name, child in connection.children.items():
+            _on_child(problems, ("connections", name, "children", child_name), child, machine)
+    _on_forwarding(problems, file, machine)
+
+
+# -- the ends of the tunnel ---------------------------------------------------------------------------------------
+
+
+def _on_peer(problems: Problems, path: YamlPath, connection: ConnectionSection, machine: Surroundings) -> None:
+    for key, address in (("local", connection.local), ("remote", connection.remote)):
+        if address is not None and not isinstance(address, AddressRange):
+            if told := _special_end(address):
+                problems.warn((*path, key), f"{address} is {told}")
+            elif told := _place_of_end(key, address, machine):
+                problems.warn((*path, key), told)
+
+
+def _special_end(address: Address) -> str | None:
+    if address.is_loopback:
+        return "loopback, which never leaves this machine; wanted an address that the other side can reach"
+    if address.is_link_local:
+        return "link-local: it means nothing without an interface, and none can be named; wanted a global address"
+    return None
+
+
+def _place_of_end(key: str, address: Address, machine: Surroundings) -> str | None:
+    """Is it where it should be?"""
+    interface = machine.interface_of(address)
+    if key == "remote" and interface:
+        return f"{address} is an address of this machine ({interface}); wanted that of the peer"
+    return _no_address_of(machine, address) if key == "local" else None
+
+
+def _no_address_of(machine: Surroundings, address: Address) -> str | None:
+    own = [str(each.address) for each in _global(machine) if each.address.version == address.version]
+    if not own or address.is_loopback or machine.interface_of(address):
+        return None
+    return f"{address} is no address of this machine, which has {', '.join(own[:4])}{' ...' if own[4:] else ''}"
+
+
+# -- the networks behind it ---------------------------------------------------------------------------------------
+
+
+def _on_child(problems: Problems, path: YamlPath, child: ChildSection, machine: Surroundings) -> None:
+    for side, selectors in (("local", child.local), ("remote", child.remote)):
+        for index, selector in enumerate(selectors):
+            if told := _special(selector):
+                problems.warn((*path, side, index), f"{selector} {told}")
+    for index, remote in enumerate(child.remote):
+        if told := _against_locals(remote, child) or _against_machine(remote, child, machine):
+            problems.warn((*path, "remote", index), told)
+
+
+def _special(selector: TrafficSelector) -> str | None:
+    if selector.first == selector.last and selector.first.is_unspecified:
+        return f"is that one address, which no host has; for every address wanted {selector.first}/0"
+    for network, told in SPECIAL:
+        if selector.first in network and selector.last in network:
+            return f"is {told}"
+    return None
+
+
+def _against_locals(remote: TrafficSelector, child: ChildSection) -> str | None:
+    """Against the networks on this side, the first that it has to do with."""
+    for local in child.local:
+        if _span(local) == _span(remote):
+            if _is_everything(local):
+                return (
+                    f"is {remote}, as is local: every packet of this machine would go into the tunnel, also to the "
+                    "networks beside it, and whatever comes otherwise is dropped"
+                )
+            return f"is {remote}, as is local; wanted the networks behind the peer"
+        match _relation(remote, local):
+            case None:
+                pass
+            case "lies within" if _is_everything(local):
+                pass  # a hub through which the peer reaches all the world
+            case "lies within":
+                return f"{remote} lies within local {local}, from the rest of which only the tunnel would lead there"
+            case relation:
+                return (
+                    f"{remote} {relation} local {local}: what this machine sends or forwards within local would go "
+                    "into the tunnel too"
+                )
+    return None
+
+
+def _is_everything(selector: TrafficSelector) -> bool:
+    return selector.networks[0].prefixlen == 0
+
+
+def _against_machine(remote: TrafficSelector, child: ChildSection, machine: Surroundings) -> str | None:
+    for own in _global(machine):
+        connected = TrafficSelector.of(own.network)
+        if own.network.num_addresses == 1 and _relation(remote, connected):
+            return f"{remote} covers {own.address}, an address of this machine ({own.interface})"
+        if relation := _relation(remote, connected):
+            what = "is a network" if relation == "is" else f"{relation} {own.network},"
+            return (
+                f"{remote} {what} to which this machine is connected ({own.interface}): from "
+                f"{', '.join(map(str, child.local))} it would be reached through the tunnel alone"
+            )
+    return None
+
+
+def _relation(one: TrafficSelector, other: TrafficSelector) -> str | None:
+    """How the addresses of `one` lie to those of `other`; None where they have nothing in common."""
+    (first, last), (low, high) = _span(one), _span(other)
+    if one.first.version != other.first.version or last < low or high < first:
+        return None
+    if (first, last) == (low, high):
+        return "is"
+    if first <= low and high <= last:
+        return "covers"
+    return "lies within" if low <= first and last <= high else "overlaps"
+
+
+def _span(selector: TrafficSelector) -> tuple[int, int]:
+    return int(selector.first), int(selector.last)
+
+
+def _global(machine: Surroundings) -> Iterator[InterfaceAddress]:
+    for own in machine.addresses:
+        if not own.address.is_loopback and not own.address.is_link_local:
+            yield own
+
+
+# -- forwarding ---------------------------------------------------------------------------------------------------
+
+
+def _on_forwarding(problems: Problems, file: FileSection, machine: Surroundings) -> None:
+    """Once for each IP version: at the first network that lies behind this machine."""
+    told: set[int] = set()
+    for name, connection in file.connections.items():
+        for child_name, child in connection.children.items():
+            for index, local in enumerate(child.local):
+                version = local.first.version
+                if machine.forwards.get(version) is not False or version in told or _is_own(local, machine):
+                    continue
+                told.add(version)
+                problems.warn(
+                    ("connections", name, "children", child_name, "local", index),
+                    f"{local} is no address of this machine, which forwards nothing: {SYSCTLS[version]} is 0; run: "
+                    f"sysctl -w {SYSCTLS[version]}=1",
+                )
+
+
+def _is_own(local: TrafficSelector, machine: Surroundings) -> bool:
+    return local.first == local.last and machine.interface_of(local.first) is not None

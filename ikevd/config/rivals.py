@@ -1,0 +1,175 @@
+"""Connections against each other: can a responder tell whom a peer means, and is every pair of networks one child's?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from ikevd.addresses import Address
+from ikevd.config.problems import Problems
+from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.config.yaml_locations import YamlPath
+from ikevd.crypto.secret import Secret
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import AddressRange
+from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.selectors import TrafficSelector
+
+MAX_PAIRS = REQID_LAST - REQID_FIRST + 1
+
+Pair = tuple[TrafficSelector, TrafficSelector]
+
+
+def check_rivals(problems: Problems, file: FileSection) -> None:
+    """Every check of this module but `warn_of_many_secrets`, which needs the keys."""
+    _check_distinguishable(problems, file)
+    _warn_of_mixed_nat(problems, file)
+    _check_pairs(problems, file)
+
+
+# -- whom a peer means --------------------------------------------------------------------------------------------
+
+
+def _check_distinguishable(problems: Problems, file: FileSection) -> None:
+    """A responder tells connections apart by addresses (one before a range before any), then by the identity that the
+    peer claims; a secret that verifies is no third mark, since the identity decides in the end."""
+    seen: dict[object, list[str]] = {}
+    for name, connection in file.connections.items():
+        rivals = seen.setdefault(_group(connection), [])
+        for rival in rivals:
+            if _overlap(connection, file.connections[rival]):
+                problems.error(("connections", name), _sameness(problems, connection, rival), at_key=True)
+                break
+        rivals.append(name)
+
+
+def _warn_of_mixed_nat(problems: Problems, file: FileSection) -> None:
+    """Which connection a peer from anywhere means shows only in message 5 of Main Mode; NAT traversal comes before."""
+    anywhere = [(name, c) for name, c in file.connections.items() if c.remote is None]
+    for name, connection in anywhere[1:]:
+        for key in ("encap", "nat_method"):
+            if getattr(connection, key) != getattr(anywhere[0][1], key):
+                problems.warn(
+                    ("connections", name, key),
+                    f"differs from that of {anywhere[0][0]}, whose peers come from anywhere too: which of them a peer "
+                    "means shows only later, so it gets what any of them needs",
+                )
+
+
+def _group(connection: ConnectionSection) -> object:
+    """Connections of different groups are told apart."""
+    remote, remote_id = connection.remote, connection.remote_id
+    if isinstance(remote, AddressRange):
+        return "range", remote_id
+    return remote, Identity.of_address(remote) if remote and not remote_id else remote_id
+
+
+def _overlap(one: ConnectionSection, other: ConnectionSection) -> bool:
+    """Of one group: may one pair of addresses be that of both?"""
+    if one.local and other.local and one.local != other.local:
+        return False
+    a, b = one.remote, other.remote
+    if isinstance(a, AddressRange) and isinstance(b, AddressRange):
+        return a.first in b or b.first in a
+    return True
+
+
+def _sameness(problems: Problems, connection: ConnectionSection, rival: str) -> str:
+    remote = connection.remote
+    identity = connection.remote_id or (remote if not isinstance(remote, AddressRange) else None)
+    line = problems.mark(("connections", rival), at_key=True).line
+    what = "an overlapping remote" if isinstance(remote, AddressRange) else "the same remote"
+    return (
+        f"has {what} ({remote or 'any'}) and remote_id ({identity or 'any address'}) as {rival} on line "
+        f"{line}, so nobody could tell which of them a peer means; wanted another remote_id, or both in one connection"
+    )
+
+
+# -- how many keys message 5 may be tried with --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    name: str
+    section: ConnectionSection
+    key: Secret
+
+
+def warn_of_many_secrets(problems: Problems, file: FileSection, keys: Mapping[str, Secret]) -> None:
+    """In Main Mode a responder tries the keys of all connections that fit the addresses, up to `limits.secrets`."""
+    candidates = [_Candidate(name, c, keys[name]) for name, c in file.connections.items() if name in keys]
+    untried: dict[str, str] = {}
+    for place, fitting in _places(candidates):
+        locals_: set[Address | None] = {c.section.local for c in fitting if c.section.local}
+        for local in locals_ or {None}:
+            here = [c for c in fitting if c.section.local in (None, local)]
+            for candidate in _beyond(here, file.limits.secrets):
+                untried.setdefault(candidate.name, place)
+    for name, place in untried.items():
+        problems.warn(
+            ("connections", name, "psk"),
+            f"comes after {file.limits.secrets} other keys for a peer that calls from {place}, and limits.secrets is "
+            f"{file.limits.secrets}: in Main Mode this one would never be tried there; wanted a larger limits.secrets, "
+            "or fewer connections for the same addresses",
+        )
+
+
+def _beyond(candidates: list[_Candidate], limit: int) -> list[_Candidate]:
+    """Those whose key is not among the first `limit` different ones."""
+    tried: set[Secret] = set()
+    beyond = []
+    for candidate in candidates:
+        if candidate.key not in tried and len(tried) >= limit:
+            beyond.append(candidate)
+        else:
+            tried.add(candidate.key)
+    return beyond
+
+
+def _places(candidates: list[_Candidate]) -> Iterator[tuple[str, list[_Candidate]]]:
+    """Every place where another set of candidates begins, with that set in the order in which it is tried."""
+    exact: dict[Address, list[_Candidate]] = {}
+    ranges: list[tuple[AddressRange, _Candidate]] = []
+    anywhere: list[_Candidate] = []
+    for candidate in candidates:
+        remote = candidate.section.remote
+        if remote is None:
+            anywhere.append(candidate)
+        elif isinstance(remote, AddressRange):
+            ranges.append((remote, candidate))
+        else:
+            exact.setdefault(remote, []).append(candidate)
+    for address in {**exact, **{addresses.first: () for addresses, _ in ranges}}:
+        within = [candidate for addresses, candidate in ranges if address in addresses]
+        yield str(address), exact.get(address, []) + within + anywhere
+    yield "anywhere", anywhere
+
+
+# -- whose networks -----------------------------------------------------------------------------------------------
+
+
+def _check_pairs(problems: Problems, file: FileSection) -> None:
+    """The kernel holds one policy for a pair of selectors, whoever the peer is."""
+    count = 0
+    seen: dict[Pair, YamlPath] = {}
+    for path, child in _children(file):
+        count += len(child.local) * len(child.remote)
+        if count > MAX_PAIRS:
+            problems.error(path, f"here the file reaches more than {MAX_PAIRS} pairs of local and remote networks")
+            return
+        for pair in product(child.local, child.remote):
+            other = seen.setdefault(pair, path)
+            if other != path:
+                line = problems.mark(other, at_key=True).line
+                problems.error(
+                    path,
+                    f"the pair {pair[0]} to {pair[1]} is also that of {other[1]}, child {other[3]}, on line {line}",
+                    at_key=True,
+                )
+
+
+def _children(file: FileSection) -> Iterator[tuple[YamlPath, ChildSection]]:
+    for name, connection in file.connections.items():
+        for child_name, child in connection.children.items():
+            yield ("connections", name, "children", child_name), child

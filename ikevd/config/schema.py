@@ -1,0 +1,250 @@
+"""The configuration file: its sections, their keys, the defaults, and a line on each for editors.
+
+Each key reads its own notation (`schema_values`). What needs two keys to be judged is judged in `checks`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from ikevd.config import secrets
+from ikevd.config.schema_values import (
+    MIN_KILOBYTES,
+    AddressOrNone,
+    AddressValue,
+    EspProposal,
+    FactorValue,
+    IdentityOrNone,
+    IkeProposal,
+    IntervalValue,
+    KeepaliveValue,
+    LifetimeValue,
+    ModeValue,
+    OneOrMore,
+    OwnerOrNone,
+    PathValue,
+    PskValue,
+    RemoteValue,
+    SelectorValue,
+    SocketValue,
+    Switch,
+    listed,
+    number,
+    one_of,
+)
+from ikevd.policy import proposals
+
+DEFAULT_IKE_PROPOSALS = (
+    # Group 14 first, which every peer knows, and whose suites are all that Aggressive Mode can offer with it; then
+    # the curves of newer peers; at last what an old gateway has at best.
+    "aes256-sha256-modp2048",
+    "aes128-sha256-modp2048",
+    "aes256-sha384-ecp384",
+    "aes256-sha256-ecp256",
+    "aes128-sha256-ecp256",
+    "aes256-sha256-curve25519",
+    "aes128-sha256-curve25519",
+    "aes256-sha1-modp2048",
+    "aes128-sha1-modp2048",
+    "aes256-sha1-modp1536",
+    "aes128-sha1-modp1536",
+)
+DEFAULT_ESP_PROPOSALS = ("aes256-sha256", "aes128-sha256", "aes256-sha1", "aes128-sha1")
+DEFAULT_IKE_LIFETIME = 86_400
+"""24 h, as Cisco IOS and ASA."""
+DEFAULT_LIFETIME = 3_600
+"""1 h, as Cisco IOS and strongSwan."""
+
+# Words of other programs for values: strongSwan and libreswan `auto`, `pfs`, `forceencaps`; syslog's levels.
+START_WORDS = {"start": "auto", "yes": "auto", "add": "manual", "none": "manual", "no": "manual", "ignore": "manual"}
+PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
+ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}
+LEVELS = {"warn": "warning", "err": "error", "crit": "error", "critical": "error", "notice": "info", "trace": "debug"}
+
+
+class Section(BaseModel):
+    """A mapping of the file: no key but those named here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ChildSection(Section):
+    """Networks to connect. Several on either side: one IPsec SA for each pair."""
+
+    local: OneOrMore[SelectorValue] = Field(description="the networks on this side, for example 10.1.0.0/24")
+    remote: OneOrMore[SelectorValue] = Field(description="the networks on the peer's side, for example 10.2.0.0/24")
+    esp_proposals: OneOrMore[EspProposal] = Field(
+        default=tuple(map(proposals.parse_esp, DEFAULT_ESP_PROPOSALS)),
+        description="best first: cipher-integrity or, with perfect forward secrecy, cipher-integrity-group; of several "
+        "groups the responder takes any, and the initiator offers the first",
+    )
+    pfs: Annotated[str | None, one_of("required", "optional", "off", others=PFS_WORDS)] = Field(
+        default=None,
+        description="perfect forward secrecy: required, optional (a peer's Quick Mode without it is accepted, too) or "
+        "off; by default required where esp_proposals name a group, else off",
+    )
+    lifetime: LifetimeValue = Field(default=DEFAULT_LIFETIME, description="of the IPsec SA, for example 1h")
+    lifetime_kilobytes: Annotated[int | None, number(MIN_KILOBYTES, 2**32 - 1)] = Field(
+        default=None, description="of the IPsec SA, in units of 1024 octets; left out: volume does not matter"
+    )
+    start: Annotated[str | None, one_of("auto", "manual", others=START_WORDS)] = Field(
+        default=None, description="auto, or manual; by default auto, and manual where only the peer can call"
+    )
+    replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
+        default=128, description="how many packets may overtake one another"
+    )
+
+
+def _not_empty(children: dict[str, ChildSection]) -> dict[str, ChildSection]:
+    if not children:
+        raise ValueError("is empty; wanted at least one child, with local and remote networks")
+    return children
+
+
+class RetransmitSection(Section):
+    """How often a message that gets no answer is sent."""
+
+    interval: IntervalValue = Field(default=1.0, description="the first pause, for example 1s")
+    factor: FactorValue = Field(default=1.8, description="each further pause is so many times longer")
+    sends: Annotated[int, number(1, 20)] = Field(default=6, description="how often in all")
+
+
+class ConnectionSection(Section):
+    """One peer."""
+
+    local: AddressOrNone = Field(default=None, description="our address; left out: the one that routing chooses")
+    remote: RemoteValue = Field(description="the peer's address, a network or range that it calls from, or `any`")
+    local_id: IdentityOrNone = Field(default=None, description="what we call ourselves; left out: our address")
+    remote_id: IdentityOrNone = Field(
+        default=None, description="what the peer must call itself; left out: the address that it comes from"
+    )
+    psk: PskValue = Field(description=f"the pre-shared key: {secrets.WANTED}")
+    aggressive: Switch = Field(
+        default=False,
+        description="Aggressive Mode: as initiator instead of Main Mode, as responder beside it. Identities and a hash "
+        "to guess the key by travel in the clear",
+    )
+    aggressive_third: Annotated[str, one_of("encrypted", "clear")] = Field(
+        default="encrypted", description="how the initiator sends message 3 of Aggressive Mode"
+    )
+    ike_proposals: OneOrMore[IkeProposal] = Field(
+        default=tuple(map(proposals.parse_ike, DEFAULT_IKE_PROPOSALS)),
+        description="best first: cipher-hash-group, for example aes256-sha256-modp2048",
+    )
+    ike_lifetime: LifetimeValue = Field(default=DEFAULT_IKE_LIFETIME, description="of the ISAKMP SA, for example 24h")
+    retransmit: RetransmitSection = Field(
+        default=RetransmitSection(), description="how often a message that gets no answer is sent"
+    )
+    encap: Annotated[str, one_of("auto", "force", others=ENCAP_WORDS)] = Field(
+        default="auto", description="ESP in UDP: auto (behind a NAT) or force (always; for a path that blocks ESP)"
+    )
+    nat_method: Annotated[str, one_of("both", "rfc", "drafts", "none")] = Field(
+        default="both",
+        description="NAT traversal that we announce: rfc (RFC 3947), drafts (its drafts 03, 02 and 07), both (RFC 3947 "
+        "and its drafts 03 and 02) or none",
+    )
+    nat_keepalive: KeepaliveValue = Field(
+        default=20.0, description="between keepalives while this side is behind a NAT, for example 20s; 0: none"
+    )
+    sha256_96: Switch = Field(
+        default=False, description="cut HMAC-SHA-256 of ESP to 96 bits, for a peer that cannot do the 128 of RFC 4868"
+    )
+    cisco_unity: Switch = Field(default=False, description="send the vendor ID of Cisco Unity")
+    children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
+        description="at least one, with local and remote networks"
+    )
+
+
+class ListenSection(Section):
+    """The UDP sockets."""
+
+    addresses: Annotated[
+        tuple[AddressValue, ...], BeforeValidator(lambda value: () if value == [] else listed(value))
+    ] = Field(default=(), description="left out: every address of this machine")
+    port: Annotated[int, number(1, 65535)] = Field(default=500, description="of IKE")
+    nat_port: Annotated[int, number(1, 65535)] = Field(default=4500, description="of IKE and ESP behind a NAT")
+
+
+class ControlSection(Section):
+    """The socket of `ikevd status` and the other commands."""
+
+    socket: SocketValue = Field(default=Path("/run/ikevd/control.sock"), description="its path")
+    owner: OwnerOrNone = Field(default=None, description="user or user:group; left out: whoever runs ikevd")
+    mode: ModeValue = Field(default=0o600, description="its permissions: four octal digits")
+    export_keys: Switch = Field(
+        default=False, description="may `ikevd capture --keys` hand out the keys of ISAKMP SAs, to decrypt with?"
+    )
+
+
+class LimitsSection(Section):
+    """Bounds that protect this machine from strangers."""
+
+    half_open: Annotated[int, number(1, 1_000_000)] = Field(
+        default=500,
+        description="negotiations with strangers (addresses that stand as no `remote`) that have answered and not "
+        "proved themselves yet, in all",
+    )
+    half_open_per_address: Annotated[int, number(1, 1_000_000)] = Field(
+        default=5, description="such negotiations with one stranger; an IPv6 network of 64 bits counts as one"
+    )
+    first_messages: Annotated[int, number(1, 1_000_000)] = Field(
+        default=32_768,
+        description="first messages that wait for their sender's answer, in all, at most 1 kB each; the newest makes "
+        "the oldest leave. As many again of strangers",
+    )
+    first_messages_per_address: Annotated[int, number(1, 1_000_000)] = Field(
+        default=1024,
+        description="of these, with one address that stands as a `remote`: forgeries a second, times the seconds of "
+        "the longest round trip",
+    )
+    secrets: Annotated[int, number(1, 64)] = Field(
+        default=8, description="different pre-shared keys tried against one peer that may be several (Main Mode)"
+    )
+
+
+class LogSection(Section):
+    """What is written to standard error."""
+
+    format: Annotated[str, one_of("console", "json")] = Field(default="console", description="console or json")
+    level: Annotated[str, one_of("debug", "info", "warning", "error", others=LEVELS)] = Field(
+        default="info", description="the least important that is written"
+    )
+
+
+class FileSection(Section):
+    """The configuration of ikevd."""
+
+    connections: dict[str, ConnectionSection] = Field(description="a mapping of names to peers")
+    listen: ListenSection = Field(default=ListenSection(), description="the UDP sockets")
+    control: ControlSection = Field(default=ControlSection(), description="the socket of `ikevd status` and the like")
+    limits: LimitsSection = Field(default=LimitsSection(), description="bounds that protect from strangers")
+    log: LogSection = Field(default=LogSection(), description="what is written to standard error")
+    runtime_directory: PathValue = Field(
+        default=Path("/run/ikevd"), description="for the journal of what ikevd put into the kernel"
+    )
+
+
+def section_at(path: tuple[str | int, ...]) -> type[Section] | None:
+    """The section that stands at a path of the file, or None where none does."""
+    match path:
+        case ():
+            return FileSection
+        case ("listen",):
+            return ListenSection
+        case ("control",):
+            return ControlSection
+        case ("limits",):
+            return LimitsSection
+        case ("log",):
+            return LogSection
+        case ("connections", _):
+            return ConnectionSection
+        case ("connections", _, "retransmit"):
+            return RetransmitSection
+        case ("connections", _, "children", _):
+            return ChildSection
+        case _:
+            return None

@@ -1,0 +1,205 @@
+"""A configuration file that is right, from octets to `Config`."""
+
+import re
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
+from ikevd.crypto.secret import Secret
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import (
+    AddressRange,
+    Config,
+    Control,
+    Encap,
+    Lifetime,
+    Limits,
+    Listen,
+    LogFormat,
+    NatMethod,
+    Pfs,
+    Resend,
+    Start,
+)
+from ikevd.policy.proposals import format_esp, format_ike
+from ikevd.policy.reqids import REQID_FIRST
+from tests.config.files import MARKED, MINIMAL, ROOT, child, connection, read
+
+
+def test_minimal_file_and_defaults(tmp_path: Path) -> None:
+    loaded = read(tmp_path, MINIMAL)
+    assert loaded.warnings == ()
+    (berlin,) = loaded.config.connections
+    (lan,) = berlin.children
+    assert loaded.config == Config(connections=(berlin,))
+    assert (berlin.name, berlin.local, berlin.remote) == ("berlin", None, ip_address("198.51.100.1"))
+    assert (berlin.local_id, berlin.remote_id) == (None, None)
+    assert berlin.psk.key == Secret(MARKED.encode())
+    assert berlin.psk.source == f"{tmp_path}/ikevd.yaml:4:10 (inline)"
+    assert str(berlin.location) == f"{tmp_path}/ikevd.yaml:2:3"
+    assert tuple(map(format_ike, berlin.suites)) == DEFAULT_IKE_PROPOSALS
+    assert berlin.lifetime == Lifetime(86_400)
+    assert berlin.resend == Resend()
+    assert (lan.name, lan.reqid, str(lan.local), str(lan.remote)) == ("lan", REQID_FIRST, "10.1.0.0/24", "10.2.0.0/24")
+    assert tuple(map(format_esp, lan.suites)) == DEFAULT_ESP_PROPOSALS
+    assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.AUTO, 128)
+
+
+EVERYTHING = """\
+connections:
+  berlin:
+    local: 192.0.2.1
+    remote: 198.51.100.1
+    local_id: gw-a.example
+    remote_id: 12345
+    psk: {file: berlin.psk}
+    aggressive: true
+    aggressive_third: clear
+    encap: force
+    nat_method: drafts
+    nat_keepalive: 5s
+    sha256_96: true
+    cisco_unity: true
+    ike_proposals: aes192-sha256-x25519
+    ike_lifetime: 8h
+    retransmit: {interval: 500ms, factor: 2, sends: 3}
+    children:
+      lan:
+        local: 10.1.0.0/24
+        remote: 10.2.0.0/24
+        esp_proposals: [aes256-sha256-modp2048, aes128-sha256-modp2048]
+        lifetime: 1800
+        lifetime_kilobytes: 4608000
+        pfs: optional
+        start: manual
+        replay_window: 256
+listen: {addresses: [192.0.2.1, "2001:db8::1"], port: 501, nat_port: 4501}
+control: {socket: /run/x.sock, owner: root:netops, mode: 0660, export_keys: true}
+limits: {half_open: 50, half_open_per_address: 4, first_messages: 900, first_messages_per_address: 90, secrets: 3}
+log: {format: json, level: debug}
+runtime_directory: /run/x
+"""
+
+
+def everything(tmp_path: Path) -> Config:
+    (tmp_path / "berlin.psk").write_text(f"{MARKED}\n")
+    (tmp_path / "berlin.psk").chmod(0o600)
+    return read(tmp_path, EVERYTHING, mode=0o644).config
+
+
+def test_everything_said_of_a_connection(tmp_path: Path) -> None:
+    (berlin,) = everything(tmp_path).connections
+    assert berlin.local == ip_address("192.0.2.1")
+    assert (berlin.local_id, berlin.remote_id) == (Identity.parse("gw-a.example"), Identity.parse("12345"))
+    assert berlin.psk.source == f"{tmp_path}/ikevd.yaml:7:10 (file {tmp_path}/berlin.psk)"
+    assert [format_ike(suite) for suite in berlin.suites] == ["aes192-sha256-curve25519"]
+    assert (berlin.lifetime, berlin.resend) == (Lifetime(28_800), Resend(0.5, 2.0, 3))
+    assert (berlin.aggressive, berlin.encrypt_third) == (True, False)
+    assert (berlin.encap, berlin.nat_keepalive) == (Encap.FORCE, 5.0)
+    assert berlin.nat_methods == (NatMethod.DRAFT_03, NatMethod.DRAFT_02, NatMethod.DRAFT_07)
+    assert berlin.sha256_96
+    assert berlin.cisco_unity
+
+
+def test_everything_said_of_a_child(tmp_path: Path) -> None:
+    (berlin,) = everything(tmp_path).connections
+    (lan,) = berlin.children
+    assert lan.pfs is Pfs.OPTIONAL
+    assert [format_esp(suite) for suite in lan.suites] == ["aes256-sha256-modp2048", "aes128-sha256-modp2048"]
+    assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(1800, 4_608_000), Start.MANUAL, 256)
+
+
+def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
+    config = everything(tmp_path)
+    assert config.export_keys
+    assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)
+    assert config.control == Control(Path("/run/x.sock"), "root:netops", 0o660)
+    assert config.limits == Limits(50, 4, 900, 90, 3)
+    assert (config.log_format, config.log_level, config.runtime) == (LogFormat.JSON, "debug", Path("/run/x"))
+
+
+def test_each_pair_is_a_child_with_a_reqid_in_file_order(tmp_path: Path) -> None:
+    text = child(local="[10.1.0.0/24, 10.1.1.0/24]", remote="[10.2.0.0/24, 10.2.1.0/24]")
+    text += "      web: {local: 10.3.0.0/24, remote: 10.4.0.1}\n"
+    (berlin,) = read(tmp_path, text).config.connections
+    assert [(c.name, c.reqid - REQID_FIRST, str(c.local), str(c.remote)) for c in berlin.children] == [
+        ("lan[1]", 0, "10.1.0.0/24", "10.2.0.0/24"),
+        ("lan[2]", 1, "10.1.0.0/24", "10.2.1.0/24"),
+        ("lan[3]", 2, "10.1.1.0/24", "10.2.0.0/24"),
+        ("lan[4]", 3, "10.1.1.0/24", "10.2.1.0/24"),
+        ("web", 4, "10.3.0.0/24", "10.4.0.1/32"),
+    ]
+
+
+def test_a_peer_from_anywhere_starts_nothing(tmp_path: Path) -> None:
+    (berlin,) = read(tmp_path, connection(remote="any")).config.connections
+    assert berlin.remote is None
+    assert berlin.children[0].start is Start.MANUAL
+
+
+def test_a_peer_from_some_addresses_starts_nothing(tmp_path: Path) -> None:
+    for remote in ("192.0.2.16/28", "192.0.2.16-192.0.2.31"):
+        (berlin,) = read(tmp_path, connection(remote=remote)).config.connections
+        assert berlin.remote is None
+        assert berlin.remote_range == AddressRange(ip_address("192.0.2.16"), ip_address("192.0.2.31"))
+        assert berlin.children[0].start is Start.MANUAL
+    (berlin,) = read(tmp_path, connection(remote="192.0.2.16/32")).config.connections
+    assert (berlin.remote, berlin.remote_range) == (ip_address("192.0.2.16"), None)
+
+
+@pytest.mark.parametrize(
+    ("word", "methods"),
+    [
+        ("both", (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02)),
+        ("rfc", (NatMethod.RFC_3947,)),
+        ("drafts", (NatMethod.DRAFT_03, NatMethod.DRAFT_02, NatMethod.DRAFT_07)),
+        ("none", ()),
+    ],
+)
+def test_nat_method(tmp_path: Path, word: str, methods: tuple[NatMethod, ...]) -> None:
+    assert read(tmp_path, connection(nat_method=word)).config.connections[0].nat_methods == methods
+
+
+def test_no_keepalives(tmp_path: Path) -> None:
+    assert read(tmp_path, connection(nat_keepalive="0")).config.connections[0].nat_keepalive == 0
+
+
+def test_perfect_forward_secrecy_follows_the_group(tmp_path: Path) -> None:
+    for proposals, pfs in (("aes256-sha256-modp2048", Pfs.REQUIRED), ("aes256-sha256", Pfs.OFF)):
+        (berlin,) = read(tmp_path, child(esp_proposals=proposals)).config.connections
+        assert berlin.children[0].pfs is pfs
+
+
+def test_env_and_credential(tmp_path: Path) -> None:
+    (tmp_path / "berlin").write_text(MARKED)
+    for source in ("{env: BERLIN}", "{credential: berlin}"):
+        loaded = read(tmp_path, connection(psk=source), 0o644, BERLIN=MARKED, CREDENTIALS_DIRECTORY=str(tmp_path))
+        assert loaded.config.connections[0].psk.key == Secret(MARKED.encode())
+
+
+def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
+    read(tmp_path, b"\xef\xbb\xbf" + MINIMAL.replace("\n", "\r\n").encode())
+
+
+def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "ikevd.yaml").read_text()
+    (tmp_path / "berlin.psk").write_text(MARKED)
+    (tmp_path / "berlin.psk").chmod(0o600)
+    commented = read(tmp_path, text, 0o644)
+    assert commented.warnings == ()
+    _, _, body = text.partition("\n\n")
+    loaded = read(
+        tmp_path, re.sub(r"^( {0,8})# ( *(?:[a-z_]+:|- ).*)$", r"\1\2", body, flags=re.MULTILINE), 0o644
+    ).config
+    (berlin,), (by_default,) = loaded.connections, commented.config.connections
+    assert (str(berlin.local_id), str(berlin.remote_id)) == ("gw-a.example", "gw-b.example")
+    unlimited = tuple(replace(child, lifetime=Lifetime(child.lifetime.seconds)) for child in berlin.children)
+    untold = replace(berlin, local_id=None, remote_id=None, children=unlimited)
+    assert replace(untold, psk=by_default.psk, location=by_default.location) == by_default
+    assert replace(loaded.listen, addresses=()) == Listen()
+    assert replace(loaded.control, owner=None) == Control()
+    assert (loaded.limits, loaded.log_format, loaded.log_level) == (Limits(), LogFormat.CONSOLE, "info")
+    assert loaded.export_keys is commented.config.export_keys is False

@@ -1,0 +1,88 @@
+"""Connections against each other."""
+
+from pathlib import Path
+
+from tests.config.files import CHILD, MARKED, MINIMAL, child, peers, problems, read
+
+
+def test_two_connections_told_apart(tmp_path: Path) -> None:
+    read(tmp_path, peers("remote: 192.0.2.1", "remote: 192.0.2.2"))
+    read(tmp_path, peers("remote: 192.0.2.1", "remote: 192.0.2.1, remote_id: b.example"))
+    read(tmp_path, peers("remote: any, remote_id: a.example", "remote: any, remote_id: b.example", "remote: any"))
+    read(tmp_path, peers("remote: 192.0.2.1, local: 192.0.2.8", "remote: 192.0.2.1, local: 192.0.2.9"))
+
+
+def test_connections_that_nobody_can_tell_apart(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, peers("remote: 192.0.2.1", "remote: 192.0.2.1, remote_id: 192.0.2.1"))
+    assert found.startswith(
+        "ikevd.yaml:3:3: connections.p1: has the same remote (192.0.2.1) and remote_id (192.0.2.1) as p0 on line 2"
+    )
+    (found,) = problems(tmp_path, peers("remote: any", "remote: any"))
+    assert "remote (any) and remote_id (any address) as p0" in found
+    (found,) = problems(tmp_path, peers("remote: any, local: 192.0.2.1", "remote: any"))
+    assert "as p0" in found
+
+
+def test_names_that_differ_in_case_only_tell_nobody_apart(tmp_path: Path) -> None:
+    ids = ("remote: any, remote_id: gw.example", "remote: any, remote_id: GW.example.")
+    (found,) = problems(tmp_path, peers(*ids))
+    assert "has the same remote (any) and remote_id (GW.example.) as p0" in found
+    read(tmp_path, peers("remote: any, remote_id: keyid:gw", "remote: any, remote_id: keyid:GW"))
+
+
+def test_one_pair_belongs_to_one_child_of_all_connections(tmp_path: Path) -> None:
+    text = MINIMAL + f"  paris: {{remote: 192.0.2.9, psk: {MARKED}, children: {{x: {CHILD}}}}}\n"
+    (found,) = problems(tmp_path, text)
+    assert "connections.paris.children.x: the pair 10.1.0.0/24 to 10.2.0.0/24 is also that of berlin" in found
+    assert found.endswith("on line 6")
+
+
+def test_more_pairs_than_reqids(tmp_path: Path) -> None:
+    many = "[" + ", ".join(f"10.{i // 256}.{i % 256}.0/24" for i in range(257)) + "]"
+    (found,) = problems(tmp_path, child(local=many, remote=many))
+    assert "reaches more than 65536 pairs" in found
+
+
+def test_overlapping_ranges_need_different_identities(tmp_path: Path) -> None:
+    one, other = "remote: 192.0.2.0/24", "remote: 192.0.2.200-192.0.3.7"
+    (found,) = problems(tmp_path, peers(f"{one}, remote_id: a.example", f"{other}, remote_id: a.example"))
+    assert "p1: has an overlapping remote (192.0.2.200-192.0.3.7) and remote_id (a.example) as p0 on line 2" in found
+    (found,) = problems(tmp_path, peers(one, other))
+    assert "remote_id (any address) as p0" in found
+    read(tmp_path, peers(f"{one}, remote_id: a.example", f"{other}, remote_id: b.example"))
+    read(tmp_path, peers(one, "remote: 192.0.3.0/24"))
+    read(tmp_path, peers(f"{one}, local: 10.0.0.1", f"{other}, local: 10.0.0.2"))
+
+
+def test_an_address_goes_before_a_range_before_any(tmp_path: Path) -> None:
+    ours = "remote_id: a.example"
+    read(tmp_path, peers(f"remote: 192.0.2.1, {ours}", f"remote: 192.0.2.0/24, {ours}", f"remote: any, {ours}"))
+
+
+def with_keys(*bodies: str) -> str:
+    """As `peers`, each with a key of its own."""
+    text = peers(*bodies)
+    for i in range(len(bodies)):
+        text = text.replace(f"psk: {MARKED},", f"psk: {i:02}{MARKED},", 1)
+    return text
+
+
+def test_more_keys_than_may_be_tried(tmp_path: Path) -> None:
+    bodies = [f"remote: 192.0.2.0/24, remote_id: p{i}.example" for i in range(3)]
+    text = with_keys(*bodies, "remote: any, remote_id: d.example", "remote: any, remote_id: e.example")
+    assert read(tmp_path, text).warnings == ()
+    third, fourth, fifth = read(tmp_path, text + "limits: {secrets: 2}\n").warnings
+    assert "connections.p2.psk: comes after 2 other keys for a peer that calls from 192.0.2.0, and limits" in third
+    assert "connections.p3.psk" in fourth
+    assert "connections.p4.psk" in fifth
+    assert MARKED not in third
+
+
+def test_one_key_for_many_counts_once(tmp_path: Path) -> None:
+    text = peers(*(f"remote: any, remote_id: p{i}.example" for i in range(20)))
+    assert read(tmp_path, text).warnings == ()
+
+
+def test_keys_for_other_addresses_of_ours_do_not_count(tmp_path: Path) -> None:
+    bodies = [f"remote: any, local: 10.0.0.{i}, remote_id: p{i}.example" for i in range(1, 4)]
+    assert read(tmp_path, with_keys(*bodies) + "limits: {secrets: 1}\n").warnings == ()
