@@ -26,7 +26,7 @@ class Sent:
     chain: bytes = field(default=b"", repr=False)
     """The payloads before encryption, with their generic headers; empty where the message is in the clear.
 
-    It holds HASH: only `observe.decode` reads it, which never shows a HASH, and nothing else gives it out.
+    It holds HASH: only `dissect.decode` reads it, which never shows a HASH, and nothing else gives it out.
     """
 
 

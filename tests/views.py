@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ikevd.dissect.lazy import whole
 from ikevd.observe.history import Record
-from ikevd.observe.lazy import whole
 from ikevd.observe.views import View, lazy_record_view
 
 

@@ -13,7 +13,7 @@ from ikevd.cli.paint import echo
 from ikevd.cli.terminal import width
 from ikevd.control.client import Client, ControlError
 from ikevd.observe.ladder import began, owner_of, rungs
-from ikevd.observe.text import flow, printable
+from ikevd.text import flow, printable
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""

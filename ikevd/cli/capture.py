@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from ikevd.control.client import Client, ControlError
+from ikevd.dissect.capture import counted
+from ikevd.dissect.frames import datagrams
+from ikevd.dissect.pcap import frames
+from ikevd.dissect.pcap_writer import file_header
 from ikevd.files import open_private
-from ikevd.observe.capture import counted
-from ikevd.observe.frames import datagrams
-from ikevd.observe.pcap import frames
-from ikevd.observe.pcap_writer import file_header
-from ikevd.observe.text import printable
+from ikevd.text import printable
 
 
 def write_capture(socket: Path, file: Path, keys: Path | None, *, last: int, **filters: Any) -> int:

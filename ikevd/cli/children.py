@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from ikevd.cli.values import clock, coarse, expiry, flowed, short, time_left
-from ikevd.observe.text import printable
+from ikevd.text import printable
 
 View = dict[str, Any]
 

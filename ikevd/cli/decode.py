@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from ikevd.cli.forms import FORMS
+from ikevd.dissect.bounded import MEBIBYTE, opened
+from ikevd.dissect.brief import fits
+from ikevd.dissect.capture import message_views, resembles_message, without_marker
+from ikevd.dissect.decode import decoded
+from ikevd.dissect.frames import Losses, datagrams
+from ikevd.dissect.pcap import frames, is_capture
 from ikevd.errors import Malformed
-from ikevd.observe.bounded import MEBIBYTE, opened
-from ikevd.observe.brief import fits
-from ikevd.observe.capture import message_views, resembles_message, without_marker
-from ikevd.observe.decode import decoded
-from ikevd.observe.frames import Losses, datagrams
-from ikevd.observe.pcap import frames, is_capture
-from ikevd.observe.text import printable
+from ikevd.text import printable
 
 View = dict[str, Any]
 

@@ -11,10 +11,10 @@ import click
 
 from ikevd.cli.paint import echo
 from ikevd.cli.terminal import width
-from ikevd.observe.brief import brief
-from ikevd.observe.capture import text
+from ikevd.dissect.brief import brief
+from ikevd.dissect.capture import text
+from ikevd.dissect.outline import outline
 from ikevd.observe.capture_ladder import Ladders
-from ikevd.observe.outline import outline
 
 View = dict[str, Any]
 

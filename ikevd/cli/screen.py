@@ -14,8 +14,9 @@ from rich.text import Text
 
 from ikevd.cli.children import block, one_way, refused_packets, table_of, trouble
 from ikevd.cli.values import clock, expiry, flowed
-from ikevd.observe.ladder import NAMES, moment
-from ikevd.observe.text import printable
+from ikevd.dissect.brief import EXCHANGE_NAMES
+from ikevd.observe.ladder import moment
+from ikevd.text import printable
 
 View = dict[str, Any]
 
@@ -55,7 +56,7 @@ def _refused_attempt(refused: View, width: int) -> Iterator[Text]:
     """When, from where, what for and why."""
     owner = "/".join(name for name in (refused["connection"], refused["child"]) if name) or "no connection"
     times = [f"{refused['times']} times"] if refused["times"] > 1 else []
-    name = NAMES.get(refused["exchange"], str(refused["exchange"]))
+    name = EXCHANGE_NAMES.get(refused["exchange"], str(refused["exchange"]))
     yield from flowed([moment(refused["at"]), *times, refused["peer"], name, owner], width, first="  ", rest="    ")
     yield from flowed(refused["cause"].split(" "), width, first="    ", rest="    ", separator=" ")
 
@@ -132,7 +133,7 @@ def _phase1(connection: View) -> list[str]:
 
 def _exchange(view: View) -> str:
     role = "initiator" if view["initiator"] else "responder"
-    return f"{NAMES.get(view['exchange'], view['exchange'])} as {role}"
+    return f"{EXCHANGE_NAMES.get(view['exchange'], view['exchange'])} as {role}"
 
 
 def _cisco(names: View) -> str:

@@ -13,7 +13,7 @@ from ikevd.cli.terminal import width
 from ikevd.control.client import Client, ControlError
 from ikevd.observe.folding import folded_failures
 from ikevd.observe.ladder import ladder
-from ikevd.observe.text import printable
+from ikevd.text import printable
 
 
 def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool, wide: bool, config: bool) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ikevd.observe.text import flow, printable
+from ikevd.text import flow, printable
 
 View = dict[str, Any]
 

@@ -122,7 +122,7 @@ class EngineController:
     async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
     ) -> Iterator[View]:
-        """The newest records that fit, oldest first, as views of `observe.lazy`; with `decode` every message as a tree
+        """The newest records that fit, oldest first, as views of `dissect.lazy`; with `decode` every message as a tree
         of its fields. Raises `TooMuch`."""
         most = MAX_DECODED_OCTETS if decode else MAX_OCTETS
         records = await self._newest(Wanted(spi, connection, peer), last, most)

@@ -42,7 +42,7 @@ class Controller(Protocol):
     async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
     ) -> Iterator[View]:
-        """The newest records that fit, oldest first, as views of `observe.lazy`; with `decode` every message as a tree
+        """The newest records that fit, oldest first, as views of `dissect.lazy`; with `decode` every message as a tree
         of its fields. Raises `TooMuch`."""
 
     async def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:

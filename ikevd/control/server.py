@@ -20,9 +20,9 @@ from ikevd.control.query import Query, WrongParameter
 from ikevd.control.sockets import ListeningSocket
 from ikevd.control.status import status_pieces
 from ikevd.control.stream import send
+from ikevd.dissect.lazy import pieces
 from ikevd.errors import IkeError
 from ikevd.observe import log
-from ikevd.observe.lazy import pieces
 from ikevd.observe.words import say_error
 from ikevd.policy.model import Control
 

@@ -10,11 +10,11 @@ from ikevd.addresses import Address
 from ikevd.control import shapes
 from ikevd.control.pace import Pace
 from ikevd.control.traffic import traffic_of
+from ikevd.dissect.lazy import pieces
 from ikevd.negotiation.install import Installer
 from ikevd.negotiation.isakmp import LiveIsakmpSa
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
-from ikevd.observe.lazy import pieces
 from ikevd.observe.progress import CiscoState, progress_of, ready
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, finding_view

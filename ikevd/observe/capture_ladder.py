@@ -1,6 +1,6 @@
 """The ladders of a capture: one for each pair of cookies, who spoke first left, with the addresses as headings.
 
-Works on the views of `ikevd.observe.capture`; what is encrypted stays so, and its label comes from counting.
+Works on the views of `ikevd.dissect.capture`; what is encrypted stays so, and its label comes from counting.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from datetime import datetime
 from hashlib import sha256
 
 from ikevd.conversation.labels import LABELS
-from ikevd.observe.brief import address_of, payload_names
-from ikevd.observe.fields import View
+from ikevd.dissect.brief import EXCHANGE_NAMES, address_of, payload_names
+from ikevd.dissect.fields import View
 from ikevd.observe.folding import folded
-from ikevd.observe.ladder import NAMES, moment, rungs
-from ikevd.observe.text import flow, printable
+from ikevd.observe.ladder import moment, rungs
+from ikevd.text import flow, printable
 
 PREFIXES = {**{str(kind): prefix for kind, prefix in LABELS.items()}, "TRANSACTION": "TX"}
 PHASE_1 = ("MAIN_MODE", "AGGRESSIVE")
@@ -116,7 +116,7 @@ def _head(talk: _Conversation, width: int) -> Iterator[str]:
 
 def _below(talk: _Conversation, width: int) -> Iterator[str]:
     for exchange in talk.exchanges.values():
-        title = printable(NAMES.get(exchange.name, exchange.name))
+        title = printable(EXCHANGE_NAMES.get(exchange.name, exchange.name))
         yield f"  {title}, message ID {exchange.message_id}" if int(exchange.message_id, 16) else f"  {title}"
         for event in folded(exchange.events):
             yield from rungs(event, talk.began, width)

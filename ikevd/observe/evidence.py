@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
+from ikevd.dissect.capture import NON_ESP_MARKER
+from ikevd.dissect.frames import Datagram
+from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.facts import Heard, Sent
 from ikevd.observe.budget import missing
-from ikevd.observe.capture import NON_ESP_MARKER
-from ikevd.observe.frames import Datagram
 from ikevd.observe.history import Entry, Record
-from ikevd.observe.pcap_writer import file_header, record
 
 
 def pcap(records: Iterable[Record], nat_port: int) -> Iterator[bytes]:

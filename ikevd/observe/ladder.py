@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from ikevd.dissect.brief import EXCHANGE_NAMES
+from ikevd.dissect.outline import outline
 from ikevd.observe.folding import Alike, folded
-from ikevd.observe.outline import outline
-from ikevd.observe.text import flow, printable
+from ikevd.text import flow, printable
 
 View = Mapping[str, Any]
 
@@ -29,13 +30,6 @@ FEW = 2
 """So many payloads of one kind in a row are written out; more are counted."""
 OUT, BACK = "──▶", "◀──"
 LEGEND = "▶ from us, ◀ to us"
-NAMES = {
-    "MAIN_MODE": "Main Mode",
-    "AGGRESSIVE": "Aggressive Mode",
-    "QUICK_MODE": "Quick Mode",
-    "INFORMATIONAL": "Informational",
-    "TRANSACTION": "Transaction",
-}
 
 
 def ladder(record: View, width: int = WIDTH, alike: Alike | None = None) -> str:
@@ -59,7 +53,7 @@ def began(at: float, width: int, first: str = "  ") -> list[str]:
 
 
 def _head(record: View, width: int) -> Iterator[str]:
-    name = NAMES.get(record["exchange"], record["exchange"])
+    name = EXCHANGE_NAMES.get(record["exchange"], record["exchange"])
     role = "initiator" if record["initiator"] else "responder"
     title = f"{name}  {owner_of(record)}  as {role}"
     yield from flow([printable(title), f"peer {record['peer']}"], width, rest="  ", separator=", ")

@@ -22,9 +22,9 @@ from ikevd.crypto.secret import Secret
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Sent
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.rate import Limits
-from ikevd.observe.text import printable
 from ikevd.observe.views import fact_fields
 from ikevd.policy.model import LogFormat
+from ikevd.text import printable
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 FIRST_COPY = 2

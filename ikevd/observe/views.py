@@ -6,11 +6,11 @@ from dataclasses import fields
 from enum import Enum
 from typing import Any
 
+from ikevd.dissect.decode import cut_short, lazily_decoded
 from ikevd.errors import Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.findings import Part
 from ikevd.observe.budget import missing
-from ikevd.observe.decode import cut_short, lazily_decoded
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.vendors import notifications_of, vendors_of
 from ikevd.observe.words import say
@@ -21,7 +21,7 @@ View = dict[str, Any]
 def lazy_record_view(record: Record, *, decode: bool = False) -> View:
     """One negotiation with all of its evidence; with `decode` every message as a tree, the encrypted ones opened.
 
-    A view of `observe.lazy`: one fact after the other, one payload after the other.
+    A view of `dissect.lazy`: one fact after the other, one payload after the other.
     """
     return {
         "number": record.number,

@@ -6,8 +6,8 @@ import gzip
 import sys
 from pathlib import Path
 
-from ikevd.observe.frames import Datagram
-from ikevd.observe.pcap_writer import file_header, record
+from ikevd.dissect.frames import Datagram
+from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType

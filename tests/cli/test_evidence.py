@@ -15,11 +15,11 @@ import pytest
 from click.testing import Result
 
 from ikevd.cli import decode
+from ikevd.dissect.bounded import opened
+from ikevd.dissect.frames import Datagram, datagrams
+from ikevd.dissect.pcap import frames
+from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.errors import Malformed
-from ikevd.observe.bounded import opened
-from ikevd.observe.frames import Datagram, datagrams
-from ikevd.observe.pcap import frames
-from ikevd.observe.pcap_writer import file_header, record
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import IdPayload, VidPayload
 from ikevd.wire.registry import ExchangeType, Flags, IdType, PayloadType

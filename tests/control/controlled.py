@@ -7,7 +7,7 @@ from typing import cast
 from ikevd.addresses import Address, Endpoint
 from ikevd.control.controller import EngineController
 from ikevd.control.shapes import Child, Status
-from ikevd.observe.lazy import whole
+from ikevd.dissect.lazy import whole
 from ikevd.observe.views import View
 from ikevd.policy.model import Config, Connection, Resend
 from tests.builders import ALICE, BOB, child, connection

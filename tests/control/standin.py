@@ -13,11 +13,11 @@ from ikevd.control.client import Client
 from ikevd.control.interface import NotAllowed, Progress, UnknownName
 from ikevd.control.pace import Pace, paced
 from ikevd.control.shapes import Connection, Phase1, Status
+from ikevd.dissect.frames import Datagram
+from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.errors import IkeError, PeerRefused, Said
 from ikevd.facts import Established, Fact, Failed, Heard, Hint, Sent
-from ikevd.observe.frames import Datagram
 from ikevd.observe.history import Entry
-from ikevd.observe.pcap_writer import file_header, record
 from ikevd.observe.views import View, entry_view
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType

@@ -14,9 +14,9 @@ import pytest
 from ikevd import __version__
 from ikevd.control import command, server
 from ikevd.control.client import Client, ControlError
+from ikevd.dissect.frames import datagrams
+from ikevd.dissect.pcap import frames
 from ikevd.errors import KernelRefused
-from ikevd.observe.frames import datagrams
-from ikevd.observe.pcap import frames
 from tests.control.standin import CAPTURED, DECODED, KEY, RECORD, STATUS, Daemon
 from tests.eventually import eventually_async
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ikevd.control.interface import NotAllowed
+from ikevd.dissect.frames import datagrams
+from ikevd.dissect.pcap import frames
+from ikevd.dissect.pcap_writer import file_header
 from ikevd.facts import Heard, Sent
-from ikevd.observe.frames import datagrams
-from ikevd.observe.pcap import frames
-from ikevd.observe.pcap_writer import file_header
 from tests.builders import BOB
 from tests.control.controlled import BOTH, controlled, ignore, pair, traced
 from tests.gateways import alice_and_bob

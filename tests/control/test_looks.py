@@ -13,10 +13,10 @@ from ikevd.control.client import Client, ControlError
 from ikevd.control.controller import MAX_DECODED_OCTETS, EngineController
 from ikevd.control.interface import TooMuch
 from ikevd.control.server import LAST
+from ikevd.dissect.frames import datagrams
+from ikevd.dissect.pcap import frames
 from ikevd.facts import Heard
 from ikevd.observe.budget import RECORD_OCTETS
-from ikevd.observe.frames import datagrams
-from ikevd.observe.pcap import frames
 from ikevd.observe.views import View
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import Header

@@ -15,9 +15,9 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(include=["ikevd"]):
+    from ikevd.dissect.decode import decoded
+    from ikevd.dissect.outline import outline
     from ikevd.errors import Malformed, Refused
-    from ikevd.observe.decode import decoded
-    from ikevd.observe.outline import outline
     from ikevd.policy.choose import Phase1Offer, accept_phase1, accept_phase2, choose_phase2
     from ikevd.policy.identity import MAX_SHOWN, Identity
     from ikevd.policy.selectors import TrafficSelector

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ikevd.addresses import Endpoint
-from ikevd.observe.brief import brief, fits
-from ikevd.observe.capture import message_views
+from ikevd.dissect.brief import brief, fits
+from ikevd.dissect.capture import message_views
+from ikevd.dissect.fields import View
+from ikevd.dissect.frames import Datagram
 from ikevd.observe.capture_ladder import Ladders
-from ikevd.observe.fields import View
-from ikevd.observe.frames import Datagram
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import NotifyPayload, Payload, VidPayload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType, Protocol

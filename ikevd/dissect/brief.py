@@ -1,12 +1,20 @@
-"""A message of a capture in one line, and which messages are meant. Works on the views of `ikevd.observe.capture`."""
+"""A message of a capture in one line, and which messages are meant. Works on the views of `ikevd.dissect.capture`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ikevd.observe.fields import View
-from ikevd.observe.ladder import NAMES
-from ikevd.observe.text import printable
+from ikevd.dissect.fields import View
+from ikevd.text import printable
+
+EXCHANGE_NAMES = {
+    "MAIN_MODE": "Main Mode",
+    "AGGRESSIVE": "Aggressive Mode",
+    "QUICK_MODE": "Quick Mode",
+    "INFORMATIONAL": "Informational",
+    "TRANSACTION": "Transaction",
+}
+"""As RFC 2409 and engineers write them."""
 
 
 def payload_names(message: View) -> list[str]:
@@ -36,7 +44,7 @@ def brief(view: View) -> str:
     header, payloads = message.get("header"), ", ".join(payload_names(message)) or "no payload"
     if header is None:
         return printable(f"{start}{payloads}  {message['octets']} B")
-    name = NAMES.get(header["exchange"]["name"], header["exchange"]["name"])
+    name = EXCHANGE_NAMES.get(header["exchange"]["name"], header["exchange"]["name"])
     message_id = f"  ID {header['message_id']}" if int(header["message_id"], 16) else ""
     cookies = f"{header['initiator_cookie']}:{header['responder_cookie']}"
     return printable(f"{start}{name}  {cookies}{message_id}  {payloads}  {message['octets']} B")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikevd.observe.text import flow
+from ikevd.text import flow
 
 VALUES = st.lists(st.text("abc:/.", min_size=1, max_size=30), max_size=12)
 

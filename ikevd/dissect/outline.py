@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ikevd.observe.text import printable
+from ikevd.text import printable
 
 View = Mapping[str, Any]
 

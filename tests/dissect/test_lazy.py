@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ikevd.observe.lazy import pieces, whole
+from ikevd.dissect.lazy import pieces, whole
 
 
 def view() -> dict[str, Any]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from ikevd.dissect.decode import MAJOR, cut_short, decoded
+from ikevd.dissect.fields import View
+from ikevd.dissect.frames import Datagram
+from ikevd.dissect.outline import outline
 from ikevd.errors import Malformed
-from ikevd.observe.decode import MAJOR, cut_short, decoded
-from ikevd.observe.fields import View
-from ikevd.observe.frames import Datagram
-from ikevd.observe.outline import outline
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType

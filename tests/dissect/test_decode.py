@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ikevd.observe.decode import decoded, lazily_decoded
-from ikevd.observe.lazy import pieces
-from ikevd.observe.outline import outline
+from ikevd.dissect.decode import decoded, lazily_decoded
+from ikevd.dissect.lazy import pieces
+from ikevd.dissect.outline import outline
 from ikevd.wire import vendor_ids
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.certificates import CertEncoding

@@ -15,18 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikevd.addresses import Endpoint
-from ikevd.addresses import Path as Way
+from ikevd.dissect.capture import counted
+from ikevd.dissect.frames import MAX_PARTIAL, Datagram, Losses, datagrams
+from ikevd.dissect.pcap import Frame, LinkType, frames, is_capture
+from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.errors import Malformed
-from ikevd.facts import Heard, Sent
-from ikevd.observe.capture import counted
-from ikevd.observe.evidence import pcap
-from ikevd.observe.frames import MAX_PARTIAL, Datagram, Losses, datagrams
-from ikevd.observe.pcap import Frame, LinkType, frames, is_capture
-from ikevd.observe.pcap_writer import file_header, record
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 from ikevd.wire.sa import SaPayload
-from tests.observe.test_ladder import recorded
 
 A, B = Endpoint(ip_address("192.0.2.1"), 500), Endpoint(ip_address("198.51.100.1"), 4500)
 A6, B6 = Endpoint(ip_address("2001:db8::1"), 500), Endpoint(ip_address("2001:db8::2"), 500)
@@ -360,15 +356,3 @@ def test_the_messages_of_a_capture_and_their_negotiations_are_counted() -> None:
     main_mode = sent(bytes(8), 0), sent(b"responde", 0), sent(b"responde", 0, bytes(4))
     quick_modes = sent(b"responde", 1), sent(b"responde", 2)
     assert counted([*main_mode, *quick_modes]) == (5, 3)
-
-
-def test_messages_on_the_nat_port_are_captured_with_the_marker_that_they_had() -> None:
-    floated = Way(Endpoint(A.address, 4500), Endpoint(B.address, 61000))
-    first = Way(A, Endpoint(B.address, 4500))
-    facts = Sent("MM3", (), b"clear", first), Sent("MM5", (), b"ours", floated), Heard("MM6", (), b"", floated)
-    found = read(b"".join(pcap([recorded(*facts)], nat_port=4500)))
-    assert [datagram.payload for datagram in found] == [b"clear", bytes(4) + b"ours", bytes(4)]
-    assert [datagram.source.port for datagram in found] == [500, 4500, 61000]
-    assert [datagram.time for datagram in found] == [
-        1_700_000_000_012_500_000 + step for step in (0, 12_500_000, 25_000_000)
-    ]

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from ikevd.addresses import Endpoint
-from ikevd.observe.bounded import opened
-from ikevd.observe.capture import message_views
-from ikevd.observe.decode import decoded
-from ikevd.observe.frames import Datagram, datagrams
-from ikevd.observe.pcap import Frame, frames
-from ikevd.observe.pcap_writer import file_header, record
+from ikevd.dissect.bounded import opened
+from ikevd.dissect.capture import message_views
+from ikevd.dissect.decode import decoded
+from ikevd.dissect.frames import Datagram, datagrams
+from ikevd.dissect.pcap import Frame, frames
+from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.certificates import CertEncoding
 from ikevd.wire.message import encode_chain
@@ -41,8 +41,8 @@ from tests import tshark
 from tests.builders import ALICE, BOB
 from tests.control.controlled import BOTH, controlled, traced
 from tests.crypto.test_captures import ANDROID, CERTS, decrypt, read_messages, session_of
+from tests.dissect.test_decode import datagram
 from tests.gateways import alice_and_bob
-from tests.observe.test_decode import datagram
 from tests.tshark import Pairs, Tshark
 from tests.virtual_time import run
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ikevd.observe.decode import decoded
-from ikevd.observe.outline import outline
+from ikevd.dissect.decode import decoded
+from ikevd.dissect.outline import outline
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.modecfg import ConfigAttribute, ConfigType
@@ -32,7 +32,7 @@ from ikevd.wire.registry import (
     Protocol,
 )
 from ikevd.wire.sa import Proposal, SaPayload
-from tests.observe.test_decode import IKE_TRANSFORM, INITIATOR, RESPONDER, datagram
+from tests.dissect.test_decode import IKE_TRANSFORM, INITIATOR, RESPONDER, datagram
 
 SECRET = b"hush hush"
 

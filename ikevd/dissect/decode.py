@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from ikevd.dissect.fields import View, named, payload_view
+from ikevd.dissect.lazy import whole
 from ikevd.errors import Malformed
-from ikevd.observe.fields import View, named, payload_view
-from ikevd.observe.lazy import whole
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import HEADER_OCTETS, Header, decode_chain_untrusted
 from ikevd.wire.payloads import Payload
@@ -26,7 +26,7 @@ def decoded(datagram: bytes, chain: bytes = b"") -> View:
 
 
 def lazily_decoded(datagram: bytes, chain: bytes = b"") -> View:
-    """The same as a view of `observe.lazy`."""
+    """The same as a view of `dissect.lazy`."""
     view: View = {"octets": len(datagram)}
     try:
         header = Header.decode_untrusted(datagram)

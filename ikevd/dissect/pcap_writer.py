@@ -3,8 +3,8 @@ missing count in the lengths, as in any capture that was cut short."""
 
 from __future__ import annotations
 
-from ikevd.observe.frames import UDP, Datagram
-from ikevd.observe.pcap import LinkType
+from ikevd.dissect.frames import UDP, Datagram
+from ikevd.dissect.pcap import LinkType
 from ikevd.wire.buffer import Writer
 
 MAGIC, MAJOR, MINOR = 0xA1B2C3D4, 2, 4

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from ikevd.addresses import Address, Endpoint
+from ikevd.dissect.pcap import Frame, LinkType
 from ikevd.errors import Malformed
-from ikevd.observe.pcap import Frame, LinkType
 from ikevd.wire.buffer import Reader
 
 UDP = 17

@@ -1,0 +1,1 @@
+"""Messages and captures field by field, as plain data: what a peer sent, whatever it is."""
