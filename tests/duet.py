@@ -19,7 +19,7 @@ from ikevd.conversation.timing import Timing
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import Host, HostCall, Link, OpenInbound, OpenOutbound, ReserveSpi, Situation
 from ikevd.facts import Fact
-from ikevd.sa.model import Cookies, Spi
+from ikevd.sa.model import Cookies, EspKeys, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE
 from tests.nat import Nat
@@ -61,6 +61,8 @@ class HostInMemory:
 
     def __init__(self, refuse: type[HostCall] | None = None, error: IkeError | None = None) -> None:
         self.opened: list[HostCall] = []
+        self.keys: dict[Spi, EspKeys] = {}
+        """Of each SA that was opened."""
         self._refuse = refuse
         self._error = error
 
@@ -70,8 +72,12 @@ class HostInMemory:
         match call:
             case ReserveSpi():
                 return Spi(next(self._spis))
-            case OpenInbound() | OpenOutbound():
+            case OpenInbound(sa, keys):
                 self.opened.append(call)
+                self.keys[sa.inbound] = keys
+            case OpenOutbound(sa, keys):
+                self.opened.append(call)
+                self.keys[sa.outbound] = keys
         return None
 
 
@@ -127,6 +133,12 @@ class Duet:
             self._sides[name] = Side(name, core, host)
             self._situations[name] = situation
         self.initiator, self.responder = self._sides["initiator"], self._sides["responder"]
+
+    def agreed(self) -> bool:
+        """Have both sides opened the same pair of SAs, under the same keys?"""
+        ours, theirs = self.initiator, self.responder
+        spis = ours.result.inbound, ours.result.outbound
+        return spis == (theirs.result.outbound, theirs.result.inbound) and ours.host.keys == theirs.host.keys
 
     def run(self, until: float = 1000.0) -> Duet:
         for side in (self.responder, self.initiator):

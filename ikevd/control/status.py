@@ -118,8 +118,8 @@ async def _pair(pair: Pair, installer: Installer) -> shapes.IpsecPair:
     sa, age = pair.sa, _now() - pair.born
     inbound, outbound = await installer.counters(sa)
     return {
-        "spi_in": str(sa.inbound.spi),
-        "spi_out": str(sa.outbound.spi),
+        "spi_in": str(sa.inbound),
+        "spi_out": str(sa.outbound),
         "local": str(sa.local),
         "remote": str(sa.remote),
         "udp_encapsulation": _udp(sa.encap),

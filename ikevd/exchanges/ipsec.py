@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ikevd.addresses import Path
 from ikevd.crypto.keys import keymat
@@ -24,6 +24,14 @@ OLD_SHA256_BITS = 96
 """The ICV of HMAC-SHA-256 before RFC 4868."""
 
 
+@dataclass(frozen=True, slots=True)
+class PairKeys:
+    """Of both directions; they go to the kernel and nowhere else."""
+
+    inbound: EspKeys
+    outbound: EspKeys
+
+
 def esp_pair(
     sa: IsakmpSa,
     child: Child,
@@ -34,12 +42,13 @@ def esp_pair(
     g_xy: Secret | None,
     *,
     initiator: bool,
-) -> IpsecSa:
-    """The pair as it goes to the kernel; `spi` is ours, `nonces` is (Ni_b, Nr_b)."""
+) -> tuple[IpsecSa, PairKeys]:
+    """The pair as it goes to the kernel, and its keys; `spi` is ours, `nonces` is (Ni_b, Nr_b)."""
     theirs = Spi(int.from_bytes(choice.peer_spi, "big"))
     if theirs < FIRST_SPI:
         raise Malformed(ReservedSpi(str(theirs), str(FIRST_SPI)))
-    return IpsecSa(
+    keys = PairKeys(*(_esp_keys(sa, choice.suite, each, nonces, g_xy) for each in (spi, theirs)))
+    pair = IpsecSa(
         child=child.name,
         reqid=child.reqid,
         local=path.local.address,
@@ -49,12 +58,13 @@ def esp_pair(
         suite=choice.suite,
         lifetime=choice.lifetime,
         replay_window=child.replay_window,
-        inbound=_esp_keys(sa, choice.suite, spi, nonces, g_xy),
-        outbound=_esp_keys(sa, choice.suite, theirs, nonces, g_xy),
+        inbound=spi,
+        outbound=theirs,
         initiator=initiator,
         encap=_encapsulation(sa, path),
         icv_bits=_icv_bits(child, choice.suite),
     )
+    return pair, keys
 
 
 def _encapsulation(sa: IsakmpSa, path: Path) -> UdpEncapsulation | None:
@@ -86,4 +96,4 @@ def split_keymat(spi: Spi, suite: EspSuite, octets: Secret) -> EspKeys:
     encryption, integrity = octets.reveal()[:cipher], octets.reveal()[cipher:]
     if (is_weak := WEAK_KEYS.get(suite.transform)) and is_weak(encryption):
         raise InvalidKey(WeakKey(str(spi), str(suite.transform)))
-    return EspKeys(spi, Secret(encryption), Secret(integrity))
+    return EspKeys(Secret(encryption), Secret(integrity))

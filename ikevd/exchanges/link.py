@@ -15,7 +15,7 @@ from ikevd.addresses import Address, Path
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError
 from ikevd.facts import Note
-from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, NatTraversal, Spi
+from ikevd.sa.model import Cookies, EspKeys, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Payload
 
@@ -103,11 +103,15 @@ class ReserveSpi:
 @dataclass(frozen=True, slots=True)
 class OpenInbound:
     sa: IpsecSa
+    keys: EspKeys
+    """Of the inbound SA."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOutbound:
     sa: IpsecSa
+    keys: EspKeys
+    """Of the outbound SA."""
 
 
 HostCall = ReserveSpi | OpenInbound | OpenOutbound
@@ -262,10 +266,10 @@ class Host:
         spi: Spi = await _request(ReserveSpi(local, remote, reqid))
         return spi
 
-    async def open_inbound(self, sa: IpsecSa) -> None:
+    async def open_inbound(self, sa: IpsecSa, keys: EspKeys) -> None:
         """The inbound SA *and* its in and fwd policies stand, or `KernelRefused` is raised and nothing stands."""
-        await _request(OpenInbound(sa))
+        await _request(OpenInbound(sa, keys))
 
-    async def open_outbound(self, sa: IpsecSa) -> None:
+    async def open_outbound(self, sa: IpsecSa, keys: EspKeys) -> None:
         """The outbound SA and its policy stand, or `KernelRefused` is raised."""
-        await _request(OpenOutbound(sa))
+        await _request(OpenOutbound(sa, keys))

@@ -51,9 +51,9 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
         if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
             raise InvalidId(OtherSelectors(_traffic(child.local, child.remote), _traffic(*answered)))
         nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
-        ipsec = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
-        await host.open_inbound(ipsec)
-        await host.open_outbound(ipsec)
+        ipsec, keys = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
+        await host.open_inbound(ipsec, keys.inbound)
+        await host.open_outbound(ipsec, keys.outbound)
 
     # HDR*, HASH(3)             -->
     await link.answer(phase2.hash_3(sa, mid, ni, nr))
@@ -73,8 +73,8 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
         pair = _pair_for(choice.suite, asked)
         g_xy = _agree(pair, asked)
         spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
-        ipsec = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
-        await host.open_inbound(ipsec)
+        ipsec, keys = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
+        await host.open_inbound(ipsec, keys.inbound)
     del asked, offer  # they may be long, and message 3 a minute away
 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
@@ -84,7 +84,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
     with _naming(choice.peer_spi):
-        await host.open_outbound(ipsec)
+        await host.open_outbound(ipsec, keys.outbound)
     return ipsec
 
 

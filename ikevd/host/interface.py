@@ -57,12 +57,12 @@ class UdpPorts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KernelSa:
-    """One ESP SA in tunnel mode, one direction."""
+    """One ESP SA in tunnel mode, one direction, without its keys."""
 
     source: Address
     destination: Address
+    spi: Spi
     reqid: int
-    keys: EspKeys
     suite: EspSuite
     lifetime: Lifetime
     replay_window: int
@@ -73,7 +73,7 @@ class KernelSa:
 
     @property
     def id(self) -> SaId:
-        return SaId(self.destination, self.keys.spi)
+        return SaId(self.destination, self.spi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,9 @@ class Kernel(Protocol):
     async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
         """Reserve an inbound SPI (XFRM_MSG_ALLOCSPI). The kernel forgets it after 30 s."""
 
-    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
-        """Install an SA. `reserved`: fill the larval SA of `reserve_spi` (UPDSA), or, where it has expired
-        meanwhile (ESRCH), a new one."""
+    async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
+        """Install an SA under these keys. `reserved`: fill the larval SA of `reserve_spi` (UPDSA), or, where it has
+        expired meanwhile (ESRCH), a new one."""
 
     async def delete_sa(self, sa: SaId) -> None:
         """Remove an SA, larval or not. One that is gone already is no error."""

@@ -39,7 +39,7 @@ from ikevd.kernel.xfrm_messages import (
 )
 from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
-from ikevd.sa.model import Spi
+from ikevd.sa.model import EspKeys, Spi
 
 SPI_FIRST = 0xC0000000
 SPI_LAST = 0xCFFFFFFF
@@ -108,13 +108,13 @@ class XfrmKernel:
                 return found.id.spi
         raise refused(what, errno.ENOMSG)
 
-    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
+    async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA, see `Kernel.add_sa`.
 
         UPDSA on an SA that is not larval would change its lifetime only and report success: it is used only
         where the SPI is reserved.
         """
-        body = build_sa(sa)
+        body = build_sa(sa, keys)
         try:
             if not (reserved and sa.id in self._reserved and await self._fill(body)):
                 await self._requests.ask(Msg.NEWSA, body)

@@ -20,7 +20,7 @@ from ikevd.host.interface import (
 )
 from ikevd.kernel.journal import Journal
 from ikevd.policy.model import EspSuite
-from ikevd.sa.model import Spi
+from ikevd.sa.model import EspKeys, Spi
 
 _UNKNOWN_OUTCOME = (errno.ETIMEDOUT, errno.ENOBUFS, errno.ECANCELED)
 
@@ -40,13 +40,13 @@ class JournaledKernel:
         """See `Kernel.reserve_spi`."""
         return await self._kernel.reserve_spi(source, destination, reqid)
 
-    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
+    async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """See `Kernel.add_sa`."""
         fresh = sa.id not in self._journal.sas
         if fresh:
             self._journal.note_sa(sa.id, sa.reqid)
         try:
-            await self._kernel.add_sa(sa, reserved=reserved)
+            await self._kernel.add_sa(sa, keys, reserved=reserved)
         except (KernelRefused, MissingPrivilege) as error:
             if fresh and _surely_refused(error):
                 self._journal.forget_sa(sa.id)

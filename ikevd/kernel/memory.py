@@ -36,7 +36,7 @@ from ikevd.kernel.refusals import (
 from ikevd.kernel.trial import run_trial
 from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
-from ikevd.sa.model import Spi
+from ikevd.sa.model import EspKeys, Spi
 
 LARVAL_SECONDS = 30.0
 """Linux, net.core.xfrm_acq_expires."""
@@ -70,6 +70,7 @@ class _Held:
     """An installed SA and what it carried."""
 
     sa: KernelSa
+    keys: EspKeys
     ends: float
     counters: Counters = NOTHING_CARRIED
 
@@ -123,6 +124,11 @@ class MemoryKernel:
     def sas(self) -> Mapping[SaId, KernelSa]:
         """The SAs that were installed by `add_sa`."""
         return {sa_id: entry.sa for sa_id, entry in self._sas.items() if isinstance(entry, _Held)}
+
+    @property
+    def keys(self) -> Mapping[SaId, EspKeys]:
+        """The keys of the SAs that were installed by `add_sa`."""
+        return {sa_id: entry.keys for sa_id, entry in self._sas.items() if isinstance(entry, _Held)}
 
     @property
     def larval(self) -> Collection[SaId]:
@@ -206,7 +212,7 @@ class MemoryKernel:
                 self._enter(SaId(destination, spi), _Larval(reqid, self._clock() + LARVAL_SECONDS))
                 return spi
 
-    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
+    async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA, see `Kernel.add_sa`."""
         code = self._fault("add_sa")
         if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
@@ -217,12 +223,12 @@ class MemoryKernel:
             raise sa_refused(sa, code)
         if {algorithms.cipher, algorithms.mac} & self.lacking:
             raise sa_refused(sa, errno.ENOSYS)
-        key_bits = (len(sa.keys.encryption) * 8, len(sa.keys.integrity) * 8)
+        key_bits = (len(keys.encryption) * 8, len(keys.integrity) * 8)
         if key_bits != (algorithms.cipher_key_bits, algorithms.mac_key_bits):
             raise sa_refused(sa, errno.EINVAL)
         if existing is not None and not (reserved and isinstance(existing, _Larval)):
             raise sa_refused(sa, errno.EEXIST)
-        self._enter(sa.id, _Held(sa, self._clock() + sa.lifetime.seconds))
+        self._enter(sa.id, _Held(sa, keys, self._clock() + sa.lifetime.seconds))
 
     async def delete_sa(self, sa: SaId) -> None:
         """Remove an SA of our reqid range; another owner's is left alone, as one that is gone."""

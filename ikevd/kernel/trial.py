@@ -26,7 +26,7 @@ TRIES = 5
 
 
 class _Sas(Protocol):
-    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None: ...
+    async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None: ...
 
     async def delete_sa(self, sa: SaId) -> None: ...
 
@@ -35,14 +35,14 @@ async def run_trial(kernel: _Sas, suite: EspSuite, entropy: Entropy) -> None:
     """Install and remove an SA of the suite. Raises `KernelRefused` where the kernel cannot run it."""
     algorithms = kernel_algorithms(suite)
     for _ in range(TRIES):
+        spi = Spi(0x10000000 | int.from_bytes(entropy.octets(3), "big"))
         keys = EspKeys(
-            spi=Spi(0x10000000 | int.from_bytes(entropy.octets(3), "big")),
             encryption=Secret(entropy.octets(algorithms.cipher_key_bits // 8)),
             integrity=Secret(entropy.octets(algorithms.mac_key_bits // 8)),
         )
-        sa = KernelSa(TRIAL_SOURCE, TRIAL_DESTINATION, TRIAL_REQID, keys, suite, Lifetime(TRIAL_SECONDS), 32)
+        sa = KernelSa(TRIAL_SOURCE, TRIAL_DESTINATION, spi, TRIAL_REQID, suite, Lifetime(TRIAL_SECONDS), 32)
         try:
-            await kernel.add_sa(sa, reserved=False)
+            await kernel.add_sa(sa, keys, reserved=False)
         except KernelRefused as error:
             if error.errno == errno.EEXIST:
                 continue

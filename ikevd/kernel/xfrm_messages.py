@@ -54,7 +54,7 @@ from ikevd.kernel.xfrm_layout import (
     unpack_selector,
 )
 from ikevd.policy.model import Lifetime
-from ikevd.sa.model import Spi
+from ikevd.sa.model import EspKeys, Spi
 
 PLAIN_REPLAY_WINDOW = 32
 """Up to here the window fits into the fixed part of the message; beyond, XFRMA_REPLAY_ESN_VAL holds it."""
@@ -67,13 +67,13 @@ _UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 
 # -- SAs
 
 
-def build_sa(sa: KernelSa) -> bytes:
+def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
     """The body of NEWSA and UPDSA. Raises `KernelRefused` for a suite or window that no kernel knows."""
     if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
         raise window_refused(sa)
     large = sa.replay_window > PLAIN_REPLAY_WINDOW
     body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa.lifetime), 0 if large else sa.replay_window)
-    body += _build_algorithms(sa)
+    body += _build_algorithms(sa, keys)
     if sa.encap:
         body += attribute(Attr.ENCAP, _pack_encap(sa.encap))
     if large:
@@ -83,9 +83,9 @@ def build_sa(sa: KernelSa) -> bytes:
     return body
 
 
-def _build_algorithms(sa: KernelSa) -> bytes:
+def _build_algorithms(sa: KernelSa, keys: EspKeys) -> bytes:
     algorithms = kernel_algorithms(sa.suite)
-    encryption, integrity = sa.keys.encryption.reveal(), sa.keys.integrity.reveal()
+    encryption, integrity = keys.encryption.reveal(), keys.integrity.reveal()
     cipher, icv_bits = algorithms.cipher.encode(), sa.icv_bits or algorithms.icv_bits
     if algorithms.aead:
         return attribute(Attr.ALG_AEAD, ALGO_AEAD.pack(cipher, len(encryption) * 8, icv_bits) + encryption)

@@ -55,22 +55,22 @@ class Installer:
         """Give a reserved SPI back."""
         await self._kernel.delete_sa(SaId(call.local, spi))
 
-    async def open_inbound(self, sa: IpsecSa, owner: str) -> None:
+    async def open_inbound(self, sa: IpsecSa, keys: EspKeys, owner: str) -> None:
         """The inbound SA with its in and fwd policies; raises `KernelRefused` and leaves nothing."""
         async with self._lock:
             self._claim(sa, owner)
             try:
-                await self._kernel.add_sa(_inbound(sa), reserved=True)
+                await self._kernel.add_sa(_inbound(sa), keys, reserved=True)
                 await self._put_policies(sa, INBOUND)
             except IkeError:
                 await self._remove(sa, [])
                 raise
 
-    async def open_outbound(self, sa: IpsecSa) -> None:
+    async def open_outbound(self, sa: IpsecSa, keys: EspKeys) -> None:
         """The outbound SA with its policy; raises `KernelRefused`, and `close` removes what stands of the pair."""
         async with self._lock:
-            await self._kernel.add_sa(_outbound(sa), reserved=False)
-            self._outbound.add(sa.inbound.spi)
+            await self._kernel.add_sa(_outbound(sa), keys, reserved=False)
+            self._outbound.add(sa.inbound)
             await self._put_policies(sa, OUTBOUND)
 
     async def close(self, sa: IpsecSa) -> None:
@@ -84,7 +84,7 @@ class Installer:
 
     async def close_all(self) -> None:
         """Remove every pair that still stands, as after a bug. What the kernel refuses is for the next start."""
-        standing = {sa.inbound.spi: sa for users in self._users.values() for pairs in users.values() for sa in pairs}
+        standing = {sa.inbound: sa for users in self._users.values() for pairs in users.values() for sa in pairs}
         for sa in standing.values():
             with suppress(IkeError):
                 await self.close(sa)
@@ -124,8 +124,8 @@ class Installer:
                 await self._kernel.put_policy(policy)
 
     async def _remove(self, sa: IpsecSa, refusals: list[IkeError]) -> None:
-        if sa.inbound.spi in self._outbound:
-            self._outbound.discard(sa.inbound.spi)
+        if sa.inbound in self._outbound:
+            self._outbound.discard(sa.inbound)
             await _trying(self._kernel.delete_sa(_outbound(sa).id), refusals)
         await _trying(self._kernel.delete_sa(_inbound(sa).id), refusals)
         for kind in (*OUTBOUND, *INBOUND):
@@ -136,7 +136,7 @@ class Installer:
     async def _release(self, sa: IpsecSa, kind: Direction, refusals: list[IkeError]) -> None:
         """Policies follow the newest pair that is left, or go with the last one."""
         users = self._users[kind].get(sa.reqid, ())
-        left = tuple(other for other in users if other.inbound.spi != sa.inbound.spi)
+        left = tuple(other for other in users if other.inbound != sa.inbound)
         if len(left) == len(users):
             return
         if left:
@@ -164,10 +164,10 @@ def _outbound(sa: IpsecSa) -> KernelSa:
     return _kernel_sa(sa, sa.outbound, outbound=True)
 
 
-def _kernel_sa(sa: IpsecSa, keys: EspKeys, *, outbound: bool) -> KernelSa:
+def _kernel_sa(sa: IpsecSa, spi: Spi, *, outbound: bool) -> KernelSa:
     source, destination = (sa.local, sa.remote) if outbound else (sa.remote, sa.local)
     encap = _ports(sa.encap, outbound=outbound) if sa.encap else None
-    return KernelSa(source, destination, sa.reqid, keys, sa.suite, sa.lifetime, sa.replay_window, encap, sa.icv_bits)
+    return KernelSa(source, destination, spi, sa.reqid, sa.suite, sa.lifetime, sa.replay_window, encap, sa.icv_bits)
 
 
 def _ports(encap: UdpEncapsulation, *, outbound: bool) -> UdpPorts:
@@ -224,11 +224,11 @@ class KernelHost:
                     self.reqid = call.reqid
                     self._reserved = call, await self._installer.reserve_spi(call)
                     return self._reserved[1]
-                case OpenInbound(sa):
-                    await self._installer.open_inbound(sa, self._owner)
+                case OpenInbound(sa, keys):
+                    await self._installer.open_inbound(sa, keys, self._owner)
                     self._opened = sa
-                case OpenOutbound(sa):
-                    await self._installer.open_outbound(sa)
+                case OpenOutbound(sa, keys):
+                    await self._installer.open_outbound(sa, keys)
         return None
 
     async def undo(self) -> None:

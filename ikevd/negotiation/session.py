@@ -233,9 +233,9 @@ class Session:
         self._do(self._ports.installer.close(sa))
         live = self._standing.for_farewells()
         if tell and live is not None:
-            live.tell(notices.delete_esp(sa.inbound.spi))
+            live.tell(notices.delete_esp(sa.inbound))
         elif insist:
-            self._unsaid = [*self._unsaid, sa.inbound.spi][-MAX_HELD:]
+            self._unsaid = [*self._unsaid, sa.inbound][-MAX_HELD:]
             self._begin_phase1()
 
     def _quick_mode_ended(self, live: LiveIsakmpSa, end: QuickModeEnd) -> None:
@@ -252,16 +252,16 @@ class Session:
 
     def _quick_mode_returned(self, live: LiveIsakmpSa, sa: IpsecSa, runner: Runner) -> None:
         runner.record.child = sa.child
-        runner.record.spis = (sa.inbound.spi, sa.outbound.spi)
+        runner.record.spis = (sa.inbound, sa.outbound)
         selectors = Traffic(str(sa.local_selector), str(sa.remote_selector))
-        stands = IpsecSaStands(selectors, describe(sa.suite), str(sa.inbound.spi), str(sa.outbound.spi))
+        stands = IpsecSaStands(selectors, describe(sa.suite), str(sa.inbound), str(sa.outbound))
         runner.record.add(Established(stands))
         self._moved.pop(sa.child, None)
         self._post(sa.child, Up(sa))
         self._answer(sa.child, None)
-        if sa.outbound.spi in live.early_deletes:
-            live.early_deletes.remove(sa.outbound.spi)
-            self._post(sa.child, Gone(sa.outbound.spi, by_peer=True))
+        if sa.outbound in live.early_deletes:
+            live.early_deletes.remove(sa.outbound)
+            self._post(sa.child, Gone(sa.outbound, by_peer=True))
 
     def _quick_mode_raised(self, live: LiveIsakmpSa, end: QuickModeEnd, error: IkeError) -> None:
         self._do(end.host.undo())
@@ -346,7 +346,7 @@ class Session:
         if not spis:
             return
         pairs = ((name, pair.sa) for name, state in self.states.items() for pair in state.pairs)
-        children = {spi: name for name, sa in pairs for spi in (sa.inbound.spi, sa.outbound.spi)}
+        children = {spi: name for name, sa in pairs for spi in (sa.inbound, sa.outbound)}
         for spi in spis:
             if spi in children:
                 self._post(children[spi], Gone(spi, by_peer=True))

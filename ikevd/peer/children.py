@@ -187,7 +187,7 @@ def _failed(state: ChildState, cause: Finding, now: float) -> ChildState:
 
 
 def _gone(state: ChildState, spi: Spi, by_peer: bool, now: float) -> tuple[ChildState, tuple[Decision, ...]]:
-    pair = next((p for p in state.pairs if spi in (p.sa.inbound.spi, p.sa.outbound.spi)), None)
+    pair = next((p for p in state.pairs if spi in (p.sa.inbound, p.sa.outbound)), None)
     if pair is None:
         return state, ()
     left = tuple(p for p in state.pairs if p is not pair)

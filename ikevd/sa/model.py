@@ -105,16 +105,17 @@ class IsakmpSa:
 
 @dataclass(frozen=True, slots=True)
 class EspKeys:
-    """One direction of an IPsec SA pair."""
+    """Of one direction of an IPsec SA pair. The kernel alone keeps them: an SA that it lost is never added again."""
 
-    spi: Spi
     encryption: Secret
+    """The cipher's key, with its salt where there is one."""
     integrity: Secret
+    """Empty where the cipher authenticates by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class IpsecSa:
-    """A pair of ESP SAs, both directions, agreed in one Quick Mode."""
+    """A pair of ESP SAs, both directions, agreed in one Quick Mode; their keys travel beside it (`EspKeys`)."""
 
     child: str
     reqid: int
@@ -125,10 +126,10 @@ class IpsecSa:
     suite: EspSuite
     lifetime: Lifetime
     replay_window: int
-    inbound: EspKeys
-    """Received by us: the SPI is ours."""
-    outbound: EspKeys
-    """Sent by us: the SPI is the peer's."""
+    inbound: Spi
+    """Ours: the peer sends to it."""
+    outbound: Spi
+    """The peer's: we send to it."""
     initiator: bool
     """Did we start the Quick Mode?"""
     encap: UdpEncapsulation | None = None

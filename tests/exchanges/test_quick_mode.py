@@ -50,13 +50,24 @@ def test_both_sides_hold_the_same_pair_of_sas(suite: Any) -> None:
     ours: IpsecSa = duet.initiator.result
     theirs: IpsecSa = duet.responder.result
     assert ours.suite == theirs.suite == suite
-    assert (ours.inbound, ours.outbound) == (theirs.outbound, theirs.inbound)
-    assert ours.inbound.encryption != ours.outbound.encryption
-    assert len(ours.inbound.encryption) == 16
+    assert duet.agreed()
+    inbound, outbound = (duet.initiator.host.keys[spi].encryption for spi in (ours.inbound, ours.outbound))
+    assert inbound != outbound
+    assert len(inbound) == 16
     assert (ours.local_selector, ours.remote_selector) == (theirs.remote_selector, theirs.local_selector)
     assert (ours.local, ours.remote, theirs.local, theirs.remote) == (ALICE, BOB, BOB, ALICE)
     assert (ours.initiator, theirs.initiator) == (True, False)
     assert ours.replay_window == theirs.replay_window == 128
+
+
+def test_neither_the_pair_nor_what_the_kernel_is_asked_shows_a_key() -> None:
+    duet = quick_mode_between(child(), swapped(child()))
+    shown = repr((duet.initiator.result, duet.initiator.host.opened, duet.initiator.host.keys))
+    secrets = [secret for keys in duet.initiator.host.keys.values() for secret in (keys.encryption, keys.integrity)]
+    assert len(secrets) == 4
+    for secret in secrets:
+        assert secret.reveal().hex() not in shown
+        assert repr(secret.reveal())[2:-1] not in shown
 
 
 def test_three_messages_cross_each_sent_once() -> None:
@@ -95,9 +106,10 @@ def test_two_quick_modes_under_one_sa_have_their_own_keys_and_iv_chains() -> Non
     second = quick_mode_between(child(), swapped(child()), message_id=MESSAGE_ID + 1)
     assert second.initiator.result is not None
     assert first.initiator.sent[0][28:44] != second.initiator.sent[0][28:44]
-    for side in (first, second):
-        assert side.initiator.result.inbound == side.responder.result.outbound
-    assert first.initiator.result.inbound.encryption != second.initiator.result.inbound.encryption
+    assert first.agreed()
+    assert second.agreed()
+    ours, others = (duet.initiator.host.keys[duet.initiator.result.inbound] for duet in (first, second))
+    assert ours.encryption != others.encryption
 
 
 # -- selectors --------------------------------------------------------------------------------------------------------

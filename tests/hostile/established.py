@@ -36,7 +36,7 @@ async def complete(scene: Scene, mode: QuickMode) -> QuickMode:
 def inbound(scene: Scene) -> bytes:
     """The SPI that Bob chose."""
     (pair,) = scene.session.states["lan"].pairs
-    return pair.sa.inbound.spi.octets
+    return pair.sa.inbound.octets
 
 
 def delete_isakmp(sa: IsakmpSa) -> DeletePayload:

@@ -65,12 +65,11 @@ class RefusingKernel(XfrmKernel):
         self._step = step
         self.refused = False
 
-    async def add_sa(self, sa: KernelSa, *, reserved: bool) -> None:
+    async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         if self._step == ("inbound SA" if reserved else "outbound SA"):
             self.refused = True
-            keys = EspKeys(sa.keys.spi, Secret(sa.keys.encryption.reveal()[:-3]), sa.keys.integrity)
-            sa = replace(sa, keys=keys)
-        await super().add_sa(sa, reserved=reserved)
+            keys = replace(keys, encryption=Secret(keys.encryption.reveal()[:-3]))
+        await super().add_sa(sa, keys, reserved=reserved)
 
     async def put_policy(self, policy: KernelPolicy) -> None:
         if self._step == f"{policy.id.direction.value} policy" and not self.refused:

@@ -87,10 +87,19 @@ def sa_of(
     replay_window: int = 128,
     reqid: int = REQID,
 ) -> KernelSa:
-    """An SA whose keys have the right lengths."""
+    """An SA."""
+    return KernelSa(source, destination, spi, reqid, suite, lifetime, replay_window)
+
+
+def keys_of(suite: EspSuite) -> EspKeys:
+    """Keys of the right lengths."""
     cipher_octets, mac_octets = esp_key_octets(suite.transform, suite.key_bits, suite.integrity)
-    keys = EspKeys(spi, Secret(bytes(range(cipher_octets))), Secret(bytes(range(mac_octets))))
-    return KernelSa(source, destination, reqid, keys, suite, lifetime, replay_window)
+    return EspKeys(Secret(bytes(range(cipher_octets))), Secret(bytes(range(mac_octets))))
+
+
+async def add(kernel: Kernel, sa: KernelSa, *, reserved: bool = False) -> None:
+    """Install the SA under keys of the right lengths."""
+    await kernel.add_sa(sa, keys_of(sa.suite), reserved=reserved)
 
 
 def policy_of(
@@ -132,7 +141,7 @@ class KernelContract:
     async def test_a_larval_sa_is_filled(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
         sa = sa_of(spi, source=PEER, destination=HERE)
-        await bench.kernel.add_sa(sa, reserved=True)
+        await add(bench.kernel, sa, reserved=True)
         assert await sa_ids(bench.kernel) == [sa.id]
         assert await sa_ids(bench.kernel, larval=True) == []
         assert await bench.kernel.counters(sa.id) == Counters(0, 0)
@@ -140,7 +149,7 @@ class KernelContract:
     async def test_a_filled_sa_outlives_the_reservation(self, bench: Bench) -> None:
         seconds = bench.shorten_reservations()
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
-        await bench.kernel.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
         await bench.pass_time(seconds)
         assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
 
@@ -157,35 +166,35 @@ class KernelContract:
         seconds = bench.shorten_reservations()
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
         await bench.pass_time(seconds)
-        await bench.kernel.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
         assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
 
     @pytest.mark.parametrize("reserved", [True, False])
     async def test_an_sa_is_installed_once(self, bench: Bench, reserved: bool) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID) if reserved else SPI
         sa = sa_of(spi, source=PEER, destination=HERE)
-        await bench.kernel.add_sa(sa, reserved=reserved)
+        await add(bench.kernel, sa, reserved=reserved)
         with pytest.raises(KernelRefused, match=f"ESP SA {spi} to 192.0.2.1: .* that SPI already") as caught:
-            await bench.kernel.add_sa(sa, reserved=reserved)
+            await add(bench.kernel, sa, reserved=reserved)
         assert caught.value.errno == errno.EEXIST
         assert await sa_ids(bench.kernel) == [sa.id]
 
     async def test_a_larval_sa_is_not_overwritten_by_a_new_one(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
         with pytest.raises(KernelRefused):
-            await bench.kernel.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=False)
+            await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE))
         assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
 
     @pytest.mark.parametrize("suite", [AES_SHA256, AES_SHA1, TRIPLE_DES_MD5], ids=["aes", "aes-sha1", "3des-md5"])
     @pytest.mark.parametrize("replay_window", [1, 32, 33, 128, 4096])
     async def test_suites_and_windows(self, bench: Bench, suite: EspSuite, replay_window: int) -> None:
-        await bench.kernel.add_sa(sa_of(suite=suite, replay_window=replay_window), reserved=False)
+        await add(bench.kernel, sa_of(suite=suite, replay_window=replay_window))
         assert await sa_ids(bench.kernel) == [SaId(PEER, SPI)]
 
     async def test_ipv6(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER6, HERE6, REQID)
         inbound = sa_of(spi, source=PEER6, destination=HERE6)
-        await bench.kernel.add_sa(inbound, reserved=True)
+        await add(bench.kernel, inbound, reserved=True)
         policy = policy_of("2001:db8:a::/48", "10.2.0.0/24", source_address=HERE6, destination_address=PEER6)
         policy = replace(policy, id=replace(policy.id, destination=ip_network("2001:db8:b::/48")))
         await bench.kernel.put_policy(policy)
@@ -201,9 +210,9 @@ class KernelContract:
         spi = await bench.kernel.reserve_spi(peer, here, REQID)
         inbound = replace(sa_of(spi, source=peer, destination=here), encap=UdpPorts(61234, 4500))
         outbound = replace(sa_of(source=here, destination=peer), encap=UdpPorts(4500, 61234))
-        await bench.kernel.add_sa(inbound, reserved=True)
-        await bench.kernel.add_sa(outbound, reserved=False)
-        await bench.kernel.add_sa(sa_of(Spi(0x2222), source=here, destination=peer), reserved=False)
+        await add(bench.kernel, inbound, reserved=True)
+        await add(bench.kernel, outbound)
+        await add(bench.kernel, sa_of(Spi(0x2222), source=here, destination=peer))
         found = {sa.id: sa.encap for sa in await bench.kernel.dump_sas()}
         assert found == {
             inbound.id: UdpPorts(61234, 4500),
@@ -214,21 +223,20 @@ class KernelContract:
     @pytest.mark.parametrize("replay_window", [0, 4097])
     async def test_a_window_that_no_kernel_holds(self, bench: Bench, replay_window: int) -> None:
         with pytest.raises(KernelRefused, match=f"1 to 4096 packets, not {replay_window}"):
-            await bench.kernel.add_sa(sa_of(replay_window=replay_window), reserved=False)
+            await add(bench.kernel, sa_of(replay_window=replay_window))
         assert await bench.kernel.dump_sas() == []
 
     async def test_a_key_of_the_wrong_length(self, bench: Bench) -> None:
-        sa = sa_of()
-        short = replace(sa, keys=replace(sa.keys, encryption=Secret(bytes(5))))
+        short = replace(keys_of(AES_SHA256), encryption=Secret(bytes(5)))
         with pytest.raises(KernelRefused, match=r"cbc\(aes\)") as caught:
-            await bench.kernel.add_sa(short, reserved=False)
+            await bench.kernel.add_sa(sa_of(), short, reserved=False)
         assert caught.value.errno == errno.EINVAL
         assert await bench.kernel.dump_sas() == []
 
     async def test_an_algorithm_that_the_kernel_lacks(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
         with bench.without_blowfish(), pytest.raises(KernelRefused, match=r"this kernel has no cbc\(blowfish\)"):
-            await bench.kernel.add_sa(sa_of(spi, suite=LACKING, source=PEER, destination=HERE), reserved=True)
+            await add(bench.kernel, sa_of(spi, suite=LACKING, source=PEER, destination=HERE), reserved=True)
         assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
 
     async def test_an_algorithm_without_a_name(self, bench: Bench) -> None:
@@ -241,7 +249,7 @@ class KernelContract:
 
     async def test_delete(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
-        await bench.kernel.add_sa(sa_of(), reserved=False)
+        await add(bench.kernel, sa_of())
         await bench.kernel.delete_sa(SaId(HERE, spi))
         assert [found.id for found in await bench.kernel.dump_sas()] == [SaId(PEER, SPI)]
         await bench.kernel.delete_sa(SaId(PEER, SPI))
@@ -294,7 +302,7 @@ class KernelContract:
     async def test_another_owners_sa_is_left_alone(self, bench: Bench) -> None:
         bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
         with pytest.raises(KernelRefused):
-            await bench.kernel.add_sa(sa_of(), reserved=False)
+            await add(bench.kernel, sa_of())
         await bench.kernel.delete_sa(SaId(PEER, SPI))
         (found,) = await bench.kernel.dump_sas()
         assert (found.id, found.reqid, found.larval) == (SaId(PEER, SPI), FOREIGN_REQID, False)
@@ -304,8 +312,8 @@ class KernelContract:
     async def test_an_expired_sa_is_gone_and_told(self, bench: Bench) -> None:
         told: list[SaExpired] = []
         bench.kernel.on_expire(told.append)
-        await bench.kernel.add_sa(sa_of(lifetime=Lifetime(1)), reserved=False)
-        await bench.kernel.add_sa(sa_of(Spi(0x1111), reqid=FOREIGN_REQID, lifetime=Lifetime(1)), reserved=False)
+        await add(bench.kernel, sa_of(lifetime=Lifetime(1)))
+        await add(bench.kernel, sa_of(Spi(0x1111), reqid=FOREIGN_REQID, lifetime=Lifetime(1)))
         await bench.pass_time(1)
         assert await bench.kernel.dump_sas() == []
         assert told == [SaExpired(SaId(PEER, SPI), REQID, hard=True)]
@@ -316,7 +324,7 @@ class KernelContract:
         assert await bench.kernel.dump_sas() == []
 
     async def test_an_icv_of_another_length_than_usual(self, bench: Bench) -> None:
-        await bench.kernel.add_sa(replace(sa_of(), icv_bits=96), reserved=False)
+        await add(bench.kernel, replace(sa_of(), icv_bits=96))
         assert await sa_ids(bench.kernel) == [SaId(PEER, SPI)]
 
     async def test_probe_of_a_suite_that_the_kernel_lacks(self, bench: Bench) -> None:
@@ -331,9 +339,9 @@ class KernelContract:
         journal = Journal(tmp_path / "kernel.journal")
         killed = JournaledKernel(bench.kernel, journal)
         spi = await killed.reserve_spi(PEER, HERE, REQID)
-        await killed.add_sa(sa_of(spi, source=PEER, destination=HERE), reserved=True)
-        await killed.add_sa(sa_of(), reserved=False)
-        await killed.add_sa(sa_of(Spi(0x2222)), reserved=False)
+        await add(killed, sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        await add(killed, sa_of())
+        await add(killed, sa_of(Spi(0x2222)))
         await killed.delete_sa(SaId(PEER, Spi(0x2222)))
         for direction in Direction:
             await killed.put_policy(policy_of(direction=direction))
@@ -368,7 +376,7 @@ class KernelContract:
     async def test_an_expired_sa_leaves_the_journal(self, bench: Bench, tmp_path: Path) -> None:
         journal = Journal(tmp_path / "kernel.journal")
         kernel = JournaledKernel(bench.kernel, journal)
-        await kernel.add_sa(sa_of(lifetime=Lifetime(1)), reserved=False)
+        await add(kernel, sa_of(lifetime=Lifetime(1)))
         assert SaId(PEER, SPI) in journal.sas
         await bench.pass_time(1)
         assert journal.sas == {}

@@ -35,6 +35,8 @@ from tests.kernel.contract import (
     PEER,
     REQID,
     SPI,
+    add,
+    keys_of,
     policy_of,
     sa_of,
 )
@@ -69,8 +71,8 @@ def as_nobody() -> Iterator[None]:
 
 async def test_an_sa_as_ip_sees_it(namespace: Namespace) -> None:
     with kernel_in(namespace) as kernel:
-        await kernel.add_sa(sa_of(lifetime=Lifetime(3600, 2000)), reserved=False)
-        await kernel.add_sa(sa_of(Spi(0x1111), suite=AES_SHA1, replay_window=32), reserved=False)
+        await add(kernel, sa_of(lifetime=Lifetime(3600, 2000)))
+        await add(kernel, sa_of(Spi(0x1111), suite=AES_SHA1, replay_window=32))
     text = namespace.run("ip", "-s", "xfrm", "state", "list", "spi", f"0x{SPI}")
     assert "src 192.0.2.1 dst 198.51.100.1" in text
     assert f"reqid {REQID}(0x{REQID:08x}) mode tunnel" in text
@@ -101,13 +103,13 @@ async def test_an_sa_as_ip_sees_it(namespace: Namespace) -> None:
 )
 async def test_algorithms_as_ip_sees_them(namespace: Namespace, suite: str, seen: str) -> None:
     with kernel_in(namespace) as kernel:
-        await kernel.add_sa(sa_of(suite=parse_esp(suite)), reserved=False)
+        await add(kernel, sa_of(suite=parse_esp(suite)))
     assert seen in namespace.run("ip", "-s", "xfrm", "state", "list", "spi", f"0x{SPI}")
 
 
 async def test_an_icv_of_96_bits_as_ip_sees_it(namespace: Namespace) -> None:
     with kernel_in(namespace) as kernel:
-        await kernel.add_sa(replace(sa_of(), icv_bits=96), reserved=False)
+        await add(kernel, replace(sa_of(), icv_bits=96))
     text = namespace.run("ip", "-s", "xfrm", "state", "list", "spi", f"0x{SPI}")
     assert f"auth-trunc hmac(sha256) 0x{bytes(range(32)).hex()} (256 bits) 96" in text
 
@@ -129,7 +131,7 @@ async def test_a_policy_as_ip_sees_it(namespace: Namespace) -> None:
 async def test_a_dump_of_many_sas(namespace: Namespace) -> None:
     with kernel_in(namespace) as kernel:
         for number in range(0x1000, 0x1000 + 6000):
-            await kernel.add_sa(sa_of(Spi(number)), reserved=False)
+            await add(kernel, sa_of(Spi(number)))
         first, second = await asyncio.gather(kernel.dump_sas(), kernel.dump_sas())
         assert len({found.id for found in first}) == len(first) == len(second) == 6000
         with namespace.entered():
@@ -154,7 +156,7 @@ async def connected(
         for kernel in (left, right):
             for spi, source, destination in ((TO_RIGHT, left_end, right_end), (TO_LEFT, right_end, left_end)):
                 sa = sa_of(spi, suite=suite, source=source, destination=destination, lifetime=lifetime)
-                await kernel.add_sa(replace(sa, encap=encap), reserved=False)
+                await add(kernel, replace(sa, encap=encap))
                 inner = networks if source == left_end else networks[::-1]
                 outward = (source == left_end) == (kernel is left)
                 for direction in (Direction.OUT,) if outward else (Direction.IN, Direction.FWD):
@@ -192,8 +194,7 @@ async def test_packets_with_another_key_are_counted_as_forged(pair: Pair) -> Non
     async with connected(pair, AES_SHA256, Lifetime(3600)) as (_, right):
         inbound = sa_of(TO_RIGHT, suite=AES_SHA256, source=LEFT, destination=RIGHT, lifetime=Lifetime(3600))
         await right.delete_sa(inbound.id)
-        keys = replace(inbound.keys, integrity=Secret(bytes(32)))
-        await right.add_sa(replace(inbound, keys=keys), reserved=False)
+        await right.add_sa(inbound, replace(keys_of(AES_SHA256), integrity=Secret(bytes(32))), reserved=False)
         assert "0 received" in pair[0].run("sh", "-c", "ping -c 3 -i 0.05 -W 0.5 10.2.0.1 || true")
         assert await right.counters(inbound.id) == Counters(octets=0, packets=0, replayed=0, forged=3)
 
@@ -282,7 +283,7 @@ async def test_a_late_word_of_a_reservation_is_not_of_the_sa(namespace: Namespac
         kernel.on_expire(told.append)
         spi = await kernel.reserve_spi(PEER, LEFT, REQID)
         time.sleep(2.1)  # noqa: ASYNC251
-        await kernel.add_sa(sa_of(spi, source=PEER, destination=LEFT), reserved=True)
+        await add(kernel, sa_of(spi, source=PEER, destination=LEFT), reserved=True)
         await asyncio.sleep(0.1)
         assert told == []
         assert [found.larval for found in await kernel.dump_sas()] == [False]
@@ -295,16 +296,16 @@ async def test_lost_events_are_made_good(namespace: Namespace) -> None:
     with kernel_in(namespace, event_buffer=4096) as kernel:
         kernel.on_expire(told.append)
         for number in range(0x1000, 0x1000 + 500):
-            await kernel.add_sa(sa_of(Spi(number), lifetime=Lifetime(1)), reserved=False)
-        await kernel.add_sa(sa_of(Spi(0x9999)), reserved=False)
+            await add(kernel, sa_of(Spi(number), lifetime=Lifetime(1)))
+        await add(kernel, sa_of(Spi(0x9999)))
         spis = [await kernel.reserve_spi(PEER, LEFT, REQID) for _ in range(20)]
         time.sleep(2.5)  # the loop does not get to read  # noqa: ASYNC251
         await eventually_async(lambda: len({expired.id for expired in told}) == 500)
         assert {expired.id.spi for expired in told} == set(range(0x1000, 0x1000 + 500))
         for spi in spis:
-            await kernel.add_sa(sa_of(spi, source=PEER, destination=LEFT), reserved=True)
+            await add(kernel, sa_of(spi, source=PEER, destination=LEFT), reserved=True)
         told.clear()  # and the socket still hears
-        await kernel.add_sa(sa_of(Spi(0xAAAA), lifetime=Lifetime(1)), reserved=False)
+        await add(kernel, sa_of(Spi(0xAAAA), lifetime=Lifetime(1)))
         await eventually_async(lambda: told)
         assert told == [SaExpired(SaId(PEER, Spi(0xAAAA)), REQID, hard=True)]
 
@@ -314,7 +315,7 @@ async def test_lost_events_and_no_answer_either(namespace: Namespace) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     with kernel_in(namespace, event_buffer=4096) as kernel:
         for number in range(0x1000, 0x1000 + 500):
-            await kernel.add_sa(sa_of(Spi(number), lifetime=Lifetime(1)), reserved=False)
+            await add(kernel, sa_of(Spi(number), lifetime=Lifetime(1)))
         time.sleep(2.5)  # noqa: ASYNC251
         with as_nobody():
             await eventually_async(lambda: told)
@@ -330,7 +331,7 @@ async def test_missing_privileges(namespace: Namespace) -> None:
         XfrmKernel()
     with kernel_in(namespace) as kernel, as_nobody():
         with pytest.raises(MissingPrivilege, match=r"install ESP SA 0a0b0c0d to 198\.51.*CAP_NET_ADMIN"):
-            await kernel.add_sa(sa_of(), reserved=False)
+            await add(kernel, sa_of())
         with pytest.raises(MissingPrivilege, match="list the SAs"):
             await kernel.dump_sas()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ike, as_nobody():  # noqa: SIM117
@@ -350,6 +351,6 @@ async def test_the_extended_acknowledgement_is_read(namespace: Namespace) -> Non
     with namespace.entered():
         requests = RequestSocket(NETLINK_XFRM)
     with pytest.raises(NetlinkError) as caught:
-        await requests.ask(Msg.NEWSA, build_sa(sa_of()) + attribute(Attr.ALG_AEAD, b"short"))
+        await requests.ask(Msg.NEWSA, build_sa(sa_of(), keys_of(AES_SHA256)) + attribute(Attr.ALG_AEAD, b"short"))
     assert (caught.value.code, caught.value.detail) == (errno.ERANGE, "Attribute failed policy validation")
     requests.close()

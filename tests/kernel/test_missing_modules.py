@@ -4,7 +4,7 @@ import pytest
 
 from ikevd.errors import KernelRefused
 from ikevd.kernel.adapter import XfrmKernel
-from tests.kernel.contract import AES_SHA256, sa_of
+from tests.kernel.contract import AES_SHA256, add, sa_of
 from tests.kernel.modules import without
 from tests.kernel.namespaces import Namespace
 
@@ -16,7 +16,7 @@ async def test_without_esp(namespace: Namespace) -> None:
         kernel = XfrmKernel()
     with kernel, without("esp4"):
         with pytest.raises(KernelRefused, match=r"no ESP for IPv4 \(module esp4\): cannot install ESP SA 0a0b0c0d"):
-            await kernel.add_sa(sa_of(), reserved=False)
+            await add(kernel, sa_of())
         with pytest.raises(KernelRefused) as caught:
             await kernel.probe(AES_SHA256)
         assert str(caught.value) == "this kernel has no ESP for IPv4 (module esp4)"

@@ -18,7 +18,7 @@ from ikevd.kernel.journal import SPARE_LINES, Journal, load
 from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.sa.model import Spi
-from tests.kernel.contract import AES_SHA256, HERE, PEER, PEER6, REQID, SPI, policy_of, sa_of
+from tests.kernel.contract import AES_SHA256, HERE, PEER, PEER6, REQID, SPI, add, policy_of, sa_of
 
 SA, SA6 = SaId(PEER, SPI), SaId(PEER6, Spi(1))
 
@@ -135,17 +135,17 @@ def test_it_does_not_grow_without_end(path: Path) -> None:
 async def test_nothing_is_installed_that_cannot_be_noted(path: Path) -> None:
     memory, journal = MemoryKernel(), Journal(path)
     kernel = JournaledKernel(memory, journal)
-    await kernel.add_sa(sa_of(), reserved=False)
-    await kernel.add_sa(sa_of(Spi(2)), reserved=False)
+    await add(kernel, sa_of())
+    await add(kernel, sa_of(Spi(2)))
     for spare in (0, 10):
         with disk_full_after(size_of(path) + spare):
             with pytest.raises(KernelRefused, match="nothing is installed while the journal") as caught:
-                await kernel.add_sa(sa_of(Spi(3)), reserved=False)
+                await add(kernel, sa_of(Spi(3)))
             assert caught.value.errno in (errno.EFBIG, errno.ENOSPC)
             with pytest.raises(KernelRefused):
                 await kernel.put_policy(policy_of())
             await kernel.delete_sa(SaId(PEER, Spi(2)))  # a removal is not hindered
-    await kernel.add_sa(sa_of(Spi(4)), reserved=False)
+    await add(kernel, sa_of(Spi(4)))
     journal.close()
     assert set(memory.sas) == {SA, SaId(PEER, Spi(4))} == set(load(path)[0]) - {SaId(PEER, Spi(2))}
 
@@ -153,10 +153,10 @@ async def test_nothing_is_installed_that_cannot_be_noted(path: Path) -> None:
 async def test_the_journal_never_says_less_than_the_kernel(path: Path) -> None:
     memory, journal = MemoryKernel(), Journal(path)
     kernel = JournaledKernel(memory, journal)
-    await kernel.add_sa(sa_of(), reserved=False)
+    await add(kernel, sa_of())
     await kernel.put_policy(policy_of())
     with pytest.raises(KernelRefused):
-        await kernel.add_sa(sa_of(), reserved=False)  # it stands already, and stays noted
+        await add(kernel, sa_of())  # it stands already, and stays noted
     memory.fail("put_policy", errno.EINVAL)
     with pytest.raises(KernelRefused):
         await kernel.put_policy(policy_of())
@@ -167,7 +167,7 @@ async def test_the_journal_never_says_less_than_the_kernel(path: Path) -> None:
         memory.fail("add_sa", code)
         memory.fail("put_policy", code)
         with pytest.raises(Exception, match="cannot install"):
-            await kernel.add_sa(fresh_sa, reserved=False)
+            await add(kernel, fresh_sa)
         with pytest.raises(Exception, match="cannot install"):
             await kernel.put_policy(fresh_policy)
         assert ((fresh_sa.id in journal.sas), (fresh_policy.id in journal.policies)) == (noted, noted)
@@ -201,7 +201,7 @@ async def test_everything_else_is_passed_on(path: Path) -> None:
     await kernel.probe(AES_SHA256)
     told: list[object] = []
     kernel.on_expire(told.append)
-    await kernel.add_sa(sa_of(), reserved=False)
+    await add(kernel, sa_of())
     memory.carry(SA, octets=100)
     journal.close()
     assert told == []

@@ -11,13 +11,13 @@ from ikevd.kernel.trial import TRIAL_DESTINATION, TRIES
 from ikevd.policy.model import Lifetime
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import Spi
-from tests.kernel.contract import AES_SHA256, HERE, PEER, REQID, SPI, policy_of, sa_of
+from tests.kernel.contract import AES_SHA256, HERE, PEER, REQID, SPI, add, policy_of, sa_of
 
 
 async def test_what_stands_can_be_looked_at() -> None:
     kernel = MemoryKernel()
     spi = await kernel.reserve_spi(PEER, HERE, REQID)
-    await kernel.add_sa(sa_of(), reserved=False)
+    await add(kernel, sa_of())
     await kernel.put_policy(policy_of())
     kernel.plant_sa(SaId(PEER, Spi(9)), 1)
     kernel.plant_policy(policy_of("10.9.0.0/16").id, 1)
@@ -40,11 +40,11 @@ async def test_the_nth_call_fails() -> None:
 
 async def test_every_operation_can_fail_and_changes_nothing() -> None:
     kernel = MemoryKernel()
-    await kernel.add_sa(sa_of(), reserved=False)
+    await add(kernel, sa_of())
     await kernel.put_policy(policy_of())
     calls = {
         "reserve_spi": lambda: kernel.reserve_spi(PEER, HERE, REQID),
-        "add_sa": lambda: kernel.add_sa(sa_of(Spi(2)), reserved=False),
+        "add_sa": lambda: add(kernel, sa_of(Spi(2))),
         "delete_sa": lambda: kernel.delete_sa(SaId(PEER, SPI)),
         "counters": lambda: kernel.counters(SaId(PEER, SPI)),
         "put_policy": lambda: kernel.put_policy(policy_of("10.3.0.0/16")),
@@ -63,7 +63,7 @@ async def test_every_operation_can_fail_and_changes_nothing() -> None:
 async def test_packets_are_counted_and_end_an_sa() -> None:
     kernel, told = MemoryKernel(), list[SaExpired]()
     kernel.on_expire(told.append)
-    await kernel.add_sa(sa_of(lifetime=Lifetime(3600, 1)), reserved=False)
+    await add(kernel, sa_of(lifetime=Lifetime(3600, 1)))
     kernel.carry(SaId(PEER, SPI), octets=1000, packets=10)
     assert await kernel.counters(SaId(PEER, SPI)) == Counters(1000, 10)
     kernel.carry(SaId(PEER, SPI), octets=24)

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from ikevd.host.interface import Direction, FoundPolicy, SaExpired, UdpPorts
+from ikevd.host.interface import Direction, FoundPolicy, KernelSa, SaExpired, UdpPorts
 from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attributes
@@ -14,7 +14,12 @@ from ikevd.kernel.xfrm_messages import Expiry, build_policy, build_sa, priority,
 from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import Spi
-from tests.kernel.contract import PEER6, REQID, policy_of, sa_of
+from tests.kernel.contract import PEER6, REQID, keys_of, policy_of, sa_of
+
+
+def build(sa: KernelSa) -> bytes:
+    """With keys of the right lengths."""
+    return build_sa(sa, keys_of(sa.suite))
 
 
 def test_sizes_are_those_of_linux_xfrm_h() -> None:
@@ -41,15 +46,15 @@ def test_sizes_are_those_of_linux_xfrm_h() -> None:
 def test_an_sa_is_read_as_it_is_built() -> None:
     encapsulated = replace(sa_of(), encap=UdpPorts(4500, 61234))
     for sa in (sa_of(), sa_of(destination=PEER6, source=PEER6), encapsulated):
-        found = read_sa(build_sa(sa))
+        found = read_sa(build(sa))
         assert found is not None
         assert (found.id, found.reqid, found.larval, found.encap) == (sa.id, REQID, False, sa.encap)
 
 
 def test_what_is_no_sa_of_esp_is_passed_over() -> None:
-    assert read_sa(build_sa(sa_of(Spi(0)))) is None  # an acquire, which waits for an SA
+    assert read_sa(build(sa_of(Spi(0)))) is None  # an acquire, which waits for an SA
     offset_of_protocol = layout.SELECTOR.size + 20
-    body = bytearray(build_sa(sa_of()))
+    body = bytearray(build(sa_of()))
     body[offset_of_protocol] = 51  # AH
     assert read_sa(bytes(body)) is None
     assert read_expire(layout.USER_EXPIRE.pack(bytes(body[:224]), 1)) is None
@@ -57,18 +62,18 @@ def test_what_is_no_sa_of_esp_is_passed_over() -> None:
 
 @pytest.mark.parametrize("hard", [True, False])
 def test_an_expiry(hard: bool) -> None:
-    body = layout.USER_EXPIRE.pack(build_sa(sa_of())[:224], hard)
+    body = layout.USER_EXPIRE.pack(build(sa_of())[:224], hard)
     assert read_expire(body) == Expiry(SaExpired(sa_of().id, REQID, hard), larval=False)
 
 
 def test_the_volume_of_a_lifetime_is_bounded() -> None:
-    lifetime = build_sa(sa_of(lifetime=Lifetime(60, 2**60)))[96:160]
+    lifetime = build(sa_of(lifetime=Lifetime(60, 2**60)))[96:160]
     assert layout.LIFETIME_CFG.unpack(lifetime)[1] == layout.INFINITE
 
 
 @pytest.mark.parametrize(("window", "large"), [(1, False), (32, False), (33, True), (4096, True)])
 def test_a_large_window_has_an_attribute(window: int, large: bool) -> None:
-    body = build_sa(sa_of(replay_window=window))
+    body = build(sa_of(replay_window=window))
     kinds = [kind for kind, _ in attributes(body[224:])]
     assert kinds == [Attr.ALG_AUTH_TRUNC, Attr.ALG_CRYPT, *([Attr.REPLAY_ESN_VAL] if large else [])]
 
@@ -76,21 +81,22 @@ def test_a_large_window_has_an_attribute(window: int, large: bool) -> None:
 @pytest.mark.parametrize("suite", ["aes256gcm16", "aes128ccm8", "aes192gmac"])
 def test_a_cipher_that_authenticates_is_one_attribute_with_key_and_salt(suite: str) -> None:
     sa = sa_of(suite=parse_esp(suite))
-    found = dict(attributes(build_sa(sa)[224:]))
+    keys = keys_of(sa.suite)
+    found = dict(attributes(build(sa)[224:]))
     name, bits, icv = layout.ALGO_AEAD.unpack_from(found[Attr.ALG_AEAD])
     algorithms = kernel_algorithms(sa.suite)
     assert (name.rstrip(b"\0").decode(), bits, icv) == (
         algorithms.cipher,
-        len(sa.keys.encryption) * 8,
+        len(keys.encryption) * 8,
         algorithms.icv_bits,
     )
-    assert found[Attr.ALG_AEAD][layout.ALGO_AEAD.size :] == sa.keys.encryption.reveal()
+    assert found[Attr.ALG_AEAD][layout.ALGO_AEAD.size :] == keys.encryption.reveal()
     assert not found.keys() & {Attr.ALG_CRYPT, Attr.ALG_AUTH_TRUNC}
 
 
 @pytest.mark.parametrize(("icv_bits", "wanted"), [(None, 128), (96, 96)])
 def test_the_icv_is_as_long_as_usual_or_as_told(icv_bits: int | None, wanted: int) -> None:
-    found = dict(attributes(build_sa(replace(sa_of(), icv_bits=icv_bits))[224:]))
+    found = dict(attributes(build(replace(sa_of(), icv_bits=icv_bits))[224:]))
     assert layout.ALGO_AUTH.unpack_from(found[Attr.ALG_AUTH_TRUNC])[2] == wanted
 
 

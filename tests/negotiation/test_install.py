@@ -22,18 +22,19 @@ PAIR = IpsecSa(
     suite=ESP_AES128_SHA256,
     lifetime=Lifetime(3600),
     replay_window=64,
-    inbound=EspKeys(Spi(0xC0000001), Secret(bytes(16)), Secret(bytes(32))),
-    outbound=EspKeys(Spi(0xC0000002), Secret(bytes(16)), Secret(bytes(32))),
+    inbound=Spi(0xC0000001),
+    outbound=Spi(0xC0000002),
     initiator=True,
 )
+KEYS = EspKeys(Secret(bytes(16)), Secret(bytes(32)))
 
 
 async def test_behind_a_nat_each_direction_has_its_own_udp_ports() -> None:
     kernel = MemoryKernel()
     installer = Installer(kernel)
     pair = replace(PAIR, encap=UdpEncapsulation(local_port=4500, remote_port=61234))
-    await installer.open_inbound(pair, "the peer")
-    await installer.open_outbound(pair)
+    await installer.open_inbound(pair, KEYS, "the peer")
+    await installer.open_outbound(pair, KEYS)
     assert {name: sa.encap for name, sa in kernel.sas.items()} == {
         SaId(ALICE, Spi(0xC0000001)): UdpPorts(61234, 4500),
         SaId(BOB, Spi(0xC0000002)): UdpPorts(4500, 61234),
@@ -43,6 +44,6 @@ async def test_behind_a_nat_each_direction_has_its_own_udp_ports() -> None:
 async def test_without_a_nat_esp_is_not_encapsulated() -> None:
     kernel = MemoryKernel()
     installer = Installer(kernel)
-    await installer.open_inbound(PAIR, "the peer")
-    await installer.open_outbound(PAIR)
+    await installer.open_inbound(PAIR, KEYS, "the peer")
+    await installer.open_outbound(PAIR, KEYS)
     assert [sa.encap for sa in kernel.sas.values()] == [None, None]

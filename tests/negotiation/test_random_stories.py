@@ -91,7 +91,7 @@ async def quiet(*gateways: Gateway) -> None:
 def spis(gateway: Gateway) -> set[tuple[int, int]]:
     """What the sessions believe to stand: (inbound, outbound)."""
     states = [state for session in gateway.engine.sessions() for state in session.states.values()]
-    return {(pair.sa.inbound.spi, pair.sa.outbound.spi) for state in states for pair in state.pairs}
+    return {(pair.sa.inbound, pair.sa.outbound) for state in states for pair in state.pairs}
 
 
 @pytest.mark.parametrize("seed", range(40))

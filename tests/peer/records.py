@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikevd.crypto.secret import Secret
 from ikevd.policy.model import Lifetime
-from ikevd.sa.model import EspKeys, IpsecSa, Spi
+from ikevd.sa.model import IpsecSa, Spi
 from tests.builders import ALICE, BOB, ESP_AES128_SHA256, child
-
-NO_SECRET = Secret(bytes(16))
 
 
 def ipsec(number: int = 1, name: str = "lan", **changes: object) -> IpsecSa:
@@ -25,8 +22,8 @@ def ipsec(number: int = 1, name: str = "lan", **changes: object) -> IpsecSa:
         suite=ESP_AES128_SHA256,
         lifetime=Lifetime(3600),
         replay_window=128,
-        inbound=EspKeys(ours(number), NO_SECRET, NO_SECRET),
-        outbound=EspKeys(theirs(number), NO_SECRET, NO_SECRET),
+        inbound=ours(number),
+        outbound=theirs(number),
         initiator=True,
     )
     return replace(plain, **changes)  # type: ignore[arg-type]

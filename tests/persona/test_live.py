@@ -51,7 +51,7 @@ def router_at_bob(
 
 def keys_in_kernel(gateway: Gateway) -> set[bytes]:
     """Encryption and integrity key of every SA that the kernel holds."""
-    return {sa.keys.encryption.reveal() + sa.keys.integrity.reveal() for sa in gateway.kernel.sas.values()}
+    return {keys.encryption.reveal() + keys.integrity.reveal() for keys in gateway.kernel.keys.values()}
 
 
 def agree(gateway: Gateway, pair: RouterPair) -> None:

@@ -51,9 +51,11 @@ def pairs(duet: Duet) -> tuple[RouterPair, IpsecSa]:
 def agree(duet: Duet) -> IpsecSa:
     """Ours, whose keys are the router's."""
     theirs, mine = pairs(duet)
-    assert (mine.outbound.spi.octets, mine.inbound.spi.octets) == theirs.spis
-    assert mine.outbound.encryption.reveal() + mine.outbound.integrity.reveal() == theirs.inbound
-    assert mine.inbound.encryption.reveal() + mine.inbound.integrity.reveal() == theirs.outbound
+    assert (mine.outbound.octets, mine.inbound.octets) == theirs.spis
+    side = duet.initiator if duet.initiator.result is mine else duet.responder
+    inbound, outbound = (side.host.keys[spi] for spi in (mine.inbound, mine.outbound))
+    assert outbound.encryption.reveal() + outbound.integrity.reveal() == theirs.inbound
+    assert inbound.encryption.reveal() + inbound.integrity.reveal() == theirs.outbound
     return mine
 
 
