@@ -32,6 +32,7 @@ from ikevd.peer.children import (
     Wanted,
     decide,
 )
+from ikevd.peer.timing import PACE, SAID_AFTER, TRUSTED_FOR
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Connection, Start
 from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
@@ -39,12 +40,6 @@ from ikevd.wire.payloads import NotifyPayload, Payload
 from ikevd.wire.registry import Protocol
 
 MAX_HELD = 32
-PACE = 1.0
-"""Seconds that a Quick Mode of ours may stay unanswered before the next one begins beside it."""
-TRUSTED_FOR = 30.0
-"""Seconds after its last sign of life in which an unanswered Quick Mode says nothing against an ISAKMP SA."""
-SAID_AFTER = 8.0
-"""Seconds that the copies of a Delete take."""
 
 
 class Session:

@@ -17,6 +17,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.runner import Runner
 from ikevd.peer import notices
+from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Connection
 from ikevd.sa.model import IsakmpSa
@@ -24,8 +25,6 @@ from ikevd.wire.payloads import NotifyPayload, Payload
 
 MAX_ISAKMP_SAS = 8
 """Of one session: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
-RETIRED_FOR = 10.0
-"""Seconds that a deleted ISAKMP SA still sends its farewells."""
 
 
 class Standing:

@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ikevd.errors import Finding, Said
+from ikevd.peer.timing import FLAPPING, backoff
 from ikevd.sa.model import IpsecSa, Spi
 
 MAX_PAIRS = 2
 """After a collision two pairs may carry one child; the newest outbound wins."""
-FIRST_RETRY = 2.0
-LAST_RETRY = 300.0
-FLAPPING = 10.0
-"""A pair that the peer deletes within so many seconds counts as a failure, so that two gateways do not spin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +122,6 @@ class Remove:
 
 
 Decision = Negotiate | Abort | Remove
-
-
-def backoff(failures: int) -> float:
-    """2, 4, 8 … 300 seconds."""
-    return min(FIRST_RETRY * 2.0 ** min(failures - 1, 30), LAST_RETRY)
 
 
 def decide(state: ChildState, event: Event, now: float) -> tuple[ChildState, tuple[Decision, ...]]:

@@ -11,8 +11,8 @@ import pytest
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerRefused
 from ikevd.facts import Sent
 from ikevd.host.interface import SaId
-from ikevd.negotiation.session import PACE
 from ikevd.observe.words import say_error
+from ikevd.peer.timing import PACE
 from ikevd.policy.model import Connection, Lifetime, Resend, Start
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType

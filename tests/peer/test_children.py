@@ -22,7 +22,6 @@ from ikevd.peer.children import (
     Unwanted,
     Up,
     Wanted,
-    backoff,
     decide,
 )
 from tests.peer.records import ipsec, ours, theirs
@@ -216,9 +215,3 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=[row.rule for row in ROWS])
 def test_what_follows(row: Row) -> None:
     assert decide(row.state, row.event, NOW) == (row.after, row.decisions)
-
-
-def test_the_back_off_doubles_from_2_to_300_seconds() -> None:
-    assert [backoff(failures) for failures in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10_000)] == [
-        2, 4, 8, 16, 32, 64, 128, 256, 300, 300,
-    ]  # fmt: skip

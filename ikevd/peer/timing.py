@@ -1,0 +1,32 @@
+"""All delays in the life of one peer, in seconds. Those of one exchange stand in `conversation.timing`."""
+
+from __future__ import annotations
+
+# RFC 2408 and 2409 name none of them; all are ours.
+
+# -- a child that is down ---------------------------------------------------------------------------------------------
+
+FIRST_RETRY = 2.0
+LAST_RETRY = 300.0
+"""Each pause is twice the one before, up to this."""
+FLAPPING = 10.0
+"""A pair that the peer deletes within so many seconds counts as a failure, so that two gateways do not spin."""
+
+# -- Quick Modes under one ISAKMP SA ----------------------------------------------------------------------------------
+
+PACE = 1.0
+"""A Quick Mode of ours may stay unanswered so long before the next one begins beside it."""
+TRUSTED_FOR = 30.0
+"""So long after its last sign of life an unanswered Quick Mode says nothing against an ISAKMP SA."""
+
+# -- the end of an ISAKMP SA ------------------------------------------------------------------------------------------
+
+SAID_AFTER = 8.0
+"""The copies of a Delete take so long: an ISAKMP SA that was made to say it ends then."""
+RETIRED_FOR = 10.0
+"""A deleted ISAKMP SA still sends its farewells so long."""
+
+
+def backoff(failures: int) -> float:
+    """The pause after so many failures in a row, at least one: 2, 4, 8 … 300 seconds."""
+    return min(FIRST_RETRY * 2.0 ** min(failures - 1, 30), LAST_RETRY)
