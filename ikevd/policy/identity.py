@@ -64,11 +64,11 @@ class Identity:
 
     type: IdType
     data: bytes
-    _compared: object = field(init=False, repr=False)
+    compared: object = field(init=False, repr=False)
     """What decides about equality, read once."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_compared", self._key())
+        object.__setattr__(self, "compared", self._key())
 
     @classmethod
     def of_address(cls, address: Address) -> Identity:
@@ -118,10 +118,10 @@ class Identity:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Identity):
             return NotImplemented
-        return self.type == other.type and self._compared == other._compared
+        return self.type == other.type and self.compared == other.compared
 
     def __hash__(self) -> int:
-        return hash((self.type, self._compared))
+        return hash((self.type, self.compared))
 
     def _key(self) -> object:
         """What decides about equality."""

@@ -30,8 +30,9 @@ class PreSharedKey:
     """A pre-shared key and where it is defined; the value is never shown."""
 
     key: Secret
-    source: str
-    """In words, for example `/etc/ikevd/ikevd.yaml:12:10 (file /etc/ikevd/berlin.psk)`."""
+    source: str = field(compare=False)
+    """In words, for example `/etc/ikevd/ikevd.yaml:12:10 (file /etc/ikevd/berlin.psk)`; the same key stays the same
+    wherever it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,8 @@ class Connection:
     lifetime: Lifetime
     children: tuple[Child, ...]
     resend: Resend
-    location: Location
+    location: Location = field(compare=False)
+    """A line that is inserted above makes it no other connection."""
     remote_range: AddressRange | None = None
     """Where `remote` is None: the addresses that the peer may come from. None: anywhere."""
     aggressive: bool = False

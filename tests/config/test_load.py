@@ -9,6 +9,7 @@ import pytest
 
 from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
 from ikevd.crypto.secret import Secret
+from ikevd.policy.digest import digest
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import (
     AddressRange,
@@ -46,6 +47,14 @@ def test_minimal_file_and_defaults(tmp_path: Path) -> None:
     assert (lan.name, lan.reqid, str(lan.local), str(lan.remote)) == ("lan", REQID_FIRST, "10.1.0.0/24", "10.2.0.0/24")
     assert tuple(map(format_esp, lan.suites)) == DEFAULT_ESP_PROPOSALS
     assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.AUTO, 128)
+
+
+def test_a_comment_above_a_connection_makes_it_no_other(tmp_path: Path) -> None:
+    (before,) = read(tmp_path, MINIMAL).config.connections
+    (after,) = read(tmp_path, f"# a comment\n{MINIMAL}").config.connections
+    assert (before.location.line, after.location.line) == (2, 3)
+    assert after == before
+    assert digest(after) == digest(before)
 
 
 EVERYTHING = """\
