@@ -1,0 +1,109 @@
+"""The forms of single values: numbers, text, octets, addresses, enumerations."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from ikevd.addresses import Address
+from ikevd.crypto.secret import Secret
+from ikevd.errors import IkeError
+from ikevd.sa.model import Spi
+from ikevd.wire.registry import Registry
+
+Plain = Any
+"""What JSON can hold: None, bool, int, float, str, list, dict with keys of text."""
+
+MAX_SPI = 0xFFFFFFFF
+
+
+class Unreadable(IkeError):
+    """Stored octets that are no record of the kind that was asked for. It shows none of them: they hold keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the values of one type are written and read."""
+
+    write: Callable[[Any], Plain] | None
+    """None: JSON has the values as they are; a number of a class of its own is written as a number."""
+    read: Callable[[Plain], Any]
+    """Raises `Unreadable`, or what `codec.decode` turns into it."""
+
+
+def _just(kind: type) -> Form:
+    """A type that JSON has. `True` is no number here."""
+
+    def read(plain: Plain) -> Any:
+        if type(plain) is not kind:
+            raise Unreadable(f"{type(plain).__name__} stands where {kind.__name__} should")
+        return plain
+
+    return Form(None, read)
+
+
+def _number(plain: Plain) -> float:
+    if type(plain) not in (int, float):
+        raise Unreadable(f"{type(plain).__name__} stands where a number should")
+    return float(plain)
+
+
+def _text_of(octets: bytes) -> str:
+    return binascii.b2a_base64(octets, newline=False).decode("ascii")
+
+
+def _octets_of(plain: Plain) -> bytes:
+    return binascii.a2b_base64(plain, strict_mode=True)
+
+
+def _spi(plain: Plain) -> Spi:
+    if type(plain) is not int or not 0 <= plain <= MAX_SPI:
+        raise Unreadable("what stands for an SPI is no number of 32 bits")
+    return Spi(plain)
+
+
+def _of_address(address: Address) -> Plain:
+    """IPv4: a number. IPv6: 32 hexadecimal digits, and `%eth0` where it is of one link only."""
+    if isinstance(address, IPv4Address):
+        return int(address)
+    digits = address.packed.hex()
+    return digits if address.scope_id is None else f"{digits}%{address.scope_id}"
+
+
+def _address(plain: Plain) -> Address:
+    if type(plain) is int:
+        return IPv4Address(plain)
+    digits, percent, scope = plain.partition("%")
+    address = IPv6Address(bytes.fromhex(digits))
+    return IPv6Address(f"{address}%{scope}") if percent else address
+
+
+ADDRESS = Form(_of_address, _address)
+SCALARS: Mapping[object, Form] = {
+    str: _just(str),
+    int: _just(int),
+    bool: _just(bool),
+    float: Form(None, _number),
+    bytes: Form(_text_of, _octets_of),
+    Secret: Form(lambda secret: _text_of(secret.reveal()), lambda plain: Secret(_octets_of(plain))),
+    Spi: Form(None, _spi),
+    IPv4Address: ADDRESS,
+    IPv6Address: ADDRESS,
+}
+
+
+def enumeration(kind: type[Enum]) -> Form:
+    """IANA numbers as numbers, unknown ones too; all else by the member's name, since its value may be a sentence."""
+    if not issubclass(kind, Registry):
+        return Form(lambda member: member.name, lambda plain: kind[plain])
+
+    def read(plain: Plain) -> Registry:
+        if type(plain) is not int:
+            raise Unreadable(f"{type(plain).__name__} stands where a number of {kind.__name__} should")
+        return kind.of(plain)
+
+    return Form(None, read)
