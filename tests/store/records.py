@@ -27,7 +27,7 @@ from ikevd.peer.state import (
 )
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Lifetime, NatMethod
-from ikevd.sa.model import Cookies, EspKeys, IpsecSa, IsakmpSa, NatTraversal, Spi
+from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.store.forms import FINDINGS
 from ikevd.wire import registry
 from ikevd.wire.registry import Hash, IdType, Registry
@@ -111,8 +111,8 @@ def pair_state(spi: int = 0xD0000001) -> PairState:
         suite=ESP_AES128_SHA256,
         lifetime=Lifetime(3600),
         replay_window=128,
-        inbound=EspKeys(Spi(spi), SECRET, SECRET),
-        outbound=EspKeys(Spi(spi + 1), SECRET, SECRET),
+        inbound=Spi(spi),
+        outbound=Spi(spi + 1),
         initiator=True,
     )
     return PairState(sa, COOKIES, Half.BOTH, born=12346.5, expires=15946.5, attempt=None)

@@ -1,0 +1,63 @@
+"""Which records of a peer a fact changed: told by identity, since a record that did not change is the same object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from operator import attrgetter
+from typing import TypeVar
+
+from ikevd.peer.state import IsakmpState, PeerState
+from ikevd.sa.model import Cookies
+from ikevd.store.interface import Changes
+
+HEARD_EVERY = 60.0
+"""Seconds. A record that differs only in when the peer was last heard is written this seldom: no message needs it."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_head_fields = attrgetter(*(one.name for one in fields(PeerState) if one.name not in ("isakmp", "children")))
+_but_heard = attrgetter(*(one.name for one in fields(IsakmpState) if one.name != "heard"))
+
+
+def difference(before: PeerState | None, after: PeerState) -> Changes:
+    """What to write so that the store holds `after` where it held `before`; None: nothing of this peer yet."""
+    if before is None:
+        head = replace(after, isakmp={}, children={})
+        return Changes(after.key, head, isakmp=dict(after.isakmp), children=dict(after.children))
+    return Changes(
+        after.key,
+        head=None if _same(_head_fields(before), _head_fields(after)) else replace(after, isakmp={}, children={}),
+        isakmp=_changed_isakmp(before.isakmp, after.isakmp),
+        children=_changed(before.children, after.children),
+        gone_isakmp=_gone(before.isakmp, after.isakmp),
+        gone_children=_gone(before.children, after.children),
+    )
+
+
+def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V]:
+    if before is after:
+        return {}
+    return {key: now for key, now in after.items() if before.get(key) is not now}
+
+
+def _changed_isakmp(
+    before: Mapping[Cookies, IsakmpState], after: Mapping[Cookies, IsakmpState]
+) -> dict[Cookies, IsakmpState]:
+    changed = _changed(before, after)
+    return {key: now for key, now in changed.items() if key not in before or not _merely_heard(before[key], now)}
+
+
+def _gone(before: Mapping[K, V], after: Mapping[K, V]) -> tuple[K, ...]:
+    if before is after or before.keys() == after.keys():
+        return ()
+    return tuple(key for key in before if key not in after)
+
+
+def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
+    return all(was is now for was, now in zip(before, after, strict=True))
+
+
+def _merely_heard(before: IsakmpState, after: IsakmpState) -> bool:
+    return before.heard // HEARD_EVERY == after.heard // HEARD_EVERY and _same(_but_heard(before), _but_heard(after))

@@ -1,0 +1,81 @@
+"""The store as a session sees it: what one fact changed is one transaction, written before the fact's effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
+from ikevd.sa.model import Cookies
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeKey:
+    """One exchange under an ISAKMP SA."""
+
+    cookies: Cookies
+    message_id: int
+    """Of 32 bits; 0: phase 1 itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one transaction changes about one peer."""
+
+    peer: PeerKey
+    head: PeerState | None = None
+    """All of it but its ISAKMP SAs and children, which are empty here. None: as it was."""
+    isakmp: Mapping[Cookies, IsakmpState] = field(default_factory=dict)
+    children: Mapping[str, ChildState] = field(default_factory=dict)
+    gone_isakmp: tuple[Cookies, ...] = ()
+    """Their exchanges go with them."""
+    gone_children: tuple[str, ...] = ()
+    exchanges: Mapping[ExchangeKey, bytes] = field(default_factory=dict, repr=False)
+    """What lets a new process go on with an exchange; its keys can be derived from it, so it is never shown."""
+    gone_exchanges: tuple[ExchangeKey, ...] = ()
+    digest: bytes | None = None
+    """Of the connection as it was configured when the peer came; None: as it was."""
+    gone: bool = False
+    """The peer goes with all that is stored of it."""
+
+    def __bool__(self) -> bool:
+        """Does it change anything?"""
+        parts = (self.isakmp, self.children, self.gone_isakmp, self.gone_children, self.exchanges, self.gone_exchanges)
+        return self.gone or self.head is not None or self.digest is not None or any(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPeer:
+    """One peer as a former process left it."""
+
+    state: PeerState
+    digest: bytes
+    """Empty where none was ever written."""
+    exchanges: Mapping[ExchangeKey, bytes] = field(repr=False)
+
+
+class Store(Protocol):
+    """What it holds is valid, or it holds nothing: as soon as something cannot be written or read it is made invalid on
+    its medium, is never read again, and from then on nothing is written."""
+
+    @property
+    def invalid(self) -> str | None:
+        """Why it is invalid, in words; None while it is valid."""
+
+    def put(self, *changes: Changes) -> str | None:
+        """Write all of it or nothing, in one transaction. Where that fails the store becomes invalid: a sentence for
+        the log, the first time only. Never raises."""
+
+    def load(self) -> Iterator[StoredPeer]:
+        """All peers, one by one, so that many need not be read in one step; nothing may be written meanwhile.
+
+        Raises `Unreadable`, in words, where something cannot be read: the store is invalid then, and what was read so
+        far does not count either.
+        """
+
+    def invalidate(self, reason: str) -> str | None:
+        """What it holds is true no more. A sentence for the log, the first time only."""
+
+    def close(self) -> None:
+        """What was written stays. Idempotent."""

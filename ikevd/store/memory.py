@@ -1,0 +1,144 @@
+"""A store in memory, for tests and dry runs. What it holds has been through the codec, as on a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from ikevd.peer.state import ChildState, IsakmpState, PeerState
+from ikevd.sa.model import Cookies
+from ikevd.store.codec import decode, encode
+from ikevd.store.interface import Changes, ExchangeKey, StoredPeer
+from ikevd.store.scalars import Unreadable
+
+
+class Killed(BaseException):
+    """The process ends here: nothing catches it but the test that asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """At which transaction of a process it is killed."""
+
+    at: int
+    """1: at the first."""
+    written: bool
+    """After it took effect, or before?"""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Of one peer."""
+
+    head: bytes = field(repr=False)
+    digest: bytes = b""
+    isakmp: dict[Cookies, bytes] = field(default_factory=dict, repr=False)
+    children: dict[str, bytes] = field(default_factory=dict, repr=False)
+    exchanges: dict[ExchangeKey, bytes] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class Disk:
+    """What outlives a process. Its peers are known by their encoded keys."""
+
+    peers: dict[bytes, _Rows] = field(default_factory=dict, repr=False)
+    full: bool = False
+    """Nothing more can be written."""
+
+
+class MemoryStore:
+    """`Store` on a `Disk` that the next one may be opened on."""
+
+    def __init__(self, disk: Disk | None = None, kill: Kill | None = None) -> None:
+        self._disk = Disk() if disk is None else disk
+        self._kill = kill
+        self._invalid: str | None = None
+        self.transactions = 0
+        """How many were begun."""
+
+    @property
+    def invalid(self) -> str | None:
+        """See `Store.invalid`."""
+        return self._invalid
+
+    def put(self, *changes: Changes) -> str | None:
+        """See `Store.put`. Raises `Killed` where that was asked for, and ever after."""
+        if self._invalid is not None:
+            return None
+        writes = [_Write(one) for one in changes if one]
+        if not writes:
+            return None
+        self.transactions += 1
+        self._die(written=False)
+        if self._disk.full:
+            return self.invalidate("the disk is full")
+        for write in writes:
+            write.run(self._disk.peers)
+        self._die(written=True)
+        return None
+
+    def load(self) -> Iterator[StoredPeer]:
+        """See `Store.load`."""
+        try:
+            yield from map(_stored, list(self._disk.peers.values()))
+        except Unreadable as error:
+            self.invalidate(str(error))
+            raise
+
+    def invalidate(self, reason: str) -> str | None:
+        """See `Store.invalidate`."""
+        if self._invalid is not None:
+            return None
+        self._invalid = reason
+        self._disk.peers.clear()
+        return f"the store is invalid from here on: {reason}"
+
+    def close(self) -> None:
+        """See `Store.close`."""
+
+    def _die(self, written: bool) -> None:
+        """A dead process also writes nothing more."""
+        kill = self._kill
+        if kill and (self.transactions > kill.at or (self.transactions == kill.at and written == kill.written)):
+            raise Killed
+
+
+class _Write:
+    """The changes of one peer, encoded before anything is written."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+        self._peer = encode(changes.peer)
+        self._head = b"" if changes.head is None else encode(changes.head)
+        self._isakmp = {cookies: encode(state) for cookies, state in changes.isakmp.items()}
+        self._children = {name: encode(state) for name, state in changes.children.items()}
+
+    def run(self, peers: dict[bytes, _Rows]) -> None:
+        if self._changes.gone:
+            peers.pop(self._peer, None)
+            return
+        if self._peer not in peers:
+            peers[self._peer] = _Rows(encode(PeerState(self._changes.peer)))
+        rows = peers[self._peer]
+        self._remove(rows)
+        rows.head = self._head or rows.head
+        rows.digest = rows.digest if self._changes.digest is None else self._changes.digest
+        rows.isakmp.update(self._isakmp)
+        rows.children.update(self._children)
+        rows.exchanges.update(self._changes.exchanges)
+
+    def _remove(self, rows: _Rows) -> None:
+        for cookies in self._changes.gone_isakmp:
+            rows.isakmp.pop(cookies, None)
+        for name in self._changes.gone_children:
+            rows.children.pop(name, None)
+        for key in [*rows.exchanges]:
+            if key in self._changes.gone_exchanges or key.cookies in self._changes.gone_isakmp:
+                del rows.exchanges[key]
+
+
+def _stored(rows: _Rows) -> StoredPeer:
+    isakmp = {cookies: decode(IsakmpState, octets) for cookies, octets in rows.isakmp.items()}
+    children = {name: decode(ChildState, octets) for name, octets in rows.children.items()}
+    state = replace(decode(PeerState, rows.head), isakmp=isakmp, children=children)
+    return StoredPeer(state, rows.digest, dict(rows.exchanges))

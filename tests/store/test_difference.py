@@ -1,0 +1,71 @@
+"""What a fact changed about a peer, and so what is written: no more than that."""
+
+from dataclasses import replace
+
+from ikevd.peer.state import Attempt, ChildState, PeerState
+from ikevd.sa.model import Cookies
+from ikevd.store.difference import HEARD_EVERY, difference
+from ikevd.store.interface import Changes
+from tests.store.records import COOKIES, KEY, child_state, isakmp_state, peer_state
+
+OTHER = Cookies(bytes(8), bytes(8))
+
+
+def test_of_a_new_peer_everything_is_written() -> None:
+    state = peer_state()
+    changes = difference(None, state)
+    assert changes.head == replace(state, isakmp={}, children={})
+    assert (changes.isakmp, changes.children) == (state.isakmp, state.children)
+
+
+def test_nothing_is_written_where_nothing_changed() -> None:
+    state = peer_state()
+    assert not difference(state, state)
+    assert not difference(state, replace(state, children=dict(state.children), isakmp=dict(state.isakmp)))
+
+
+def test_of_a_child_that_changed_only_its_own_record_is_written() -> None:
+    before = peer_state()
+    after = replace(before, children={**before.children, "lan": ChildState()})
+    assert difference(before, after) == Changes(KEY, children={"lan": ChildState()})
+
+
+def test_a_child_and_an_isakmp_sa_that_are_gone_are_named() -> None:
+    before = peer_state()
+    after = replace(before, isakmp={}, children={"voice": before.children["voice"]})
+    assert difference(before, after) == Changes(KEY, gone_isakmp=(COOKIES,), gone_children=("lan",))
+
+
+def test_what_hangs_on_no_isakmp_sa_and_no_child_is_one_record() -> None:
+    before = peer_state()
+    after = replace(before, serial=8, phase1=Attempt(8))
+    assert difference(before, after) == Changes(KEY, head=replace(after, isakmp={}, children={}))
+
+
+def test_a_new_isakmp_sa_is_written_beside_the_old_one() -> None:
+    before = peer_state()
+    after = replace(before, isakmp={**before.isakmp, OTHER: isakmp_state(OTHER)})
+    assert difference(before, after) == Changes(KEY, isakmp={OTHER: isakmp_state(OTHER)})
+
+
+def heard_at(state: PeerState, heard: float) -> PeerState:
+    return replace(state, isakmp={COOKIES: replace(state.isakmp[COOKIES], heard=heard)})
+
+
+def test_that_the_peer_was_heard_is_written_once_a_minute() -> None:
+    start = heard_at(peer_state(), 10 * HEARD_EVERY)
+    assert not difference(start, heard_at(start, 11 * HEARD_EVERY - 1))
+    assert difference(start, heard_at(start, 11 * HEARD_EVERY)).isakmp
+
+
+def test_what_else_a_heard_message_changed_is_written_at_once() -> None:
+    before = peer_state()
+    found = replace(before.isakmp[COOKIES], heard=before.isakmp[COOKIES].heard + 1, unresponsive=True)
+    assert difference(before, replace(before, isakmp={COOKIES: found})).isakmp == {COOKIES: found}
+
+
+def test_only_changes_are_true() -> None:
+    assert not Changes(KEY)
+    assert Changes(KEY, gone=True)
+    assert Changes(KEY, digest=b"")
+    assert Changes(KEY, children={"lan": child_state()})
