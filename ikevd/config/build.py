@@ -26,7 +26,8 @@ from ikevd.policy.model import (
     Resend,
     Start,
 )
-from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.reqids import Holder, Reqids
+from ikevd.policy.selectors import TrafficSelector
 
 NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
     "both": (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02),
@@ -39,7 +40,7 @@ NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
 
 def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey]) -> Config:
     """What the program works with. `keys`: of each connection, by name."""
-    reqids = iter(range(REQID_FIRST, REQID_LAST + 1))
+    reqids = _leased(file)
     return Config(
         connections=tuple(
             _connection(name, section, keys[name], problems.location(("connections", name), at_key=True), reqids)
@@ -62,7 +63,7 @@ def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey
 
 
 def _connection(
-    name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Iterator[int]
+    name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Reqids
 ) -> Connection:
     remote, remote_range = addresses_of(section.remote)
     default = Start.MANUAL if remote is None else Start.AUTO
@@ -75,11 +76,7 @@ def _connection(
         psk=psk,
         suites=section.ike_proposals,
         lifetime=Lifetime(section.ike_lifetime),
-        children=tuple(
-            child
-            for child_name, child_section in section.children.items()
-            for child in _expand(child_name, child_section, default, reqids, sha256_96=section.sha256_96)
-        ),
+        children=tuple(_children(name, section, default, reqids)),
         resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
         location=location,
         remote_range=remote_range,
@@ -98,24 +95,42 @@ def addresses_of(remote: Address | AddressRange | None) -> tuple[Address | None,
     return (None, remote) if isinstance(remote, AddressRange) else (remote, None)
 
 
-def _expand(
-    name: str, section: ChildSection, default: Start, reqids: Iterator[int], *, sha256_96: bool
-) -> Iterator[Child]:
-    """One child for each pair, local by local: a Quick Mode carries one pair."""
+def _leased(file: FileSection) -> Reqids:
+    """The numbers of all children, by their names alone: their order in the file does not matter."""
+    reqids = Reqids()
+    names = [
+        (connection, child)
+        for connection, section in file.connections.items()
+        for name, its in section.children.items()
+        for child, _ in _pairs(name, its)
+    ]
+    for connection, child in sorted(names):
+        reqids.lease(Holder(connection, child))
+    return reqids
+
+
+def _pairs(name: str, section: ChildSection) -> Iterator[tuple[str, tuple[TrafficSelector, TrafficSelector]]]:
+    """One child for each pair, with its name, local by local: a Quick Mode carries one pair."""
     pairs = list(product(section.local, section.remote))
-    for number, (local, remote) in enumerate(pairs, start=1):
-        yield Child(
-            name=name if len(pairs) == 1 else f"{name}[{number}]",
-            reqid=next(reqids),
-            local=local,
-            remote=remote,
-            suites=section.esp_proposals,
-            lifetime=Lifetime(section.lifetime, section.lifetime_kilobytes),
-            start=Start(section.start) if section.start else default,
-            replay_window=section.replay_window,
-            pfs=_pfs(section),
-            sha256_96=sha256_96,
-        )
+    for number, pair in enumerate(pairs, start=1):
+        yield (name if len(pairs) == 1 else f"{name}[{number}]"), pair
+
+
+def _children(connection: str, section: ConnectionSection, default: Start, reqids: Reqids) -> Iterator[Child]:
+    for group, its in section.children.items():
+        for name, (local, remote) in _pairs(group, its):
+            yield Child(
+                name=name,
+                reqid=reqids.lease(Holder(connection, name)),
+                local=local,
+                remote=remote,
+                suites=its.esp_proposals,
+                lifetime=Lifetime(its.lifetime, its.lifetime_kilobytes),
+                start=Start(its.start) if its.start else default,
+                replay_window=its.replay_window,
+                pfs=_pfs(its),
+                sha256_96=section.sha256_96,
+            )
 
 
 def _pfs(section: ChildSection) -> Pfs:

@@ -13,10 +13,8 @@ from ikevd.config.yaml_locations import YamlPath
 from ikevd.crypto.secret import Secret
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import AddressRange
-from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.reqids import LEASABLE
 from ikevd.policy.selectors import TrafficSelector
-
-MAX_PAIRS = REQID_LAST - REQID_FIRST + 1
 
 Pair = tuple[TrafficSelector, TrafficSelector]
 
@@ -155,8 +153,8 @@ def _check_pairs(problems: Problems, file: FileSection) -> None:
     seen: dict[Pair, YamlPath] = {}
     for path, child in _children(file):
         count += len(child.local) * len(child.remote)
-        if count > MAX_PAIRS:
-            problems.error(path, f"here the file reaches more than {MAX_PAIRS} pairs of local and remote networks")
+        if count > LEASABLE:
+            problems.error(path, f"here the file reaches more than {LEASABLE} pairs of local and remote networks")
             return
         for pair in product(child.local, child.remote):
             other = seen.setdefault(pair, path)

@@ -12,11 +12,9 @@ from ikevd.host.interface import Entropy, KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.refusals import suite_lacking
 from ikevd.policy.model import EspSuite, Lifetime
-from ikevd.policy.reqids import REQID_LAST
+from ikevd.policy.reqids import TRIAL_REQID
 from ikevd.sa.model import EspKeys, Spi
 
-TRIAL_REQID = REQID_LAST
-"""No child gets it."""
 TRIAL_SOURCE = IPv4Address("192.0.2.254")
 TRIAL_DESTINATION = IPv4Address("192.0.2.255")
 """Documentation addresses (RFC 5737); without a policy nothing is ever sent through the SA."""

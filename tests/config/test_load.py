@@ -26,7 +26,7 @@ from ikevd.policy.model import (
     Start,
 )
 from ikevd.policy.proposals import format_esp, format_ike
-from ikevd.policy.reqids import REQID_FIRST
+from ikevd.policy.reqids import Holder, Reqids
 from tests.config.files import MARKED, MINIMAL, ROOT, child, connection, read
 
 
@@ -44,7 +44,7 @@ def test_minimal_file_and_defaults(tmp_path: Path) -> None:
     assert tuple(map(format_ike, berlin.suites)) == DEFAULT_IKE_PROPOSALS
     assert berlin.lifetime == Lifetime(86_400)
     assert berlin.resend == Resend()
-    assert (lan.name, lan.reqid, str(lan.local), str(lan.remote)) == ("lan", REQID_FIRST, "10.1.0.0/24", "10.2.0.0/24")
+    assert (lan.name, str(lan.local), str(lan.remote)) == ("lan", "10.1.0.0/24", "10.2.0.0/24")
     assert tuple(map(format_esp, lan.suites)) == DEFAULT_ESP_PROPOSALS
     assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.AUTO, 128)
 
@@ -130,16 +130,16 @@ def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
     assert (config.log_format, config.log_level, config.runtime) == (LogFormat.JSON, "debug", Path("/run/x"))
 
 
-def test_each_pair_is_a_child_with_a_reqid_in_file_order(tmp_path: Path) -> None:
+def test_each_pair_is_a_child_in_file_order(tmp_path: Path) -> None:
     text = child(local="[10.1.0.0/24, 10.1.1.0/24]", remote="[10.2.0.0/24, 10.2.1.0/24]")
     text += "      web: {local: 10.3.0.0/24, remote: 10.4.0.1}\n"
     (berlin,) = read(tmp_path, text).config.connections
-    assert [(c.name, c.reqid - REQID_FIRST, str(c.local), str(c.remote)) for c in berlin.children] == [
-        ("lan[1]", 0, "10.1.0.0/24", "10.2.0.0/24"),
-        ("lan[2]", 1, "10.1.0.0/24", "10.2.1.0/24"),
-        ("lan[3]", 2, "10.1.1.0/24", "10.2.0.0/24"),
-        ("lan[4]", 3, "10.1.1.0/24", "10.2.1.0/24"),
-        ("web", 4, "10.3.0.0/24", "10.4.0.1/32"),
+    assert [(c.name, str(c.local), str(c.remote)) for c in berlin.children] == [
+        ("lan[1]", "10.1.0.0/24", "10.2.0.0/24"),
+        ("lan[2]", "10.1.0.0/24", "10.2.1.0/24"),
+        ("lan[3]", "10.1.1.0/24", "10.2.0.0/24"),
+        ("lan[4]", "10.1.1.0/24", "10.2.1.0/24"),
+        ("web", "10.3.0.0/24", "10.4.0.1/32"),
     ]
 
 
@@ -212,3 +212,18 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
     assert replace(loaded.control, owner=None) == Control()
     assert (loaded.limits, loaded.log_format, loaded.log_level) == (Limits(), LogFormat.CONSOLE, "info")
     assert loaded.export_keys is commented.config.export_keys is False
+
+
+def test_the_order_of_the_file_changes_no_reqid_not_even_of_names_that_meet_at_one_number(tmp_path: Path) -> None:
+    connections = [
+        f"  p{i}: {{remote: 10.9.{i // 250}.{i % 250 + 1}, psk: {MARKED}, "
+        f"children: {{lan: {{local: 10.1.0.0/24, remote: 10.{i // 250 + 10}.{i % 250}.0/24}}}}}}\n"
+        for i in range(800)
+    ]
+    one = read(tmp_path, "connections:\n" + "".join(connections)).config
+    other = read(tmp_path, "connections:\n" + "".join(reversed(connections))).config
+    numbers = {c.name: c.children[0].reqid for c in one.connections}
+    assert numbers == {c.name: c.children[0].reqid for c in other.connections}
+    alone = {name: Reqids().lease(Holder(name, "lan")) for name in numbers}
+    assert len(set(alone.values())) < len(alone), "else no two of them meet"
+    assert len(set(numbers.values())) == len(numbers)

@@ -40,7 +40,7 @@ def test_one_pair_belongs_to_one_child_of_all_connections(tmp_path: Path) -> Non
 def test_more_pairs_than_reqids(tmp_path: Path) -> None:
     many = "[" + ", ".join(f"10.{i // 256}.{i % 256}.0/24" for i in range(257)) + "]"
     (found,) = problems(tmp_path, child(local=many, remote=many))
-    assert "reaches more than 65536 pairs" in found
+    assert "reaches more than 65535 pairs" in found
 
 
 def test_overlapping_ranges_need_different_identities(tmp_path: Path) -> None:
