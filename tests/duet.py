@@ -13,11 +13,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ikevd.addresses import Path
-from ikevd.conversation.core import Conversation, Exchange
+from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
 from ikevd.conversation.timing import Timing
 from ikevd.errors import IkeError
-from ikevd.exchanges.link import Host, HostCall, Link, OpenInbound, OpenOutbound, ReserveSpi, Situation
+from ikevd.exchanges.link import (
+    Exchange,
+    Host,
+    HostAnswer,
+    HostCall,
+    Link,
+    OpenInbound,
+    OpenOutbound,
+    ReserveSpi,
+    Situation,
+)
 from ikevd.facts import Fact
 from ikevd.sa.model import Cookies, EspKeys, Spi
 from ikevd.wire.registry import ExchangeType
@@ -66,7 +76,7 @@ class HostInMemory:
         self._refuse = refuse
         self._error = error
 
-    def serve(self, call: HostCall) -> object:
+    def serve(self, call: HostCall) -> HostAnswer | IkeError:
         if self._error and self._refuse and isinstance(call, self._refuse):
             return self._error
         match call:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from ikevd.addresses import Path
-from ikevd.conversation.effects import Effect, Record, Transmit
+from ikevd.conversation.effects import Record, Spoken, Transmit
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import seal
 from ikevd.errors import IkeError, Malformed, Refused
@@ -68,7 +68,7 @@ class Besides:
 
     def complain(
         self, of: Callable[[], Complaint], datagram: bytes, situation: Situation, path: Path, now: float
-    ) -> list[Effect]:
+    ) -> list[Spoken]:
         """Tell the peer, once, that its message cannot be read."""
         if not self._is_worth_it(datagram, now):
             return []

@@ -7,57 +7,66 @@ fuzzer drive this same class.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any
+from typing import Generic
 
 from ikevd.addresses import Path
 from ikevd.conversation import paths
 from ikevd.conversation.beside import Besides
-from ikevd.conversation.duplicates import Accepted, Copy, Duplicates
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
-from ikevd.conversation.labels import label
+from ikevd.conversation.course import Course
+from ikevd.conversation.effects import AskHost, Effect, Raised, Record, T_co
+from ikevd.conversation.inbox import Inbox
 from ikevd.conversation.meanwhile import Meanwhile
-from ikevd.conversation.resend import Outgoing, Waiting
-from ikevd.conversation.seal import Opened, check_header, open_with, seal
+from ikevd.conversation.outbox import Outbox
+from ikevd.conversation.resend import Waiting
 from ikevd.conversation.timing import FAREWELL, LINGER, Timing, pauses
-from ikevd.conversation.vendors import remember_vendors
 from ikevd.crypto.ciphers import IvChain
-from ikevd.errors import IkeError, InternalError, Malformed, NoAnswer, Refused, UnexpectedMessage
+from ikevd.errors import IkeError, Malformed, NoAnswer, Refused
 from ikevd.exchanges.link import (
     Discovered,
+    Exchange,
     Float,
+    HostAnswer,
     OpenInbound,
     OpenOutbound,
     Protect,
     Receive,
     Repeat,
+    Request,
     ReserveSpi,
     Send,
     Situation,
     Unconfirmed,
 )
-from ikevd.exchanges.moves import check_addresses, floated
-from ikevd.facts import Dropped, Fact, Heard, Note, Repeated, Sent
-from ikevd.findings import CommitBit, Undelivered, Unreachable
+from ikevd.exchanges.moves import floated
+from ikevd.facts import Dropped, Fact, Note
+from ikevd.findings import Undelivered, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
-from ikevd.wire.message import Header, encode_chain, first_type, names
-from ikevd.wire.registry import ExchangeType, Flags, NotifyType
+from ikevd.wire.registry import ExchangeType, NotifyType
 
-MAX_REMINDERS = 10
-"""Copies of our last answer that a peer causes with messages of a later exchange."""
-
-NOTHING_HEARD = Duplicates()
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
-Exchange = Coroutine[Any, Any, Any]
 
 
-class Conversation:
+class Conversation(Generic[T_co]):
     """One exchange in progress. Every call returns the effects for its owner to carry out, in order."""
+
+    __slots__ = (
+        "_awaiting",
+        "_besides",
+        "_course",
+        "_effects",
+        "_inbox",
+        "_meanwhile",
+        "_outbox",
+        "_situation",
+        "_timing",
+        "_waiting",
+        "initiator",
+    )
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: Exchange[T_co],
         kind: ExchangeType,
         situation: Situation,
         timing: Timing,
@@ -66,28 +75,17 @@ class Conversation:
         minted: bytes = NO_COOKIE,
     ) -> None:
         """`minted`: the responder cookie that a phase 1 responder gives out with its first answer."""
-        self._exchange: Exchange | None = exchange
-        self._kind = kind
+        self._course = Course(exchange, kind)
         self._situation = situation
         self._timing = timing
         self.initiator = initiator
-        self._minted = minted
-        self._duplicates = Duplicates()
+        self._outbox = Outbox(kind, situation)
+        self._inbox = Inbox(kind, situation, initiator=initiator, minted=minted)
         self._awaiting: Receive | None = None
         self._waiting: Waiting | None = None
-        self._messages = 0
-        self._commit_noted = False
         self._meanwhile = Meanwhile(situation.answered_at or situation.path.remote.port)
         self._besides = Besides()
-        self._effects: list[Effect] = []
-        self._last_answer: Outgoing | None = None
-        self._reminders = 0
-        self.ended = False
-        self._ended_at: float | None = None
-        self.unconfirmed: IsakmpSa | None = None
-        """The SA that the peer may hold although this exchange failed."""
-        self.other_ends: list[tuple[bytes, ...]] = []
-        """Last blocks that the peer may hold in place of ours: its own, and before it that of our answer, if any."""
+        self._effects: list[Effect[T_co]] = []
 
     @property
     def cookies(self) -> Cookies:
@@ -107,24 +105,43 @@ class Conversation:
     @property
     def has_spoken(self) -> bool:
         """Was any message accepted or sent?"""
-        return self._messages > 0
+        return self._course.messages > 0
 
     @property
     def has_sent(self) -> bool:
         """Did a message of ours leave?"""
-        return self._last_answer is not None
+        return self._outbox.last is not None
+
+    @property
+    def ended(self) -> bool:
+        """Did it return or fail, or was it closed?"""
+        return self._course.ended
+
+    @property
+    def unconfirmed(self) -> IsakmpSa | None:
+        """The SA that the peer may hold although this exchange failed."""
+        return self._course.unconfirmed
+
+    @unconfirmed.setter
+    def unconfirmed(self, sa: IsakmpSa | None) -> None:
+        self._course.unconfirmed = sa
+
+    @property
+    def other_ends(self) -> list[tuple[bytes, ...]]:
+        """Last blocks that the peer may hold in place of ours: its own, and before it that of our answer, if any."""
+        return self._inbox.other_ends
 
     @property
     def wanted_for(self) -> float:
         """Seconds for which it is still wanted once it has ended: to answer repetitions, or to repeat itself."""
-        if self._last_answer is not None and self._duplicates.heard:
+        if self.has_sent and self._inbox.heard:
             return LINGER
         return sum(pauses(FAREWELL)) if self._waiting else 0.0
 
     @property
     def is_larval(self) -> bool:
         """Has the initiator not echoed our cookie yet?"""
-        return not self.initiator and self._messages <= LARVAL_MESSAGES
+        return not self.initiator and self._course.messages <= LARVAL_MESSAGES
 
     @property
     def deadline(self) -> float | None:
@@ -133,50 +150,52 @@ class Conversation:
 
     # -- what comes in ------------------------------------------------------------------------------------------
 
-    def start(self, now: float) -> list[Effect]:
+    def start(self, now: float) -> list[Effect[T_co]]:
         """Run up to the first wait."""
-        return self._advance(now, None)
+        return self._advance(now)
 
-    def heard(self, datagram: bytes, path: Path, now: float) -> list[Effect]:
+    def heard(self, datagram: bytes, path: Path, now: float) -> list[Effect[T_co]]:
         """A datagram for this exchange: a repetition is answered, a new message judged; long after its end, nothing.
         Raises nothing, whatever the octets."""
-        if self._ended_at is not None and now - self._ended_at > LINGER:
+        ended_at = self._course.ended_at
+        if ended_at is not None and now - ended_at > LINGER:
             return []
         try:
-            check_addresses(self._situation.path, path)
-            if copy := self._duplicates.find(datagram):
-                return self._repeated(copy, path, now)
-            moves = paths.moves(self._situation, self._kind, path, self._awaiting)
-            opened = self._judge(datagram, path)
+            if copy := self._inbox.find(datagram, path):
+                return [*self._inbox.repeated(copy, path, now, ended=self.ended)]
+            moves = paths.moves(self._situation, self._course.kind, path, self._awaiting)
+            opened = self._inbox.judge(datagram, path, self._awaiting)
         except (Malformed, Refused) as refusal:
             asked = self._awaiting.complain if self._awaiting and refusal is self._awaiting.rubbish else None
             self._effects += self._besides.complain(asked, datagram, self._situation, path, now) if asked else []
             return self._dropped(refusal, len(datagram))
-        self._accepted(datagram, opened, path, moves=moves)
-        return self._advance(now, opened.value)
+        self._effects += self._inbox.take_in(self._course.awaited, datagram, opened, path, moves=moves)
+        self._course.messages += 1
+        self._awaiting = self._waiting = None
+        return self._advance(now)
 
-    def resume(self, result: object, now: float) -> list[Effect]:
+    def resume(self, result: HostAnswer, now: float) -> list[Effect[T_co]]:
         """The host did what was asked."""
         if self.ended:
             return []
         return self._advance(now, result)
 
-    def refuse(self, error: IkeError, now: float) -> list[Effect]:
+    def refuse(self, error: IkeError, now: float) -> list[Effect[T_co]]:
         """The host could not do what was asked."""
         if self.ended:
             return []
         return self._advance(now, error=error)
 
-    def tick(self, now: float) -> list[Effect]:
+    def tick(self, now: float) -> list[Effect[T_co]]:
         """Time has passed: send again, or end the wait."""
         waiting = self._waiting
         if waiting is None or now < waiting.due:
             return []
         if waiting.next_copy():
             assert waiting.message is not None
-            self._transmit(waiting.message, waiting.copies)
-            port = self._situation.path.remote.port
-            return self._kept(self._meanwhile.no_answer_yet(self._awaited(), waiting, port) if self._awaiting else None)
+            self._effects += self._outbox.say(waiting.message, waiting.copies, answered=self._inbox.heard)
+            awaited, port = self._course.awaited, self._situation.path.remote.port
+            return self._kept(self._meanwhile.no_answer_yet(awaited, waiting, port) if self._awaiting else None)
         if self.ended:
             self._waiting = None
             return []
@@ -185,23 +204,23 @@ class Conversation:
         if rubbish and refusal is rubbish:
             return self._advance(now, error=rubbish)
         port, otherwise = self._situation.path.remote.port, self._besides.otherwise
-        silence = self._meanwhile.silence(self._awaited(), waiting, port, now, otherwise=otherwise)
+        silence = self._meanwhile.silence(self._course.awaited, waiting, port, now, otherwise=otherwise)
         return self._advance(now, error=NoAnswer(silence))
 
-    def hint(self, notify: NotifyType) -> list[Effect]:
+    def hint(self, notify: NotifyType) -> list[Effect[T_co]]:
         """A notification in the clear: kept, named at the deadline, never obeyed."""
         return self._kept(self._meanwhile.hint(notify))
 
-    def unreachable(self, found: Unreachable | Undelivered) -> list[Effect]:
+    def unreachable(self, found: Unreachable | Undelivered) -> list[Effect[T_co]]:
         """The network says that a message did not arrive: likewise."""
         return self._kept(None if self.ended else self._meanwhile.unreachable(found))
 
-    def _kept(self, fact: Fact | None) -> list[Effect]:
+    def _kept(self, fact: Fact | None) -> list[Effect[T_co]]:
         if fact is not None:
             self._effects.append(Record(fact))
         return self._flush()
 
-    def beside(self, datagram: bytes, path: Path, now: float) -> list[Effect] | None:
+    def beside(self, datagram: bytes, path: Path, now: float) -> list[Effect[T_co]] | None:
         """An encrypted Informational with a message ID of its own: None unless it is a word on the message awaited. The
         wait and its IV chain stay as they are, unless the word is a proven refusal."""
         asked = self._awaiting.beside if self._awaiting else None
@@ -211,7 +230,7 @@ class Conversation:
         self._effects.extend(Record(fact) for fact in word.facts)
         return self._advance(now, error=word.refusal) if word.refusal else self._flush()
 
-    def fail(self, cause: IkeError, now: float) -> list[Effect]:
+    def fail(self, cause: IkeError, now: float) -> list[Effect[T_co]]:
         """End the exchange for a cause from outside: a verified notification, a command, a shutdown."""
         if self.ended:
             return []
@@ -220,129 +239,56 @@ class Conversation:
     def fork(self, chain: IvChain) -> None:
         """The peer may hold another last block of phase 1 than was thought: what it has not answered yet goes out from
         there, too, when it is sent again."""
-        if self._duplicates.heard:
-            return
-        self._situation.forks += (chain,)
-        if self._last_answer is not None:
-            self._last_answer.seal_also(chain)
+        if not self._inbox.heard:
+            self._outbox.fork(chain)
 
     @property
     def origin(self) -> bytes:
         """The last block of phase 1 that the peer's last message proved, where it began an exchange under an SA."""
         return self._situation.chains[0].origin if self._situation.chains else b""
 
-    def confirm(self) -> list[Effect]:
+    def confirm(self) -> list[Effect[T_co]]:
         """The peer has shown that it heard our last message: it is sent no more."""
         if self.ended:
             self._waiting = None
         return []
 
-    def remind(self, path: Path) -> list[Effect]:
+    def remind(self, path: Path) -> list[Effect[T_co]]:
         """The peer is further on than we are: it did not know that its last message was lost. Our last answer makes it
         send that message again."""
-        asked = self._awaiting is not None and not self.initiator and self._last_answer is not None
-        if not asked or path.remote.address != self._situation.path.remote.address or self._reminders >= MAX_REMINDERS:
+        if self._awaiting is None or self.initiator or path.remote.address != self.path.remote.address:
             return []
-        self._reminders += 1
-        assert self._last_answer is not None
-        self._transmit(self._last_answer, copy=1 + self._reminders)
-        return self._flush()
+        return [*self._outbox.remind()]
 
     def close(self) -> None:
         """Forget the exchange without a word."""
-        self.ended = True
         self._waiting = self._awaiting = None
-        if self._exchange is not None:
-            self._exchange.close()
+        self._course.close()
 
     def let_go(self) -> None:
         """It ended long ago: from here on repetitions are not answered, and nothing is kept for them."""
         self.close()
-        self._duplicates = NOTHING_HEARD
-        self._last_answer = self.unconfirmed = None
+        self._inbox.forget()
+        self._outbox.last = self.unconfirmed = None
 
-    # -- receiving ----------------------------------------------------------------------------------------------
-
-    def _judge(self, datagram: bytes, path: Path) -> Opened:
-        header = Header.decode_untrusted(datagram)
-        if self._awaiting is None:
-            raise UnexpectedMessage("no message is awaited now")
-        check_header(header, self._situation, self._kind, self.initiator)
-        self._situation.arriving = path
-        try:
-            return open_with(self._situation, header, datagram, self._awaiting)
-        finally:
-            self._situation.arriving = None
-
-    def _accepted(self, datagram: bytes, opened: Opened, path: Path, *, moves: bool) -> None:
-        name, message = self._awaited(), opened.message
-        self._messages += 1
-        self._awaiting = self._waiting = None
-        self._duplicates.accepted(Accepted.of(name, datagram, message, opened.before))
-        if moves:
-            self._situation.path = path
-        self._situation.clear_too = False
-        if self._situation.cookies.responder == NO_COOKIE:
-            ours_or_theirs = message.header.responder if self.initiator else self._minted
-            self._situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
-        chain = message.chain if message.header.encrypted else b""
-        self._effects.append(Record(Heard(name, names(message.payloads), datagram, path, chain)))
-        if int(message.header.flags) & int(Flags.COMMIT) and not self._commit_noted:
-            # Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, the SA would lose every packet.
-            self._commit_noted = True
-            self._effects.append(Record(Note(CommitBit())))
-        if announced := remember_vendors(self._situation, message, initiator=self.initiator):
-            self._effects.append(Record(announced))
-
-    def _repeated(self, copy: Copy, path: Path, now: float) -> list[Effect]:
-        if fork := self._duplicates.fork(copy):
-            self._situation.forks += (fork,)
-            self.other_ends += [(fork.iv, copy.end) if fork.iv != copy.end else (copy.end,)] if self.ended else []
-        answers = self._duplicates.answers(copy, now, first=fork is not None)
-        self._effects.append(Record(Repeated(copy.of.label, bool(answers))))
-        target = paths.for_repetition(self._situation, path)
-        return [*self._flush(), *(Transmit(answer, target) for answer in answers)]
-
-    def _dropped(self, refusal: IkeError, size: int) -> list[Effect]:
+    def _dropped(self, refusal: IkeError, size: int) -> list[Effect[T_co]]:
         refusal.__traceback__ = None  # one refusal may be raised for each of many forgeries, and would keep them all
         if self._waiting:
             self._waiting.last_refusal = refusal
-        self._effects.append(Record(Dropped(self._awaited(), refusal.finding, type(refusal).__name__, size)))
+        self._effects.append(Record(Dropped(self._course.awaited, refusal.finding, type(refusal).__name__, size)))
         return self._flush()
-
-    def _awaited(self) -> str:
-        """The label of the message that comes next, in either direction."""
-        return label(self._kind, self._messages + 1)
 
     # -- driving the coroutine ----------------------------------------------------------------------------------
 
-    def _advance(self, now: float, value: object = None, error: IkeError | None = None) -> list[Effect]:
-        assert self._exchange is not None
-        try:
-            while True:
-                request = self._exchange.throw(error) if error else self._exchange.send(value)
-                value = error = None
-                if not self._serve(request, now):
-                    return self._flush()
-        except StopIteration as done:
-            self.ended = True
-            self._effects.append(Returned(done.value))
-        except IkeError as failure:
-            self._end_with(failure)
-        except Exception as bug:
-            internal = InternalError(f"a fault of ikevd itself ended this negotiation: {type(bug).__name__}")
-            internal.__cause__ = bug
-            self._end_with(internal)
-        self._awaiting = self._exchange = None
-        self._ended_at = now
+    def _advance(self, now: float, answer: HostAnswer = None, error: IkeError | None = None) -> list[Effect[T_co]]:
+        if end := self._course.go_on(self._serve, now, answer, error):
+            self._awaiting = None
+            if isinstance(end, Raised):
+                self._waiting = None
+            self._effects.append(end)
         return self._flush()
 
-    def _end_with(self, failure: IkeError) -> None:
-        self.ended = True
-        self._waiting = None
-        self._effects.append(Raised(failure))
-
-    def _serve(self, request: object, now: float) -> bool:
+    def _serve(self, request: Request, now: float) -> bool:
         """Carry out one request; False if the exchange must wait for its outcome."""
         match request:
             case Send():
@@ -374,27 +320,16 @@ class Conversation:
             self._waiting = Waiting.for_message(now, patience)
 
     def _send(self, request: Send, now: float) -> None:
-        body = encode_chain(request.payloads)
-        copies = seal(self._situation, self._kind, first_type(request.payloads), body)
-        chain = body if self._situation.chains else b""
-        message = Outgoing(self._awaited(), names(request.payloads), copies, chain)
-        self._messages += 1
-        self._transmit(message, copy=1)
-        self._last_answer = message
+        message = self._outbox.seal(self._course.awaited, request.payloads)
+        self._course.messages += 1
+        self._effects += self._outbox.say(message, 1, answered=self._inbox.heard)
         if request.repeat != Repeat.BY_TIMER or not self.initiator:
-            self._duplicates.told(message)
+            self._inbox.told(message)
         if request.repeat == Repeat.BY_TIMER:
             self._waiting = Waiting.for_answer(now, message, self._timing.resend)
         elif request.repeat == Repeat.BOUNDED:
             self._waiting = Waiting.for_answer(now, message, FAREWELL)
 
-    def _transmit(self, message: Outgoing, copy: int) -> None:
-        """Under every end that the peer may have; but the first word to it at first under the likeliest alone."""
-        path, alone = self._situation.path, copy == 1 and not self._duplicates.heard
-        for octets in message.copies[:1] if alone else message.copies:
-            self._effects.append(Record(Sent(message.label, message.payloads, octets, path, copy, message.chain)))
-            self._effects.append(Transmit(octets, path))
-
-    def _flush(self) -> list[Effect]:
+    def _flush(self) -> list[Effect[T_co]]:
         effects, self._effects = self._effects, []
         return effects

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic
+
+from typing_extensions import TypeVar
 
 from ikevd.addresses import Path
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import HostCall
 from ikevd.facts import Fact
+
+T_co = TypeVar("T_co", covariant=True, default=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,10 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Generic[T_co]):
     """The exchange ended well."""
 
-    result: Any
+    result: T_co
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +51,6 @@ class Raised:
     error: IkeError
 
 
-Effect = Transmit | AskHost | Record | Returned | Raised
+Spoken = Record | Transmit
+"""What was heard or said, and what is to be said."""
+Effect = Transmit | AskHost | Record | Returned[T_co] | Raised

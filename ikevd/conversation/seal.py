@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, Malformed, Refused, UnexpectedMessage
@@ -71,21 +70,20 @@ class Opened:
     """A message that was accepted."""
 
     message: Message
-    value: Any
-    """What the exchange made of it."""
     before: IvChain | None
     """Where its chain stood; None in the clear."""
 
 
 def open_with(situation: Situation, header: Header, datagram: bytes, request: Receive) -> Opened:
-    """The message in `datagram` with what `accept` made of it; commits the IV of the chain that opened it.
+    """The message in `datagram` that `accept` accepted; commits the IV of the chain that opened it.
 
     Raises what `accept` raised, or `Malformed`, or in its place `request.rubbish`; then nothing has changed.
     """
     body = datagram[HEADER_OCTETS : header.length]
     if not header.encrypted:
         message = Message.decode_untrusted(header, body)
-        return Opened(message, request.accept(message), None)
+        request.accept(message)
+        return Opened(message, None)
     chains, forks = situation.chains, situation.forks
     failure: IkeError | None = None
     for chain in (*chains, *forks):
@@ -93,7 +91,7 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
         try:
             proposed = chain.propose(body)
             message = Message.decode_untrusted(header, proposed.plaintext)
-            value = request.accept(message)
+            request.accept(message)
         except Malformed as error:
             failure = failure or request.rubbish or error
             continue
@@ -102,7 +100,7 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
             continue
         before = chain.at(chain.iv)
         chain.commit(proposed)
-        return Opened(message, value, before)
+        return Opened(message, before)
     situation.chains, situation.forks = chains, forks
     assert failure
     raise failure

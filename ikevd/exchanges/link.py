@@ -6,10 +6,12 @@ Each verb yields one typed request to the core that drives the coroutine (`ikevd
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Generic
+
+from typing_extensions import TypeVar
 
 from ikevd.addresses import Address, Path
 from ikevd.crypto.ciphers import IvChain
@@ -19,7 +21,7 @@ from ikevd.sa.model import Cookies, EspKeys, IpsecSa, IsakmpSa, NatTraversal, Sp
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Payload
 
-T = TypeVar("T")
+T = TypeVar("T", default=object)
 Accept = Callable[[Message], T]
 
 
@@ -60,9 +62,25 @@ class Complaint:
     payloads: tuple[Payload, ...]
 
 
+class Judge(Generic[T]):
+    """`accept` for the core, which need not know what the exchange makes of a message."""
+
+    __slots__ = ("_accept", "value")
+    value: T
+    """What it made of the message that was accepted."""
+
+    def __init__(self, accept: Accept[T]) -> None:
+        self._accept = accept
+
+    def __call__(self, message: Message) -> None:
+        """Raises what `accept` raises."""
+        self.value = self._accept(message)
+
+
 @dataclass(frozen=True, slots=True)
 class Receive:
-    accept: Accept[Any]
+    accept: Accept[None]
+    """Keeps what it made of the message that it accepted."""
     rubbish: IkeError | None
     beside: Beside | None = None
     complain: Callable[[], Complaint] | None = None
@@ -116,10 +134,14 @@ class OpenOutbound:
 
 HostCall = ReserveSpi | OpenInbound | OpenOutbound
 Request = Send | Receive | Protect | Discovered | Float | Unconfirmed | Note | HostCall
+HostAnswer = Spi | None
+"""What the core hands to an exchange that goes on: the SPI that `ReserveSpi` asked for, else nothing."""
+Exchange = Coroutine[Request, HostAnswer, T]
+"""One exchange under way, which ends with a `T` or raises `IkeError`."""
 
 
 @types.coroutine
-def _request(request: Request) -> Generator[Request, Any, Any]:
+def _request(request: Request) -> Generator[Request, HostAnswer, HostAnswer]:
     return (yield request)
 
 
@@ -232,8 +254,9 @@ class Link:
         with if nothing better comes. `complain` makes what the peer is told of such a message, once.
         `any_port`: `accept` itself judges the ports that the message came by.
         """
-        value: T = await _request(Receive(accept, rubbish, beside, complain, any_port))
-        return value
+        judge = Judge(accept)
+        await _request(Receive(judge, rubbish, beside, complain, any_port))
+        return judge.value
 
     async def protect(self, *chains: IvChain, clear_too: bool = False) -> None:
         """From here on HDR is HDR*. Several candidates: one for each secret to be tried at message 5. `clear_too`: the
@@ -263,7 +286,8 @@ class Host:
 
     async def reserve_spi(self, local: Address, remote: Address, reqid: int) -> Spi:
         """An SPI from the kernel for ESP from `remote` to `local`."""
-        spi: Spi = await _request(ReserveSpi(local, remote, reqid))
+        spi = await _request(ReserveSpi(local, remote, reqid))
+        assert spi is not None
         return spi
 
     async def open_inbound(self, sa: IpsecSa, keys: EspKeys) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import islice
 
 from ikevd.errors import IkeError, KernelRefused
-from ikevd.exchanges.link import HostCall, OpenInbound, OpenOutbound, ReserveSpi
+from ikevd.exchanges.link import HostAnswer, HostCall, OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.host.interface import (
     Counters,
     Direction,
@@ -216,7 +216,7 @@ class KernelHost:
         """The inbound SPI that the peer may know, once a message of ours has left."""
         return self._reserved[1] if self._reserved else None
 
-    async def serve(self, call: HostCall) -> object:
+    async def serve(self, call: HostCall) -> HostAnswer:
         """Carry out one call of the exchange; raises `KernelRefused`."""
         async with self._lock:
             match call:

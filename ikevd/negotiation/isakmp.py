@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from ikevd.addresses import Path
-from ikevd.conversation.core import Conversation, Exchange
+from ikevd.conversation.core import Conversation
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError, Malformed, PeerRefused, UnexpectedMessage
 from ikevd.exchanges import informational, phase2, quick_mode
-from ikevd.exchanges.link import Host, Link, Situation
+from ikevd.exchanges.link import Exchange, Host, Link, Situation
 from ikevd.facts import Dropped
 from ikevd.findings import PeerRefuses, Unreachable
 from ikevd.negotiation.ends import Ends

@@ -10,7 +10,7 @@ from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
 from ikevd.errors import Abandoned, IkeError, InternalError
-from ikevd.exchanges.link import HostCall
+from ikevd.exchanges.link import HostAnswer, HostCall
 from ikevd.facts import Failed, Heard, Note
 from ikevd.findings import Undelivered, Unreachable
 from ikevd.negotiation.ports import Ports
@@ -18,12 +18,12 @@ from ikevd.observe import history
 from ikevd.observe.words import say_error
 from ikevd.wire.registry import NotifyType
 
-ServeHost = Callable[[HostCall], Awaitable[object]]
+ServeHost = Callable[[HostCall], Awaitable[HostAnswer]]
 OnEnd = Callable[["Runner", Any], None]
 """Called once with what the exchange returned, or the `IkeError` that it raised."""
 
 
-async def no_host(call: HostCall) -> object:
+async def no_host(call: HostCall) -> HostAnswer:
     """The host of an exchange that needs none."""
     raise TypeError(f"this exchange has no host for {call}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -28,11 +28,11 @@ from tests.fuzz.stages import STAGES
 from tests.sayings import said
 
 
-def facts_in(effects: list[Effect]) -> list[Fact]:
+def facts_in(effects: Sequence[Effect]) -> list[Fact]:
     return [effect.fact for effect in effects if isinstance(effect, Record)]
 
 
-def sent_in(effects: list[Effect]) -> list[bytes]:
+def sent_in(effects: Sequence[Effect]) -> list[bytes]:
     return [effect.octets for effect in effects if isinstance(effect, Transmit)]
 
 
@@ -148,7 +148,7 @@ def test_behind_a_nat_the_path_moves_only_with_an_accepted_message() -> None:
     assert stage.conversation.path == elsewhere
 
 
-def with_host(stage: Stage, effects: list[Effect]) -> list[Effect]:
+def with_host(stage: Stage, effects: Sequence[Effect]) -> list[Effect]:
     """The effects with the host's calls answered."""
     return list(drive(stage.conversation, effects))
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from ikevd.addresses import Endpoint, Path
-from ikevd.conversation.core import Conversation, Exchange
+from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Effect, Record, Transmit
 from ikevd.conversation.timing import Timing
 from ikevd.crypto.secret import Secret
 from ikevd.exchanges import main_mode
-from ikevd.exchanges.link import Link, Situation
+from ikevd.exchanges.link import Exchange, Link, Situation
 from ikevd.exchanges.nat import endpoint_hash
 from ikevd.exchanges.phase1 import Candidates, Keying
 from ikevd.facts import Dropped, Heard, Sent

@@ -15,7 +15,7 @@ from ikevd.errors import (
     NoAnswer,
 )
 from ikevd.exchanges import phase2, quick_mode
-from ikevd.exchanges.link import HostCall, Link, OpenInbound, OpenOutbound, ReserveSpi
+from ikevd.exchanges.link import HostAnswer, HostCall, Link, OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.facts import Dropped, Fact, Heard, Repeated, Sent
 from ikevd.observe.words import say_error
 from ikevd.policy.model import Resend
@@ -188,7 +188,7 @@ class Journal(HostInMemory):
         self.facts: list[Fact] = []
         self.calls: list[tuple[str, int]] = []
 
-    def serve(self, call: HostCall) -> object:
+    def serve(self, call: HostCall) -> HostAnswer | IkeError:
         self.calls.append((type(call).__name__, sum(isinstance(fact, Sent) for fact in self.facts)))
         return super().serve(call)
 

@@ -6,18 +6,18 @@ the chain that encrypts and the HASH that proves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ikevd.addresses import Path
-from ikevd.conversation.core import Conversation, Exchange
+from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Record, Returned, Transmit
 from ikevd.conversation.timing import Timing
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import KernelRefused
 from ikevd.exchanges import phase2
-from ikevd.exchanges.link import Host, Link, ReserveSpi, Situation
+from ikevd.exchanges.link import Exchange, Host, Link, ReserveSpi, Situation
 from ikevd.facts import Heard
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa, Spi
 from ikevd.wire.message import GENERIC_OCTETS, Header, encode_chain, first_type
@@ -119,7 +119,7 @@ def identity_in(first: int, chain: bytes) -> bytes:
     return b""
 
 
-def drive(core: Conversation, effects: list[Effect], *, refuse: bool = False) -> Iterator[Effect]:
+def drive(core: Conversation, effects: Sequence[Effect], *, refuse: bool = False) -> Iterator[Effect]:
     """Every effect, with the host's calls answered at once."""
     for effect in effects:
         yield effect

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
-from ikevd.conversation.core import Conversation, Exchange
+from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Effect, Raised, Returned, Transmit
 from ikevd.conversation.timing import Timing
-from ikevd.exchanges.link import Host, Link, Situation
+from ikevd.exchanges.link import Exchange, Host, Link, Situation
 from ikevd.policy.model import Resend
 from ikevd.sa.model import NO_COOKIE, Cookies
 from ikevd.wire.message import Header, Message

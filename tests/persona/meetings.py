@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikevd.conversation.core import Exchange
 from ikevd.conversation.timing import Timing
 from ikevd.crypto.secret import Secret
 from ikevd.exchanges import aggressive_mode, main_mode, phase2, quick_mode
-from ikevd.exchanges.link import Link
+from ikevd.exchanges.link import Exchange, Link
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Child, Connection, EspSuite, IkeSuite, Lifetime, PreSharedKey

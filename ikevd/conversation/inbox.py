@@ -1,0 +1,104 @@
+"""What the peer says in an exchange: judged, taken in, and answered again where it is repeated."""
+
+from __future__ import annotations
+
+from ikevd.addresses import Path
+from ikevd.conversation import paths
+from ikevd.conversation.duplicates import Accepted, Copy, Duplicates
+from ikevd.conversation.effects import Record, Spoken, Transmit
+from ikevd.conversation.resend import Outgoing
+from ikevd.conversation.seal import Opened, check_header, open_with
+from ikevd.conversation.vendors import remember_vendors
+from ikevd.errors import UnexpectedMessage
+from ikevd.exchanges.link import Receive, Situation
+from ikevd.exchanges.moves import check_addresses
+from ikevd.facts import Heard, Note, Repeated
+from ikevd.findings import CommitBit
+from ikevd.sa.model import NO_COOKIE, Cookies
+from ikevd.wire.message import Header, Message, names
+from ikevd.wire.registry import ExchangeType, Flags
+
+NOTHING_HEARD = Duplicates()
+
+
+class Inbox:
+    """Of one exchange."""
+
+    __slots__ = ("_commit_noted", "_duplicates", "_initiator", "_kind", "_minted", "_situation", "other_ends")
+
+    def __init__(self, kind: ExchangeType, situation: Situation, *, initiator: bool, minted: bytes) -> None:
+        """`initiator`: are we it? `minted`: the responder cookie that we give out as the responder of phase 1."""
+        self._kind = kind
+        self._situation = situation
+        self._initiator = initiator
+        self._minted = minted
+        self._duplicates = Duplicates()
+        self._commit_noted = False
+        self.other_ends: list[tuple[bytes, ...]] = []
+        """Last blocks that the peer may hold in place of ours: its own, and before it that of our answer, if any."""
+
+    @property
+    def heard(self) -> bool:
+        """Was any message accepted?"""
+        return self._duplicates.heard
+
+    def told(self, answer: Outgoing) -> None:
+        """`answer` was said after the message last accepted: a repetition brings it out again."""
+        self._duplicates.told(answer)
+
+    def find(self, datagram: bytes, path: Path) -> Copy | None:
+        """The message that `datagram` repeats; None where it is new. Raises `Malformed`, and `UnexpectedMessage` where
+        it comes from another address."""
+        check_addresses(self._situation.path, path)
+        return self._duplicates.find(datagram)
+
+    def judge(self, datagram: bytes, path: Path, awaited: Receive | None) -> Opened:
+        """Open a new message. Raises `Malformed` or `Refused`; then nothing has changed."""
+        header = Header.decode_untrusted(datagram)
+        if awaited is None:
+            raise UnexpectedMessage("no message is awaited now")
+        check_header(header, self._situation, self._kind, self._initiator)
+        self._situation.arriving = path
+        try:
+            return open_with(self._situation, header, datagram, awaited)
+        finally:
+            self._situation.arriving = None
+
+    def take_in(self, name: str, datagram: bytes, opened: Opened, path: Path, *, moves: bool) -> list[Spoken]:
+        """The message was accepted. `moves`: its path is the peer's from here on."""
+        message, situation = opened.message, self._situation
+        self._duplicates.accepted(Accepted.of(name, datagram, message, opened.before))
+        if moves:
+            situation.path = path
+        situation.clear_too = False
+        if situation.cookies.responder == NO_COOKIE:
+            ours_or_theirs = message.header.responder if self._initiator else self._minted
+            situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
+        chain = message.chain if message.header.encrypted else b""
+        heard = Heard(name, names(message.payloads), datagram, path, chain)
+        notes = self._commit_bit(message), remember_vendors(situation, message, initiator=self._initiator)
+        return [Record(fact) for fact in (heard, *notes) if fact]
+
+    def _commit_bit(self, message: Message) -> Note | None:
+        """In the first message that has it.
+
+        # Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, the SA would lose every packet.
+        """
+        if self._commit_noted or not int(message.header.flags) & int(Flags.COMMIT):
+            return None
+        self._commit_noted = True
+        return Note(CommitBit())
+
+    def repeated(self, copy: Copy, path: Path, now: float, *, ended: bool) -> list[Spoken]:
+        """Answer a repetition. `ended`: the exchange has come to its end."""
+        if fork := self._duplicates.fork(copy):
+            self._situation.forks += (fork,)
+            if ended:
+                self.other_ends.append((fork.iv, copy.end) if fork.iv != copy.end else (copy.end,))
+        answers = self._duplicates.answers(copy, now, first=fork is not None)
+        target = paths.for_repetition(self._situation, path)
+        return [Record(Repeated(copy.of.label, bool(answers))), *(Transmit(answer, target) for answer in answers)]
+
+    def forget(self) -> None:
+        """Repetitions are not known as such any more."""
+        self._duplicates = NOTHING_HEARD
