@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import sys
 
 import uvloop
 
-from bench import start
+from bench import callgrind, start
 from bench.children import children
 from bench.handshakes import handshakes
+from bench.instructions import instructions
 from bench.latency import latency
 from bench.looks import looks
 from bench.scale import scale
@@ -21,6 +23,8 @@ def main() -> None:
     """Run what is asked for, and print it."""
     asked = _parser().parse_args()
     gc.set_threshold(50_000, 20, 100)  # the initiator's cost is not measured, but it makes the bench slow
+    if asked.command == "instructions" and not callgrind.has_callgrind():
+        sys.exit(callgrind.HOW_TO_GET)
     charon = has_charon() and not asked.alone
     if not charon:
         print("ikevd alone. With charon: tests/rig/rig run --kernel host -- .venv/bin/python -m bench ...")
@@ -29,6 +33,9 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if asked.command in ("handshake", "all"):
             work = handshakes(rounds=asked.rounds, each=asked.each, charon=charon, netlink=asked.netlink)
+            print(runner.run(work), flush=True)
+        if asked.command == "instructions":
+            work = instructions(groups=asked.groups, each=asked.each, settings=asked.setting)
             print(runner.run(work), flush=True)
         if asked.command in ("latency", "all"):
             print(runner.run(latency(each=2 * asked.each, charon=charon)), flush=True)
@@ -42,19 +49,25 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description="What ikevd costs, alone and beside charon.")
-    parser.add_argument("command", choices=("start", "handshake", "latency", "children", "looks", "scale", "all"))
+    parser.add_argument(
+        "command", choices=("start", "handshake", "instructions", "latency", "children", "looks", "scale", "all")
+    )
     parser.add_argument("--rounds", type=int, default=10, help="handshake: bursts for each suite and responder")
     parser.add_argument(
         "--each",
         type=int,
         default=30,
-        help="handshake: handshakes in a burst; latency: half of them; looks: of a round",
+        help="handshake: handshakes in a burst; instructions: those counted; latency: half of them; looks: of a round",
     )
     parser.add_argument("--tunnels", type=int, default=10_000, help="scale, looks: how many")
     parser.add_argument("--children", type=int, default=1000, help="children: how many")
     parser.add_argument("--settle", action="store_true", help="scale: look again when ended exchanges are forgotten")
     parser.add_argument("--alone", action="store_true", help="without charon, though it is here")
     parser.add_argument("--netlink", action="store_true", help="handshake: both on the kernel of this machine")
+    parser.add_argument("--groups", nargs="+", default=["curve25519", "modp2048"], help="instructions: of these")
+    parser.add_argument(
+        "--setting", action="append", default=[], help="instructions: a further line of the daemon's configuration"
+    )
     return parser
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -97,12 +97,18 @@ class Ikevd(Responder):
     name = "ikevd"
 
     def __init__(
-        self, place: Place, spokes: Iterable[Spoke], *, netlink: bool = False, profile: Path | None = None
+        self,
+        place: Place,
+        spokes: Iterable[Spoke],
+        *,
+        netlink: bool = False,
+        profile: Path | None = None,
+        settings: Sequence[str] = (),
     ) -> None:
         super().__init__(place)
         self._config = place.directory / "hub.yaml"
         self._config.touch(mode=0o600)
-        self._config.write_text(ikevd_yaml(spokes, place, hub=True))
+        self._config.write_text(ikevd_yaml(spokes, place, hub=True) + "".join(f"{line}\n" for line in settings))
         self._options = [*(["--netlink"] if netlink else []), *(["--profile", str(profile)] if profile else [])]
 
     def command(self) -> list[str]:

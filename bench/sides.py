@@ -41,8 +41,7 @@ async def sides(
     """ikevd and, if it is wanted, charon. `netlink`: both with the kernel of this machine, which must have ESP."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        place = _place(directory / "ikevd", _free_port(), "192.168.0.0/24")
-        hubs: list[Responder] = [Ikevd(place, spokes, netlink=netlink, profile=profile)]
+        hubs: list[Responder] = [Ikevd(free_place(directory / "ikevd"), spokes, netlink=netlink, profile=profile)]
         if charon:
             suites: Sequence[Suite] = tuple(dict.fromkeys(spoke.suite for spoke in spokes))
             kernel = "kernel-netlink" if netlink else LIBIPSEC
@@ -52,6 +51,11 @@ async def sides(
             stack.enter_context(hub)
             made.append(Side(hub, await stack.enter_async_context(Initiator(spokes, hub.place))))
         yield made
+
+
+def free_place(directory: Path) -> Place:
+    """Where ikevd answers; makes the folder."""
+    return _place(directory, _free_port(), "192.168.0.0/24")
 
 
 def _free_port() -> int:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from bench.callgrind import by_object
 from ikevd.errors import IkeError
 from ikevd.kernel.bypass import bypass_ipsec
 
@@ -34,3 +35,35 @@ def test_each_benchmark_prints_its_figures(arguments: list[str], expected: str) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert expected in done.stdout
+
+
+DUMP = """\
+version: 1
+positions: line
+events: Ir
+summary: 111
+
+ob=(1) /usr/bin/python3.11
+fl=(1) ceval.c
+fn=(1) _PyEval_EvalFrameDefault
+0 70
+cob=(2) /usr/lib/x86_64-linux-gnu/libc.so.6
+cfn=(2) memcpy
+calls=3 0
+0 30
++2 1
+
+ob=(2)
+fl=(2)
+fn=(2)
+* 30
+
+ob=(1)
+fn=(3) PyObject_Free
+0 10
+"""
+"""What callgrind writes, shortened."""
+
+
+def test_instructions_are_told_apart_by_object_file_and_a_callees_are_not_counted_twice() -> None:
+    assert by_object(DUMP.splitlines()) == {"python3.11": 81, "libc.so.6": 30}
