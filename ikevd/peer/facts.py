@@ -70,7 +70,8 @@ class QuickModeBegan:
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """A Quick Mode of `child` has got its inbound SPI from the kernel."""
+    """A Quick Mode of `child` has got its inbound SPI from the kernel. `Resume` follows: the SPI is stored before a
+    message that names it leaves."""
 
     attempt: Attempt
     child: str
@@ -148,6 +149,8 @@ class KernelRefused:
 
     attempt: Attempt
     error: IkeError
+    child: str | None = None
+    """Whose it was, where no `Reserved` told it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,10 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The time of `due.next_due` has come."""
+    """A time of `ikevd.peer.due` has come."""
+
+    children: tuple[str, ...] | None = None
+    """Whose; None: of whomever it is, all are looked at."""
 
 
 @dataclass(frozen=True, slots=True)

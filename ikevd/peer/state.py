@@ -61,6 +61,8 @@ class IsakmpState:
     """Refusals of the peer that could not be told from one another while several Quick Modes were under way."""
     early_deletes: tuple[Spi, ...] = ()
     """SPIs that the peer deleted and that may be those of a Quick Mode under way: kept until none is."""
+    delete_waits: bool = False
+    """LEAVING: its Delete is said once the Quick Modes under it have ended, after their own last words."""
 
 
 class Half(Enum):
@@ -122,6 +124,16 @@ class QuickModeState:
     """Which child, as soon as it is known."""
     spi: Spi | None = None
     """Ours, reserved in the kernel."""
+    ending: bool = False
+    """It was told to end: whatever else comes of it comes too late."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaidDelete:
+    """A Delete for an SPI of ours, and when it was said."""
+
+    spi: Spi
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +154,5 @@ class PeerState:
     """Children that wait for an ISAKMP SA or for their turn, in the order in which they were wanted."""
     deletes_to_send: tuple[Spi, ...] = ()
     """SPIs of ours whose Delete waits for an ISAKMP SA."""
+    deletes_said: tuple[SaidDelete, ...] = ()
+    """Deletes of the last seconds: a process that ends takes those copies with it that have not left."""

@@ -12,6 +12,11 @@ LAST_RETRY = 300.0
 FLAPPING = 10.0
 """A pair that the peer deletes within so many seconds counts as a failure, so that two gateways do not spin."""
 
+# -- a child that is up -----------------------------------------------------------------------------------------------
+
+OVERDUE = 5.0
+"""A pair of whose end the kernel has not told by so long after it ends all the same: nobody may have listened."""
+
 # -- Quick Modes under one ISAKMP SA ----------------------------------------------------------------------------------
 
 PACE = 1.0

@@ -1,0 +1,129 @@
+"""What follows from one fact about a peer: the entry to the rules of its life.
+
+They stand in rooms: `isakmp`, the ISAKMP SAs; `phase1`, ours; `child`, what is wanted, what stands, when to try again;
+`quick_modes`, how each begins and ends; `informed`, what the peer says; `deletes`, what it is told; `restart`. Only the
+records that a fact names are looked at.
+"""
+
+from __future__ import annotations
+
+from ikevd.errors import Abandoned
+from ikevd.peer import attempts, child, deletes, informed, isakmp, phase1, quick_modes, restart
+from ikevd.peer.draft import Draft
+from ikevd.peer.due import child_due
+from ikevd.peer.effects import Effect
+from ikevd.peer.facts import (
+    Due,
+    Ended,
+    Expired,
+    Fact,
+    Heard,
+    Informed,
+    KernelDid,
+    KernelRefused,
+    Opening,
+    PhaseOneFailed,
+    PhaseOneUp,
+    QuickModeBegan,
+    QuickModeFailed,
+    QuickModeUp,
+    Reserved,
+    Restarted,
+    Unwanted,
+    Vanished,
+    Wanted,
+    Worn,
+)
+from ikevd.peer.state import PeerState
+from ikevd.policy.model import Connection
+
+GONE_EARLY = "its IPsec SA is gone from the kernel before its time"
+
+
+def decide(connection: Connection, state: PeerState, fact: Fact, now: float) -> tuple[PeerState, tuple[Effect, ...]]:
+    """The state after `fact` and what is to be done, in this order. Raises nothing, whatever the peer says."""
+    draft = Draft(connection, state, now)
+    _learn(draft, fact)
+    return draft.result, tuple(draft.effects)
+
+
+def _learn(draft: Draft, fact: Fact) -> None:
+    match fact:
+        case Heard(under, path):
+            isakmp.heard(draft, under, path)
+        case QuickModeBegan(attempt, under):
+            quick_modes.began(draft, attempt, under)
+        case Reserved(attempt, name, spi):
+            quick_modes.reserved(draft, attempt, name, spi)
+        case Opening(attempt, sa, half):
+            quick_modes.opening(draft, attempt, sa, half)
+        case KernelDid(attempt):
+            quick_modes.kernel_did(draft, attempt)
+        case KernelRefused(attempt, error, named):
+            quick_modes.kernel_refused(draft, attempt, error, named)
+        case PhaseOneFailed(attempt, error):
+            phase1.failed(draft, attempt, error)
+            if isakmp.usable(draft) is not None:  # else the next attempt waits for its time, or for a command
+                quick_modes.begin(draft)
+        case Ended(announce):
+            _end(draft, announce=announce)
+        case _:
+            _learn_and_begin(draft, fact)
+
+
+def _learn_and_begin(draft: Draft, fact: Fact) -> None:
+    """Facts after which something that waits may begin."""
+    match fact:
+        case Wanted(name):
+            child.want(draft, name)
+        case Unwanted(name, open):
+            _unwant(draft, name, open=open)
+        case PhaseOneUp(attempt, sa):
+            phase1.up(draft, attempt, sa)
+        case QuickModeUp(attempt, ipsec):
+            quick_modes.up(draft, attempt, ipsec)
+        case QuickModeFailed(attempt, error, spoken, sent):
+            quick_modes.failed(draft, attempt, error, spoken=spoken, sent=sent)
+        case Informed(under, payloads):
+            informed.informed(draft, under, payloads)
+        case Worn(under):
+            isakmp.retire(draft, under, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
+        case Expired(name, spi):
+            quick_modes.abort_opening(draft, name, spi, Abandoned("the lifetime of its IPsec SA ended"))
+            child.over(draft, name, spi)
+        case Vanished(name, spi):
+            quick_modes.abort_opening(draft, name, spi, Abandoned(GONE_EARLY))
+            child.vanished(draft, name, spi, GONE_EARLY)
+        case Due(names):
+            _due(draft, names)
+        case Restarted(revived):
+            restart.restarted(draft, revived)
+    quick_modes.begin(draft)
+
+
+def _unwant(draft: Draft, name: str, *, open: bool) -> None:
+    attempts.abort_child(draft, name, Abandoned("taken down by command"))
+    child.unwant(draft, name, open=open)
+
+
+def _end(draft: Draft, *, announce: bool) -> None:
+    """Children first: their Deletes are said under the ISAKMP SAs."""
+    cause = Abandoned("the connection was taken down")
+    phase1.abort(draft, cause)
+    for name in draft.children:
+        _unwant(draft, name, open=draft.child(name).open)
+    for under in draft.isakmp:
+        isakmp.retire(draft, under, tell=True, cause=cause)
+    if announce:
+        quick_modes.begin(draft)
+    else:
+        draft.deletes_to_send = ()
+
+
+def _due(draft: Draft, names: tuple[str, ...] | None) -> None:
+    isakmp.due(draft)
+    for name in draft.children if names is None else names:
+        when = child_due(draft.child(name))
+        if when is not None and when <= draft.now:
+            child.due(draft, name)
+    deletes.forget_old(draft)

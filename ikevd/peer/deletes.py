@@ -1,0 +1,57 @@
+"""What the peer is told of our IPsec SAs that are gone: under an ISAKMP SA that stands, or later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ikevd.peer import isakmp
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import Say
+from ikevd.peer.notices import delete_esp
+from ikevd.peer.state import SaidDelete
+from ikevd.peer.timing import SAID_AFTER
+from ikevd.sa.model import Cookies, Spi
+
+MAX_DELETES = 1024
+"""Kept of those that wait, and of those that were said."""
+IN_ONE_MESSAGE = 64
+"""So that the datagram is not fragmented."""
+
+
+def say_delete(draft: Draft, spi: Spi, *, under: Cookies | None = None, insist: bool = False) -> None:
+    """We no longer receive on `spi`. `under`: said there, if it is still there; else under the best that stands.
+    `insist`: where none does, an ISAKMP SA is made for it; not at the end of a lifetime, which the peer sees itself."""
+    chosen = under if under and draft.isakmp.get(under) else isakmp.for_farewells(draft)
+    if chosen is not None:
+        _say(draft, chosen, (spi,))
+    elif insist:
+        draft.deletes_to_send = (*draft.deletes_to_send, spi)[-MAX_DELETES:]
+
+
+def say_waiting(draft: Draft, under: Cookies) -> None:
+    """An ISAKMP SA stands: those that waited for one."""
+    spis, draft.deletes_to_send = draft.deletes_to_send, ()
+    _say(draft, under, spis)
+
+
+def say_again(draft: Draft) -> None:
+    """The process that said the last ones is gone, perhaps before their copies had left."""
+    forget_old(draft)
+    spis, draft.deletes_said = tuple(said.spi for said in draft.deletes_said), ()
+    if (chosen := isakmp.for_farewells(draft) or next(iter(draft.isakmp), None)) is not None:
+        _say(draft, chosen, spis)
+    else:
+        draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
+
+
+def forget_old(draft: Draft) -> None:
+    """All copies have left."""
+    if draft.deletes_said and draft.deletes_said[0].at + SAID_AFTER <= draft.now:
+        draft.deletes_said = tuple(said for said in draft.deletes_said if draft.now < said.at + SAID_AFTER)
+
+
+def _say(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
+    for first in range(0, len(spis), IN_ONE_MESSAGE):
+        draft.say(Say(under, (delete_esp(*spis[first : first + IN_ONE_MESSAGE]),)))
+    forget_old(draft)
+    draft.deletes_said = (*draft.deletes_said, *(SaidDelete(spi, draft.now) for spi in spis))[-MAX_DELETES:]

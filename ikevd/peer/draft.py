@@ -1,0 +1,100 @@
+"""The working copy of a peer's state inside one `decide`. What is not touched stays the very same object."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, Mapping
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from ikevd.peer.effects import Effect
+from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState
+from ikevd.policy.model import Child, Connection
+from ikevd.sa.model import Cookies
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Records(Generic[K, V]):
+    """A mapping that is copied at the first change."""
+
+    def __init__(self, found: Mapping[K, V]) -> None:
+        self._found = found
+        self._copy: dict[K, V] | None = None
+
+    @property
+    def result(self) -> Mapping[K, V]:
+        """What it was given, if nothing has changed."""
+        return self._found if self._copy is None else self._copy
+
+    def get(self, key: K) -> V | None:
+        return self.result.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        """A new key comes last."""
+        if self.result.get(key) is not value:
+            self._own()[key] = value
+
+    def drop(self, key: K) -> V | None:
+        """Remove it, if it is there."""
+        return self._own().pop(key) if key in self.result else None
+
+    def items(self) -> ItemsView[K, V]:
+        return self.result.items()
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(tuple(self.result))
+
+    def _own(self) -> dict[K, V]:
+        if self._copy is None:
+            self._copy = dict(self._found)
+        return self._copy
+
+
+class Draft:
+    """What the rooms of `ikevd.peer` read and change."""
+
+    def __init__(self, connection: Connection, state: PeerState, now: float) -> None:
+        self.connection = connection
+        self.now = now
+        self.effects: list[Effect] = []
+        self.isakmp: Records[Cookies, IsakmpState] = Records(state.isakmp)
+        self.children: Records[str, ChildState] = Records(state.children)
+        self.quick_modes: Records[Attempt, QuickModeState] = Records(state.quick_modes)
+        self.phase1 = state.phase1
+        self.waiting = state.waiting
+        self.deletes_to_send = state.deletes_to_send
+        self.deletes_said = state.deletes_said
+        self.serial = state.serial
+        self._before = state
+
+    @property
+    def result(self) -> PeerState:
+        """The state after the fact."""
+        return replace(
+            self._before,
+            isakmp=self.isakmp.result,
+            children=self.children.result,
+            quick_modes=self.quick_modes.result,
+            phase1=self.phase1,
+            serial=self.serial,
+            waiting=self.waiting,
+            deletes_to_send=self.deletes_to_send,
+            deletes_said=self.deletes_said,
+        )
+
+    def say(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def child(self, name: str) -> ChildState:
+        """Of a child that nothing was heard of yet: as at the start."""
+        return self.children.get(name) or ChildState()
+
+    def configured(self, name: str) -> Child | None:
+        """None: not in the configuration any more."""
+        return next((child for child in self.connection.children if child.name == name), None)
+
+    def number(self) -> Attempt:
+        """For a new attempt of ours."""
+        self.serial += 1
+        return Attempt(self.serial)

@@ -1,0 +1,43 @@
+"""When something is to be done about a peer, if nothing else happens before. None: never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ikevd.peer.state import ChildState, IsakmpState, PeerState, Stage
+from ikevd.peer.timing import OVERDUE, PACE
+
+
+def child_due(child: ChildState) -> float | None:
+    """The next attempt, or the end of a pair that the kernel should have told of."""
+    return _first(child.retry_at, *(pair.expires + OVERDUE for pair in child.standing))
+
+
+def isakmp_due(isakmp: IsakmpState) -> float | None:
+    """The end of its lifetime, or of its farewells."""
+    return isakmp.leave_at if isakmp.stage is Stage.LEAVING else _first(isakmp.expires, isakmp.leave_at)
+
+
+def turn_due(state: PeerState) -> float | None:
+    """When the next child that waits for its turn may begin beside the Quick Modes of ours under way."""
+    under = next((key for key, isakmp in reversed(tuple(state.isakmp.items())) if serves(isakmp)), None)
+    if under is None or not state.waiting:
+        return None
+    born = [mode.born for mode in state.quick_modes.values() if mode.ours and mode.under == under and not mode.ending]
+    return max(born, default=-PACE) + PACE
+
+
+def next_due(state: PeerState) -> float | None:
+    """The first of all."""
+    children = map(child_due, state.children.values())
+    return _first(turn_due(state), *map(isakmp_due, state.isakmp.values()), *children)
+
+
+def serves(isakmp: IsakmpState) -> bool:
+    """May a new Quick Mode begin under it?"""
+    return isakmp.stage is Stage.READY and not isakmp.unresponsive
+
+
+def _first(*times: float | None) -> float | None:
+    known: Iterable[float] = (time for time in times if time is not None)
+    return min(known, default=None)

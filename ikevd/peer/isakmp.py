@@ -1,0 +1,117 @@
+"""The ISAKMP SAs of one peer: which stand, which serves, and how each ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ikevd.addresses import Path
+from ikevd.errors import Abandoned, IkeError
+from ikevd.exchanges import lifetimes
+from ikevd.facts import Established, Note
+from ikevd.findings import ClaimedLife, IsakmpSaStands
+from ikevd.peer import attempts
+from ikevd.peer.draft import Draft
+from ikevd.peer.due import isakmp_due, serves
+from ikevd.peer.effects import Confirm, Forget, Record, Say
+from ikevd.peer.notices import delete_isakmp
+from ikevd.peer.state import IsakmpState, Stage
+from ikevd.peer.timing import RETIRED_FOR
+from ikevd.policy.choose import describe
+from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.wire.payloads import NotifyPayload
+
+MAX_ISAKMP_SAS = 8
+"""Of one peer: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
+
+
+def adopt(draft: Draft, sa: IsakmpSa) -> None:
+    """A phase 1 ended well, in either role."""
+    stands = IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), describe(sa.suite), sa.lifetime.seconds)
+    draft.say(Record(sa.cookies, Established(stands)))
+    for under in draft.isakmp:
+        if _of(draft, under).unresponsive and not attempts.busy(draft, under):
+            retire(draft, under, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
+    expires = draft.now + sa.lifetime.seconds
+    draft.isakmp.put(sa.cookies, IsakmpState(sa, Stage.READY, sa.path, draft.now, draft.now, expires))
+    standing = [key for key, isakmp in draft.isakmp.items() if isakmp.stage is not Stage.LEAVING]
+    if len(standing) > MAX_ISAKMP_SAS:
+        retire(draft, standing[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
+
+
+def usable(draft: Draft) -> Cookies | None:
+    """The newest ISAKMP SA for a new Quick Mode."""
+    found = (
+        key for key, isakmp in reversed(tuple(draft.isakmp.items())) if serves(isakmp) and draft.now < isakmp.expires
+    )
+    return next(found, None)
+
+
+def for_farewells(draft: Draft) -> Cookies | None:
+    """The best ISAKMP SA to say Delete under."""
+    ready = (key for key, isakmp in draft.isakmp.items() if isakmp.stage is Stage.READY)
+    return usable(draft) or next(ready, None)
+
+
+def heard(draft: Draft, under: Cookies, path: Path) -> None:
+    """An authenticated message: the peer lives, and is where it came from."""
+    isakmp = draft.isakmp.get(under)
+    if isakmp is None:
+        return
+    if isakmp.heard == isakmp.born:
+        draft.say(Confirm(under))
+    draft.isakmp.put(under, replace(isakmp, path=path, heard=draft.now, unresponsive=False))
+
+
+def shorten(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) -> None:
+    """The peer says, authenticated, that the ISAKMP SA ends sooner."""
+    isakmp = _of(draft, under)
+    sa = lifetimes.claimed(isakmp.sa, claims)
+    if sa.lifetime == isakmp.sa.lifetime or isakmp.stage is Stage.LEAVING:
+        return
+    draft.say(Record(under, Note(ClaimedLife(isakmp.sa.lifetime.seconds, sa.lifetime.seconds))))
+    draft.isakmp.put(under, replace(isakmp, sa=sa, expires=isakmp.born + sa.lifetime.seconds))
+
+
+def retire(draft: Draft, under: Cookies, *, tell: bool, cause: IkeError) -> None:
+    """No new exchange, those under way end with `cause`. It cuts no IPsec SA (RFC 2408 section 3.15, strongSwan issue
+    1827)."""
+    isakmp = draft.isakmp.get(under)
+    if isakmp is None or isakmp.stage is Stage.LEAVING:
+        return
+    attempts.abort_under(draft, under, cause)
+    leave_at = draft.now + RETIRED_FOR
+    draft.isakmp.put(under, replace(isakmp, stage=Stage.LEAVING, leave_at=leave_at, delete_waits=tell))
+    say_waiting_delete(draft, under)
+
+
+def say_waiting_delete(draft: Draft, under: Cookies) -> None:
+    """Its Delete, unless a Quick Mode under it has yet to say its own last words."""
+    isakmp = draft.isakmp.get(under)
+    if isakmp is not None and isakmp.delete_waits and not attempts.busy(draft, under):
+        draft.isakmp.put(under, replace(isakmp, delete_waits=False))
+        draft.say(Say(under, (delete_isakmp(under),)))
+
+
+def due(draft: Draft) -> None:
+    """What has come to its end."""
+    for under in draft.isakmp:
+        isakmp = _of(draft, under)
+        when = isakmp_due(isakmp)
+        if when is None or draft.now < when:
+            continue
+        if isakmp.stage is Stage.LEAVING:
+            draft.isakmp.drop(under)
+            draft.say(Forget(under))
+        elif draft.now >= isakmp.expires:
+            retire(draft, under, tell=True, cause=Abandoned("the lifetime of the ISAKMP SA ended"))
+        elif attempts.busy(draft, under) or any(child.wanted or child.standing for _, child in draft.children.items()):
+            draft.isakmp.put(under, replace(isakmp, leave_at=None))  # it serves somebody by now
+        else:
+            retire(draft, under, tell=True, cause=Abandoned("it was only there to say Delete"))
+
+
+def _of(draft: Draft, under: Cookies) -> IsakmpState:
+    found = draft.isakmp.get(under)
+    assert found is not None, "only asked for what stands"
+    return found

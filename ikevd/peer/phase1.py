@@ -1,0 +1,68 @@
+"""Our phase 1: begun for a child that waits, or for a Delete that no ISAKMP SA is there to protect; one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ikevd.errors import Abandoned, IkeError
+from ikevd.peer import child, deletes, isakmp
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import Abort, BeginPhaseOne
+from ikevd.peer.state import Attempt
+from ikevd.peer.timing import SAID_AFTER
+from ikevd.sa.model import IsakmpSa
+
+
+def begin(draft: Draft) -> None:
+    """Where no ISAKMP SA serves."""
+    if draft.phase1 is None and (draft.waiting or draft.deletes_to_send):
+        draft.phase1 = draft.number()
+        draft.say(BeginPhaseOne(draft.phase1))
+
+
+def up(draft: Draft, attempt: Attempt | None, sa: IsakmpSa) -> None:
+    """A phase 1 ended well, in either role."""
+    if draft.isakmp.get(sa.cookies):
+        return  # told once more after a restart
+    isakmp.adopt(draft, sa)
+    if attempt is not None and attempt != draft.phase1:
+        isakmp.retire(draft, sa.cookies, tell=True, cause=Abandoned("the connection was taken down"))
+        return
+    if attempt is not None:
+        draft.phase1 = None
+    if draft.deletes_to_send:
+        deletes.say_waiting(draft, sa.cookies)
+        if sa.initiator:
+            _leave_soon(draft, sa)
+
+
+def failed(draft: Draft, attempt: Attempt, error: IkeError) -> None:
+    """All that wait for it fail."""
+    if attempt != draft.phase1:
+        return
+    draft.phase1 = None
+    if not isinstance(error, Abandoned):
+        draft.deletes_to_send = ()
+    _fail_waiting(draft, error)
+
+
+def abort(draft: Draft, cause: IkeError) -> None:
+    """End ours under way. Should it end well all the same, its ISAKMP SA goes at once."""
+    if draft.phase1 is not None:
+        draft.say(Abort(draft.phase1, cause))
+        draft.phase1 = None
+        _fail_waiting(draft, cause)
+
+
+def _fail_waiting(draft: Draft, error: IkeError) -> None:
+    if isakmp.usable(draft) is not None:
+        return  # the peer's own phase 1 was faster: they wait for their turn
+    waiting, draft.waiting = draft.waiting, ()
+    for name in waiting:
+        child.failed(draft, name, error)
+
+
+def _leave_soon(draft: Draft, sa: IsakmpSa) -> None:
+    adopted = draft.isakmp.get(sa.cookies)
+    assert adopted is not None
+    draft.isakmp.put(sa.cookies, replace(adopted, leave_at=draft.now + SAID_AFTER))

@@ -1,0 +1,161 @@
+"""Quick Modes under way, ours and the peer's: when one begins, and what its end means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
+from ikevd.peer import attempts, child, deletes, informed, isakmp, phase1
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import BeginQuickMode, Resume, Say
+from ikevd.peer.state import Attempt, Half, PairState, QuickModeState, Stage
+from ikevd.peer.timing import PACE, TRUSTED_FOR
+from ikevd.sa.model import Cookies, IpsecSa, Spi
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import Protocol
+
+# -- the beginning
+
+
+def begin(draft: Draft) -> None:
+    """What waits, one after the other: strongSwan (5.9.8), as responder, forgets a Quick Mode in progress when another
+    one fails. One that stays unanswered delays its siblings by `PACE` and no more."""
+    under = isakmp.usable(draft)
+    if under is None:
+        phase1.begin(draft)
+        return
+    while draft.waiting and all(mode.born + PACE <= draft.now for mode in attempts.ours(draft, under).values()):
+        name, *others = draft.waiting
+        draft.waiting = tuple(others)
+        attempt = draft.number()
+        draft.quick_modes.put(attempt, QuickModeState(under, ours=True, born=draft.now, child=name))
+        draft.children.put(name, replace(draft.child(name), attempt=attempt))
+        draft.say(BeginQuickMode(attempt, name, under))
+
+
+def began(draft: Draft, attempt: Attempt, under: Cookies) -> None:
+    """The peer began one."""
+    draft.serial = max(draft.serial, attempt)
+    draft.quick_modes.put(attempt, QuickModeState(under, ours=False, born=draft.now))
+    found = draft.isakmp.get(under)
+    if found is None or found.stage is not Stage.READY:
+        attempts.abort(draft, attempt, Abandoned("the ISAKMP SA is not ready for it, or has been deleted"))
+
+
+# -- what it asks this machine for
+
+
+def reserved(draft: Draft, attempt: Attempt, name: str, spi: Spi) -> None:
+    """The kernel gave out an inbound SPI."""
+    if mode := attempts.under_way(draft, attempt):
+        draft.quick_modes.put(attempt, replace(mode, child=name, spi=spi))
+        draft.say(Resume(attempt))
+
+
+def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
+    """It has agreed on a pair, this half of which shall stand: what the kernel says of it comes as a fact."""
+    mode = attempts.under_way(draft, attempt)
+    if mode is None:
+        return
+    draft.quick_modes.put(attempt, replace(mode, child=sa.child))
+    known = draft.child(sa.child)
+    expires = draft.now + sa.lifetime.seconds
+    fresh = PairState(sa, mode.under, half, draft.now, expires, attempt)
+    pairs = tuple(replace(pair, sa=sa, half=half) if pair.attempt == attempt else pair for pair in known.pairs)
+    if not any(pair.attempt == attempt for pair in pairs):
+        pairs = (*pairs, fresh)
+    draft.children.put(sa.child, replace(known, pairs=pairs))
+
+
+def kernel_did(draft: Draft, attempt: Attempt) -> None:
+    """What it waited for stands."""
+    if attempts.under_way(draft, attempt):
+        draft.say(Resume(attempt))
+
+
+def kernel_refused(draft: Draft, attempt: Attempt, error: IkeError, name: str | None) -> None:
+    """What it waited for cannot stand: the pair goes, which undoes what stood of it."""
+    if mode := draft.quick_modes.get(attempt):
+        draft.quick_modes.put(attempt, replace(mode, child=mode.child or name))
+        attempts.drop_pair(draft, attempt)
+    if attempts.under_way(draft, attempt):
+        draft.say(Resume(attempt, error))
+
+
+# -- the end
+
+
+def abort_opening(draft: Draft, name: str, spi: Spi, error: IkeError) -> None:
+    """The kernel has lost an SA of a pair that is being made: it is never added again."""
+    for pair in draft.child(name).pairs:
+        if pair.attempt is not None and spi in (pair.sa.inbound, pair.sa.outbound):
+            attempts.drop_pair(draft, pair.attempt)
+            attempts.abort(draft, pair.attempt, error)
+
+
+def up(draft: Draft, attempt: Attempt, sa: IpsecSa) -> None:
+    """It ended well."""
+    mode = draft.quick_modes.get(attempt)
+    pair = next((pair for pair in draft.child(sa.child).pairs if pair.attempt == attempt), None)
+    if mode is None:
+        return
+    if mode.ending or pair is None:  # it was faster than the order to end
+        failed(draft, attempt, Abandoned("it was told to end"), spoken=True, sent=True)
+        return
+    attempts.drop_pair(draft, attempt)
+    draft.quick_modes.drop(attempt)
+    child.up(draft, sa.child, replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None))
+    informed.deleted_early(draft, mode.under, sa)
+    _ended(draft, mode.under)
+
+
+def failed(draft: Draft, attempt: Attempt, error: IkeError, *, spoken: bool, sent: bool) -> None:
+    """It came to nothing. `spoken`: did any message of it come or go? `sent`: did one of ours leave?"""
+    attempts.drop_pair(draft, attempt)
+    mode = draft.quick_modes.drop(attempt)
+    if mode is None:
+        return
+    if isinstance(error, NoAnswer):
+        _distrust(draft, mode)
+    _tell_failure(draft, mode, error, spoken=spoken, sent=sent)
+    if mode.child is not None and mode.ours:
+        _child_failed(draft, mode.child, attempt, mode.under, error)
+    elif mode.child is not None and isinstance(error, KernelRefused):
+        child.declined(draft, mode.child, error.finding)
+    _ended(draft, mode.under)
+
+
+def _child_failed(draft: Draft, name: str, attempt: Attempt, under: Cookies, error: IkeError) -> None:
+    """Once more under a new ISAKMP SA where the old one's end was the cause; unless it was taken down meanwhile."""
+    state, found = draft.child(name), draft.isakmp.get(under)
+    if state.attempt != attempt:
+        return
+    gone = found is None or found.stage is Stage.LEAVING
+    if gone and isinstance(error, PeerDeleted | Abandoned) and not state.again:
+        draft.children.put(name, replace(state, attempt=None, again=True))
+        draft.waiting = (*draft.waiting, name)
+    else:
+        child.failed(draft, name, error)
+
+
+def _tell_failure(draft: Draft, mode: QuickModeState, error: IkeError, *, spoken: bool, sent: bool) -> None:
+    """A Notify to a peer that waits for us, a Delete of an SPI that it has got."""
+    if isinstance(error, PeerDeleted):
+        return
+    if error.notify is not None and spoken and draft.isakmp.get(mode.under):
+        draft.say(Say(mode.under, (NotifyPayload(Protocol.ESP, error.notify, error.spi),)))
+    if mode.spi is not None and sent and not isinstance(error, PeerRefused):
+        deletes.say_delete(draft, mode.spi, under=mode.under)
+
+
+def _distrust(draft: Draft, mode: QuickModeState) -> None:
+    """Unanswered: the peer may have lost the ISAKMP SA, unless it gave a sign of life lately."""
+    found = draft.isakmp.get(mode.under)
+    if found is not None and found.heard + TRUSTED_FOR < mode.born:
+        draft.isakmp.put(mode.under, replace(found, unresponsive=True))
+
+
+def _ended(draft: Draft, under: Cookies) -> None:
+    """What had to wait until the Quick Modes under one ISAKMP SA have ended."""
+    informed.settle(draft, under)
+    isakmp.say_waiting_delete(draft, under)
