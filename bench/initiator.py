@@ -21,7 +21,7 @@ from ikevd.addresses import Endpoint
 from ikevd.addresses import Path as NetworkPath
 from ikevd.config.load import load
 from ikevd.control.controller import EngineController
-from ikevd.host.interface import SystemEntropy
+from ikevd.host.entropy import SystemEntropy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.install import Installer

@@ -17,7 +17,8 @@ from ikevd.addresses import Address
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, KernelRefused
-from ikevd.host.interface import Kernel, SystemEntropy
+from ikevd.host.entropy import SystemEntropy
+from ikevd.host.interface import Kernel
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from ikevd.addresses import Endpoint, Path
+from ikevd.crypto import groups
 from ikevd.crypto.secret import Secret
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import (
@@ -42,6 +44,11 @@ class SeededEntropy:
 
     def octets(self, count: int) -> bytes:
         return self._random.randbytes(count)
+
+
+def key_pair(group: Group) -> groups.KeyPair:
+    """A fresh one."""
+    return groups.generate(group, os.urandom)
 
 
 def psk(text: str = f"a {MARK} for tests", source: str = "test.yaml:1:1") -> PreSharedKey:

@@ -69,8 +69,13 @@ class HostInMemory:
 
     _spis = itertools.count(0x1000)
 
-    def __init__(self, refuse: type[HostCall] | None = None, error: IkeError | None = None) -> None:
+    def __init__(
+        self, refuse: type[HostCall] | None = None, error: IkeError | None = None, first_spi: int | None = None
+    ) -> None:
+        """`first_spi`: else no two hosts give the same."""
         self.opened: list[HostCall] = []
+        if first_spi is not None:
+            self._spis = itertools.count(first_spi)
         self.keys: dict[Spi, EspKeys] = {}
         """Of each SA that was opened."""
         self._refuse = refuse

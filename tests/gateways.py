@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ikevd.addresses import Address, Path
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.install import Installer

@@ -28,17 +28,17 @@ class CurveHalf:
             raise ValueError("a point of small order") from None
 
 
-def x25519(private: X25519PrivateKey | None = None) -> CurveHalf:
-    """Our half with this key, or a fresh one."""
-    key = private or X25519PrivateKey.generate()
+def x25519(private: bytes) -> CurveHalf:
+    """Our half with this private value, 32 octets, whatever they are (RFC 7748 section 5)."""
+    key = X25519PrivateKey.from_private_bytes(private)
     return CurveHalf(
         key.public_key().public_bytes_raw(), lambda peer: key.exchange(X25519PublicKey.from_public_bytes(peer))
     )
 
 
-def x448(private: X448PrivateKey | None = None) -> CurveHalf:
-    """Our half with this key, or a fresh one."""
-    key = private or X448PrivateKey.generate()
+def x448(private: bytes) -> CurveHalf:
+    """Our half with this private value, 56 octets, whatever they are."""
+    key = X448PrivateKey.from_private_bytes(private)
     return CurveHalf(
         key.public_key().public_bytes_raw(), lambda peer: key.exchange(X448PublicKey.from_public_bytes(peer))
     )

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ikevd.crypto.private_values import Octets, one_to
 from ikevd.wire.registry import Group
 
 UNCOMPRESSED = b"\x04"
@@ -38,15 +40,14 @@ class EcpHalf:
     __slots__ = ("_private", "public")
 
     def __init__(self, private: ec.EllipticCurvePrivateKey) -> None:
-        size = coordinate_size(private.curve)
-        point = private.public_key().public_numbers()
         self._private = private
-        self.public = point.x.to_bytes(size, "big") + point.y.to_bytes(size, "big")
+        point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.public = point.removeprefix(UNCOMPRESSED)
 
     @classmethod
-    def generate(cls, curve: ec.EllipticCurve) -> EcpHalf:
+    def generate(cls, curve: ec.EllipticCurve, octets: Octets) -> EcpHalf:
         """A fresh one."""
-        return cls(ec.generate_private_key(curve))
+        return cls(ec.derive_private_key(one_to(curve.group_order, octets), curve))
 
     def agree(self, peer_public: bytes) -> bytes:
         """x of the shared point. Raises ValueError where the peer's point is not on the curve."""

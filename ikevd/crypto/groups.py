@@ -8,6 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from ikevd.crypto import curves, ecp, modp
+from ikevd.crypto.private_values import Octets
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidKey
 from ikevd.wire.registry import Group
@@ -30,7 +31,7 @@ class Half(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Row:
     public_size: int
-    generate: Callable[[], Half]
+    generate: Callable[[Octets], Half]
 
 
 _GROUPS: Mapping[Group, _Row] = {
@@ -39,8 +40,8 @@ _GROUPS: Mapping[Group, _Row] = {
         group: _Row(2 * ecp.coordinate_size(curve), partial(ecp.EcpHalf.generate, curve))
         for group, curve in ecp.CURVES.items()
     },
-    Group.CURVE25519: _Row(curves.X25519_SIZE, curves.x25519),
-    Group.CURVE448: _Row(curves.X448_SIZE, curves.x448),
+    Group.CURVE25519: _Row(curves.X25519_SIZE, lambda octets: curves.x25519(octets(curves.X25519_SIZE))),
+    Group.CURVE448: _Row(curves.X448_SIZE, lambda octets: curves.x448(octets(curves.X448_SIZE))),
 }
 
 SUPPORTED = frozenset(_GROUPS)
@@ -58,9 +59,9 @@ def check_size(group: Group, public: bytes) -> None:
         raise InvalidKey(f"KE of {group} has {len(public)} octets, not {wanted}")
 
 
-def generate(group: Group) -> KeyPair:
-    """A fresh key pair, for one exchange."""
-    return KeyPair(group, _row(group).generate())
+def generate(group: Group, octets: Octets) -> KeyPair:
+    """A fresh key pair, for one exchange: the same `octets` give the same."""
+    return KeyPair(group, _row(group).generate(octets))
 
 
 class KeyPair:

@@ -12,13 +12,13 @@ of `pow()`: constant-time, and about six times as fast.
 from __future__ import annotations
 
 import importlib
-import secrets
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ikevd.crypto import modp_primes as primes
+from ikevd.crypto.private_values import Octets, of_length, one_to
 from ikevd.wire.registry import Group
 
 GENERATOR = 2
@@ -33,7 +33,8 @@ class Parameters:
     prime: int
     bits: int
     exponent_bits: int
-    """Of our exponents, where we choose them: the larger estimate of RFC 3526 section 8, or the length of `order`."""
+    """Of our exponents: as OpenSSL and RFC 7919 appendix A have it, a little more than twice the strength of the group
+    (RFC 3526 section 8, first estimate); or the length of `order`."""
     generator: int = GENERATOR
     order: int | None = None
     """Of the subgroup that the generator spans, where it is a small part of all (RFC 5114)."""
@@ -84,20 +85,24 @@ class PowKey:
 
 
 class Library(NamedTuple):
-    """The two names of `cryptography` that are used."""
+    """The three names of `cryptography` that are used."""
 
     parameter_numbers: Any
     public_numbers: Any
+    private_numbers: Any
 
 
 class LibraryKey:
-    """A key by `cryptography`, with a short exponent of OpenSSL's choice."""
+    """A key by `cryptography`. The library makes a private key of an exponent only together with its public value, but
+    asks of that no more than that it is one: so g stands in its place until g^x is computed."""
 
-    def __init__(self, parameters: Parameters, library: Library) -> None:
+    def __init__(self, parameters: Parameters, exponent: int, library: Library) -> None:
         self._public_numbers = library.public_numbers
         self._numbers = library.parameter_numbers(parameters.prime, parameters.generator, parameters.order)
-        self._private = self._numbers.parameters().generate_private_key()
-        self.public: int = self._private.public_key().public_numbers().y
+        self._private = library.private_numbers(
+            exponent, self._public_numbers(parameters.generator, self._numbers)
+        ).private_key()
+        self.public = self.shared(parameters.generator)
 
     def shared(self, peer: int) -> int:
         """peer^x mod p."""
@@ -112,7 +117,7 @@ def find_library(modules: Sequence[str]) -> Library | None:
         for name in modules:
             try:
                 dh = importlib.import_module(name)
-                return Library(dh.DHParameterNumbers, dh.DHPublicNumbers)
+                return Library(dh.DHParameterNumbers, dh.DHPublicNumbers, dh.DHPrivateNumbers)
             except (ImportError, AttributeError):
                 continue
     return None
@@ -126,19 +131,18 @@ LIBRARY = find_library(
 )
 
 
-def new_key(parameters: Parameters, library: Library | None = LIBRARY) -> Key:
-    """A fresh key, by the library where it has one and is quick."""
+def key_of(parameters: Parameters, exponent: int, library: Library | None = LIBRARY) -> Key:
+    """The key of an exponent, by the library where it has the group and is quick."""
     if library is not None and parameters.by_library:
-        return LibraryKey(parameters, library)
-    return PowKey(parameters, new_exponent(parameters))
+        return LibraryKey(parameters, exponent, library)
+    return PowKey(parameters, exponent)
 
 
-def new_exponent(parameters: Parameters) -> int:
+def new_exponent(parameters: Parameters, octets: Octets) -> int:
     """A fresh one: 1 to q - 1 where the order q is known, else of exactly `exponent_bits`."""
     if parameters.order is not None:
-        return 1 + secrets.randbelow(parameters.order - 1)
-    top = 1 << parameters.exponent_bits - 1
-    return top | secrets.randbits(parameters.exponent_bits - 1)
+        return one_to(parameters.order, octets)
+    return of_length(parameters.exponent_bits, octets)
 
 
 class ModpHalf:
@@ -152,9 +156,9 @@ class ModpHalf:
         self.public = key.public.to_bytes(parameters.size, "big")
 
     @classmethod
-    def generate(cls, parameters: Parameters) -> ModpHalf:
+    def generate(cls, parameters: Parameters, octets: Octets) -> ModpHalf:
         """A fresh one."""
-        return cls(parameters, new_key(parameters))
+        return cls(parameters, key_of(parameters, new_exponent(parameters, octets)))
 
     def agree(self, peer_public: bytes) -> bytes:
         """g^xy. Raises ValueError unless 1 < y < p - 1, and y is in the subgroup where there is one."""
@@ -177,12 +181,12 @@ def _subgroup(prime: int, generator: int, order: int) -> Parameters:
 PARAMETERS: Mapping[Group, Parameters] = {
     Group.MODP_768: _safe(768, 149686, 256, by_library=False),
     Group.MODP_1024: _safe(1024, 129093, 200, by_library=False),
-    Group.MODP_1536: _safe(1536, 741804, 256),
-    Group.MODP_2048: _safe(2048, 124476, 320),
-    Group.MODP_3072: _safe(3072, 1690314, 420),
-    Group.MODP_4096: _safe(4096, 240904, 480),
-    Group.MODP_6144: _safe(6144, 929484, 540),
-    Group.MODP_8192: _safe(8192, 4743158, 620),
+    Group.MODP_1536: _safe(1536, 741804, 200),
+    Group.MODP_2048: _safe(2048, 124476, 225),
+    Group.MODP_3072: _safe(3072, 1690314, 275),
+    Group.MODP_4096: _safe(4096, 240904, 325),
+    Group.MODP_6144: _safe(6144, 929484, 375),
+    Group.MODP_8192: _safe(8192, 4743158, 400),
     Group.MODP_1024_160: _subgroup(*primes.MODP_1024_160),
     Group.MODP_2048_224: _subgroup(*primes.MODP_2048_224),
     Group.MODP_2048_256: _subgroup(*primes.MODP_2048_256),

@@ -32,7 +32,7 @@ from ikevd.exchanges.phase1 import (
     vendor_ids,
 )
 from ikevd.findings import Sign
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase1Choice
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, NatMethod
@@ -73,7 +73,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     #                            <--   HDR, SA, KE, Nr, IDir, HASH_R, VID, NAT-D
     group = connection.suites[0].group  # one KE, hence one group (RFC 2409 section 5)
     offer = offer_phase1([suite for suite in connection.suites if suite.group == group], connection.lifetime)
-    pair, ni = groups.generate(group), entropy.octets(NONCE_OCTETS)
+    pair, ni = groups.generate(group, entropy.octets), entropy.octets(NONCE_OCTETS)
     idii = local_identity(connection, link.path).to_payload()
     wrong = mismatch((connection.psk,), Sign.HASH_R)
     second = await link.ask(
@@ -115,7 +115,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     choice, candidates = candidates.claiming(identity, link.path).choose(first.offer, first.public)
     groups.check_size(choice.suite.group, first.public)
     connection, hash = candidates.connections[0], choice.suite.hash
-    pair, nr = groups.generate(choice.suite.group), entropy.octets(NONCE_OCTETS)
+    pair, nr = groups.generate(choice.suite.group, entropy.octets), entropy.octets(NONCE_OCTETS)
     g_xy, nonces = pair.shared(first.public), (first.nonce, nr)
     public = first.public, pair.public
     keying = Keying.derive(connection.psk, choice.suite, link.cookies, first.offer.body, public, nonces, g_xy)

@@ -16,7 +16,7 @@ from ikevd.exchanges import phase2
 from ikevd.exchanges.link import Beside, Complaint
 from ikevd.exchanges.phase1 import Keying, named
 from ikevd.findings import IdentityRefused, IsakmpDeleted
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.policy.identity import Identity
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import DeletePayload, HashPayload, NotifyPayload

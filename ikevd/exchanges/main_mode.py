@@ -28,7 +28,7 @@ from ikevd.exchanges.phase1 import (
     with_block,
 )
 from ikevd.findings import SecretsNotTried, Sign, Silence, SilentIdentity
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, PreSharedKey
 from ikevd.policy.transforms import offer_phase1
@@ -46,7 +46,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
 
     # HDR, KE, Ni, NAT-D        -->
     #                           <--   HDR, KE, Nr, NAT-D
-    pair, ni = groups.generate(choice.suite.group), entropy.octets(NONCE_OCTETS)
+    pair, ni = groups.generate(choice.suite.group, entropy.octets), entropy.octets(NONCE_OCTETS)
     natd = nat.discovery(method, hash, link, connection, entropy)
     peer = await link.ask(KePayload(pair.public), NoncePayload(ni), *natd, accept=partial(accept_key_exchange, pair))
     public, nonces = (pair.public, peer.public), (ni, peer.nonce)
@@ -96,7 +96,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     # HDR, KE, Ni, NAT-D        -->
     #                           <--   HDR, KE, Nr, NAT-D
     nr = entropy.octets(NONCE_OCTETS)
-    pair = cache(partial(groups.generate, group))
+    pair = cache(partial(groups.generate, group, entropy.octets))
     peer = await link.receive(partial(accept_first_key_exchange, group, pair))
     found = nat.discovered(method, hash, link, anyone, peer.message)
     await nat.take(link, method, found, anyone, must_float=True)

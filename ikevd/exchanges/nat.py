@@ -14,7 +14,7 @@ from ikevd.crypto.primitives import digest, hash_size
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.moves import floated
 from ikevd.findings import EncapInVain, EspInUdp, NatDMissing, StaysOnPort
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.policy.model import Connection, Encap, NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire import vendor_ids

@@ -16,7 +16,7 @@ from ikevd.exchanges import nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.findings import Asked, ChildTraffic, NoSuchChild, OtherSelectors, PeerRefuses, Traffic
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe, shorter
 from ikevd.policy.model import Child, EspSuite, Pfs
 from ikevd.policy.selectors import TrafficSelector
@@ -39,7 +39,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     spi = await host.reserve_spi(local, remote, child.reqid)
     suites = _offered(sa, child)
     offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
-    pair = groups.generate(suites[0].group) if suites[0].group is not None else None
+    pair = groups.generate(suites[0].group, entropy.octets) if suites[0].group is not None else None
 
     # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
@@ -70,7 +70,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     with _naming(_spi_in(asked)):
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
         choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs)
-        pair = _pair_for(choice.suite, asked)
+        pair = _pair_for(choice.suite, asked, entropy)
         g_xy = _agree(pair, asked)
         spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
         ipsec, keys = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
@@ -153,14 +153,14 @@ def _agree(pair: KeyPair | None, message: Message) -> Secret | None:
     return pair.shared(_ke(pair.group, message)) if pair else None
 
 
-def _pair_for(suite: EspSuite, asked: Message) -> KeyPair | None:
+def _pair_for(suite: EspSuite, asked: Message, entropy: Entropy) -> KeyPair | None:
     """A key pair where the chosen suite has PFS, and the peer's public value may be one of its group."""
     if suite.group is None:
         if asked.at_most_one(KePayload):
             raise NoProposalChosen(KeUnasked())
         return None
     groups.check_size(suite.group, _ke(suite.group, asked))
-    return groups.generate(suite.group)
+    return groups.generate(suite.group, entropy.octets)
 
 
 def _ke(group: Group, message: Message) -> bytes:

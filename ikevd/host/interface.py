@@ -1,11 +1,10 @@
-"""The ports to this machine: kernel, entropy. Implemented by `kernel/` and, for tests and dry runs, in memory.
+"""The port to the kernel of this machine. Implemented by `kernel/` and, for tests and dry runs, in memory.
 
 All calls raise `ikevd.errors.KernelRefused` (or `MissingPrivilege`) and leave the kernel unchanged on error.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -15,21 +14,6 @@ from ikevd.addresses import Address
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.selectors import Network
 from ikevd.sa.model import EspKeys, Spi
-
-
-class Entropy(Protocol):
-    """A source of unpredictable octets."""
-
-    def octets(self, count: int) -> bytes:
-        """`count` random octets."""
-
-
-class SystemEntropy:
-    """The kernel's random numbers."""
-
-    def octets(self, count: int) -> bytes:
-        """`count` octets of getrandom(2)."""
-        return os.urandom(count)
 
 
 class Direction(Enum):

@@ -10,9 +10,9 @@ from typing import Self
 
 from ikevd.addresses import Address
 from ikevd.errors import KernelRefused, MissingPrivilege
+from ikevd.host.entropy import Entropy, SystemEntropy
 from ikevd.host.interface import (
     Counters,
-    Entropy,
     FoundPolicy,
     FoundSa,
     KernelPolicy,
@@ -20,7 +20,6 @@ from ikevd.host.interface import (
     PolicyId,
     SaExpired,
     SaId,
-    SystemEntropy,
 )
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
 from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ikevd.addresses import Address
+from ikevd.host.entropy import Entropy, SystemEntropy
 from ikevd.host.interface import (
     Counters,
-    Entropy,
     FoundPolicy,
     FoundSa,
     KernelPolicy,
@@ -21,7 +21,6 @@ from ikevd.host.interface import (
     PolicyId,
     SaExpired,
     SaId,
-    SystemEntropy,
 )
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.refusals import (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ikevd.addresses import Address, Path
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.negotiation.install import Installer
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History

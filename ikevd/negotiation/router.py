@@ -8,7 +8,7 @@ from typing import Protocol
 from ikevd.addresses import Path
 from ikevd.errors import Malformed
 from ikevd.findings import Unreachable
-from ikevd.host.interface import Entropy
+from ikevd.host.entropy import Entropy
 from ikevd.negotiation.limits import RateLimit
 from ikevd.observe.counters import Counters
 from ikevd.sa.model import COOKIE_OCTETS, NO_COOKIE

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevd.crypto import curves, ecp, groups, modp
+from ikevd.crypto.private_values import one_to
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidKey
 from ikevd.wire.registry import Group
+from tests.builders import SeededEntropy, key_pair
 from tests.crypto.vectors import SHIPPED, Vector, read_blocks, read_json
 
 GROUPS = pytest.mark.parametrize("group", sorted(groups.SUPPORTED), ids=str)
@@ -74,23 +74,44 @@ def test_every_group_of_iana_with_a_computable_curve_is_supported() -> None:
 
 @GROUPS
 def test_two_pairs_agree(group: Group) -> None:
-    ours, theirs = groups.generate(group), groups.generate(group)
+    ours, theirs = key_pair(group), key_pair(group)
     assert ours.shared(theirs.public) == theirs.shared(ours.public)
 
 
 @GROUPS
 def test_public_value_has_the_length_of_the_group(group: Group) -> None:
-    assert len(groups.generate(group).public) == groups.public_size(group)
+    assert len(key_pair(group).public) == groups.public_size(group)
 
 
 @GROUPS
 def test_repr_names_only_the_group(group: Group) -> None:
-    assert repr(groups.generate(group)) == f"<KeyPair {group}>"
+    assert repr(key_pair(group)) == f"<KeyPair {group}>"
 
 
 @GROUPS
 def test_each_pair_is_fresh(group: Group) -> None:
-    assert groups.generate(group).public != groups.generate(group).public
+    assert key_pair(group).public != key_pair(group).public
+
+
+@GROUPS
+def test_the_same_entropy_gives_the_same_pair(group: Group) -> None:
+    ours, again, other = (groups.generate(group, SeededEntropy(seed).octets) for seed in (1, 1, 2))
+    assert ours.public == again.public != other.public
+    assert ours.shared(other.public) == again.shared(other.public)
+
+
+@ECP
+def test_an_ecp_pair_has_the_private_number_that_its_entropy_makes(group: Group) -> None:
+    order = ecp.CURVES[group].group_order
+    pair = groups.generate(group, SeededEntropy(1).octets)
+    assert pair.public == pair_of(group, one_to(order, SeededEntropy(1).octets)).public
+
+
+@MODP
+def test_a_modp_pair_has_the_exponent_that_its_entropy_makes_however_it_is_computed(group: Group) -> None:
+    row = modp.PARAMETERS[group]
+    pair = groups.generate(group, SeededEntropy(1).octets)
+    assert pair.public == modp_pair(group, modp.new_exponent(row, SeededEntropy(1).octets)).public
 
 
 @GROUPS
@@ -98,18 +119,18 @@ def test_each_pair_is_fresh(group: Group) -> None:
 def test_a_public_value_of_another_length_is_refused(group: Group, change: int) -> None:
     size = groups.public_size(group)
     with pytest.raises(InvalidKey, match=f"KE of {group} has {size + change} octets, not {size}"):
-        groups.generate(group).shared(b"\x05" * (size + change))
+        key_pair(group).shared(b"\x05" * (size + change))
 
 
 @GROUPS
 def test_an_empty_public_value_is_refused(group: Group) -> None:
     with pytest.raises(InvalidKey, match="has 0 octets"):
-        groups.generate(group).shared(b"")
+        key_pair(group).shared(b"")
 
 
 @MODP
 def test_a_modp_value_outside_the_group_is_refused(group: Group) -> None:
-    row, pair = modp.PARAMETERS[group], groups.generate(group)
+    row, pair = modp.PARAMETERS[group], key_pair(group)
     for y in (0, 1, row.prime - 1, row.prime, row.prime + 1, (1 << row.bits) - 1):
         with pytest.raises(InvalidKey, match=r"not between 1 and p - 1"):
             pair.shared(y.to_bytes(row.size, "big"))
@@ -117,7 +138,7 @@ def test_a_modp_value_outside_the_group_is_refused(group: Group) -> None:
 
 @SAFE
 def test_the_least_and_the_greatest_modp_value_are_taken(group: Group) -> None:
-    row, pair = modp.PARAMETERS[group], groups.generate(group)
+    row, pair = modp.PARAMETERS[group], key_pair(group)
     for y in (2, row.prime - 2):
         assert len(pair.shared(y.to_bytes(row.size, "big"))) == row.size
 
@@ -187,20 +208,20 @@ def test_a_coordinate_beyond_the_field_is_refused(group: Group) -> None:
     size = groups.public_size(group)
     for public in (b"\xff" * size, bytes(size)):
         with pytest.raises(InvalidKey, match="not a point of the curve"):
-            groups.generate(group).shared(public)
+            key_pair(group).shared(public)
 
 
 @SUBGROUP
 def test_a_value_outside_the_subgroup_is_refused(group: Group) -> None:
     """2 spans all of the group of p, not the subgroup of q."""
-    pair, size = groups.generate(group), groups.public_size(group)
+    pair, size = key_pair(group), groups.public_size(group)
     with pytest.raises(InvalidKey, match="not in the subgroup of order q"):
         pair.shared((2).to_bytes(size, "big"))
 
 
 def test_curve25519_gives_the_octets_of_rfc_7748_section_6_1() -> None:
     alice = bytes.fromhex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")
-    pair = groups.KeyPair(Group.CURVE25519, curves.x25519(X25519PrivateKey.from_private_bytes(alice)))
+    pair = groups.KeyPair(Group.CURVE25519, curves.x25519(alice))
     assert pair.public.hex() == "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
     bob = bytes.fromhex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f")
     shared = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"
@@ -209,25 +230,24 @@ def test_curve25519_gives_the_octets_of_rfc_7748_section_6_1() -> None:
 
 @pytest.mark.parametrize("vector", list(read_blocks(SHIPPED / "rfc7748-x448.txt")), ids=str)
 def test_curve448_gives_the_octets_of_rfc_7748_section_5_2(vector: Vector) -> None:
-    private = X448PrivateKey.from_private_bytes(vector.octets("INPUT_SCALAR"))
-    pair = groups.KeyPair(Group.CURVE448, curves.x448(private))
+    pair = groups.KeyPair(Group.CURVE448, curves.x448(vector.octets("INPUT_SCALAR")))
     assert pair.shared(vector.octets("INPUT_U")).reveal() == vector.octets("OUTPUT_U")
 
 
 @pytest.mark.parametrize("y", [0, 1, 2**448 - 2**224 - 1], ids=["zero", "one", "p"])
 def test_a_curve448_point_of_small_order_is_refused(y: int) -> None:
     with pytest.raises(InvalidKey, match="KE of CURVE448 is a point of small order"):
-        groups.generate(Group.CURVE448).shared(y.to_bytes(56, "little"))
+        key_pair(Group.CURVE448).shared(y.to_bytes(56, "little"))
 
 
 @pytest.mark.parametrize("y", [0, 1, 2**255 - 19], ids=["zero", "one", "p"])
 def test_a_curve25519_point_of_small_order_is_refused(y: int) -> None:
     with pytest.raises(InvalidKey, match="small order"):
-        groups.generate(Group.CURVE25519).shared(y.to_bytes(32, "little"))
+        key_pair(Group.CURVE25519).shared(y.to_bytes(32, "little"))
 
 
 PAIRS = {
-    group: groups.generate(group)
+    group: key_pair(group)
     for group in (Group.MODP_1024, Group.MODP_1024_160, Group.ECP_256, Group.CURVE25519, Group.CURVE448)
 }
 SECRET_SIZES = {Group.ECP_256: 32}
@@ -245,4 +265,4 @@ def test_whatever_the_peer_sends_is_a_secret_or_invalid_key(group: Group, public
 @pytest.mark.parametrize("group", [Group.BRAINPOOL_224, Group(3), Group(99)], ids=str)
 def test_an_unsupported_group_is_named_in_the_error(group: Group) -> None:
     with pytest.raises(ValueError, match=f"group {group} is not supported"):
-        groups.generate(group)
+        key_pair(group)

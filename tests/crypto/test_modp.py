@@ -1,5 +1,6 @@
 """The seam to finite-field Diffie-Hellman: the primes, and that both ways to compute agree."""
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -16,6 +17,11 @@ NAMED = pytest.mark.parametrize("group", [group for group, row in modp.PARAMETER
 EXPONENT = 0x76E02FC3EABE6A0FCED6C31E5945D167FAD00200B4AF12CD6FC6D7E381486278
 
 
+def fresh(group: Group) -> modp.Key:
+    row = modp.PARAMETERS[group]
+    return modp.key_of(row, modp.new_exponent(row, os.urandom))
+
+
 def test_primes_of_rfc_3526_are_those_of_the_rfc() -> None:
     primes = {int(v.values["P"], 16).bit_length(): int(v.values["P"], 16) for v in read_blocks(SHIPPED / "rfc3526.txt")}
     ours = {row.bits: row.prime for group, row in modp.PARAMETERS.items() if group == 5 or 14 <= group <= 18}
@@ -29,28 +35,31 @@ def test_prime_has_as_many_bits_as_its_group(group: Group) -> None:
 
 @GROUPS
 def test_two_keys_agree_without_the_library(group: Group) -> None:
-    ours, theirs = (modp.new_key(modp.PARAMETERS[group], library=None) for _ in range(2))
+    row = modp.PARAMETERS[group]
+    ours, theirs = (modp.key_of(row, modp.new_exponent(row, os.urandom), library=None) for _ in range(2))
     assert ours.shared(theirs.public) == theirs.shared(ours.public)
 
 
 @NAMED
 def test_library_and_pow_agree(group: Group) -> None:
     by_pow = modp.PowKey(modp.PARAMETERS[group], EXPONENT)
-    by_library = modp.new_key(modp.PARAMETERS[group])
+    by_library = modp.key_of(modp.PARAMETERS[group], EXPONENT)
     assert isinstance(by_library, modp.LibraryKey)
-    assert by_library.shared(by_pow.public) == by_pow.shared(by_library.public)
+    assert by_library.public == by_pow.public
+    other = modp.PowKey(modp.PARAMETERS[group], EXPONENT + 1)
+    assert by_library.shared(other.public) == by_pow.shared(other.public)
 
 
 @pytest.mark.parametrize("group", [Group.MODP_768, Group.MODP_1024], ids=str)
 def test_groups_1_and_2_never_wait_for_the_primality_test_of_the_library(group: Group) -> None:
-    assert isinstance(modp.new_key(modp.PARAMETERS[group]), modp.PowKey)
+    assert isinstance(fresh(group), modp.PowKey)
 
 
 @GROUPS
 def test_an_exponent_of_ours_is_short(group: Group) -> None:
     """RFC 3526 section 8: twice the strength is enough; the whole length costs three times as much."""
     row = modp.PARAMETERS[group]
-    exponents = [modp.new_exponent(row) for _ in range(20)]
+    exponents = [modp.new_exponent(row, os.urandom) for _ in range(20)]
     assert all(0 < x < (row.order or row.prime) for x in exponents)
     assert {x.bit_length() for x in exponents} <= set(range(row.exponent_bits - 20, row.exponent_bits + 1))
     assert row.exponent_bits <= row.bits // 3
@@ -72,7 +81,7 @@ def test_powmod_sec_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch)
 
 @GROUPS
 def test_each_key_is_fresh(group: Group) -> None:
-    first, second = (modp.new_key(modp.PARAMETERS[group]).public for _ in range(2))
+    first, second = (fresh(group).public for _ in range(2))
     assert first != second
 
 
@@ -87,7 +96,9 @@ def test_first_module_that_has_the_names_is_taken() -> None:
 
 
 def test_deprecation_of_the_library_is_not_shown() -> None:
-    script = "from ikevd.crypto import groups; from ikevd.wire.registry import Group\n"
-    script += "ours, theirs = (groups.generate(Group.MODP_2048) for _ in range(2)); ours.shared(theirs.public)"
+    script = "import os; from ikevd.crypto import groups; from ikevd.wire.registry import Group\n"
+    script += (
+        "ours, theirs = (groups.generate(Group.MODP_2048, os.urandom) for _ in range(2)); ours.shared(theirs.public)"
+    )
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

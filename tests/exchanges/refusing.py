@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ikevd.crypto import groups, keys
+from ikevd.crypto import keys
 from ikevd.crypto.ciphers import CbcCipher, IvChain
 from ikevd.exchanges import main_mode, phase2
 from ikevd.exchanges.link import Link
@@ -20,7 +20,7 @@ from ikevd.policy.model import Connection
 from ikevd.wire.message import Header, encode_chain, first_type
 from ikevd.wire.payloads import KePayload, NoncePayload, NotifyPayload, Payload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, Protocol
-from tests.builders import ALICE_TO_BOB, SeededEntropy, connection
+from tests.builders import ALICE_TO_BOB, SeededEntropy, connection, key_pair
 from tests.duet import Duet
 
 NR = bytes(range(32))
@@ -32,7 +32,7 @@ async def until_message_5(link: Link, view: Connection) -> Keying:
     offer = await link.receive(accept_offer)
     choice, _ = Candidates((view,)).choose(offer)
     await link.answer(choice.answer)
-    pair = groups.generate(choice.suite.group)
+    pair = key_pair(choice.suite.group)
     peer = await link.receive(partial(accept_key_exchange, pair))
     await link.answer(KePayload(pair.public), NoncePayload(NR))
     public, nonces = (peer.public, pair.public), (peer.nonce, NR)

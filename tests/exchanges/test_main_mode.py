@@ -9,7 +9,6 @@ from functools import cache
 import pytest
 
 from ikevd.conversation.timing import Timing
-from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.errors import InvalidId, InvalidKey, NoAnswer, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import main_mode
@@ -26,6 +25,7 @@ from tests.builders import (
     SeededEntropy,
     connection,
     fqdn,
+    key_pair,
     mirrored,
     psk,
 )
@@ -149,7 +149,7 @@ def test_one_key_pair_serves_however_many_messages_3_are_refused() -> None:
     made = list[KeyPair]()
 
     def pair() -> KeyPair:
-        made.append(groups.generate(Group.CURVE25519))
+        made.append(key_pair(Group.CURVE25519))
         return made[-1]
 
     once = cache(pair)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from ikevd.crypto import groups
 from ikevd.errors import (
     IkeError,
     InvalidId,
@@ -23,7 +22,7 @@ from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, Payload
 from ikevd.wire.registry import Group, IdType
-from tests.builders import ALICE, BOB, ESP_AES128_SHA256, ESP_AES256_SHA1, child
+from tests.builders import ALICE, BOB, ESP_AES128_SHA256, ESP_AES256_SHA1, child, key_pair
 from tests.exchanges.phase1_pair import MESSAGE_ID
 from tests.exchanges.quick_mode_pair import (
     IDCR,
@@ -260,7 +259,7 @@ def test_a_ke_that_does_not_fit_the_chosen_transform_is_refused(
     assert duet.responder.host.opened == []
 
 
-@pytest.mark.parametrize("ke", [(), (KePayload(bytes(32)),), (KePayload(groups.generate(Group.MODP_2048).public),)])
+@pytest.mark.parametrize("ke", [(), (KePayload(bytes(32)),), (KePayload(key_pair(Group.MODP_2048).public),)])
 def test_the_initiator_refuses_an_answer_without_a_fitting_ke(ke: tuple[KePayload, ...]) -> None:
     ids = child().local.to_id(), IDCR
     duet = against_initiator(child(suites=(PFS,)), answers(lambda _: (offer(PFS), NoncePayload(NI), *ke, *ids)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from ikevd.addresses import Path
-from ikevd.crypto import groups, keys
+from ikevd.crypto import keys
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.exchanges import aggressive_mode, informational, main_mode, phase2, quick_mode
@@ -46,6 +46,7 @@ from tests.builders import (
     SeededEntropy,
     child,
     connection,
+    key_pair,
     mirrored,
     psk,
 )
@@ -85,7 +86,7 @@ async def _initiating_harness(link: Link, view: Connection, found: list[Keying])
     """Main Mode up to message 4, keeping the keys for those who make up message 5."""
     offer = offer_phase1(view.suites, view.lifetime)
     choice = await link.ask(offer, accept=partial(accept_choice, offer))
-    pair = groups.generate(choice.suite.group)
+    pair = key_pair(choice.suite.group)
     peer = await link.ask(
         KePayload(pair.public), NoncePayload(NONCE), accept=lambda message: accept_key_exchange(pair, message)
     )
@@ -98,7 +99,7 @@ async def _responding_harness(link: Link, view: Connection, found: list[Keying])
     offer = await link.receive(accept_offer)
     choice, _ = Candidates((view,)).choose(offer)
     await link.answer(choice.answer)
-    pair = groups.generate(choice.suite.group)
+    pair = key_pair(choice.suite.group)
     peer = await link.receive(lambda message: accept_key_exchange(pair, message))
     await link.answer(KePayload(pair.public), NoncePayload(NONCE))
     public, nonces = (peer.public, pair.public), (peer.nonce, NONCE)
@@ -185,7 +186,7 @@ def _first_of_aggressive(pair: KeyPair) -> tuple[Payload, ...]:
 
 
 def am1(nat: bool = False) -> Stage:
-    pair = groups.generate(Group.CURVE25519)
+    pair = key_pair(Group.CURVE25519)
     return short_responder().stage(*_first_of_aggressive(pair), *(NAT_T,) * nat)
 
 
@@ -194,7 +195,7 @@ def am2(nat: bool = False) -> Stage:
     alice = short_initiator()
     asked = _clear(alice.sent[-1])
     g_xi, ni_b, offer = asked.one(KePayload).body, asked.one(NoncePayload).body, asked.one(SaPayload)
-    pair = groups.generate(Group.CURVE25519)
+    pair = key_pair(Group.CURVE25519)
     keying = _short_keying(offer, (g_xi, pair.public), (ni_b, NONCE), pair.shared(g_xi))
     genuine = (
         offer,
@@ -210,7 +211,7 @@ def am2(nat: bool = False) -> Stage:
 
 
 def am3(nat: bool = False, *, encrypted: bool = True) -> Stage:
-    bob, pair = short_responder(), groups.generate(Group.CURVE25519)
+    bob, pair = short_responder(), key_pair(Group.CURVE25519)
     first = _first_of_aggressive(pair)
     chain = encode_chain((*first, *(NAT_T,) * nat))
     bob.hear(Header(COOKIES.initiator, NO_COOKIE, PayloadType.SA, bob.kind, Flags.NONE, 0).encode(len(chain)) + chain)
@@ -232,7 +233,7 @@ def _clear(datagram: bytes) -> Message:
 
 @cache
 def _public_value() -> bytes:
-    return groups.generate(Group.CURVE25519).public
+    return key_pair(Group.CURVE25519).public
 
 
 # -- under an ISAKMP SA -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
-from ikevd.crypto import groups, keys
+from ikevd.crypto import keys
 from ikevd.crypto.ciphers import IvChain
 from ikevd.exchanges import phase2
 from ikevd.exchanges.phase1 import Keying, local_identity, remote_identity
@@ -19,7 +19,7 @@ from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, fir
 from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, Payload
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 from ikevd.wire.sa import SaPayload
-from tests.builders import SeededEntropy
+from tests.builders import SeededEntropy, key_pair
 
 COOKIE = b"mallory!"
 SPI = bytes.fromhex("0000a5a5")
@@ -162,7 +162,7 @@ class MainMode:
         suite, _ = read_phase1(chosen.proposals[0].transforms[0])
         assert not isinstance(suite, str)
         self.suite = suite
-        self.pair = groups.generate(suite.group)
+        self.pair = key_pair(suite.group)
 
     def message_3(self, *payloads: Payload) -> bytes:
         return self.clear(Chain.of(*(payloads or (KePayload(self.pair.public), NoncePayload(NI)))))
@@ -228,7 +228,7 @@ class Aggressive:
         self.cookies = cookies
         self.view = mallory.view
         self.offer = offer_phase1(self.view.suites[:1], self.view.lifetime)
-        self.pair = groups.generate(self.view.suites[0].group)
+        self.pair = key_pair(self.view.suites[0].group)
         self.keying: Keying | None = None
 
     def identity(self) -> IdPayload:

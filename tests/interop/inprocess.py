@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ikevd.config.load import load
 from ikevd.crypto.secret import Secret
-from ikevd.host.interface import KernelPolicy, KernelSa, SystemEntropy
+from ikevd.host.entropy import SystemEntropy
+from ikevd.host.interface import KernelPolicy, KernelSa
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp

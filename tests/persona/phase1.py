@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ikevd.addresses import Endpoint, Path
-from ikevd.crypto import groups
 from ikevd.errors import NoProposalChosen
 from ikevd.exchanges.link import Link
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Opaque, SaPayload
+from tests.builders import key_pair
 from tests.persona import octets
 from tests.persona.formulas import Exchanged, Keys, digest, nat_d
 from tests.persona.octets import HASH, ID, KE, NONCE, NOTIFY, SA, VID, bodies, payload, payloads, with_hash
@@ -25,7 +25,7 @@ async def initiate_main_mode(link: Link, router: Router) -> RouterSa:
     second = await link.ask(payload(SA, offer), *announced, accept=_anything)
     policy, way = _chosen(router, second), _way(router, second)
 
-    pair, ni = groups.generate(policy.group), router.random("ni", NONCE_OCTETS)
+    pair, ni = key_pair(policy.group), router.random("ni", NONCE_OCTETS)
     cookies = link.cookies.initiator, link.cookies.responder
     vendors = payloads(VID, router.vendor_ids(cookies[0], initiator=True))
     natd = _nat_d(router, way, policy, link)
@@ -54,7 +54,7 @@ async def respond_main_mode(link: Link, router: Router) -> RouterSa:
 
     third = await link.receive(_anything)
     cookies = link.cookies.initiator, link.cookies.responder
-    pair, nr = groups.generate(policy.group), router.random("nr", NONCE_OCTETS)
+    pair, nr = key_pair(policy.group), router.random("nr", NONCE_OCTETS)
     natted, natd = _natted(router, way, policy, link, third), _nat_d(router, way, policy, link)
     vendors = payloads(VID, router.vendor_ids(cookies[1], initiator=False))
     await link.answer(payload(KE, pair.public), payload(NONCE, nr), *vendors, *natd)
@@ -73,7 +73,7 @@ async def respond_main_mode(link: Link, router: Router) -> RouterSa:
 async def initiate_aggressive_mode(link: Link, router: Router) -> RouterSa:
     """Messages 1 and 3, with the group name as ID_KEY_ID (`crypto ipsec client ezvpn`, `initiate mode aggressive`)."""
     policy, offer = router.policies[0], router.offer()
-    pair, ni = groups.generate(policy.group), router.random("ni", NONCE_OCTETS)
+    pair, ni = key_pair(policy.group), router.random("ni", NONCE_OCTETS)
     idii = router.identity(link.path)
     vendors = payloads(VID, (*router.release.announces, *router.vendor_ids(link.cookies.initiator, initiator=True)))
     first = payload(SA, offer), payload(KE, pair.public), payload(NONCE, ni), payload(ID, idii)
@@ -100,7 +100,7 @@ async def respond_aggressive_mode(link: Link, router: Router) -> RouterSa:
     first = await link.receive(_anything)
     policy, answer = _choose(router, first)
     way, cookies = _way(router, first), (link.cookies.initiator, link.cookies.responder)
-    pair, nr = groups.generate(policy.group), router.random("nr", NONCE_OCTETS)
+    pair, nr = key_pair(policy.group), router.random("nr", NONCE_OCTETS)
     public, ni, idii = bodies(first, KE)[0], bodies(first, NONCE)[0], bodies(first, ID)[0]
     seen = Exchanged(cookies, (public, pair.public), (ni, nr), bodies(first, SA)[0])
     keys = Keys.derive(policy.hash_name, router.psk, seen, pair.shared(public).reveal())

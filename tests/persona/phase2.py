@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ikevd.crypto import groups
 from ikevd.exchanges.link import Host, Link
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Opaque, SaPayload
+from tests.builders import key_pair
 from tests.persona import octets
 from tests.persona.formulas import prf
 from tests.persona.octets import HASH, ID, KE, NONCE, NOTIFY, SA, bodies, chain_of, payload, payloads, with_hash
@@ -21,7 +21,7 @@ async def initiate_quick_mode(link: Link, host: Host, sa: RouterSa) -> RouterPai
     """Messages 1 and 3."""
     router, mid = sa.router, link.message_id.to_bytes(4, "big")
     spi, ni = router.random(f"spi {link.message_id}", 4), router.random(f"ni {link.message_id}", NONCE_OCTETS)
-    pair = groups.generate(router.pfs) if router.pfs is not None else None
+    pair = key_pair(router.pfs) if router.pfs is not None else None
     ke = (payload(KE, pair.public),) if pair else ()
     offer = octets.sa(octets.ESP, spi, [_transform(sa, 1)])
     first = payload(SA, offer), payload(NONCE, ni), *ke, *payloads(ID, _selectors(router))
@@ -43,7 +43,7 @@ async def respond_quick_mode(link: Link, host: Host, sa: RouterSa) -> RouterPair
     chosen = next(
         t for t in offered.transforms if {a.type: a.as_number() for a in t.attributes}.items() >= ours.items()
     )
-    pair = groups.generate(router.pfs) if router.pfs is not None else None
+    pair = key_pair(router.pfs) if router.pfs is not None else None
     ke = (payload(KE, pair.public),) if pair else ()
     claim = payloads(NOTIFY, [_responder_lifetime(spi, router.claims)]) if router.claims else ()
     answer = octets.sa(octets.ESP, spi, [chosen.encode()])
