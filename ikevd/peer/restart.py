@@ -15,6 +15,7 @@ from ikevd.peer.state import Attempt, Stage
 def restarted(draft: Draft, revived: Set[Attempt]) -> None:
     """What the new process could not go on with is undone on both sides, and what it was for begins anew. Last words
     may have gone down with the old one: they are said again."""
+    deletes.say_again(draft)
     if draft.phase1 not in revived:
         draft.phase1 = None
     for attempt, mode in tuple(draft.quick_modes.items()):
@@ -22,7 +23,6 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
             _undo(draft, attempt)
         elif mode.ending:
             draft.say(Abort(attempt, Abandoned("it was told to end before the restart")))
-    deletes.say_again(draft)
     for under, found in tuple(draft.isakmp.items()):
         if found.stage is Stage.LEAVING:
             draft.isakmp.put(under, replace(found, delete_waits=True))

@@ -1,0 +1,106 @@
+"""A new process has read the state from the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ikevd.errors import NoAnswer
+from ikevd.peer.facts import Due, QuickModeFailed, Restarted, Unwanted, Worn
+from ikevd.peer.state import Attempt, ChildState, Half, SaidDelete, Stage
+from tests.peer.records import NOW, A, isakmp, mode, opening, ours, pair, peer, told
+
+SEVEN = Attempt(7)
+UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
+TRYING = ChildState(wanted=True, attempt=SEVEN, since=5.0)
+MAKING = replace(TRYING, pairs=(opening(3, 7, Half.BOTH),))
+
+
+def test_what_stands_stays() -> None:
+    before = peer(isakmp(), lan=UP, dmz=ChildState(wanted=True, retry_at=NOW + 9))
+    assert told(before, Restarted()) == (before, [])
+
+
+def test_a_quick_mode_of_ours_that_cannot_go_on_is_undone_on_both_sides_and_begins_anew() -> None:
+    before = peer(isakmp(), lan=MAKING, modes={7: mode(spi=ours(3))})
+    after, effects = told(before, Restarted())
+    assert effects == ["say under A: delete d0000003", "begin lan as 11 under A"]
+    assert after.children["lan"] == replace(TRYING, attempt=Attempt(11))
+    assert SEVEN not in after.quick_modes
+
+
+def test_unless_a_pair_stands_by_now() -> None:
+    before = peer(isakmp(), lan=replace(UP, attempt=SEVEN), modes={7: mode()})
+    assert told(before, Restarted()) == (peer(isakmp(), lan=UP), [])
+
+
+def test_the_peers_quick_mode_that_cannot_go_on_is_undone() -> None:
+    lan = ChildState(pairs=(opening(3, 7),))
+    before = peer(isakmp(early_deletes=(ours(9),)), lan=lan, modes={7: mode(ours=False, spi=ours(3))})
+    after, effects = told(before, Restarted())
+    assert effects == ["say under A: delete d0000003"]
+    assert (after.children["lan"], after.quick_modes) == (ChildState(), {})
+    assert after.isakmp[A] == isakmp()
+
+
+def test_where_no_isakmp_sa_is_left_its_delete_waits_for_one() -> None:
+    before = peer(lan=MAKING, modes={7: mode(spi=ours(3))})
+    after, effects = told(before, Restarted())
+    assert (after.deletes_to_send, effects) == ((ours(3),), ["begin phase 1 as 11"])
+
+
+def test_one_that_goes_on_stays() -> None:
+    before = peer(isakmp(), lan=MAKING, modes={7: mode(spi=ours(3))}, phase1=Attempt(6))
+    assert told(before, Restarted(frozenset({SEVEN, Attempt(6)}))) == (before, [])
+
+
+def test_one_that_was_told_to_end_is_told_again() -> None:
+    before, _ = told(peer(isakmp(), lan=MAKING, modes={7: mode(spi=ours(3))}), Unwanted("lan"))
+    after, effects = told(before, Restarted(frozenset({SEVEN})))
+    assert effects == ["abort 7: Abandoned (it was told to end before the restart)"]
+    assert after == before
+
+
+def test_a_phase_1_that_cannot_go_on_begins_anew_for_those_that_wait() -> None:
+    before = peer(lan=ChildState(wanted=True), waiting=("lan",), phase1=Attempt(10))
+    after, effects = told(before, Restarted())
+    assert (after.phase1, after.waiting, effects) == (11, ("lan",), ["begin phase 1 as 11"])
+
+
+def test_a_phase_1_that_nobody_waits_for_does_not_begin_anew() -> None:
+    assert told(peer(phase1=Attempt(10)), Restarted()) == (peer(), [])
+
+
+# -- last words may have gone down with the process
+
+
+def test_a_delete_of_the_last_8_s_is_said_again() -> None:
+    before, _ = told(peer(isakmp(), lan=UP), Unwanted("lan"))
+    assert before.deletes_said == (SaidDelete(ours(1), NOW),)
+    assert told(before, Restarted(), now=NOW + 7.9)[1] == ["say under A: delete d0000001"]
+    assert told(before, Restarted(), now=NOW + 8)[1] == []
+
+
+def test_under_an_isakmp_sa_that_leaves_where_there_is_no_other_and_its_own_delete_too() -> None:
+    before, _ = told(peer(isakmp(), lan=UP), Unwanted("lan"), Worn(A))
+    after, effects = told(before, Restarted(), now=NOW + 1)
+    assert effects == ["say under A: delete d0000001", "say under A: delete ISAKMP SA A"]
+    assert after.isakmp[A].stage is Stage.LEAVING
+
+
+def test_its_own_delete_waits_for_the_quick_modes_that_go_on() -> None:
+    before, _ = told(peer(isakmp(), lan=TRYING, modes={7: mode()}), Worn(A))
+    going_on, effects = told(before, Restarted(frozenset({SEVEN})))
+    assert [effect[:7] for effect in effects] == ["abort 7"]
+    _, effects = told(going_on, QuickModeFailed(SEVEN, NoAnswer("silence"), spoken=False, sent=False))
+    assert "say under A: delete ISAKMP SA A" in effects
+
+
+def test_else_it_waits_for_an_isakmp_sa() -> None:
+    before, _ = told(peer(isakmp(), lan=UP), Unwanted("lan"))
+    after, effects = told(replace(before, isakmp={}), Restarted())
+    assert (after.deletes_to_send, effects) == ((ours(1),), ["begin phase 1 as 11"])
+
+
+def test_what_was_said_long_ago_is_forgotten() -> None:
+    said, _ = told(peer(isakmp(), lan=UP), Unwanted("lan"))
+    assert told(said, Due(()), now=NOW + 8)[0].deletes_said == ()
