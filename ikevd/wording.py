@@ -8,6 +8,10 @@ from difflib import get_close_matches
 MAX_SHOWN = 80
 MAX_NAMES = 20
 
+Names = Mapping[str, Mapping[str, Sequence[str]]]
+"""Of connections, each with the entries of its children; each entry with the children that its networks make, where
+they make several."""
+
 
 def shown(value: object) -> str:
     """What came, on one line, without control characters, cut where it is long. Never call it on a secret."""
@@ -46,10 +50,16 @@ def suggestion(word: str, known: Sequence[str], others: Mapping[str, str] | None
     return f"did you mean {meant!r}?" if meant else f"wanted {either(known)}"
 
 
-def unknown_name(name: str, configured: Mapping[str, Sequence[str]]) -> str:
-    """For the name of a connection or child that is none of the `configured`: connections, each with its children."""
-    children = [child for its in configured.values() for child in its]
-    paths = [f"{connection}/{child}" for connection, its in configured.items() for child in its]
+def names_of_children(entries: Mapping[str, Sequence[str]]) -> list[str]:
+    """Each entry, and behind it the children that its networks make."""
+    return [name for entry, members in entries.items() for name in (entry, *members)]
+
+
+def unknown_name(name: str, configured: Names) -> str:
+    """For the name of a connection or child that is none of the `configured`."""
+    known = {connection: names_of_children(its) for connection, its in configured.items()}
+    children = [child for its in known.values() for child in its]
+    paths = [f"{connection}/{child}" for connection, its in known.items() for child in its]
     meant = closest(name, [*configured, *children, *(paths if "/" in name else ())])
     if meant:
         return f"no connection or child is named {name}; did you mean {meant}?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -21,8 +22,30 @@ COLUMNS = (
 )
 
 
-def block(child: View, width: int, configured: str) -> Iterator[Text]:
-    """A child in several lines. `configured`: the peer's address in the configuration."""
+def runs(children: list[View]) -> Iterator[tuple[str | None, list[View]]]:
+    """Children that several networks of one entry make stand together, under its name; others alone, under none."""
+    for group, run in groupby(children, key=lambda child: child["group"]):
+        its = list(run)
+        if group is not None and len(its) > 1:
+            yield group, its
+        else:
+            yield from ((None, [child]) for child in its)
+
+
+def blocks(children: list[View], width: int, configured: str) -> Iterator[Text]:
+    """Each child in several lines. `configured`: the peer's address in the configuration."""
+    for group, its in runs(children):
+        if group is not None:
+            yield from flowed([f"{group} ", f"{_up(its)} of {len(its)} up"], width, first="  ", separator=" ")
+        for child in its:
+            yield from _block(child, width, configured)
+
+
+def _up(children: list[View]) -> int:
+    return sum(child["state"] == "up" for child in children)
+
+
+def _block(child: View, width: int, configured: str) -> Iterator[Text]:
     ends = [f"{child['name']} ", f"{child['state'].upper()} ", child["local"], f"=== {child['remote']}"]
     for line in flowed(ends, width, first="  ", rest="    ", separator=" "):
         line.highlight_words([f" {child['state'].upper()} "], _style(child))
@@ -95,12 +118,11 @@ def refused_packets(sa: View, width: int, first: str) -> Iterator[Text]:
 
 
 def table_of(connection: View) -> list[Text]:
-    """A head, and one line for each pair and for each child without one."""
-    shown = [(child, sa) for child in connection["children"] for sa in child["sas"] or [None]]
+    """A head, and one line for each pair, for each child without one, and above those that one entry makes."""
+    shown = list(_rows(connection))
     if not shown:
         return []
-    styles = ["", *(_style(child) for child, _ in shown)]
-    rows = [COLUMNS, *(_cells(child, sa, connection["remote"]) for child, sa in shown)]
+    rows, styles = [COLUMNS, *(cells for cells, _ in shown)], ["", *(style for _, style in shown)]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     lines = list[Text]()
     for number, row in enumerate(rows):
@@ -110,6 +132,16 @@ def table_of(connection: View) -> list[Text]:
         line.stylize(styles[number], begin, begin + len(row[1]))
         lines.append(line)
     return lines
+
+
+def _rows(connection: View) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Cells, and the style of the state."""
+    for group, its in runs(connection["children"]):
+        if group is not None:
+            yield (printable(group), f"{_up(its)}/{len(its)} up", *[""] * (len(COLUMNS) - 2)), ""
+        for child in its:
+            for sa in child["sas"] or [None]:
+                yield _cells(child, sa, connection["remote"]), _style(child)
 
 
 def _cells(child: View, sa: View | None, configured: str) -> tuple[str, ...]:

@@ -196,8 +196,9 @@ def check(config: Path) -> None:
 def status(name: str | None, peer: str | None, as_json: bool, config: bool, wide: bool, socket: Path) -> None:
     """Show peers, children and SAs with what they carried.
 
-    NAME is a connection, a child, or connection/child; without it all are shown. From 120 columns on children stand in
-    a table where it fits. What is no terminal gets 80 columns and no colours.
+    NAME is a connection, a child (of several networks: of all its pairs, or of one as lan[2]), or connection/child;
+    without it all are shown. From 120 columns on children stand in a table where it fits. What is no terminal gets 80
+    columns and no colours.
 
     Exit code 0 if something is shown, whether it is up or not; 1 if no daemon answers or nothing fits.
     """
@@ -214,8 +215,8 @@ def status(name: str | None, peer: str | None, as_json: bool, config: bool, wide
 def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
     """Bring up a child, or all children of a connection, and wait for it.
 
-    NAME is a connection, a child, or connection/child. Ctrl-C ends the waiting (exit code 130), not the attempt, which
-    `ikevd down` ends.
+    NAME is a connection, a child (of several networks: all its pairs, or one as lan[2]), or connection/child. Ctrl-C
+    ends the waiting (exit code 130), not the attempt, which `ikevd down` ends.
     """
     from ikevd.cli.act import act
 
@@ -228,7 +229,10 @@ def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 @json_lines_option
 @socket_option
 def down(name: str, timeout: float, as_json: bool, socket: Path) -> None:
-    """Take down a child, or a connection with its ISAKMP SA, and wait for it."""
+    """Take down a child, or a connection with its ISAKMP SA, and wait for it.
+
+    NAME is as that of `ikevd up`.
+    """
     from ikevd.cli.act import act
 
     raise SystemExit(act("down", name, timeout, as_json, socket))
@@ -247,7 +251,7 @@ def down(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 def trace(name: str | None, as_json: bool, socket: Path, **wanted: Any) -> None:
     """Draw the ladder of each negotiation from its record.
 
-    NAME is a connection, a child, or connection/child; without it all are drawn. Of negotiations that failed alike the
+    NAME is as that of `ikevd status`; without it all are drawn. Of negotiations that failed alike the
     last one is drawn, and the others are counted; so are copies of a message. Times are UTC, and milliseconds since the
     negotiation began.
     """

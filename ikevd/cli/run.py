@@ -18,6 +18,7 @@ from ikevd.observe import log
 from ikevd.observe.words import say_error
 from ikevd.obstacles import enough_descriptors
 from ikevd.policy.model import Config, LogFormat
+from ikevd.policy.naming import children_named, configured_names, names_on_record
 from ikevd.wording import unknown_name
 
 OK, FAILED, UNUSABLE = 0, 1, 2
@@ -53,7 +54,7 @@ def run_daemon(
     log.configure(settings.log_format, log_level or settings.log_level)
     for warning in loaded.warnings:
         log.config_warning(warning)
-    options = Options(key_log=key_log, only=log.Filter(**only))
+    options = Options(key_log=key_log, only=_filter(settings, **only))
     try:
         enough_descriptors()
         with asyncio.Runner(loop_factory=_factory(loop)) as runner:
@@ -69,9 +70,12 @@ def run_daemon(
 
 def _unknown(name: str | None, config: Config) -> str | None:
     """What to say of a name that no connection and no child has."""
-    names = {connection.name: [child.name for child in connection.children] for connection in config.connections}
-    fits = name is None or any(name in (connection, *children) for connection, children in names.items())
-    return None if fits or name is None else unknown_name(name, names)
+    fits = name is None or children_named(name, config.connections)
+    return None if fits or name is None else unknown_name(name, configured_names(config.connections))
+
+
+def _filter(config: Config, *, connection: str | None = None, **only: Any) -> log.Filter:
+    return log.Filter(names=None if connection is None else names_on_record(connection, config.connections), **only)
 
 
 def _factory(loop: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from ikevd.cli.children import block, one_way, refused_packets, table_of, trouble
+from ikevd.cli.children import blocks, one_way, refused_packets, table_of, trouble
 from ikevd.cli.values import clock, expiry, flowed
 from ikevd.dissect.brief import EXCHANGE_NAMES
 from ikevd.observe.ladder import moment
@@ -79,8 +79,7 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
             for sa in child["sas"]:
                 yield from refused_packets(sa, width, f"  {child['name']}: ")
     else:
-        for child in connection["children"]:
-            yield from block(child, width, connection["remote"])
+        yield from blocks(connection["children"], width, connection["remote"])
 
 
 def _configured(connection: View, width: int) -> Iterator[Text]:

@@ -121,6 +121,7 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
         for name, (local, remote) in _pairs(group, its):
             yield Child(
                 name=name,
+                group=None if name == group else group,
                 reqid=reqids.lease(Holder(connection, name)),
                 local=local,
                 remote=remote,

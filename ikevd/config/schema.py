@@ -72,7 +72,7 @@ class Section(BaseModel):
 
 
 class ChildSection(Section):
-    """Networks to connect. Several on either side: one IPsec SA for each pair."""
+    """Networks to connect. Several on either side: one IPsec SA for each pair, named lan[1], lan[2] and so on."""
 
     local: OneOrMore[SelectorValue] = Field(description="the networks on this side, for example 10.1.0.0/24")
     remote: OneOrMore[SelectorValue] = Field(description="the networks on the peer's side, for example 10.2.0.0/24")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ikevd.wording import Names
+
 ANSWER_SECONDS = 10.0
 SLACK_SECONDS = 5.0
 View = dict[str, Any]
@@ -46,9 +48,9 @@ class Client:
         """What stands: of one connection or child, with one peer, or all."""
         return self._get(f"/v1/status?{_query(name=name, peer=peer)}")
 
-    def names(self, timeout: float | None = None) -> dict[str, list[str]]:
-        """The children of each connection. `timeout` in seconds."""
-        names: dict[str, list[str]] = self._get("/v1/names", timeout)["connections"]
+    def names(self, timeout: float | None = None) -> Names:
+        """Of connections and children. `timeout` in seconds."""
+        names: Names = self._get("/v1/names", timeout)["connections"]
         return names
 
     def trace(

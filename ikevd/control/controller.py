@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 
 from ikevd import __version__
 from ikevd.addresses import Address, Endpoint
@@ -24,8 +24,9 @@ from ikevd.observe.keylog import key_line
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, entry_view, lazy_record_view
 from ikevd.policy.model import Child, Config, Connection
+from ikevd.policy.naming import children_meant, children_named, choices, configured_names, names_on_record
 from ikevd.wire.registry import ExchangeType
-from ikevd.wording import unknown_name
+from ikevd.wording import Names, unknown_name
 
 MIB = 1024 * 1024
 MAX_OCTETS = 16 * MIB
@@ -42,7 +43,8 @@ class Wanted:
     """Which negotiations are asked for; None is any."""
 
     spi: str | None
-    connection: str | None
+    names: frozenset[str] | None
+    """Of connections, of children, or `connection/child`."""
     peer: str | None
 
 
@@ -82,9 +84,10 @@ class EngineController:
 
     def _refused(self, name: str | None, peer: Address | None) -> Iterator[Refused]:
         """The latest first."""
+        meant = None if name is None else names_on_record(name, self._config.connections)
         for refused in reversed(list(self._history.refused)):
-            names = (refused.connection, refused.child, f"{refused.connection}/{refused.child}")
-            if (name is None or name in names) and peer in (None, refused.peer.address):
+            its = {refused.connection, refused.child, f"{refused.connection}/{refused.child}"}
+            if (meant is None or its & meant) and peer in (None, refused.peer.address):
                 yield refused
 
     async def _connections(
@@ -101,23 +104,19 @@ class EngineController:
                 yield await connection_view(connection, children, its, phase1, self._engine.installer, pace)
             await pace.keep()
 
-    def names(self) -> dict[str, list[str]]:
-        """The children of each connection."""
-        return {c.name: [child.name for child in c.children] for c in self._config.connections}
+    def names(self) -> Names:
+        """Of connections and children."""
+        return configured_names(self._config.connections)
 
     def _shown(self, name: str | None) -> list[tuple[Connection, tuple[Child, ...]]]:
         """Connections with those of their children that `name` fits; every child where several have it."""
         if name is None:
             return [(connection, connection.children) for connection in self._config.connections]
-        shown = []
-        for connection in self._config.connections:
-            whole = name == connection.name
-            fits = tuple(c for c in connection.children if whole or name in (c.name, f"{connection.name}/{c.name}"))
-            if whole or fits:
-                shown.append((connection, fits))
-        if not shown:
+        found = children_named(name, self._config.connections)
+        if not found:
             raise self._unknown(name)
-        return shown
+        runs = [list(run) for _, run in groupby(found, key=lambda owned: owned[0].name)]
+        return [(run[0][0], tuple(child for _, child in run)) for run in runs]
 
     async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False
@@ -125,24 +124,27 @@ class EngineController:
         """The newest records that fit, oldest first, as views of `dissect.lazy`; with `decode` every message as a tree
         of its fields. Raises `TooMuch`."""
         most = MAX_DECODED_OCTETS if decode else MAX_OCTETS
-        records = await self._newest(Wanted(spi, connection, peer), last, most)
+        records = await self._newest(self._wanted(spi, connection, peer), last, most)
         return (lazy_record_view(record, decode=decode) for record in records)
 
     async def capture(self, spi: str | None, connection: str | None, peer: str | None, last: int) -> Iterator[bytes]:
         """The messages of the newest records that fit as a pcap file, in pieces. Raises `TooMuch`."""
-        records = await self._newest(Wanted(spi, connection, peer), last, MAX_OCTETS)
+        records = await self._newest(self._wanted(spi, connection, peer), last, MAX_OCTETS)
         return pcap(records, self._config.listen.nat_port)
 
     async def keys(self, spi: str | None, connection: str | None, peer: str | None) -> list[str]:
         """Lines of Wireshark's `ikev1_decryption_table`; raises `NotAllowed` unless the configuration allows it."""
         if not self._config.export_keys:
             raise NotAllowed("keys are given out only where the configuration has control.export_keys: true")
-        wanted, lines, pace = Wanted(spi, connection, peer), list[str](), Pace()
+        wanted, lines, pace = self._wanted(spi, connection, peer), list[str](), Pace()
         cookies = {record.cookies async for record in self._fitting(wanted)}
         for session in self._engine.sessions():
             lines += [key_line(live.sa) for live in session.live if live.sa.cookies in cookies]
             await pace.keep()
         return lines
+
+    def _wanted(self, spi: str | None, name: str | None, peer: str | None) -> Wanted:
+        return Wanted(spi, None if name is None else names_on_record(name, self._config.connections), peer)
 
     async def _newest(self, wanted: Wanted, last: int, most: int) -> list[Record]:
         """The newest `last` records that are wanted, oldest first; raises `TooMuch` beyond `most` octets."""
@@ -163,7 +165,7 @@ class EngineController:
         """Newest first."""
         pace = Pace()
         for record in self._history.newest_first():
-            if record.matches(wanted.spi, wanted.connection, wanted.peer):
+            if record.matches(wanted.spi, wanted.names, wanted.peer):
                 yield record
             await pace.keep()
 
@@ -197,18 +199,13 @@ class EngineController:
                 await session.settled()
 
     def _named(self, name: str) -> list[tuple[Connection, Child]]:
-        """A connection's children, or the child of that name: plain, or as `connection/child`."""
-        found = [
-            (connection, child)
-            for connection in self._config.connections
-            for child in connection.children
-            if name in (connection.name, f"{connection.name}/{child.name}")
-        ] or [(c, child) for c in self._config.connections for child in c.children if name == child.name]
+        """A connection's children, or those of one entry, or one child: plain, or as `connection/child`."""
+        found = children_meant(name, self._config.connections)
         if not found:
             raise self._unknown(name)
-        if len(found) > 1 and all(name == child.name for _, child in found):
-            choices = ", ".join(f"{connection.name}/{child.name}" for connection, child in found)
-            raise UnknownName(f"several children are named {name}; say which: {choices}")
+        paths = choices(name, found)
+        if len(paths) > 1:
+            raise UnknownName(f"several children are named {name}; say which: {', '.join(paths)}")
         return found
 
     def _unknown(self, name: str) -> UnknownName:

@@ -10,6 +10,7 @@ from ikevd.control import shapes
 from ikevd.control.pace import Pace
 from ikevd.errors import IkeError
 from ikevd.observe.views import View
+from ikevd.wording import Names
 
 Progress = Callable[[View], None]
 """Called with each fact while a command is carried out."""
@@ -36,8 +37,8 @@ class Controller(Protocol):
         """What stands of the connection or child `name` or with `peer`: the fields of `shapes.Status`, and apart, with
         rests by `pace`, its connections. Raises `UnknownName`."""
 
-    def names(self) -> dict[str, list[str]]:
-        """The children of each connection."""
+    def names(self) -> Names:
+        """Of connections and children."""
 
     async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False

@@ -25,6 +25,7 @@ from ikevd.errors import IkeError
 from ikevd.observe import log
 from ikevd.observe.words import say_error
 from ikevd.policy.model import Control
+from ikevd.wording import names_of_children
 
 MAX_REQUEST = 64 * 1024
 DEFAULT_TIMEOUT = 60.0
@@ -110,8 +111,7 @@ class ControlServer:
 
     async def _names(self, request: web.Request) -> web.Response:
         _query(request)
-        names: shapes.Names = {"schema": shapes.SCHEMA, "connections": self._controller.names()}
-        return web.json_response(names)
+        return web.json_response({"schema": shapes.SCHEMA, "connections": self._controller.names()})
 
     async def _trace(self, request: web.Request) -> web.StreamResponse:
         query = _query(request, *FILTERS, "last", "decode")
@@ -171,7 +171,7 @@ class ControlServer:
         """Which negotiations are meant; raises `UnknownName` for a connection or child that is not configured."""
         connection, peer = query.name("connection"), query.address("peer")
         names = self._controller.names()
-        if connection is not None and not any(connection in (name, *names[name]) for name in names):
+        if connection is not None and not any(connection in (c, *names_of_children(its)) for c, its in names.items()):
             self._controller.expect(connection)
         return query.spi("spi"), connection, None if peer is None else str(peer)
 

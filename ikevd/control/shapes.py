@@ -142,6 +142,8 @@ class Child(TypedDict):
 
     name: str
     """As in the configuration; `lan[2]` where subnets make several of one entry."""
+    group: str | None
+    """The entry of the configuration that makes it and others: `lan` of `lan[2]`; null: it is the whole entry."""
     local: str
     """The local selector."""
     remote: str
@@ -234,8 +236,9 @@ class Names(TypedDict):
 
     schema: Literal[1]
     """Number of this description."""
-    connections: dict[str, list[str]]
-    """Names of the children by name of the connection."""
+    connections: dict[str, dict[str, list[str]]]
+    """By name of the connection the entries of its children, and with each the names of the children that its subnets
+    make; an empty list: it is one child, of its name."""
 
 
 class Version(TypedDict):

@@ -101,6 +101,7 @@ async def _child(child: Child, sessions: list[Session], installer: Installer, pa
     state = next((s for s in states if s.pairs), states[0] if states else ChildState(persistent=False))
     return {
         "name": child.name,
+        "group": child.group,
         "local": str(child.local),
         "remote": str(child.remote),
         "state": state.name,

@@ -5,7 +5,7 @@ Status, trace, log and (later) diagnosis are views of this one record. A finishe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -131,13 +131,11 @@ class Record:
         self.connection, self.child = connection, child or self.child
         self.authenticated = True
 
-    def matches(self, spi: str | None, connection: str | None, peer: str | None) -> bool:
-        """Does it fit every filter given? `spi` is hex: either cookie, the pair, or an ESP SPI, or their beginning."""
-        if connection is not None and connection not in (
-            self.connection,
-            self.child,
-            f"{self.connection}/{self.child}",
-        ):
+    def matches(self, spi: str | None, names: Collection[str] | None, peer: str | None) -> bool:
+        """Does it fit every filter given? `spi` is hex: either cookie, the pair, or an ESP SPI, or their beginning.
+        `names`: of a connection, of a child, or `connection/child`; one of them must be its."""
+        its = (self.connection, self.child, f"{self.connection}/{self.child}")
+        if names is not None and not any(name in names for name in its):
             return False
         if peer is not None and not _is_peer(self.peer.address, peer):
             return False
@@ -273,7 +271,8 @@ class History:
 
     def find(self, spi: str | None = None, connection: str | None = None, peer: str | None = None) -> Iterator[Record]:
         """The records that fit every filter given, oldest first."""
-        return (record for record in tuple(self._all.values()) if record.matches(spi, connection, peer))
+        names = None if connection is None else (connection,)
+        return (record for record in tuple(self._all.values()) if record.matches(spi, names, peer))
 
     def newest_first(self) -> Iterator[Record]:
         """All that are on record now."""

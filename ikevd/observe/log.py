@@ -112,7 +112,8 @@ class Filter:
     """Which negotiations are logged; None: all."""
 
     spi: str | None = None
-    connection: str | None = None
+    names: frozenset[str] | None = None
+    """Of connections, of children, or `connection/child`."""
     peer: str | None = None
 
 
@@ -144,7 +145,7 @@ class FactLog:
         """Log one fact."""
         if _threshold > LEVELS["debug"] and _is_plain_message(entry.fact):
             return
-        if not record.matches(self._only.spi, self._only.connection, self._only.peer):
+        if not record.matches(self._only.spi, self._only.names, self._only.peer):
             return
         self._strangers.turn(entry.at)
         self._peers.turn(entry.at)

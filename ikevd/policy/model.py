@@ -129,7 +129,7 @@ class AddressRange:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One pair of selectors: one Quick Mode. `lan` with 2 x 2 subnets becomes `lan[1]` to `lan[4]`."""
+    """One pair of selectors: one Quick Mode."""
 
     name: str
     reqid: int
@@ -144,6 +144,14 @@ class Child:
     """Without meaning where no suite names a group."""
     sha256_96: bool = False
     """As in the connection."""
+    group: str | None = None
+    """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
+    the whole entry, and has its name."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it answers to."""
+        return (self.name,) if self.group is None else (self.name, self.group)
 
 
 @dataclass(frozen=True, slots=True)

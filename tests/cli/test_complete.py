@@ -27,6 +27,9 @@ connections:
       lan: {local: 10.1.0.0/24, remote: 10.3.0.0/24}
   paris:
 """
+SERVED = ["berlin", "munich", "lan", "dmz", "halls", "halls[1]", "halls[2]"]
+"""Of `tests.control.standin`: connections, children, the children that several networks make."""
+ROOT = Path(__file__).parents[2]
 SCRIPT = """\
 source <(ikevd completion bash)
 COMP_WORDS=(ikevd up ''); COMP_CWORD=2
@@ -56,7 +59,7 @@ def test_commands_and_options_are_completed() -> None:
 
 @pytest.mark.parametrize("command", ["up", "down", "status"])
 def test_names_come_from_the_running_daemon(served: str, command: str) -> None:
-    assert completed(command, "--socket", served) == ["berlin", "munich", "lan", "dmz"]
+    assert completed(command, "--socket", served) == SERVED
     assert completed(command, "--socket", served, incomplete="b") == ["berlin"]
 
 
@@ -115,7 +118,7 @@ def test_a_press_of_the_key_loads_nothing_heavy(served: str) -> None:
         check=True,
     )
     *offered, modules = done.stdout.splitlines()
-    assert offered == ["plain,berlin", "plain,munich", "plain,lan", "plain,dmz"]
+    assert offered == [f"plain,{name}" for name in SERVED]
     assert not {name.partition(".")[0] for name in modules.split()} & HEAVY
 
 
@@ -132,10 +135,10 @@ def test_a_real_bash_completes_names(served: str) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         [bash, "-c", SCRIPT],
-        env={**os.environ, "PATH": path, "IKEVD_SOCKET": served},
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "IKEVD_SOCKET": served},
         capture_output=True,
         text=True,
         timeout=SECONDS,
         check=True,
     )
-    assert (done.stdout.splitlines(), done.stderr) == (["berlin", "munich", "lan", "dmz"], "")
+    assert (done.stdout.splitlines(), done.stderr) == (SERVED, "")

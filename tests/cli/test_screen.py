@@ -64,8 +64,14 @@ HEAD: dict[str, Any] = {"version": "1", "pid": 1, "uptime_seconds": 1.0, "listen
 
 def child(**changes: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {"name": "lan", "local": "10.1.0.0/24", "remote": "10.2.0.0/24", "state": "up", "sas": [SA]}
-    plain |= {"last_cause": None, "retry_in_seconds": None, "last_in_seconds": 4, "one_way_seconds": None}
-    return {**plain, "esp_proposals": ["aes256-sha256-modp2048"], "pfs": "required", **changes}
+    plain |= {
+        "last_cause": None,
+        "retry_in_seconds": None,
+        "last_in_seconds": 4,
+        "one_way_seconds": None,
+        "group": None,
+    }
+    return {**plain, "group": None, "esp_proposals": ["aes256-sha256-modp2048"], "pfs": "required", **changes}
 
 
 def connection(**changes: Any) -> dict[str, Any]:
@@ -124,6 +130,36 @@ def test_a_line_for_each_child_at_140_columns() -> None:
         "  dmz    retry  10.1.9.0/24 === 10.2.0.0/24",
         "  dmz: last cause: no QM2 (next attempt in 7.5 s)",
     ]
+
+
+def of_two_networks() -> dict[str, Any]:
+    down = child(name="lan[2]", group="lan", remote="10.3.0.0/24", state="down", sas=[])
+    return connection(isakmp=[], children=[child(name="lan[1]", group="lan"), down, child(name="dmz", sas=[])])
+
+
+def test_the_children_of_several_networks_stand_under_their_name() -> None:
+    lines = drawn(80, of_two_networks())
+    assert [line for line in lines if "===" in line or " of " in line] == [
+        "  lan  1 of 2 up",
+        "  lan[1]  UP  10.1.0.0/24 === 10.2.0.0/24",
+        "  lan[2]  DOWN  10.1.0.0/24 === 10.3.0.0/24",
+        "  dmz  UP  10.1.0.0/24 === 10.2.0.0/24",
+    ]
+
+
+def test_the_children_of_several_networks_stand_under_their_name_in_a_table_too() -> None:
+    lines = [line.partition("  c0ffee01")[0].rstrip() for line in drawn(140, of_two_networks())]
+    assert [line for line in lines if line.startswith(("  lan", "  dmz"))] == [
+        "  lan     1/2 up",
+        "  lan[1]  up      10.1.0.0/24 === 10.2.0.0/24",
+        "  lan[2]  down    10.1.0.0/24 === 10.3.0.0/24",
+        "  dmz     up      10.1.0.0/24 === 10.2.0.0/24",
+    ]
+
+
+def test_one_child_of_several_networks_that_is_asked_for_stands_alone() -> None:
+    lines = drawn(80, connection(isakmp=[], children=[child(name="lan[2]", group="lan")]))
+    assert lines[2] == "  lan[2]  UP  10.1.0.0/24 === 10.2.0.0/24"
 
 
 def test_the_usual_child_has_its_line_at_120_columns() -> None:

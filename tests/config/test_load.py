@@ -134,6 +134,7 @@ def test_each_pair_is_a_child_in_file_order(tmp_path: Path) -> None:
     text = child(local="[10.1.0.0/24, 10.1.1.0/24]", remote="[10.2.0.0/24, 10.2.1.0/24]")
     text += "      web: {local: 10.3.0.0/24, remote: 10.4.0.1}\n"
     (berlin,) = read(tmp_path, text).config.connections
+    assert [c.group for c in berlin.children] == ["lan", "lan", "lan", "lan", None]
     assert [(c.name, str(c.local), str(c.remote)) for c in berlin.children] == [
         ("lan[1]", "10.1.0.0/24", "10.2.0.0/24"),
         ("lan[2]", "10.1.0.0/24", "10.2.1.0/24"),

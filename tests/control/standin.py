@@ -21,6 +21,7 @@ from ikevd.observe.history import Entry
 from ikevd.observe.views import View, entry_view
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
+from ikevd.wording import Names
 from tests.builders import ALICE_TO_BOB
 
 T = TypeVar("T")
@@ -74,6 +75,7 @@ STATUS: Status = {
             "children": [
                 {
                     "name": "lan",
+                    "group": None,
                     "local": "10.1.0.0/24",
                     "remote": "10.2.0.0/24",
                     "state": "up",
@@ -106,6 +108,7 @@ STATUS: Status = {
                 },
                 {
                     "name": "dmz",
+                    "group": None,
                     "local": "10.1.1.0/24",
                     "remote": "10.2.0.0/24",
                     "state": "retry",
@@ -195,8 +198,8 @@ class StandIn:
         shown = [c for c in STATUS["connections"] if name in (None, c["name"]) and str(peer) in ("None", c["remote"])]
         return {key: value for key, value in STATUS.items() if key != "connections"}, paced(iter(shown))
 
-    def names(self) -> dict[str, list[str]]:
-        return {"berlin": ["lan", "dmz"], "munich": []}
+    def names(self) -> Names:
+        return {"berlin": {"lan": [], "dmz": []}, "munich": {"halls": ["halls[1]", "halls[2]"]}}
 
     async def trace(
         self, spi: str | None, connection: str | None, peer: str | None, last: int, *, decode: bool = False

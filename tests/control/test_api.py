@@ -89,7 +89,10 @@ async def test_status_of_an_unknown_name_or_of_no_address_is_refused(daemon: Dae
 
 async def test_names_are_told_without_asking_the_kernel(daemon: Daemon) -> None:
     daemon.controller.stalled = True
-    assert await daemon.ask(Client.names) == {"berlin": ["lan", "dmz"], "munich": []}
+    assert await daemon.ask(Client.names) == {
+        "berlin": {"lan": [], "dmz": []},
+        "munich": {"halls": ["halls[1]", "halls[2]"]},
+    }
 
 
 async def test_a_bug_in_a_look_up_is_logged_and_shows_nothing_of_itself(daemon: Daemon, logged: io.StringIO) -> None:

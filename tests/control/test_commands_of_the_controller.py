@@ -15,17 +15,25 @@ from ikevd.policy.model import Resend
 from tests.builders import ALICE, BOB, child, connection, mirrored, psk
 from tests.control.controlled import (
     BOTH,
+    DMZ,
     SILENT,
     children,
     controlled,
     ignore,
     pair,
     status_of,
+    traced,
     two_with_the_same_child,
 )
 from tests.gateways import World, alice_and_bob
 from tests.sayings import raises_saying
 from tests.virtual_time import run
+
+NETS = [
+    child(name=f"net[{n}]", group="net", reqid=0x696B0002 + n, local=f"10.1.{n}.0/24", remote="10.2.7.0/24")
+    for n in (1, 2)
+]
+OF_TWO_NETWORKS = replace(BOTH, children=(*NETS, DMZ))
 
 # -- up -----------------------------------------------------------------------------------------------------------
 
@@ -146,6 +154,41 @@ def test_an_up_that_takes_too_long_names_what_was_sent_last() -> None:
             "not done within 2.5 s: MM1 sent 3 times, no answer; UDP 500 may be blocked, or the peer knows no "
             "connection for our address; the daemon goes on (see ikevd status)"
         )
+
+    run(story())
+
+
+# -- a child of several networks ------------------------------------------------------------------------------------
+
+
+def test_up_down_status_and_trace_know_a_child_of_several_networks_by_its_own_name() -> None:
+    async def story() -> None:
+        alice, _, controller = pair(view=OF_TWO_NETWORKS)
+        await controller.up("dmz", ignore)
+        await controller.up("net", ignore)
+        assert alice.pairs == 3
+        (shown,) = (await status_of(controller, "net"))["connections"]
+        assert [(c["name"], c["group"], c["state"]) for c in shown["children"]] == [
+            ("net[1]", "net", "up"),
+            ("net[2]", "net", "up"),
+        ]
+        assert [record["child"] for record in await traced(controller, None, "bob/net")] == ["net[1]", "net[2]"]
+        await controller.down("bob/net", ignore)
+        assert {name: c["state"] for name, c in (await children(controller)).items()} == {
+            "net[1]": "down",
+            "net[2]": "down",
+            "dmz": "up",
+        }
+
+    run(story())
+
+
+def test_one_pair_of_a_child_of_several_networks_has_a_name_of_its_own() -> None:
+    async def story() -> None:
+        _, _, controller = pair(view=OF_TWO_NETWORKS)
+        await controller.up("net[2]", ignore)
+        found = await children(controller)
+        assert (found["net[1]"]["state"], found["net[2]"]["state"]) == ("down", "up")
 
     run(story())
 

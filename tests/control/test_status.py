@@ -194,7 +194,7 @@ def test_a_child_that_waits_for_its_next_attempt_is_in_retry() -> None:
 
 def test_names_are_those_of_the_configuration() -> None:
     async def story() -> None:
-        assert two_with_the_same_child().names() == {"bob": ["lan", "dmz"], "carol": ["lan"]}
+        assert two_with_the_same_child().names() == {"bob": {"lan": [], "dmz": []}, "carol": {"lan": []}}
 
     run(story())
 

@@ -66,7 +66,7 @@ def test_a_packed_record_tells_the_same_facts_at_the_same_times() -> None:
 def test_a_record_is_found_by_its_connection_its_child_and_both(name: str, fits: bool) -> None:
     record = opened(kept())
     record.belongs_to("berlin", "lan")
-    assert record.matches(None, name, None) is fits
+    assert record.matches(None, {name}, None) is fits
 
 
 def test_packing_gives_memory_back() -> None:

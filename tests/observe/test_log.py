@@ -71,7 +71,7 @@ def test_a_console_line_shows_the_same() -> None:
     [
         log.Filter(spi="31313131"),
         log.Filter(spi="0x6161"),
-        log.Filter(connection="berlin"),
+        log.Filter(names=frozenset({"berlin"})),
         log.Filter(peer="198.51.100.1"),
     ],
     ids=str,

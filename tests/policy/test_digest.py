@@ -75,6 +75,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "replay_window": 64,
         "pfs": Pfs.OPTIONAL,
         "sha256_96": True,
+        "group": "lan",
     },
 }
 """Another value for each field that is compared."""
