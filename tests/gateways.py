@@ -41,6 +41,11 @@ class Gateway:
         return sum(len(state.pairs) for s in self.engine.sessions() for state in s.states.values())
 
     @property
+    def tunnel_ends(self) -> set[Address]:
+        """The destinations of all templates in the kernel."""
+        return {policy.template.destination for policy in self.kernel.policies.values() if policy.template}
+
+    @property
     def nothing_installed(self) -> bool:
         return not self.kernel.sas and not self.kernel.policies
 

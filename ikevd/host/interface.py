@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from ikevd.addresses import Address
 from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.priorities import is_ours
 from ikevd.policy.selectors import Network
 from ikevd.sa.model import EspKeys, Spi
 
@@ -72,14 +73,42 @@ class PolicyId:
     direction: Direction
 
 
+class Action(Enum):
+    """What a policy does with a packet."""
+
+    TUNNEL = "tunnel"
+    """Out: sends it through the SA of its template. In and fwd: takes it only if it came through that one. Where no SA
+    stands, it drops the packet."""
+    BLOCK = "block"
+    """Drops it."""
+    BYPASS = "bypass"
+    """Lets it pass in the clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The ESP tunnel of a policy."""
+
+    source: Address
+    destination: Address
+    reqid: int
+
+
 @dataclass(frozen=True, slots=True)
 class KernelPolicy:
-    """One policy with one ESP tunnel template."""
+    """One policy. A block bears the template of its child too, so that the kernel shows whose it is."""
 
     id: PolicyId
-    tunnel_source: Address
-    tunnel_destination: Address
-    reqid: int
+    action: Action
+    priority: int
+    """By `ikevd.policy.priorities`; the smallest number wins."""
+    template: Template | None
+    """None for BYPASS, which is known as ours by its priority alone."""
+
+    @property
+    def reqid(self) -> int:
+        """0: it has no template."""
+        return self.template.reqid if self.template else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +140,15 @@ class FoundPolicy:
 
     id: PolicyId
     reqid: int
+    """Of its first template; 0 where it has none."""
+    priority: int
+    policy: KernelPolicy | None
+    """What `put_policy` would install as this one; None where that has no such form: other protocols, several
+    templates."""
+
+    def belongs_to(self, reqid: int) -> bool:
+        """Is it that of the child with this reqid (0: of none), or one of ours without a template?"""
+        return self.reqid == reqid if self.reqid else is_ours(self.priority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +177,13 @@ class Kernel(Protocol):
         """What the SA carried so far, or None where it is gone."""
 
     async def put_policy(self, policy: KernelPolicy) -> None:
-        """Install a policy, replacing an equal one that carries our reqid; another owner's policy with the same
-        selector is refused (EEXIST)."""
+        """Install a policy, or turn the one of that selector into it if it is ours: if it has the same reqid or,
+        without a template, a priority of ours. Two policies of one selector never stand side by side, whatever their
+        actions and priorities: another owner's is refused (EEXIST)."""
 
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
-        """Remove a policy that carries this reqid of ours. One that is gone already is no error."""
+        """Remove a policy that carries this reqid of ours; 0 names one of ours without a template. One that is gone
+        already is no error."""
 
     async def idle_seconds(self, policy: PolicyId) -> float | None:
         """Seconds since the last packet that the policy let pass, in whole seconds of the kernel; None where there was
@@ -153,7 +193,8 @@ class Kernel(Protocol):
         """All ESP SAs of this network namespace, whoever installed them."""
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
-        """All policies of this network namespace, whoever installed them (socket policies apart)."""
+        """All policies of this network namespace that a `PolicyId` names, whoever installed them: not those of sockets,
+        nor those for one interface, user or mark."""
 
     async def probe(self, suite: EspSuite) -> None:
         """Install and remove a trial SA: raises `KernelRefused` where this kernel cannot run the suite."""

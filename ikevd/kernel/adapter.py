@@ -25,17 +25,8 @@ from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkErro
 from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused
 from ikevd.kernel.trial import run_trial
 from ikevd.kernel.xfrm_layout import Group, Msg
-from ikevd.kernel.xfrm_messages import (
-    IndexedPolicy,
-    build_policy,
-    build_policy_id,
-    build_sa,
-    build_sa_id,
-    build_spi_request,
-    read_expire,
-    read_policy,
-    read_sa,
-)
+from ikevd.kernel.xfrm_policies import IndexedPolicy, build_policy, build_policy_id, read_policy
+from ikevd.kernel.xfrm_sas import build_sa, build_sa_id, build_spi_request, read_expire, read_sa
 from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from ikevd.sa.model import EspKeys, Spi
@@ -158,7 +149,7 @@ class XfrmKernel:
     # -- policies
 
     async def put_policy(self, policy: KernelPolicy) -> None:
-        """Install a policy, or replace the equal one that carries our reqid."""
+        """Install a policy, or turn the one of its selector into it if it is ours."""
         body, what = build_policy(policy), f"install {describe_policy(policy.id)}"
         try:
             await self._requests.ask(Msg.NEWPOLICY, body)
@@ -168,14 +159,14 @@ class XfrmKernel:
         else:
             return
         found = await self._find_policy(policy.id)
-        if found is not None and found.policy.reqid != policy.reqid:
+        if found is not None and not found.policy.belongs_to(policy.reqid):
             raise policy_taken(policy.id, found.policy.reqid)
         await self._ask(Msg.UPDPOLICY, body, what)
 
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
-        """Remove a policy that carries this reqid; another owner's is left alone, as one that is gone."""
+        """Remove a policy of ours with this reqid; another owner's is left alone, as one that is gone."""
         found = await self._find_policy(policy)
-        if found is not None and found.policy.reqid == reqid:
+        if found is not None and found.policy.belongs_to(reqid):
             # By its index: exactly the one that was looked at.
             request = build_policy_id(policy, found.index)
             await self._ask(Msg.DELPOLICY, request, f"remove {describe_policy(policy)}", gone=errno.ENOENT)

@@ -10,9 +10,9 @@ from ikevd.kernel.refusals import refused
 from ikevd.kernel.xfrm_layout import (
     ACTION_ALLOW,
     DIRECTIONS,
-    LIFETIME_CFG,
     LIFETIME_CUR,
     SELECTOR,
+    UNLIMITED,
     USERPOLICY_INFO,
 )
 
@@ -31,12 +31,9 @@ def bypass_ipsec(ike: socket.socket) -> None:
     any_packet = SELECTOR.pack(b"", b"", b"", b"", b"", b"", ike.family, 0, 0, 0, 0, 0)
     for direction in (Direction.IN, Direction.OUT):
         policy = USERPOLICY_INFO.pack(
-            any_packet, _NO_LIMITS, bytes(LIFETIME_CUR.size), 0, 0, DIRECTIONS[direction], ACTION_ALLOW, 0, 0
+            any_packet, UNLIMITED, bytes(LIFETIME_CUR.size), 0, 0, DIRECTIONS[direction], ACTION_ALLOW, 0, 0
         )
         try:
             ike.setsockopt(level, option, policy)
         except OSError as error:
             raise refused("exempt the IKE socket from IPsec", error.errno or errno.EIO) from error
-
-
-_NO_LIMITS = LIFETIME_CFG.pack(*[2**64 - 1] * 4, 0, 0, 0, 0)

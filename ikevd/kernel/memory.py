@@ -21,6 +21,7 @@ from ikevd.host.interface import (
     PolicyId,
     SaExpired,
     SaId,
+    Template,
 )
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.refusals import (
@@ -111,7 +112,7 @@ class MemoryKernel:
         self._ends: list[tuple[float, int, SaId]] = []
         """A heap of what ends when, with a number so that no two compare by SaId; some of it may be gone by then."""
         self._count = itertools.count()
-        self._policies: dict[PolicyId, KernelPolicy | FoundPolicy] = {}
+        self._policies: dict[PolicyId, FoundPolicy] = {}
         self._used: dict[PolicyId, float] = {}
         """When a packet last took a policy of ours, by the clock."""
         self._listeners: list[Callable[[SaExpired], None]] = []
@@ -136,8 +137,8 @@ class MemoryKernel:
 
     @property
     def policies(self) -> Mapping[PolicyId, KernelPolicy]:
-        """The policies that were installed by `put_policy`."""
-        return {key: entry for key, entry in self._policies.items() if isinstance(entry, KernelPolicy)}
+        """The policies that `put_policy` could have installed."""
+        return {key: found.policy for key, found in self._policies.items() if found.policy}
 
     def fail(self, operation: Operation, code: int, nth: int = 1) -> None:
         """From now on the `nth` call of `operation` fails with the errno `code` and changes nothing."""
@@ -147,9 +148,9 @@ class MemoryKernel:
         """An SA that another program installs."""
         self._sas[sa] = _Planted(reqid)
 
-    def plant_policy(self, policy: PolicyId, reqid: int) -> None:
-        """A policy that another program installs."""
-        self._policies[policy] = FoundPolicy(policy, reqid)
+    def plant_policy(self, policy: PolicyId, reqid: int, priority: int = 0) -> None:
+        """A policy that another program installs, of a form that is not ours."""
+        self._policies[policy] = FoundPolicy(policy, reqid, priority, None)
 
     def carry(self, sa: SaId, octets: int, packets: int = 1) -> None:
         """Let packets pass through an installed SA; it expires where its kilobytes are used up."""
@@ -165,8 +166,7 @@ class MemoryKernel:
 
     def _use_policies(self, sa: KernelSa) -> None:
         for policy in self.policies.values():
-            ends = policy.tunnel_source, policy.tunnel_destination
-            if policy.reqid == sa.reqid and ends == (sa.source, sa.destination):
+            if policy.template == Template(sa.source, sa.destination, sa.reqid):
                 self._used[policy.id] = self._clock()
 
     def tick(self) -> None:
@@ -264,21 +264,21 @@ class MemoryKernel:
     # -- policies
 
     async def put_policy(self, policy: KernelPolicy) -> None:
-        """Install a policy, or replace the equal one that carries our reqid."""
+        """Install a policy, or turn the one of its selector into it if it is ours."""
         if code := self._fault("put_policy"):
             raise refused(f"install {describe_policy(policy.id)}", code)
         existing = self._policies.get(policy.id)
-        if existing is not None and existing.reqid != policy.reqid:
+        if existing is not None and not existing.belongs_to(policy.reqid):
             raise policy_taken(policy.id, existing.reqid)
-        self._policies[policy.id] = policy
+        self._policies[policy.id] = FoundPolicy(policy.id, policy.reqid, policy.priority, policy)
         self._used.pop(policy.id, None)
 
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
-        """Remove a policy that carries this reqid; another owner's is left alone, as one that is gone."""
+        """Remove a policy of ours with this reqid; another owner's is left alone, as one that is gone."""
         if code := self._fault("delete_policy"):
             raise refused(f"remove {describe_policy(policy)}", code)
         existing = self._policies.get(policy)
-        if existing is not None and existing.reqid == reqid:
+        if existing is not None and existing.belongs_to(reqid):
             del self._policies[policy]
             self._used.pop(policy, None)
 
@@ -293,7 +293,7 @@ class MemoryKernel:
         """All policies, whoever installed them."""
         if code := self._fault("dump_policies"):
             raise refused("list the policies", code)
-        return [FoundPolicy(key, entry.reqid) for key, entry in self._policies.items()]
+        return list(self._policies.values())
 
     async def probe(self, suite: EspSuite) -> None:
         """Install and remove a trial SA."""

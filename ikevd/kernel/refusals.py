@@ -61,8 +61,11 @@ def suite_lacking(suite: EspSuite, ip_version: int, code: int) -> str | None:
 
 def policy_taken(policy: PolicyId, owner_reqid: int) -> KernelRefused:
     """The exception for a selector that somebody else's policy holds."""
+    whose = f"reqid {owner_reqid:#x}" if owner_reqid else "without a reqid"
+    cure = f"ip xfrm policy delete src {policy.source} dst {policy.destination} dir {policy.direction.value}"
     return KernelRefused(
-        f"cannot install {describe_policy(policy)}: another owner's stands there, reqid {owner_reqid:#x}",
+        f"cannot install {describe_policy(policy)}: another owner's stands there, {whose} "
+        f"(`{cure}` removes it, if nobody needs it)",
         errno.EEXIST,
     )
 

@@ -19,6 +19,7 @@ ECN is carried both ways (RFC 6040), DSCP is copied to the outer header only, an
 INFINITE = 2**64 - 1
 ANY_ALGORITHM = 2**32 - 1
 ACTION_ALLOW = 0
+ACTION_BLOCK = 1
 UDP_ENCAP_ESPINUDP = 2
 """linux/udp.h: ESP in UDP as RFC 3948 has it."""
 
@@ -45,9 +46,13 @@ class Attr(IntEnum):
     ALG_CRYPT = 2
     ENCAP = 4
     TMPL = 5
+    SA = 6
+    POLICY = 7
     ALG_AEAD = 18
     ALG_AUTH_TRUNC = 20
+    MARK = 21
     REPLAY_ESN_VAL = 23
+    IF_ID = 31
 
 
 class Group(IntEnum):
@@ -78,6 +83,8 @@ ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
 ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
+
+UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)
 
 
 def family_of(address: Address) -> int:
@@ -111,9 +118,13 @@ def pack_selector(policy: PolicyId) -> bytes:
     )
 
 
-def unpack_selector(octets: bytes, direction: Direction) -> PolicyId:
-    """A selector; what only other programs use (interface, user, port masks) is left out."""
-    destination, source, dport, _, sport, _, family, plen_d, plen_s, protocol, _, _ = SELECTOR.unpack(octets)
+def unpack_selector(octets: bytes, direction: Direction) -> PolicyId | None:
+    """A selector; None for one that a `PolicyId` does not name: of an interface, a user, or a range of ports."""
+    destination, source, dport, dmask, sport, smask, family, plen_d, plen_s, protocol, interface, user = (
+        SELECTOR.unpack(octets)
+    )
+    if interface or user or (dport, dmask) != _masked(dport) or (sport, smask) != _masked(sport):
+        return None
     return PolicyId(
         source=_unpack_network(source, plen_s, family),
         destination=_unpack_network(destination, plen_d, family),
@@ -125,7 +136,12 @@ def unpack_selector(octets: bytes, direction: Direction) -> PolicyId:
 
 
 def _pack_port(port: int) -> tuple[bytes, bytes]:
-    return port.to_bytes(2, "big"), b"\xff\xff" if port else b"\0\0"
+    return _masked(port.to_bytes(2, "big"))
+
+
+def _masked(port: bytes) -> tuple[bytes, bytes]:
+    """A port with its mask: exactly this one, or any."""
+    return port, b"\xff\xff" if any(port) else b"\0\0"
 
 
 def _unpack_network(octets: bytes, prefix: int, family: int) -> Network:

@@ -15,6 +15,7 @@ from itertools import islice
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import HostAnswer, HostCall, OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.host.interface import (
+    Action,
     Counters,
     Direction,
     Kernel,
@@ -23,8 +24,10 @@ from ikevd.host.interface import (
     PolicyId,
     SaExpired,
     SaId,
+    Template,
     UdpPorts,
 )
+from ikevd.policy.priorities import priority
 from ikevd.sa.model import EspKeys, IpsecSa, Spi, UdpEncapsulation
 
 INBOUND = (Direction.IN, Direction.FWD)
@@ -191,7 +194,8 @@ def _policies(sa: IpsecSa, direction: Direction) -> Iterator[KernelPolicy]:
                 destination.port,
                 direction,
             )
-            yield KernelPolicy(name, *ends, sa.reqid)
+            number = priority(source_network, destination_network, name.protocol, source.port, destination.port)
+            yield KernelPolicy(name, Action.TUNNEL, number, Template(*ends, sa.reqid))
 
 
 class KernelHost:

@@ -14,15 +14,16 @@ from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
 from ikevd.host.interface import (
+    Action,
     Counters,
     Direction,
-    FoundPolicy,
     Kernel,
     KernelPolicy,
     KernelSa,
     PolicyId,
     SaExpired,
     SaId,
+    Template,
     UdpPorts,
 )
 from ikevd.kernel.journal import Journal
@@ -30,6 +31,7 @@ from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.orphans import Orphans, remove_orphans
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.priorities import priority
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import EspKeys, Spi
@@ -51,6 +53,10 @@ EVERY_CIPHER = [
 EVERY_INTEGRITY = [EspSuite(EspTransform.AES_CBC, 128, integrity) for integrity in INTEGRITIES]
 REQID = REQID_FIRST + 7
 FOREIGN_REQID = 1
+CHANGES = [
+    (before, after) for before in Action for after in Action if after is not Action.BYPASS or before is Action.BYPASS
+]
+"""Of one policy. A bypass has no reqid by which it could claim what a child owns."""
 SPI = Spi(0x0A0B0C0D)
 
 
@@ -75,6 +81,9 @@ class Bench(Protocol):
 
     def plant_policy(self, policy: PolicyId, reqid: int) -> None:
         """Another program installs a policy."""
+
+    def plant_block(self, policy: PolicyId, priority: int) -> None:
+        """Another program installs a block without a template."""
 
 
 def sa_of(
@@ -108,13 +117,20 @@ def policy_of(
     *,
     ports: tuple[int, int, int] = (0, 0, 0),
     direction: Direction = Direction.OUT,
+    action: Action = Action.TUNNEL,
+    ends: tuple[Address, Address] = (HERE, PEER),
     reqid: int = REQID,
-    source_address: Address = HERE,
-    destination_address: Address = PEER,
 ) -> KernelPolicy:
     """A policy; `ports` are protocol, source and destination port."""
-    policy_id = PolicyId(ip_network(source), ip_network(destination), *ports, direction)
-    return KernelPolicy(policy_id, source_address, destination_address, reqid)
+    name = PolicyId(ip_network(source), ip_network(destination), *ports, direction)
+    bypass = action is Action.BYPASS
+    number = priority(name.source, name.destination, *ports, bypass=bypass)
+    return KernelPolicy(name, action, number, None if bypass else Template(*ends, reqid))
+
+
+async def standing(kernel: Kernel) -> list[KernelPolicy | None]:
+    """The policies of a dump, as they could be put."""
+    return [found.policy for found in await kernel.dump_policies()]
 
 
 async def sa_ids(kernel: Kernel, *, larval: bool = False) -> list[SaId]:
@@ -195,11 +211,11 @@ class KernelContract:
         spi = await bench.kernel.reserve_spi(PEER6, HERE6, REQID)
         inbound = sa_of(spi, source=PEER6, destination=HERE6)
         await add(bench.kernel, inbound, reserved=True)
-        policy = policy_of("2001:db8:a::/48", "10.2.0.0/24", source_address=HERE6, destination_address=PEER6)
+        policy = policy_of("2001:db8:a::/48", "10.2.0.0/24", ends=(HERE6, PEER6))
         policy = replace(policy, id=replace(policy.id, destination=ip_network("2001:db8:b::/48")))
         await bench.kernel.put_policy(policy)
         assert await sa_ids(bench.kernel) == [inbound.id]
-        assert await bench.kernel.dump_policies() == [FoundPolicy(policy.id, REQID)]
+        assert await standing(bench.kernel) == [policy]
         await bench.kernel.delete_policy(policy.id, REQID)
         await bench.kernel.delete_sa(inbound.id)
         assert (await bench.kernel.dump_sas(), await bench.kernel.dump_policies()) == ([], [])
@@ -271,10 +287,47 @@ class KernelContract:
 
     async def test_a_policy_is_replaced_by_its_owner(self, bench: Bench) -> None:
         for destination in (PEER, IPv4Address("203.0.113.9")):
-            await bench.kernel.put_policy(policy_of(destination_address=destination))
-            assert await bench.kernel.dump_policies() == [FoundPolicy(policy_of().id, REQID)]
+            policy = policy_of(ends=(HERE, destination))
+            await bench.kernel.put_policy(policy)
+            assert await standing(bench.kernel) == [policy]
         await bench.kernel.delete_policy(policy_of().id, REQID)
         assert await bench.kernel.dump_policies() == []
+
+    @pytest.mark.parametrize(("before", "after"), CHANGES)
+    @pytest.mark.parametrize("direction", list(Direction))
+    async def test_block_tunnel_and_bypass_are_one_policy_that_changes(
+        self, bench: Bench, before: Action, after: Action, direction: Direction
+    ) -> None:
+        for action in (before, after):
+            policy = policy_of(direction=direction, action=action)
+            await bench.kernel.put_policy(policy)
+            assert await standing(bench.kernel) == [policy]
+        await bench.kernel.delete_policy(policy.id, policy.reqid)
+        assert await standing(bench.kernel) == []
+
+    async def test_a_bypass_does_not_replace_what_a_child_owns(self, bench: Bench) -> None:
+        await bench.kernel.put_policy(policy_of(action=Action.BLOCK))
+        with pytest.raises(KernelRefused, match=f"reqid {REQID:#x}"):
+            await bench.kernel.put_policy(policy_of(action=Action.BYPASS))
+        assert await standing(bench.kernel) == [policy_of(action=Action.BLOCK)]
+
+    async def test_a_changed_policy_may_have_another_priority(self, bench: Bench) -> None:
+        policy = policy_of(action=Action.BLOCK)
+        for number in (policy.priority, policy.priority + 1, policy.priority):
+            await bench.kernel.put_policy(replace(policy, priority=number))
+            assert await standing(bench.kernel) == [replace(policy, priority=number)]
+
+    async def test_at_another_priority_too_another_owner_holds_the_selector(self, bench: Bench) -> None:
+        bench.plant_policy(policy_of().id, FOREIGN_REQID)
+        with pytest.raises(KernelRefused, match=r"`ip xfrm policy delete src 10.1.0.0/24 dst .* dir out` removes it"):
+            await bench.kernel.put_policy(policy_of(action=Action.BLOCK))
+
+    async def test_a_policy_without_a_reqid_is_ours_only_at_a_priority_of_ours(self, bench: Bench) -> None:
+        bench.plant_block(policy_of().id, 0)
+        with pytest.raises(KernelRefused, match="another owner's stands there, without a reqid"):
+            await bench.kernel.put_policy(policy_of())
+        await bench.kernel.delete_policy(policy_of().id, 0)
+        assert [found.id for found in await bench.kernel.dump_policies()] == [policy_of().id]
 
     async def test_policies_differ_by_direction_protocol_and_port(self, bench: Bench) -> None:
         policies = [
@@ -297,7 +350,8 @@ class KernelContract:
             await bench.kernel.put_policy(policy_of())
         await bench.kernel.delete_policy(policy_of().id, REQID)
         assert caught.value.errno == errno.EEXIST
-        assert await bench.kernel.dump_policies() == [FoundPolicy(policy_of().id, reqid)]
+        (found,) = await bench.kernel.dump_policies()
+        assert (found.id, found.reqid) == (policy_of().id, reqid)
 
     async def test_another_owners_sa_is_left_alone(self, bench: Bench) -> None:
         bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)

@@ -40,6 +40,10 @@ class LinuxBench:
         name = f"src 192.0.2.99 dst {sa.destination} proto esp spi 0x{sa.spi} mode tunnel reqid {reqid}"
         self.namespace.run("ip", "xfrm", "state", "add", *name.split(), *KEYS)
 
+    def plant_block(self, policy: PolicyId, priority: int) -> None:
+        name = f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
+        self.namespace.run("ip", "xfrm", "policy", "add", *name.split(), "action", "block", "priority", str(priority))
+
     def plant_policy(self, policy: PolicyId, reqid: int) -> None:
         name = f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
         template = f"tmpl src 192.0.2.99 dst 198.51.100.99 proto esp mode tunnel reqid {reqid}"

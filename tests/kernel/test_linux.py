@@ -22,7 +22,7 @@ from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.netlink import NETLINK_XFRM, NetlinkError, RequestSocket, attribute
 from ikevd.kernel.xfrm_layout import Attr, Msg
-from ikevd.kernel.xfrm_messages import build_sa
+from ikevd.kernel.xfrm_sas import build_sa
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.proposals import format_esp, parse_esp
 from ikevd.sa.model import Spi
@@ -32,6 +32,7 @@ from tests.kernel.contract import (
     AES_SHA256,
     EVERY_CIPHER,
     EVERY_INTEGRITY,
+    HERE,
     PEER,
     REQID,
     SPI,
@@ -117,15 +118,16 @@ async def test_an_icv_of_96_bits_as_ip_sees_it(namespace: Namespace) -> None:
 async def test_a_policy_as_ip_sees_it(namespace: Namespace) -> None:
     with kernel_in(namespace) as kernel:
         await kernel.put_policy(policy_of(ports=(6, 0, 443)))
-        await kernel.put_policy(policy_of(ports=(6, 0, 443), destination_address=IPv4Address("203.0.113.9")))
+        await kernel.put_policy(policy_of(ports=(6, 0, 443), ends=(HERE, IPv4Address("203.0.113.9"))))
         await kernel.put_policy(policy_of("10.9.0.0/16", direction=Direction.FWD))
     text = namespace.run("ip", "xfrm", "policy")
     assert "src 10.1.0.0/24 dst 10.2.0.0/24 proto tcp dport 443" in text
-    assert re.search(r"dir out priority 175103 ", text)  # 200000 - 512 * 48 - 256 - 64 - 1
+    assert f"dir out priority {policy_of(ports=(6, 0, 443)).priority} " in text
     assert "tmpl src 192.0.2.1 dst 203.0.113.9" in text
     assert "dst 198.51.100.1" in text  # the fwd policy; the replaced out policy is gone
     assert f"proto esp reqid {REQID} mode tunnel" in text
-    assert re.search(r"src 10.9.0.0/16 dst 10.2.0.0/24 \n\tdir fwd priority 179519 ", text)
+    number = policy_of("10.9.0.0/16").priority
+    assert re.search(rf"src 10.9.0.0/16 dst 10.2.0.0/24 \n\tdir fwd priority {number} ", text)
 
 
 async def test_a_dump_of_many_sas(namespace: Namespace) -> None:
@@ -160,9 +162,7 @@ async def connected(
                 inner = networks if source == left_end else networks[::-1]
                 outward = (source == left_end) == (kernel is left)
                 for direction in (Direction.OUT,) if outward else (Direction.IN, Direction.FWD):
-                    policy = policy_of(*inner, direction=direction)
-                    policy = replace(policy, tunnel_source=source, tunnel_destination=destination)
-                    await kernel.put_policy(policy)
+                    await kernel.put_policy(policy_of(*inner, direction=direction, ends=(source, destination)))
         yield left, right
 
 

@@ -31,6 +31,9 @@ class MemoryBench:
     def plant_sa(self, sa: SaId, reqid: int) -> None:
         self.kernel.plant_sa(sa, reqid)
 
+    def plant_block(self, policy: PolicyId, priority: int) -> None:
+        self.kernel.plant_policy(policy, 0, priority)
+
     def plant_policy(self, policy: PolicyId, reqid: int) -> None:
         self.kernel.plant_policy(policy, reqid)
 

@@ -1,20 +1,21 @@
 """The codec of XFRM messages: sizes, and what is read. Acceptance by a real kernel is tested in tests/kernel."""
 
 from dataclasses import replace
-from ipaddress import ip_network
 
 import pytest
 
-from ikevd.host.interface import Direction, FoundPolicy, KernelSa, SaExpired, UdpPorts
+from ikevd.addresses import Address
+from ikevd.host.interface import Action, Direction, FoundPolicy, KernelSa, SaExpired, UdpPorts
 from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.algorithms import kernel_algorithms
-from ikevd.kernel.netlink import attributes
+from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import Attr
-from ikevd.kernel.xfrm_messages import Expiry, build_policy, build_sa, priority, read_expire, read_policy, read_sa
+from ikevd.kernel.xfrm_policies import build_policy, read_policy
+from ikevd.kernel.xfrm_sas import Expiry, build_sa, read_expire, read_sa
 from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import Spi
-from tests.kernel.contract import PEER6, REQID, keys_of, policy_of, sa_of
+from tests.kernel.contract import HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
 
 
 def build(sa: KernelSa) -> bytes:
@@ -106,11 +107,41 @@ def test_a_suite_is_named_by_what_it_is_made_of() -> None:
 
 
 @pytest.mark.parametrize("direction", list(Direction))
-def test_a_policy_is_read_as_it_is_built(direction: Direction) -> None:
-    policy = policy_of(ports=(17, 53, 1024), direction=direction)
+@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("ends", [(HERE, PEER), (HERE6, PEER6)], ids=["ipv4", "ipv6"])
+def test_a_policy_is_read_as_it_is_built(direction: Direction, action: Action, ends: tuple[Address, Address]) -> None:
+    policy = policy_of(ports=(17, 53, 1024), direction=direction, action=action, ends=ends)
     found = read_policy(build_policy(policy))
     assert found is not None
-    assert found.policy == FoundPolicy(policy.id, REQID)
+    assert found.policy == FoundPolicy(policy.id, policy.reqid, policy.priority, policy)
+
+
+MODE = 4 + layout.USERPOLICY_INFO.size + 48
+"""Where the first template's mode stands."""
+
+
+def test_a_policy_of_another_form_is_found_with_its_reqid_and_not_taken_for_one_of_ours() -> None:
+    transport, policy = bytearray(build_policy(policy_of())), policy_of()
+    transport[MODE] = 0
+    two = build_policy(policy)[: layout.USERPOLICY_INFO.size] + attribute(Attr.TMPL, 2 * build_policy(policy)[-64:])
+    for body in (bytes(transport), two):
+        found = read_policy(body)
+        assert found is not None
+        assert found.policy == FoundPolicy(policy.id, REQID, policy.priority, None)
+
+
+@pytest.mark.parametrize(("offset", "octets"), [(48, b"\2"), (52, b"\5"), (34, b"\xff\0")], ids=["if", "user", "ports"])
+def test_a_policy_that_no_policy_id_names_is_passed_over(offset: int, octets: bytes) -> None:
+    body = bytearray(build_policy(policy_of()))
+    body[offset : offset + len(octets)] = octets
+    assert read_policy(bytes(body)) is None
+
+
+@pytest.mark.parametrize("kind", [Attr.MARK, Attr.IF_ID])
+def test_a_policy_with_a_mark_is_not_the_one_without(kind: Attr) -> None:
+    body = build_policy(policy_of())
+    assert read_policy(body + attribute(kind, bytes(8))) is not None
+    assert read_policy(body + attribute(kind, b"\1" + bytes(7))) is None
 
 
 def test_a_policy_of_a_socket_is_passed_over() -> None:
@@ -125,13 +156,5 @@ def test_a_policy_without_template_and_with_host_bits() -> None:
     body[3] = 9  # 10.2.0.9/24
     found = read_policy(bytes(body))
     assert found is not None
-    assert found.policy == FoundPolicy(policy.id, 0)
-
-
-def test_the_more_specific_policy_comes_first() -> None:
-    any_packet = replace(policy_of().id, source=ip_network("0.0.0.0/0"), destination=ip_network("0.0.0.0/0"))
-    nets = policy_of().id
-    tcp, https = policy_of(ports=(6, 0, 0)).id, policy_of(ports=(6, 0, 443)).id
-    hosts = policy_of("10.1.0.1/32", "10.2.0.1/32").id
-    priorities = [priority(policy) for policy in (any_packet, nets, tcp, https, hosts)]
-    assert priorities == [199_999, 175_423, 175_167, 175_103, 167_231]
+    assert found.policy.id == policy.id
+    assert found.policy.reqid == 0

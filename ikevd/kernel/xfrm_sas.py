@@ -1,4 +1,4 @@
-"""The bodies of XFRM netlink messages, built and read; pure."""
+"""The bodies of XFRM netlink messages about SAs, built and read; pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from ikevd.addresses import Address
 from ikevd.host.interface import (
     Counters,
-    FoundPolicy,
     FoundSa,
-    KernelPolicy,
     KernelSa,
-    PolicyId,
     SaExpired,
     SaId,
     UdpPorts,
@@ -20,13 +17,9 @@ from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.refusals import MAX_REPLAY_WINDOW, window_refused
 from ikevd.kernel.xfrm_layout import (
-    ACTION_ALLOW,
     ALGO,
     ALGO_AEAD,
     ALGO_AUTH,
-    ANY_ALGORITHM,
-    DIRECTION_OF,
-    DIRECTIONS,
     ENCAP_TMPL,
     INFINITE,
     IPPROTO_ESP,
@@ -38,10 +31,8 @@ from ikevd.kernel.xfrm_layout import (
     STATE_AF_UNSPEC,
     STATS,
     UDP_ENCAP_ESPINUDP,
+    UNLIMITED,
     USER_EXPIRE,
-    USER_TMPL,
-    USERPOLICY_ID,
-    USERPOLICY_INFO,
     USERSA_ID,
     USERSA_INFO,
     USERSPI_RANGE,
@@ -49,22 +40,13 @@ from ikevd.kernel.xfrm_layout import (
     Attr,
     family_of,
     pack_address,
-    pack_selector,
     unpack_address,
-    unpack_selector,
 )
 from ikevd.policy.model import Lifetime
 from ikevd.sa.model import EspKeys, Spi
 
 PLAIN_REPLAY_WINDOW = 32
 """Up to here the window fits into the fixed part of the message; beyond, XFRMA_REPLAY_ESN_VAL holds it."""
-
-PRIORITY_BASE = 200_000
-
-_UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)
-
-
-# -- SAs
 
 
 def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
@@ -96,7 +78,7 @@ def _build_algorithms(sa: KernelSa, keys: EspKeys) -> bytes:
 
 def build_spi_request(source: Address, destination: Address, reqid: int, first: int, last: int) -> bytes:
     """The body of ALLOCSPI: any SPI of `first` to `last`, both included."""
-    body = _usersa_info(source, SaId(destination, Spi(0)), reqid, _UNLIMITED, 0)
+    body = _usersa_info(source, SaId(destination, Spi(0)), reqid, UNLIMITED, 0)
     return body + USERSPI_RANGE.pack(first, last)
 
 
@@ -182,74 +164,3 @@ def _lifetime(lifetime: Lifetime) -> bytes:
     """Hard limits only: when to rekey is the session's decision. A kilobyte is 1024 octets."""
     octets = INFINITE if lifetime.kilobytes is None else min(lifetime.kilobytes * 1024, INFINITE)
     return LIFETIME_CFG.pack(INFINITE, octets, INFINITE, INFINITE, 0, lifetime.seconds, 0, 0)
-
-
-# -- policies
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedPolicy:
-    """A policy with the kernel's own number for it, by which exactly this one can be removed."""
-
-    policy: FoundPolicy
-    index: int
-    used: int
-    """Unix seconds of the last packet that it let pass; 0 where there was none. Of an SA the kernel keeps the first
-    use only (`use_time`), and the last one (XFRMA_LASTUSED) not before Linux 6.2."""
-
-
-def build_policy(policy: KernelPolicy) -> bytes:
-    """The body of NEWPOLICY and UPDPOLICY."""
-    body = USERPOLICY_INFO.pack(
-        pack_selector(policy.id),
-        _UNLIMITED,
-        bytes(LIFETIME_CUR.size),
-        priority(policy.id),
-        0,
-        DIRECTIONS[policy.id.direction],
-        ACTION_ALLOW,
-        0,
-        0,
-    )
-    template = USER_TMPL.pack(
-        XFRM_ID.pack(pack_address(policy.tunnel_destination), bytes(4), IPPROTO_ESP),
-        family_of(policy.tunnel_destination),
-        pack_address(policy.tunnel_source),
-        policy.reqid,
-        MODE_TUNNEL,
-        0,
-        0,
-        ANY_ALGORITHM,
-        ANY_ALGORITHM,
-        ANY_ALGORITHM,
-    )
-    return body + attribute(Attr.TMPL, template)
-
-
-def build_policy_id(policy: PolicyId, index: int = 0) -> bytes:
-    """The body of GETPOLICY and DELPOLICY: by selector, or where `index` is given by that."""
-    return USERPOLICY_ID.pack(pack_selector(policy), index, DIRECTIONS[policy.direction])
-
-
-def read_policy(body: bytes) -> IndexedPolicy | None:
-    """The body of an answered NEWPOLICY, with the first template's reqid; None for a policy of a socket."""
-    selector, _, current, _, index, direction, _, _, _ = USERPOLICY_INFO.unpack_from(body)
-    if direction not in DIRECTION_OF:
-        return None
-    reqid = 0
-    for kind, value in attributes(body[USERPOLICY_INFO.size :]):
-        if kind == Attr.TMPL and len(value) >= USER_TMPL.size:
-            reqid = USER_TMPL.unpack_from(value)[3]
-    used = LIFETIME_CUR.unpack(current)[3]
-    return IndexedPolicy(FoundPolicy(unpack_selector(selector, DIRECTION_OF[direction]), reqid), index, used)
-
-
-def priority(policy: PolicyId) -> int:
-    """Which policy wins where several match: the smallest number.
-
-    strongSwan's formula, so that both order their policies alike on one machine: 200,000, less 512 for each
-    bit of the two prefixes, 256 for a protocol, 4 for each bit of a port (16 or none), 1 for not being a trap.
-    """
-    prefixes = policy.source.prefixlen + policy.destination.prefixlen
-    ports = 16 * bool(policy.source_port) + 16 * bool(policy.destination_port)
-    return PRIORITY_BASE - 512 * prefixes - 256 * bool(policy.protocol) - 4 * ports - 1

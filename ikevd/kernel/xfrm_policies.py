@@ -1,0 +1,117 @@
+"""The bodies of XFRM netlink messages about policies, built and read; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevd.host.interface import Action, FoundPolicy, KernelPolicy, PolicyId, Template
+from ikevd.kernel.netlink import attribute, attributes
+from ikevd.kernel.xfrm_layout import (
+    ACTION_ALLOW,
+    ACTION_BLOCK,
+    ANY_ALGORITHM,
+    DIRECTION_OF,
+    DIRECTIONS,
+    IPPROTO_ESP,
+    LIFETIME_CUR,
+    MODE_TUNNEL,
+    UNLIMITED,
+    USER_TMPL,
+    USERPOLICY_ID,
+    USERPOLICY_INFO,
+    XFRM_ID,
+    Attr,
+    family_of,
+    pack_address,
+    pack_selector,
+    unpack_address,
+    unpack_selector,
+)
+
+TEMPLATE_REQID = 3
+"""Where it stands in a template."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPolicy:
+    """A policy with the kernel's own number for it, by which exactly this one can be removed."""
+
+    policy: FoundPolicy
+    index: int
+    used: int
+    """Unix seconds of the last packet that it let pass; 0 where there was none. Of an SA the kernel keeps the first
+    use only (`use_time`), and the last one (XFRMA_LASTUSED) not before Linux 6.2."""
+
+
+def build_policy(policy: KernelPolicy) -> bytes:
+    """The body of NEWPOLICY and UPDPOLICY."""
+    body = USERPOLICY_INFO.pack(
+        pack_selector(policy.id),
+        UNLIMITED,
+        bytes(LIFETIME_CUR.size),
+        policy.priority,
+        0,
+        DIRECTIONS[policy.id.direction],
+        ACTION_BLOCK if policy.action is Action.BLOCK else ACTION_ALLOW,
+        0,
+        0,
+    )
+    return body + attribute(Attr.TMPL, _pack_template(policy.template)) if policy.template else body
+
+
+def build_policy_id(policy: PolicyId, index: int = 0) -> bytes:
+    """The body of GETPOLICY and DELPOLICY: by selector, or where `index` is given by that."""
+    return USERPOLICY_ID.pack(pack_selector(policy), index, DIRECTIONS[policy.direction])
+
+
+def read_policy(body: bytes) -> IndexedPolicy | None:
+    """The body of an answered NEWPOLICY; None for one that a `PolicyId` does not name."""
+    selector, _, current, priority, index, direction, action, _, _ = USERPOLICY_INFO.unpack_from(body)
+    present = dict(attributes(body[USERPOLICY_INFO.size :]))
+    if direction not in DIRECTION_OF or any(present.get(Attr.IF_ID, b"")) or any(present.get(Attr.MARK, b"")):
+        return None
+    name = unpack_selector(selector, DIRECTION_OF[direction])
+    if name is None:
+        return None
+    templates = _split_templates(present.get(Attr.TMPL, b""))
+    reqid = USER_TMPL.unpack(templates[0])[TEMPLATE_REQID] if templates else 0
+    policy = _as_put(name, action, priority, templates)
+    used = LIFETIME_CUR.unpack(current)[3]
+    return IndexedPolicy(FoundPolicy(name, reqid, priority, policy), index, used)
+
+
+def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) -> KernelPolicy | None:
+    template = _unpack_template(templates[0]) if len(templates) == 1 else None
+    if templates and template is None:
+        return None
+    if action == ACTION_BLOCK:
+        return KernelPolicy(name, Action.BLOCK, priority, template)
+    return KernelPolicy(name, Action.TUNNEL if template else Action.BYPASS, priority, template)
+
+
+def _pack_template(template: Template) -> bytes:
+    return USER_TMPL.pack(
+        XFRM_ID.pack(pack_address(template.destination), bytes(4), IPPROTO_ESP),
+        family_of(template.destination),
+        pack_address(template.source),
+        template.reqid,
+        MODE_TUNNEL,
+        0,
+        0,
+        ANY_ALGORITHM,
+        ANY_ALGORITHM,
+        ANY_ALGORITHM,
+    )
+
+
+def _unpack_template(octets: bytes) -> Template | None:
+    """None for one that is not built here."""
+    xfrm_id, family, source, reqid, *_ = USER_TMPL.unpack(octets)
+    destination, _, _ = XFRM_ID.unpack(xfrm_id)
+    template = Template(unpack_address(source, family), unpack_address(destination, family), reqid)
+    return template if _pack_template(template) == octets else None
+
+
+def _split_templates(octets: bytes) -> list[bytes]:
+    size = USER_TMPL.size
+    return [octets[start : start + size] for start in range(0, len(octets) - size + 1, size)]
