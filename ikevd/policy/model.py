@@ -144,6 +144,8 @@ class Child:
     """Without meaning where no suite names a group."""
     sha256_96: bool = False
     """As in the connection."""
+    fail_open: bool = False
+    """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""

@@ -76,6 +76,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "pfs": Pfs.OPTIONAL,
         "sha256_96": True,
         "group": "lan",
+        "fail_open": True,
     },
 }
 """Another value for each field that is compared."""
