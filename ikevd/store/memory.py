@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ikevd.peer.state import ChildState, IsakmpState, PeerState
+from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.codec import decode, encode
 from ikevd.store.interface import Changes, ExchangeKey, StoredPeer
@@ -39,9 +39,9 @@ class _Rows:
 
 @dataclass(slots=True)
 class Disk:
-    """What outlives a process. Its peers are known by their encoded keys."""
+    """What outlives a process."""
 
-    peers: dict[bytes, _Rows] = field(default_factory=dict, repr=False)
+    peers: dict[PeerKey, _Rows] = field(default_factory=dict, repr=False)
     full: bool = False
     """Nothing more can be written."""
 
@@ -108,18 +108,18 @@ class _Write:
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
-        self._peer = encode(changes.peer)
         self._head = b"" if changes.head is None else encode(changes.head)
         self._isakmp = {cookies: encode(state) for cookies, state in changes.isakmp.items()}
         self._children = {name: encode(state) for name, state in changes.children.items()}
 
-    def run(self, peers: dict[bytes, _Rows]) -> None:
+    def run(self, peers: dict[PeerKey, _Rows]) -> None:
+        key = self._changes.peer
         if self._changes.gone:
-            peers.pop(self._peer, None)
+            peers.pop(key, None)
             return
-        if self._peer not in peers:
-            peers[self._peer] = _Rows(encode(PeerState(self._changes.peer)))
-        rows = peers[self._peer]
+        if key not in peers:
+            peers[key] = _Rows(encode(PeerState(key)))
+        rows = peers[key]
         self._remove(rows)
         rows.head = self._head or rows.head
         rows.digest = rows.digest if self._changes.digest is None else self._changes.digest

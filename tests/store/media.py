@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
 from typing import Protocol
 
+from ikevd.store.about import Place
 from ikevd.store.interface import Store
 from ikevd.store.memory import Disk, MemoryStore
+from ikevd.store.opening import open_store
+
+HERE = Place(boot="this boot", namespace=4711)
 
 
 class Medium(Protocol):
@@ -14,8 +24,8 @@ class Medium(Protocol):
     def open(self) -> Store:
         """As a process does that starts."""
 
-    def fill(self) -> None:
-        """From here on nothing more can be written."""
+    def full(self) -> AbstractContextManager[None]:
+        """Meanwhile nothing more can be written."""
 
     def scribble(self) -> None:
         """Make one of the stored records unreadable. No store is open."""
@@ -30,9 +40,49 @@ class InMemory:
     def open(self) -> Store:
         return MemoryStore(self._disk)
 
-    def fill(self) -> None:
+    @contextmanager
+    def full(self) -> Iterator[None]:
         self._disk.full = True
+        yield
+        self._disk.full = False
 
     def scribble(self) -> None:
         for rows in self._disk.peers.values():
             rows.children = {name: octets[:-1] for name, octets in rows.children.items()}
+
+
+class InFile:
+    """A medium of `SqliteStore`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self) -> Store:
+        return open_store(self.path, HERE, "1.2.3").store
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        with no_file_grows():
+            yield
+
+    def scribble(self) -> None:
+        self.execute("UPDATE child SET record = substr(record, 2)")
+
+    def execute(self, *statements: str) -> None:
+        """On the file. No store is open."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+
+@contextmanager
+def no_file_grows() -> Iterator[None]:
+    """As on a file system whose quota is used up: nothing can be appended to any file of this process."""
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
-from ikevd.store.interface import Changes, ExchangeKey, Store
+from ikevd.store.interface import Changes, ExchangeKey, Store, StoredPeer
 from ikevd.store.scalars import Unreadable
 from tests.builders import fqdn
 from tests.store.media import Medium
@@ -21,12 +22,17 @@ QUICK_MODE, OTHER_MODE = ExchangeKey(COOKIES, 0xFFFFFFFF), ExchangeKey(COOKIES, 
 NEWER = Cookies(b"newer 01", b"newer 02")
 
 
+def peers(store: Store) -> list[StoredPeer]:
+    with closing(store):
+        return list(store.load())
+
+
 def states(store: Store) -> dict[PeerKey, PeerState]:
-    return {stored.state.key: stored.state for stored in store.load()}
+    return {stored.state.key: stored.state for stored in peers(store)}
 
 
 def exchanges(store: Store) -> Mapping[ExchangeKey, bytes]:
-    (stored,) = store.load()
+    (stored,) = peers(store)
     return stored.exchanges
 
 
@@ -40,7 +46,7 @@ def kept(medium: Medium, *changes: Changes) -> Store:
 
 
 def test_a_new_medium_holds_nothing(medium: Medium) -> None:
-    assert list(medium.open().load()) == []
+    assert peers(medium.open()) == []
 
 
 def test_what_was_written_is_read_by_the_next_process(medium: Medium) -> None:
@@ -95,12 +101,12 @@ def test_several_changes_are_one_transaction(medium: Medium) -> None:
 
 def test_the_digest_of_the_connection_stands_beside_its_peer(medium: Medium) -> None:
     first = replace(difference(None, peer_state()), digest=b"digest of berlin")
-    (stored,) = kept(medium, first, Changes(KEY, children={"lan": child_state()})).load()
+    (stored,) = peers(kept(medium, first, Changes(KEY, children={"lan": child_state()})))
     assert stored.digest == b"digest of berlin"
 
 
 def test_a_peer_without_a_digest_has_an_empty_one(medium: Medium) -> None:
-    (stored,) = kept(medium, difference(None, peer_state())).load()
+    (stored,) = peers(kept(medium, difference(None, peer_state())))
     assert stored.digest == b""
 
 
@@ -133,7 +139,7 @@ def test_a_store_that_was_made_invalid_is_not_read_again(medium: Medium) -> None
     assert "policies were flushed" in (store.invalidate("policies were flushed") or "")
     assert store.invalid == "policies were flushed"
     store.close()
-    assert list(medium.open().load()) == []
+    assert peers(medium.open()) == []
 
 
 def test_an_invalid_store_writes_nothing_and_says_so_once(medium: Medium) -> None:
@@ -142,17 +148,17 @@ def test_an_invalid_store_writes_nothing_and_says_so_once(medium: Medium) -> Non
     assert store.invalidate("another reason") is None
     assert store.put(difference(None, peer_state())) is None
     store.close()
-    assert list(medium.open().load()) == []
+    assert peers(medium.open()) == []
 
 
 def test_a_write_that_fails_makes_the_store_invalid(medium: Medium) -> None:
     store = kept(medium, difference(None, peer_state()))
-    medium.fill()
-    said = [store.put(Changes(KEY, children={f"child {n}": refused_child()})) for n in range(1000)]
+    with medium.full():
+        said = [store.put(Changes(KEY, children={f"child {n}": refused_child()})) for n in range(1000)]
     assert len([sentence for sentence in said if sentence]) == 1
     assert store.invalid
     store.close()
-    assert list(medium.open().load()) == []
+    assert peers(medium.open()) == []
 
 
 def test_a_record_that_cannot_be_read_makes_the_store_invalid(medium: Medium) -> None:
@@ -163,7 +169,7 @@ def test_a_record_that_cannot_be_read_makes_the_store_invalid(medium: Medium) ->
         list(store.load())
     assert store.invalid
     store.close()
-    assert list(medium.open().load()) == []
+    assert peers(medium.open()) == []
 
 
 def test_a_closed_store_can_be_closed_again(medium: Medium) -> None:
@@ -188,7 +194,7 @@ def test_after_many_changes_the_next_process_reads_the_last_state(medium: Medium
             store.close()
             store = medium.open()
     store.close()
-    (stored,) = medium.open().load()
+    (stored,) = peers(medium.open())
     assert stored.state == state
     assert list(stored.state.isakmp) == list(state.isakmp)
 

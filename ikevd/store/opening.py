@@ -1,0 +1,124 @@
+"""Opening the store at start: whose it is, what it holds, and whether that is still true here."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from ikevd.files import open_private
+from ikevd.obstacles import obstacle
+from ikevd.store.about import FORMAT, About, Format, Found, Place, create, migrate
+from ikevd.store.interface import Changes, Store, StoredPeer
+from ikevd.store.scalars import Unreadable
+from ikevd.store.sqlite import SqliteStore, connect, remove, told, transaction, without
+
+DROPPED = (Found.OTHER_BOOT, Found.OTHER_FORMAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store, and what was there."""
+
+    store: Store
+    found: Found
+    said: str | None = None
+    """A sentence for the log."""
+
+
+class NoStore:
+    """`Store` where there can be none."""
+
+    def __init__(self, reason: str) -> None:
+        self.invalid = reason
+
+    def put(self, *changes: Changes) -> None:
+        """Nothing is written, as was said."""
+
+    def load(self) -> Iterator[StoredPeer]:
+        """Nobody."""
+        return iter(())
+
+    def invalidate(self, reason: str) -> None:
+        """It was said already."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def open_store(path: Path, here: Place, version: str, format: Format = FORMAT) -> Opened:
+    """Open the store, or make it. Never raises for what is there: then it says so and this process runs without.
+
+    The lock of the runtime folder is the caller's, so that no other ikevd has the file open.
+    """
+    try:
+        os.close(open_private(path, 0))
+    except ValueError as flaw:
+        return _none(f"the store {path} is not used: {flaw}")
+    except OSError as error:
+        return _none(str(obstacle("the store", path, error)))
+    try:
+        return _opened(path, here, version, format)
+    except (sqlite3.Error, Unreadable) as error:
+        reason = told(error, path) if isinstance(error, sqlite3.Error) else str(error)
+    return _none(without(path, f"it cannot be used: {reason}"))
+
+
+def _none(said: str) -> Opened:
+    return Opened(NoStore(said), Found.UNUSABLE, said)
+
+
+def _opened(path: Path, here: Place, version: str, format: Format) -> Opened:
+    with closing(connect(path)) as connection:
+        about = About.read(connection)
+    now = About(format.number, format.oldest_reader, here.boot or "", str(here.namespace or ""), version)
+    if about is None:
+        return Opened(_ready(path, None, now, format), Found.NOTHING)
+    found = about.found(here, format)
+    if found in DROPPED:
+        _make_empty(path)
+        return Opened(_ready(path, None, now, format), found, _dropped(about, found, path, here))
+    return Opened(_ready(path, about, now, format), found, _kept(about, found, path, format))
+
+
+def _make_empty(path: Path) -> None:
+    if hindrance := remove(path):
+        raise Unreadable(hindrance)
+    os.close(open_private(path, 0))
+
+
+def _ready(path: Path, old: About | None, now: About, format: Format) -> SqliteStore:
+    """With the tables of the present format, which say that they are of this process's place."""
+    connection = connect(path)
+    try:
+        with transaction(connection):
+            if old is None:
+                create(connection, now)
+            else:
+                migrate(connection, old, now, format)
+    except BaseException:
+        connection.close()
+        raise
+    return SqliteStore(connection, path)
+
+
+def _kept(about: About, found: Found, path: Path, format: Format) -> str | None:
+    said = []
+    if about.format < format.number:
+        said.append(f"it had format {about.format} of ikevd {about.version} and now has format {format.number}")
+    if found is Found.OTHER_NAMESPACE:
+        said.append("its peers are of another network namespace, where their IPsec SAs stayed")
+    return f"the store {path}: {'; '.join(said)}" if said else None
+
+
+def _dropped(about: About, found: Found, path: Path, here: Place) -> str:
+    if found is Found.OTHER_FORMAT:
+        reason = f"its format {about.format} is that of ikevd {about.version}, which this one cannot read"
+    elif here.boot is None:
+        reason = "/proc/sys/kernel/random/boot_id cannot be read, so that it may be older than this machine's start"
+    else:
+        reason = "it is older than this machine's start"
+    return f"what the store {path} held is dropped: {reason}"

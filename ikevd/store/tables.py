@@ -1,0 +1,125 @@
+"""The tables of the store on a disk, and how the records of a peer become their rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
+from ikevd.sa.model import COOKIE_OCTETS, Cookies
+from ikevd.store.codec import decode, encode
+from ikevd.store.interface import Changes, ExchangeKey, StoredPeer
+
+CREATE = (
+    "CREATE TABLE peer (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, head BLOB NOT NULL, digest BLOB NOT NULL)",
+    "CREATE TABLE isakmp (id INTEGER PRIMARY KEY, peer INTEGER NOT NULL, cookies BLOB NOT NULL, record BLOB NOT NULL,"
+    " UNIQUE (peer, cookies))",
+    "CREATE TABLE child (id INTEGER PRIMARY KEY, peer INTEGER NOT NULL, name TEXT NOT NULL, record BLOB NOT NULL,"
+    " UNIQUE (peer, name))",
+    "CREATE TABLE exchange (peer INTEGER NOT NULL, cookies BLOB NOT NULL, message_id INTEGER NOT NULL,"
+    " record BLOB NOT NULL, PRIMARY KEY (peer, cookies, message_id)) WITHOUT ROWID",
+)
+"""A row that is written again keeps its number: numbers tell which is the oldest."""
+
+_PUT_ISAKMP = (
+    "INSERT INTO isakmp (peer, cookies, record) VALUES (?, ?, ?)"
+    " ON CONFLICT (peer, cookies) DO UPDATE SET record = excluded.record"
+)
+_PUT_CHILD = (
+    "INSERT INTO child (peer, name, record) VALUES (?, ?, ?)"
+    " ON CONFLICT (peer, name) DO UPDATE SET record = excluded.record"
+)
+_PUT_EXCHANGE = "INSERT OR REPLACE INTO exchange VALUES (?, ?, ?, ?)"
+
+
+class Tables:
+    """Reads and writes rows; where a transaction begins and ends is its user's business."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._run = connection.execute
+        self._numbers: dict[PeerKey, int] = {}
+
+    def write(self, changes: Changes) -> None:
+        """Raises `sqlite3.Error`."""
+        number = self._number(changes.peer)
+        if changes.gone:
+            return self._remove_peer(changes.peer, number)
+        if number is None:
+            number = self._add_peer(changes)
+        elif changes.head is not None:
+            self._run("UPDATE peer SET head = ? WHERE id = ?", (encode(changes.head), number))
+        if changes.digest is not None:
+            self._run("UPDATE peer SET digest = ? WHERE id = ?", (changes.digest, number))
+        self._remove(number, changes)
+        self._put(number, changes)
+        return None
+
+    def peers(self) -> list[int]:
+        """The numbers of all peers. Raises `sqlite3.Error`."""
+        return [number for (number,) in self._run("SELECT id FROM peer ORDER BY id")]
+
+    def read(self, number: int) -> StoredPeer:
+        """Raises `sqlite3.Error` and `Unreadable`."""
+        head, digest = self._run("SELECT head, digest FROM peer WHERE id = ?", (number,)).fetchone()
+        isakmp = (
+            decode(IsakmpState, record)
+            for (record,) in self._run("SELECT record FROM isakmp WHERE peer = ? ORDER BY id", (number,))
+        )
+        children = {
+            name: decode(ChildState, record)
+            for name, record in self._run("SELECT name, record FROM child WHERE peer = ? ORDER BY id", (number,))
+        }
+        bare = decode(PeerState, head)
+        self._numbers[bare.key] = number
+        state = replace(bare, isakmp={one.sa.cookies: one for one in isakmp}, children=children)
+        return StoredPeer(state, digest, dict(self._exchanges(number)))
+
+    def _exchanges(self, number: int) -> Iterator[tuple[ExchangeKey, bytes]]:
+        found = self._run("SELECT cookies, message_id, record FROM exchange WHERE peer = ?", (number,))
+        for both, message_id, record in found:
+            yield ExchangeKey(Cookies(both[:COOKIE_OCTETS], both[COOKIE_OCTETS:]), message_id), record
+
+    def _number(self, key: PeerKey) -> int | None:
+        """Remembered, since a key is the same one in another notation too (`Identity`), whose octets differ."""
+        if key not in self._numbers:
+            found = self._run("SELECT id FROM peer WHERE key = ?", (encode(key),)).fetchone()
+            if found is None:
+                return None
+            self._numbers[key] = found[0]
+        return self._numbers[key]
+
+    def _add_peer(self, changes: Changes) -> int:
+        head = PeerState(changes.peer) if changes.head is None else changes.head
+        row = (encode(changes.peer), encode(head))
+        number = self._run("INSERT INTO peer (key, head, digest) VALUES (?, ?, x'')", row).lastrowid
+        assert number is not None
+        self._numbers[changes.peer] = number
+        return number
+
+    def _remove_peer(self, key: PeerKey, number: int | None) -> None:
+        if number is None:
+            return
+        self._run("DELETE FROM peer WHERE id = ?", (number,))
+        self._run("DELETE FROM isakmp WHERE peer = ?", (number,))
+        self._run("DELETE FROM child WHERE peer = ?", (number,))
+        self._run("DELETE FROM exchange WHERE peer = ?", (number,))
+        del self._numbers[key]
+
+    def _remove(self, number: int, changes: Changes) -> None:
+        for cookies in changes.gone_isakmp:
+            self._run("DELETE FROM isakmp WHERE peer = ? AND cookies = ?", (number, cookies.octets))
+            self._run("DELETE FROM exchange WHERE peer = ? AND cookies = ?", (number, cookies.octets))
+        for name in changes.gone_children:
+            self._run("DELETE FROM child WHERE peer = ? AND name = ?", (number, name))
+        for key in changes.gone_exchanges:
+            where = (number, key.cookies.octets, key.message_id)
+            self._run("DELETE FROM exchange WHERE peer = ? AND cookies = ? AND message_id = ?", where)
+
+    def _put(self, number: int, changes: Changes) -> None:
+        for cookies, state in changes.isakmp.items():
+            self._run(_PUT_ISAKMP, (number, cookies.octets, encode(state)))
+        for name, child in changes.children.items():
+            self._run(_PUT_CHILD, (number, name, encode(child)))
+        for key, octets in changes.exchanges.items():
+            self._run(_PUT_EXCHANGE, (number, key.cookies.octets, key.message_id, octets))
