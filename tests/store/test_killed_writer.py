@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
-from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.store.media import InFile
-from tests.store.writer import CHILDREN, EXCHANGE, transaction
+from tests.store.writer import number_found
 
-KILLS = 6
+KILLS = 4
+"""Each costs the start of a process."""
 
 
 def written_until_killed(file: InFile, first: int, dice: random.Random) -> int:
@@ -26,18 +28,6 @@ def written_until_killed(file: InFile, first: int, dice: random.Random) -> int:
         writer.kill()
         told += [int(line) for line in writer.stdout if line.endswith(b"\n")]
     return told[-1]
-
-
-def number_found(file: InFile) -> int:
-    """That of the transaction which the store holds, all of it."""
-    with closing(file.open()) as store:
-        (stored,) = store.load()
-    number = int(stored.digest)
-    expected = transaction(number)
-    assert (stored.state.isakmp, stored.state.children) == (expected.isakmp, expected.children)
-    assert len(stored.state.children) == CHILDREN
-    assert stored.exchanges == {EXCHANGE: expected.exchanges[EXCHANGE]}
-    return number
 
 
 def kill_often(file: InFile, kills: int) -> None:
@@ -57,3 +47,9 @@ def test_after_a_kill_the_last_transaction_is_there_and_no_half_one(file: InFile
 @pytest.mark.timeout(1800)
 def test_after_hundreds_of_kills_the_last_transaction_is_there_each_time(file: InFile) -> None:
     kill_often(file, 500)
+
+
+def test_a_kill_at_each_system_call_of_a_transaction_leaves_the_old_one_or_the_new_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.store.stepped", str(tmp_path)]
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert re.fullmatch("1{20,}2+", found)

@@ -277,3 +277,14 @@ def test_no_key_of_an_isakmp_sa_that_ended_stays_in_a_file(file: InFile) -> None
         assert shown()
         store.put(Changes(KEY, gone_isakmp=(COOKIES,)))
         assert not shown()
+
+
+def test_a_store_that_can_be_neither_written_nor_removed_tells_what_to_do(file: InFile, tmp_path: Path) -> None:
+    folder = file.path.parent
+    with closing(file.open()) as store:
+        folder.rename(tmp_path / "away")
+        folder.write_bytes(b"")
+        assert store.invalidate("a reason") == (
+            f"the store {file.path} is given up, a reason; it cannot be removed either (Not a directory): "
+            f"remove {file.path} before the next start; the next start will know none of the peers"
+        )

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from ikevd.store.interface import Changes, ExchangeKey
 from ikevd.store.opening import open_store
-from tests.store.media import HERE
+from tests.store.media import HERE, InFile
 from tests.store.records import COOKIES, KEY, child_state, isakmp_state
 
 CHILDREN = 12
@@ -29,6 +30,18 @@ def transaction(number: int) -> Changes:
         exchanges={EXCHANGE: str(number).encode() * (1 + number % 700)},
         digest=str(number).encode(),
     )
+
+
+def number_found(file: InFile) -> int:
+    """That of the transaction which the store holds, all of it."""
+    with closing(file.open()) as store:
+        (stored,) = store.load()
+    number = int(stored.digest)
+    expected = transaction(number)
+    assert (stored.state.isakmp, stored.state.children) == (expected.isakmp, expected.children)
+    assert len(stored.state.children) == CHILDREN
+    assert stored.exchanges == {EXCHANGE: expected.exchanges[EXCHANGE]}
+    return number
 
 
 def main(path: Path, first: int) -> None:
