@@ -1,0 +1,175 @@
+"""What of one child shall stand in the kernel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from ikevd.addresses import Address
+from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
+from ikevd.peer.desired import NOTHING, View, desired_child
+from ikevd.peer.state import ChildState, Half
+from ikevd.policy.model import Child, Connection, Lifetime
+from ikevd.policy.priorities import priority
+from ikevd.policy.selectors import TrafficSelector
+from ikevd.sa.model import UdpEncapsulation
+from tests.builders import ALICE, BOB, ESP_AES128_SHA256, child, connection
+from tests.peer.records import ipsec, opening, ours, pair, theirs
+
+LAN = child()
+VIEW = connection()
+ANYONE = replace(VIEW, remote=None)
+OUT, IN, FWD = Direction.OUT, Direction.IN, Direction.FWD
+BLOCK, TUNNEL = Action.BLOCK, Action.TUNNEL
+CAROL = ip_address("203.0.113.3")
+GATE_OF_NONE = {OUT: BLOCK, IN: TUNNEL, FWD: TUNNEL}
+GATE_OF_ONE = {OUT: TUNNEL, IN: TUNNEL, FWD: TUNNEL}
+DOWN = ChildState()
+
+
+def view(state: ChildState, connection: Connection = VIEW, lan: Child = LAN) -> View:
+    return desired_child(connection, lan, state)
+
+
+def gate(view: View) -> dict[Direction, Action]:
+    return {policy.id.direction: policy.action for policy in view.policies.values()}
+
+
+def ends(view: View) -> dict[Direction, tuple[Address, Address]]:
+    """Of the templates: (source, destination)."""
+    templates = {policy.id.direction: policy.template for policy in view.policies.values()}
+    return {kind: (template.source, template.destination) for kind, template in templates.items() if template}
+
+
+# -- SAs
+
+
+def test_the_sas_of_a_pair_that_stands() -> None:
+    plain = {"reqid": LAN.reqid, "suite": ESP_AES128_SHA256, "lifetime": Lifetime(3600), "replay_window": 128}
+    inbound = KernelSa(BOB, ALICE, ours(1), **plain)  # type: ignore[arg-type]
+    outbound = KernelSa(ALICE, BOB, theirs(1), **plain)  # type: ignore[arg-type]
+    assert view(ChildState(pairs=(pair(1),))).sas == {inbound.id: inbound, outbound.id: outbound}
+
+
+def test_of_a_pair_half_made_the_inbound_sa() -> None:
+    assert [sa.spi for sa in view(ChildState(pairs=(opening(1, 7),))).sas.values()] == [ours(1)]
+
+
+def test_the_ports_of_esp_in_udp_and_an_unusual_icv() -> None:
+    odd = ipsec(1, encap=UdpEncapsulation(4500, 61000), icv_bits=96)
+    inbound, outbound = view(ChildState(pairs=(pair(1, sa=odd),))).sas.values()
+    assert (inbound.encap, outbound.encap) == (UdpPorts(61000, 4500), UdpPorts(4500, 61000))
+    assert inbound.icv_bits == outbound.icv_bits == 96
+
+
+def test_two_pairs_stand_side_by_side() -> None:
+    assert len(view(ChildState(pairs=(pair(1), pair(2)))).sas) == 4
+
+
+# -- the gate
+
+
+@pytest.mark.parametrize(
+    ("pairs", "wanted"),
+    [
+        ((), GATE_OF_NONE),
+        ((opening(1, 7),), GATE_OF_NONE),
+        ((opening(1, 7, Half.BOTH),), GATE_OF_ONE),
+        ((pair(1),), GATE_OF_ONE),
+        ((pair(1), opening(2, 7)), GATE_OF_ONE),
+    ],
+    ids=["no pair", "half a pair", "a pair that is about to stand", "one that stands", "and half another"],
+)
+def test_nothing_leaves_but_through_a_pair_and_nothing_enters_in_the_clear(
+    pairs: tuple[object, ...], wanted: dict[Direction, Action]
+) -> None:
+    assert gate(view(ChildState(pairs=pairs))) == wanted  # type: ignore[arg-type]
+
+
+CLEAR = {
+    "fail_open": (DOWN, VIEW, replace(LAN, fail_open=True)),
+    "down --open": (replace(DOWN, open=True), VIEW, LAN),
+    "remote: any": (DOWN, ANYONE, LAN),
+}
+
+
+@pytest.mark.parametrize(("state", "connection", "lan"), CLEAR.values(), ids=CLEAR)
+def test_without_a_pair_the_clear_is_open(state: ChildState, connection: Connection, lan: Child) -> None:
+    assert view(state, connection, lan) == NOTHING
+
+
+@pytest.mark.parametrize(("state", "connection", "lan"), CLEAR.values(), ids=CLEAR)
+def test_with_half_a_pair_its_inbound_sa_has_its_policies(
+    state: ChildState, connection: Connection, lan: Child
+) -> None:
+    half = replace(state, pairs=(opening(1, 7),))
+    assert gate(view(half, connection, lan)) == {IN: TUNNEL, FWD: TUNNEL}
+
+
+@pytest.mark.parametrize(("state", "connection", "lan"), CLEAR.values(), ids=CLEAR)
+def test_with_a_pair_it_is_closed(state: ChildState, connection: Connection, lan: Child) -> None:
+    assert gate(view(replace(state, pairs=(pair(1),)), connection, lan)) == GATE_OF_ONE
+
+
+# -- selectors, templates, priorities
+
+
+def test_packets_are_seen_from_their_source() -> None:
+    policies = {policy.id.direction: policy.id for policy in view(DOWN).policies.values()}
+    (local,), (remote,) = LAN.local.networks, LAN.remote.networks
+    assert (policies[OUT].source, policies[OUT].destination) == (local, remote)
+    assert (policies[IN].source, policies[IN].destination) == (remote, local)
+    assert (policies[FWD].source, policies[FWD].destination) == (remote, local)
+
+
+def test_protocol_and_ports_change_sides_with_them() -> None:
+    web = child(local="10.1.0.1/32", remote="10.2.0.0/24")
+    web = replace(web, local=replace(web.local, protocol=6, port=443), remote=replace(web.remote, protocol=6))
+    names = {policy.id.direction: policy.id for policy in view(DOWN, lan=web).policies.values()}
+    assert (names[OUT].protocol, names[OUT].source_port, names[OUT].destination_port) == (6, 443, 0)
+    assert (names[IN].protocol, names[IN].source_port, names[IN].destination_port) == (6, 0, 443)
+
+
+def test_a_range_takes_a_policy_for_each_subnet_that_makes_it_up() -> None:
+    odd = replace(LAN, local=TrafficSelector.parse("10.1.0.1-10.1.0.4"))
+    networks = [policy.id.source for policy in view(DOWN, lan=odd).policies.values() if policy.id.direction is OUT]
+    assert [str(network) for network in networks] == ["10.1.0.1/32", "10.1.0.2/31", "10.1.0.4/32"]
+
+
+def test_block_and_tunnel_of_one_child_differ_in_nothing_but_the_action() -> None:
+    """So that one becomes the other by one request."""
+    down = {policy.id: policy for policy in view(DOWN).policies.values()}
+    up = {policy.id: policy for policy in view(ChildState(pairs=(pair(1),))).policies.values()}
+    assert {name: replace(policy, action=TUNNEL) for name, policy in down.items()} == up
+
+
+def test_the_priority_is_that_of_the_selector() -> None:
+    (out,) = [policy for policy in view(DOWN).policies.values() if policy.id.direction is OUT]
+    assert out.priority == priority(out.id.source, out.id.destination)
+
+
+def test_a_block_bears_the_template_of_its_child() -> None:
+    (out,) = [policy for policy in view(DOWN).policies.values() if policy.id.direction is OUT]
+    assert out.template == Template(ALICE, BOB, LAN.reqid)
+
+
+def test_out_follows_the_newest_pair_that_stands_both_ways_in_and_fwd_the_newest() -> None:
+    """The peer has moved, and its new Quick Mode is half-way."""
+    state = ChildState(pairs=(pair(1), replace(opening(2, 7), sa=ipsec(2, remote=CAROL))))
+    assert ends(view(state)) == {OUT: (ALICE, BOB), IN: (CAROL, ALICE), FWD: (CAROL, ALICE)}
+
+
+def test_of_two_pairs_that_stand_the_newer_wins() -> None:
+    state = ChildState(pairs=(pair(1), pair(2, sa=ipsec(2, remote=CAROL))))
+    assert ends(view(state)) == {OUT: (ALICE, CAROL), IN: (CAROL, ALICE), FWD: (CAROL, ALICE)}
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "wanted"),
+    [("192.0.2.1", "198.51.100.1", "192.0.2.1"), (None, "198.51.100.1", "0.0.0.0"), (None, "2001:db8::1", "::")],
+)
+def test_without_a_pair_the_ends_are_those_that_are_configured(local: str | None, remote: str, wanted: str) -> None:
+    configured = replace(VIEW, local=ip_address(local) if local else None, remote=ip_address(remote))
+    assert ends(view(DOWN, configured))[OUT] == (ip_address(wanted), ip_address(remote))
