@@ -35,6 +35,7 @@ from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
 from ikevd.policy.model import Config
 from ikevd.policy.proposals import format_esp
+from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
 from ikevd.service.notify import Notifier, watchdog
 from ikevd.transport.udp import Prepare, UdpTransport, source_for
@@ -139,6 +140,7 @@ async def _run(engine: Engine, notifier: Notifier, stop: asyncio.Event) -> None:
 
 async def _journaled(bare: Kernel, config: Config, stack: AsyncExitStack) -> Kernel:
     """The kernel, tried with every configured ESP suite, and cleared of what a killed daemon left."""
+    stack.callback(RuntimeLock(config.runtime).release)
     journal = Journal(config.runtime / "journal")
     stack.callback(journal.close)
     kernel = JournaledKernel(bare, journal)

@@ -7,14 +7,13 @@ the SAs, so nothing is forced to disk.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from ikevd.errors import CannotStart, KernelRefused
+from ikevd.errors import KernelRefused
 from ikevd.host.interface import Direction, PolicyId, SaId
 from ikevd.obstacles import obstacle
 from ikevd.sa.model import Spi
@@ -24,25 +23,17 @@ SPARE_LINES = 1000
 
 
 class Journal:
-    """The journal of one daemon: reads what is there, rewrites it without what is forgotten, holds a lock.
+    """The journal of one daemon, which holds the lock of the runtime folder: reads what is there, rewrites it without
+    what is forgotten.
 
-    Raises `CannotStart` where it cannot be kept, and where another process holds it: that one lives, and what it
-    installed is no orphan.
+    Raises `CannotStart` where it cannot be kept.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            lock = path.with_name(path.name + ".lock")
-            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                _take(self._lock, path.parent)
-                self._sas, self._policies = load(path)
-                self._file = self._rewrite()
-            except BaseException:
-                os.close(self._lock)
-                raise
+            self._sas, self._policies = load(path)
+            self._file = self._rewrite()
         except OSError as error:
             raise obstacle("runtime_directory: the journal", path, error) from error
 
@@ -77,10 +68,9 @@ class Journal:
             self._forget(_policy_text(policy))
 
     def close(self) -> None:
-        """Close the file and give up the lock. Idempotent."""
+        """Close the file. Idempotent."""
         if self._file >= 0:
             os.close(self._file)
-            os.close(self._lock)
             self._file = -1
 
     def _note(self, line: str) -> None:
@@ -153,18 +143,6 @@ def load(path: Path) -> tuple[dict[SaId, int], dict[PolicyId, int]]:
         except (ValueError, KeyError, TypeError, RecursionError):  # the last: of json, for a line of many brackets
             continue
     return sas, policies
-
-
-def _take(lock: int, folder: Path) -> None:
-    """The lock file holds the pid of who has the lock."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.pread(lock, 20, 0).decode(errors="replace").strip()
-        holder = f"another ikevd (pid {pid})" if pid.isdecimal() else "another ikevd"
-        raise CannotStart(f"{holder} uses the runtime folder {folder}; each needs its own runtime_directory") from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
 
 def _noted(what: str, reqid: int) -> str:

@@ -1,7 +1,6 @@
 """The journal: what a killed daemon leaves behind for the next."""
 
 import errno
-import os
 import resource
 import signal
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ikevd.errors import CannotStart, KernelRefused
+from ikevd.errors import KernelRefused
 from ikevd.host.interface import Direction, SaId
 from ikevd.kernel.journal import SPARE_LINES, Journal, load
 from ikevd.kernel.journaled import JournaledKernel
@@ -25,7 +24,7 @@ SA, SA6 = SaId(PEER, SPI), SaId(PEER6, Spi(1))
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "run" / "kernel.journal"
+    return tmp_path / "kernel.journal"
 
 
 def size_of(path: Path) -> int:
@@ -68,27 +67,6 @@ def test_only_its_owner_can_read_it(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_second_daemon_is_refused(path: Path) -> None:
-    journal = Journal(path)
-    with pytest.raises(
-        CannotStart, match=rf"another ikevd \(pid {os.getpid()}\) uses the runtime folder {path.parent};"
-    ):
-        Journal(path)
-    journal.close()
-    Journal(path).close()
-
-
-def test_a_folder_that_cannot_be(path: Path) -> None:
-    path.parent.write_text("a file")
-    with pytest.raises(CannotStart, match=r"kernel.journal cannot be used: .*; a file stands where a folder should be"):
-        Journal(path)
-
-
-def test_a_disk_that_is_full_at_start_is_told(path: Path) -> None:
-    with disk_full_after(0), pytest.raises(CannotStart, match=r"kernel.journal cannot be used: File too large"):
-        Journal(path)
-
-
 def test_a_torn_last_line_is_passed_over(path: Path) -> None:
     journal = Journal(path)
     journal.note_sa(SA, REQID)
@@ -116,7 +94,6 @@ def test_whatever_stands_in_the_file(tmp_path_factory: pytest.TempPathFactory, l
 
 
 def test_a_line_of_ever_deeper_brackets_is_passed_over(path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"[" * 100_000)
     assert load(path) == ({}, {})
 

@@ -107,7 +107,7 @@ def test_a_runtime_folder_that_cannot_be_made_is_told(daemon: Daemon) -> None:
     (daemon.folder / "run").write_text("a file")
     daemon.launch()
     assert refusal(daemon) == (
-        f"runtime_directory: the journal {daemon.folder}/run/journal cannot be used: File exists; "
+        f"runtime_directory: the lock {daemon.folder}/run/lock cannot be used: File exists; "
         "a file stands where a folder should be"
     )
 
