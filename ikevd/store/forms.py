@@ -13,7 +13,7 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from ikevd import errors, findings, refusals
 from ikevd.errors import Finding, Said
-from ikevd.store.scalars import ADDRESS, SCALARS, Form, Plain, Unreadable, enumeration
+from ikevd.store.scalars import ADDRESS, SCALARS, Form, Plain, Unreadable, checked, enumeration
 
 KIND = "kind"
 """The key of a finding's class. No finding has a field of this name."""
@@ -74,7 +74,7 @@ def _sequence(form: Form) -> Form:
     write, read = form.write, form.read
     return Form(
         write and (lambda given: [write(one) for one in given]),
-        lambda found: tuple([read(one) for one in _checked(found, list)]),
+        lambda found: tuple([read(one) for one in checked(found, list)]),
     )
 
 
@@ -83,7 +83,7 @@ def _mapping(key: Form, entry: Form) -> Form:
     write_key, write_entry = key.write or _as_it_is, entry.write or _as_it_is
     return Form(
         lambda given: [[write_key(name), write_entry(one)] for name, one in given.items()],
-        lambda found: {key.read(name): entry.read(one) for name, one in _checked(found, list)},
+        lambda found: {key.read(name): entry.read(one) for name, one in checked(found, list)},
     )
 
 
@@ -114,7 +114,7 @@ def _record(kind: type) -> Form:
         return found
 
     def read(found: Plain) -> Any:
-        _checked(found, dict)
+        checked(found, dict)
         return kind(**{name: value(found[name]) for name, value in readers if name in found})
 
     return Form(write, read)
@@ -122,12 +122,6 @@ def _record(kind: type) -> Form:
 
 def _default(one: Field[Any]) -> Any:
     return one.default if one.default_factory is MISSING else one.default_factory()
-
-
-def _checked(found: Plain, kind: type) -> Any:
-    if type(found) is not kind:
-        raise Unreadable(f"{type(found).__name__} stands where {kind.__name__} should")
-    return found
 
 
 # -- findings, of which each kind is a class of its own ---------------------------------------------------------------
@@ -148,7 +142,7 @@ def _write_finding(given: Finding) -> Plain:
 
 def _read_finding(found: Plain) -> Finding:
     """One that another version of ikevd has, or has with other fields, is no obstacle: only its sentence is lost."""
-    name = _checked(_checked(found, dict)[KIND], str)
+    name = checked(checked(found, dict)[KIND], str)
     if not name.isidentifier():
         raise Unreadable("the kind of a finding is no name")
     try:

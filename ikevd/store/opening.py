@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from ikevd.obstacles import obstacle
 from ikevd.store.about import FORMAT, About, Format, Found, Place, create, migrate
 from ikevd.store.interface import Changes, Store, StoredPeer
 from ikevd.store.scalars import Unreadable
-from ikevd.store.sqlite import SqliteStore, connect, remove, told, transaction, without
+from ikevd.store.sqlite import FLAWS, SqliteStore, connect, remove, told, transaction, without
 
 DROPPED = (Found.OTHER_BOOT, Found.OTHER_FORMAT)
 
@@ -62,8 +61,8 @@ def open_store(path: Path, here: Place, version: str, format: Format = FORMAT) -
         return _none(str(obstacle("the store", path, error)))
     try:
         return _opened(path, here, version, format)
-    except (sqlite3.Error, Unreadable) as error:
-        reason = told(error, path) if isinstance(error, sqlite3.Error) else str(error)
+    except FLAWS as error:
+        reason = told(error, path)
     return _none(without(path, f"it cannot be used: {reason}"))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, TypeVar
 
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
@@ -15,6 +15,7 @@ from ikevd.errors import IkeError
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import Registry
 
+T = TypeVar("T")
 Plain = Any
 """What JSON can hold: None, bool, int, float, str, list, dict with keys of text."""
 
@@ -35,15 +36,16 @@ class Form:
     """Raises `Unreadable`, or what `codec.decode` turns into it."""
 
 
+def checked(found: Any, kind: type[T]) -> T:
+    """It, if it is of just this type: `True` is no number here. Else raises `Unreadable`."""
+    if type(found) is not kind:
+        raise Unreadable(f"{type(found).__name__} stands where {kind.__name__} should")
+    return found
+
+
 def _just(kind: type) -> Form:
-    """A type that JSON has. `True` is no number here."""
-
-    def read(plain: Plain) -> Any:
-        if type(plain) is not kind:
-            raise Unreadable(f"{type(plain).__name__} stands where {kind.__name__} should")
-        return plain
-
-    return Form(None, read)
+    """A type that JSON has."""
+    return Form(None, lambda plain: checked(plain, kind))
 
 
 def _number(plain: Plain) -> float:
@@ -101,9 +103,4 @@ def enumeration(kind: type[Enum]) -> Form:
     if not issubclass(kind, Registry):
         return Form(lambda member: member.name, lambda plain: kind[plain])
 
-    def read(plain: Plain) -> Registry:
-        if type(plain) is not int:
-            raise Unreadable(f"{type(plain).__name__} stands where a number of {kind.__name__} should")
-        return kind.of(plain)
-
-    return Form(None, read)
+    return Form(None, lambda plain: kind.of(checked(plain, int)))

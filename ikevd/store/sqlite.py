@@ -27,6 +27,8 @@ PRAGMAS = (
     "cell_size_check = ON",
     "cache_size = -512",  # in kB
 )
+FLAWS = (sqlite3.Error, Unreadable, UnicodeDecodeError)
+"""What a damaged file makes its reader or writer raise; the last where SQLite's own sentence quotes octets of it."""
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
 
 
@@ -57,12 +59,14 @@ class transaction:
         if kind is None:
             self._connection.execute("COMMIT")
         else:
-            with suppress(sqlite3.Error):  # some errors have ended it already
+            with suppress(*FLAWS):  # some errors have ended it already
                 self._connection.execute("ROLLBACK")
 
 
-def told(error: sqlite3.Error, path: Path) -> str:
-    """Why the file cannot be used, and what mends it."""
+def told(error: Exception, path: Path) -> str:
+    """Why the file cannot be used (one of `FLAWS`), and what mends it."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is damaged"
     name = getattr(error, "sqlite_errorname", None)
     text = f"{error} ({name})" if name else str(error)
     return f"{text}; make room on its file system (df {path.parent})" if name in _FULL else text
@@ -107,7 +111,7 @@ class SqliteStore:
             with transaction(self._connection):
                 for one in changes:
                     self._tables.write(one)
-        except sqlite3.Error as error:
+        except FLAWS as error:
             return self.invalidate(f"it cannot be written: {told(error, self._path)}")
         return None
 
@@ -118,8 +122,8 @@ class SqliteStore:
         try:
             for number in self._tables.peers():
                 yield self._tables.read(number)
-        except (sqlite3.Error, Unreadable) as error:
-            reason = f"it cannot be read: {error}"
+        except FLAWS as error:
+            reason = f"it cannot be read: {told(error, self._path)}"
         else:
             return
         raise Unreadable(self.invalidate(reason) or reason)
@@ -134,7 +138,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `Store.close`."""
-        with suppress(sqlite3.Error):
+        with suppress(*FLAWS):
             self._connection.close()
 
 

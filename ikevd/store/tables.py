@@ -10,6 +10,7 @@ from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.store.codec import decode, encode
 from ikevd.store.interface import Changes, ExchangeKey, StoredPeer
+from ikevd.store.scalars import checked
 
 CREATE = (
     "CREATE TABLE peer (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, head BLOB NOT NULL, digest BLOB NOT NULL)",
@@ -61,24 +62,26 @@ class Tables:
 
     def read(self, number: int) -> StoredPeer:
         """Raises `sqlite3.Error` and `Unreadable`."""
-        head, digest = self._run("SELECT head, digest FROM peer WHERE id = ?", (number,)).fetchone()
+        ((head, digest),) = self._run("SELECT head, digest FROM peer WHERE id = ?", (number,))
         isakmp = (
             decode(IsakmpState, record)
             for (record,) in self._run("SELECT record FROM isakmp WHERE peer = ? ORDER BY id", (number,))
         )
         children = {
-            name: decode(ChildState, record)
+            checked(name, str): decode(ChildState, record)
             for name, record in self._run("SELECT name, record FROM child WHERE peer = ? ORDER BY id", (number,))
         }
         bare = decode(PeerState, head)
         self._numbers[bare.key] = number
         state = replace(bare, isakmp={one.sa.cookies: one for one in isakmp}, children=children)
-        return StoredPeer(state, digest, dict(self._exchanges(number)))
+        return StoredPeer(state, checked(digest, bytes), dict(self._exchanges(number)))
 
     def _exchanges(self, number: int) -> Iterator[tuple[ExchangeKey, bytes]]:
         found = self._run("SELECT cookies, message_id, record FROM exchange WHERE peer = ?", (number,))
-        for both, message_id, record in found:
-            yield ExchangeKey(Cookies(both[:COOKIE_OCTETS], both[COOKIE_OCTETS:]), message_id), record
+        for octets, message_id, record in found:
+            both = checked(octets, bytes)
+            key = ExchangeKey(Cookies(both[:COOKIE_OCTETS], both[COOKIE_OCTETS:]), checked(message_id, int))
+            yield key, checked(record, bytes)
 
     def _number(self, key: PeerKey) -> int | None:
         """Remembered, since a key is the same one in another notation too (`Identity`), whose octets differ."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.cli.run import FAILED, UNUSABLE
+from ikevd.kernel.place import BOOT_ID_VARIABLE
 
 UNIT = Path(__file__).resolve().parents[2] / "systemd" / "ikevd.service"
 INSTALLED = "/usr/bin/ikevd"
@@ -58,6 +59,11 @@ def test_it_holds_no_other_capabilities_than_it_needs() -> None:
 
 def test_the_journal_outlives_the_daemon() -> None:
     assert (setting("RuntimeDirectory"), setting("RuntimeDirectoryPreserve")) == (["ikevd"], ["yes"])
+
+
+def test_the_daemon_is_told_the_boot_that_its_sandbox_hides() -> None:
+    assert setting("ProcSubset") == ["pid"]
+    assert setting("Environment") == [f"{BOOT_ID_VARIABLE}=%b"]
 
 
 def test_only_a_configuration_that_cannot_be_used_is_not_tried_again() -> None:

@@ -13,7 +13,7 @@ import pytest
 from ikevd.peer.state import PeerState
 from ikevd.store.about import FORMAT, Format, Found, Place
 from ikevd.store.difference import difference
-from ikevd.store.interface import Changes
+from ikevd.store.interface import Changes, ExchangeKey
 from ikevd.store.opening import Opened, open_store
 from ikevd.store.scalars import Unreadable
 from tests.plugins.secrets import shows_secret
@@ -194,6 +194,35 @@ def test_a_table_that_is_missing_is_noticed_at_the_first_look(file: InFile) -> N
     with closing(file.open()) as store, pytest.raises(Unreadable, match="no such table: child"):
         list(store.load())
     assert not file.path.exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE peer SET digest = 'text'",
+        "UPDATE peer SET head = 5",
+        "UPDATE isakmp SET record = x'00'",
+        "UPDATE child SET name = x'ff' WHERE name = 'lan'",
+        "UPDATE exchange SET cookies = 5",
+        "UPDATE exchange SET message_id = 'one'",
+        "UPDATE exchange SET record = 'text'",
+    ],
+)
+def test_a_row_with_another_kind_of_value_gives_the_store_up(file: InFile, damage: str) -> None:
+    with closing(file.open()) as store:
+        store.put(replace(difference(None, peer_state()), exchanges={ExchangeKey(COOKIES, 1): b"seed"}))
+    file.execute(damage)
+    with closing(file.open()) as store, pytest.raises(Unreadable, match="is given up, it cannot be read"):
+        list(store.load())
+    assert not file.path.exists()
+
+
+def test_octets_that_are_no_text_in_the_schema_are_only_damage(file: InFile) -> None:
+    write(file)
+    file.path.write_bytes(
+        file.path.read_bytes().replace(b"CREATE TABLE child (id", b"CREATE TABLE \xff\xff\xff\xff\xff \xffid")
+    )
+    assert "it cannot be used: it is damaged" in runs_without(file)
 
 
 @pytest.mark.parametrize("seed", range(20))
