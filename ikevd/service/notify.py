@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import os
 import socket
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Self
 
 PATIENCE = 1.0
-"""Seconds that `ready` and `stopping` wait for a service manager whose queue is full; the rest does not wait."""
+"""Seconds that messages wait for a service manager whose queue is full; status and signs of life do not wait."""
 
 
 class Notifier:
@@ -31,6 +32,11 @@ class Notifier:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
+    @property
+    def heard(self) -> bool:
+        """Is there a service manager to speak to?"""
+        return self._address is not None
+
     def ready(self, status: str) -> None:
         """Sockets and kernel are ready: `systemctl start` returns."""
         self._send(f"READY=1\nSTATUS={_one_line(status)}", PATIENCE)
@@ -47,14 +53,29 @@ class Notifier:
         """A sign of life for the watchdog."""
         self._send("WATCHDOG=1")
 
-    def _send(self, message: str, patience: float = 0.0) -> None:
+    def store(self, name: str, kept: socket.socket) -> bool:
+        """Have the service manager keep a descriptor beyond this process (sd_pid_notify_with_fds(3)); False where it
+        could not be told. `name`: printable ASCII without colons, at most 255.
+
+        FDPOLL=0: else systemd would drop it at the first ICMP error, which waits on our sockets until it is read.
+        """
+        descriptors = array.array("i", [kept.fileno()])
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
+        return self._send(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", PATIENCE, rights)
+
+    def remove(self, name: str) -> bool:
+        """Have the service manager close every descriptor that it keeps under this name; else as `store`."""
+        return self._send(f"FDSTOREREMOVE=1\nFDNAME={name}", PATIENCE)
+
+    def _send(self, message: str, patience: float = 0.0, *ancillary: tuple[int, int, array.array[int]]) -> bool:
         if self._address is None:
-            return
+            return False
         self._socket.settimeout(patience)
         try:
-            self._socket.sendto(message.encode(), self._address)
+            self._socket.sendmsg([message.encode()], ancillary, 0, self._address)
         except OSError:
-            pass  # a service manager that went away must not take the tunnels with it
+            return False  # a service manager that went away must not take the tunnels with it
+        return True
 
 
 async def watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:

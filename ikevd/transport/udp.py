@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
@@ -23,6 +23,7 @@ from ikevd.findings import Unreachable
 from ikevd.policy.model import Listen
 from ikevd.readable import Readable
 from ikevd.transport.holder import holder_of
+from ikevd.transport.inherited import Inherited, name_of
 from ikevd.transport.pktinfo import (
     ANCILLARY_OCTETS,
     IP_PKTINFO,
@@ -89,15 +90,17 @@ class UdpTransport:
         on_unreachable: Callable[[Path, Unreachable, bytes], None],
         prepare: Prepare = lambda udp: None,
         prepare_nat: Prepare = lambda udp: None,
+        inherited: Iterable[socket.socket] = (),
     ) -> None:
         """`prepare` sees each socket before it is bound (the IPsec bypass), `prepare_nat` those of the NAT port too
-        (ESP in UDP)."""
+        (ESP in UDP). `inherited`: sockets of an earlier process, used where they fit; `open` closes the others."""
         self._listen = listen
         self._on_datagram = on_datagram
         self._on_dropped = on_dropped
         self._on_unreachable = on_unreachable
         self._prepare = prepare
         self._prepare_nat = prepare_nat
+        self._inherited = Inherited(inherited)
         self._bound: dict[Endpoint, _Bound] = {}
         self._by_octets: dict[tuple[bytes, int], _Bound] = {}
         """The same by address in octets and port; zeros are every address."""
@@ -110,6 +113,11 @@ class UdpTransport:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """What is bound."""
         return tuple(self._bound)
+
+    @property
+    def sockets(self) -> dict[str, socket.socket]:
+        """The same as sockets, each with a name for whoever holds them beyond this process."""
+        return {name_of(endpoint): bound.udp for endpoint, bound in self._bound.items()}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -126,6 +134,8 @@ class UdpTransport:
         except BaseException:
             self.close()
             raise
+        finally:
+            self._inherited.close()
 
     def close(self) -> None:
         """Stop reading and close every socket. May be called again, and from within a callback."""
@@ -174,28 +184,33 @@ class UdpTransport:
 
     def _bind(self, address: Address, port: int, *, marker: bool) -> None:
         assert self._readable is not None
+        udp = self._inherited.take(address, port, marker=marker)
+        bound = udp is not None
         try:
-            udp = socket.socket(family_of(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+            udp = udp or _new_socket(address)
+            self._equip(udp, marker=marker)
+            if not bound:
+                udp.bind(to_sockaddr(address, port))
         except OSError as error:
-            raise _why_not(error, address, port) from error
-        try:
-            if udp.family == socket.AF_INET6:
-                udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            want_ancillary(udp)
-            _enlarge_buffer(udp)
-            self._prepare(udp)
-            if marker:
-                self._prepare_nat(udp)
-            udp.bind(to_sockaddr(address, port))
-        except OSError as error:
-            udp.close()
+            _close(udp)
             raise _why_not(error, address, port) from error
         except BaseException:
-            udp.close()
+            _close(udp)
             raise
-        bound = _Bound(udp, Endpoint(address, udp.getsockname()[1]), marker)
-        self._bound[bound.endpoint] = self._by_octets[address.packed, bound.endpoint.port] = bound
-        self._readable.watch(udp, lambda: self._drain(bound), lambda: self._drain_errors(bound))
+        self._watch(_Bound(udp, Endpoint(address, udp.getsockname()[1]), marker))
+
+    def _equip(self, udp: socket.socket, *, marker: bool) -> None:
+        """Also one that is inherited: the kernel does not tell all that was set."""
+        want_ancillary(udp)
+        _enlarge_buffer(udp)
+        self._prepare(udp)
+        if marker:
+            self._prepare_nat(udp)
+
+    def _watch(self, bound: _Bound) -> None:
+        assert self._readable is not None
+        self._bound[bound.endpoint] = self._by_octets[bound.endpoint.address.packed, bound.endpoint.port] = bound
+        self._readable.watch(bound.udp, lambda: self._drain(bound), lambda: self._drain_errors(bound))
 
     def _drain(self, bound: _Bound) -> None:
         """Read what there is, up to a bound; epoll is level-triggered and calls again for the rest."""
@@ -274,6 +289,18 @@ def _ipv4_path(pktinfo: bytes, port: int, sender: Any) -> Path | None:
 
 def _local(bound: Endpoint, ancillary: Ancillary) -> Endpoint:
     return Endpoint(destination(ancillary) or bound.address, bound.port)
+
+
+def _new_socket(address: Address) -> socket.socket:
+    udp = socket.socket(family_of(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    if udp.family == socket.AF_INET6:
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return udp
+
+
+def _close(udp: socket.socket | None) -> None:
+    if udp is not None:
+        udp.close()
 
 
 def _enlarge_buffer(udp: socket.socket) -> None:
