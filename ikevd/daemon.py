@@ -37,7 +37,11 @@ from ikevd.policy.model import Config
 from ikevd.policy.proposals import format_esp
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
+from ikevd.service.choose_holding import choose_holding
+from ikevd.service.holding import Holding
 from ikevd.service.notify import Notifier, watchdog
+from ikevd.service.stop import Stop, stop_signal
+from ikevd.transport.inherited import name_of, take_over
 from ikevd.transport.udp import Prepare, UdpTransport, source_for
 
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
@@ -65,21 +69,33 @@ class Machine:
 async def serve(config: Config, options: Options, environ: Mapping[str, str], machine: Machine | None = None) -> None:
     """Run until SIGTERM, SIGINT or SIGQUIT. Raises `IkeError` where the daemon cannot start."""
     async with AsyncExitStack() as stack:
-        stop = _stop_signal()
+        stop = stop_signal()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, log.no_reload)
         asyncio.get_running_loop().set_exception_handler(_log_bug)
         try:
             notifier = stack.enter_context(Notifier(environ))
-            engine = await _start(config, options, machine or Machine(), stack)
+            engine, holding = await _start(config, options, notifier, environ, machine or Machine(), stack)
         except OSError as error:
             raise unforeseen(error) from error
-        await _run(engine, notifier, stop)
+        await _run(engine, holding, notifier, stop)
 
 
-async def _start(config: Config, options: Options, machine: Machine, stack: AsyncExitStack) -> Engine:
+async def _start(
+    config: Config,
+    options: Options,
+    notifier: Notifier,
+    environ: Mapping[str, str],
+    machine: Machine,
+    stack: AsyncExitStack,
+) -> tuple[Engine, Holding]:
     """Everything that the daemon needs, bound and connected; `stack` undoes it."""
     history, counters = History(time.time), Counters()
     history.listen(log.FactLog(options.only))
     journaled = await _journaled(stack.enter_context(machine.kernel()), config, stack)
+    holding = choose_holding(notifier, environ, config.runtime, log.warning, process=config.listen.holder)
+    stack.callback(holding.close)
+    inherited = take_over((held.socket for held in holding.inherited()), config.listen)
+    holding.keep({name_of(endpoint): udp for endpoint, udp in inherited.items()})
     transport = UdpTransport(
         config.listen,
         on_datagram=lambda octets, path: engine.datagram(octets, path),
@@ -87,6 +103,7 @@ async def _start(config: Config, options: Options, machine: Machine, stack: Asyn
         on_unreachable=lambda path, found, quoted: engine.hint_unreachable(path, found, quoted),
         prepare=machine.bypass,
         prepare_nat=machine.take_esp,
+        inherited=inherited,
     )
     ports = Ports(
         transmit=transport.send,
@@ -106,14 +123,21 @@ async def _start(config: Config, options: Options, machine: Machine, stack: Asyn
     for warning in transport.warnings:
         log.warning(warning)
     stack.callback(transport.close)
-    controller = EngineController(engine, config, history, counters, transport.endpoints)
+    controller = EngineController(engine, config, history, counters, transport.endpoints, holding)
     server = ControlServer(controller, config.control)
     stack.push_async_callback(server.close)
     await server.start()
     endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
     log.started(__version__, endpoints, len(config.connections))
+    holding.outlast(_longest_life(config))
+    holding.keep(transport.sockets)
     _rarely_collect_garbage()
-    return engine
+    return engine, holding
+
+
+def _longest_life(config: Config) -> float:
+    """Seconds: no IPsec SA needs the sockets for longer than this."""
+    return max((child.lifetime.seconds for c in config.connections for child in c.children), default=0.0)
 
 
 def _rarely_collect_garbage() -> None:
@@ -124,18 +148,25 @@ def _rarely_collect_garbage() -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
-async def _run(engine: Engine, notifier: Notifier, stop: asyncio.Event) -> None:
+async def _run(engine: Engine, holding: Holding, notifier: Notifier, stop: asyncio.Future[Stop]) -> None:
     """Whatever fails, the engine stops: nothing of it stays in the kernel."""
     beat = asyncio.create_task(watchdog(notifier, lambda: True))
+    how = Stop.TAKE_DOWN
     try:
         engine.start()
         notifier.ready(f"ikevd {__version__} is ready")
-        await stop.wait()
+        how = await stop
         notifier.stopping()
         log.stopping()
     finally:
-        await engine.stop()
+        await _end(engine, holding, how)
         beat.cancel()
+
+
+async def _end(engine: Engine, holding: Holding, _how: Stop) -> None:
+    """No tunnel outlives the process yet, so that both ways to end are one."""
+    await engine.stop()
+    holding.release()
 
 
 async def _journaled(bare: Kernel, config: Config, stack: AsyncExitStack) -> Kernel:
@@ -173,11 +204,3 @@ def _source_for(remote: Address) -> Address:
 
 def _log_bug(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     log.internal_error(context["message"], context.get("exception"))
-
-
-def _stop_signal() -> asyncio.Event:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, log.no_reload)
-    return stop

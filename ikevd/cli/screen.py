@@ -38,6 +38,9 @@ def screen(status: View, width: int, *, config: bool = False) -> Iterator[Text]:
     listening = [address if number else f"listening on {address}" for number, address in enumerate(status["listening"])]
     head = [f"ikevd {status['version']}", f"pid {status['pid']}", uptime, *listening]
     yield from flowed(head, width, rest="  ")
+    if problem := status["socket_holder"]["problem"]:
+        told = f"the sockets would not outlive ikevd: {problem}"
+        yield from flowed(told.split(" "), width, rest="  ", separator=" ")
     if status["half_open"]:
         yield Text(f"{status['half_open']} negotiations whose peer is not authenticated yet")
     for connection in status["connections"]:

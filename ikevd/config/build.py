@@ -46,7 +46,7 @@ def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey
             _connection(name, section, keys[name], problems.location(("connections", name), at_key=True), reqids)
             for name, section in file.connections.items()
         ),
-        listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port),
+        listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port, file.listen.holder),
         control=Control(file.control.socket, file.control.owner, file.control.mode),
         limits=Limits(
             half_open=file.limits.half_open,

@@ -166,6 +166,10 @@ class ListenSection(Section):
     ] = Field(default=(), description="left out: every address of this machine")
     port: Annotated[int, number(1, 65535)] = Field(default=500, description="of IKE")
     nat_port: Annotated[int, number(1, 65535)] = Field(default=4500, description="of IKE and ESP behind a NAT")
+    holder: Switch = Field(
+        default=True,
+        description="where no service manager does, keep the sockets open while ikevd is away, by a small process",
+    )
 
 
 class ControlSection(Section):

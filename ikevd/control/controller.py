@@ -14,7 +14,7 @@ from ikevd.addresses import Address, Endpoint
 from ikevd.control import shapes
 from ikevd.control.interface import NotAllowed, Progress, TooMuch, UnknownName
 from ikevd.control.pace import Pace
-from ikevd.control.status import connection_view, has_peer, refused_view
+from ikevd.control.status import connection_view, has_peer, holder_view, refused_view
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
@@ -25,6 +25,7 @@ from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, entry_view, lazy_record_view
 from ikevd.policy.model import Child, Config, Connection
 from ikevd.policy.naming import children_meant, children_named, choices, configured_names, names_on_record
+from ikevd.service.holding import Holding, NoHolding
 from ikevd.wire.registry import ExchangeType
 from ikevd.wording import Names, unknown_name
 
@@ -52,13 +53,20 @@ class EngineController:
     """Status, trace, up and down: a `Controller`."""
 
     def __init__(
-        self, engine: Engine, config: Config, history: History, counters: Counters, listening: Iterable[Endpoint]
+        self,
+        engine: Engine,
+        config: Config,
+        history: History,
+        counters: Counters,
+        listening: Iterable[Endpoint],
+        holding: Holding | None = None,
     ) -> None:
         self._engine = engine
         self._config = config
         self._history = history
         self._counters = counters
         self._listening = [str(endpoint) for endpoint in listening]
+        self._holding = holding or NoHolding()
         self._started = time.time()
 
     # -- looking ------------------------------------------------------------------------------------------------
@@ -77,6 +85,7 @@ class EngineController:
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - self._started, 1),
             "listening": self._listening,
+            "socket_holder": holder_view(self._holding),
             "half_open": self._engine.half_open,
             "refused": list(map(refused_view, islice(self._refused(name, peer), MAX_REFUSED)))[::-1],
             "counters": self._counters.as_dict(),

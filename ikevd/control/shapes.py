@@ -208,6 +208,17 @@ class Refused(TypedDict):
     """The same as fields: its `kind`, and what belongs to it."""
 
 
+class SocketHolder(TypedDict):
+    """Who keeps the UDP sockets open while ikevd is away, so that ESP in UDP goes on."""
+
+    kind: Literal["service manager", "process", "none"]
+    """systemd's file descriptor store, a process of ours, or nobody, as configured."""
+    pid: int | None
+    """Of our own process while it stands."""
+    problem: str | None
+    """Why they are not held although they should be."""
+
+
 class Status(TypedDict):
     """`ikevd status --json`; `GET /v1/status`."""
 
@@ -221,6 +232,8 @@ class Status(TypedDict):
     """Seconds since its start."""
     listening: list[str]
     """The UDP sockets: address and port."""
+    socket_holder: SocketHolder
+    """Who keeps them open while ikevd is away."""
     half_open: int
     """Negotiations whose peer is not authenticated yet."""
     refused: list[Refused]

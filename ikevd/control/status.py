@@ -23,6 +23,7 @@ from ikevd.peer.children import ChildState, Pair
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Connection
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
+from ikevd.service.holding import Holding
 
 
 async def connection_view(
@@ -64,6 +65,11 @@ def refused_view(refused: Refused) -> shapes.Refused:
         "cause": say(refused.cause),
         "finding": finding_view(refused.cause),
     }
+
+
+def holder_view(holding: Holding) -> shapes.SocketHolder:
+    """Who keeps the IKE sockets open while ikevd is away."""
+    return {"kind": holding.kind, "pid": holding.pid, "problem": holding.problem}
 
 
 def has_peer(connection: Connection, sessions: list[Session], peer: Address) -> bool:

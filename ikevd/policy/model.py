@@ -224,6 +224,8 @@ class Listen:
     """Empty: every address of this machine, IPv4 and IPv6."""
     port: int = 500
     nat_port: int = 4500
+    holder: bool = True
+    """Where no service manager keeps them open while ikevd is away: by a process of ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,10 @@ class DescriptorStore:
         return inherited
 
     def keep(self, sockets: Mapping[str, socket.socket]) -> None:
-        """The rest leaves the store."""
+        """The rest has left the store when this returns."""
         gone, fresh = self._books.changes(sockets)
         told = [self._notifier.remove(name) for name in gone]
+        told += [self._notifier.barrier()] if gone else []
         told += [self._notifier.store(name, sockets[name]) for name in fresh]
         self.problem = None if all(told) else "the service manager did not hear of all sockets"
 

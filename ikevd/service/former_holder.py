@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +71,18 @@ def _connect(connection: socket.socket, folder: Path) -> None:
 
 def _asked(connection: socket.socket, pid: int) -> FormerHolder:
     """Raises `OSError`, and `ValueError` for what is no answer."""
-    word, version, count = connection.recv(MAX_PACKET).split()
-    if word != b"hello" or not 0 <= int(count) <= MAX_HELD:
-        raise ValueError("it answers in another language")
-    held = list[Held]()
-    for _ in range(int(count)):
-        packet, descriptors, _, _ = socket.recv_fds(connection, MAX_PACKET, 1)
-        if not packet:
-            raise ConnectionResetError("it ended")
-        name = packet.decode("ascii").removeprefix("held ")
-        held += [Held(name, socket.socket(fileno=descriptor)) for descriptor in descriptors]
+    match connection.recv(MAX_PACKET).split():
+        case [b"hello", version, count] if version.isdigit() and count.isdigit() and int(count) <= MAX_HELD:
+            pass
+        case _:
+            raise ValueError("it answers in another language")
+    with ExitStack() as undo:
+        held = list[Held]()
+        for _ in range(int(count)):
+            packet, descriptors, _, _ = socket.recv_fds(connection, MAX_PACKET, 1)
+            if not packet:
+                raise ConnectionResetError("it ended")
+            name = packet.decode("ascii").removeprefix("held ")
+            held += [Held(name, undo.enter_context(socket.socket(fileno=number))) for number in descriptors]
+        undo.pop_all()
     return FormerHolder(connection, pid, int(version), tuple(held))

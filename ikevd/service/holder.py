@@ -43,7 +43,7 @@ class HolderProcess:
         self._books = Books()
         self._sockets: Mapping[str, socket.socket] = {}
         self._outlast = 0.0
-        self._pauses = _Pauses()
+        self._pauses = Pauses()
         self._child = _Child()
         self._timer: asyncio.TimerHandle | None = None
         self._connection: socket.socket | None = None
@@ -62,14 +62,17 @@ class HolderProcess:
         return inherited
 
     def keep(self, sockets: Mapping[str, socket.socket]) -> None:
-        """The holder closes the rest. Starts one where none is."""
+        """The holder has closed the rest when this returns. Starts one where none is."""
         self._sockets = dict(sockets)
         gone, fresh = self._books.changes(sockets)
         if self._connection is None:
-            self._start()
+            if sockets:
+                self._start()
             return
         for name in gone:
             self._tell(f"drop {name}")
+        if gone:
+            self._sync(self._connection)
         for name in fresh:
             self._tell(f"keep {name}", sockets[name])
 
@@ -116,6 +119,19 @@ class HolderProcess:
         self.pid, self.problem = pid, None
         self._pauses.stands(asyncio.get_running_loop().time())
 
+    def _sync(self, connection: socket.socket) -> None:
+        """Wait until it has done what it was told."""
+        self._tell("sync")
+        try:
+            while (packet := connection.recv(holder_process.MAX_PACKET)) not in (b"done", b""):
+                self._understood(packet)
+        except OSError as error:
+            self._on_trouble(f"the holder of the IKE sockets: it does not answer ({error})")
+
+    def _understood(self, packet: bytes) -> None:
+        if packet.startswith(b"hello"):
+            self._standing(self._child.pid)
+
     def _heard(self) -> None:
         """`hello`, or its end."""
         assert self._connection is not None
@@ -124,7 +140,7 @@ class HolderProcess:
         except OSError:
             packet = b""
         if packet:
-            self._standing(self._child.pid)
+            self._understood(packet)
         else:
             self._disconnect()
             self._again("it ended")
@@ -152,7 +168,7 @@ class HolderProcess:
             self._connection = None
 
 
-class _Pauses:
+class Pauses:
     """Before the next one is started."""
 
     def __init__(self) -> None:

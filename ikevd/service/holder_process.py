@@ -4,7 +4,7 @@ Run as a script, by a Python without site-packages, so that it needs little memo
 in that folder; standard input is its first connection to ikevd. Packets (SOCK_SEQPACKET):
 
     holder -> ikevd   hello VERSION COUNT, then COUNT times: held NAME (with the descriptor)
-    ikevd -> holder   keep NAME (with the descriptor), drop NAME, outlast SECONDS, end
+    ikevd -> holder   keep NAME (with the descriptor), drop NAME, outlast SECONDS, end, and sync, answered by: done
 
 It ends when it is told to, and `outlast` seconds after its last ikevd was gone.
 """
@@ -90,6 +90,8 @@ class Holder:
             self._drop(rest)
         elif word == "outlast":
             self._outlast = float(rest)
+        elif word == "sync":
+            self._client.send(b"done")
         elif word == "end":
             self._ended = True
         for refused in sockets:

@@ -34,7 +34,7 @@ class Holding(Protocol):
         """What an earlier process left; the caller closes what it does not want. Only at the first call."""
 
     def keep(self, sockets: Mapping[str, socket.socket]) -> None:
-        """Exactly these are held from now on."""
+        """Exactly these are held from now on; the others are closed when this returns, so that their ports are free."""
 
     def outlast(self, seconds: float) -> None:
         """So long they are held for a process that ended and has no successor."""

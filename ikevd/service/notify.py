@@ -5,12 +5,16 @@ from __future__ import annotations
 import array
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Callable, Mapping
 from typing import Self
 
 PATIENCE = 1.0
 """Seconds that messages wait for a service manager whose queue is full; status and signs of life do not wait."""
+
+Rights = tuple[int, int, "array.array[int]"]
+"""Ancillary data that carries a descriptor (unix(7))."""
 
 
 class Notifier:
@@ -59,15 +63,28 @@ class Notifier:
 
         FDPOLL=0: else systemd would drop it at the first ICMP error, which waits on our sockets until it is read.
         """
-        descriptors = array.array("i", [kept.fileno()])
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
-        return self._send(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", PATIENCE, rights)
+        return self._send(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", PATIENCE, _rights(kept.fileno()))
 
     def remove(self, name: str) -> bool:
         """Have the service manager close every descriptor that it keeps under this name; else as `store`."""
         return self._send(f"FDSTOREREMOVE=1\nFDNAME={name}", PATIENCE)
 
-    def _send(self, message: str, patience: float = 0.0, *ancillary: tuple[int, int, array.array[int]]) -> bool:
+    def barrier(self) -> bool:
+        """Wait until everything said so far is done (sd_notify_barrier(3)): a descriptor that goes with the message is
+        closed then. False where that takes too long."""
+        ours, its = os.pipe2(os.O_CLOEXEC)
+        try:
+            sent = self._send("BARRIER=1", PATIENCE, _rights(its))
+        finally:
+            os.close(its)
+        try:
+            watched = select.poll()
+            watched.register(ours, 0)  # a hang-up is always told
+            return sent and bool(watched.poll(PATIENCE * 1000))
+        finally:
+            os.close(ours)
+
+    def _send(self, message: str, patience: float = 0.0, *ancillary: Rights) -> bool:
         if self._address is None:
             return False
         self._socket.settimeout(patience)
@@ -89,6 +106,10 @@ async def watchdog(notifier: Notifier, healthy: Callable[[], bool]) -> None:
         if healthy():
             notifier.alive()
         await asyncio.sleep(notifier.watchdog_interval / 2)
+
+
+def _rights(descriptor: int) -> Rights:
+    return socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor])
 
 
 def _address(text: str) -> str | None:

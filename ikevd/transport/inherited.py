@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
 
-from ikevd.addresses import Address, Endpoint
+from ikevd.addresses import Endpoint
+from ikevd.policy.model import Listen
 from ikevd.transport.sockaddr import family_of, from_sockaddr
 
 SO_NETNS_COOKIE = 71
-UDP_ENCAP = 100
-UDP_ENCAP_NONE, UDP_ENCAP_ESPINUDP = 0, 2
+UDP_ENCAP, UDP_ENCAP_NONE = 100, 0
 """<linux/udp.h>; the socket module of Python 3.11 has none of these."""
+EVERY_ADDRESS = (IPv4Address(0), IPv6Address(0))
 
 
-class Inherited:
-    """What may be taken over. Each can be taken once."""
+def take_over(sockets: Iterable[socket.socket], listen: Listen) -> dict[Endpoint, socket.socket]:
+    """Those of `sockets` that the configuration wants, by what they are bound to; the others are closed."""
+    left, taken = list(sockets), dict[Endpoint, socket.socket]()
+    for address in listen.addresses or EVERY_ADDRESS:
+        for port in (listen.port, listen.nat_port):
+            endpoint = Endpoint(address, port)
+            found = next((udp for udp in left if _fits(udp, endpoint)), None)
+            if found is not None:
+                left.remove(found)
+                taken[endpoint] = found
+    for unwanted in left:
+        unwanted.close()
+    return taken
 
-    def __init__(self, sockets: Iterable[socket.socket] = ()) -> None:
-        self._sockets = list(sockets)
 
-    def take(self, address: Address, port: int, *, marker: bool) -> socket.socket | None:
-        """The one that is bound to this address and port in our network namespace, and is none that takes ESP unless
-        `marker` says that it may. None where there is none."""
-        for udp in self._sockets:
-            if _fits(udp, Endpoint(address, port), marker=marker):
-                self._sockets.remove(udp)
-                udp.setblocking(False)
-                return udp
-        return None
-
-    def close(self) -> None:
-        """Close what nobody took."""
-        while self._sockets:
-            self._sockets.pop().close()
+def take_no_esp(udp: socket.socket) -> None:
+    """The port of ESP in UDP has become the port of IKE."""
+    if udp.getsockopt(socket.IPPROTO_UDP, UDP_ENCAP) != UDP_ENCAP_NONE:
+        udp.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_NONE)
 
 
 def name_of(endpoint: Endpoint) -> str:
@@ -41,14 +42,12 @@ def name_of(endpoint: Endpoint) -> str:
     return f"ike-{str(endpoint.address).replace(':', '_')}-{endpoint.port}"
 
 
-def _fits(udp: socket.socket, wanted: Endpoint, *, marker: bool) -> bool:
-    kind = (udp.family, udp.type, udp.proto)
-    if kind != (family_of(wanted.address), socket.SOCK_DGRAM, socket.IPPROTO_UDP):
-        return False
-    takes_esp = udp.getsockopt(socket.IPPROTO_UDP, UDP_ENCAP)
+def _fits(udp: socket.socket, wanted: Endpoint) -> bool:
+    """Is it what we would have bound, and of our network namespace?"""
+    kind = (udp.family, udp.type, udp.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL))
     return (
-        from_sockaddr(udp.getsockname()) == wanted
-        and takes_esp in ((UDP_ENCAP_NONE, UDP_ENCAP_ESPINUDP) if marker else (UDP_ENCAP_NONE,))
+        kind == (family_of(wanted.address), socket.SOCK_DGRAM, socket.IPPROTO_UDP)
+        and from_sockaddr(udp.getsockname()) == wanted
         and not _both_families(udp)
         and not _connected(udp)
         and _namespace(udp) == _our_namespace()

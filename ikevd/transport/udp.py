@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
@@ -23,7 +23,7 @@ from ikevd.findings import Unreachable
 from ikevd.policy.model import Listen
 from ikevd.readable import Readable
 from ikevd.transport.holder import holder_of
-from ikevd.transport.inherited import Inherited, name_of
+from ikevd.transport.inherited import EVERY_ADDRESS, name_of, take_no_esp
 from ikevd.transport.pktinfo import (
     ANCILLARY_OCTETS,
     IP_PKTINFO,
@@ -90,17 +90,17 @@ class UdpTransport:
         on_unreachable: Callable[[Path, Unreachable, bytes], None],
         prepare: Prepare = lambda udp: None,
         prepare_nat: Prepare = lambda udp: None,
-        inherited: Iterable[socket.socket] = (),
+        inherited: Mapping[Endpoint, socket.socket] | None = None,
     ) -> None:
         """`prepare` sees each socket before it is bound (the IPsec bypass), `prepare_nat` those of the NAT port too
-        (ESP in UDP). `inherited`: sockets of an earlier process, used where they fit; `open` closes the others."""
+        (ESP in UDP). `inherited`: sockets of an earlier process that are bound already (`take_over`)."""
         self._listen = listen
         self._on_datagram = on_datagram
         self._on_dropped = on_dropped
         self._on_unreachable = on_unreachable
         self._prepare = prepare
         self._prepare_nat = prepare_nat
-        self._inherited = Inherited(inherited)
+        self._inherited = dict(inherited or {})
         self._bound: dict[Endpoint, _Bound] = {}
         self._by_octets: dict[tuple[bytes, int], _Bound] = {}
         """The same by address in octets and port; zeros are every address."""
@@ -134,11 +134,11 @@ class UdpTransport:
         except BaseException:
             self.close()
             raise
-        finally:
-            self._inherited.close()
 
     def close(self) -> None:
         """Stop reading and close every socket. May be called again, and from within a callback."""
+        while self._inherited:
+            self._inherited.popitem()[1].close()
         if self._readable is None:
             return
         self._readable.close()
@@ -180,11 +180,11 @@ class UdpTransport:
                 f"listening on IPv4 only, as this machine has no IPv6 ({os.strerror(error.errno or 0)})"
             )
             return (IPv4Address(0),)
-        return IPv4Address(0), IPv6Address(0)
+        return EVERY_ADDRESS
 
     def _bind(self, address: Address, port: int, *, marker: bool) -> None:
         assert self._readable is not None
-        udp = self._inherited.take(address, port, marker=marker)
+        udp = self._inherited.pop(Endpoint(address, port), None)
         bound = udp is not None
         try:
             udp = udp or _new_socket(address)
@@ -201,11 +201,14 @@ class UdpTransport:
 
     def _equip(self, udp: socket.socket, *, marker: bool) -> None:
         """Also one that is inherited: the kernel does not tell all that was set."""
+        udp.setblocking(False)
         want_ancillary(udp)
         _enlarge_buffer(udp)
         self._prepare(udp)
         if marker:
             self._prepare_nat(udp)
+        else:
+            take_no_esp(udp)
 
     def _watch(self, bound: _Bound) -> None:
         assert self._readable is not None

@@ -59,7 +59,15 @@ FAILED = {
 }
 
 
-HEAD: dict[str, Any] = {"version": "1", "pid": 1, "uptime_seconds": 1.0, "listening": [], "half_open": 0, "refused": []}
+HEAD: dict[str, Any] = {
+    "version": "1",
+    "pid": 1,
+    "uptime_seconds": 1.0,
+    "listening": [],
+    "socket_holder": {"kind": "none", "pid": None, "problem": None},
+    "half_open": 0,
+    "refused": [],
+}
 
 
 def child(**changes: Any) -> dict[str, Any]:
@@ -83,16 +91,15 @@ def connection(**changes: Any) -> dict[str, Any]:
 def drawn(width: int, *connections: dict[str, Any], config: bool = False) -> list[str]:
     """The lines below the daemon's own."""
     stream = io.StringIO()
-    status = {
-        "version": "1.2.3",
-        "pid": 1,
-        "uptime_seconds": 1.0,
-        "listening": ["192.0.2.1:500"],
-        "half_open": 0,
-        "refused": [],
-    }
+    status = {**HEAD, "version": "1.2.3", "listening": ["192.0.2.1:500"]}
     show({**status, "connections": connections}, width, stream, config=config)
     return stream.getvalue().splitlines()[2:]
+
+
+def test_sockets_that_nobody_holds_though_somebody_should_are_told() -> None:
+    holder = {"kind": "process", "pid": None, "problem": "it ended; another one is started"}
+    lines = [line.plain for line in screen({**HEAD, "socket_holder": holder, "connections": []}, 80)]
+    assert lines[1:] == ["the sockets would not outlive ikevd: it ended; another one is started"]
 
 
 def test_blocks_of_80_columns() -> None:

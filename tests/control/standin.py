@@ -45,6 +45,7 @@ STATUS: Status = {
     "pid": 4711,
     "uptime_seconds": 3725.0,
     "listening": ["192.0.2.1:500", "192.0.2.1:4500"],
+    "socket_holder": {"kind": "process", "pid": 4712, "problem": None},
     "half_open": 2,
     "refused": [],
     "connections": [

@@ -15,7 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ikevd.control.client import Client
+from ikevd.control.client import Client, ControlError
+from ikevd.service.former_holder import find_holder
+from tests.eventually import eventually
 from tests.service.harness import ServiceManager
 
 NOTHING_LEFT = "left in the kernel: 0 SAs, 0 policies"
@@ -46,9 +48,19 @@ def main() -> None:
 class Daemon:
     """One such process below a service manager, with all its files in one folder; a context manager."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1", peer: str = "127.0.0.2", port: int = 0) -> None:
-        """`port` and the one above it are those of IKE and of NAT traversal, here and at the peer."""
+    def __init__(
+        self,
+        folder: Path,
+        address: str = "127.0.0.1",
+        peer: str = "127.0.0.2",
+        port: int = 0,
+        *,
+        managed: bool = True,
+    ) -> None:
+        """`port` and the one above it are those of IKE and of NAT traversal, here and at the peer. Not `managed`: it
+        hears of no service manager."""
         folder.mkdir()
+        self._managed = managed
         self.folder = folder
         self.path = folder / "control.sock"
         self.client = Client(self.path)
@@ -82,6 +94,7 @@ class Daemon:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.manager.__exit__(kind, error, trace)
+        end_holder(self.runtime)
         if error is not None:
             error.add_note(f"--- {self.folder.name}:\n{self.log[-6000:]}")
 
@@ -94,14 +107,39 @@ class Daemon:
             self._config,
             *([key_log] if key_log else []),
         ]
-        limited = ["sh", "-c", LIMITED, "sh", str(descriptors), *words]
+        limited = ["env", *([] if self._managed else ["-u", "NOTIFY_SOCKET"]), "sh", "-c", LIMITED, "sh"]
         with (self.folder / "log").open("ab") as log:
-            self.process = self.manager.start(limited, stdout=log, stderr=log)
+            self.process = self.manager.start([*limited, str(descriptors), *words], stdout=log, stderr=log)
 
     def start(self, *, descriptors: int = 1024) -> None:
         """Start it and wait until it is ready."""
         self.launch(descriptors=descriptors)
-        self.manager.expect("READY=1", within=30)
+        if self._managed:
+            self.manager.expect("READY=1", within=30)
+        else:
+            eventually(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            self.client.version()
+        except ControlError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """As a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def runtime(self) -> Path:
+        """Its runtime folder."""
+        return self.folder / "run"
+
+    @property
+    def udp_sockets(self) -> set[str]:
+        """What the kernel calls its UDP sockets: they are the same ones if this is the same."""
+        return sockets_of(self.process.pid) & udp_inodes()
 
     def up(self) -> None:
         """Bring up the child."""
@@ -126,6 +164,42 @@ class Daemon:
             connection.connect(str(self.path))
             connection.send(octets)
         return stack
+
+
+def end_holder(runtime: Path) -> None:
+    """Of a daemon that was killed."""
+    former = find_holder(runtime, print)
+    if former is not None:
+        former.end()
+        for held in former.held:
+            held.socket.close()
+
+
+def sockets_of(pid: int) -> set[str]:
+    """The inodes of the sockets that a process has open."""
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            link = os.readlink(entry)
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        if link.startswith("socket:"):
+            found.add(link.removeprefix("socket:[").rstrip("]"))
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Is the process there? What waits to be reaped is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def udp_inodes() -> set[str]:
+    """The inodes of all UDP sockets here that are bound."""
+    tables = [Path(f"/proc/self/net/{table}").read_text().splitlines()[1:] for table in ("udp", "udp6")]
+    return {line.split()[9] for table in tables for line in table}
 
 
 def free_port() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 
 from ikevd.addresses import Endpoint, Path
@@ -26,6 +26,7 @@ class Ears:
         port: int = 0,
         prepare: Prepare = lambda udp: None,
         prepare_nat: Prepare = lambda udp: None,
+        inherited: Mapping[Endpoint, socket.socket] | None = None,
     ) -> None:
         self.datagrams: list[tuple[bytes, Path]] = []
         self.dropped: list[str] = []
@@ -38,6 +39,7 @@ class Ears:
             on_unreachable=lambda *told: self.unreachable.append(told),
             prepare=prepare,
             prepare_nat=prepare_nat,
+            inherited=inherited,
         )
 
     def open(self) -> Ears:

@@ -1,0 +1,34 @@
+"""Become a program with the descriptors of a service manager, as systemd starts one (sd_listen_fds(3)).
+
+`python -I -S launch.py NAME=DESCRIPTOR,... COMMAND...`: the descriptors move to 3 and up. LISTEN_PID and WATCHDOG_PID
+name this process, which `exec` keeps.
+"""
+
+import fcntl
+import os
+import sys
+
+FIRST = 3
+OUT_OF_THE_WAY = 200
+
+
+def main(handed: str, command: list[str]) -> None:
+    """`handed` may be empty."""
+    pairs = [pair.rpartition("=") for pair in handed.split(",") if pair]
+    given = [int(number) for _, _, number in pairs]
+    aside = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, OUT_OF_THE_WAY) for descriptor in given]
+    for descriptor in given:
+        os.close(descriptor)
+    for number, descriptor in enumerate(aside):
+        os.dup2(descriptor, FIRST + number)
+        os.close(descriptor)
+    if pairs:
+        os.environ["LISTEN_FDS"] = str(len(pairs))
+        os.environ["LISTEN_FDNAMES"] = ":".join(name for name, _, _ in pairs)
+        os.environ["LISTEN_PID"] = str(os.getpid())
+    os.environ["WATCHDOG_PID"] = str(os.getpid())
+    os.execvp(command[0], command)  # noqa: S606  (what a service manager does)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
