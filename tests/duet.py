@@ -10,7 +10,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
@@ -155,12 +155,12 @@ class Duet:
         spis = ours.result.inbound, ours.result.outbound
         return spis == (theirs.result.outbound, theirs.result.inbound) and ours.host.keys == theirs.host.keys
 
-    def run(self, until: float = 1000.0) -> Duet:
+    def run(self, until: float = 1000.0) -> Self:
         for side in (self.responder, self.initiator):
             self.apply(side, side.conversation.start(self.now))
         return self.go_on(until)
 
-    def go_on(self, until: float = 1000.0) -> Duet:
+    def go_on(self, until: float = 1000.0) -> Self:
         """From where `run` stopped."""
         while self._events and self._events[0][0] <= until:
             self.now, _, action = heapq.heappop(self._events)

@@ -15,6 +15,7 @@ from ikevd.conversation.beside import Besides
 from ikevd.conversation.course import Course
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, T_co
 from ikevd.conversation.inbox import Inbox
+from ikevd.conversation.inputs import InputKind
 from ikevd.conversation.meanwhile import Meanwhile
 from ikevd.conversation.outbox import Outbox
 from ikevd.conversation.resend import Waiting
@@ -73,13 +74,15 @@ class Conversation(Generic[T_co]):
         *,
         initiator: bool,
         minted: bytes = NO_COOKIE,
+        remembers: bool = False,
     ) -> None:
-        """`minted`: the responder cookie that a phase 1 responder gives out with its first answer."""
+        """`minted`: the responder cookie that a phase 1 responder gives out with its first answer. `remembers`: the
+        effects begin with `Remember` where something moved the exchange."""
         self._course = Course(exchange, kind)
         self._situation = situation
         self._timing = timing
         self.initiator = initiator
-        self._outbox = Outbox(kind, situation)
+        self._outbox = Outbox(kind, situation, remembers=remembers)
         self._inbox = Inbox(kind, situation, initiator=initiator, minted=minted)
         self._awaiting: Receive | None = None
         self._waiting: Waiting | None = None
@@ -144,6 +147,16 @@ class Conversation(Generic[T_co]):
         return not self.initiator and self._course.messages <= LARVAL_MESSAGES
 
     @property
+    def ended_at(self) -> float | None:
+        """When it returned or failed; None: it is under way, or was closed."""
+        return self._course.ended_at
+
+    @property
+    def said(self) -> bytes | None:
+        """Digest of all that it has said; None where it does not remember."""
+        return self._outbox.said
+
+    @property
     def deadline(self) -> float | None:
         """When `tick` is wanted next."""
         return self._waiting.due if self._waiting else None
@@ -152,7 +165,7 @@ class Conversation(Generic[T_co]):
 
     def start(self, now: float) -> list[Effect[T_co]]:
         """Run up to the first wait."""
-        return self._advance(now)
+        return self._outbox.behind(self._advance(now), InputKind.STARTED, now)
 
     def heard(self, datagram: bytes, path: Path, now: float) -> list[Effect[T_co]]:
         """A datagram for this exchange: a repetition is answered, a new message judged; long after its end, nothing.
@@ -162,7 +175,10 @@ class Conversation(Generic[T_co]):
             return []
         try:
             if copy := self._inbox.find(datagram, path):
-                return [*self._inbox.repeated(copy, path, now, ended=self.ended)]
+                forked = self._inbox.fork(copy, ended=self.ended)
+                self._effects += self._inbox.answer(copy, path, now, first=forked)
+                answered = self._flush()
+                return self._outbox.behind(answered, InputKind.HEARD, now, datagram, path) if forked else answered
             moves = paths.moves(self._situation, self._course.kind, path, self._awaiting)
             opened = self._inbox.judge(datagram, path, self._awaiting)
         except (Malformed, Refused) as refusal:
@@ -172,13 +188,13 @@ class Conversation(Generic[T_co]):
         self._effects += self._inbox.take_in(self._course.awaited, datagram, opened, path, moves=moves)
         self._course.messages += 1
         self._awaiting = self._waiting = None
-        return self._advance(now)
+        return self._outbox.behind(self._advance(now), InputKind.HEARD, now, datagram, path)
 
     def resume(self, result: HostAnswer, now: float) -> list[Effect[T_co]]:
         """The host did what was asked."""
         if self.ended:
             return []
-        return self._advance(now, result)
+        return self._outbox.behind(self._advance(now, result), InputKind.SERVED, now, spi=result)
 
     def refuse(self, error: IkeError, now: float) -> list[Effect[T_co]]:
         """The host could not do what was asked."""
@@ -206,6 +222,11 @@ class Conversation(Generic[T_co]):
         port, otherwise = self._situation.path.remote.port, self._besides.otherwise
         silence = self._meanwhile.silence(self._course.awaited, waiting, port, now, otherwise=otherwise)
         return self._advance(now, error=NoAnswer(silence))
+
+    def pass_over(self, now: float) -> None:
+        """Nobody was there to say again what was due by `now`: it is not said. The wait itself ends with a `tick`."""
+        while self._waiting is not None and self._waiting.due <= now and self._waiting.next_copy():
+            pass
 
     def hint(self, notify: NotifyType) -> list[Effect[T_co]]:
         """A notification in the clear: kept, named at the deadline, never obeyed."""
@@ -236,11 +257,13 @@ class Conversation(Generic[T_co]):
             return []
         return self._advance(now, error=cause)
 
-    def fork(self, chain: IvChain) -> None:
+    def fork(self, chain: IvChain) -> list[Effect[T_co]]:
         """The peer may hold another last block of phase 1 than was thought: what it has not answered yet goes out from
         there, too, when it is sent again."""
-        if not self._inbox.heard:
-            self._outbox.fork(chain)
+        if self._inbox.heard:
+            return []
+        self._outbox.fork(chain)
+        return self._outbox.behind([], InputKind.FORKED, octets=chain.origin)
 
     @property
     def origin(self) -> bytes:
@@ -249,9 +272,10 @@ class Conversation(Generic[T_co]):
 
     def confirm(self) -> list[Effect[T_co]]:
         """The peer has shown that it heard our last message: it is sent no more."""
-        if self.ended:
-            self._waiting = None
-        return []
+        if not self.ended or self._waiting is None:
+            return []
+        self._waiting = None
+        return self._outbox.behind([], InputKind.CONFIRMED)
 
     def remind(self, path: Path) -> list[Effect[T_co]]:
         """The peer is further on than we are: it did not know that its last message was lost. Our last answer makes it

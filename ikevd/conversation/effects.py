@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic
 
 from typing_extensions import TypeVar
 
 from ikevd.addresses import Path
+from ikevd.conversation.inputs import Input
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import HostCall
 from ikevd.facts import Fact
@@ -38,6 +39,16 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep this, before anything else of what it led to is done: with all that was kept before, it leads there again.
+    It stands first, and only where the exchange has not failed."""
+
+    given: Input
+    said: bytes = field(repr=False)
+    """Digest of all that the exchange has said, what follows included."""
+
+
+@dataclass(frozen=True, slots=True)
 class Returned(Generic[T_co]):
     """The exchange ended well."""
 
@@ -53,4 +64,4 @@ class Raised:
 
 Spoken = Record | Transmit
 """What was heard or said, and what is to be said."""
-Effect = Transmit | AskHost | Record | Returned[T_co] | Raised
+Effect = Transmit | AskHost | Record | Remember | Returned[T_co] | Raised

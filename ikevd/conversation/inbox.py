@@ -89,13 +89,19 @@ class Inbox:
         self._commit_noted = True
         return Note(CommitBit())
 
-    def repeated(self, copy: Copy, path: Path, now: float, *, ended: bool) -> list[Spoken]:
-        """Answer a repetition. `ended`: the exchange has come to its end."""
-        if fork := self._duplicates.fork(copy):
-            self._situation.forks += (fork,)
-            if ended:
-                self.other_ends.append((fork.iv, copy.end) if fork.iv != copy.end else (copy.end,))
-        answers = self._duplicates.answers(copy, now, first=fork is not None)
+    def fork(self, copy: Copy, *, ended: bool) -> bool:
+        """Does the copy fork the IV chain? `ended`: the exchange has come to its end."""
+        fork = self._duplicates.fork(copy)
+        if fork is None:
+            return False
+        self._situation.forks += (fork,)
+        if ended:
+            self.other_ends.append((fork.iv, copy.end) if fork.iv != copy.end else (copy.end,))
+        return True
+
+    def answer(self, copy: Copy, path: Path, now: float, *, first: bool) -> list[Spoken]:
+        """Answer a repetition. `first`: it is the first with its end."""
+        answers = self._duplicates.answers(copy, now, first=first)
         target = paths.for_repetition(self._situation, path)
         return [Record(Repeated(copy.of.label, bool(answers))), *(Transmit(answer, target) for answer in answers)]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ikevd.conversation.effects import Record, Spoken, Transmit
+from ikevd.addresses import Path
+from ikevd.conversation.effects import Effect, Raised, Record, Remember, Spoken, T_co, Transmit
+from ikevd.conversation.inputs import Input, InputKind, digest
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import seal
 from ikevd.crypto.ciphers import IvChain
-from ikevd.exchanges.link import Situation
+from ikevd.exchanges.link import HostAnswer, Situation
 from ikevd.facts import Sent
 from ikevd.wire.message import encode_chain, first_type, names
 from ikevd.wire.payloads import Payload
@@ -19,14 +21,16 @@ MAX_REMINDERS = 10
 class Outbox:
     """Of one exchange."""
 
-    __slots__ = ("_kind", "_reminders", "_situation", "last")
+    __slots__ = ("_kind", "_reminders", "_situation", "last", "said")
 
-    def __init__(self, kind: ExchangeType, situation: Situation) -> None:
+    def __init__(self, kind: ExchangeType, situation: Situation, *, remembers: bool) -> None:
         self._kind = kind
         self._situation = situation
         self._reminders = 0
         self.last: Outgoing | None = None
         """The message that was said last."""
+        self.said: bytes | None = b"" if remembers else None
+        """Digest of all that was said, without what was said again by timer; None: nobody asks."""
 
     def seal(self, label: str, payloads: tuple[Payload, ...]) -> Outgoing:
         """A message, ready to leave; under protection the IV moves on."""
@@ -51,6 +55,21 @@ class Outbox:
             return []
         self._reminders += 1
         return self.say(self.last, 1 + self._reminders, answered=True)
+
+    def behind(
+        self,
+        effects: list[Effect[T_co]],
+        kind: InputKind,
+        at: float = 0.0,
+        octets: bytes = b"",
+        path: Path | None = None,
+        spi: HostAnswer = None,
+    ) -> list[Effect[T_co]]:
+        """What an input has led to, behind that input, where somebody keeps it."""
+        if self.said is None or (effects and isinstance(effects[-1], Raised)):
+            return effects
+        self.said = digest(self.said, *(effect.octets for effect in effects if isinstance(effect, Transmit)))
+        return [Remember(Input(kind, at, octets, path, spi), self.said), *effects]
 
     def fork(self, chain: IvChain) -> None:
         """What is said goes out from there, too."""

@@ -1,0 +1,149 @@
+"""An exchange told again by another process goes on as the first one would have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.effects import Raised
+from ikevd.conversation.inputs import InputKind
+from ikevd.conversation.timing import LINGER
+from ikevd.errors import NoAnswer
+from ikevd.exchanges.link import OpenInbound, OpenOutbound
+from ikevd.policy.model import Encap
+from ikevd.wire.registry import ExchangeType, Group
+from tests.builders import ESP_AES128_SHA256, child, connection
+from tests.conversation.retold import ROLES, Kill, Retold, Scenario, phase1, quick_mode_of, remembered, sent_in
+from tests.duet import Side
+
+SCENARIOS: dict[str, Scenario] = {
+    "Main Mode": lambda: phase1(ExchangeType.MAIN_MODE),
+    "Main Mode in UDP": lambda: phase1(ExchangeType.MAIN_MODE, connection(encap=Encap.FORCE)),
+    "Aggressive Mode": lambda: phase1(ExchangeType.AGGRESSIVE),
+    "Quick Mode": lambda: quick_mode_of(),
+    "Quick Mode with PFS": lambda: quick_mode_of(child(suites=(replace(ESP_AES128_SHA256, group=Group.ECP_256),))),
+}
+
+
+@cache
+def undisturbed(scenario: str) -> Retold:
+    return Retold(SCENARIOS[scenario]()).run()
+
+
+def kills() -> Iterator[tuple[str, Kill]]:
+    """At every point of either side."""
+    for scenario in SCENARIOS:
+        for side in ROLES:
+            for number in range(1, len(undisturbed(scenario).inputs[side].given) + 1):
+                for said in (True, False):
+                    for outage in (0.0, 5.0):
+                        yield scenario, Kill(side, number, said, outage)
+
+
+KILLS = pytest.mark.parametrize(("scenario", "kill"), list(kills()), ids=str)
+
+
+def kept(side: Side) -> object:
+    """The SA, and of a Quick Mode the keys that stand in the kernel."""
+    return side.result, {type(call): call for call in side.host.opened}
+
+
+@KILLS
+def test_an_exchange_that_is_killed_and_told_again_ends_with_the_same_sa_and_keys(scenario: str, kill: Kill) -> None:
+    wanted, duet = undisturbed(scenario), Retold(SCENARIOS[scenario](), kill)
+    duet.run()
+    for ours, theirs in ((duet.initiator, wanted.initiator), (duet.responder, wanted.responder)):
+        assert ours.error is None
+        assert kept(ours) == kept(theirs)
+        assert set(ours.sent) <= set(theirs.sent)
+
+
+@pytest.mark.parametrize("scenario", ["Quick Mode", "Quick Mode with PFS"])
+def test_both_sides_of_a_quick_mode_hold_the_same_keymat(scenario: str) -> None:
+    duet = undisturbed(scenario)
+    ours, theirs = ({type(call): call for call in side.host.opened} for side in (duet.initiator, duet.responder))
+    for inbound, outbound in ((ours, theirs), (theirs, ours)):
+        received, sent = inbound[OpenInbound], outbound[OpenOutbound]
+        assert isinstance(received, OpenInbound)
+        assert isinstance(sent, OpenOutbound)
+        assert received.keys == sent.keys
+
+
+# -- what the peer and the clock find
+
+
+def told_again(scenario: str, side: str, count: int, now: float) -> tuple[Conversation, Conversation]:
+    """The exchange after `count` inputs: by the process that it began in, and by one that was told of them."""
+    role, given = SCENARIOS[scenario]().of(side), undisturbed(scenario).inputs[side].given[:count]
+    first, inputs = remembered(role, given)
+    return first, role.revive(inputs, now).conversation
+
+
+POINTS = pytest.mark.parametrize(
+    ("scenario", "side", "count"),
+    [
+        (scenario, side, count)
+        for scenario in SCENARIOS
+        for side in ROLES
+        for count in range(1, len(undisturbed(scenario).inputs[side].given) + 1)
+    ],
+)
+
+
+@POINTS
+def test_a_repetition_of_the_peer_gets_the_same_octets(scenario: str, side: str, count: int) -> None:
+    first, again = told_again(scenario, side, count, now=1.0)
+    for given in undisturbed(scenario).inputs[side].given[:count]:
+        if given.path is not None:
+            answers = sent_in(again.heard(given.octets, given.path, 1.0))
+            assert answers == sent_in(first.heard(given.octets, given.path, 1.0))
+
+
+@POINTS
+def test_what_waits_for_its_answer_is_said_again_at_the_same_times_until_the_same_end(
+    scenario: str, side: str, count: int
+) -> None:
+    first, again = told_again(scenario, side, count, now=0.1)
+    while (due := first.deadline) is not None:
+        assert again.deadline == due
+        effects, others = first.tick(due), again.tick(due)
+        assert [type(effect) for effect in effects] == [type(effect) for effect in others]
+        assert sent_in(effects) == sent_in(others)
+    assert again.deadline is None
+    assert first.ended == again.ended
+
+
+def test_what_was_due_while_no_process_was_there_is_not_said_and_the_wait_ends_in_time() -> None:
+    first, again = told_again("Main Mode", "initiator", 1, now=3.0)
+    due = []
+    while first.deadline is not None:
+        due.append(first.deadline)
+        first.tick(first.deadline)
+    assert again.deadline == next(time for time in due if time > 3.0)
+    late = told_again("Main Mode", "initiator", 1, now=due[-1] + 100)[1]
+    (*_, end) = late.tick(due[-1] + 100)
+    assert isinstance(end, Raised)
+    assert isinstance(end.error, NoAnswer)
+
+
+def test_a_repeated_message_2_completes_the_quick_mode_of_a_revived_initiator() -> None:
+    """Message 3 was kept, but never left: charon repeats message 2 and, unanswered, gives up the ISAKMP SA."""
+    duet = undisturbed("Quick Mode")
+    given = duet.inputs["initiator"].given
+    _, again = told_again("Quick Mode", "initiator", len(given), now=20.0)
+    (second,) = [each for each in given if each.kind is InputKind.HEARD]
+    assert second.path is not None
+    (third,) = sent_in(again.heard(second.octets, second.path, 20.0))
+    assert third.octets == duet.initiator.sent[-1]
+
+
+def test_an_exchange_that_ended_long_ago_answers_no_more() -> None:
+    given = undisturbed("Quick Mode").inputs["initiator"].given
+    _, again = told_again("Quick Mode", "initiator", len(given), now=100.0)
+    (second,) = [each for each in given if each.kind is InputKind.HEARD]
+    assert second.path is not None
+    assert again.heard(second.octets, second.path, given[-1].at + LINGER + 1) == []
