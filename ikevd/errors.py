@@ -7,6 +7,7 @@ what was wanted. No exception ever carries key material.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from errno import ENOKEY
 
 from ikevd.wire.registry import NotifyType
 
@@ -128,6 +129,13 @@ class KernelRefused(IkeError):
     def __init__(self, message: str, errno: int) -> None:
         super().__init__(message)
         self.errno = errno
+
+
+class KeysWithheld(KernelRefused):
+    """The kernel is locked down: it shows no keys, so that an SA can be neither changed nor moved."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, errno=ENOKEY)
 
 
 class MissingPrivilege(IkeError):

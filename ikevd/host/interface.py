@@ -128,10 +128,13 @@ class FoundSa:
     """One ESP SA in a dump; `larval` when only its SPI is reserved."""
 
     id: SaId
+    source: Address
     reqid: int
     larval: bool
     counters: Counters
     encap: UdpPorts | None = None
+    ends_in: float | None = None
+    """Seconds until its hard time limit; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,9 @@ class FoundPolicy:
         return self.reqid == reqid if self.reqid else is_ours(self.priority)
 
 
+# -- what the kernel says unasked. What this process did itself is not told, only what others did or time.
+
+
 @dataclass(frozen=True, slots=True)
 class SaExpired:
     """The kernel ended an SA (`hard`), or says that its soft limit is reached."""
@@ -160,6 +166,47 @@ class SaExpired:
     hard: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SaRemoved:
+    """Somebody removed an SA before its time."""
+
+    id: SaId
+    reqid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SasFlushed:
+    """Somebody removed all SAs."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    """Somebody installed a policy of that selector, or changed the one that stood. Whose it was is not told."""
+
+    id: PolicyId
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRemoved:
+    """Somebody removed the policy of that selector."""
+
+    id: PolicyId
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesFlushed:
+    """Somebody removed all policies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Some of these were lost, since too many came at once (ENOBUFS): only a dump tells what stands."""
+
+
+KernelEvent = SaExpired | SaRemoved | SasFlushed | PolicyChanged | PolicyRemoved | PoliciesFlushed | Lost
+Listener = Callable[[KernelEvent], None]
+
+
 class Kernel(Protocol):
     """The IPsec side of a kernel."""
 
@@ -167,11 +214,15 @@ class Kernel(Protocol):
         """Reserve an inbound SPI (XFRM_MSG_ALLOCSPI). The kernel forgets it after 30 s."""
 
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
-        """Install an SA under these keys. `reserved`: fill the larval SA of `reserve_spi` (UPDSA), or, where it has
-        expired meanwhile (ESRCH), a new one."""
+        """Install an SA under these keys. `reserved`: fill the larval SA of `reserve_spi` (UPDSA), be it of an
+        earlier process, or, where it has expired meanwhile (ESRCH), a new one."""
 
     async def delete_sa(self, sa: SaId) -> None:
         """Remove an SA, larval or not. One that is gone already is no error."""
+
+    async def limit_sa(self, sa: SaId, seconds: int) -> None:
+        """Let the SA end that many seconds from now, whatever its limit was; its sequence numbers go on. One that is
+        gone already is no error. Raises `KeysWithheld` where the kernel is locked down."""
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""
@@ -199,5 +250,6 @@ class Kernel(Protocol):
     async def probe(self, suite: EspSuite) -> None:
         """Install and remove a trial SA: raises `KernelRefused` where this kernel cannot run the suite."""
 
-    def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
-        """Call `listener` for every SA in our reqid range that expires."""
+    def on_event(self, listener: Listener) -> None:
+        """Call `listener` for every change that this process did not make: of SAs in our reqid range (a reserved SPI
+        is none), and of policies of whatever owner. It is a hint, never the state: what stands is read anew."""

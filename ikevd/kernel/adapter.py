@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
+import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from ikevd.addresses import Address
-from ikevd.errors import KernelRefused, MissingPrivilege
+from ikevd.errors import KernelRefused
 from ikevd.host.entropy import Entropy, SystemEntropy
 from ikevd.host.interface import (
     Counters,
     FoundPolicy,
     FoundSa,
+    KernelEvent,
     KernelPolicy,
     KernelSa,
+    Listener,
+    Lost,
     PolicyId,
-    SaExpired,
     SaId,
 )
+from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
 from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused
+from ikevd.kernel.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.kernel.trial import run_trial
+from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
+from ikevd.kernel.xfrm_events import read_event
 from ikevd.kernel.xfrm_layout import Group, Msg
 from ikevd.kernel.xfrm_policies import IndexedPolicy, build_policy, build_policy_id, read_policy
-from ikevd.kernel.xfrm_sas import build_sa, build_sa_id, build_spi_request, read_expire, read_sa
+from ikevd.kernel.xfrm_sas import build_limit, build_sa, build_sa_id, build_spi_request, read_info, read_sa
 from ikevd.policy.model import EspSuite
-from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
 
-SPI_FIRST = 0xC0000000
-SPI_LAST = 0xCFFFFFFF
-"""strongSwan's range too: the kernel picks a free SPI in it at random, so both can run on one machine."""
-
+SO_RCVBUFFORCE = 33
 EVENT_BUFFER = 4 * 1024 * 1024
+EVENTS = (Group.EXPIRE, Group.SA, Group.POLICY)
 
 
 class XfrmKernel:
@@ -49,18 +53,13 @@ class XfrmKernel:
     """
 
     def __init__(self, entropy: Entropy | None = None, event_buffer: int = EVENT_BUFFER) -> None:
-        self._loop = asyncio.get_running_loop()
         self._entropy = entropy or SystemEntropy()
-        self._listeners: list[Callable[[SaExpired], None]] = []
-        self._reserved: set[SaId] = set()
-        """SPIs that `reserve_spi` gave and that are neither used nor, as far as we heard, expired."""
-        self._installed: dict[SaId, int] = {}
-        """The SAs of `add_sa`, with reqid: what to look for when events were lost."""
-        self._resyncs: set[asyncio.Task[None]] = set()
+        self._event_buffer = event_buffer
+        self._listeners: list[Listener] = []
         try:
             self._requests = RequestSocket(NETLINK_XFRM)
             try:
-                self._events = EventSocket(NETLINK_XFRM, Group.EXPIRE, self._heard, self._lost, event_buffer)
+                self._events = EventSocket(NETLINK_XFRM, EVENTS, self._heard, self._lost, self._prepare)
             except OSError:
                 self._requests.close()
                 raise
@@ -80,8 +79,6 @@ class XfrmKernel:
 
     def close(self) -> None:
         """Close the sockets; requests that wait fail with ECANCELED. Idempotent."""
-        for task in self._resyncs:
-            task.cancel()
         self._events.close()
         self._requests.close()
 
@@ -92,29 +89,26 @@ class XfrmKernel:
         request = build_spi_request(source, destination, reqid, SPI_FIRST, SPI_LAST)
         what = f"reserve an SPI for {destination} (reqid {reqid:#x})"
         for answer in await self._ask(Msg.ALLOCSPI, request, what):
-            found = read_sa(answer)
-            if found is not None:
-                self._reserved.add(found.id)
-                return found.id.spi
+            return read_info(answer).id.spi
         raise refused(what, errno.ENOMSG)
 
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA, see `Kernel.add_sa`.
 
-        UPDSA on an SA that is not larval would change its lifetime only and report success: it is used only
-        where the SPI is reserved.
+        UPDSA on an SA that is not larval would change its limits only and report success: so it is looked at first.
         """
         body = build_sa(sa, keys)
         try:
-            if not (reserved and sa.id in self._reserved and await self._fill(body)):
+            if not (reserved and await self._fill(sa, body)):
                 await self._requests.ask(Msg.NEWSA, body)
         except NetlinkError as error:
             raise sa_refused(sa, error.code, error.detail) from None
-        self._reserved.discard(sa.id)
-        self._installed[sa.id] = sa.reqid
 
-    async def _fill(self, body: bytes) -> bool:
-        """Fill a larval SA; False where it has expired."""
+    async def _fill(self, sa: KernelSa, body: bytes) -> bool:
+        """Fill the larval SA; False where there is none, or none any more."""
+        found = await self._find_sa(sa.id, f"read {describe_sa(sa.id)}")
+        if found is None or not found.larval or found.reqid != sa.reqid:
+            return False
         try:
             await self._requests.ask(Msg.UPDSA, body)
         except NetlinkError as error:
@@ -127,10 +121,16 @@ class XfrmKernel:
         """Remove an SA of our reqid range; another owner's is left alone, as one that is gone."""
         what = f"remove {describe_sa(sa)}"
         found = await self._find_sa(sa, what)
-        if found is not None and REQID_FIRST <= found.reqid <= REQID_LAST:
+        if found is not None and is_ours(found.reqid):
             await self._ask(Msg.DELSA, build_sa_id(sa), what, gone=errno.ESRCH)
-        self._reserved.discard(sa)
-        self._installed.pop(sa, None)
+
+    async def limit_sa(self, sa: SaId, seconds: int) -> None:
+        """Let the SA end that many seconds from now; another owner's is left alone, as one that is gone."""
+        what, now = f"limit the life of {describe_sa(sa)}", time.time()
+        for answer in await self._ask(Msg.GETSA, build_sa_id(sa), what, gone=errno.ESRCH):
+            found = read_sa(answer, now)
+            if found is not None and is_ours(found.reqid) and not found.larval:
+                await self._ask(Msg.UPDSA, build_limit(answer, seconds, now), what, gone=errno.ESRCH)
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""
@@ -139,12 +139,12 @@ class XfrmKernel:
 
     async def dump_sas(self) -> Sequence[FoundSa]:
         """All ESP SAs, whoever installed them."""
-        bodies = await self._dump(Msg.GETSA, "list the SAs")
-        return [found for body in bodies if (found := read_sa(body))]
+        bodies, now = await self._dump(Msg.GETSA, "list the SAs"), time.time()
+        return [found for body in bodies if (found := read_sa(body, now))]
 
     async def _find_sa(self, sa: SaId, what: str) -> FoundSa | None:
         answers = await self._ask(Msg.GETSA, build_sa_id(sa), what, gone=errno.ESRCH)
-        return read_sa(answers[0]) if answers else None
+        return read_sa(answers[0], time.time()) if answers else None
 
     # -- policies
 
@@ -194,48 +194,25 @@ class XfrmKernel:
 
     # -- events
 
-    def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
-        """Call `listener` for every SA in our reqid range that expires; a reserved SPI is none.
-
-        After lost events (ENOBUFS) the SAs that are gone are reported as expired, some perhaps twice.
-        """
+    def on_event(self, listener: Listener) -> None:
+        """Call `listener` for every change that this process did not make, see `Kernel.on_event`."""
         self._listeners.append(listener)
 
-    def _heard(self, message: Message) -> None:
-        if message.kind != Msg.EXPIRE or (expiry := read_expire(message.body)) is None:
-            return
-        if expiry.larval:
-            self._reserved.discard(expiry.expired.id)
-        else:
-            self._tell(expiry.expired)
+    def _prepare(self, events: socket.socket) -> None:
+        events.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, self._event_buffer)
+        hear_others_only(events, self._requests.port, EVENT_OCTETS)
 
-    def _tell(self, expired: SaExpired) -> None:
-        if expired.hard:
-            self._installed.pop(expired.id, None)
-        if REQID_FIRST <= expired.reqid <= REQID_LAST:
-            for listener in self._listeners:
-                listener(expired)
+    def _heard(self, message: Message) -> None:
+        event = read_event(message)
+        if event is not None:
+            self._tell(event)
 
     def _lost(self) -> None:
-        """The event socket overflowed: look which SAs have gone meanwhile."""
-        if not self._resyncs:
-            task = self._loop.create_task(self._resync(), name="xfrm-resync")
-            self._resyncs.add(task)
-            task.add_done_callback(self._resyncs.discard)
+        self._tell(Lost())
 
-    async def _resync(self) -> None:
-        reserved, installed = set(self._reserved), dict(self._installed)
-        try:
-            present = {found.id for found in await self.dump_sas()}
-        except (KernelRefused, MissingPrivilege) as error:
-            self._loop.call_exception_handler(
-                {"message": "kernel events were lost, and the SAs cannot be listed", "exception": error}
-            )
-            return
-        self._reserved -= reserved - present
-        for sa, reqid in installed.items():
-            if sa not in present and sa in self._installed:  # neither there nor removed by us meanwhile
-                self._tell(SaExpired(sa, reqid, hard=True))
+    def _tell(self, event: KernelEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
 
     # -- requests
 

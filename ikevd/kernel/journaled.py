@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ikevd.addresses import Address
 from ikevd.errors import KernelRefused, MissingPrivilege
@@ -12,8 +12,10 @@ from ikevd.host.interface import (
     FoundPolicy,
     FoundSa,
     Kernel,
+    KernelEvent,
     KernelPolicy,
     KernelSa,
+    Listener,
     PolicyId,
     SaExpired,
     SaId,
@@ -34,7 +36,7 @@ class JournaledKernel:
     def __init__(self, kernel: Kernel, journal: Journal) -> None:
         self._kernel = kernel
         self._journal = journal
-        kernel.on_expire(self._expired)
+        kernel.on_event(self._heard)
 
     async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
         """See `Kernel.reserve_spi`."""
@@ -56,6 +58,10 @@ class JournaledKernel:
         """See `Kernel.delete_sa`."""
         await self._kernel.delete_sa(sa)
         self._journal.forget_sa(sa)
+
+    async def limit_sa(self, sa: SaId, seconds: int) -> None:
+        """See `Kernel.limit_sa`."""
+        await self._kernel.limit_sa(sa, seconds)
 
     async def counters(self, sa: SaId) -> Counters | None:
         """See `Kernel.counters`."""
@@ -95,13 +101,13 @@ class JournaledKernel:
         """See `Kernel.probe`. The trial SA ends by itself, and is not noted."""
         await self._kernel.probe(suite)
 
-    def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
-        """See `Kernel.on_expire`."""
-        self._kernel.on_expire(listener)
+    def on_event(self, listener: Listener) -> None:
+        """See `Kernel.on_event`."""
+        self._kernel.on_event(listener)
 
-    def _expired(self, expired: SaExpired) -> None:
-        if expired.hard:
-            self._journal.forget_sa(expired.id)
+    def _heard(self, event: KernelEvent) -> None:
+        if isinstance(event, SaExpired) and event.hard:
+            self._journal.forget_sa(event.id)
 
 
 def _surely_refused(error: KernelRefused | MissingPrivilege) -> bool:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import heapq
-import itertools
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from ikevd.addresses import Address
 from ikevd.host.entropy import Entropy, SystemEntropy
@@ -16,14 +13,23 @@ from ikevd.host.interface import (
     Counters,
     FoundPolicy,
     FoundSa,
+    KernelEvent,
     KernelPolicy,
     KernelSa,
+    Listener,
+    Lost,
+    PoliciesFlushed,
+    PolicyChanged,
     PolicyId,
-    SaExpired,
+    PolicyRemoved,
     SaId,
+    SaRemoved,
+    SasFlushed,
     Template,
 )
 from ikevd.kernel.algorithms import kernel_algorithms
+from ikevd.kernel.faults import Faults, Operation
+from ikevd.kernel.memory_sas import Held, Larval, Planted, SaTable
 from ikevd.kernel.refusals import (
     MAX_REPLAY_WINDOW,
     describe_policy,
@@ -33,64 +39,11 @@ from ikevd.kernel.refusals import (
     sa_refused,
     window_refused,
 )
+from ikevd.kernel.spi_range import SPI_FIRST
 from ikevd.kernel.trial import run_trial
 from ikevd.policy.model import EspSuite
-from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
-
-LARVAL_SECONDS = 30.0
-"""Linux, net.core.xfrm_acq_expires."""
-SPI_FIRST = 0xC0000000
-
-NOTHING_CARRIED = Counters(octets=0, packets=0)
-
-Operation = Literal[
-    "reserve_spi",
-    "add_sa",
-    "delete_sa",
-    "counters",
-    "put_policy",
-    "delete_policy",
-    "idle_seconds",
-    "dump_sas",
-    "dump_policies",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class _Larval:
-    """A reserved SPI."""
-
-    reqid: int
-    ends: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """An installed SA and what it carried."""
-
-    sa: KernelSa
-    keys: EspKeys
-    ends: float
-    counters: Counters = NOTHING_CARRIED
-
-    @property
-    def reqid(self) -> int:
-        return self.sa.reqid
-
-
-@dataclass(frozen=True, slots=True)
-class _Planted:
-    """Another program's SA."""
-
-    reqid: int
-
-
-@dataclass(slots=True)
-class _Fault:
-    operation: Operation
-    code: int
-    calls_left: int
 
 
 class MemoryKernel:
@@ -108,96 +61,115 @@ class MemoryKernel:
         self._clock = clock
         self._entropy = entropy or SystemEntropy()
         self.lacking = set(lacking)
-        self._sas: dict[SaId, _Larval | _Held | _Planted] = {}
-        self._ends: list[tuple[float, int, SaId]] = []
-        """A heap of what ends when, with a number so that no two compare by SaId; some of it may be gone by then."""
-        self._count = itertools.count()
+        self._table = SaTable(clock, self._tell)
         self._policies: dict[PolicyId, FoundPolicy] = {}
         self._used: dict[PolicyId, float] = {}
         """When a packet last took a policy of ours, by the clock."""
-        self._listeners: list[Callable[[SaExpired], None]] = []
-        self._faults: list[_Fault] = []
+        self._listeners: list[Listener] = []
+        self._faults = Faults()
 
     # -- to look at and to play with
 
     @property
     def sas(self) -> Mapping[SaId, KernelSa]:
         """The SAs that were installed by `add_sa`."""
-        return {sa_id: entry.sa for sa_id, entry in self._sas.items() if isinstance(entry, _Held)}
+        return {name: entry.sa for name, entry in self._held()}
 
     @property
     def keys(self) -> Mapping[SaId, EspKeys]:
-        """The keys of the SAs that were installed by `add_sa`."""
-        return {sa_id: entry.keys for sa_id, entry in self._sas.items() if isinstance(entry, _Held)}
+        """Theirs."""
+        return {name: entry.keys for name, entry in self._held()}
+
+    @property
+    def dead(self) -> Collection[SaId]:
+        """Those that stood before under the same keys: their sequence numbers began anew, the peer drops everything."""
+        return [name for name, entry in self._held() if entry.dead]
 
     @property
     def larval(self) -> Collection[SaId]:
         """The SPIs that are reserved and not yet used."""
-        return [sa_id for sa_id, entry in self._sas.items() if isinstance(entry, _Larval)]
+        return [name for name, entry in self._table.entries.items() if isinstance(entry, Larval)]
 
     @property
     def policies(self) -> Mapping[PolicyId, KernelPolicy]:
         """The policies that `put_policy` could have installed."""
-        return {key: found.policy for key, found in self._policies.items() if found.policy}
+        return {name: found.policy for name, found in self._policies.items() if found.policy}
+
+    def _held(self) -> Iterator[tuple[SaId, Held]]:
+        return ((name, entry) for name, entry in self._table.entries.items() if isinstance(entry, Held))
 
     def fail(self, operation: Operation, code: int, nth: int = 1) -> None:
         """From now on the `nth` call of `operation` fails with the errno `code` and changes nothing."""
-        self._faults.append(_Fault(operation, code, nth))
+        self._faults.add(operation, code, nth)
 
-    def plant_sa(self, sa: SaId, reqid: int) -> None:
-        """An SA that another program installs."""
-        self._sas[sa] = _Planted(reqid)
-
-    def plant_policy(self, policy: PolicyId, reqid: int, priority: int = 0) -> None:
-        """A policy that another program installs, of a form that is not ours."""
-        self._policies[policy] = FoundPolicy(policy, reqid, priority, None)
+    def heal(self) -> None:
+        """No fault is left."""
+        self._faults = Faults()
 
     def carry(self, sa: SaId, octets: int, packets: int = 1) -> None:
         """Let packets pass through an installed SA; it expires where its kilobytes are used up."""
-        entry = self._sas[sa]
-        if not isinstance(entry, _Held):
-            raise ValueError(f"{describe_sa(sa)} was not installed by add_sa")
-        total = Counters(entry.counters.octets + octets, entry.counters.packets + packets)
-        self._sas[sa] = replace(entry, counters=total)
-        self._use_policies(entry.sa)
-        limit = entry.sa.lifetime.kilobytes
-        if limit is not None and total.octets >= limit * 1024:
-            self._expire(sa)
-
-    def _use_policies(self, sa: KernelSa) -> None:
+        carried = self._table.carry(sa, octets, packets)
         for policy in self.policies.values():
-            if policy.template == Template(sa.source, sa.destination, sa.reqid):
+            if policy.template == Template(carried.source, carried.destination, carried.reqid):
                 self._used[policy.id] = self._clock()
 
     def tick(self) -> None:
         """End what the clock has ended, and tell the listeners."""
-        now = self._clock()
-        while self._ends and self._ends[0][0] <= now:
-            ends, _, key = heapq.heappop(self._ends)
-            entry = self._sas.get(key)
-            if isinstance(entry, _Larval | _Held) and entry.ends == ends:
-                self._expire(key)
+        self._table.tick()
 
-    def _enter(self, sa: SaId, entry: _Larval | _Held) -> None:
-        self._sas[sa] = entry
-        heapq.heappush(self._ends, (entry.ends, next(self._count), sa))
+    # -- by the hand of another program
 
-    def _expire(self, sa: SaId) -> None:
-        entry = self._sas.pop(sa)
-        if isinstance(entry, _Held) and REQID_FIRST <= entry.reqid <= REQID_LAST:
-            for listener in self._listeners:
-                listener(SaExpired(sa, entry.reqid, hard=True))
+    def plant_sa(self, sa: SaId, reqid: int, source: Address | None = None) -> None:
+        """It installs an SA."""
+        self._table.entries[sa] = Planted(source or sa.destination, reqid)
+
+    def plant_policy(self, policy: PolicyId, reqid: int, priority: int = 0) -> None:
+        """It installs a policy of a form that is not ours, or changes the one that stands into it."""
+        self._policies[policy] = FoundPolicy(policy, reqid, priority, None)
+        self._tell(PolicyChanged(policy))
+
+    def change_policy(self, policy: KernelPolicy) -> None:
+        """It installs a policy of a form that is ours, or changes the one that stands into it."""
+        self._policies[policy.id] = FoundPolicy(policy.id, policy.reqid, policy.priority, policy)
+        self._tell(PolicyChanged(policy.id))
+
+    def remove_sa(self, sa: SaId) -> None:
+        """It removes an SA."""
+        entry = self._table.entries.pop(sa)
+        if is_ours(entry.reqid) and isinstance(entry, Held):
+            self._tell(SaRemoved(sa, entry.reqid))
+
+    def remove_policy(self, policy: PolicyId) -> None:
+        """It removes a policy."""
+        del self._policies[policy]
+        self._tell(PolicyRemoved(policy))
+
+    def flush_sas(self) -> None:
+        """It removes all SAs."""
+        self._table.entries.clear()
+        self._tell(SasFlushed())
+
+    def flush_policies(self) -> None:
+        """It removes all policies."""
+        self._policies.clear()
+        self._tell(PoliciesFlushed())
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """What happens meanwhile is not told; at the end the listeners hear that something was lost."""
+        listeners, self._listeners = self._listeners, []
+        yield
+        self._listeners = listeners
+        self._tell(Lost())
+
+    def _tell(self, event: KernelEvent) -> None:
+        for listener in self._listeners:
+            listener(event)
 
     def _fault(self, operation: Operation) -> int:
         """Called once for each operation: lets time pass; the errno with which it fails, or 0."""
         self.tick()
-        code = 0
-        for fault in [fault for fault in self._faults if fault.operation == operation]:
-            fault.calls_left -= 1
-            if fault.calls_left == 0:
-                self._faults.remove(fault)
-                code = fault.code
-        return code
+        return self._faults.met_by(operation)
 
     # -- SAs
 
@@ -207,8 +179,8 @@ class MemoryKernel:
             raise refused(f"reserve an SPI for {destination} (reqid {reqid:#x})", code)
         while True:
             spi = Spi(SPI_FIRST | int.from_bytes(self._entropy.octets(4), "big") >> 4)
-            if SaId(destination, spi) not in self._sas:
-                self._enter(SaId(destination, spi), _Larval(reqid, self._clock() + LARVAL_SECONDS))
+            if SaId(destination, spi) not in self._table.entries:
+                self._table.reserve(SaId(destination, spi), source, reqid)
                 return spi
 
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
@@ -217,7 +189,7 @@ class MemoryKernel:
         if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
             raise window_refused(sa)
         algorithms = kernel_algorithms(sa.suite)
-        existing = self._sas.get(sa.id)
+        existing = self._table.entries.get(sa.id)
         if code:
             raise sa_refused(sa, code)
         if {algorithms.cipher, algorithms.mac} & self.lacking:
@@ -225,41 +197,35 @@ class MemoryKernel:
         key_bits = (len(keys.encryption) * 8, len(keys.integrity) * 8)
         if key_bits != (algorithms.cipher_key_bits, algorithms.mac_key_bits):
             raise sa_refused(sa, errno.EINVAL)
-        if existing is not None and not (reserved and isinstance(existing, _Larval)):
+        if existing and not (reserved and isinstance(existing, Larval) and existing.reqid == sa.reqid):
             raise sa_refused(sa, errno.EEXIST)
-        self._enter(sa.id, _Held(sa, keys, self._clock() + sa.lifetime.seconds))
+        self._table.install(sa, keys)
 
     async def delete_sa(self, sa: SaId) -> None:
         """Remove an SA of our reqid range; another owner's is left alone, as one that is gone."""
         if code := self._fault("delete_sa"):
             raise refused(f"remove {describe_sa(sa)}", code)
-        entry = self._sas.get(sa)
-        if entry is not None and REQID_FIRST <= entry.reqid <= REQID_LAST:
-            del self._sas[sa]
+        entry = self._table.entries.get(sa)
+        if entry is not None and is_ours(entry.reqid):
+            del self._table.entries[sa]
+
+    async def limit_sa(self, sa: SaId, seconds: int) -> None:
+        """Let the SA end that many seconds from now; another owner's is left alone, as one that is gone."""
+        if code := self._fault("limit_sa"):
+            raise refused(f"limit the life of {describe_sa(sa)}", code)
+        self._table.limit(sa, seconds)
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""
         if code := self._fault("counters"):
             raise refused(f"read {describe_sa(sa)}", code)
-        entry = self._sas.get(sa)
-        if entry is None:
-            return None
-        return entry.counters if isinstance(entry, _Held) else NOTHING_CARRIED
+        return self._table.found(sa).counters if sa in self._table.entries else None
 
     async def dump_sas(self) -> Sequence[FoundSa]:
         """All ESP SAs, whoever installed them."""
         if code := self._fault("dump_sas"):
             raise refused("list the SAs", code)
-        return [
-            FoundSa(
-                key,
-                entry.reqid,
-                larval=isinstance(entry, _Larval),
-                counters=entry.counters if isinstance(entry, _Held) else NOTHING_CARRIED,
-                encap=entry.sa.encap if isinstance(entry, _Held) else None,
-            )
-            for key, entry in self._sas.items()
-        ]
+        return [self._table.found(sa) for sa in self._table.entries]
 
     # -- policies
 
@@ -299,6 +265,6 @@ class MemoryKernel:
         """Install and remove a trial SA."""
         await run_trial(self, suite, self._entropy)
 
-    def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
-        """Call `listener` for every SA in our reqid range that expires; a reserved SPI is none."""
+    def on_event(self, listener: Listener) -> None:
+        """Call `listener` for every change that was not made by an operation, see `Kernel.on_event`."""
         self._listeners.append(listener)

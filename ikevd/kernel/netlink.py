@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from struct import Struct
@@ -19,7 +19,6 @@ NETLINK_XFRM = 6
 SOL_NETLINK = 270
 NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
-SO_RCVBUFFORCE = 33
 
 NLMSG_ERROR = 2
 NLMSG_DONE = 3
@@ -61,9 +60,9 @@ class Message:
     body: bytes
 
 
-def pack(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
-    """A netlink message; the kernel fills in the port."""
-    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
+def pack(kind: int, flags: int, sequence: int, port: int, body: bytes) -> bytes:
+    """A netlink message. The events that it causes bear its port: who asked."""
+    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, port) + body
 
 
 def split(datagram: bytes) -> Iterator[Message]:
@@ -120,6 +119,8 @@ class RequestSocket:
         self._waiting: dict[int, _Waiting] = {}
         self._dumping = asyncio.Lock()
         self._socket = _open(family)
+        self.port: int = self._socket.getsockname()[0]
+        """What all its requests bear. The kernel gave it: no other socket of the namespace has it."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
         self._readable = Readable()
@@ -150,7 +151,7 @@ class RequestSocket:
         sequence = next(self._sequence) & 0xFFFFFFFF
         waiting = self._waiting[sequence] = _Waiting(self._loop.create_future())
         try:
-            self._socket.send(pack(kind, flags, sequence, body))
+            self._socket.send(pack(kind, flags, sequence, self.port, body))
             # The kernel has answered by now. Reading at once keeps the socket's buffer empty, however many
             # requests are made in one turn of the loop.
             self._drain()
@@ -197,22 +198,22 @@ class _Waiting:
 
 
 class EventSocket:
-    """The multicast messages of one group go to `heard`; `lost` is called when some did not fit the buffer.
+    """The multicast messages of some groups go to `heard`; `lost` is called when some did not fit the buffer.
 
-    Make it inside the running loop. Raises OSError.
+    `prepare` is given the socket before it joins the groups. Make it inside the running loop. Raises OSError.
     """
 
     def __init__(
         self,
         family: int,
-        group: int,
+        groups: Iterable[int],
         heard: Callable[[Message], None],
         lost: Callable[[], None],
-        buffer_octets: int,
+        prepare: Callable[[socket.socket], None],
     ) -> None:
         self._heard = heard
         self._lost = lost
-        self._socket = _open(family, groups=1 << (group - 1), buffer_octets=buffer_octets)
+        self._socket = _open(family, sum(1 << (group - 1) for group in groups), prepare)
         self._readable = Readable()
         self._readable.watch(self._socket, self._drain)
 
@@ -227,12 +228,12 @@ class EventSocket:
                 self._heard(message)
 
 
-def _open(family: int, groups: int = 0, buffer_octets: int = 0) -> socket.socket:
+def _open(family: int, groups: int = 0, prepare: Callable[[socket.socket], None] | None = None) -> socket.socket:
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
     try:
         opened.setblocking(False)
-        if buffer_octets:
-            opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, buffer_octets)
+        if prepare:
+            prepare(opened)
         opened.bind((0, groups))
     except OSError:
         opened.close()

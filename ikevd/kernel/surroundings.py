@@ -45,7 +45,7 @@ def read() -> Surroundings | None:
 def _addresses() -> Iterator[InterfaceAddress]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE) as netlink:
         netlink.settimeout(SECONDS)
-        netlink.send(pack(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, bytes(IFADDRMSG.size)))
+        netlink.send(pack(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, bytes(IFADDRMSG.size)))
         while True:
             for message in split(netlink.recv(RECEIVE_OCTETS)):
                 if message.kind in (NLMSG_DONE, NLMSG_ERROR):

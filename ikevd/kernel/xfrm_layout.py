@@ -12,6 +12,8 @@ from ikevd.host.interface import Direction, PolicyId
 from ikevd.policy.selectors import Network
 
 IPPROTO_ESP = 50
+IPPROTO_ANY = 255
+"""In a flush: AH, ESP and IPComp."""
 MODE_TUNNEL = 1
 STATE_AF_UNSPEC = 32
 """SA flag: the inner packets may be IPv4 or IPv6. NOECN and DECAP_DSCP stay unset, as strongSwan leaves them:
@@ -37,6 +39,9 @@ class Msg(IntEnum):
     EXPIRE = 0x18
     UPDPOLICY = 0x19
     UPDSA = 0x1A
+    POLEXPIRE = 0x1B
+    FLUSHSA = 0x1C
+    FLUSHPOLICY = 0x1D
 
 
 class Attr(IntEnum):
@@ -59,6 +64,8 @@ class Group(IntEnum):
     """XFRMNLGRP_*"""
 
     EXPIRE = 2
+    SA = 3
+    POLICY = 4
 
 
 DIRECTIONS = {Direction.IN: 0, Direction.OUT: 1, Direction.FWD: 2}
@@ -83,6 +90,7 @@ ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
 ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
+USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)
 

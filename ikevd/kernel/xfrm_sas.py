@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 
 from ikevd.addresses import Address
+from ikevd.errors import KeysWithheld
 from ikevd.host.interface import (
     Counters,
     FoundSa,
     KernelSa,
-    SaExpired,
     SaId,
     UdpPorts,
 )
@@ -32,7 +33,6 @@ from ikevd.kernel.xfrm_layout import (
     STATS,
     UDP_ENCAP_ESPINUDP,
     UNLIMITED,
-    USER_EXPIRE,
     USERSA_ID,
     USERSA_INFO,
     USERSPI_RANGE,
@@ -45,6 +45,16 @@ from ikevd.kernel.xfrm_layout import (
 from ikevd.policy.model import Lifetime
 from ikevd.sa.model import EspKeys, Spi
 
+LIFETIME_OFFSET = SELECTOR.size + XFRM_ID.size + 16
+"""Of the limits in the fixed part."""
+KEYED: dict[int, Struct] = {
+    Attr.ALG_CRYPT: ALGO,
+    Attr.ALG_AEAD: ALGO_AEAD,
+    Attr.ALG_AUTH: ALGO,
+    Attr.ALG_AUTH_TRUNC: ALGO_AUTH,
+}
+"""Attributes that hold a key, with the struct in front of it. A larval SA has none."""
+SENT_AGAIN = {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH_TRUNC, Attr.ENCAP, Attr.MARK, Attr.IF_ID}
 PLAIN_REPLAY_WINDOW = 32
 """Up to here the window fits into the fixed part of the message; beyond, XFRMA_REPLAY_ESN_VAL holds it."""
 
@@ -87,40 +97,51 @@ def build_sa_id(sa: SaId) -> bytes:
     return USERSA_ID.pack(pack_address(sa.destination), sa.spi.octets, family_of(sa.destination), IPPROTO_ESP)
 
 
-def read_sa(body: bytes) -> FoundSa | None:
-    """The body of an answered NEWSA; None where it is not ESP, or an acquire that has no SPI yet.
+@dataclass(frozen=True, slots=True)
+class SaInfo:
+    """The fixed part of what the kernel tells of an SA."""
+
+    id: SaId
+    protocol: int
+    source: Address
+    reqid: int
+    counters: Counters
+    flags: int
+    hard_seconds: int
+    """Since it was added; 0: no limit."""
+    added: int
+    """Unix seconds."""
+
+
+def read_sa(body: bytes, now: float) -> FoundSa | None:
+    """The body of an answered NEWSA; None where it is not ESP, or an acquire that has no SPI yet. `now`: Unix seconds.
 
     The state of an SA is not in the message: a larval one is known by its missing algorithm.
     """
-    sa, protocol, reqid, counters = _read_usersa_info(body)
-    if protocol != IPPROTO_ESP or not sa.spi:
+    info = read_info(body)
+    if info.protocol != IPPROTO_ESP or not info.id.spi:
         return None
     present = dict(attributes(body[USERSA_INFO.size :]))
-    larval = not present.keys() & {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH, Attr.ALG_AUTH_TRUNC}
+    larval = not present.keys() & KEYED.keys()
     encap = _unpack_encap(present[Attr.ENCAP]) if Attr.ENCAP in present else None
-    return FoundSa(sa, reqid, larval, counters, encap)
+    ends_in = info.added + info.hard_seconds - now if info.hard_seconds and not larval else None
+    return FoundSa(info.id, info.source, info.reqid, larval, info.counters, encap, ends_in)
 
 
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """What EXPIRE tells; `larval`: a reserved SPI was forgotten, and no SA of ours ended."""
+def build_limit(body: bytes, seconds: int, now: float) -> bytes:
+    """The body of UPDSA that gives a live SA another time limit, from that of its answered NEWSA: `seconds` from `now`.
 
-    expired: SaExpired
-    larval: bool
-
-
-def read_expire(body: bytes) -> Expiry | None:
-    """The body of EXPIRE; None where it is not ESP.
-
-    The state is not in this message either, and an SA that was installed meanwhile may bear the same SPI. But a
-    larval SA has no flags, and an SA of ours always has one.
+    UPDSA takes over nothing but limits and the ports of ESP in UDP, yet checks a whole SA: its algorithms are sent
+    again. Raises `KeysWithheld` where a locked-down kernel showed zeros in place of the keys.
     """
-    info, hard = USER_EXPIRE.unpack_from(body)
-    sa, protocol, reqid, _ = _read_usersa_info(info)
-    if protocol != IPPROTO_ESP:
-        return None
-    flags = USERSA_INFO.unpack(info)[-1]
-    return Expiry(SaExpired(sa, reqid, bool(hard)), larval=not flags & STATE_AF_UNSPEC)
+    present = dict(attributes(body[USERSA_INFO.size :]))
+    keys = b"".join(value[KEYED[kind].size :] for kind, value in present.items() if kind in KEYED)
+    if keys and not any(keys):
+        raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down): they cannot be changed")
+    octets = LIFETIME_CFG.unpack_from(body, LIFETIME_OFFSET)[1]
+    limits = _limits(octets, int(now) - read_info(body).added + seconds)
+    fixed = body[:LIFETIME_OFFSET] + limits + body[LIFETIME_OFFSET + LIFETIME_CFG.size : USERSA_INFO.size]
+    return fixed + b"".join(attribute(kind, value) for kind, value in present.items() if kind in SENT_AGAIN)
 
 
 def _pack_encap(ports: UdpPorts) -> bytes:
@@ -150,17 +171,32 @@ def _usersa_info(source: Address, sa: SaId, reqid: int, lifetime: bytes, window:
     )
 
 
-def _read_usersa_info(body: bytes) -> tuple[SaId, int, int, Counters]:
-    """Name, IP protocol, reqid, counters."""
-    _, xfrm_id, _, _, current, stats, _, reqid, family, _, _, _ = USERSA_INFO.unpack_from(body)
+def read_info(body: bytes) -> SaInfo:
+    """The fixed part of a message that begins with it."""
+    _, xfrm_id, source, limits, current, stats, _, reqid, family, _, _, flags = USERSA_INFO.unpack_from(body)
     destination, spi, protocol = XFRM_ID.unpack(xfrm_id)
-    octets, packets, _, _ = LIFETIME_CUR.unpack(current)
-    sa = SaId(unpack_address(destination, family), Spi.from_bytes(spi, "big"))
+    octets, packets, added, _ = LIFETIME_CUR.unpack(current)
     late, repeated, forged = STATS.unpack(stats)
-    return sa, protocol, reqid, Counters(octets, packets, late + repeated, forged)
+    return SaInfo(
+        SaId(unpack_address(destination, family), Spi.from_bytes(spi, "big")),
+        protocol,
+        unpack_address(source, family),
+        reqid,
+        Counters(octets, packets, late + repeated, forged),
+        flags,
+        LIFETIME_CFG.unpack(limits)[5],
+        added,
+    )
 
 
 def _lifetime(lifetime: Lifetime) -> bytes:
-    """Hard limits only: when to rekey is the session's decision. A kilobyte is 1024 octets."""
+    """Of a new SA. A kilobyte is 1024 octets."""
     octets = INFINITE if lifetime.kilobytes is None else min(lifetime.kilobytes * 1024, INFINITE)
-    return LIFETIME_CFG.pack(INFINITE, octets, INFINITE, INFINITE, 0, lifetime.seconds, 0, 0)
+    return _limits(octets, lifetime.seconds)
+
+
+def _limits(octets: int, seconds: int) -> bytes:
+    """The soft time limit stands a second before the hard one: where both are set, the kernel tells a clock that was
+    set from a life that is over, and goes on counting. It counts in 64 bits without a sign."""
+    hard, soft = seconds % 2**64 or 1, (seconds - 1) % 2**64 or 1
+    return LIFETIME_CFG.pack(INFINITE, octets, INFINITE, INFINITE, soft, hard, 0, 0)

@@ -94,7 +94,7 @@ class Installer:
 
     def on_expire(self, listener: Callable[[SaExpired], None]) -> None:
         """Call `listener` for every SA of ours that the kernel ends."""
-        self._kernel.on_expire(listener)
+        self._kernel.on_event(lambda event: listener(event) if isinstance(event, SaExpired) else None)
 
     async def counters(self, sa: IpsecSa) -> tuple[Counters, Counters]:
         """Inbound and outbound; zero for a direction that is gone."""

@@ -87,6 +87,11 @@ class Reqids:
         return number
 
 
+def is_ours(number: int) -> bool:
+    """Is it in our range?"""
+    return REQID_FIRST <= number <= REQID_LAST
+
+
 def _beginning(holder: Holder) -> int:
     """Of the holder's own number, from 0: from SHA-256 of its names, so that every process finds the same."""
     return int.from_bytes(hashlib.sha256(CONTEXT + written(holder)).digest()[:8]) % LEASABLE

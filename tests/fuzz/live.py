@@ -144,7 +144,7 @@ class Story:
 
     def _no_more_faults(self) -> None:
         for gateway in (self.alice, self.bob, self.carol):
-            gateway.kernel._faults.clear()
+            gateway.kernel.heal()
 
     def _counted(self) -> Outcome:
         middle, outcome = self.middle, self.outcome

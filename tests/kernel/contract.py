@@ -18,17 +18,24 @@ from ikevd.host.interface import (
     Counters,
     Direction,
     Kernel,
+    KernelEvent,
     KernelPolicy,
     KernelSa,
+    PoliciesFlushed,
+    PolicyChanged,
     PolicyId,
+    PolicyRemoved,
     SaExpired,
     SaId,
+    SaRemoved,
+    SasFlushed,
     Template,
     UdpPorts,
 )
 from ikevd.kernel.journal import Journal
 from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.orphans import Orphans, remove_orphans
+from ikevd.kernel.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.priorities import priority
@@ -36,11 +43,13 @@ from ikevd.policy.proposals import format_esp
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import EspKeys, Spi
 from ikevd.wire.registry import EspTransform, Integrity
+from tests.eventually import eventually_async
 
 HERE, PEER = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
 HERE6, PEER6 = IPv6Address("2001:db8::1"), IPv6Address("2001:db8:1::1")
 AES_SHA256 = EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
 AES_SHA1 = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
+AES_GCM = EspSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE)
 TRIPLE_DES_MD5 = EspSuite(EspTransform.TRIPLE_DES, 0, Integrity.HMAC_MD5)
 LACKING = EspSuite(EspTransform.BLOWFISH, 128, Integrity.HMAC_SHA2_256)
 """What `Bench.without_blowfish` takes away."""
@@ -75,6 +84,24 @@ class Bench(Protocol):
 
     def without_blowfish(self) -> AbstractContextManager[None]:
         """For a while the kernel lacks the cipher."""
+
+    def successor(self) -> Kernel:
+        """What a new process has of this kernel."""
+
+    def remove_sa(self, sa: SaId) -> None:
+        """Another program removes an SA."""
+
+    def remove_policy(self, policy: PolicyId) -> None:
+        """Another program removes a policy."""
+
+    def change_policy(self, policy: KernelPolicy) -> None:
+        """Another program changes the policy of that selector, or installs it."""
+
+    def flush_sas(self) -> None:
+        """Another program removes all SAs."""
+
+    def flush_policies(self) -> None:
+        """Another program removes all policies."""
 
     def plant_sa(self, sa: SaId, reqid: int) -> None:
         """Another program installs an SA."""
@@ -146,7 +173,7 @@ class KernelContract:
     async def test_a_reserved_spi_is_a_larval_sa(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
         (found,) = await bench.kernel.dump_sas()
-        assert spi >= 0x100
+        assert SPI_FIRST <= spi <= SPI_LAST
         assert (found.id, found.reqid, found.larval) == (SaId(HERE, spi), REQID, True)
 
     async def test_reserved_spis_differ(self, bench: Bench) -> None:
@@ -170,8 +197,8 @@ class KernelContract:
         assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
 
     async def test_a_reservation_ends_and_nobody_is_told(self, bench: Bench) -> None:
-        told: list[SaExpired] = []
-        bench.kernel.on_expire(told.append)
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
         seconds = bench.shorten_reservations()
         await bench.kernel.reserve_spi(PEER, HERE, REQID)
         await bench.pass_time(seconds)
@@ -184,6 +211,23 @@ class KernelContract:
         await bench.pass_time(seconds)
         await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
         assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
+
+    async def test_a_reservation_of_an_earlier_process_is_filled(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await add(bench.successor(), sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
+
+    async def test_a_reservation_of_another_child_is_not_filled(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID + 1)
+        with pytest.raises(KernelRefused, match="that SPI already"):
+            await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
+
+    async def test_the_source_names_no_sa(self, bench: Bench) -> None:
+        await add(bench.kernel, sa_of())
+        with pytest.raises(KernelRefused, match="that SPI already"):
+            await add(bench.kernel, sa_of(source=IPv4Address("192.0.2.77")))
+        assert [found.source for found in await bench.kernel.dump_sas()] == [HERE]
 
     @pytest.mark.parametrize("reserved", [True, False])
     async def test_an_sa_is_installed_once(self, bench: Bench, reserved: bool) -> None:
@@ -361,11 +405,124 @@ class KernelContract:
         (found,) = await bench.kernel.dump_sas()
         assert (found.id, found.reqid, found.larval) == (SaId(PEER, SPI), FOREIGN_REQID, False)
 
+    # -- limits
+
+    async def test_a_dump_tells_when_an_sa_ends(self, bench: Bench) -> None:
+        await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await add(bench.kernel, sa_of(lifetime=Lifetime(3600, 2000)))
+        ends = {found.id.spi: found.ends_in for found in await bench.kernel.dump_sas()}
+        assert 3590 < (ends.pop(SPI) or 0) <= 3600
+        assert list(ends.values()) == [None]
+
+    @pytest.mark.parametrize("encap", [None, UdpPorts(4500, 4500)], ids=["esp", "udp"])
+    @pytest.mark.parametrize("suite", [AES_SHA256, TRIPLE_DES_MD5, AES_GCM], ids=format_esp)
+    async def test_a_live_sa_is_given_an_earlier_end(
+        self, bench: Bench, suite: EspSuite, encap: UdpPorts | None
+    ) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, replace(sa_of(suite=suite), encap=encap))
+        await bench.kernel.limit_sa(SaId(PEER, SPI), 2)
+        (found,) = await bench.kernel.dump_sas()
+        assert (found.encap, found.larval) == (encap, False)
+        await bench.pass_time(2)
+        assert await bench.kernel.dump_sas() == []
+        assert SaExpired(SaId(PEER, SPI), REQID, hard=True) in told
+
+    async def test_a_live_sa_is_given_a_later_end(self, bench: Bench) -> None:
+        await add(bench.kernel, sa_of(lifetime=Lifetime(3)))
+        await bench.kernel.limit_sa(SaId(PEER, SPI), 3600)
+        await bench.pass_time(3)
+        (found,) = await bench.kernel.dump_sas()
+        assert 3500 < (found.ends_in or 0) <= 3597
+
+    async def test_no_limit_is_given_to_what_is_gone_larval_or_anothers(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
+        for sa in (SaId(HERE, spi), SaId(PEER, SPI), SaId(PEER, Spi(0x2222))):
+            await bench.kernel.limit_sa(sa, 60)
+        assert {(found.id.spi, found.ends_in) for found in await bench.kernel.dump_sas()} == {(spi, None), (SPI, None)}
+
+    # -- what others change
+
+    async def test_a_removed_sa_is_told(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, sa_of())
+        bench.remove_sa(SaId(PEER, SPI))
+        await eventually_async(lambda: told)
+        assert told == [SaRemoved(SaId(PEER, SPI), REQID)]
+
+    async def test_flushed_sas_are_told(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, sa_of())
+        bench.flush_sas()
+        await eventually_async(lambda: told)
+        assert told == [SasFlushed()]
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_removed_and_flushed_policies_are_told(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        first, second = policy_of(), policy_of(direction=Direction.FWD, action=Action.BLOCK)
+        for policy in (first, second):
+            await bench.kernel.put_policy(policy)
+        bench.remove_policy(first.id)
+        bench.flush_policies()
+        await eventually_async(lambda: len(told) > 1)
+        assert told == [PolicyRemoved(first.id), PoliciesFlushed()]
+
+    @pytest.mark.parametrize("action", list(Action))
+    async def test_a_changed_policy_is_told_and_found_as_it_is_now(self, bench: Bench, action: Action) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await bench.kernel.put_policy(policy_of())
+        changed = replace(policy_of(action=action, reqid=FOREIGN_REQID), priority=17)
+        bench.change_policy(changed)
+        await eventually_async(lambda: told)
+        assert told == [PolicyChanged(policy_of().id)]
+        assert await standing(bench.kernel) == [changed]
+
+    async def test_what_this_process_changes_is_not_told_to_it(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, sa_of())
+        await bench.kernel.limit_sa(SaId(PEER, SPI), 60)
+        for action in (Action.BLOCK, Action.TUNNEL):
+            await bench.kernel.put_policy(policy_of(action=action))
+        await bench.kernel.delete_policy(policy_of().id, REQID)
+        await bench.kernel.delete_sa(SaId(PEER, SPI))
+        await add(bench.kernel, sa_of())
+        bench.remove_sa(SaId(PEER, SPI))
+        await eventually_async(lambda: told)
+        assert told == [SaRemoved(SaId(PEER, SPI), REQID)]
+
+    async def test_neither_a_removed_reservation_nor_anothers_sa_is_told(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        bench.remove_sa(SaId(HERE, spi))
+        bench.plant_sa(SaId(PEER, Spi(0x2222)), FOREIGN_REQID)
+        bench.remove_sa(SaId(PEER, Spi(0x2222)))
+        await add(bench.kernel, sa_of())
+        bench.remove_sa(SaId(PEER, SPI))
+        await eventually_async(lambda: told)
+        assert told == [SaRemoved(SaId(PEER, SPI), REQID)]
+
     # -- expiry, trial
 
+    async def test_the_soft_limit_stands_a_second_before_the_hard_one(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, sa_of(lifetime=Lifetime(3)))
+        for _ in range(3):
+            await bench.pass_time(1)
+        assert told == [SaExpired(SaId(PEER, SPI), REQID, hard) for hard in (False, True)]
+
     async def test_an_expired_sa_is_gone_and_told(self, bench: Bench) -> None:
-        told: list[SaExpired] = []
-        bench.kernel.on_expire(told.append)
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
         await add(bench.kernel, sa_of(lifetime=Lifetime(1)))
         await add(bench.kernel, sa_of(Spi(0x1111), reqid=FOREIGN_REQID, lifetime=Lifetime(1)))
         await bench.pass_time(1)

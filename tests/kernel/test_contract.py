@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ikevd.host.interface import PolicyId, SaId
+from ikevd.host.interface import Action, KernelPolicy, PolicyId, SaId
 from ikevd.kernel.adapter import XfrmKernel
 from tests.kernel.contract import KernelContract
 from tests.kernel.modules import without
@@ -16,7 +16,7 @@ from tests.kernel.namespaces import Namespace
 
 pytestmark = pytest.mark.kernel
 
-KEYS = ("auth-trunc", "hmac(sha1)", "0x" + 20 * "ab", "96", "enc", "cbc(aes)", "0x" + 16 * "cd")
+KEYS = f"auth-trunc hmac(sha1) 0x{20 * 'ab'} 96 enc cbc(aes) 0x{16 * 'cd'}"
 
 
 class LinuxBench:
@@ -24,6 +24,7 @@ class LinuxBench:
         self.namespace = namespace
         with namespace.entered():
             self.kernel = XfrmKernel()
+        self._opened = [self.kernel]
 
     def shorten_reservations(self) -> float:
         with self.namespace.entered():
@@ -36,18 +37,52 @@ class LinuxBench:
     def without_blowfish(self) -> AbstractContextManager[None]:
         return without("blowfish_generic")
 
+    def successor(self) -> XfrmKernel:
+        with self.namespace.entered():
+            self._opened.append(XfrmKernel())
+        return self._opened[-1]
+
+    def close(self) -> None:
+        for kernel in self._opened:
+            kernel.close()
+
+    def remove_sa(self, sa: SaId) -> None:
+        self._xfrm(f"state delete dst {sa.destination} proto esp spi 0x{sa.spi}")
+
+    def remove_policy(self, policy: PolicyId) -> None:
+        self._xfrm(f"policy delete {_selector(policy)}")
+
+    def change_policy(self, policy: KernelPolicy) -> None:
+        action = "action block" if policy.action is Action.BLOCK else "action allow"
+        words = f"policy update {_selector(policy.id)} {action} priority {policy.priority}"
+        if template := policy.template:
+            ends = f"src {template.source} dst {template.destination}"
+            words += f" tmpl {ends} proto esp mode tunnel reqid {template.reqid}"
+        self._xfrm(words)
+
+    def flush_sas(self) -> None:
+        self._xfrm("state flush")
+
+    def flush_policies(self) -> None:
+        self._xfrm("policy flush")
+
+    def _xfrm(self, words: str) -> None:
+        self.namespace.run("ip", "xfrm", *words.split())
+
     def plant_sa(self, sa: SaId, reqid: int) -> None:
         name = f"src 192.0.2.99 dst {sa.destination} proto esp spi 0x{sa.spi} mode tunnel reqid {reqid}"
-        self.namespace.run("ip", "xfrm", "state", "add", *name.split(), *KEYS)
+        self._xfrm(f"state add {name} {KEYS}")
 
     def plant_block(self, policy: PolicyId, priority: int) -> None:
-        name = f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
-        self.namespace.run("ip", "xfrm", "policy", "add", *name.split(), "action", "block", "priority", str(priority))
+        self._xfrm(f"policy add {_selector(policy)} action block priority {priority}")
 
     def plant_policy(self, policy: PolicyId, reqid: int) -> None:
-        name = f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
         template = f"tmpl src 192.0.2.99 dst 198.51.100.99 proto esp mode tunnel reqid {reqid}"
-        self.namespace.run("ip", "xfrm", "policy", "add", *name.split(), *template.split())
+        self._xfrm(f"policy add {_selector(policy)} {template}")
+
+
+def _selector(policy: PolicyId) -> str:
+    return f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
 
 
 class TestXfrmKernel(KernelContract):
@@ -55,4 +90,4 @@ class TestXfrmKernel(KernelContract):
     async def bench(self, namespace: Namespace) -> AsyncIterator[LinuxBench]:
         bench = LinuxBench(namespace)
         yield bench
-        bench.kernel.close()
+        bench.close()

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from ikevd.host.interface import PolicyId, SaId
-from ikevd.kernel.memory import LARVAL_SECONDS, MemoryKernel
+from ikevd.host.interface import KernelPolicy, PolicyId, SaId
+from ikevd.kernel.memory import MemoryKernel
+from ikevd.kernel.memory_sas import LARVAL_SECONDS
 from tests.kernel.contract import KernelContract
 
 
@@ -27,6 +28,24 @@ class MemoryBench:
         self.kernel.lacking.add("cbc(blowfish)")
         yield
         self.kernel.lacking.clear()
+
+    def successor(self) -> MemoryKernel:
+        return self.kernel
+
+    def remove_sa(self, sa: SaId) -> None:
+        self.kernel.remove_sa(sa)
+
+    def remove_policy(self, policy: PolicyId) -> None:
+        self.kernel.remove_policy(policy)
+
+    def change_policy(self, policy: KernelPolicy) -> None:
+        self.kernel.change_policy(policy)
+
+    def flush_sas(self) -> None:
+        self.kernel.flush_sas()
+
+    def flush_policies(self) -> None:
+        self.kernel.flush_policies()
 
     def plant_sa(self, sa: SaId, reqid: int) -> None:
         self.kernel.plant_sa(sa, reqid)

@@ -177,7 +177,7 @@ async def test_everything_else_is_passed_on(path: Path) -> None:
     assert await kernel.counters(SA) is None
     await kernel.probe(AES_SHA256)
     told: list[object] = []
-    kernel.on_expire(told.append)
+    kernel.on_event(told.append)
     await add(kernel, sa_of())
     memory.carry(SA, octets=100)
     journal.close()

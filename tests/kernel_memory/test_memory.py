@@ -1,17 +1,19 @@
 """What the kernel in memory offers beyond the contract."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 
+from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused, MissingPrivilege
-from ikevd.host.interface import Counters, SaExpired, SaId
+from ikevd.host.interface import Counters, KernelEvent, Lost, SaExpired, SaId, SasFlushed
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.kernel.trial import TRIAL_DESTINATION, TRIES
 from ikevd.policy.model import Lifetime
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import Spi
-from tests.kernel.contract import AES_SHA256, HERE, PEER, REQID, SPI, add, policy_of, sa_of
+from tests.kernel.contract import AES_SHA256, HERE, PEER, REQID, SPI, add, keys_of, policy_of, sa_of
 
 
 async def test_what_stands_can_be_looked_at() -> None:
@@ -46,6 +48,7 @@ async def test_every_operation_can_fail_and_changes_nothing() -> None:
         "reserve_spi": lambda: kernel.reserve_spi(PEER, HERE, REQID),
         "add_sa": lambda: add(kernel, sa_of(Spi(2))),
         "delete_sa": lambda: kernel.delete_sa(SaId(PEER, SPI)),
+        "limit_sa": lambda: kernel.limit_sa(SaId(PEER, SPI), 1),
         "counters": lambda: kernel.counters(SaId(PEER, SPI)),
         "put_policy": lambda: kernel.put_policy(policy_of("10.3.0.0/16")),
         "delete_policy": lambda: kernel.delete_policy(policy_of().id, REQID),
@@ -60,9 +63,47 @@ async def test_every_operation_can_fail_and_changes_nothing() -> None:
     assert list(kernel.larval) == []
 
 
+async def test_healed_it_fails_no_more() -> None:
+    kernel = MemoryKernel()
+    kernel.fail("put_policy", errno.ENOMEM)
+    kernel.heal()
+    await kernel.put_policy(policy_of())
+    assert len(kernel.policies) == 1
+
+
+async def test_an_sa_that_is_added_again_under_its_keys_is_dead() -> None:
+    kernel = MemoryKernel()
+    await add(kernel, sa_of())
+    await add(kernel, sa_of(Spi(2)))
+    assert kernel.dead == []
+    await kernel.delete_sa(SaId(PEER, SPI))
+    await add(kernel, sa_of())
+    assert kernel.dead == [SaId(PEER, SPI)]
+
+
+async def test_under_other_keys_the_same_name_is_alive() -> None:
+    kernel = MemoryKernel()
+    await add(kernel, sa_of())
+    await kernel.delete_sa(SaId(PEER, SPI))
+    others = replace(keys_of(AES_SHA256), integrity=Secret(bytes(32)))
+    await kernel.add_sa(sa_of(), others, reserved=False)
+    assert kernel.dead == []
+
+
+async def test_what_happens_while_it_is_deaf_is_not_told_but_that_something_was_lost() -> None:
+    kernel, told = MemoryKernel(), list[KernelEvent]()
+    kernel.on_event(told.append)
+    await add(kernel, sa_of())
+    with kernel.deaf():
+        kernel.remove_sa(SaId(PEER, SPI))
+        kernel.flush_policies()
+    kernel.flush_sas()
+    assert told == [Lost(), SasFlushed()]
+
+
 async def test_packets_are_counted_and_end_an_sa() -> None:
-    kernel, told = MemoryKernel(), list[SaExpired]()
-    kernel.on_expire(told.append)
+    kernel, told = MemoryKernel(), list[KernelEvent]()
+    kernel.on_event(told.append)
     await add(kernel, sa_of(lifetime=Lifetime(3600, 1)))
     kernel.carry(SaId(PEER, SPI), octets=1000, packets=10)
     assert await kernel.counters(SaId(PEER, SPI)) == Counters(1000, 10)
@@ -91,8 +132,8 @@ class Monotony:
 
 async def test_a_reserved_spi_is_not_given_twice() -> None:
     kernel = MemoryKernel(entropy=Monotony(2))
-    assert await kernel.reserve_spi(PEER, HERE, REQID) == 0xC0000000
-    assert await kernel.reserve_spi(PEER, HERE, REQID) == 0xC0101010
+    assert await kernel.reserve_spi(PEER, HERE, REQID) == 0xD0000000
+    assert await kernel.reserve_spi(PEER, HERE, REQID) == 0xD0101010
 
 
 async def test_a_trial_whose_spis_are_all_taken() -> None:

@@ -85,7 +85,7 @@ def test_any_octets_are_split(octets: bytes) -> None:
 
 
 def test_messages_of_one_datagram() -> None:
-    first, second = pack(16, 2, 7, b"abcd"), pack(3, 0, 7, b"")
+    first, second = pack(16, 2, 7, 9, b"abcd"), pack(3, 0, 7, 9, b"")
     assert list(split(first + second)) == [Message(16, 2, 7, b"abcd"), Message(3, 0, 7, b"")]
 
 

@@ -5,16 +5,18 @@ from dataclasses import replace
 import pytest
 
 from ikevd.addresses import Address
-from ikevd.host.interface import Action, Direction, FoundPolicy, KernelSa, SaExpired, UdpPorts
+from ikevd.crypto.secret import Secret
+from ikevd.errors import KeysWithheld
+from ikevd.host.interface import Action, Direction, FoundPolicy, KernelSa, UdpPorts
 from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import Attr
 from ikevd.kernel.xfrm_policies import build_policy, read_policy
-from ikevd.kernel.xfrm_sas import Expiry, build_sa, read_expire, read_sa
+from ikevd.kernel.xfrm_sas import build_limit, build_sa, read_sa
 from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
-from ikevd.sa.model import Spi
+from ikevd.sa.model import EspKeys, Spi
 from tests.kernel.contract import HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
 
 
@@ -40,6 +42,7 @@ def test_sizes_are_those_of_linux_xfrm_h() -> None:
         layout.REPLAY_ESN: 24,
         layout.ENCAP_TMPL: 24,
         layout.USER_EXPIRE: 232,
+        layout.USER_POLEXPIRE: 176,
     }
     assert {struct.format: struct.size for struct in sizes} == {struct.format: n for struct, n in sizes.items()}
 
@@ -47,24 +50,55 @@ def test_sizes_are_those_of_linux_xfrm_h() -> None:
 def test_an_sa_is_read_as_it_is_built() -> None:
     encapsulated = replace(sa_of(), encap=UdpPorts(4500, 61234))
     for sa in (sa_of(), sa_of(destination=PEER6, source=PEER6), encapsulated):
-        found = read_sa(build(sa))
+        found = read_sa(build(sa), 0.0)
         assert found is not None
         assert (found.id, found.reqid, found.larval, found.encap) == (sa.id, REQID, False, sa.encap)
 
 
 def test_what_is_no_sa_of_esp_is_passed_over() -> None:
-    assert read_sa(build(sa_of(Spi(0)))) is None  # an acquire, which waits for an SA
+    assert read_sa(build(sa_of(Spi(0))), 0.0) is None  # an acquire, which waits for an SA
     offset_of_protocol = layout.SELECTOR.size + 20
     body = bytearray(build(sa_of()))
     body[offset_of_protocol] = 51  # AH
-    assert read_sa(bytes(body)) is None
-    assert read_expire(layout.USER_EXPIRE.pack(bytes(body[:224]), 1)) is None
+    assert read_sa(bytes(body), 0.0) is None
 
 
-@pytest.mark.parametrize("hard", [True, False])
-def test_an_expiry(hard: bool) -> None:
-    body = layout.USER_EXPIRE.pack(build(sa_of())[:224], hard)
-    assert read_expire(body) == Expiry(SaExpired(sa_of().id, REQID, hard), larval=False)
+def test_limits_in_time_are_soft_and_hard_and_never_none() -> None:
+    for seconds, soft, hard in ((3600, 3599, 3600), (2, 1, 2), (1, 1, 1)):
+        limits = layout.LIFETIME_CFG.unpack(build(sa_of(lifetime=Lifetime(seconds)))[96:160])
+        assert limits[4:] == (soft, hard, 0, 0)
+
+
+@pytest.mark.parametrize("suite", ["aes128-sha256", "aes256gcm16", "null-sha1"])
+def test_a_new_limit_keeps_algorithms_ports_and_volume(suite: str) -> None:
+    encap = UdpPorts(4500, 61234)
+    sa = replace(sa_of(suite=parse_esp(suite), lifetime=Lifetime(3600, 2)), encap=encap, icv_bits=96)
+    before = added_at(build(sa), 1000)
+    after = build_limit(before, 60, now=1100.5)
+    assert layout.LIFETIME_CFG.unpack(after[96:160])[1:6:4] == (2048, 160)
+    assert (after[:96], after[160:224]) == (before[:96], before[160:224])
+    kept, given = dict(attributes(after[224:])), dict(attributes(before[224:]))
+    assert kept == {kind: value for kind, value in given.items() if kind != Attr.REPLAY_ESN_VAL}
+
+
+def test_a_new_limit_holds_for_an_sa_that_seems_to_be_of_tomorrow() -> None:
+    """The clock was set back by a day: the kernel adds the limit to the time of birth in 64 bits without a sign."""
+    after = build_limit(added_at(build(sa_of()), 86_400), 60, now=100.0)
+    assert (layout.LIFETIME_CFG.unpack(after[96:160])[5] + 86_400) % 2**64 == 160
+
+
+@pytest.mark.parametrize("suite", ["aes128-sha256", "aes256gcm16", "null-sha1"])
+def test_keys_that_the_kernel_withholds_are_not_sent_back(suite: str) -> None:
+    sa = sa_of(suite=parse_esp(suite))
+    keys = keys_of(sa.suite)
+    zeros = EspKeys(Secret(bytes(len(keys.encryption))), Secret(bytes(len(keys.integrity))))
+    with pytest.raises(KeysWithheld, match="locked down"):
+        build_limit(build_sa(sa, zeros), 60, now=0.0)
+
+
+def added_at(body: bytes, when: int) -> bytes:
+    """The same SA as the kernel tells it, with its time of birth."""
+    return body[:160] + layout.LIFETIME_CUR.pack(0, 0, when, 0) + body[192:]
 
 
 def test_the_volume_of_a_lifetime_is_bounded() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.errors import IkeError, KernelRefused, PeerRefused
 from ikevd.facts import Sent
-from ikevd.kernel.memory import Operation
+from ikevd.kernel.faults import Operation
 from ikevd.policy.model import Resend
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import decode_chain_untrusted

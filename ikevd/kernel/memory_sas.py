@@ -1,0 +1,141 @@
+"""The SAs of a kernel in memory: larval, installed, those of other programs, and when each ends."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ikevd.addresses import Address
+from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId
+from ikevd.policy.reqids import is_ours
+from ikevd.sa.model import EspKeys
+
+LARVAL_SECONDS = 30.0
+"""Linux, net.core.xfrm_acq_expires."""
+NOTHING_CARRIED = Counters(octets=0, packets=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Larval:
+    """A reserved SPI."""
+
+    source: Address
+    reqid: int
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An installed SA and what it carried."""
+
+    sa: KernelSa
+    keys: EspKeys
+    ends: float
+    dead: bool
+    """It stood before under the same keys: its sequence numbers began anew, and the peer drops all that it sends."""
+    counters: Counters = NOTHING_CARRIED
+
+    @property
+    def source(self) -> Address:
+        return self.sa.source
+
+    @property
+    def reqid(self) -> int:
+        return self.sa.reqid
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """Another program's SA, or one that an earlier process of ours left."""
+
+    source: Address
+    reqid: int
+
+
+Entry = Larval | Held | Planted
+
+
+class SaTable:
+    """By name. `tell` hears of soft and hard limits that are reached; of a larval SA nobody does."""
+
+    def __init__(self, clock: Callable[[], float], tell: Callable[[SaExpired], None]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self.entries: dict[SaId, Entry] = {}
+        self._due: list[tuple[float, int, SaId]] = []
+        """A heap of what to look at when, with a number so that no two compare by SaId; some of it may be gone then."""
+        self._count = itertools.count()
+        self._worn: set[int] = set()
+        """Hashes of each name with its keys, of all SAs that ever stood."""
+
+    def reserve(self, sa: SaId, source: Address, reqid: int) -> None:
+        """A larval SA."""
+        self._enter(sa, Larval(source, reqid, self._clock() + LARVAL_SECONDS))
+
+    def install(self, sa: KernelSa, keys: EspKeys) -> None:
+        """An SA with keys, in the place of a larval one or new."""
+        under = hash((sa.id, keys))
+        self._hold(Held(sa, keys, self._clock() + sa.lifetime.seconds, dead=under in self._worn))
+        self._worn.add(under)
+
+    def limit(self, sa: SaId, seconds: float) -> None:
+        """An installed SA of ours ends that much from now; another is left alone."""
+        entry = self.entries.get(sa)
+        if isinstance(entry, Held) and is_ours(entry.reqid):
+            self._hold(replace(entry, ends=self._clock() + seconds))
+
+    def carry(self, sa: SaId, octets: int, packets: int) -> KernelSa:
+        """Count what passes through an installed SA, and end it where its kilobytes are used up."""
+        entry = self.entries[sa]
+        if not isinstance(entry, Held):
+            raise ValueError(f"ESP SA {sa.spi} to {sa.destination} was not installed by add_sa")
+        total = Counters(entry.counters.octets + octets, entry.counters.packets + packets)
+        self.entries[sa] = replace(entry, counters=total)
+        limit = entry.sa.lifetime.kilobytes
+        if limit is not None and total.octets >= limit * 1024:
+            self._end(sa)
+        return entry.sa
+
+    def tick(self) -> None:
+        """End what the clock has ended."""
+        now = self._clock()
+        while self._due and self._due[0][0] <= now:
+            _, _, sa = heapq.heappop(self._due)
+            entry = self.entries.get(sa)
+            if isinstance(entry, Larval | Held) and entry.ends <= now:
+                self._end(sa)
+            elif isinstance(entry, Held) and soft_limit(entry.ends) <= now and is_ours(entry.reqid):
+                self._tell(SaExpired(sa, entry.reqid, hard=False))
+
+    def found(self, sa: SaId) -> FoundSa:
+        """As a dump shows it."""
+        entry = self.entries[sa]
+        if not isinstance(entry, Held):
+            larval = isinstance(entry, Larval)
+            return FoundSa(sa, entry.source, entry.reqid, larval, NOTHING_CARRIED)
+        ends_in = entry.ends - self._clock()
+        return FoundSa(sa, entry.source, entry.reqid, False, entry.counters, entry.sa.encap, ends_in)
+
+    def _hold(self, entry: Held) -> None:
+        self._enter(entry.sa.id, entry)
+        if soft_limit(entry.ends) > self._clock():
+            self._look_again(soft_limit(entry.ends), entry.sa.id)
+
+    def _enter(self, sa: SaId, entry: Larval | Held) -> None:
+        self.entries[sa] = entry
+        self._look_again(entry.ends, sa)
+
+    def _look_again(self, when: float, sa: SaId) -> None:
+        heapq.heappush(self._due, (when, next(self._count), sa))
+
+    def _end(self, sa: SaId) -> None:
+        entry = self.entries.pop(sa)
+        if isinstance(entry, Held) and is_ours(entry.reqid):
+            self._tell(SaExpired(sa, entry.reqid, hard=True))
+
+
+def soft_limit(ends: float) -> float:
+    """A second before the hard one. Where there is no room for it, none is told."""
+    return ends - 1

@@ -1,0 +1,102 @@
+"""What XFRM says unasked: SAs and policies that ended, or that another program changed; pure.
+
+Events of SAs hold their keys behind the fields that are read here: they are cut off before they reach us.
+"""
+
+from __future__ import annotations
+
+from ikevd.host.interface import (
+    KernelEvent,
+    PoliciesFlushed,
+    PolicyChanged,
+    PolicyId,
+    PolicyRemoved,
+    SaExpired,
+    SaRemoved,
+    SasFlushed,
+)
+from ikevd.kernel.netlink import HEADER, Message, attributes
+from ikevd.kernel.xfrm_layout import (
+    DIRECTION_OF,
+    IPPROTO_ANY,
+    IPPROTO_ESP,
+    STATE_AF_UNSPEC,
+    USER_EXPIRE,
+    USER_POLEXPIRE,
+    USERPOLICY_ID,
+    USERPOLICY_INFO,
+    USERSA_ID,
+    USERSA_INFO,
+    Attr,
+    Msg,
+    unpack_selector,
+)
+from ikevd.kernel.xfrm_sas import SaInfo, read_info
+from ikevd.policy.reqids import is_ours
+
+OCTETS = HEADER.size + USERSA_ID.size + 4 + USERSA_INFO.size
+"""The longest event that is read here, DELSA, up to where its keys begin."""
+
+
+def read_event(message: Message) -> KernelEvent | None:
+    """What a message of the groups EXPIRE, SA and POLICY tells; None where it is nothing of ours."""
+    body = message.body
+    match message.kind:
+        case Msg.EXPIRE:
+            return _expired(body)
+        case Msg.DELSA:
+            return _removed(body)
+        case Msg.FLUSHSA:
+            return SasFlushed() if body[0] in (0, IPPROTO_ESP, IPPROTO_ANY) else None
+        case Msg.NEWPOLICY | Msg.UPDPOLICY:
+            return _policy_changed(body)
+        case Msg.DELPOLICY:
+            return _policy_removed(body)
+        case Msg.POLEXPIRE:
+            return _policy_expired(body)
+        case Msg.FLUSHPOLICY:
+            return PoliciesFlushed()
+    return None
+
+
+def _expired(body: bytes) -> SaExpired | None:
+    info, hard = USER_EXPIRE.unpack_from(body)
+    sa = _full_and_ours(info)
+    return SaExpired(sa.id, sa.reqid, bool(hard)) if sa else None
+
+
+def _removed(body: bytes) -> SaRemoved | None:
+    for kind, value in attributes(body[USERSA_ID.size :]):
+        if kind == Attr.SA and (sa := _full_and_ours(value)):
+            return SaRemoved(sa.id, sa.reqid)
+    return None
+
+
+def _full_and_ours(octets: bytes) -> SaInfo | None:
+    """An SA of ours that is not larval. The state is not in these messages, and an SA that was installed meanwhile may
+    bear the SPI of a larval one. But a larval SA has no flags, and an SA of ours always has one."""
+    info = read_info(octets)
+    return info if info.protocol == IPPROTO_ESP and is_ours(info.reqid) and info.flags & STATE_AF_UNSPEC else None
+
+
+def _policy_changed(body: bytes) -> PolicyChanged | None:
+    selector, *_, direction, _, _, _ = USERPOLICY_INFO.unpack_from(body)
+    name = _name(selector, direction)
+    return PolicyChanged(name) if name else None
+
+
+def _policy_removed(body: bytes) -> PolicyRemoved | None:
+    selector, _, direction = USERPOLICY_ID.unpack_from(body)
+    name = _name(selector, direction)
+    return PolicyRemoved(name) if name else None
+
+
+def _policy_expired(body: bytes) -> PolicyRemoved | None:
+    """Ours have no time limit: somebody gave it one."""
+    info, hard = USER_POLEXPIRE.unpack_from(body)
+    changed = _policy_changed(info)
+    return PolicyRemoved(changed.id) if changed and hard else None
+
+
+def _name(selector: bytes, direction: int) -> PolicyId | None:
+    return unpack_selector(selector, DIRECTION_OF[direction]) if direction in DIRECTION_OF else None

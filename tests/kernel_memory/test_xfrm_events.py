@@ -1,0 +1,96 @@
+"""What XFRM says unasked, read from its octets."""
+
+from __future__ import annotations
+
+import pytest
+
+from ikevd.host.interface import (
+    Direction,
+    KernelEvent,
+    PoliciesFlushed,
+    PolicyChanged,
+    PolicyRemoved,
+    SaExpired,
+    SaRemoved,
+    SasFlushed,
+)
+from ikevd.kernel import xfrm_layout as layout
+from ikevd.kernel.netlink import Message, attribute
+from ikevd.kernel.xfrm_events import OCTETS, read_event
+from ikevd.kernel.xfrm_layout import Attr, Msg
+from ikevd.kernel.xfrm_policies import build_policy, build_policy_id
+from ikevd.kernel.xfrm_sas import build_sa, build_sa_id
+from tests.kernel.contract import AES_SHA256, FOREIGN_REQID, REQID, keys_of, policy_of, sa_of
+
+POLICY = policy_of(ports=(17, 53, 0), direction=Direction.FWD)
+SA = sa_of()
+NO_FLAGS = slice(216, 217)
+PROTOCOL = slice(76, 77)
+
+
+def read(kind: Msg, body: bytes) -> KernelEvent | None:
+    return read_event(Message(kind, 0, 0, body))
+
+
+def info(reqid: int = REQID) -> bytes:
+    """The fixed part of an SA."""
+    return build_sa(sa_of(reqid=reqid), keys_of(AES_SHA256))[: layout.USERSA_INFO.size]
+
+
+def removed(info: bytes) -> bytes:
+    return build_sa_id(SA.id) + attribute(Attr.SA, info)
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_an_sa_expires(hard: bool) -> None:
+    assert read(Msg.EXPIRE, layout.USER_EXPIRE.pack(info(), hard)) == SaExpired(SA.id, REQID, hard)
+
+
+def test_an_sa_is_removed_and_nothing_behind_its_fixed_part_is_needed() -> None:
+    assert len(removed(info())) + 16 == OCTETS
+    assert read(Msg.DELSA, removed(info())) == SaRemoved(SA.id, REQID)
+    assert read(Msg.DELSA, removed(info()) + attribute(Attr.ALG_AEAD, bytes(100))[:40]) == SaRemoved(SA.id, REQID)
+
+
+@pytest.mark.parametrize(("where", "what"), [(NO_FLAGS, b"\0"), (PROTOCOL, b"\x33")], ids=["larval", "AH"])
+def test_a_larval_sa_and_one_of_another_protocol_are_passed_over(where: slice, what: bytes) -> None:
+    changed = bytearray(info())
+    changed[where] = what
+    assert read(Msg.EXPIRE, layout.USER_EXPIRE.pack(bytes(changed), 1)) is None
+    assert read(Msg.DELSA, removed(bytes(changed))) is None
+
+
+def test_anothers_sa_is_passed_over() -> None:
+    assert read(Msg.EXPIRE, layout.USER_EXPIRE.pack(info(FOREIGN_REQID), 1)) is None
+    assert read(Msg.DELSA, removed(info(FOREIGN_REQID))) is None
+    assert read(Msg.NEWSA, info()) is None
+
+
+@pytest.mark.parametrize(
+    ("protocol", "event"), [(0, SasFlushed()), (255, SasFlushed()), (50, SasFlushed()), (51, None)]
+)
+def test_a_flush_of_sas_is_told_where_esp_is_among_them(protocol: int, event: KernelEvent | None) -> None:
+    assert read(Msg.FLUSHSA, bytes([protocol])) == event
+
+
+def test_changes_of_policies() -> None:
+    assert read(Msg.NEWPOLICY, build_policy(POLICY)) == PolicyChanged(POLICY.id)
+    assert read(Msg.UPDPOLICY, build_policy(POLICY)[:180]) == PolicyChanged(POLICY.id)
+    assert read(Msg.DELPOLICY, build_policy_id(POLICY.id, 7)) == PolicyRemoved(POLICY.id)
+    assert read(Msg.FLUSHPOLICY, b"") == PoliciesFlushed()
+
+
+@pytest.mark.parametrize(("hard", "event"), [(True, PolicyRemoved(POLICY.id)), (False, None)])
+def test_a_policy_with_a_time_limit_that_somebody_gave_it(hard: bool, event: KernelEvent | None) -> None:
+    body = build_policy(POLICY)[: layout.USERPOLICY_INFO.size]
+    assert read(Msg.POLEXPIRE, layout.USER_POLEXPIRE.pack(body, hard)) == event
+
+
+def test_a_policy_that_no_policy_id_names_is_passed_over() -> None:
+    of_a_user = bytearray(build_policy(POLICY))
+    of_a_user[52] = 5
+    assert read(Msg.NEWPOLICY, bytes(of_a_user)) is None
+    assert read(Msg.DELPOLICY, bytes(of_a_user[:56]) + bytes(8)) is None
+    of_a_socket = bytearray(build_policy_id(POLICY.id))
+    of_a_socket[60] = 4  # the direction
+    assert read(Msg.DELPOLICY, bytes(of_a_socket)) is None
