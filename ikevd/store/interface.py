@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ikevd.crypto.secret import Secret
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 
@@ -34,8 +35,8 @@ class Changes:
     exchanges: Mapping[ExchangeKey, bytes] = field(default_factory=dict, repr=False)
     """What lets a new process go on with an exchange; its keys can be derived from it, so it is never shown."""
     gone_exchanges: tuple[ExchangeKey, ...] = ()
-    digest: bytes | None = None
-    """Of the connection as it was configured when the peer came; None: as it was."""
+    digest: Secret | None = None
+    """Of the connection as it was configured when the peer came (`policy.digest`); None: as it was."""
     gone: bool = False
     """The peer goes with all that is stored of it."""
 
@@ -50,8 +51,8 @@ class StoredPeer:
     """One peer as a former process left it."""
 
     state: PeerState
-    digest: bytes
-    """Empty where none was ever written."""
+    digest: Secret | None
+    """None where none was ever written."""
     exchanges: Mapping[ExchangeKey, bytes] = field(repr=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ikevd.crypto.secret import Secret
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.codec import decode, encode
@@ -31,7 +32,7 @@ class _Rows:
     """Of one peer."""
 
     head: bytes = field(repr=False)
-    digest: bytes = b""
+    digest: Secret | None = None
     isakmp: dict[Cookies, bytes] = field(default_factory=dict, repr=False)
     children: dict[str, bytes] = field(default_factory=dict, repr=False)
     exchanges: dict[ExchangeKey, bytes] = field(default_factory=dict, repr=False)

@@ -6,14 +6,15 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ikevd.crypto.secret import Secret
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.store.codec import decode, encode
 from ikevd.store.interface import Changes, ExchangeKey, StoredPeer
-from ikevd.store.scalars import checked
+from ikevd.store.scalars import Unreadable, checked
 
 CREATE = (
-    "CREATE TABLE peer (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, head BLOB NOT NULL, digest BLOB NOT NULL)",
+    "CREATE TABLE peer (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, head BLOB NOT NULL, digest BLOB)",
     "CREATE TABLE isakmp (id INTEGER PRIMARY KEY, peer INTEGER NOT NULL, cookies BLOB NOT NULL, record BLOB NOT NULL,"
     " UNIQUE (peer, cookies))",
     "CREATE TABLE child (id INTEGER PRIMARY KEY, peer INTEGER NOT NULL, name TEXT NOT NULL, record BLOB NOT NULL,"
@@ -51,7 +52,7 @@ class Tables:
         elif changes.head is not None:
             self._run("UPDATE peer SET head = ? WHERE id = ?", (encode(changes.head), number))
         if changes.digest is not None:
-            self._run("UPDATE peer SET digest = ? WHERE id = ?", (changes.digest, number))
+            self._run("UPDATE peer SET digest = ? WHERE id = ?", (changes.digest.reveal(), number))
         self._remove(number, changes)
         self._put(number, changes)
         return None
@@ -62,7 +63,10 @@ class Tables:
 
     def read(self, number: int) -> StoredPeer:
         """Raises `sqlite3.Error` and `Unreadable`."""
-        ((head, digest),) = self._run("SELECT head, digest FROM peer WHERE id = ?", (number,))
+        row = self._run("SELECT head, digest FROM peer WHERE id = ?", (number,)).fetchone()
+        if row is None:
+            raise Unreadable("a peer that is listed is not there")
+        head, octets = row
         isakmp = (
             decode(IsakmpState, record)
             for (record,) in self._run("SELECT record FROM isakmp WHERE peer = ? ORDER BY id", (number,))
@@ -74,7 +78,8 @@ class Tables:
         bare = decode(PeerState, head)
         self._numbers[bare.key] = number
         state = replace(bare, isakmp={one.sa.cookies: one for one in isakmp}, children=children)
-        return StoredPeer(state, checked(digest, bytes), dict(self._exchanges(number)))
+        digest = None if octets is None else Secret(checked(octets, bytes))
+        return StoredPeer(state, digest, dict(self._exchanges(number)))
 
     def _exchanges(self, number: int) -> Iterator[tuple[ExchangeKey, bytes]]:
         found = self._run("SELECT cookies, message_id, record FROM exchange WHERE peer = ?", (number,))
@@ -95,7 +100,7 @@ class Tables:
     def _add_peer(self, changes: Changes) -> int:
         head = PeerState(changes.peer) if changes.head is None else changes.head
         row = (encode(changes.peer), encode(head))
-        number = self._run("INSERT INTO peer (key, head, digest) VALUES (?, ?, x'')", row).lastrowid
+        number = self._run("INSERT INTO peer (key, head, digest) VALUES (?, ?, NULL)", row).lastrowid
         assert number is not None
         self._numbers[changes.peer] = number
         return number

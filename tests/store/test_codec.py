@@ -34,13 +34,13 @@ from tests.store.records import (
 SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
-@SLOW_TO_DRAW
+@settings(SLOW_TO_DRAW, max_examples=60)
 @given(st.sampled_from(RECORDS).flatmap(any_of))
 def test_every_record_is_read_as_it_was_written(record: Any) -> None:
     assert decode(type(record), encode(record)) == record
 
 
-@SLOW_TO_DRAW
+@settings(SLOW_TO_DRAW, max_examples=15)
 @given(st.data())
 @pytest.mark.parametrize("kind", FINDINGS.values(), ids=FINDINGS)
 def test_every_kind_of_finding_is_read_as_it_was_written(kind: type[Finding], data: st.DataObject) -> None:
@@ -124,13 +124,13 @@ def reading(kind: type, octets: bytes) -> None:
     assert not shows_secret(str(refusal))
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(RECORDS), st.binary())
 def test_whatever_octets_come_are_read_or_refused(kind: type, octets: bytes) -> None:
     reading(kind, octets)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.sampled_from(TYPICAL), st.randoms(use_true_random=False))
 def test_records_with_changed_octets_are_read_or_refused(record: Any, dice: random.Random) -> None:
     octets = bytearray(encode(record))
@@ -150,7 +150,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.sampled_from(TYPICAL), st.randoms(use_true_random=False), JSON)
 def test_records_with_another_value_somewhere_are_read_or_refused(record: Any, dice: random.Random, other: Any) -> None:
     plain = json.loads(encode(record))

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from ikevd.crypto.secret import Secret
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
@@ -100,14 +101,14 @@ def test_several_changes_are_one_transaction(medium: Medium) -> None:
 
 
 def test_the_digest_of_the_connection_stands_beside_its_peer(medium: Medium) -> None:
-    first = replace(difference(None, peer_state()), digest=b"digest of berlin")
+    first = replace(difference(None, peer_state()), digest=Secret(b"digest of berlin"))
     (stored,) = peers(kept(medium, first, Changes(KEY, children={"lan": child_state()})))
-    assert stored.digest == b"digest of berlin"
+    assert stored.digest == Secret(b"digest of berlin")
 
 
-def test_a_peer_without_a_digest_has_an_empty_one(medium: Medium) -> None:
+def test_a_peer_may_have_no_digest(medium: Medium) -> None:
     (stored,) = peers(kept(medium, difference(None, peer_state())))
-    assert stored.digest == b""
+    assert stored.digest is None
 
 
 # -- exchanges --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ikevd.crypto.secret import Secret
 from ikevd.peer.state import Attempt, ChildState, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import HEARD_EVERY, difference
@@ -67,5 +68,5 @@ def test_what_else_a_heard_message_changed_is_written_at_once() -> None:
 def test_only_changes_are_true() -> None:
     assert not Changes(KEY)
     assert Changes(KEY, gone=True)
-    assert Changes(KEY, digest=b"")
+    assert Changes(KEY, digest=Secret(b""))
     assert Changes(KEY, children={"lan": child_state()})

@@ -13,7 +13,7 @@ import pytest
 from tests.store.media import InFile
 from tests.store.writer import number_found
 
-KILLS = 4
+KILLS = 3
 """Each costs the start of a process."""
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from ikevd.crypto.secret import Secret
 from ikevd.store.interface import Changes, ExchangeKey
 from ikevd.store.opening import open_store
 from tests.store.media import HERE, InFile
@@ -28,7 +29,7 @@ def transaction(number: int) -> Changes:
         isakmp={COOKIES: replace(isakmp_state(), expires=float(number))},
         children=children,
         exchanges={EXCHANGE: str(number).encode() * (1 + number % 700)},
-        digest=str(number).encode(),
+        digest=Secret(str(number).encode()),
     )
 
 
@@ -36,7 +37,7 @@ def number_found(file: InFile) -> int:
     """That of the transaction which the store holds, all of it."""
     with closing(file.open()) as store:
         (stored,) = store.load()
-    number = int(stored.digest)
+    number = int(stored.digest.reveal()) if stored.digest else 0
     expected = transaction(number)
     assert (stored.state.isakmp, stored.state.children) == (expected.isakmp, expected.children)
     assert len(stored.state.children) == CHILDREN
