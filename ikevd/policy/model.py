@@ -194,6 +194,15 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Bypass:
+    """Traffic that stays outside of every tunnel, however wide one is."""
+
+    name: str
+    local: TrafficSelector
+    remote: TrafficSelector
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds that protect this machine from strangers."""
 
@@ -250,5 +259,8 @@ class Config:
     log_level: str = "info"
     runtime: Path = Path("/run/ikevd")
     """Folder of the journal of what this daemon installed in the kernel."""
+    bypasses: tuple[Bypass, ...] = ()
+    bypass_connected: bool = False
+    """Does what stays within a network to which this machine is connected stay outside of every tunnel?"""
     export_keys: bool = False
     """May the control socket hand out the keys of ISAKMP SAs (`ikevd capture --keys`)?"""

@@ -1,0 +1,82 @@
+"""What passes outside of every tunnel, wins over every tunnel and block, and is of this machine, not of a peer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_network
+from itertools import product
+
+from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
+from ikevd.policy.model import Config
+from ikevd.policy.priorities import priority
+from ikevd.policy.selectors import Network, TrafficSelector
+
+EVERYWHERE_4, EVERYWHERE_6, LOOPBACK_6 = map(ip_network, ("0.0.0.0/0", "::/0", "::1/128"))
+ICMP, ICMPV6 = 1, 58
+UNREACHABLE, FRAGMENTATION_NEEDED = 3, 4
+TOO_BIG = 2
+NEIGHBOUR_DISCOVERY = (133, 134, 135, 136, 137)
+"""RFC 4861 section 4. Without it two hosts on one link lose each other while one of them has no SA."""
+LISTENER_DISCOVERY = (130, 131, 132, 143)
+"""RFC 2710 section 3, RFC 3810 section 5: without it a switch passes no neighbour discovery to us."""
+OWN = (Direction.OUT, Direction.IN)
+"""Of this machine's own traffic: what it forwards is another's."""
+
+
+def outside(config: Config, connected: Iterable[Network]) -> Mapping[PolicyId, KernelPolicy]:
+    """All that shall stand as long as anything of ours does. `connected`: the networks of this machine's interfaces."""
+    names = [*_always(config), *_configured(config), *(_within(connected) if config.bypass_connected else ())]
+    return {name: _bypass(name) for name in names}
+
+
+def _bypass(name: PolicyId) -> KernelPolicy:
+    packets = (name.source, name.destination, name.protocol, name.source_port, name.destination_port)
+    return KernelPolicy(name, Action.BYPASS, priority(*packets, bypass=True), None)
+
+
+def _always(config: Config) -> Iterator[PolicyId]:
+    """The kernel exempts 127.0.0.0/8 from policies, and nothing of IPv6."""
+    for direction in OWN:
+        yield PolicyId(LOOPBACK_6, LOOPBACK_6, 0, 0, 0, direction)
+        for kind in (*NEIGHBOUR_DISCOVERY, *LISTENER_DISCOVERY):
+            yield _icmp(EVERYWHERE_6, kind, 0, direction)
+    for network in _outer(config):
+        if network.version == 4:
+            yield _icmp(network, UNREACHABLE, FRAGMENTATION_NEEDED, Direction.IN)
+        else:
+            yield _icmp(network, TOO_BIG, 0, Direction.IN)
+
+
+def _icmp(destination: Network, kind: int, code: int, direction: Direction) -> PolicyId:
+    """In a selector of ICMP its type stands as source port, its code as destination port."""
+    everywhere, protocol = (EVERYWHERE_4, ICMP) if destination.version == 4 else (EVERYWHERE_6, ICMPV6)
+    return PolicyId(everywhere, destination, protocol, kind, code, direction)
+
+
+def _outer(config: Config) -> Iterator[Network]:
+    """Our ends of the tunnels: a router on the way says that a packet of ESP is too long for it."""
+    for connection in config.connections:
+        if connection.local is not None:
+            yield ip_network(connection.local)
+        elif connection.remote is None:
+            yield from (EVERYWHERE_4, EVERYWHERE_6)
+        else:
+            yield EVERYWHERE_4 if connection.remote.version == 4 else EVERYWHERE_6
+
+
+def _configured(config: Config) -> Iterator[PolicyId]:
+    for bypass in config.bypasses:
+        yield from _both_ways(bypass.local, bypass.remote)
+
+
+def _within(networks: Iterable[Network]) -> Iterator[PolicyId]:
+    for network in networks:
+        yield from _both_ways(TrafficSelector.of(network), TrafficSelector.of(network))
+
+
+def _both_ways(local: TrafficSelector, remote: TrafficSelector) -> Iterator[PolicyId]:
+    protocol = local.protocol or remote.protocol
+    for ours, theirs in product(local.networks, remote.networks):
+        yield PolicyId(ours, theirs, protocol, local.port, remote.port, Direction.OUT)
+        for direction in (Direction.IN, Direction.FWD):
+            yield PolicyId(theirs, ours, protocol, remote.port, local.port, direction)
