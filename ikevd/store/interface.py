@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ikevd.conversation.inputs import Inputs
 from ikevd.crypto.secret import Secret
-from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
+from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 
 
@@ -18,6 +19,17 @@ class ExchangeKey:
     cookies: Cookies
     message_id: int
     """Of 32 bits; 0: phase 1 itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeState:
+    """An exchange as a new process can tell it again, under way or ended: then it answers repetitions."""
+
+    inputs: Inputs
+    """From which its keys can be derived, as from the keys of its ISAKMP SA."""
+    attempt: Attempt | None = None
+    child: str | None = None
+    """A Quick Mode of ours: which child it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +44,7 @@ class Changes:
     gone_isakmp: tuple[Cookies, ...] = ()
     """Their exchanges go with them."""
     gone_children: tuple[str, ...] = ()
-    exchanges: Mapping[ExchangeKey, bytes] = field(default_factory=dict, repr=False)
-    """What lets a new process go on with an exchange; its keys can be derived from it, so it is never shown."""
+    exchanges: Mapping[ExchangeKey, ExchangeState] = field(default_factory=dict)
     gone_exchanges: tuple[ExchangeKey, ...] = ()
     digest: Secret | None = None
     """Of the connection as it was configured when the peer came (`policy.digest`); None: as it was."""
@@ -53,7 +64,7 @@ class StoredPeer:
     state: PeerState
     digest: Secret | None
     """None where none was ever written."""
-    exchanges: Mapping[ExchangeKey, bytes] = field(repr=False)
+    exchanges: Mapping[ExchangeKey, ExchangeState]
 
 
 class Store(Protocol):

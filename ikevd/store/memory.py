@@ -9,7 +9,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.codec import decode, encode
-from ikevd.store.interface import Changes, ExchangeKey, StoredPeer
+from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, StoredPeer
 from ikevd.store.scalars import Unreadable
 
 
@@ -111,6 +111,7 @@ class _Write:
         self._changes = changes
         self._head = b"" if changes.head is None else encode(changes.head)
         self._isakmp = {cookies: encode(state) for cookies, state in changes.isakmp.items()}
+        self._exchanges = {key: encode(state) for key, state in changes.exchanges.items()}
         self._children = {name: encode(state) for name, state in changes.children.items()}
 
     def run(self, peers: dict[PeerKey, _Rows]) -> None:
@@ -126,7 +127,7 @@ class _Write:
         rows.digest = rows.digest if self._changes.digest is None else self._changes.digest
         rows.isakmp.update(self._isakmp)
         rows.children.update(self._children)
-        rows.exchanges.update(self._changes.exchanges)
+        rows.exchanges.update(self._exchanges)
 
     def _remove(self, rows: _Rows) -> None:
         for cookies in self._changes.gone_isakmp:
@@ -142,4 +143,5 @@ def _stored(rows: _Rows) -> StoredPeer:
     isakmp = {cookies: decode(IsakmpState, octets) for cookies, octets in rows.isakmp.items()}
     children = {name: decode(ChildState, octets) for name, octets in rows.children.items()}
     state = replace(decode(PeerState, rows.head), isakmp=isakmp, children=children)
-    return StoredPeer(state, rows.digest, dict(rows.exchanges))
+    exchanges = {key: decode(ExchangeState, octets) for key, octets in rows.exchanges.items()}
+    return StoredPeer(state, rows.digest, exchanges)

@@ -10,7 +10,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.store.codec import decode, encode
-from ikevd.store.interface import Changes, ExchangeKey, StoredPeer
+from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, StoredPeer
 from ikevd.store.scalars import Unreadable, checked
 
 CREATE = (
@@ -81,12 +81,12 @@ class Tables:
         digest = None if octets is None else Secret(checked(octets, bytes))
         return StoredPeer(state, digest, dict(self._exchanges(number)))
 
-    def _exchanges(self, number: int) -> Iterator[tuple[ExchangeKey, bytes]]:
+    def _exchanges(self, number: int) -> Iterator[tuple[ExchangeKey, ExchangeState]]:
         found = self._run("SELECT cookies, message_id, record FROM exchange WHERE peer = ?", (number,))
         for octets, message_id, record in found:
             both = checked(octets, bytes)
             key = ExchangeKey(Cookies(both[:COOKIE_OCTETS], both[COOKIE_OCTETS:]), checked(message_id, int))
-            yield key, checked(record, bytes)
+            yield key, decode(ExchangeState, record)
 
     def _number(self, key: PeerKey) -> int | None:
         """Remembered, since a key is the same one in another notation too (`Identity`), whose octets differ."""
@@ -129,5 +129,5 @@ class Tables:
             self._run(_PUT_ISAKMP, (number, cookies.octets, encode(state)))
         for name, child in changes.children.items():
             self._run(_PUT_CHILD, (number, name, encode(child)))
-        for key, octets in changes.exchanges.items():
-            self._run(_PUT_EXCHANGE, (number, key.cookies.octets, key.message_id, octets))
+        for key, exchange in changes.exchanges.items():
+            self._run(_PUT_EXCHANGE, (number, key.cookies.octets, key.message_id, encode(exchange)))

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ikevd.addresses import Endpoint, Path
+from ikevd.conversation.inputs import Beginning, Input, InputKind, Inputs
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.secret import Secret
 from ikevd.errors import Finding
@@ -29,12 +30,13 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.model import Lifetime, NatMethod
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.store.forms import FINDINGS
+from ikevd.store.interface import ExchangeState
 from ikevd.wire import registry
-from ikevd.wire.registry import Hash, IdType, Registry
+from ikevd.wire.registry import ExchangeType, Hash, IdType, Registry
 from tests.builders import AES128_SHA256_X25519, ALICE, BOB, ESP_AES128_SHA256, fqdn, selector
 from tests.plugins.secrets import MARK
 
-RECORDS: tuple[type, ...] = (PeerKey, PeerState, IsakmpState, ChildState, PairState, QuickModeState)
+RECORDS: tuple[type, ...] = (PeerKey, PeerState, IsakmpState, ChildState, PairState, QuickModeState, ExchangeState)
 _TIMES = st.floats(allow_nan=False)
 _SCOPES = st.sampled_from(["eth0", "1", "wlan0.7"])
 
@@ -121,6 +123,14 @@ def pair_state(spi: int = 0xD0000001) -> PairState:
 def child_state(spi: int = 0xD0000001) -> ChildState:
     """Typical: up with one pair."""
     return ChildState(wanted=True, pairs=(pair_state(spi),), since=12346.5)
+
+
+def exchange_state(*heard: bytes, seed: bytes = bytes(32)) -> ExchangeState:
+    """A Quick Mode that the peer began, after these datagrams."""
+    path = Path(Endpoint(ALICE, 4500), Endpoint(BOB, 4500))
+    beginning = Beginning(Secret(seed), ExchangeType.QUICK_MODE, False, COOKIES, 0xCAFE, path, origins=(bytes(16),))
+    given = tuple(Input(InputKind.HEARD, 12400.5, octets, path) for octets in heard)
+    return ExchangeState(Inputs(beginning, given, said=bytes(16), seal=bytes(16)), Attempt(7))
 
 
 def refused_child() -> ChildState:

@@ -26,11 +26,13 @@ from tests.store.records import (
     RECORDS,
     any_of,
     child_state,
+    exchange_state,
     isakmp_state,
     peer_state,
     refused_child,
 )
 
+TYPICAL = [isakmp_state(), child_state(), refused_child(), peer_state(), exchange_state(b"message 1", b"3")]
 SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
@@ -64,7 +66,7 @@ def test_no_field_of_a_finding_is_taken_for_its_kind() -> None:
     assert not [kind for kind in FINDINGS.values() if KIND in {one.name for one in fields(kind)}]
 
 
-@pytest.mark.parametrize("record", [isakmp_state(), child_state(), refused_child(), peer_state()])
+@pytest.mark.parametrize("record", TYPICAL)
 def test_typical_records_are_read_as_they_were_written(record: Any) -> None:
     assert decode(type(record), encode(record)) == record
 
@@ -108,8 +110,6 @@ def test_a_finding_that_a_newer_version_gave_other_fields_becomes_a_sentence() -
 
 
 # -- what cannot be read ----------------------------------------------------------------------------------------------
-
-TYPICAL = [isakmp_state(), child_state(), refused_child(), peer_state()]
 
 
 def reading(kind: type, octets: bytes) -> None:

@@ -13,13 +13,15 @@ from ikevd.crypto.secret import Secret
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
-from ikevd.store.interface import Changes, ExchangeKey, Store, StoredPeer
+from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store, StoredPeer
 from ikevd.store.scalars import Unreadable
 from tests.builders import fqdn
 from tests.store.media import Medium
-from tests.store.records import COOKIES, KEY, child_state, isakmp_state, peer_state, refused_child
+from tests.store.records import COOKIES, KEY, child_state, exchange_state, isakmp_state, peer_state, refused_child
 
 QUICK_MODE, OTHER_MODE = ExchangeKey(COOKIES, 0xFFFFFFFF), ExchangeKey(COOKIES, 1)
+SEED, AND_MESSAGE_2 = exchange_state(b"message 1"), exchange_state(b"message 1", b"message 2")
+OTHER = exchange_state(seed=bytes([1]) * 32)
 NEWER = Cookies(b"newer 01", b"newer 02")
 
 
@@ -32,7 +34,7 @@ def states(store: Store) -> dict[PeerKey, PeerState]:
     return {stored.state.key: stored.state for stored in peers(store)}
 
 
-def exchanges(store: Store) -> Mapping[ExchangeKey, bytes]:
+def exchanges(store: Store) -> Mapping[ExchangeKey, ExchangeState]:
     (stored,) = peers(store)
     return stored.exchanges
 
@@ -73,9 +75,9 @@ def test_clients_of_one_identity_are_kept_apart(medium: Medium) -> None:
 
 def test_a_peer_goes_with_all_that_is_stored_of_it_and_no_other(medium: Medium) -> None:
     other = peer_state(key=PeerKey("oslo", fqdn("oslo")), isakmp={})
-    both = [replace(difference(None, peer_state()), exchanges={QUICK_MODE: b"seed"}), difference(None, other)]
+    both = [replace(difference(None, peer_state()), exchanges={QUICK_MODE: SEED}), difference(None, other)]
     assert states(kept(medium, *both, Changes(KEY, gone=True))) == {other.key: other}
-    assert exchanges(kept(medium, Changes(other.key, gone=True), both[0])) == {QUICK_MODE: b"seed"}
+    assert exchanges(kept(medium, Changes(other.key, gone=True), both[0])) == {QUICK_MODE: SEED}
     assert exchanges(kept(medium, Changes(KEY, gone=True), difference(None, peer_state()))) == {}
 
 
@@ -118,18 +120,18 @@ def test_an_exchange_is_read_as_it_was_last_written(medium: Medium) -> None:
     store = kept(
         medium,
         difference(None, peer_state()),
-        Changes(KEY, exchanges={QUICK_MODE: b"seed", OTHER_MODE: b"other"}),
-        Changes(KEY, exchanges={QUICK_MODE: b"seed and message 2"}, gone_exchanges=(OTHER_MODE,)),
+        Changes(KEY, exchanges={QUICK_MODE: SEED, OTHER_MODE: OTHER}),
+        Changes(KEY, exchanges={QUICK_MODE: AND_MESSAGE_2}, gone_exchanges=(OTHER_MODE,)),
     )
-    assert exchanges(store) == {QUICK_MODE: b"seed and message 2"}
+    assert exchanges(store) == {QUICK_MODE: AND_MESSAGE_2}
 
 
 def test_exchanges_go_with_their_isakmp_sa(medium: Medium) -> None:
     before = peer_state(isakmp={COOKIES: isakmp_state(), NEWER: isakmp_state(NEWER)})
     newer = ExchangeKey(NEWER, 1)
-    first = replace(difference(None, before), exchanges={QUICK_MODE: b"old", OTHER_MODE: b"old", newer: b"new"})
+    first = replace(difference(None, before), exchanges={QUICK_MODE: SEED, OTHER_MODE: SEED, newer: OTHER})
     after = replace(before, isakmp={NEWER: before.isakmp[NEWER]})
-    assert exchanges(kept(medium, first, difference(before, after))) == {newer: b"new"}
+    assert exchanges(kept(medium, first, difference(before, after))) == {newer: OTHER}
 
 
 # -- invalid ----------------------------------------------------------------------------------------------------------

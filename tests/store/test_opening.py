@@ -18,7 +18,7 @@ from ikevd.store.opening import Opened, open_store
 from ikevd.store.scalars import Unreadable
 from tests.plugins.secrets import shows_secret
 from tests.store.media import HERE, InFile, no_file_grows
-from tests.store.records import COOKIES, KEY, child_state, peer_state
+from tests.store.records import COOKIES, KEY, child_state, exchange_state, peer_state
 
 
 def opened(file: InFile, here: Place = HERE, format: Format = FORMAT) -> tuple[Opened, list[PeerState]]:
@@ -210,7 +210,7 @@ def test_a_table_that_is_missing_is_noticed_at_the_first_look(file: InFile) -> N
 )
 def test_a_row_with_another_kind_of_value_gives_the_store_up(file: InFile, damage: str) -> None:
     with closing(file.open()) as store:
-        store.put(replace(difference(None, peer_state()), exchanges={ExchangeKey(COOKIES, 1): b"seed"}))
+        store.put(replace(difference(None, peer_state()), exchanges={ExchangeKey(COOKIES, 1): exchange_state()}))
     file.execute(damage)
     with closing(file.open()) as store, pytest.raises(Unreadable, match="is given up, it cannot be read"):
         list(store.load())

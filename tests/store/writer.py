@@ -15,7 +15,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.store.interface import Changes, ExchangeKey
 from ikevd.store.opening import open_store
 from tests.store.media import HERE, InFile
-from tests.store.records import COOKIES, KEY, child_state, isakmp_state
+from tests.store.records import COOKIES, KEY, child_state, exchange_state, isakmp_state
 
 CHILDREN = 12
 EXCHANGE = ExchangeKey(COOKIES, 1)
@@ -28,7 +28,7 @@ def transaction(number: int) -> Changes:
         KEY,
         isakmp={COOKIES: replace(isakmp_state(), expires=float(number))},
         children=children,
-        exchanges={EXCHANGE: str(number).encode() * (1 + number % 700)},
+        exchanges={EXCHANGE: exchange_state(str(number).encode() * (1 + number % 700))},
         digest=Secret(str(number).encode()),
     )
 
