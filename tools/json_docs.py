@@ -35,7 +35,8 @@ As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
 | `ikevd trace [NAME] [--spi HEX] [--peer ADDRESS] [--last N] [--decode] --json` | [Trace](#trace) | \
 `GET /v1/trace?spi=…&connection=…&peer=…&last=…&decode=1` |
 | `ikevd up NAME --json`, `ikevd down NAME --json` | lines: an [Owner](#owner) with the fields of a fact each, \
-[End](#end) last | `POST /v1/up/NAME?timeout=…`, `POST /v1/down/NAME?timeout=…` |
+[End](#end) last | `POST /v1/up/NAME?timeout=…`, `POST /v1/down/NAME?timeout=…`; \
+for all connections (`--all`) without `/NAME`, for `--open` with `open=1` |
 | `ikevd version --json` | [Version](#version) | `GET /v1/version` |
 | | [Names](#names) | `GET /v1/names` |
 | `ikevd capture FILE` | a pcap file | `GET /v1/capture?spi=…&connection=…&peer=…&last=…` |

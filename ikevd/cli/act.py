@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,25 @@ INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
 
 
-def act(verb: str, name: str, timeout: float, as_json: bool, socket: Path) -> int:
+def bring_up(name: str, timeout: float, as_json: bool, socket: Path) -> int:
     """Exit code 0 if done, else 1 with the cause on standard error or, `as_json`, in the last line.
 
     130 where the waiting was interrupted.
     """
-    client = Client(socket)
-    screen = _Json() if as_json else _Screen(verb, name)
+    screen = _Json() if as_json else _Screen(f"{name} is up")
+    return _act(Client(socket).up(name, timeout), screen, f"`ikevd down {name}` ends it")
+
+
+def take_down(name: str | None, timeout: float, as_json: bool, socket: Path, *, in_clear: bool) -> int:
+    """All connections where no name is given; exit codes as for `bring_up`."""
+    screen = _Json() if as_json else _Screen(f"{name} is down" if name else "all connections are down")
+    back = f"`ikevd up {name}` brings it back" if name else "`ikevd up NAME` brings one back"
+    return _act(Client(socket).down(name, timeout, in_clear=in_clear), screen, back)
+
+
+def _act(events: Iterator[dict[str, Any]], screen: _Json | _Screen, undo: str) -> int:
     try:
-        for event in client.up(name, timeout) if verb == "up" else client.down(name, timeout):
+        for event in events:
             if event["event"] == "end":
                 screen.end(event)
                 return 0 if event["ok"] else 1
@@ -36,8 +47,7 @@ def act(verb: str, name: str, timeout: float, as_json: bool, socket: Path) -> in
         click.echo(printable(str(error)), err=True)
         return 1
     except KeyboardInterrupt:
-        ended = f"`ikevd down {name}` ends it" if verb == "up" else f"`ikevd up {name}` brings it back"
-        click.echo(printable(f"ikevd goes on with it: {ended}, `ikevd status` shows it"), err=True)
+        click.echo(printable(f"ikevd goes on with it: {undo}, `ikevd status` shows it"), err=True)
         return INTERRUPTED
     click.echo("ikevd ended before it was done", err=True)
     return 1
@@ -58,9 +68,8 @@ class _Json:
 class _Screen:
     """A ladder that grows. A cause stands once, on standard error: wrapped on a terminal, else in one line."""
 
-    def __init__(self, verb: str, name: str) -> None:
-        self._verb = verb
-        self._name = name
+    def __init__(self, done: str) -> None:
+        self._done = done
         self._begin: float | None = None
         self._owner: str | None = None
         self._told = set[str]()
@@ -82,7 +91,7 @@ class _Screen:
     def end(self, event: dict[str, Any]) -> None:
         """The outcome."""
         if event["ok"]:
-            click.echo(printable(f"{self._name} is {self._verb}"))
+            click.echo(printable(self._done))
         elif event["cause"] not in self._told:
             self._fail(
                 event["cause"], flow(printable(event["cause"]).split(" "), width(), first="FAIL  ", rest=" " * 6)

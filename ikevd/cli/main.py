@@ -218,24 +218,28 @@ def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
     NAME is a connection, a child (of several networks: all its pairs, or one as lan[2]), or connection/child. Ctrl-C
     ends the waiting (exit code 130), not the attempt, which `ikevd down` ends.
     """
-    from ikevd.cli.act import act
+    from ikevd.cli.act import bring_up
 
-    raise SystemExit(act("up", name, timeout, as_json, socket))
+    raise SystemExit(bring_up(name, timeout, as_json, socket))
 
 
 @main.command()
-@click.argument("name", callback=_name, shell_complete=_names)
+@click.argument("name", required=False, callback=_name, shell_complete=_names)
+@click.option("--all", "every", is_flag=True, help="All connections.")
+@click.option("--open", "in_clear", is_flag=True, help="From then on the traffic may leave in the clear.")
 @timeout_option
 @json_lines_option
 @socket_option
-def down(name: str, timeout: float, as_json: bool, socket: Path) -> None:
+def down(name: str | None, every: bool, in_clear: bool, timeout: float, as_json: bool, socket: Path) -> None:
     """Take down a child, or a connection with its ISAKMP SA, and wait for it.
 
-    NAME is as that of `ikevd up`.
+    NAME is as that of `ikevd up`; or --all. `ikevd down --all --open` leaves the way free for another IKE daemon.
     """
-    from ikevd.cli.act import act
+    from ikevd.cli.act import take_down
 
-    raise SystemExit(act("down", name, timeout, as_json, socket))
+    if every == (name is not None):
+        raise click.UsageError("wanted either the NAME of a connection or child, or --all")
+    raise SystemExit(take_down(name, timeout, as_json, socket, in_clear=in_clear))
 
 
 @main.command()

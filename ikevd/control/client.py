@@ -84,9 +84,11 @@ class Client:
         """Facts as they happen, then `{"event": "end", "ok": …, "cause": …}`. `timeout` in seconds."""
         return self._stream(f"/v1/up/{quote(name)}?timeout={timeout:g}", timeout)
 
-    def down(self, name: str, timeout: float) -> Iterator[View]:
-        """As `up`."""
-        return self._stream(f"/v1/down/{quote(name)}?timeout={timeout:g}", timeout)
+    def down(self, name: str | None, timeout: float, *, in_clear: bool = False) -> Iterator[View]:
+        """As `up`; without a name all connections. `in_clear`: its traffic may leave in the clear from then on."""
+        target = "/v1/down" if name is None else f"/v1/down/{quote(name)}"
+        query = _query(timeout=f"{timeout:g}", open=1 if in_clear else None)
+        return self._stream(f"{target}?{query}", timeout)
 
     def _get(self, target: str, timeout: float | None = None) -> View:
         with self._request("GET", target, timeout or ANSWER_SECONDS) as response, _broken_off():

@@ -186,18 +186,19 @@ class EngineController:
 
     async def up(self, name: str, progress: Progress) -> None:
         """Bring up a child, or all children of a connection; raises `IkeError` with the cause of the first failure."""
-        with self._following(name, progress):
+        with self._following(self._named(name), progress):
             waits = [self._engine.session(connection).want(child.name) for connection, child in self._named(name)]
             outcomes = await asyncio.gather(*waits, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def down(self, name: str, progress: Progress) -> None:
-        """Take down a child, or a connection with its ISAKMP SAs; returns when the kernel holds nothing of it."""
-        with self._following(name, progress):
-            whole = {connection.name for connection in self._config.connections}
-            meant = self._named(name)
+    async def down(self, name: str | None, progress: Progress, *, in_clear: bool = False) -> None:
+        """Take down a child, or a connection with its ISAKMP SAs, or all (None); returns when the kernel holds nothing
+        of it. `in_clear` changes nothing as long as no block is left."""
+        meant = self._every() if name is None else self._named(name)
+        with self._following(meant, progress):
+            whole = {connection.name for connection in self._config.connections} | {None}
             sessions = [(s, child) for c, child in meant for s in self._engine.sessions() if s.connection is c]
             for session, child in sessions:
                 if name in whole:
@@ -206,6 +207,9 @@ class EngineController:
                     session.unwant(child.name)
             for session, _ in sessions:
                 await session.settled()
+
+    def _every(self) -> list[tuple[Connection, Child]]:
+        return [(connection, child) for connection in self._config.connections for child in connection.children]
 
     def _named(self, name: str) -> list[tuple[Connection, Child]]:
         """A connection's children, or those of one entry, or one child: plain, or as `connection/child`."""
@@ -220,8 +224,8 @@ class EngineController:
     def _unknown(self, name: str) -> UnknownName:
         return UnknownName(unknown_name(name, self.names()))
 
-    def _following(self, name: str, progress: Progress) -> _Following:
-        return _Following(self._history, {(c.name, child.name) for c, child in self._named(name)}, progress)
+    def _following(self, meant: list[tuple[Connection, Child]], progress: Progress) -> _Following:
+        return _Following(self._history, {(c.name, child.name) for c, child in meant}, progress)
 
 
 class _Following:

@@ -64,5 +64,6 @@ class Controller(Protocol):
         Cancelled when nobody waits any more; the daemon's own attempt goes on.
         """
 
-    async def down(self, name: str, progress: Progress) -> None:
-        """Take down a child, or a connection with its ISAKMP SAs; returns when the kernel holds nothing of it."""
+    async def down(self, name: str | None, progress: Progress, *, in_clear: bool = False) -> None:
+        """Take down a child, or a connection with its ISAKMP SAs, or all (None); returns when the kernel holds nothing
+        of it but the block that keeps its traffic from leaving in the clear, and with `in_clear` not even that."""

@@ -42,7 +42,7 @@ FILTERS = ("spi", "connection", "peer")
 LIMIT = web.RequestKey("limit", asyncio.Timeout)
 """When an answer must have been made; while a long one is sent it moves on."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Action = Callable[[str, Progress], Awaitable[None]]
+Action = Callable[[Progress], Awaitable[None]]
 
 
 class ControlServer:
@@ -63,6 +63,7 @@ class ControlServer:
                 web.get("/v1/capture", self._capture),
                 web.get("/v1/keys", self._keys),
                 web.post("/v1/up/{name:.+}", self._up),
+                web.post("/v1/down", self._down),
                 web.post("/v1/down/{name:.+}", self._down),
             ]
         )
@@ -134,21 +135,27 @@ class ControlServer:
         return web.json_response(keys)
 
     async def _up(self, request: web.Request) -> web.StreamResponse:
-        return await self._run(request, self._controller.up)
+        name, timeout = request.match_info["name"], _timeout(_query(request, "timeout"))
+        self._controller.expect(name)
+        return await self._run(request, timeout, lambda progress: self._controller.up(name, progress))
 
     async def _down(self, request: web.Request) -> web.StreamResponse:
-        return await self._run(request, self._controller.down)
+        """Without a name: all connections."""
+        name, query = request.match_info.get("name"), _query(request, "timeout", "open")
+        timeout, in_clear = _timeout(query), query.flag("open")
+        if name is not None:
+            self._controller.expect(name)
+        return await self._run(
+            request, timeout, lambda progress: self._controller.down(name, progress, in_clear=in_clear)
+        )
 
-    async def _run(self, request: web.Request, action: Action) -> web.StreamResponse:
+    async def _run(self, request: web.Request, within: float, action: Action) -> web.StreamResponse:
         """One JSON line for each fact as it happens, and a last one with the outcome."""
-        name = request.match_info["name"]
-        timeout = _query(request, "timeout").seconds("timeout", DEFAULT_TIMEOUT, MAX_TIMEOUT)
-        self._controller.expect(name)
         self._log_who(request)
         if self._connections is not None:
-            self._connections.allow(request.protocol, timeout + SENDING_SECONDS)
+            self._connections.allow(request.protocol, within + SENDING_SECONDS)
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        async with Command(lambda progress: action(name, progress), timeout) as command:
+        async with Command(action, within) as command:
             await response.prepare(request)
             async for line in command:
                 await response.write(json.dumps({"schema": shapes.SCHEMA, **line}).encode() + b"\n")
@@ -227,6 +234,10 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 def _error(status: int, sentence: str) -> web.Response:
     return web.json_response({"error": sentence}, status=status)
+
+
+def _timeout(query: Query) -> float:
+    return query.seconds("timeout", DEFAULT_TIMEOUT, MAX_TIMEOUT)
 
 
 def _query(request: web.Request, *known: str) -> Query:

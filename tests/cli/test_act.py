@@ -40,6 +40,17 @@ def test_down_tells_that_it_is_done(served: str) -> None:
     assert ikevd("down", "berlin", "--socket", served).stdout == "berlin is down\n"
 
 
+def test_down_of_all_tells_that_it_is_done(served: str) -> None:
+    assert ikevd("down", "--all", "--open", "--socket", served).stdout == "all connections are down\n"
+
+
+@pytest.mark.parametrize("words", [[], ["berlin", "--all"]], ids=["neither", "both"])
+def test_down_wants_a_name_or_all(served: str, words: list[str]) -> None:
+    result = ikevd("down", *words, "--socket", served)
+    assert result.exit_code == 2
+    assert "wanted either the NAME of a connection or child, or --all" in result.stderr
+
+
 def test_a_failure_ends_with_its_cause_on_standard_error(served: str) -> None:
     result = ikevd("up", "dmz", "--socket", served)
     assert (result.exit_code, result.stderr) == (1, "the peer refuses: INVALID_ID_INFORMATION\n")

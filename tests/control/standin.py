@@ -180,7 +180,7 @@ class StandIn:
     """`dmz` is refused, `silent` and `mute` never answer, `broken` is a bug, `gone` cannot be taken down."""
 
     waiting: int = 0
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[tuple[str | None, ...]] = field(default_factory=list)
     filters: tuple[object, ...] = ()
     trouble: Exception | None = None
     stalled: bool = False
@@ -246,8 +246,8 @@ class StandIn:
                 _say(progress, Heard("MM2", ("SA",), bytes(80), ALICE_TO_BOB))
                 _say(progress, Established(Said("ISAKMP SA with evil \x1b[2J")))
 
-    async def down(self, name: str, progress: Progress) -> None:
-        self.asked.append(("down", name))
+    async def down(self, name: str | None, progress: Progress, *, in_clear: bool = False) -> None:
+        self.asked.append(("down", name, "in clear") if in_clear else ("down", name))
         if name == "silent":
             _say(progress, Sent("MM5", ("HASH",), bytes(76), ALICE_TO_BOB))
             await self._for_ever()

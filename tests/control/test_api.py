@@ -201,6 +201,18 @@ async def test_down_waits_for_the_end(daemon: Daemon) -> None:
     assert daemon.controller.asked == [("down", "berlin")]
 
 
+async def test_down_without_a_name_is_for_all_connections(daemon: Daemon) -> None:
+    (line,) = await daemon.ask(lambda client: list(client.down(None, 5)))
+    assert line["ok"]
+    assert daemon.controller.asked == [("down", None)]
+
+
+async def test_down_may_leave_the_traffic_in_the_clear(daemon: Daemon) -> None:
+    await daemon.ask(lambda client: list(client.down("berlin", 5, in_clear=True)))
+    await daemon.ask(lambda client: list(client.down(None, 5, in_clear=True)))
+    assert daemon.controller.asked == [("down", "berlin", "in clear"), ("down", None, "in clear")]
+
+
 async def test_down_tells_why_it_failed(daemon: Daemon) -> None:
     (line,) = await daemon.ask(lambda client: list(client.down("gone", 5)))
     assert (line["ok"], line["cause"]) == (False, "the kernel keeps it")

@@ -224,6 +224,17 @@ def test_down_of_a_connection_leaves_nothing_in_the_kernel_when_it_returns() -> 
     run(story())
 
 
+def test_down_of_all_leaves_no_tunnel_of_any_connection() -> None:
+    async def story() -> None:
+        alice, _, controller = pair()
+        await controller.up("bob", ignore)
+        await controller.down(None, ignore)
+        assert alice.nothing_installed
+        assert (await status_of(controller))["connections"][0]["isakmp"] == []
+
+    run(story())
+
+
 def test_down_ends_an_attempt_that_is_under_way() -> None:
     async def story() -> None:
         _, _, controller = pair(SILENT)

@@ -16,6 +16,7 @@ from ikevd.control.client import Client
 from tests.eventually import eventually
 from tests.interop.node import Node
 from tests.plugins.secrets import shows_secret
+from tests.service.daemon import end_holder
 
 IKEVD = str(Path(sys.executable).with_name("ikevd"))
 
@@ -84,6 +85,7 @@ class Ikevd:
     ) -> None:
         code = self.stop()
         log = self.log
+        end_holder(self.directory / "run")
         self._temporary.cleanup()
         if error is not None:
             error.add_note(f"--- ikevd in {self.node.name}:\n{log[-6000:]}")
@@ -102,7 +104,7 @@ class Ikevd:
             raise AssertionError(f"ikevd did not end within 6 s\n{self.log}") from None
 
     def kill(self) -> None:
-        """As a crash would."""
+        """As a crash would; its sockets are held for the next `start`."""
         self.process.kill()
         self.process.wait()
 
