@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cryptography.x509  # noqa: F401  # all modules are loaded before READY: a distinguished name may come later
+
 from ikevd import __version__
 from ikevd.addresses import Address
 from ikevd.control.controller import EngineController

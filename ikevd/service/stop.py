@@ -16,14 +16,14 @@ class Stop(Enum):
     """SIGINT, Ctrl-C in the foreground: the operator wants the tunnels to end with the program."""
 
 
-_SIGNALS = {signal.SIGTERM: Stop.HAND_OVER, signal.SIGQUIT: Stop.HAND_OVER, signal.SIGINT: Stop.TAKE_DOWN}
+SIGNALS = {signal.SIGTERM: Stop.HAND_OVER, signal.SIGQUIT: Stop.HAND_OVER, signal.SIGINT: Stop.TAKE_DOWN}
 
 
 def stop_signal() -> asyncio.Future[Stop]:
     """Done as soon as one of the signals comes."""
     loop = asyncio.get_running_loop()
     stop = loop.create_future()
-    for number, meant in _SIGNALS.items():
+    for number, meant in SIGNALS.items():
         loop.add_signal_handler(number, _stop, stop, meant)
     return stop
 

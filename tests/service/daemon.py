@@ -1,12 +1,14 @@
 """The daemon as a process, as shipped but for the kernel, which is in memory: it needs no privilege.
 
-`python -m tests.service.daemon CONFIG [KEY_LOG]` is `ikevd run`; its last line tells what is left in the kernel.
+`python -m tests.service.daemon CONFIG [KEY_LOG]` is `ikevd run`; its last lines tell which modules were loaded after
+SIGUSR1, if that came, and what is left in the kernel.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -33,6 +35,8 @@ def main() -> None:
     kernel = MemoryKernel()
     machine = Machine(lambda: nullcontext(kernel), lambda udp: None, lambda udp: None)
     config, *key_log = map(Path, sys.argv[1:])
+    loaded = set[str]()
+    signal.signal(signal.SIGUSR1, lambda *_: loaded.update(sys.modules))
     code = run_daemon(
         config=config,
         log_level=None,
@@ -41,6 +45,8 @@ def main() -> None:
         loop=os.environ.get("LOOP", "uvloop"),
         machine=machine,
     )
+    if loaded:
+        print(f"loaded late: {sorted(sys.modules.keys() - loaded)}")
     print(f"left in the kernel: {len(kernel.sas)} SAs, {len(kernel.policies)} policies")
     raise SystemExit(code)
 
