@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from hashlib import shake_256
 from typing import Protocol
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms
-
 SEED_OCTETS = 32
+ENOUGH = 2 * 136
+"""Octets, more than most exchanges take: two blocks of SHAKE256."""
 
 
 class Entropy(Protocol):
@@ -26,23 +27,25 @@ class SystemEntropy:
 
 
 class SeededEntropy:
-    """The key stream of ChaCha20 (RFC 8439 section 2.4, nonce and counter zero) under a seed: the same seed gives the
-    same octets, in the order in which they are asked for. One seed serves one exchange. Its `repr` shows nothing."""
+    """SHAKE256 of a seed (FIPS 202 section 6.2): the same seed gives the same octets, in the order in which they are
+    asked for. One seed serves one exchange. Its `repr` shows nothing."""
 
-    __slots__ = ("_seed", "_stream")
+    __slots__ = ("_seed", "_stream", "_used")
 
     def __init__(self, seed: bytes) -> None:
         """`seed`: 32 octets, secret; else ValueError."""
         if len(seed) != SEED_OCTETS:
             raise ValueError(f"a seed has {SEED_OCTETS} octets, not {len(seed)}")
         self._seed = seed
-        self._stream: CipherContext | None = None
+        self._stream = b""
+        self._used = 0
 
     def octets(self, count: int) -> bytes:
         """The next `count` octets of the stream."""
-        if self._stream is None:  # many an exchange ends before its first
-            self._stream = Cipher(algorithms.ChaCha20(self._seed, bytes(16)), mode=None).encryptor()
-        return self._stream.update(bytes(count))
+        begin, self._used = self._used, self._used + count
+        if self._used > len(self._stream):
+            self._stream = shake_256(self._seed).digest(max(ENOUGH, 2 * self._used))
+        return self._stream[begin : self._used]
 
     def __repr__(self) -> str:
         return "<SeededEntropy>"

@@ -1,21 +1,25 @@
 """The seeded entropy of one exchange."""
 
+import hashlib
+
 import pytest
 
 from ikevd.host.entropy import SeededEntropy
 from tests.plugins.secrets import MARK
 
-KEY_STREAM = "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7da41597c5157488d7724e03fb8d84a37"
-"""Of the key and the nonce zero: RFC 8439 appendix A.1, test vector 1."""
+SEED = bytes(range(32))
+STREAM = hashlib.shake_256(SEED).digest(2000)
 
 
-def test_the_octets_are_the_key_stream_of_rfc_8439() -> None:
-    assert SeededEntropy(bytes(32)).octets(48).hex() == KEY_STREAM
+def test_shake256_gives_the_octets_of_fips_202() -> None:
+    """Of the empty message: the example values of NIST."""
+    assert hashlib.shake_256(b"").hexdigest(16) == "46b9dd2b0ba88d13233b3feb743eeb24"
 
 
-def test_the_stream_goes_on_however_it_is_cut() -> None:
-    entropy = SeededEntropy(bytes(32))
-    assert b"".join(entropy.octets(count) for count in (1, 0, 15, 32)).hex() == KEY_STREAM
+@pytest.mark.parametrize("counts", [(2000,), (1, 0, 15, 32, 271, 1, 680, 1000), (272, 272, 1456)], ids=str)
+def test_the_octets_are_shake256_of_the_seed_however_they_are_asked_for(counts: tuple[int, ...]) -> None:
+    entropy = SeededEntropy(SEED)
+    assert b"".join(entropy.octets(count) for count in counts) == STREAM
 
 
 def test_the_same_seed_gives_the_same_octets_and_another_gives_others() -> None:
