@@ -13,7 +13,7 @@ from ikevd.addresses import Path
 from ikevd.conversation import paths
 from ikevd.conversation.beside import Besides
 from ikevd.conversation.course import Course
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record, T_co
+from ikevd.conversation.effects import AskHost, Effect, Raised, Record
 from ikevd.conversation.inbox import Inbox
 from ikevd.conversation.inputs import InputKind
 from ikevd.conversation.meanwhile import Meanwhile
@@ -36,6 +36,7 @@ from ikevd.exchanges.link import (
     ReserveSpi,
     Send,
     Situation,
+    T_co,
     Unconfirmed,
 )
 from ikevd.exchanges.moves import floated

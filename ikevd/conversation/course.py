@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic
 
-from ikevd.conversation.effects import Raised, Returned, T_co
+from ikevd.conversation.effects import Raised, Returned
 from ikevd.conversation.labels import label
 from ikevd.errors import IkeError, InternalError
-from ikevd.exchanges.link import Exchange, HostAnswer, Request
+from ikevd.exchanges.link import Exchange, HostAnswer, Request, T_co
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import ExchangeType
 

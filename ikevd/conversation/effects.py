@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic
 
-from typing_extensions import TypeVar
-
 from ikevd.addresses import Path
 from ikevd.conversation.inputs import Input
 from ikevd.errors import IkeError
-from ikevd.exchanges.link import HostCall
+from ikevd.exchanges.link import HostCall, T_co
 from ikevd.facts import Fact
-
-T_co = TypeVar("T_co", covariant=True, default=object)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,12 @@ class Inbox:
             ours_or_theirs = message.header.responder if self._initiator else self._minted
             situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
         chain = message.chain if message.header.encrypted else b""
-        heard = Heard(name, names(message.payloads), datagram, path, chain)
-        notes = self._commit_bit(message), remember_vendors(situation, message, initiator=self._initiator)
-        return [Record(fact) for fact in (heard, *notes) if fact]
+        told: list[Spoken] = [Record(Heard(name, names(message.payloads), datagram, path, chain))]
+        if noted := self._commit_bit(message):
+            told.append(Record(noted))
+        if announced := remember_vendors(situation, message, initiator=self._initiator):
+            told.append(Record(announced))
+        return told
 
     def _commit_bit(self, message: Message) -> Note | None:
         """In the first message that has it.

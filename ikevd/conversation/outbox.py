@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ikevd.addresses import Path
-from ikevd.conversation.effects import Effect, Raised, Record, Remember, Spoken, T_co, Transmit
+from ikevd.conversation.effects import Effect, Raised, Record, Remember, Spoken, Transmit
 from ikevd.conversation.inputs import Input, InputKind, digest
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import seal
 from ikevd.crypto.ciphers import IvChain
-from ikevd.exchanges.link import HostAnswer, Situation
+from ikevd.exchanges.link import HostAnswer, Situation, T_co
 from ikevd.facts import Sent
 from ikevd.wire.message import encode_chain, first_type, names
 from ikevd.wire.payloads import Payload

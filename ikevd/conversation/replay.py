@@ -19,13 +19,13 @@ from typing import Generic
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Raised, Remember, Returned, T_co
+from ikevd.conversation.effects import AskHost, Effect, Raised, Remember, Returned
 from ikevd.conversation.inputs import Beginning, Input, InputKind, Inputs
 from ikevd.conversation.timing import Timing
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError
 from ikevd.exchanges import phase2
-from ikevd.exchanges.link import Exchange, Host, HostCall, Link, Situation
+from ikevd.exchanges.link import Exchange, Host, HostCall, Link, Situation, T_co
 from ikevd.host.entropy import Entropy, SeededEntropy
 from ikevd.sa.model import IsakmpSa
 

@@ -82,7 +82,7 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
     body = datagram[HEADER_OCTETS : header.length]
     if not header.encrypted:
         message = Message.decode_untrusted(header, body)
-        request.accept(message)
+        request.judge(message)
         return Opened(message, None)
     chains, forks = situation.chains, situation.forks
     failure: IkeError | None = None
@@ -91,7 +91,7 @@ def open_with(situation: Situation, header: Header, datagram: bytes, request: Re
         try:
             proposed = chain.propose(body)
             message = Message.decode_untrusted(header, proposed.plaintext)
-            request.accept(message)
+            request.judge(message)
         except Malformed as error:
             failure = failure or request.rubbish or error
             continue

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic
 
@@ -22,6 +22,7 @@ from ikevd.wire.message import Message
 from ikevd.wire.payloads import Payload
 
 T = TypeVar("T", default=object)
+T_co = TypeVar("T_co", covariant=True, default=object)
 Accept = Callable[[Message], T]
 
 
@@ -62,29 +63,19 @@ class Complaint:
     payloads: tuple[Payload, ...]
 
 
-class Judge(Generic[T]):
-    """`accept` for the core, which need not know what the exchange makes of a message."""
-
-    __slots__ = ("_accept", "value")
-    value: T
-    """What it made of the message that was accepted."""
-
-    def __init__(self, accept: Accept[T]) -> None:
-        self._accept = accept
-
-    def __call__(self, message: Message) -> None:
-        """Raises what `accept` raises."""
-        self.value = self._accept(message)
-
-
-@dataclass(frozen=True, slots=True)
-class Receive:
-    accept: Accept[None]
-    """Keeps what it made of the message that it accepted."""
+@dataclass(slots=True, eq=False)
+class Receive(Generic[T_co]):
+    accept: Accept[T_co]
     rubbish: IkeError | None
     beside: Beside | None = None
     complain: Callable[[], Complaint] | None = None
     any_port: bool = False
+    value: T_co = field(init=False)
+    """What `accept` made of the message that it accepted."""
+
+    def judge(self, message: Message) -> None:
+        """Raises what `accept` raises."""
+        self.value = self.accept(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +245,9 @@ class Link:
         with if nothing better comes. `complain` makes what the peer is told of such a message, once.
         `any_port`: `accept` itself judges the ports that the message came by.
         """
-        judge = Judge(accept)
-        await _request(Receive(judge, rubbish, beside, complain, any_port))
-        return judge.value
+        request = Receive(accept, rubbish, beside, complain, any_port)
+        await _request(request)
+        return request.value
 
     async def protect(self, *chains: IvChain, clear_too: bool = False) -> None:
         """From here on HDR is HDR*. Several candidates: one for each secret to be tried at message 5. `clear_too`: the
