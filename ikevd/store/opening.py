@@ -14,7 +14,9 @@ from ikevd.store.about import FORMAT, About, Format, Found, Place, create, migra
 from ikevd.store.interface import Changes, Store, StoredPeer
 from ikevd.store.scalars import Unreadable
 from ikevd.store.sqlite import FLAWS, SqliteStore, connect, remove, told, transaction, without
+from ikevd.store.volatile import disk_of
 
+_CURE = "wanted a runtime_directory on tmpfs, such as one in /run"
 DROPPED = (Found.OTHER_BOOT, Found.OTHER_FORMAT)
 
 
@@ -48,12 +50,15 @@ class NoStore:
         """There is nothing to close."""
 
 
-def open_store(path: Path, here: Place, version: str, format: Format = FORMAT) -> Opened:
+def open_store(path: Path, here: Place, version: str, format: Format = FORMAT, *, on_disk: bool = False) -> Opened:
     """Open the store, or make it. Never raises for what is there: then it says so and this process runs without.
 
-    The lock of the runtime folder is the caller's, so that no other ikevd has the file open.
+    The lock of the runtime folder is the caller's, so that no other ikevd has the file open. `on_disk`: may it be kept
+    where the keys of ISAKMP SAs would stay behind when the machine is off? Else only in memory (tmpfs).
     """
     try:
+        if not on_disk and (disk := disk_of(path.parent)):
+            return _none(f"the store {path} is not used: {path.parent} is on {disk}, where keys would stay; {_CURE}")
         os.close(open_private(path, 0))
     except ValueError as flaw:
         return _none(f"the store {path} is not used: {flaw}")

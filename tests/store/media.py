@@ -58,7 +58,7 @@ class InFile:
         self.path = path
 
     def open(self) -> Store:
-        return open_store(self.path, HERE, "1.2.3").store
+        return open_store(self.path, HERE, "1.2.3", on_disk=True).store
 
     @contextmanager
     def full(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from tests.store.records import COOKIES, KEY, child_state, exchange_state, peer_
 
 def opened(file: InFile, here: Place = HERE, format: Format = FORMAT) -> tuple[Opened, list[PeerState]]:
     """As a process does that starts and ends again."""
-    found = open_store(file.path, here, "1.2.3", format)
+    found = open_store(file.path, here, "1.2.3", format, on_disk=True)
     with closing(found.store) as store:
         return found, [stored.state for stored in store.load()]
 
@@ -79,7 +79,7 @@ def test_in_a_new_network_namespace_the_peers_are_there_and_it_is_said(file: InF
 def test_a_kernel_that_has_no_cookie_for_namespaces_hinders_nothing(
     file: InFile, first: int | None, then: int | None
 ) -> None:
-    open_store(file.path, replace(HERE, namespace=first), "1.2.3").store.close()
+    open_store(file.path, replace(HERE, namespace=first), "1.2.3", on_disk=True).store.close()
     assert opened(file, replace(HERE, namespace=then))[0].found is Found.PEERS
 
 
@@ -160,7 +160,7 @@ def test_a_format_that_this_version_cannot_read_is_dropped_and_it_is_said(
 
 def runs_without(file: InFile) -> str:
     """The sentence that a process says which starts and has no store."""
-    found = open_store(file.path, HERE, "1.2.3")
+    found = open_store(file.path, HERE, "1.2.3", on_disk=True)
     assert found.found is Found.UNUSABLE
     assert found.store.put(difference(None, peer_state())) is None
     assert list(found.store.load()) == []

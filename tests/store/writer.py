@@ -46,7 +46,7 @@ def number_found(file: InFile) -> int:
 
 
 def main(path: Path, first: int) -> None:
-    store = open_store(path, HERE, "1.2.3").store
+    store = open_store(path, HERE, "1.2.3", on_disk=True).store
     number = first
     while store.put(transaction(number)) is None:
         os.write(1, b"%d\n" % number)
