@@ -17,22 +17,23 @@ import ikevd
 from ikevd.errors import Finding, Said
 from ikevd.peer.state import ChildState, IsakmpState, PeerState
 from ikevd.sa.model import Spi
+from ikevd.store.about import FORMAT
 from ikevd.store.codec import decode, encode
 from ikevd.store.forms import FINDINGS, KIND, form_of
 from ikevd.store.scalars import Unreadable
 from ikevd.wire.registry import Group
 from tests.plugins.secrets import shows_secret
+from tests.store.formats import EXAMPLES, written
 from tests.store.records import (
     RECORDS,
     any_of,
     child_state,
-    exchange_state,
     isakmp_state,
     peer_state,
     refused_child,
 )
 
-TYPICAL = [isakmp_state(), child_state(), refused_child(), peer_state(), exchange_state(b"message 1", b"3")]
+TYPICAL = [*EXAMPLES.values(), peer_state()]
 SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
@@ -107,6 +108,12 @@ def test_a_kind_of_finding_that_a_newer_version_added_becomes_a_sentence() -> No
 def test_a_finding_that_a_newer_version_gave_other_fields_becomes_a_sentence() -> None:
     octets = altered(refused_child(), cause={KIND: "PeerRefuses", "said": 14})
     assert decode(ChildState, octets).cause == Said("what another version of ikevd calls PeerRefuses")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_an_ikevd_of_this_format_wrote_is_read_as_ever(name: str) -> None:
+    record = EXAMPLES[name]
+    assert decode(type(record), written(FORMAT.number)[name]) == record
 
 
 # -- what cannot be read ----------------------------------------------------------------------------------------------
