@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, is_not
 from typing import TypeVar
 
 from ikevd.peer.state import IsakmpState, PeerState
@@ -39,7 +40,8 @@ def difference(before: PeerState | None, after: PeerState) -> Changes:
 def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V]:
     if before is after:
         return {}
-    return {key: now for key, now in after.items() if before.get(key) is not now}
+    others = compress(after, map(is_not, map(before.get, after), after.values()))  # a peer may have 1,000 children
+    return {key: after[key] for key in others}
 
 
 def _changed_isakmp(
@@ -50,7 +52,7 @@ def _changed_isakmp(
 
 
 def _gone(before: Mapping[K, V], after: Mapping[K, V]) -> tuple[K, ...]:
-    if before is after or before.keys() == after.keys():
+    if before is after or before.keys() <= after.keys():
         return ()
     return tuple(key for key in before if key not in after)
 
