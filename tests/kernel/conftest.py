@@ -9,8 +9,8 @@ from tests.kernel.namespaces import Namespace, new_namespace
 
 pytest.register_assert_rewrite("tests.kernel.contract")
 
-GUEST_ONLY = ("lacks", "missing_modules")
-"""Tests that need a kernel without some module: a real machine's modules are left alone."""
+GUEST_ONLY = ("lacks", "missing_modules", "test_clock")
+"""Tests that need a kernel without some module, or set the clock: a real machine is left alone."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
