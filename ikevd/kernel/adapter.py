@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Self, TypeVar
 
 from ikevd.addresses import Address
 from ikevd.errors import KernelRefused
@@ -36,6 +36,8 @@ from ikevd.kernel.xfrm_sas import build_limit, build_sa, build_sa_id, build_spi_
 from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
+
+T = TypeVar("T")
 
 SO_RCVBUFFORCE = 33
 EVENT_BUFFER = 4 * 1024 * 1024
@@ -139,8 +141,9 @@ class XfrmKernel:
 
     async def dump_sas(self) -> Sequence[FoundSa]:
         """All ESP SAs, whoever installed them."""
-        bodies, now = await self._dump(Msg.GETSA, "list the SAs"), time.time()
-        return [found for body in bodies if (found := read_sa(body, now))]
+        now = time.time()
+        found = await self._dump(Msg.GETSA, "list the SAs", lambda body: read_sa(body, now))
+        return [sa for sa in found if sa]
 
     async def _find_sa(self, sa: SaId, what: str) -> FoundSa | None:
         answers = await self._ask(Msg.GETSA, build_sa_id(sa), what, gone=errno.ESRCH)
@@ -178,8 +181,8 @@ class XfrmKernel:
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies but those of sockets, whoever installed them."""
-        bodies = await self._dump(Msg.GETPOLICY, "list the policies")
-        return [found.policy for body in bodies if (found := read_policy(body))]
+        found = await self._dump(Msg.GETPOLICY, "list the policies", read_policy)
+        return [indexed.policy for indexed in found if indexed]
 
     async def _find_policy(self, policy: PolicyId) -> IndexedPolicy | None:
         what = f"read {describe_policy(policy)}"
@@ -225,8 +228,8 @@ class XfrmKernel:
                 return []
             raise refused(what, error.code, error.detail) from None
 
-    async def _dump(self, kind: Msg, what: str) -> list[bytes]:
+    async def _dump(self, kind: Msg, what: str, read: Callable[[bytes], T]) -> list[T]:
         try:
-            return await self._requests.dump(kind)
+            return await self._requests.dump(kind, read)
         except NetlinkError as error:
             raise refused(what, error.code, error.detail) from None

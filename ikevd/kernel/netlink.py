@@ -9,11 +9,14 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from struct import Struct
+from typing import TypeVar
 
 from ikevd.readable import Readable
+
+T = TypeVar("T")
 
 NETLINK_XFRM = 6
 SOL_NETLINK = 270
@@ -36,9 +39,12 @@ ERROR_SIZE = ERRNO.size + HEADER.size  # the errno, and the header of the reques
 RECEIVE_OCTETS = 65536
 """The kernel packs at most 32 KiB of a dump into one datagram."""
 DATAGRAMS_PER_WAKE = 64
-"""Then the loop sees to others; it wakes us again at once."""
+MESSAGES_PER_WAKE = 128
+"""Then the loop sees to others; it wakes us again at once. A large dump takes many such steps."""
 DEADLINE = 5.0
 """Seconds for an answer. The kernel answers while we send, so that only a fault of it ever waits."""
+DUMP_PATIENCE = 10
+"""A dump may take so many times as long: the loop sees to others between its steps."""
 
 
 class NetlinkError(Exception):
@@ -131,15 +137,20 @@ class RequestSocket:
 
         As a rule done when the first `await` would be reached: a cancelled caller never leaves it half done.
         """
-        return await self._request(kind, NLM_F_REQUEST | NLM_F_ACK, body)
+        answers: list[bytes] = []
+        await self._request(kind, NLM_F_REQUEST | NLM_F_ACK, body, answers.append, self._deadline)
+        return answers
 
-    async def dump(self, kind: int, body: bytes = b"") -> list[bytes]:
-        """The bodies of all messages of a dump. Raises `NetlinkError`.
+    async def dump(self, kind: int, read: Callable[[bytes], T], body: bytes = b"") -> list[T]:
+        """What `read` makes of the body of each message of a dump, as they come. Raises `NetlinkError`.
 
         One dump at a time, since the kernel holds one per socket. XFRM never marks a dump as interrupted.
         """
+        found: list[T] = []
+        patience = self._deadline * DUMP_PATIENCE
         async with self._dumping:
-            return await self._request(kind, NLM_F_REQUEST | NLM_F_DUMP, body)
+            await self._request(kind, NLM_F_REQUEST | NLM_F_DUMP, body, lambda each: found.append(read(each)), patience)
+        return found
 
     def close(self) -> None:
         """Close the socket. Idempotent."""
@@ -147,38 +158,44 @@ class RequestSocket:
         self._socket.close()
         self._fail_all(errno.ECANCELED)
 
-    async def _request(self, kind: int, flags: int, body: bytes) -> list[bytes]:
+    async def _request(
+        self, kind: int, flags: int, body: bytes, answered: Callable[[bytes], None], seconds: float
+    ) -> None:
         sequence = next(self._sequence) & 0xFFFFFFFF
-        waiting = self._waiting[sequence] = _Waiting(self._loop.create_future())
+        waiting = self._waiting[sequence] = _Waiting(self._loop.create_future(), answered)
         try:
             self._socket.send(pack(kind, flags, sequence, self.port, body))
             # The kernel has answered by now. Reading at once keeps the socket's buffer empty, however many
             # requests are made in one turn of the loop.
             self._drain()
-            async with asyncio.timeout(self._deadline):
-                return await waiting.future
+            async with asyncio.timeout(seconds):
+                await waiting.future
         except TimeoutError:
-            raise NetlinkError(errno.ETIMEDOUT, f"no answer in {self._deadline:g} s") from None
+            raise NetlinkError(errno.ETIMEDOUT, f"no answer in {seconds:g} s") from None
         except OSError as error:
             raise NetlinkError(error.errno or errno.EIO) from error
         finally:
             self._waiting.pop(sequence, None)
 
     def _drain(self) -> None:
+        taken = 0
         for datagram in _received(self._socket, self._lost):
             for message in split(datagram):
                 self._take(message)
+                taken += 1
+            if taken >= MESSAGES_PER_WAKE:
+                return
 
     def _take(self, message: Message) -> None:
         waiting = self._waiting.get(message.sequence)
         if waiting is None or waiting.future.done():
             return
         if message.kind not in (NLMSG_ERROR, NLMSG_DONE):
-            waiting.answers.append(message.body)
+            waiting.answered(message.body)
         elif error := read_error(message):
             waiting.future.set_exception(error)
         else:
-            waiting.future.set_result(waiting.answers)
+            waiting.future.set_result(None)
 
     def _lost(self) -> None:
         self._fail_all(errno.ENOBUFS)
@@ -193,8 +210,8 @@ class RequestSocket:
 class _Waiting:
     """A request without its last answer."""
 
-    future: asyncio.Future[list[bytes]]
-    answers: list[bytes] = field(default_factory=list)
+    future: asyncio.Future[None]
+    answered: Callable[[bytes], None]
 
 
 class EventSocket:

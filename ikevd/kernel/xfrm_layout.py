@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from enum import IntEnum
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from struct import Struct
 
 from ikevd.addresses import Address
@@ -153,4 +153,6 @@ def _masked(port: bytes) -> tuple[bytes, bytes]:
 
 
 def _unpack_network(octets: bytes, prefix: int, family: int) -> Network:
-    return ip_network((unpack_address(octets, family), prefix), strict=False)
+    if family == socket.AF_INET:
+        return IPv4Network((octets[:4], prefix), strict=False)
+    return IPv6Network((octets, prefix), strict=False)

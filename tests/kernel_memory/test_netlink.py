@@ -28,13 +28,13 @@ RTM_GETLINK = 18
 
 @pytest.fixture
 async def requests() -> AsyncIterator[RequestSocket]:
-    requests = RequestSocket(NETLINK_ROUTE, deadline=0.2)
+    requests = RequestSocket(NETLINK_ROUTE, deadline=0.02)
     yield requests
     requests.close()
 
 
 async def test_a_dump(requests: RequestSocket) -> None:
-    links = await requests.dump(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, 0, 0, 0))
+    links = await requests.dump(RTM_GETLINK, bytes, struct.pack("=BxHiII", 0, 0, 0, 0, 0))
     assert any(kind == 3 and value == b"lo\0" for link in links for kind, value in attributes(link[16:]))
 
 
@@ -48,18 +48,18 @@ async def test_an_answer_and_a_refusal(requests: RequestSocket) -> None:
 
 async def test_a_request_that_is_never_answered(requests: RequestSocket) -> None:
     with pytest.raises(NetlinkError, match=r"no answer in 0.2 s") as caught:
-        await requests.dump(RTM_GETLINK)  # too short: Linux passes over it in silence
+        await requests.dump(RTM_GETLINK, bytes)  # too short: Linux passes over it in silence
     assert caught.value.code == errno.ETIMEDOUT
 
 
 async def test_a_closed_socket_refuses(requests: RequestSocket) -> None:
     async with asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(_code_of(requests.dump(RTM_GETLINK)))
+        waiting = tasks.create_task(_code_of(requests.dump(RTM_GETLINK, bytes)))
         await asyncio.sleep(0)
         requests.close()
     requests.close()
     assert waiting.result() == errno.ECANCELED
-    assert await _code_of(requests.dump(RTM_GETLINK)) == errno.EBADF
+    assert await _code_of(requests.dump(RTM_GETLINK, bytes)) == errno.EBADF
 
 
 async def _code_of(request: Awaitable[object]) -> int:
