@@ -56,6 +56,8 @@ class MemoryStore:
         self._invalid: str | None = None
         self.transactions = 0
         """How many were begun."""
+        self.killed = False
+        """Did `Killed` leave it? An event loop takes that for an error of a callback like any other."""
 
     @property
     def invalid(self) -> str | None:
@@ -101,6 +103,7 @@ class MemoryStore:
         """A dead process also writes nothing more."""
         kill = self._kill
         if kill and (self.transactions > kill.at or (self.transactions == kill.at and written == kill.written)):
+            self.killed = True
             raise Killed
 
 

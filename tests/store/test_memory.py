@@ -40,6 +40,7 @@ def test_a_killed_process_writes_nothing_more() -> None:
     for _ in range(2):
         with pytest.raises(Killed):
             store.put(FIRST)
+    assert store.killed
     assert list(store.load()) == []
 
 
