@@ -15,9 +15,22 @@ from ikevd.conversation.timing import LINGER
 from ikevd.errors import NoAnswer
 from ikevd.exchanges.link import OpenInbound, OpenOutbound
 from ikevd.policy.model import Encap
+from ikevd.wire.message import HEADER_OCTETS, Header, Message
+from ikevd.wire.payloads import KePayload
 from ikevd.wire.registry import ExchangeType, Group
 from tests.builders import ESP_AES128_SHA256, child, connection
-from tests.conversation.retold import ROLES, Kill, Retold, Scenario, phase1, quick_mode_of, remembered, sent_in
+from tests.conversation.retold import (
+    ROLES,
+    Kill,
+    Retold,
+    Scenario,
+    give,
+    kept,
+    phase1,
+    quick_mode_of,
+    remembered,
+    sent_in,
+)
 from tests.duet import Side
 
 SCENARIOS: dict[str, Scenario] = {
@@ -47,7 +60,7 @@ def kills() -> Iterator[tuple[str, Kill]]:
 KILLS = pytest.mark.parametrize(("scenario", "kill"), list(kills()), ids=str)
 
 
-def kept(side: Side) -> object:
+def left_by(side: Side) -> object:
     """The SA, and of a Quick Mode the keys that stand in the kernel."""
     return side.result, {type(call): call for call in side.host.opened}
 
@@ -58,7 +71,7 @@ def test_an_exchange_that_is_killed_and_told_again_ends_with_the_same_sa_and_key
     duet.run()
     for ours, theirs in ((duet.initiator, wanted.initiator), (duet.responder, wanted.responder)):
         assert ours.error is None
-        assert kept(ours) == kept(theirs)
+        assert left_by(ours) == left_by(theirs)
         assert set(ours.sent) <= set(theirs.sent)
 
 
@@ -147,3 +160,27 @@ def test_an_exchange_that_ended_long_ago_answers_no_more() -> None:
     (second,) = [each for each in given if each.kind is InputKind.HEARD]
     assert second.path is not None
     assert again.heard(second.octets, second.path, given[-1].at + LINGER + 1) == []
+
+
+def test_a_refused_message_that_cost_entropy_changes_nothing_of_what_follows() -> None:
+    """The key pair is drawn for the first message 3 that may be one; NAT-D payloads are drawn after it."""
+    duet, role = undisturbed("Main Mode in UDP"), SCENARIOS["Main Mode in UDP"]().responder
+    *first, third, fifth = duet.inputs["responder"].given
+    conversation, inputs = remembered(role, first)
+    assert third.path is not None
+    public = Message.decode_untrusted(Header.decode_untrusted(third.octets), third.octets[HEADER_OCTETS:]).one(
+        KePayload
+    )
+    small_order = third.octets.replace(public.body, bytes(len(public.body)))
+    assert sent_in(conversation.heard(small_order, third.path, third.at)) == []
+
+    effects = give(conversation, third)
+    assert [sent.octets for sent in sent_in(effects)] == duet.responder.sent[1:2]
+    revived = role.revive(kept(inputs, effects), 1.0)
+    assert [sent.octets for sent in sent_in(give(revived.conversation, fifth))] == duet.responder.sent[2:3]
+
+
+def test_what_the_host_had_not_answered_is_asked_again_with_the_keys_that_nobody_kept() -> None:
+    duet, role = undisturbed("Quick Mode with PFS"), SCENARIOS["Quick Mode with PFS"]().responder
+    _, inputs = remembered(role, duet.inputs["responder"].given[:3])
+    assert role.revive(inputs, 1.0).asks == duet.responder.host.opened[0]
