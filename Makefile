@@ -31,6 +31,8 @@ setup-demo: .venv/run.stamp .rig/base.stamp
 .rig/peers.stamp: tests/rig/rig | .rig/base.stamp
 	tests/rig/rig fetch peers && touch $@
 
+# What was compiled is kept, the tests with their rewritten asserts too: else each worker, each daemon of a test compiles anew.
+check: export PYTHONDONTWRITEBYTECODE =
 check: .venv/dev.stamp
 	.venv/bin/ruff check --no-cache $(CODE)
 	.venv/bin/ruff format --no-cache --check $(CODE)

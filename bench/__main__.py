@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import sys
+from collections.abc import Sequence
 
 import uvloop
 
@@ -19,10 +20,9 @@ from bench.scale import scale
 from bench.sides import has_charon
 
 
-def main() -> None:
-    """Run what is asked for, and print it."""
-    asked = _parser().parse_args()
-    gc.set_threshold(50_000, 20, 100)  # the initiator's cost is not measured, but it makes the bench slow
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is asked for, on the command line if not here, and print it."""
+    asked = _parser().parse_args(arguments)
     if asked.command == "instructions" and not callgrind.has_callgrind():
         sys.exit(callgrind.HOW_TO_GET)
     charon = has_charon() and not asked.alone
@@ -72,4 +72,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(50_000, 20, 100)  # the initiator's cost is not measured, but it makes the bench slow
     main()

@@ -12,9 +12,9 @@ from typing import Any
 
 def whole(view: Any) -> Any:
     """The same with lists for iterators."""
-    if isinstance(view, Iterator):
-        return [whole(item) for item in view]
-    return {key: whole(value) for key, value in view.items()} if _is_lazy(view) else view
+    if isinstance(view, dict):
+        return {key: whole(value) for key, value in view.items()}
+    return [whole(item) for item in view] if isinstance(view, Iterator) else view
 
 
 def pieces(view: Any) -> Iterator[str]:

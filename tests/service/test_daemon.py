@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.eventually import eventually
 from tests.service.daemon import NOTHING_LEFT, Daemon, free_port, pair
 
 DESCRIPTORS = 64
@@ -21,6 +22,14 @@ WITHOUT_ITS_BODY = b"POST /v1/up/lan HTTP/1.1\r\nHost: x\r\nContent-Length: 100\
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     with Daemon(tmp_path / "daemon", port=free_port()) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One that is only looked at."""
+    with Daemon(tmp_path_factory.mktemp("running") / "daemon", port=free_port()) as daemon:
+        daemon.start()
         yield daemon
 
 
@@ -51,12 +60,10 @@ def test_a_daemon_with_64_descriptors_and_60_held_connections_beats_answers_and_
 # -- signals
 
 
-def test_hup_is_a_line_in_the_log_and_the_daemon_goes_on(daemon: Daemon) -> None:
-    daemon.start()
-    daemon.process.send_signal(signal.SIGHUP)
-    assert daemon.client.version()["schema"] == 1
-    assert daemon.manager.stop(within=10) == 0
-    (line,) = [json.loads(line) for line in daemon.log.splitlines() if "SIGHUP" in line]
+def test_hup_is_a_line_in_the_log_and_the_daemon_goes_on(running: Daemon) -> None:
+    running.process.send_signal(signal.SIGHUP)
+    assert running.client.version()["schema"] == 1
+    (line,) = eventually(lambda: [json.loads(line) for line in running.log.splitlines() if "SIGHUP" in line])
     assert line["text"] == "SIGHUP does nothing: there is no reload yet; a restart reads the configuration anew"
 
 
@@ -82,24 +89,22 @@ def refusal(daemon: Daemon) -> str:
     return sentence.removeprefix("ikevd cannot run: ")
 
 
-def test_a_second_daemon_names_the_pid_of_the_first(daemon: Daemon, tmp_path: Path) -> None:
-    daemon.start()
+def test_a_second_daemon_names_the_pid_of_the_first(running: Daemon, tmp_path: Path) -> None:
     with Daemon(tmp_path / "second", port=free_port()) as second:
-        second.configure(runtime_directory=str(daemon.folder / "run"))
+        second.configure(runtime_directory=str(running.folder / "run"))
         second.launch()
         assert refusal(second) == (
-            f"another ikevd (pid {daemon.process.pid}) uses the runtime folder {daemon.folder}/run; "
+            f"another ikevd (pid {running.process.pid}) uses the runtime folder {running.folder}/run; "
             "each needs its own runtime_directory"
         )
 
 
-def test_a_second_daemon_at_the_same_control_socket_names_the_pid_of_the_first(daemon: Daemon, tmp_path: Path) -> None:
-    daemon.start()
+def test_a_second_daemon_at_the_same_control_socket_names_the_pid_of_the_first(running: Daemon, tmp_path: Path) -> None:
     with Daemon(tmp_path / "second", port=free_port()) as second:
-        second.configure(control={"socket": str(daemon.path)})
+        second.configure(control={"socket": str(running.path)})
         second.launch()
         assert refusal(second) == (
-            f"control.socket {daemon.path}: another ikevd (pid {daemon.process.pid}) is listening there"
+            f"control.socket {running.path}: another ikevd (pid {running.process.pid}) is listening there"
         )
 
 
