@@ -24,7 +24,6 @@ from ikevd.control.controller import EngineController
 from ikevd.host.entropy import SystemEntropy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
-from ikevd.negotiation.install import Installer
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -62,11 +61,11 @@ class Initiator:
             transmit=self._send,
             keepalive=lambda path: None,
             source_for=lambda remote: remote,  # every connection names its local address
-            installer=Installer(MemoryKernel()),
+            kernel=MemoryKernel(),
             entropy=SystemEntropy(),
             history=self._history,
             counters=self._counters,
-            on_trouble=lambda text: None,
+            trouble=lambda text: None,
             port=self.config.listen.port,
             nat_port=self.config.listen.nat_port,
             export_key=lambda sa: None,
@@ -98,8 +97,9 @@ class Initiator:
     def tell(self, spokes: Sequence[Spoke], *payloads: Payload) -> None:
         """An Informational message of each spoke."""
         for spoke in spokes:
-            for live in self._engine.session(self._connections[spoke.name]).live:
-                live.tell(*payloads)
+            session = self._engine.session(self._connections[spoke.name])
+            for cookies in session.state.isakmp:
+                session._at_work.say(session.state, cookies, payloads)
 
     async def bring_up(self, spokes: Sequence[Spoke], *, at_once: int) -> list[float]:
         """A complete handshake for every child of every spoke; the seconds that each spoke took."""

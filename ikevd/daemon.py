@@ -28,7 +28,6 @@ from ikevd.kernel.journal import Journal
 from ikevd.kernel.journaled import JournaledKernel
 from ikevd.kernel.orphans import remove_orphans
 from ikevd.negotiation.engine import Engine
-from ikevd.negotiation.install import Installer
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import log
 from ikevd.observe.counters import Counters
@@ -111,11 +110,11 @@ async def _start(
         transmit=transport.send,
         keepalive=transport.keepalive,
         source_for=_source_for,
-        installer=Installer(journaled),
+        kernel=journaled,
         entropy=SystemEntropy(),
         history=history,
         counters=counters,
-        on_trouble=log.warning,
+        trouble=log.warning,
         port=config.listen.port,
         export_key=_key_log(options, stack),
         nat_port=config.listen.nat_port,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from ikevd.addresses import Address, Path
 from ikevd.host.entropy import Entropy
+from ikevd.host.interface import Action, Direction
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
-from ikevd.negotiation.install import Installer
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
@@ -38,7 +38,7 @@ class Gateway:
     @property
     def pairs(self) -> int:
         """IPsec SA pairs that the sessions believe in."""
-        return sum(len(state.pairs) for s in self.engine.sessions() for state in s.states.values())
+        return sum(len(child.standing) for s in self.engine.sessions() for child in s.states.values())
 
     @property
     def tunnel_ends(self) -> set[Address]:
@@ -47,7 +47,9 @@ class Gateway:
 
     @property
     def nothing_installed(self) -> bool:
-        return not self.kernel.sas and not self.kernel.policies
+        """No SA, and no policy that lets a packet of the peer's networks leave or go on."""
+        outward = [policy for policy in self.kernel.policies.values() if policy.id.direction is Direction.OUT]
+        return not self.kernel.sas and all(policy.action is Action.BLOCK for policy in outward)
 
 
 class World:
@@ -78,11 +80,11 @@ class World:
             transmit=self.carry,
             keepalive=lambda path: self.keepalives.append((loop.time(), path)),
             source_for=lambda remote: address,
-            installer=Installer(kernel),
+            kernel=kernel,
             entropy=entropy,
             history=history,
             counters=counters,
-            on_trouble=troubles.append,
+            trouble=troubles.append,
             port=500,
             export_key=lambda sa: None,
         )

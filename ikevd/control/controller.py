@@ -110,7 +110,7 @@ class EngineController:
             its = sessions.get(connection.name, [])
             if peer is None or has_peer(connection, its, peer):
                 phase1 = self._history.newest(connection.name, PHASE_1)
-                yield await connection_view(connection, children, its, phase1, self._engine.installer, pace)
+                yield await connection_view(connection, children, its, phase1, self._engine.kernel, pace)
             await pace.keep()
 
     def names(self) -> Names:
@@ -194,17 +194,17 @@ class EngineController:
                 raise outcome
 
     async def down(self, name: str | None, progress: Progress, *, in_clear: bool = False) -> None:
-        """Take down a child, or a connection with its ISAKMP SAs, or all (None); returns when the kernel holds nothing
-        of it. `in_clear` changes nothing as long as no block is left."""
+        """Take down a child, or a connection with its ISAKMP SAs, or all (None); returns when the kernel holds no SA of
+        it. `in_clear`: its traffic leaves in the clear from then on; else it is blocked."""
         meant = self._every() if name is None else self._named(name)
         with self._following(meant, progress):
             whole = {connection.name for connection in self._config.connections} | {None}
-            sessions = [(s, child) for c, child in meant for s in self._engine.sessions() if s.connection is c]
+            present = list(self._engine.sessions())
+            sessions = [(s, child) for c, child in meant for s in present if s.connection.name == c.name]
             for session, child in sessions:
                 if name in whole:
                     session.end()
-                else:
-                    session.unwant(child.name)
+                session.unwant(child.name, in_clear=in_clear)
             for session, _ in sessions:
                 await session.settled()
 

@@ -11,19 +11,22 @@ from ikevd.control import shapes
 from ikevd.control.pace import Pace
 from ikevd.control.traffic import traffic_of
 from ikevd.dissect.lazy import pieces
-from ikevd.negotiation.install import Installer
-from ikevd.negotiation.isakmp import LiveIsakmpSa
+from ikevd.host.interface import Counters, Kernel, SaId
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
 from ikevd.observe.progress import CiscoState, progress_of, ready
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, finding_view
 from ikevd.observe.words import say
-from ikevd.peer.children import ChildState, Pair
+from ikevd.peer.desired import desired_child
+from ikevd.peer.state import ChildState, IsakmpState, PairState, PeerState, Stage
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Connection
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
 from ikevd.service.holding import Holding
+
+NOTHING = Counters(octets=0, packets=0)
+"""Of a direction that is gone."""
 
 
 async def connection_view(
@@ -31,22 +34,22 @@ async def connection_view(
     children: tuple[Child, ...],
     sessions: list[Session],
     phase1: Record | None,
-    installer: Installer,
+    kernel: Kernel,
     pace: Pace,
 ) -> shapes.Connection:
     """One connection with those of its children that were asked for."""
     isakmp, shown = list[shapes.Isakmp](), list[shapes.Child]()
     for session in sessions:
-        isakmp += [_isakmp(live) for live in session.live if not live.retired]
+        isakmp += [_isakmp(live) for live in session.live if live.stage is not Stage.LEAVING]
         await pace.keep()
     for child in children:
-        shown.append(await _child(child, sessions, installer, pace))
+        shown.append(await _child(connection, child, sessions, kernel, pace))
     return {
         "name": connection.name,
         "local": _address(connection.local),
         "remote": str(connection.remote or connection.remote_range or "any"),
         "ike_proposals": [describe(suite) for suite in connection.suites],
-        "negotiating": any(session.initiator.negotiating for session in sessions),
+        "negotiating": any(session.state.phase1 is not None for session in sessions),
         "phase1": _phase1(phase1) if phase1 else None,
         "isakmp": isakmp,
         "children": shown,
@@ -95,22 +98,26 @@ def _lazily(connection: shapes.Connection) -> View:
     return {**connection, "isakmp": iter(connection["isakmp"]), "children": children}
 
 
-async def _child(child: Child, sessions: list[Session], installer: Installer, pace: Pace) -> shapes.Child:
+async def _child(
+    connection: Connection, child: Child, sessions: list[Session], kernel: Kernel, pace: Pace
+) -> shapes.Child:
     now, sas = _now(), list[shapes.IpsecPair]()
-    states = [session.states[child.name] for session in sessions]
-    pairs = [pair for state in states for pair in state.pairs]
+    peers = [session.state for session in sessions]
+    pairs = [pair for peer in peers for pair in peer.children[child.name].standing]
     for pair in pairs:
-        sas.append(await _pair(pair, installer))
+        sas.append(await _pair(pair, kernel))
         await pace.keep()
-    traffic = await traffic_of(pairs, installer, now, received=any(sa["packets_in"] for sa in sas))
+    peer = next((p for p in peers if p.children[child.name].standing), peers[0] if peers else None)
+    state = peer.children[child.name] if peer else ChildState()
+    policies = desired_child(connection, child, state).policies
+    traffic = await traffic_of(pairs, policies, kernel, now, received=any(sa["packets_in"] for sa in sas))
     await pace.keep()
-    state = next((s for s in states if s.pairs), states[0] if states else ChildState(persistent=False))
     return {
         "name": child.name,
         "group": child.group,
         "local": str(child.local),
         "remote": str(child.remote),
-        "state": state.name,
+        "state": _state(peer, child.name),
         "last_cause": say(state.cause) if state.cause else None,
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
         "last_in_seconds": traffic.last_in,
@@ -121,9 +128,20 @@ async def _child(child: Child, sessions: list[Session], installer: Installer, pa
     }
 
 
-async def _pair(pair: Pair, installer: Installer) -> shapes.IpsecPair:
+def _state(peer: PeerState | None, child: str) -> str:
+    """In one word."""
+    state = peer.children[child] if peer else ChildState()
+    if state.standing:
+        return "up"
+    if state.attempt is not None or (peer and child in peer.waiting):
+        return "negotiating"
+    return "down" if state.retry_at is None else "retry"
+
+
+async def _pair(pair: PairState, kernel: Kernel) -> shapes.IpsecPair:
     sa, age = pair.sa, _now() - pair.born
-    inbound, outbound = await installer.counters(sa)
+    inbound = await kernel.counters(SaId(sa.local, sa.inbound)) or NOTHING
+    outbound = await kernel.counters(SaId(sa.remote, sa.outbound)) or NOTHING
     return {
         "spi_in": str(sa.inbound),
         "spi_out": str(sa.outbound),
@@ -144,7 +162,7 @@ async def _pair(pair: Pair, installer: Installer) -> shapes.IpsecPair:
     }
 
 
-def _isakmp(live: LiveIsakmpSa) -> shapes.Isakmp:
+def _isakmp(live: IsakmpState) -> shapes.Isakmp:
     sa, now = live.sa, _now()
     return {
         "cookies": str(sa.cookies),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from ikevd.negotiation.install import Installer
-from ikevd.peer.children import Pair
+from ikevd.host.interface import Direction, Kernel, PolicyId
+from ikevd.peer.state import PairState
 
 ONE_WAY = 10
 """Seconds that the last packet out must be younger than the last one in. Answers take less; two clocks that count
@@ -24,9 +25,15 @@ class Traffic:
 
 
 NONE = Traffic(None, None)
+INBOUND, OUTBOUND = (Direction.IN, Direction.FWD), (Direction.OUT,)
+"""Local packets take another policy than those that are forwarded."""
+MAX_ASKED = 8
+"""Policies of one direction whose last use is asked for: selectors that are ranges make many."""
 
 
-async def traffic_of(pairs: Sequence[Pair], installer: Installer, now: float, *, received: bool) -> Traffic:
+async def traffic_of(
+    pairs: Sequence[PairState], policies: Iterable[PolicyId], kernel: Kernel, now: float, *, received: bool
+) -> Traffic:
     """Of all pairs that carry one child, for the kernel remembers the last packet of a policy, not of an SA.
 
     One way: the last packet that left is at least `ONE_WAY` seconds younger than the last one that arrived or, where
@@ -34,9 +41,21 @@ async def traffic_of(pairs: Sequence[Pair], installer: Installer, now: float, *,
     """
     if not pairs:
         return NONE
-    came, left = await installer.idle_seconds(pairs[-1].sa)
+    came = await _idle(policies, INBOUND, kernel)
+    left = await _idle(policies, OUTBOUND, kernel)
     silent = came if received else now - pairs[0].born
     if silent is None:  # the policies are newer than the last packet
         return NONE
     one_way = left is not None and silent - left >= ONE_WAY
     return Traffic(round(silent) if received else None, round(silent) if one_way else None)
+
+
+async def _idle(policies: Iterable[PolicyId], directions: Sequence[Direction], kernel: Kernel) -> float | None:
+    """Seconds since the last packet; None where there was none since the policies were last installed."""
+    asked = [
+        policy
+        for direction in directions
+        for policy in islice((policy for policy in policies if policy.direction is direction), MAX_ASKED)
+    ]
+    found = [await kernel.idle_seconds(policy) for policy in asked]
+    return min((idle for idle in found if idle is not None), default=None)

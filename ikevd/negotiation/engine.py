@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
-from ikevd.errors import Abandoned, Finding, LimitReached
+from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
-from ikevd.host.interface import SaExpired
-from ikevd.negotiation.farewell import say_farewell
-from ikevd.negotiation.install import Installer
+from ikevd.host.interface import Kernel, KernelEvent, SaExpired
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.router import Router
-from ikevd.negotiation.runner import Runner
+from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
-from ikevd.observe.refused import Refused
-from ikevd.observe.words import say
+from ikevd.peer.state import PeerKey
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Config, Connection, Start
+from ikevd.policy.reqids import Holder, Reqids
 from ikevd.sa.model import IsakmpSa
-from ikevd.wire.message import Header
-from ikevd.wire.registry import ExchangeType
 
 MAX_SESSIONS = 10_000
 """Peers of connections with `remote: any` that are authenticated at one time, in all."""
@@ -45,32 +41,16 @@ class Engine:
     def __init__(self, config: Config, ports: Ports) -> None:
         self._config = config
         self._ports = ports
-        self._router = Router(
-            ports.entropy,
-            ports.counters,
-            ports.transmit,
-            ports.now,
-            on_first_message=self._first_message,
-            on_ikev2=lambda path: ports.on_trouble(
-                f"{path.remote} speaks IKEv2; this daemon speaks IKEv1 only and has told it so"
-            ),
-        )
-        self._lobby = Lobby(
-            config.connections,
-            config.limits,
-            self._router,
-            self._ports,
-            on_established=self._established,
-            on_stranger=self._turned_away,
-        )
+        self._router = Router(ports.entropy, ports.counters, ports.transmit, ports.now, ports.trouble)
+        self._lobby = Lobby(config.connections, config.limits, self._router, self._ports)
         self._connections = {connection.name: connection for connection in config.connections}
-        self._by_reqid = {child.reqid: (c.name, child.name) for c in config.connections for child in c.children}
+        self._reqids = Reqids.of(config.connections)
         self._by_remote = ByAddress(config.connections)
         self._anywhere = [connection.name for connection in config.connections if connection.remote is None]
         self._stopping = False
         self._sessions: dict[str, dict[Identity | None, Session]] = {}
         """By connection and the peer's identity: one for a peer that has an address, many for `remote: any`."""
-        ports.installer.on_expire(self._expired)
+        ports.kernel.on_event(self._kernel_event)
 
     @property
     def half_open(self) -> int:
@@ -78,26 +58,40 @@ class Engine:
         return self._lobby.half_open
 
     @property
-    def installer(self) -> Installer:
+    def kernel(self) -> Kernel:
         """For the counters of a pair."""
-        return self._ports.installer
+        return self._ports.kernel
 
     def datagram(self, octets: bytes, path: Path) -> None:
         """Everything that arrives. A bug in here costs one datagram, never the daemon."""
         try:
-            self._router.datagram(octets, path)
+            self._hand_over(octets, path)
         except Exception as bug:
             self._ports.counters.count("bug: datagram dropped")
             context = {"message": f"internal error at a datagram from {path.remote}", "exception": bug}
             asyncio.get_running_loop().call_exception_handler(context)
 
+    def _hand_over(self, octets: bytes, path: Path) -> None:
+        found = self._router.find(octets, path)
+        if found is None:
+            return
+        header, handler = found
+        if handler is None:
+            if not self._stopping:
+                self._lobby.first_message(header, octets, path)
+        elif peer := handler.heard(header, octets, path):
+            self._established(peer)
+
     def start(self) -> None:
-        """Bring up every child with `start: auto`."""
+        """Block what may not leave in the clear, and bring up every child with `start: auto`."""
         for connection in self._config.connections:
+            if connection.remote is None:
+                continue
+            session = self.session(connection)
+            session.start()
             for child in connection.children:
-                if child.start is Start.AUTO and connection.remote is not None:
-                    future = self.session(connection).want(child.name)
-                    future.add_done_callback(_retrieve)
+                if child.start is Start.AUTO:
+                    session.want(child.name).add_done_callback(_retrieve)
 
     def session(self, connection: Connection) -> Session:
         """The session of the peer that the connection names, made where there is none yet; raises `Abandoned` while
@@ -117,7 +111,7 @@ class Engine:
             return
         for connection in self._by_remote.exactly(path.remote.address):  # only those can be initiated
             for session in self._sessions.get(connection.name, {}).values():
-                session.initiator.note_unreachable(path, found)
+                session.note_unreachable(path, found)
 
     async def stop(self, last_words: float = LAST_WORDS) -> None:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel
@@ -130,9 +124,10 @@ class Engine:
                 if any(session.has_peer for session in self.sessions()):
                     await asyncio.sleep(last_words)
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
-                await self.installer.close_all()  # what a bug kept a session from removing
+                for session in self.sessions():
+                    await session.clear()
         except TimeoutError:
-            self._ports.on_trouble("the kernel is slow; what is left in it is removed at the next start")
+            self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
         for session in self.sessions():
             _surely(session.close)
 
@@ -142,16 +137,6 @@ class Engine:
         for session in self.sessions():
             await session.settled()
 
-    def _first_message(self, header: Header, octets: bytes, path: Path) -> None:
-        if not self._stopping:
-            self._lobby.first_message(header, octets, path)
-
-    def _turned_away(self, kind: ExchangeType, path: Path, why: Finding) -> None:
-        """A stranger, of whom nothing else is kept."""
-        history = self._ports.history
-        history.refused.add(Refused(kind, path.remote, None, None, why, history.now()))
-        self._ports.on_trouble(f"{path.remote} was turned away: {say(why)}")
-
     def _expected_identity(self, connection: Connection) -> Identity | None:
         if connection.remote_id is not None or connection.remote is None:
             return connection.remote_id
@@ -160,17 +145,28 @@ class Engine:
     def _session(self, connection: Connection, identity: Identity | None) -> Session:
         peers = self._sessions.setdefault(connection.name, {})
         if identity not in peers:
-            peers[identity] = Session(connection, self._router, self._ports)
+            key = PeerKey(connection.name, identity)
+            peers[identity] = Session(key, self._leased(connection, identity), self._router, self._ports)
         return peers[identity]
 
-    def _established(self, sa: IsakmpSa, phase1: Runner) -> None:
+    def _leased(self, connection: Connection, identity: Identity | None) -> Connection:
+        """The peers of a connection with `remote: any` each get reqids of their own: so what one of them holds in the
+        kernel is never taken for another's. Raises `LimitReached`."""
+        if connection.remote is not None:
+            return connection
+        holders = [Holder(connection.name, child.name, identity) for child in connection.children]
+        children = zip(connection.children, map(self._reqids.lease, holders), strict=True)
+        return replace(connection, children=tuple(replace(child, reqid=reqid) for child, reqid in children))
+
+    def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
+        sa, running = peer.sa, peer.running
         if not self._has_room(sa):
-            phase1.conversation.unconfirmed = sa
+            running.conversation.unconfirmed = sa
             self._router.forget(sa.cookies.responder)
-            say_farewell(phase1, LimitReached("too many peers at one time"), self._ports)
+            self._lobby.say_farewell(running, LimitReached("too many peers at one time"))
             return
-        self._session(self._connections[sa.connection], sa.remote_id).adopt(sa, phase1)
+        self._session(self._connections[sa.connection], sa.remote_id).adopt(sa, running)
 
     def _has_room(self, sa: IsakmpSa) -> bool:
         """A peer with an address of its own in the configuration always finds it."""
@@ -191,13 +187,21 @@ class Engine:
                 if session.idle:
                     session.close()
                     del peers[identity]
+                    for child in session.connection.children:
+                        self._reqids.release(Holder(name, child.name, identity))
 
-    def _expired(self, expired: SaExpired) -> None:
-        if not expired.hard:
-            return
-        connection, child = self._by_reqid.get(expired.reqid, ("", ""))
-        for session in tuple(self._sessions.get(connection, {}).values()):
-            session.expired(child, expired.id.spi)
+    def _kernel_event(self, event: KernelEvent) -> None:
+        if isinstance(event, SaExpired) and event.hard and (found := self._session_of(event.reqid)):
+            session, child = found
+            session.expired(child, event.id)
+
+    def _session_of(self, reqid: int) -> tuple[Session, str] | None:
+        holder = self._reqids.holder(reqid)
+        if holder is None:
+            return None
+        sessions = self._sessions.get(holder.connection, {})
+        found = sessions.get(holder.identity) if holder.identity else next(iter(sessions.values()), None)
+        return (found, holder.child) if found else None
 
 
 def _surely(step: Callable[[], None]) -> None:

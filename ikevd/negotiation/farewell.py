@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from ikevd.conversation.timing import Timing
 from ikevd.errors import IkeError
-from ikevd.negotiation.isakmp import LiveIsakmpSa
+from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.runner import Runner
+from ikevd.negotiation.running import Running
 from ikevd.peer.notices import delete_isakmp
+from ikevd.peer.state import Attempt
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import Protocol
 
 
-def say_farewell(phase1: Runner, error: IkeError, ports: Ports) -> None:
+def say_farewell(phase1: Running, error: IkeError, ports: Ports, agenda: Agenda[object]) -> None:
     """Send the Notify that `error` names, and a Delete, each a few times; nothing is awaited."""
     sa = phase1.conversation.unconfirmed
     if sa is None:
         return
-    live = LiveIsakmpSa(
-        sa,
-        phase1,
-        (),
-        Timing(),
-        ports,
-        on_quick_mode=lambda live, end: None,
-        on_informational=lambda live, payloads: None,
-        on_worn=lambda live: None,
-    )
+    exchanges = Exchanges(sa, phase1, (), Timing(), ports, agenda, map(Attempt, count()))
     if error.notify is not None:
-        live.tell(NotifyPayload(Protocol.ISAKMP, error.notify, sa.cookies.octets))
-    live.tell(delete_isakmp(sa.cookies))
+        exchanges.tell((NotifyPayload(Protocol.ISAKMP, error.notify, sa.cookies.octets),), sa.path)
+    exchanges.tell((delete_isakmp(sa.cookies),), sa.path)

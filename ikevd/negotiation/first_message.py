@@ -11,9 +11,7 @@ from ikevd.conversation.timing import Timing
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.negotiation.phase1 import Phase1Attempt
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.runner import Runner
 from ikevd.observe import history
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.wire.registry import ExchangeType
@@ -61,12 +59,3 @@ def key_of(octets: bytes, path: Path) -> bytes:
     """As `FirstMessage.key`, of what may be one."""
     ends = (part for end in (path.remote, path.local) for part in (end.address.packed, end.port.to_bytes(2, "big")))
     return b"".join((*ends, octets[:COOKIE_OCTETS]))
-
-
-class PeersAttempt(Phase1Attempt):
-    """The negotiation, once it is more than a place in the waiting room."""
-
-    def __init__(self, first: FirstMessage, cookie: bytes, runner: Runner) -> None:
-        """`cookie`: ours."""
-        super().__init__(cookie, runner)
-        self.kind, self.key = first.kind, first.key

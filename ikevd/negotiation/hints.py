@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from ikevd.conversation.meanwhile import MAX_HINTS
 from ikevd.errors import Malformed
-from ikevd.negotiation.runner import Runner
+from ikevd.negotiation.running import Running
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, NotifyType
 
 
-def hear_hints(runners: Sequence[Runner], header: Header, octets: bytes) -> None:
+def hear_hints(runners: Sequence[Running], header: Header, octets: bytes) -> None:
     """An Informational message in the clear, for whatever is under way, or was last: all that it can be is evidence."""
     notifications = clear_notifications(header, octets)
     for notify in notifications:

@@ -15,6 +15,7 @@ from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
 from ikevd.findings import Unreachable
 from ikevd.negotiation.first_message import key_of
+from ikevd.negotiation.router import Authenticated
 from ikevd.observe.history import Record
 from ikevd.policy.model import Connection
 from ikevd.sa.model import COOKIE_OCTETS
@@ -80,15 +81,15 @@ class Place:
         """The first message, whole."""
         return self.key[-COOKIE_OCTETS:] + self.message.octets
 
-    def heard(self, header: Header, octets: bytes, path: Path) -> None:
+    def heard(self, header: Header, octets: bytes, path: Path) -> Authenticated | None:
         """A datagram that names our cookie."""
-        self._on_echo(self, header, octets, path)
+        return self._on_echo(self, header, octets, path)
 
     def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
         """Our answer did not arrive: nothing is kept of that, since its sender may be anybody."""
 
 
-OnEcho = Callable[[Place, Header, bytes, Path], None]
+OnEcho = Callable[[Place, Header, bytes, Path], Authenticated | None]
 
 
 class Places:

@@ -6,30 +6,33 @@ begins whole, and not often.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import Effect, Raised
+from ikevd.conversation.effects import Effect, Raised, Returned
 from ikevd.conversation.timing import LARVAL, LINGER
 from ikevd.crypto import groups
 from ikevd.errors import Abandoned, Finding, IkeError, InvalidKey, NoProposalChosen
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Sent
 from ikevd.findings import AggressiveNotAllowed, NoConnection
+from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.farewell import say_farewell
-from ikevd.negotiation.first_message import FirstMessage, PeersAttempt, key_of
+from ikevd.negotiation.first_message import FirstMessage, key_of
 from ikevd.negotiation.larval import Place
 from ikevd.negotiation.limits import HalfOpen, RateLimit
 from ikevd.negotiation.matching import ByAddress
+from ikevd.negotiation.peers_attempt import PeersAttempt
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.router import Router, clear_notification
-from ikevd.negotiation.runner import Runner
+from ikevd.negotiation.router import Authenticated, Router, clear_notification
+from ikevd.negotiation.running import Outcome, Running
 from ikevd.negotiation.waiting_room import MADE_WAY, WaitingRoom
+from ikevd.negotiation.work import Work
 from ikevd.observe import history
+from ikevd.observe.refused import Refused
+from ikevd.observe.words import say
 from ikevd.policy.model import Connection, Limits
 from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa
 from ikevd.wire.message import Header
@@ -51,23 +54,12 @@ OCTETS_OF_2048_BITS = 256
 class Lobby:
     """Half-open negotiations by both endpoints and initiator cookie."""
 
-    def __init__(
-        self,
-        connections: Sequence[Connection],
-        limits: Limits,
-        router: Router,
-        ports: Ports,
-        *,
-        on_established: Callable[[IsakmpSa, Runner], None],
-        on_stranger: Callable[[ExchangeType, Path, Finding], None],
-    ) -> None:
-        """`on_stranger` is told of peers that are turned away, and why."""
+    def __init__(self, connections: Sequence[Connection], limits: Limits, router: Router, ports: Ports) -> None:
         self._connections = ByAddress(connections)
         self._max_secrets = limits.secrets
         self._router = router
         self._ports = ports
-        self._on_established = on_established
-        self._on_stranger = on_stranger
+        self._agenda: Agenda[object] = Agenda(self._due)
         self._static = frozenset(c.remote for c in connections if c.remote is not None)
         self._waiting = WaitingRoom(limits, self._static, router, ports, self._candidates, self._echoed)
         self._whole: dict[ExchangeType, HalfOpen[PeersAttempt]] = {
@@ -91,8 +83,25 @@ class Lobby:
         elif not self._waiting.repeated(octets, path):
             self._new_message(header.exchange, octets, path)
 
+    def goes_on(self, attempt: PeersAttempt, outcomes: Sequence[Outcome]) -> Authenticated | None:
+        """The attempt has taken a step; where its peer is authenticated, it leaves the lobby."""
+        found = None
+        for outcome in outcomes:
+            match outcome:
+                case Returned(IsakmpSa() as sa):
+                    found = self._established(attempt, sa)
+                case Raised(error):
+                    self._failed(attempt, error)
+        self._agenda.set(attempt, attempt.due)
+        return found
+
+    def say_farewell(self, running: Running, error: IkeError) -> None:
+        """A phase 1 came to nothing although the peer may hold its SA."""
+        say_farewell(running, error, self._ports, self._agenda)
+
     def close(self) -> None:
         """Forget everything without a word."""
+        self._agenda.close()
         self._waiting.close()
         for attempt in tuple(self._present.values()):
             self._forget(attempt, Abandoned("ikevd stops"))
@@ -105,14 +114,20 @@ class Lobby:
             candidates = replace(candidates, connections=tuple(c for c in connections if c.aggressive))
         if not connections:
             self._ports.counters.count("drop: no connection for the address")
-            self._on_stranger(kind, path, NoConnection())
+            self._turn_away(kind, path, NoConnection())
         elif not candidates.connections:
             self._ports.counters.count("drop: Aggressive Mode is not allowed")
-            self._on_stranger(kind, path, AggressiveNotAllowed(connections[0].name))
+            self._turn_away(kind, path, AggressiveNotAllowed(connections[0].name))
         elif kind == AGGRESSIVE:
             self._answer_aggressive_mode(FirstMessage(kind, octets, path, candidates))
         else:
             self._answer_main_mode(FirstMessage(kind, octets, path, candidates))
+
+    def _turn_away(self, kind: ExchangeType, path: Path, why: Finding) -> None:
+        """A stranger, of whom nothing else is kept."""
+        history = self._ports.history
+        history.refused.add(Refused(kind, path.remote, None, None, why, history.now()))
+        self._ports.trouble(f"{path.remote} was turned away: {say(why)}")
 
     def _candidates(self, path: Path) -> Candidates:
         return Candidates(self._connections.find(path), self._max_secrets)
@@ -139,17 +154,19 @@ class Lobby:
 
     def _begin_or_drop(self, first: FirstMessage, ours: bytes, core: Conversation, effects: Sequence[Effect]) -> None:
         if core.has_spoken:
-            self._begin(first, ours, core, first.open_record(core, self._ports)).runner.apply(effects)
+            attempt = self._begin(first, ours, core, first.open_record(core, self._ports))
+            self.goes_on(attempt, attempt.running.apply(effects))
         else:
             core.close()
             self._ports.counters.count("drop: first message is malformed")
 
-    def _echoed(self, place: Place, header: Header, octets: bytes, path: Path) -> None:
+    def _echoed(self, place: Place, header: Header, octets: bytes, path: Path) -> Authenticated | None:
         """A datagram bears the cookie of a place in the waiting room: its sender has read our answer."""
-        if self._has_room(MAIN, place.path.remote.address):
-            attempt = self._begin(*self._waiting.take(place))
-            attempt.runner.apply(())
-            attempt.heard(header, octets, path)
+        if not self._has_room(MAIN, place.path.remote.address):
+            return None
+        attempt = self._begin(*self._waiting.take(place))
+        self._agenda.set(attempt, attempt.due)
+        return attempt.heard(header, octets, path)
 
     def _has_room(self, kind: ExchangeType, address: Address, cost: float = 0) -> bool:
         if refusal := self._refusal(kind, address, cost):
@@ -171,45 +188,60 @@ class Lobby:
         return places.refusal(address)
 
     def _begin(self, first: FirstMessage, ours: bytes, core: Conversation, record: history.Record) -> PeersAttempt:
-        runner = Runner(core, record, self._ports, on_end=lambda _, outcome: self._ended(attempt, outcome))
-        attempt = PeersAttempt(first, ours, runner)
+        attempt = PeersAttempt(first, ours, Running(core, record, self._ports), self)
         self._present[first.key] = attempt
         self._whole[first.kind].enter(attempt, first.path.remote.address)
         self._router.register(ours, attempt)
         return attempt
 
+    def _due(self, keys: Sequence[object]) -> None:
+        """An attempt waits for a message of the peer, so that time alone authenticates nobody."""
+        for key in keys:
+            match key:
+                case Work(under=exchanges) if exchanges is not None:
+                    exchanges.tick(key)
+                case PeersAttempt(forget_at=when) if when is not None and when <= self._ports.now():
+                    self._let_go(key)
+                case PeersAttempt():
+                    self.goes_on(key, key.running.tick())
+
     def _forget(self, attempt: PeersAttempt, cause: Abandoned) -> None:
         """Without a word to the peer, who may be anybody."""
+        running = attempt.running
         self._whole[attempt.kind].leave(attempt)
-        if not attempt.runner.conversation.ended:
+        self._agenda.set(attempt, None)
+        if not running.conversation.ended:
             del self._present[attempt.key]
-            attempt.runner.record.add(Failed(cause.finding, type(cause).__name__))
+            running.record.add(Failed(cause.finding, type(cause).__name__))
             self._router.forget(attempt.cookie)
-        attempt.runner.close()
+        running.close()
 
     def _let_go(self, attempt: PeersAttempt) -> None:
+        """Nobody repeats its messages any more. A bad public value has kept its place until now."""
+        self._whole[attempt.kind].leave(attempt)
         self._present.pop(attempt.key, None)
-        attempt.runner.let_go()
+        attempt.running.let_go()
 
-    def _ended(self, attempt: PeersAttempt, outcome: Any) -> None:
-        loop, leave, runner = asyncio.get_running_loop(), self._whole[attempt.kind].leave, attempt.runner
-        if isinstance(outcome, InvalidKey):  # message 1 of Aggressive Mode cost a key pair: its place stays taken
-            loop.call_later(LARVAL, leave, attempt)
+    def _established(self, attempt: PeersAttempt, sa: IsakmpSa) -> Authenticated:
+        self._whole[attempt.kind].leave(attempt)
+        attempt.forget_at = self._ports.now() + LINGER
+        attempt.running.record.belongs_to(sa.connection)
+        return Authenticated(sa, attempt.running)
+
+    def _failed(self, attempt: PeersAttempt, error: IkeError) -> None:
+        running = attempt.running
+        if isinstance(error, InvalidKey):  # message 1 of Aggressive Mode cost a key pair: its place stays taken
+            attempt.forget_at = self._ports.now() + LARVAL
         else:
-            leave(attempt)
-        if not isinstance(outcome, IkeError):
-            loop.call_later(LINGER, self._let_go, attempt)
-            runner.record.belongs_to(outcome.connection)
-            self._on_established(outcome, runner)
-            return
+            self._whole[attempt.kind].leave(attempt)
         del self._present[attempt.key]
         self._router.forget(attempt.cookie)
-        say_farewell(runner, outcome, self._ports)
-        if isinstance(outcome, NoProposalChosen) and self._refusals.allows():
-            refusal, path = clear_notification(attempt.key[-COOKIE_OCTETS:], NO_PROPOSAL), runner.conversation.path
+        self.say_farewell(running, error)
+        if isinstance(error, NoProposalChosen) and self._refusals.allows():
+            refusal, path = clear_notification(attempt.key[-COOKIE_OCTETS:], NO_PROPOSAL), running.conversation.path
             self._ports.transmit(refusal, path)
-            runner.record.add(Sent("INFO", (str(PayloadType.N),), refusal, path))
-        runner.close()
+            running.record.add(Sent("INFO", (str(PayloadType.N),), refusal, path))
+        running.close()
 
 
 def _cost_of_a_key_pair(first: FirstMessage) -> float:

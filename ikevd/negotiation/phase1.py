@@ -1,33 +1,48 @@
-"""One phase 1 negotiation at work, until its ISAKMP SA stands."""
+"""One phase 1 negotiation, in either role, until its ISAKMP SA stands."""
 
 from __future__ import annotations
 
-from ikevd.addresses import Path
-from ikevd.findings import Unreachable
+from ikevd.addresses import Endpoint, Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.timing import Timing
+from ikevd.errors import Abandoned
+from ikevd.exchanges import aggressive_mode, main_mode
+from ikevd.exchanges.link import Link, Situation
 from ikevd.negotiation.hints import hear_hints
-from ikevd.negotiation.runner import Runner
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.running import Outcome, Running
+from ikevd.policy.model import Connection
+from ikevd.sa.model import Cookies
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType
 
 
-class Phase1Attempt:
-    """What the router finds under our cookie while phase 1 is under way."""
+def initiate(connection: Connection, cookie: bytes, ports: Ports) -> Running:
+    """Our own, not started; `cookie` is ours. Raises `IkeError` where none can be made."""
+    path = path_to_peer(connection, ports)
+    situation = Situation(Cookies(cookie), 0, path, nat_port=ports.nat_port)
+    mode = aggressive_mode if connection.aggressive else main_mode
+    kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
+    exchange = mode.initiate(Link(situation), connection, ports.entropy)
+    core = Conversation(exchange, kind, situation, Timing(connection.resend), initiator=True)
+    record = ports.history.open(kind, core.cookies, 0, path.remote, initiator=True, connection=connection.name)
+    return Running(core, record, ports)
 
-    def __init__(self, cookie: bytes, runner: Runner) -> None:
-        self.cookie = cookie
-        self.runner = runner
 
-    def heard(self, header: Header, octets: bytes, path: Path) -> None:
-        """A datagram that names our cookie. An Informational in the clear has a message ID of its own."""
-        if header.exchange == ExchangeType.INFORMATIONAL and not header.encrypted:
-            hear_hints((self.runner,), header, octets)
-        elif header.message_id:
-            if not self.runner.beside(octets, path):
-                self.runner.remind(path)
-        else:
-            self.runner.heard(octets, path)
+def path_to_peer(connection: Connection, ports: Ports) -> Path:
+    """The endpoints of a first message; raises `IkeError` where there is no way to the peer."""
+    remote = connection.remote
+    if remote is None:
+        raise Abandoned("the connection has `remote: any`: only the peer can initiate it")
+    local = connection.local or ports.source_for(remote)
+    return Path(Endpoint(local, ports.port), Endpoint(remote, ports.port))
 
-    def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
-        """A message of ours did not arrive."""
-        if not message_id:
-            self.runner.unreachable(path, found)
+
+def hear(running: Running, header: Header, octets: bytes, path: Path) -> list[Outcome]:
+    """A datagram that names our cookie. An Informational in the clear has a message ID of its own."""
+    if header.exchange == ExchangeType.INFORMATIONAL and not header.encrypted:
+        hear_hints((running,), header, octets)
+        return []
+    if header.message_id:
+        return running.beside(octets, path)
+    return running.heard(octets, path)

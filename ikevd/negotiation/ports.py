@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ikevd.addresses import Address, Path
 from ikevd.host.entropy import Entropy
-from ikevd.negotiation.install import Installer
+from ikevd.host.interface import Kernel
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.sa.model import IsakmpSa
@@ -24,13 +24,13 @@ class Ports:
     """Sends the one octet that keeps a NAT's mapping alive (RFC 3948 section 2.3); returns as `transmit` does."""
     source_for: Callable[[Address], Address]
     """The local address that routing chooses for a peer."""
-    installer: Installer
+    kernel: Kernel
     entropy: Entropy
     history: History
     counters: Counters
     port: int
     """UDP port of IKE, here and at the peer."""
-    on_trouble: Callable[[str], None]
+    trouble: Callable[[str], None]
     """Told, in words, of what no negotiation can report any more."""
     export_key: Callable[[IsakmpSa], None]
     """Writes the key log, where the operator asked for one."""

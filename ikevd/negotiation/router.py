@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ikevd.addresses import Path
@@ -10,8 +11,9 @@ from ikevd.errors import Malformed
 from ikevd.findings import Unreachable
 from ikevd.host.entropy import Entropy
 from ikevd.negotiation.limits import RateLimit
+from ikevd.negotiation.running import Running
 from ikevd.observe.counters import Counters
-from ikevd.sa.model import COOKIE_OCTETS, NO_COOKIE
+from ikevd.sa.model import COOKIE_OCTETS, NO_COOKIE, IsakmpSa
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import NotifyPayload
@@ -24,17 +26,22 @@ IKEV2_INITIATOR, IKEV2_RESPONSE = 0x08, 0x20
 """Header flags of RFC 7296 section 3.1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A phase 1 that the peer began has ended well: its ISAKMP SA goes to the peer's session."""
+
+    sa: IsakmpSa
+    running: Running
+
+
 class Handler(Protocol):
     """Whoever owns one of our cookies."""
 
-    def heard(self, header: Header, octets: bytes, path: Path) -> None:
+    def heard(self, header: Header, octets: bytes, path: Path) -> Authenticated | None:
         """A datagram that names the cookie."""
 
     def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
         """A message of ours under the cookie did not arrive, says an ICMP error."""
-
-
-OnFirstMessage = Callable[[Header, bytes, Path], None]
 
 
 class Router:
@@ -46,15 +53,13 @@ class Router:
         counters: Counters,
         transmit: Callable[[bytes, Path], str | None],
         clock: Callable[[], float],
-        *,
-        on_first_message: OnFirstMessage,
-        on_ikev2: Callable[[Path], None],
+        trouble: Callable[[str], None],
     ) -> None:
+        """`trouble` is told, in words, of peers that speak IKEv2."""
         self._entropy = entropy
         self._counters = counters
         self._transmit = transmit
-        self._on_first_message = on_first_message
-        self._on_ikev2 = on_ikev2
+        self._trouble = trouble
         self._answers_to_ikev2 = RateLimit(rate=5, burst=10, clock=clock)
         self._ours: dict[bytes, Handler] = {}
 
@@ -73,21 +78,23 @@ class Router:
         """Nobody holds `cookie` any more."""
         self._ours.pop(cookie, None)
 
-    def datagram(self, octets: bytes, path: Path) -> None:
-        """Everything that arrives on a UDP port. Raises nothing on any input."""
+    def find(self, octets: bytes, path: Path) -> tuple[Header, Handler | None] | None:
+        """Whose a datagram is, or no handler for the first message of a phase 1; None where it was dropped. Raises
+        nothing on any input."""
         try:
             header = Header.decode_untrusted(octets)
         except Malformed:
             self._counters.count("drop: malformed header")
-            return
+            return None
         if header.major != 1:
             self._other_version(header, path)
         elif handler := self._ours.get(header.responder) or self._ours.get(header.initiator):
-            handler.heard(header, octets, path)
+            return header, handler
         elif header.responder == NO_COOKIE and not header.encrypted and header.message_id == 0:
-            self._first(header, octets, path)
+            return (header, None) if self._is_first(header, octets) else None
         else:
             self._counters.count("drop: unknown cookies")
+        return None
 
     def unreachable(self, quoted: bytes, path: Path, found: Unreachable) -> bool:
         """An ICMP error quotes the beginning of a datagram of ours, which tells whose it is. False where it quotes less
@@ -101,7 +108,7 @@ class Router:
             handler.unreachable(message_id, path, found)
         return True
 
-    def _first(self, header: Header, octets: bytes, path: Path) -> None:
+    def _is_first(self, header: Header, octets: bytes) -> bool:
         if header.initiator == NO_COOKIE:
             self._counters.count("drop: initiator cookie is zero")
         elif len(octets) > MAX_FIRST:
@@ -110,7 +117,8 @@ class Router:
             kind = header.exchange if header.exchange.known else "of an unknown exchange type"
             self._counters.count(f"drop: first message is {kind}")  # few names, whatever strangers send
         else:
-            self._on_first_message(header, octets, path)
+            return True
+        return False
 
     def _other_version(self, header: Header, path: Path) -> None:
         """An IKEv2 initial request is told INVALID-MAJOR-VERSION; replies and notifications never are."""
@@ -126,7 +134,7 @@ class Router:
         if request and self._answers_to_ikev2.allows():
             refusal = NotifyType.INVALID_MAJOR_VERSION
             self._transmit(clear_notification(header.initiator, refusal), path)
-            self._on_ikev2(path)
+            self._trouble(f"{path.remote} speaks IKEv2; this daemon speaks IKEv1 only and has told it so")
 
 
 def clear_notification(initiator_cookie: bytes, kind: NotifyType) -> bytes:

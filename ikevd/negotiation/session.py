@@ -1,298 +1,322 @@
-"""One authenticated peer of one connection: its ISAKMP SAs and its children. Sessions share nothing."""
+"""One authenticated peer of one connection. Sessions share nothing.
+
+A session is an inbox of facts, handled one at a time: `decide` gives the new state and the effects, the kernel is
+brought to what the state desires, then the effects are carried out. What an exchange asks of this machine waits its
+turn in the same inbox.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections import deque
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
-from ikevd.facts import Established, Note
-from ikevd.findings import IpsecSaStands, IsakmpDeleted, Mentioned, Traffic
-from ikevd.negotiation.initiator import Initiator
-from ikevd.negotiation.isakmp import LiveIsakmpSa, QuickModeEnd, QuickModeFlight
+from ikevd.addresses import Path
+from ikevd.errors import IkeError
+from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
+from ikevd.findings import Unreachable
+from ikevd.host.interface import SaId
+from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.apply import Believed
+from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
-from ikevd.negotiation.runner import Runner
-from ikevd.negotiation.standing import Standing
+from ikevd.negotiation.running import Running
+from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe.words import say_error
-from ikevd.peer import notices
-from ikevd.peer.children import (
-    Abort,
-    ChildState,
-    Declined,
-    Due,
-    Event,
-    Gone,
-    Negotiate,
-    NotUp,
-    Remove,
-    Unwanted,
-    Up,
-    Wanted,
-    decide,
-)
-from ikevd.peer.timing import PACE, SAID_AFTER, TRUSTED_FOR
-from ikevd.policy.choose import describe
-from ikevd.policy.model import Connection, Start
-from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
-from ikevd.wire.payloads import NotifyPayload, Payload
-from ikevd.wire.registry import Protocol
+from ikevd.peer import effects, facts
+from ikevd.peer.decide import decide
+from ikevd.peer.desired import View, desired_child
+from ikevd.peer.due import child_due, isakmp_due, turn_due
+from ikevd.peer.effects import Effect
+from ikevd.peer.facts import Fact
+from ikevd.peer.keepalive import path_to_keep
+from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
+from ikevd.policy.model import Connection
+from ikevd.sa.model import EspKeys, IsakmpSa
+from ikevd.wire.message import Header
 
-MAX_HELD = 32
+KernelWork = Coroutine[Any, Any, None]
+NO_KEYS: Mapping[SaId, EspKeys] = MappingProxyType({})
+FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
+"""Seconds until the kernel is asked again for what it refused to remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The kernel does not hold what a child desires: the difference is tried once more."""
+
+    child: str
+    pause: float
+
+
+ENDS = (facts.QuickModeUp, facts.QuickModeFailed, facts.PhaseOneUp, facts.PhaseOneFailed)
+KEEPALIVE, WAITING = object(), object()
+"""On the agenda, beside exchanges, ISAKMP SAs and children."""
 
 
 class Session:
-    """Applies the decisions of `ikevd.peer.children` to the kernel and to the exchanges."""
+    """Carries out what `ikevd.peer` decides."""
 
-    def __init__(self, connection: Connection, router: Router, ports: Ports) -> None:
+    def __init__(self, key: PeerKey, connection: Connection, router: Router, ports: Ports) -> None:
         self.connection = connection
-        self.states = {child.name: ChildState(persistent=child.start is Start.AUTO) for child in connection.children}
-        self.initiator = Initiator(connection, router, ports, self._phase1_ended)
+        self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
         self._children = {child.name: child for child in connection.children}
-        self._standing = Standing(
-            connection,
-            router,
-            ports,
-            on_quick_mode=self._quick_mode_ended,
-            on_informational=self._informed,
-            has_children=lambda: any(state.pairs for state in self.states.values()),
-        )
         self._ports = ports
-        self._flights: dict[str, QuickModeFlight] = {}
-        self._waiting: dict[str, None] = {}
-        """Children that wait for an ISAKMP SA or for their turn, in the order in which they were wanted."""
-        self._pumping: asyncio.TimerHandle | None = None
-        self._moved: dict[str, None] = {}
-        """Children whose Quick Mode went down with its ISAKMP SA, and that have not come up since."""
+        self._agenda: Agenda[object] = Agenda(self._due)
+        self._at_work = AtWork(connection, router, ports, self._agenda, self)
+        self._believed = Believed(ports.kernel)
+        self._inbox: deque[Happening | _Again] = deque()
+        self._busy = False
+        self._at_kernel: asyncio.Task[None] | None = None
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
-        self._retries: dict[str, asyncio.TimerHandle] = {}
-        self._unsaid: list[Spi] = []
-        """SPIs whose Delete waits for an ISAKMP SA."""
-        self._tasks: dict[asyncio.Task[None], None] = {}
-
-    @property
-    def live(self) -> list[LiveIsakmpSa]:
-        """The ISAKMP SAs, oldest first."""
-        return self._standing.live
 
     # -- what the operator and the kernel say -------------------------------------------------------------------
+
+    def start(self) -> None:
+        """No traffic of its children leaves in the clear from here on."""
+        self.post(*(_Again(child, FIRST_PAUSE) for child in self._children))
 
     def want(self, child: str) -> asyncio.Future[None]:
         """Bring a child up; the future holds the outcome of the present attempt."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(child, []).append(future)
-        self._post(child, Wanted())
-        if self.states[child].pairs:
-            self._answer(child, None)
+        self.post(facts.Wanted(child))
         return future
 
-    def unwant(self, child: str) -> None:
-        """Take a child down and tell the peer."""
-        self._post(child, Unwanted())
-        self._answer(child, Abandoned(f"{child} was taken down"))
-
-    def expired(self, child: str, spi: Spi) -> None:
-        """The kernel ended an SA whose lifetime is over."""
-        self._post(child, Gone(spi, by_peer=False))
+    def unwant(self, child: str, *, in_clear: bool = False) -> None:
+        """Take a child down and tell the peer. `in_clear`: its traffic passes in the clear from then on."""
+        self.post(facts.Unwanted(child, in_clear))
 
     def end(self, *, announce: bool = True) -> None:
-        """Take everything down: children, phase 1 under way, ISAKMP SAs. `announce`: what no ISAKMP SA could protect is
-        said under one made for it."""
-        self.initiator.abort(Abandoned("the connection was taken down"))
-        for child in self._children:
-            self.unwant(child)
-        for live in tuple(self.live):
-            self._standing.retire(live, tell=True, cause=Abandoned("the connection was taken down"))
-        if announce:
-            self._begin_phase1()
+        """Take everything down. `announce`: what no ISAKMP SA could protect is said under one made for it."""
+        self.post(facts.Ended(announce))
+
+    def expired(self, child: str, sa: SaId) -> None:
+        """The kernel ended an SA whose lifetime is over."""
+        self._believed.gone(child, sa)
+        self.post(facts.Expired(child, sa.spi))
+
+    def post(self, *happenings: Happening | _Again) -> None:
+        """Handle these, after what waits already."""
+        self._inbox.extend(happenings)
+        if not self._busy:
+            self._pump()
+
+    # -- what the network says ----------------------------------------------------------------------------------
+
+    def heard(self, header: Header, octets: bytes, path: Path) -> None:
+        """A datagram that names a cookie of ours."""
+        self.post(*self._at_work.heard(self.state, header, octets, path), *self._at_work.worn())
+
+    def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
+        """A message of ours did not arrive."""
+        self._at_work.unreachable(self.state, message_id, path, found)
+
+    def note_unreachable(self, path: Path, found: Unreachable) -> None:
+        """An ICMP error for a datagram that took that path."""
+        self._at_work.note_unreachable(self.state, path, found)
+
+    def adopt(self, sa: IsakmpSa, running: Running) -> None:
+        """A phase 1 that the peer began has ended well."""
+        self._at_work.adopt(sa, running)
+        self.post(facts.PhaseOneUp(None, sa))
+
+    # -- how it stands ------------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> list[IsakmpState]:
+        """The ISAKMP SAs, oldest first."""
+        return list(self.state.isakmp.values())
+
+    @property
+    def states(self) -> Mapping[str, ChildState]:
+        """The children, by name."""
+        return self.state.children
 
     @property
     def idle(self) -> bool:
         """Does nothing stand, and is nothing under way?"""
-        standing = any(state.pairs or state.negotiating for state in self.states.values())
-        return not standing and not self.live and not self.initiator.negotiating
+        state = self.state
+        busy = any(child.pairs or child.attempt for child in state.children.values())
+        return not (busy or state.waiting or state.isakmp or state.phase1 is not None or self._inbox)
 
     @property
     def has_peer(self) -> bool:
         """Is there somebody to whom last words can be said?"""
-        return bool(self.live) or self.initiator.negotiating
+        return bool(self.state.isakmp) or self.state.phase1 is not None
 
     async def settled(self) -> None:
-        """Wait until the kernel has done all that was asked of it."""
-        while self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+        """Wait until all that is in the inbox is done."""
+        while self._at_kernel is not None:
+            await asyncio.wait((self._at_kernel,))
+
+    async def clear(self) -> None:
+        """Remove all that stands in the kernel, blocks included."""
+        await self._believed.clear()
 
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
-        self.initiator.close()
-        for timer in (*self._retries.values(), self._pumping):
-            if timer is not None:
-                timer.cancel()
-        self._standing.close()
+        self._agenda.close()
+        self._at_work.close()
 
-    # -- phase 1 ------------------------------------------------------------------------------------------------
-
-    def adopt(self, sa: IsakmpSa, phase1: Runner) -> None:
-        """A phase 1 ended well, in either role."""
-        live = self._standing.adopt(sa, phase1)
-        if self._unsaid:
-            live.tell(notices.delete_esp(*self._unsaid))
-            self._unsaid.clear()
-            if sa.initiator:
-                asyncio.get_running_loop().call_later(SAID_AFTER, self._retire_idle, live)
-        self._pump()
-
-    def _phase1_ended(self, runner: Runner, outcome: Any) -> None:
-        if not isinstance(outcome, IkeError):
-            self.adopt(outcome, runner)
-            return
-        if not isinstance(outcome, Abandoned):
-            self._unsaid.clear()
-        self._fail_waiting(outcome)
-
-    def _retire_idle(self, live: LiveIsakmpSa) -> None:
-        """An ISAKMP SA that we made only to say Delete ends, unless it serves somebody by now."""
-        if not live.busy and not any(state.wanted or state.pairs for state in self.states.values()):
-            self._standing.retire(live, tell=True, cause=Abandoned("it was only there to say Delete"))
-
-    # -- children -----------------------------------------------------------------------------------------------
-
-    def _post(self, child: str, event: Event) -> None:
-        """One event at a time: decide, remember, carry out."""
-        state, decisions = decide(self.states[child], event, self._ports.now())
-        self.states[child] = state
-        self._set_retry(child, state)
-        for decision in decisions:
-            match decision:
-                case Negotiate():
-                    self._begin(child)
-                case Abort():
-                    self._abort(child)
-                case Remove(sa, tell, insist):
-                    self._remove(sa, tell=tell, insist=insist)
-
-    def _set_retry(self, child: str, state: ChildState) -> None:
-        if timer := self._retries.pop(child, None):
-            timer.cancel()
-        if state.retry_at is not None:
-            loop = asyncio.get_running_loop()
-            self._retries[child] = loop.call_at(state.retry_at, self._post, child, Due())
-
-    def _begin(self, name: str) -> None:
-        self._waiting[name] = None
-        self._pump()
+    # -- the inbox ----------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        """Begin what waits, one after the other: strongSwan (5.9.8), as responder, forgets a Quick Mode in progress
-        when another one fails. One that stays unanswered delays its siblings by `PACE` and no more."""
-        live = self._standing.usable()
-        if live is None:
-            self._begin_phase1()
-            return
-        now = self._ports.now()
-        while self._waiting and all(now - f.runner.started >= PACE for f in self._flights.values() if f.live is live):
-            name = next(iter(self._waiting))
-            del self._waiting[name]
-            self._flights[name] = live.quick_mode(self._children[name])
-        if self._waiting and self._pumping is None:
-            self._pumping = asyncio.get_running_loop().call_later(PACE, self._pump_later)
+        """Handle what waits, one after the other; while the kernel is at work, all else waits for it."""
+        self._busy = True
+        while self._inbox:
+            try:
+                kernel_work = self._handle(self._inbox.popleft())
+            except Exception as bug:  # one fact is lost, and no other
+                self._report_bug(bug)
+                continue
+            if kernel_work is not None:
+                self._at_kernel = asyncio.get_running_loop().create_task(self._await_kernel(kernel_work))
+                return
+        self._busy = False
 
-    def _pump_later(self) -> None:
-        self._pumping = None
-        self._pump()
-
-    def _begin_phase1(self) -> None:
-        """For a child that waits, or for a Delete that no ISAKMP SA is there to protect."""
-        if not self._waiting and not self._unsaid:
-            return
+    async def _await_kernel(self, kernel_work: KernelWork) -> None:
         try:
-            self.initiator.start()
-        except IkeError as refusal:
-            self._unsaid.clear()
-            self._fail_waiting(refusal)
-
-    def _fail_waiting(self, error: IkeError) -> None:
-        for name in tuple(self._waiting):
-            self._waiting.pop(name, None)
-            self._failed(name, error)
-
-    def _abort(self, name: str) -> None:
-        self._waiting.pop(name, None)
-        for live in self.live:
-            live.fail_child(name, Abandoned("taken down by command"))
-        if flight := self._flights.pop(name, None):
-            flight.runner.fail(Abandoned("taken down by command"))
-
-    def _remove(self, sa: IpsecSa, *, tell: bool, insist: bool) -> None:
-        self._do(self._ports.installer.close(sa))
-        live = self._standing.for_farewells()
-        if tell and live is not None:
-            live.tell(notices.delete_esp(sa.inbound))
-        elif insist:
-            self._unsaid = [*self._unsaid, sa.inbound][-MAX_HELD:]
-            self._begin_phase1()
-
-    def _quick_mode_ended(self, live: LiveIsakmpSa, end: QuickModeEnd) -> None:
-        if end.child is not None:
-            self._flights.pop(end.child.name, None)
-        if isinstance(end.outcome, IpsecSa):
-            self._quick_mode_returned(live, end.outcome, end.runner)
-        else:
-            self._quick_mode_raised(live, end, end.outcome)
-        if not live.busy:
-            live.early_deletes.clear()
-        self._settle_refusals(live)
+            await kernel_work
+        except Exception as bug:
+            self._report_bug(bug)
+        self._at_kernel = None
         self._pump()
 
-    def _quick_mode_returned(self, live: LiveIsakmpSa, sa: IpsecSa, runner: Runner) -> None:
-        runner.record.child = sa.child
-        runner.record.spis = (sa.inbound, sa.outbound)
-        selectors = Traffic(str(sa.local_selector), str(sa.remote_selector))
-        stands = IpsecSaStands(selectors, describe(sa.suite), str(sa.inbound), str(sa.outbound))
-        runner.record.add(Established(stands))
-        self._moved.pop(sa.child, None)
-        self._post(sa.child, Up(sa))
-        self._answer(sa.child, None)
-        if sa.outbound in live.early_deletes:
-            live.early_deletes.remove(sa.outbound)
-            self._post(sa.child, Gone(sa.outbound, by_peer=True))
+    def _report_bug(self, bug: Exception) -> None:
+        message = f"internal error in the session of {self.connection.name}"
+        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": bug})
 
-    def _quick_mode_raised(self, live: LiveIsakmpSa, end: QuickModeEnd, error: IkeError) -> None:
-        self._do(end.host.undo())
-        if isinstance(error, NoAnswer) and live.last_heard + TRUSTED_FOR < end.runner.started:
-            live.doubted = True
-        self._tell_failure(live, end, error)
-        if end.child is None and isinstance(error, KernelRefused):
-            self._decline(end, error)
-        if end.child is None or not self.states[end.child.name].negotiating:
-            return
-        if live.retired and isinstance(error, PeerDeleted | Abandoned) and end.child.name not in self._moved:
-            self._moved[end.child.name] = None  # no fault of the child: once more, under a new ISAKMP SA
-            self._waiting[end.child.name] = None
-        else:
-            self._failed(end.child.name, error)
+    def _handle(self, happening: Happening | _Again) -> KernelWork | None:
+        """What the kernel must do for it, if anything."""
+        match happening:
+            case Ask():
+                return self._serve(happening)
+            case _Again(child, pause):
+                return self._bring_again(child, pause)
+            case _:
+                return self._learn(happening)
 
-    def _tell_failure(self, live: LiveIsakmpSa, end: QuickModeEnd, error: IkeError) -> None:
-        """A Notify to a peer that waits for us, a Delete of an SPI that it has got."""
-        if isinstance(error, PeerDeleted):
-            return
-        conversation = end.runner.conversation
-        if error.notify is not None and conversation.has_spoken:
-            live.tell(NotifyPayload(Protocol.ESP, error.notify, error.spi))
-        if end.host.spi is not None and conversation.has_sent and not isinstance(error, PeerRefused):
-            live.tell(notices.delete_esp(end.host.spi))
+    def _serve(self, ask: Ask) -> KernelWork | None:
+        """Carry out what an exchange asks, unless it has ended meanwhile."""
+        work, attempt = ask.work, ask.work.attempt
+        if work.running.conversation.ended or attempt is None:
+            return None
+        self._at_work.waits(work)
+        match ask.call:
+            case ReserveSpi() as call:
+                child = next(child.name for child in self.connection.children if child.reqid == call.reqid)
+                work.running.record.child = child
+                return self._reserve_spi(attempt, child, call)
+            case OpenInbound(sa, keys):
+                return self._learn(facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys})
+            case OpenOutbound(sa, keys):
+                return self._learn(facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
 
-    def _decline(self, end: QuickModeEnd, error: IkeError) -> None:
-        """The peer asked, this machine could not: that is no fault of the peer's, and stands in the child's status."""
-        for child in self._children.values():
-            if child.reqid == end.host.reqid:
-                end.runner.record.child = child.name
-                self._post(child.name, Declined(error.finding))
+    def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
+        before = self.state
+        self.state, todo = decide(self.connection, before, fact, self._ports.now())
+        if isinstance(fact, ENDS):
+            self._at_work.ended(fact.attempt)
+        self._arm(before)
+        views = self._differences(before)
+        freed = before.quick_modes.keys() - self.state.quick_modes.keys()
+        if not views and not self._believed.reserved(freed):
+            self._go_on(fact, todo, None)
+            return None
+        return self._apply(fact, todo, views, freed, keys)
 
-    def _failed(self, child: str, error: IkeError) -> None:
-        self._post(child, NotUp(error.finding))
-        self._answer(child, error)
+    def _go_on(self, fact: Fact, todo: Sequence[Effect], refusal: IkeError | None) -> None:
+        """The kernel is as the state desires, or has refused."""
+        for effect in todo:
+            self._carry_out(effect)
+        if isinstance(fact, facts.Opening):
+            attempt = fact.attempt
+            self._inbox.appendleft(facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt))
+
+    # -- the kernel ---------------------------------------------------------------------------------------------
+
+    def _differences(self, before: PeerState) -> dict[str, View]:
+        """What the children that have changed desire, where the kernel is believed to hold something else."""
+        views = {}
+        for name, child in self.state.children.items():
+            if before.children.get(name) is not child:
+                desired = self._desired(name)
+                if self._believed.differs(name, desired):
+                    views[name] = desired
+        return views
+
+    def _desired(self, name: str) -> View:
+        return desired_child(self.connection, self._children[name], self.state.children[name])
+
+    async def _apply(
+        self,
+        fact: Fact,
+        todo: Sequence[Effect],
+        views: Mapping[str, View],
+        freed: Iterable[Attempt],
+        keys: Mapping[SaId, EspKeys],
+    ) -> None:
+        refusal = None
+        for name, desired in views.items():
+            refusal = await self._bring(name, desired, keys, FIRST_PAUSE) or refusal
+        for attempt in freed:
+            self._report(await self._believed.free_spi(attempt))
+        if refusal and not isinstance(fact, facts.Opening):
+            self._report((refusal,))
+        self._go_on(fact, todo, refusal)
+
+    async def _bring(self, name: str, desired: View, keys: Mapping[SaId, EspKeys], pause: float) -> IkeError | None:
+        """Why the child cannot have what it desires. What stands that it does not desire is tried once more later."""
+        brought = await self._believed.bring(name, desired, keys)
+        self._report(brought.left)
+        if self._believed.differs(name, desired):
+            self._agenda.set(_Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)
+        return brought.refusal
+
+    async def _bring_again(self, name: str, pause: float) -> None:
+        refusal = await self._bring(name, self._desired(name), NO_KEYS, pause)
+        self._report((refusal,) if refusal else ())
+
+    async def _reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> None:
+        fact: Fact
+        try:
+            fact = facts.Reserved(attempt, child, await self._believed.reserve_spi(attempt, call))
+        except IkeError as refusal:
+            fact = facts.KernelRefused(attempt, refusal, child)
+        self._inbox.appendleft(fact)
+
+    def _report(self, refusals: Iterable[IkeError]) -> None:
+        for refusal in refusals:
+            self._ports.counters.count(f"kernel: {type(refusal).__name__}")
+            self._ports.trouble(f"{self.connection.name}: {say_error(refusal)}")
+
+    # -- effects ------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case effects.BeginPhaseOne(attempt):
+                self.post(*self._at_work.begin_phase1(attempt))
+            case effects.BeginQuickMode():
+                self.post(*self._at_work.begin_quick_mode(self.state, effect), *self._at_work.worn())
+            case effects.Abort(attempt, error):
+                self.post(*self._at_work.abort(attempt, error))
+            case effects.Resume(attempt, None):
+                self.post(*self._at_work.resume(attempt, self.state.quick_modes[attempt].spi))
+            case effects.Resume(attempt, IkeError() as error):
+                self.post(*self._at_work.refuse(attempt, error))
+            case effects.Say(under, payloads):
+                self._at_work.say(self.state, under, payloads)
+            case effects.Record(under, fact):
+                self._at_work.record(under, fact)
+            case effects.Forget(under):
+                self._at_work.forget(under)
+            case effects.Answer(child, error):
+                self._answer(child, error)
 
     def _answer(self, child: str, error: IkeError | None) -> None:
         for future in self._waiters.pop(child, ()):
@@ -303,62 +327,39 @@ class Session:
             else:
                 future.set_exception(error)
 
-    # -- what the peer says -------------------------------------------------------------------------------------
+    # -- time ---------------------------------------------------------------------------------------------------
 
-    def _informed(self, live: LiveIsakmpSa, payloads: tuple[Payload, ...]) -> None:
-        said = notices.read(payloads)
-        for refusal in said.refusals:
-            self._refused(live, refusal)
-        if said.others:
-            live.phase1.record.add(Note(Mentioned(said.others)))
-        self._standing.shorten(live, said.lives)
-        self._deleted(live, said.deleted_esp)
-        for cookies in said.deleted_isakmp:
-            for other in [other for other in self.live if other.sa.cookies == cookies]:
-                other.phase1.record.add(Note(IsakmpDeleted()))
-                self._standing.retire(other, tell=False, cause=PeerDeleted(IsakmpDeleted()))
+    def _arm(self, before: PeerState) -> None:
+        """What changed is due at another time."""
+        state = self.state
+        for cookies in before.isakmp.keys() | state.isakmp.keys():
+            now = state.isakmp.get(cookies)
+            if now is not before.isakmp.get(cookies):
+                self._agenda.set(cookies, isakmp_due(now) if now else None)
+        for name, child in state.children.items():
+            if before.children.get(name) is not child:
+                self._agenda.set(name, child_due(child))
+        self._agenda.set(WAITING, turn_due(state))
+        if self.connection.nat_keepalive and KEEPALIVE not in self._agenda and path_to_keep(state) is not None:
+            self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)
 
-    def _refused(self, live: LiveIsakmpSa, refusal: notices.Refusal) -> None:
-        """It ends the Quick Mode with that SPI, or else the only one in flight; otherwise it is kept as a hint."""
-        live.phase1.record.add(Note(Mentioned((str(refusal.notify),), has_consequence=True)))
-        flights = [flight for flight in self._flights.values() if flight.live is live]
-        named = [f for f in flights if f.host.spi is not None and f.host.spi.octets == refusal.spi]
-        if named or len(flights) == 1:
-            (named or flights)[0].refuse(refusal.notify)
-        elif flights:
-            live.unnamed_refusals = [*live.unnamed_refusals, refusal.notify][-MAX_HELD:]
+    def _due(self, keys: list[object]) -> None:
+        decisions = False
+        for key in keys:
+            match key:
+                case Work():
+                    self.post(*self._at_work.tick(key))
+                case _Again():
+                    self.post(key)
+                case _ if key is KEEPALIVE:
+                    self._keep_alive()
+                case _:
+                    decisions = True
+        if decisions:
+            self.post(facts.Due())
 
-    def _settle_refusals(self, live: LiveIsakmpSa) -> None:
-        """A refusal without SPI (strongSwan's INVALID-ID-INFORMATION has none) belongs to what is left in flight."""
-        flights = [flight for flight in self._flights.values() if flight.live is live]
-        if not flights:
-            live.unnamed_refusals.clear()
-        elif len(flights) <= len(live.unnamed_refusals):
-            flights[0].refuse(live.unnamed_refusals.pop(0))
-
-    def _deleted(self, live: LiveIsakmpSa, spis: Sequence[Spi]) -> None:
-        """A Delete may overtake message 3 of its Quick Mode: held, bounded, until the Quick Modes in flight end."""
-        if not spis:
-            return
-        pairs = ((name, pair.sa) for name, state in self.states.items() for pair in state.pairs)
-        children = {spi: name for name, sa in pairs for spi in (sa.inbound, sa.outbound)}
-        for spi in spis:
-            if spi in children:
-                self._post(children[spi], Gone(spi, by_peer=True))
-        unknown = [spi for spi in spis if spi not in children]
-        if unknown and live.busy:
-            live.early_deletes = [*live.early_deletes, *unknown][-MAX_HELD:]
-
-    # -- tasks --------------------------------------------------------------------------------------------------
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._reporting(work))
-        self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
-
-    async def _reporting(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except IkeError as refusal:
-            self._ports.counters.count(f"kernel: {type(refusal).__name__} while removing")
-            self._ports.on_trouble(f"{self.connection.name}: {say_error(refusal)}")
+    def _keep_alive(self) -> None:
+        """One octet now and then, so that the NAT in front of us keeps its mapping (RFC 3948 section 4)."""
+        if path := path_to_keep(self.state):
+            self._ports.keepalive(path)
+            self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)

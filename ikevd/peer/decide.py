@@ -49,8 +49,8 @@ def decide(connection: Connection, state: PeerState, fact: Fact, now: float) -> 
 
 def _learn(draft: Draft, fact: Fact) -> None:
     match fact:
-        case Heard(under, path):
-            isakmp.heard(draft, under, path)
+        case Heard(under, path, last_blocks):
+            isakmp.heard(draft, under, path, last_blocks)
         case QuickModeBegan(attempt, under):
             quick_modes.began(draft, attempt, under)
         case Reserved(attempt, name, spi):

@@ -116,6 +116,8 @@ class Heard:
 
     under: Cookies
     path: Path
+    last_blocks: tuple[bytes, ...] = ()
+    """Of phase 1, as they stand now (`IsakmpSa.last_blocks`); empty: as they were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,14 +53,16 @@ def for_farewells(draft: Draft) -> Cookies | None:
     return usable(draft) or next(ready, None)
 
 
-def heard(draft: Draft, under: Cookies, path: Path) -> None:
+def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ...]) -> None:
     """An authenticated message: the peer lives, and is where it came from."""
     isakmp = draft.isakmp.get(under)
     if isakmp is None:
         return
     if isakmp.heard == isakmp.born:
         draft.say(Confirm(under))
-    draft.isakmp.put(under, replace(isakmp, path=path, heard=draft.now, unresponsive=False))
+    changed = last_blocks and last_blocks != isakmp.sa.last_blocks
+    sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
+    draft.isakmp.put(under, replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False))
 
 
 def shorten(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) -> None:

@@ -102,6 +102,11 @@ class IsakmpSa:
     peer_vendors: tuple[str, ...] = ()
     """Names of the peer's vendor IDs, in the order in which they came."""
 
+    @property
+    def our_cookie(self) -> bytes:
+        """The cookie that this side minted."""
+        return self.cookies.initiator if self.initiator else self.cookies.responder
+
 
 @dataclass(frozen=True, slots=True)
 class EspKeys:

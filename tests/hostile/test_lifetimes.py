@@ -8,11 +8,17 @@ from dataclasses import replace
 import pytest
 
 from ikevd.facts import Note
+from ikevd.peer.state import Stage
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.hostile.established import UNPROVEN
 from tests.hostile.scene import Scene, attack
 from tests.sayings import said
+
+
+def stage(scene: Scene) -> Stage:
+    (isakmp,) = scene.session.live
+    return isakmp.stage
 
 
 def claim(seconds: int, spi: bytes = b"") -> NotifyPayload:
@@ -29,9 +35,9 @@ def test_the_life_that_is_claimed_for_the_isakmp_sa_counts_but_no_less_than_a_mi
         sa = scene.mallory.establish()
         scene.mallory.inform(claim(seconds, sa.cookies.octets))
         await asyncio.sleep((ends or 600) - 1)
-        assert not scene.session.live[0].retired
+        assert stage(scene) is Stage.READY
         await asyncio.sleep(2)
-        assert scene.session.live[0].retired == (ends is not None)
+        assert (stage(scene) is Stage.LEAVING) == (ends is not None)
         notes = [note for note in scene.facts(Note) if "RESPONDER-LIFETIME" in said(note)]
         assert len(notes) == (ends is not None)
 

@@ -14,7 +14,7 @@ import pytest
 
 from ikevd.conversation.duplicates import MAX_FORKS
 from ikevd.facts import Heard, Repeated
-from ikevd.negotiation.isakmp import LiveIsakmpSa
+from ikevd.peer.state import IsakmpState
 from ikevd.policy.model import Connection
 from ikevd.wire.message import HEADER_OCTETS, MAX_PADDING, Header, encode_chain, first_type
 from ikevd.wire.registry import ExchangeType, Flags
@@ -65,7 +65,7 @@ def up_on_both_sides(alice: Gateway, bob: Gateway) -> None:
     assert {sa.spi for sa in alice.kernel.sas} == {sa.spi for sa in bob.kernel.sas}
 
 
-def live(gateway: Gateway) -> LiveIsakmpSa:
+def live(gateway: Gateway) -> IsakmpState:
     (found,) = gateway.session.live
     return found
 

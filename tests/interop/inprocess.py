@@ -22,7 +22,6 @@ from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
 from ikevd.negotiation.engine import Engine
-from ikevd.negotiation.install import Installer
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -116,11 +115,11 @@ async def engine_in(
         transmit=transport.send,
         keepalive=transport.keepalive,
         source_for=lambda remote: ip_address(node.address),
-        installer=Installer(xfrm),
+        kernel=xfrm,
         entropy=SystemEntropy(),
         history=history,
         counters=Counters(),
-        on_trouble=lambda text: None,
+        trouble=lambda text: None,
         port=500,
         export_key=lambda sa: None,
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 
 import pytest
 
 from ikevd.errors import IkeError, KernelRefused, PeerRefused
 from ikevd.facts import Sent
-from ikevd.kernel.faults import Operation
 from ikevd.policy.model import Resend
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import decode_chain_untrusted
@@ -18,12 +16,11 @@ from ikevd.wire.registry import ExchangeType, NotifyType, PayloadType
 from ikevd.wire.sa import SaPayload
 from tests.builders import connection
 from tests.gateways import Gateway, alice_and_bob, bring_up
+from tests.negotiation.kernel_steps import INBOUND, OUTBOUND, Role, Step, refuse
 from tests.virtual_time import run
 
 VIEW = connection(resend=Resend(0.5, 1.0, 3))
-RESERVE: tuple[Operation, int] = ("reserve_spi", 1)
-INBOUND: list[tuple[Operation, int]] = [("add_sa", 1), ("put_policy", 1), ("put_policy", 2)]
-OUTBOUND: list[tuple[Operation, int]] = [("add_sa", 2), ("put_policy", 3)]
+RESERVE: Step = "SPI"
 
 
 def said(gateway: Gateway, kind: ExchangeType) -> list[Payload]:
@@ -41,11 +38,11 @@ def proposed_spi(gateway: Gateway) -> bytes:
     return sa.proposals[0].spi
 
 
-async def refused(role: str, step: tuple[Operation, int]) -> tuple[Gateway, Gateway, IkeError | None]:
+async def refused(role: Role, step: Step) -> tuple[Gateway, Gateway, IkeError | None]:
     """(Whose kernel refuses, its peer, how the initiator's attempt ended)."""
     _, alice, bob = alice_and_bob(view=VIEW)
     faulty, peer = (alice, bob) if role == "initiator" else (bob, alice)
-    faulty.kernel.fail(step[0], errno.ENOBUFS, step[1])
+    refuse(faulty.kernel, role, step)
     error: IkeError | None = None
     try:
         await bring_up(alice)
@@ -62,9 +59,7 @@ async def refused(role: str, step: tuple[Operation, int]) -> tuple[Gateway, Gate
         *[("responder", step) for step in (RESERVE, *INBOUND, *OUTBOUND)],
     ],
 )
-def test_a_refusal_of_our_kernel_is_told_with_the_spi_of_the_peers_proposal(
-    role: str, step: tuple[Operation, int]
-) -> None:
+def test_a_refusal_of_our_kernel_is_told_with_the_spi_of_the_peers_proposal(role: Role, step: Step) -> None:
     async def story() -> None:
         faulty, peer, _ = await refused(role, step)
         notifies = [p for p in said(faulty, ExchangeType.INFORMATIONAL) if isinstance(p, NotifyPayload)]
@@ -74,7 +69,7 @@ def test_a_refusal_of_our_kernel_is_told_with_the_spi_of_the_peers_proposal(
 
 
 @pytest.mark.parametrize("step", [RESERVE, *INBOUND])
-def test_before_our_message_2_left_the_initiator_ends_at_once_and_gets_no_delete(step: tuple[Operation, int]) -> None:
+def test_before_our_message_2_left_the_initiator_ends_at_once_and_gets_no_delete(step: Step) -> None:
     """It never got our SPI."""
 
     async def story() -> None:
@@ -91,7 +86,7 @@ def test_before_our_message_2_left_the_initiator_ends_at_once_and_gets_no_delete
     ("role", "step"),
     [*[("initiator", step) for step in (*INBOUND, *OUTBOUND)], *[("responder", step) for step in OUTBOUND]],
 )
-def test_a_peer_that_has_our_spi_gets_its_delete(role: str, step: tuple[Operation, int]) -> None:
+def test_a_peer_that_has_our_spi_gets_its_delete(role: Role, step: Step) -> None:
     async def story() -> None:
         faulty, _, _ = await refused(role, step)
         deletes = [p for p in said(faulty, ExchangeType.INFORMATIONAL) if isinstance(p, DeletePayload)]
@@ -112,7 +107,7 @@ def test_an_initiator_whose_kernel_gives_no_spi_says_nothing_of_it_to_the_peer()
 
 @pytest.mark.parametrize("step", [RESERVE, *INBOUND, *OUTBOUND])
 @pytest.mark.parametrize("role", ["initiator", "responder"])
-def test_the_status_of_the_child_says_that_our_kernel_refused(role: str, step: tuple[Operation, int]) -> None:
+def test_the_status_of_the_child_says_that_our_kernel_refused(role: Role, step: Step) -> None:
     async def story() -> None:
         faulty, _, _ = await refused(role, step)
         state = faulty.session.states["lan"]

@@ -148,7 +148,7 @@ def test_one_answer_for_each_first_message_and_none_by_timer() -> None:
     async def story() -> None:
         world, alice, bob = alice_and_bob()
         attempt = asyncio.ensure_future(bring_up(alice))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         mm1 = first_message(world, 0x1111)
         attempt.cancel()
         world.gateways.pop(ALICE)
@@ -173,7 +173,7 @@ def test_first_messages_are_limited_per_configured_address_and_of_strangers_toge
         limits = Limits(first_messages=15, first_messages_per_address=3)
         bob = world.gateway(BOB, mirrored(connection()), anyone, limits=limits)
         attempt = asyncio.ensure_future(bring_up(alice))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         mm1 = first_message(world, 1)
         attempt.cancel()
         world.gateways.pop(ALICE)
@@ -197,7 +197,7 @@ def test_forged_first_messages_do_not_lock_out_the_peer_whose_address_they_bear(
     async def story() -> None:
         world, alice, bob = alice_and_bob()
         attempt = asyncio.ensure_future(bring_up(alice))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         mm1 = first_message(world, 1)
         await attempt
         await bob.engine.stop()

@@ -201,6 +201,7 @@ def test_a_forged_icmp_error_ends_nothing() -> None:
     async def story() -> None:
         _, alice, _ = alice_and_bob(None, OTHER)
         attempt = alice.engine.session(OTHER).want("lan")
+        await asyncio.sleep(0.001)
         first, *_ = sent_by(alice)
         for _ in range(100):
             reporting(alice, first.path, first.octets)

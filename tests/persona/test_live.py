@@ -10,6 +10,7 @@ import pytest
 
 from ikevd.facts import Hint, Note
 from ikevd.host.interface import UdpPorts
+from ikevd.observe.history import Record
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, NatMethod, Start
 from ikevd.wire.registry import ExchangeType, NotifyType
@@ -47,6 +48,13 @@ def router_at_bob(
     world = World(network)
     alice = world.gateway(ALICE, view or ours(router))
     return world, alice, LiveRouter(world, BOB, router)
+
+
+def phase1(gateway: Gateway) -> Record:
+    """The evidence of its only phase 1."""
+    (isakmp,) = gateway.session.live
+    (record,) = [r for r in gateway.history.find() if r.cookies == isakmp.sa.cookies and not r.message_id]
+    return record
 
 
 def keys_in_kernel(gateway: Gateway) -> set[bytes]:
@@ -181,8 +189,7 @@ def test_a_notification_that_we_do_not_act_on_is_named_and_does_no_harm(number: 
         await router.tell(payload(NOTIFY, octets.notify(ISAKMP, number, spi, bytes(4))))
         await asyncio.sleep(1)
         agree(bob, pair)
-        (live,) = bob.session.live
-        notes = [said(entry.fact) for entry in live.phase1.record.entries if isinstance(entry.fact, Note)]
+        notes = [said(entry.fact) for entry in phase1(bob).entries if isinstance(entry.fact, Note)]
         assert any(str(NotifyType(number)) in text for text in notes)
 
     run(story())
@@ -202,8 +209,7 @@ def test_a_refusal_in_the_clear_after_message_2_does_not_end_what_goes_on() -> N
         _, router, bob = router_at_alice(Router(SECRET), network=Network(tamper=refuse_first))
         pair = await up(router)
         agree(bob, pair)
-        (live,) = bob.session.live
-        assert Hint(NotifyType.NO_PROPOSAL_CHOSEN) in [entry.fact for entry in live.phase1.record.entries]
+        assert Hint(NotifyType.NO_PROPOSAL_CHOSEN) in [entry.fact for entry in phase1(bob).entries]
 
     run(story())
 

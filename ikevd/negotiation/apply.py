@@ -1,0 +1,155 @@
+"""The kernel is a view of a peer's state: this brings it from what it is believed to hold to what is desired.
+
+Install, rollback, removal and take-over are that one difference. It is carried out in one order, so that no packet of
+a child leaves in the clear in between: blocks, SAs, the policies that need them, then what is no longer desired.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ikevd.errors import IkeError, KernelRefused
+from ikevd.exchanges.link import ReserveSpi
+from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId
+from ikevd.peer.desired import NOTHING, View
+from ikevd.peer.state import Attempt
+from ikevd.sa.model import EspKeys, Spi
+
+UNKNOWN_OUTCOME = (errno.ETIMEDOUT, errno.ENOBUFS, errno.ECANCELED)
+"""The answer was lost: what was asked for may stand."""
+ORDER = {Direction.IN: 0, Direction.FWD: 1, Direction.OUT: 2}
+
+
+@dataclass(slots=True)
+class _Held:
+    """Of one child."""
+
+    sas: dict[SaId, KernelSa] = field(default_factory=dict)
+    policies: dict[PolicyId, KernelPolicy] = field(default_factory=dict)
+    doubtful: set[PolicyId] = field(default_factory=set)
+    """Of these the kernel's answer was lost, or somebody has changed them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What the kernel did not do."""
+
+    refusal: IkeError | None
+    """Why something does not stand that is desired."""
+    left: tuple[IkeError, ...]
+    """Why something stands that is not: the next difference tries again."""
+
+
+class Believed:
+    """What the kernel holds of one peer, as far as is known."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._held: dict[str, _Held] = {}
+        self._reserved: dict[Attempt, SaId] = {}
+        """Inbound SPIs that the kernel gave out to a Quick Mode under way."""
+
+    async def reserve_spi(self, attempt: Attempt, call: ReserveSpi) -> Spi:
+        """An inbound SPI, which the kernel forgets after 30 s. Raises `KernelRefused`."""
+        spi = await self._kernel.reserve_spi(call.remote, call.local, call.reqid)
+        self._reserved[attempt] = SaId(call.local, spi)
+        return spi
+
+    def reserved(self, attempts: Iterable[Attempt]) -> bool:
+        """Has the kernel given one of them an SPI?"""
+        return any(attempt in self._reserved for attempt in attempts)
+
+    async def free_spi(self, attempt: Attempt) -> list[IkeError]:
+        """The Quick Mode has ended: give its SPI back, unless an SA has come of it. What the kernel refused."""
+        name = self._reserved.pop(attempt, None)
+        refusals: list[IkeError] = []
+        if name is not None and not any(name in held.sas for held in self._held.values()):
+            await _trying(self._kernel.delete_sa(name), refusals)
+        return refusals
+
+    async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
+        """The difference of one child. `keys`: of the SAs that are new; without its keys none can be installed."""
+        held, refusal, left = self._held.setdefault(child, _Held()), None, list[IkeError]()
+        try:
+            await self._install(held, desired, keys)
+        except IkeError as error:
+            refusal = error
+        await self._remove(held, desired, left)
+        if not held.sas and not held.policies:
+            del self._held[child]
+        return Brought(refusal, tuple(left))
+
+    def gone(self, child: str, sa: SaId) -> None:
+        """The kernel has ended or lost an SA."""
+        if held := self._held.get(child):
+            held.sas.pop(sa, None)
+
+    async def clear(self) -> None:
+        """Remove all that still stands, as after a bug. What the kernel refuses is for the next start."""
+        for child in tuple(self._held):
+            await self.bring(child, NOTHING, {})
+
+    def differs(self, child: str, desired: View) -> bool:
+        """Is there anything to do?"""
+        held = self._held.get(child) or _Held()
+        return held.sas.keys() != desired.sas.keys() or held.policies != desired.policies or bool(held.doubtful)
+
+    async def _install(self, held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) -> None:
+        policies = sorted(desired.policies.values(), key=lambda policy: ORDER[policy.id.direction])
+        for policy in policies:
+            if policy.action is not Action.TUNNEL:
+                await self._put(held, policy)
+        for name, sa in desired.sas.items():
+            if name not in held.sas and name in keys:
+                await self._add(held, sa, keys[name])
+        for policy in policies:
+            if policy.action is Action.TUNNEL:
+                await self._put(held, policy)
+
+    async def _add(self, held: _Held, sa: KernelSa, keys: EspKeys) -> None:
+        try:
+            await self._kernel.add_sa(sa, keys, reserved=sa.id in self._reserved.values())
+        except IkeError as error:
+            if _may_stand(error):
+                held.sas[sa.id] = sa
+            raise
+        held.sas[sa.id] = sa
+
+    async def _put(self, held: _Held, policy: KernelPolicy) -> None:
+        if held.policies.get(policy.id) == policy and policy.id not in held.doubtful:
+            return
+        try:
+            await self._kernel.put_policy(policy)
+        except IkeError as error:
+            if _may_stand(error):
+                held.policies[policy.id] = policy
+                held.doubtful.add(policy.id)
+            raise
+        held.policies[policy.id] = policy
+        held.doubtful.discard(policy.id)
+
+    async def _remove(self, held: _Held, desired: View, refusals: list[IkeError]) -> None:
+        """Policies first, then outbound SAs and inbound ones: the reverse of their coming."""
+        surplus = [policy for name, policy in held.policies.items() if name not in desired.policies]
+        for policy in sorted(surplus, key=lambda policy: -ORDER[policy.id.direction]):
+            if await _trying(self._kernel.delete_policy(policy.id, policy.reqid), refusals):
+                held.policies.pop(policy.id, None)
+                held.doubtful.discard(policy.id)
+        for name in [name for name in reversed(held.sas) if name not in desired.sas]:
+            if await _trying(self._kernel.delete_sa(name), refusals):
+                held.sas.pop(name, None)  # which may have expired meanwhile
+
+
+def _may_stand(error: IkeError) -> bool:
+    return isinstance(error, KernelRefused) and error.errno in UNKNOWN_OUTCOME
+
+
+async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> bool:
+    try:
+        await step
+    except IkeError as refusal:
+        refusals.append(refusal)
+        return False
+    return True

@@ -1,0 +1,202 @@
+"""The one place where a peer's exchanges begin, go on and end: phase 1 that we initiate, and all under its ISAKMP SAs.
+
+What comes of a step is returned, for the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from ikevd.addresses import Path
+from ikevd.conversation.effects import Raised, Returned
+from ikevd.conversation.timing import LINGER, Timing
+from ikevd.errors import IkeError
+from ikevd.exchanges.link import HostAnswer
+from ikevd.facts import Fact
+from ikevd.findings import IsakmpSaStands, Unreachable
+from ikevd.negotiation import phase1
+from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.exchanges import Exchanges
+from ikevd.negotiation.farewell import say_farewell
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.router import Handler, Router
+from ikevd.negotiation.running import Outcome, Running
+from ikevd.negotiation.work import Happening, Work
+from ikevd.peer import effects, facts
+from ikevd.peer.state import Attempt, PeerState, Stage
+from ikevd.policy.choose import describe
+from ikevd.policy.model import Connection
+from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.wire.message import Header
+from ikevd.wire.payloads import Payload
+
+
+class AtWork:
+    """The exchanges of one session."""
+
+    def __init__(
+        self, connection: Connection, router: Router, ports: Ports, agenda: Agenda[object], owner: Handler
+    ) -> None:
+        """`agenda` tells the session when to call `tick`, with the `Work`; `owner` gets what bears our cookies."""
+        self._connection = connection
+        self._children = {child.name: child for child in connection.children}
+        self._router = router
+        self._ports = ports
+        self._agenda = agenda
+        self._owner = owner
+        self._under: dict[Cookies, Exchanges] = {}
+        """By ISAKMP SA, oldest first."""
+        self._begun: dict[Attempt, Work] = {}
+        """Our phase 1, and the Quick Modes of both sides, while they are under way."""
+        self._numbers = map(Attempt, count(-1, -1))
+        """Of the peer's Quick Modes; ours are numbered by the state."""
+
+    # -- what comes in ----------------------------------------------------------------------------------------------
+
+    def heard(self, state: PeerState, header: Header, octets: bytes, path: Path) -> list[Happening]:
+        """A datagram that names one of our cookies."""
+        if exchanges := self._of_cookie(header.responder, header.initiator):
+            isakmp = state.isakmp.get(exchanges.sa.cookies)
+            leaving = isakmp is not None and isakmp.stage is Stage.LEAVING
+            return exchanges.heard(header, octets, path, self._home(state, exchanges), leaving=leaving)
+        if work := self._phase1(state):
+            return self._phase1_goes_on(work, phase1.hear(work.running, header, octets, path))
+        return []
+
+    def unreachable(self, state: PeerState, message_id: int, path: Path, found: Unreachable) -> None:
+        """A message of ours did not arrive, says an ICMP error: forgeable, so it is evidence only."""
+        for exchanges in self._under.values():
+            exchanges.unreachable(message_id, path, found)
+        if not message_id:
+            self.note_unreachable(state, path, found)
+
+    def note_unreachable(self, state: PeerState, path: Path, found: Unreachable) -> None:
+        """Likewise, where the error does not tell which message: it may be our phase 1."""
+        if work := self._phase1(state):
+            work.running.unreachable(path, found)
+
+    def tick(self, work: Work) -> list[Happening]:
+        """The time of an exchange has come."""
+        if work.under is not None:
+            return work.under.tick(work)
+        if work.forget_at is not None and self._ports.now() >= work.forget_at:
+            work.running.let_go()
+            return []
+        return self._phase1_goes_on(work, work.running.tick())
+
+    def adopt(self, sa: IsakmpSa, running: Running) -> None:
+        """An ISAKMP SA stands, whoever began its phase 1."""
+        children, timing = self._connection.children, Timing(self._connection.resend)
+        exchanges = Exchanges(sa, running, children, timing, self._ports, self._agenda, self._numbers)
+        self._under[sa.cookies] = exchanges
+        self._router.register(sa.our_cookie, self._owner)
+        suite, seconds = describe(sa.suite), sa.lifetime.seconds
+        running.established(IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), suite, seconds))
+        self._ports.export_key(sa)
+
+    # -- what is to be done -----------------------------------------------------------------------------------------
+
+    def begin_phase1(self, attempt: Attempt) -> list[Happening]:
+        """One of ours."""
+        cookie = self._router.mint()
+        try:
+            running = phase1.initiate(self._connection, cookie, self._ports)
+        except IkeError as refusal:
+            return [facts.PhaseOneFailed(attempt, refusal)]
+        work = self._begun[attempt] = Work(running, attempt=attempt)
+        self._router.register(cookie, self._owner)
+        return self._phase1_goes_on(work, running.start())
+
+    def begin_quick_mode(self, state: PeerState, begin: effects.BeginQuickMode) -> list[Happening]:
+        """One of ours."""
+        exchanges, child = self._under[begin.under], self._children[begin.child]
+        work, happenings = exchanges.quick_mode(child, begin.attempt, self._home(state, exchanges))
+        self._begun[begin.attempt] = work
+        return happenings
+
+    def say(self, state: PeerState, under: Cookies, payloads: Sequence[Payload]) -> None:
+        """An Informational message."""
+        if exchanges := self._under.get(under):
+            exchanges.tell(payloads, self._home(state, exchanges))
+
+    def waits(self, work: Work) -> None:
+        """A Quick Mode waits for this machine."""
+        if work.attempt is not None:
+            self._begun[work.attempt] = work
+
+    def resume(self, attempt: Attempt, spi: HostAnswer) -> list[Happening]:
+        """This machine did what the exchange waits for; `spi`: what it gave, if it was asked for one."""
+        work = self._begun.get(attempt)
+        return self._goes_on(work, work.running.resume(spi)) if work else []
+
+    def refuse(self, attempt: Attempt, error: IkeError) -> list[Happening]:
+        """This machine could not."""
+        work = self._begun.get(attempt)
+        return self._goes_on(work, work.running.refuse(error)) if work else []
+
+    def abort(self, attempt: Attempt, error: IkeError) -> list[Happening]:
+        """End it."""
+        work = self._begun.get(attempt)
+        return self._goes_on(work, work.running.fail(error)) if work else []
+
+    def ended(self, attempt: Attempt | None) -> None:
+        """The session has learnt of its end."""
+        if attempt is not None:
+            self._begun.pop(attempt, None)
+
+    def record(self, under: Cookies, fact: Fact) -> None:
+        """Evidence for the phase 1 of an ISAKMP SA."""
+        if exchanges := self._under.get(under):
+            exchanges.phase1.record.add(fact)
+
+    def forget(self, under: Cookies) -> None:
+        """The ISAKMP SA is gone."""
+        if exchanges := self._under.pop(under, None):
+            self._router.forget(exchanges.sa.our_cookie)
+            exchanges.close()
+
+    def worn(self) -> list[Happening]:
+        """The ISAKMP SAs whose message IDs are used up."""
+        return [facts.Worn(cookies) for cookies, exchanges in self._under.items() if exchanges.worn]
+
+    def close(self) -> None:
+        """Forget everything without a word."""
+        for cookies in tuple(self._under):
+            self.forget(cookies)
+        for work in self._begun.values():
+            self._router.forget(work.running.conversation.cookies.initiator)
+            work.running.close()
+        self._begun.clear()
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _of_cookie(self, *cookies: bytes) -> Exchanges | None:
+        return next((found for found in reversed(self._under.values()) if found.sa.our_cookie in cookies), None)
+
+    def _home(self, state: PeerState, exchanges: Exchanges) -> Path:
+        """The path of its ISAKMP SA; the session may not have learnt of that yet."""
+        isakmp = state.isakmp.get(exchanges.sa.cookies)
+        return isakmp.path if isakmp else exchanges.sa.path
+
+    def _phase1(self, state: PeerState) -> Work | None:
+        return self._begun.get(state.phase1) if state.phase1 is not None else None
+
+    def _goes_on(self, work: Work, outcomes: Sequence[Outcome]) -> list[Happening]:
+        return work.under.goes_on(work, outcomes) if work.under else self._phase1_goes_on(work, outcomes)
+
+    def _phase1_goes_on(self, work: Work, outcomes: Sequence[Outcome]) -> list[Happening]:
+        happenings: list[Happening] = []
+        for outcome in outcomes:
+            match outcome:
+                case Returned(IsakmpSa() as sa):
+                    work.forget_at = self._ports.now() + LINGER
+                    self.adopt(sa, work.running)
+                    happenings.append(facts.PhaseOneUp(work.attempt, sa))
+                case Raised(error):
+                    self._router.forget(work.running.conversation.cookies.initiator)
+                    say_farewell(work.running, error, self._ports, self._agenda)
+                    if work.attempt is not None:
+                        happenings.append(facts.PhaseOneFailed(work.attempt, error))
+        self._agenda.set(work, work.due)
+        return happenings

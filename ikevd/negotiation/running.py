@@ -1,0 +1,150 @@
+"""One exchange at work: sends what its conversation wants sent and keeps its evidence. What its owner must decide comes
+back as outcomes; nobody is called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ikevd.addresses import Path
+from ikevd.conversation.core import Conversation
+from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Remember, Returned, Transmit
+from ikevd.errors import Finding, IkeError, InternalError
+from ikevd.exchanges.link import HostAnswer
+from ikevd.facts import Established, Failed, Heard, Note
+from ikevd.findings import Undelivered, Unreachable
+from ikevd.negotiation.ports import Ports
+from ikevd.observe import history
+from ikevd.observe.words import say_error
+from ikevd.wire.registry import NotifyType
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message of the peer was accepted. `path`: the endpoints of the exchange from here on."""
+
+    path: Path
+
+
+Outcome = Accepted | AskHost | Returned | Raised
+
+
+class Running:
+    """A conversation and its record."""
+
+    __slots__ = ("_ports", "_undelivered", "conversation", "record", "started")
+
+    def __init__(self, conversation: Conversation, record: history.Record, ports: Ports) -> None:
+        self.conversation = conversation
+        self.record = record
+        self.started = ports.now()
+        self._ports = ports
+        self._undelivered: str | None = None
+
+    def start(self) -> list[Outcome]:
+        """Run up to the first wait."""
+        return self.apply(self.conversation.start(self._ports.now()))
+
+    def heard(self, octets: bytes, path: Path) -> list[Outcome]:
+        """A datagram for this exchange."""
+        return self.apply(self.conversation.heard(octets, path, self._ports.now()))
+
+    def tick(self) -> list[Outcome]:
+        """Its deadline may have come."""
+        return self.apply(self.conversation.tick(self._ports.now()))
+
+    def resume(self, result: HostAnswer) -> list[Outcome]:
+        """The host did what was asked."""
+        return self.apply(self.conversation.resume(result, self._ports.now()))
+
+    def refuse(self, error: IkeError) -> list[Outcome]:
+        """The host could not do what was asked."""
+        return self.apply(self.conversation.refuse(error, self._ports.now()))
+
+    def fail(self, cause: IkeError) -> list[Outcome]:
+        """End it from outside."""
+        return self.apply(self.conversation.fail(cause, self._ports.now()))
+
+    def beside(self, octets: bytes, path: Path) -> list[Outcome]:
+        """An encrypted Informational with a message ID of its own, while phase 1 is under way: a word on it, or else a
+        message of a later exchange, whose sender does not know that we still wait for its last message."""
+        effects = self.conversation.beside(octets, path, self._ports.now())
+        if effects is None:
+            effects = self.conversation.remind(path)
+            if not effects:
+                self.count("drop: phase 1 is not complete")
+        return self.apply(effects)
+
+    def hint(self, notify: NotifyType) -> None:
+        """A notification in the clear."""
+        self.apply(self.conversation.hint(notify))
+
+    def unreachable(self, path: Path, found: Unreachable) -> None:
+        """The network says that a message along `path` did not arrive. Of a path that the exchange has left, as port
+        500 after the float, that explains nothing any more."""
+        now = self.conversation.path
+        if (path.local.address, path.remote) == (now.local.address, now.remote):
+            self.apply(self.conversation.unreachable(found))
+
+    def confirm(self) -> None:
+        """The peer has shown, authenticated, that it is where we are."""
+        self.apply(self.conversation.confirm())
+
+    def count(self, name: str) -> None:
+        """A datagram that came to nothing."""
+        self._ports.counters.count(name)
+
+    def established(self, finding: Finding) -> None:
+        """It ended well, with this."""
+        self.record.add(Established(finding))
+        self.record.pack()
+
+    def close(self) -> None:
+        """Forget it without a word."""
+        self.conversation.close()
+        self.record.pack()
+
+    def let_go(self) -> None:
+        """It ended long ago: keep only what later evidence is added to."""
+        self.conversation.let_go()
+        self.record.pack()
+
+    def apply(self, effects: Sequence[Effect]) -> list[Outcome]:
+        """Carry out effects in their order; gives those that are for the owner."""
+        outcomes: list[Outcome] = []
+        for effect in effects:
+            match effect:
+                case Record(fact):
+                    self.record.cookies = self.conversation.cookies
+                    self.record.add(fact)
+                    if isinstance(fact, Heard):
+                        outcomes.append(Accepted(self.conversation.path))
+                case Transmit(octets, path):
+                    self._transmit(octets, path)
+                case Raised(error):
+                    self._failed(error)
+                    outcomes.append(effect)
+                case AskHost() | Returned():
+                    outcomes.append(effect)
+                case Remember():
+                    pass
+        return outcomes
+
+    def _failed(self, error: IkeError) -> None:
+        if isinstance(error, InternalError):
+            context = {"message": say_error(error), "exception": error.__cause__}
+            asyncio.get_running_loop().call_exception_handler(context)
+        self.record.add(Failed(error.finding, type(error).__name__))
+        self.record.pack()
+
+    def _transmit(self, octets: bytes, path: Path) -> None:
+        """What could not leave stands in the record of the exchange that it belongs to, once for each reason."""
+        reason = self._ports.transmit(octets, path)
+        if reason is None or reason == self._undelivered:
+            return
+        self._undelivered = reason
+        if self.conversation.ended:
+            self.record.add(Note(Undelivered(reason)))
+        else:
+            self.apply(self.conversation.unreachable(Undelivered(reason)))

@@ -1,0 +1,45 @@
+"""An exchange at work, with what its owner must know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ikevd.exchanges.link import HostCall
+from ikevd.negotiation.running import Running
+from ikevd.peer.facts import Fact
+from ikevd.peer.state import Attempt
+
+if TYPE_CHECKING:
+    from ikevd.negotiation.exchanges import Exchanges
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """Under way or, for a while after its end, there to answer repetitions."""
+
+    running: Running
+    under: Exchanges | None = None
+    """Of which ISAKMP SA; None for a phase 1."""
+    attempt: Attempt | None = None
+    """None for an Informational exchange."""
+    forget_at: float | None = None
+    """Set at its end."""
+
+    @property
+    def due(self) -> float | None:
+        """When something is to be done about it."""
+        times = (self.running.conversation.deadline, self.forget_at)
+        return min((time for time in times if time is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An exchange asks this machine for something, and waits."""
+
+    work: Work
+    call: HostCall
+
+
+Happening = Fact | Ask
+"""What comes of a step of an exchange, for the session that owns it."""

@@ -1,0 +1,118 @@
+"""What is due when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import uvloop
+
+from ikevd.negotiation.agenda import Agenda
+from tests.virtual_time import run
+
+
+def timed() -> tuple[Agenda[str], list[tuple[float, list[str]]]]:
+    """An agenda, and when it told what."""
+    told: list[tuple[float, list[str]]] = []
+    loop = asyncio.get_running_loop()
+    return Agenda(lambda keys: told.append((loop.time(), keys))), told
+
+
+def test_each_key_is_told_once_at_its_time() -> None:
+    async def story() -> None:
+        agenda, told = timed()
+        agenda.set("late", 5.0)
+        agenda.set("early", 2.0)
+        await asyncio.sleep(10)
+        assert told == [(2.0, ["early"]), (5.0, ["late"])]
+        assert "late" not in agenda
+
+    run(story())
+
+
+def test_keys_of_one_time_are_told_together_in_the_order_in_which_they_were_set() -> None:
+    async def story() -> None:
+        agenda, told = timed()
+        agenda.set("b", 2.0)
+        agenda.set("a", 2.0)
+        await asyncio.sleep(10)
+        assert told == [(2.0, ["b", "a"])]
+
+    run(story())
+
+
+@pytest.mark.parametrize(("second", "when"), [(1.0, 1.0), (9.0, 9.0)], ids=["sooner", "later"])
+def test_a_key_has_one_time_the_one_that_was_set_last(second: float, when: float) -> None:
+    async def story() -> None:
+        agenda, told = timed()
+        agenda.set("key", 5.0)
+        agenda.set("key", second)
+        await asyncio.sleep(20)
+        assert told == [(when, ["key"])]
+
+    run(story())
+
+
+def test_a_key_without_a_time_is_never_due() -> None:
+    async def story() -> None:
+        agenda, told = timed()
+        agenda.set("key", 5.0)
+        agenda.set("key", None)
+        await asyncio.sleep(20)
+        assert told == []
+
+    run(story())
+
+
+def test_times_that_move_on_and_on_take_no_room() -> None:
+    async def story() -> None:
+        agenda, told = timed()
+        for moment in range(1, 1000):
+            agenda.set("key", 1000.0 + moment)
+        assert len(agenda._heap) < 50
+        await asyncio.sleep(3000)
+        assert told == [(1999.0, ["key"])]
+
+    run(story())
+
+
+def test_who_is_told_may_set_the_next_time() -> None:
+    async def story() -> None:
+        told: list[float] = []
+        loop = asyncio.get_running_loop()
+
+        def again(keys: list[str]) -> None:
+            told.append(loop.time())
+            if len(told) < 3:
+                agenda.set(keys[0], loop.time() + 1)
+
+        agenda = Agenda(again)
+        agenda.set("key", 1.0)
+        await asyncio.sleep(10)
+        assert told == [1.0, 2.0, 3.0]
+
+    run(story())
+
+
+def test_a_time_that_has_come_already_is_told_at_once_on_uvloop() -> None:
+    async def story() -> list[list[str]]:
+        told: list[list[str]] = []
+        agenda = Agenda(told.append)
+        agenda.set("key", asyncio.get_running_loop().time() - 1)
+        agenda.set("other", asyncio.get_running_loop().time() - 2)  # arms it once more
+        await asyncio.sleep(0.01)
+        return told
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        assert loop.run(story()) == [["other", "key"]]
+
+
+def test_nothing_is_told_after_it_is_closed() -> None:
+    async def story() -> None:
+        agenda, told = timed()
+        agenda.set("key", 5.0)
+        agenda.close()
+        await asyncio.sleep(20)
+        assert told == []
+
+    run(story())
