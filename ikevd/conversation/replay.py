@@ -80,7 +80,7 @@ def revive(inputs: Inputs, make: Make[T_co], timing: Timing, now: float, sa: Isa
         raise Irreproducible("the record of the exchange was cut off or altered")
     try:
         revived = Revived(begin(inputs.beginning, make, timing, sa))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Irreproducible(f"the exchange cannot begin as it did: {error}") from None
     try:
         for given in inputs.given:

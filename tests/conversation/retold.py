@@ -14,9 +14,10 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
 from ikevd.exchanges import aggressive_mode, main_mode, quick_mode
 from ikevd.exchanges.link import HostAnswer, HostCall, ReserveSpi
+from ikevd.exchanges.moves import floated
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy.model import Child, Connection
-from ikevd.sa.model import Cookies, IsakmpSa, Spi
+from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE, child, connection, mirrored
 from tests.duet import Duet, HostInMemory, Side
@@ -71,13 +72,14 @@ def phase1(kind: ExchangeType, view: Connection | None = None, other: Connection
     )
 
 
-def quick_mode_of(ours: Child | None = None, theirs: Sequence[Child] = ()) -> Roles:
-    """Quick Mode; `theirs` are Bob's children, else the mirror of Alice's."""
+def quick_mode_of(ours: Child | None = None, theirs: Sequence[Child] = (), nat: NatTraversal | None = None) -> Roles:
+    """Quick Mode; `theirs` are Bob's children, else the mirror of Alice's. `nat`: what phase 1 has found."""
     ours = ours or child()
     theirs = tuple(theirs) or (replace(ours, local=ours.remote, remote=ours.local),)
-    sas = isakmp_sas()
+    alices, bobs = isakmp_sas()
+    sas = replace(alices, nat=nat), replace(bobs, nat=nat)
     alice, bob = (
-        replace(beginning, origins=sa.last_blocks)
+        replace(beginning, origins=sa.last_blocks, path=floated(beginning.path, 4500) if nat else beginning.path)
         for beginning, sa in zip(_beginnings(ExchangeType.QUICK_MODE, sas[0].cookies, MESSAGE_ID), sas, strict=True)
     )
     return Roles(

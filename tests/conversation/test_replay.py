@@ -8,13 +8,15 @@ from functools import cache
 
 import pytest
 
+from ikevd.addresses import Endpoint
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Raised
 from ikevd.conversation.inputs import InputKind
 from ikevd.conversation.timing import LINGER
 from ikevd.errors import NoAnswer
 from ikevd.exchanges.link import OpenInbound, OpenOutbound
-from ikevd.policy.model import Encap
+from ikevd.policy.model import Encap, NatMethod
+from ikevd.sa.model import NatTraversal
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import KePayload
 from ikevd.wire.registry import ExchangeType, Group
@@ -33,11 +35,13 @@ from tests.conversation.retold import (
 )
 from tests.duet import Side
 
+NATTED = NatTraversal(NatMethod.RFC_3947, local=True, remote=True)
 SCENARIOS: dict[str, Scenario] = {
     "Main Mode": lambda: phase1(ExchangeType.MAIN_MODE),
     "Main Mode in UDP": lambda: phase1(ExchangeType.MAIN_MODE, connection(encap=Encap.FORCE)),
     "Aggressive Mode": lambda: phase1(ExchangeType.AGGRESSIVE),
     "Quick Mode": lambda: quick_mode_of(),
+    "Quick Mode in UDP": lambda: quick_mode_of(nat=NATTED),
     "Quick Mode with PFS": lambda: quick_mode_of(child(suites=(replace(ESP_AES128_SHA256, group=Group.ECP_256),))),
 }
 
@@ -168,10 +172,9 @@ def test_a_refused_message_that_cost_entropy_changes_nothing_of_what_follows() -
     *first, third, fifth = duet.inputs["responder"].given
     conversation, inputs = remembered(role, first)
     assert third.path is not None
-    public = Message.decode_untrusted(Header.decode_untrusted(third.octets), third.octets[HEADER_OCTETS:]).one(
-        KePayload
-    )
-    small_order = third.octets.replace(public.body, bytes(len(public.body)))
+    header = Header.decode_untrusted(third.octets)
+    public = Message.decode_untrusted(header, third.octets[HEADER_OCTETS:]).one(KePayload).body
+    small_order = third.octets.replace(public, bytes(len(public)))
     assert sent_in(conversation.heard(small_order, third.path, third.at)) == []
 
     effects = give(conversation, third)
@@ -184,3 +187,15 @@ def test_what_the_host_had_not_answered_is_asked_again_with_the_keys_that_nobody
     duet, role = undisturbed("Quick Mode with PFS"), SCENARIOS["Quick Mode with PFS"]().responder
     _, inputs = remembered(role, duet.inputs["responder"].given[:3])
     assert role.revive(inputs, 1.0).asks == duet.responder.host.opened[0]
+
+
+def test_ports_that_a_nat_moved_on_the_way_are_heard_by_the_new_process_too() -> None:
+    duet, role = undisturbed("Quick Mode in UDP"), SCENARIOS["Quick Mode in UDP"]().responder
+    *until_message_2, third, last = duet.inputs["responder"].given
+    _, inputs = remembered(role, until_message_2)
+    assert third.path is not None
+    moved = replace(third.path, remote=Endpoint(third.path.remote.address, 61234))
+    revived = role.revive(inputs, third.at)
+    inputs = kept(inputs, give(revived.conversation, replace(third, path=moved)))
+    again = role.revive(inputs, last.at).conversation
+    assert again.path == revived.conversation.path == moved

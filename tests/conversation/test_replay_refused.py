@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ikevd.addresses import Endpoint, Path
-from ikevd.conversation.effects import Remember
+from ikevd.conversation.effects import Raised, Remember
 from ikevd.conversation.inputs import MAX_OCTETS, Beginning, Input, InputKind, Inputs
 from ikevd.conversation.replay import Irreproducible
 from ikevd.crypto.secret import Secret
@@ -190,6 +190,27 @@ def test_the_octets_of_a_record_are_its_own_and_bounded() -> None:
 def test_the_repr_of_a_record_shows_no_seed() -> None:
     beginning = replace(MAIN_MODE.initiator.beginning, seed=Secret(MARK.encode()))
     assert MARK not in repr(Inputs(beginning))
+
+
+def test_a_record_whose_message_id_is_none_is_refused() -> None:
+    role = replace(QUICK_MODE.responder, beginning=replace(QUICK_MODE.responder.beginning, message_id=1 << 40))
+    with pytest.raises(Irreproducible, match="the exchange cannot begin as it did"):
+        role.revive(made_up(role, Input(InputKind.STARTED)), 1.0)
+
+
+def test_a_seed_of_another_length_is_refused() -> None:
+    role = replace(QUICK_MODE.responder, beginning=replace(QUICK_MODE.responder.beginning, seed=Secret(bytes(31))))
+    with pytest.raises(Irreproducible, match="a seed has 32 octets, not 31"):
+        role.revive(made_up(role, Input(InputKind.STARTED)), 1.0)
+
+
+def test_what_an_exchange_fails_of_is_not_remembered() -> None:
+    other = quick_mode_of(child(), (child(remote="10.9.0.0/24"),)).responder
+    given = OF_QUICK_MODE["responder"].given
+    conversation, _ = remembered(other, given[:1])
+    effects = give(conversation, given[1])
+    assert isinstance(effects[-1], Raised)
+    assert not any(isinstance(effect, Remember) for effect in effects)
 
 
 def test_what_moves_nothing_is_not_remembered() -> None:
