@@ -20,7 +20,7 @@ from ikevd.policy.model import Child, Connection
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE, child, connection, mirrored
-from tests.duet import Duet, HostInMemory, Side
+from tests.duet import Duet, HostInMemory, Network, Side
 from tests.exchanges.phase1_pair import MESSAGE_ID, isakmp_sas
 
 COOKIES, MINTED = Cookies(b"initiato"), b"responde"
@@ -117,10 +117,12 @@ class Kill:
 class Retold(Duet):
     """Run by `run`, as every duet."""
 
-    def __init__(self, roles: Roles, kill: Kill | None = None) -> None:
+    def __init__(self, roles: Roles, kill: Kill | None = None, network: Network | None = None) -> None:
         first = roles.initiator.beginning
-        hosts = SameSpi(0x1000), SameSpi(0x2000)
-        super().__init__(first.kind, _nobody, _nobody, cookies=first.cookies, message_id=first.message_id, hosts=hosts)
+        hosts, named = (SameSpi(0x1000), SameSpi(0x2000)), (first.cookies, first.message_id)
+        super().__init__(
+            first.kind, _nobody, _nobody, network=network, cookies=named[0], message_id=named[1], hosts=hosts
+        )
         self._roles, self._kill = roles, kill
         self.inputs: dict[str, Inputs] = {}
         for side in (self.initiator, self.responder):
@@ -134,14 +136,17 @@ class Retold(Duet):
             super().apply(side, effects)
             return
         inputs = self.inputs[side.name] = kept(self.inputs[side.name], effects)
-        kill, effects = self._kill, effects[1:]
-        if kill is None or (side.name, len(inputs.given)) != (kill.side, kill.after):
+        effects, kill = effects[1:], self.kill_now(side.name, len(inputs.given))
+        if kill is None:
             super().apply(side, effects)
             return
-        self._kill = None
         side.conversation.let_go()
         super().apply(side, [effect for effect in effects if kill.said and isinstance(effect, Transmit | Record)])
         self._at(self.now + kill.outage, lambda: self._go_on_as_another(side))
+
+    def kill_now(self, side: str, number: int) -> Kill | None:
+        """Does that side die, now that it has kept so many inputs?"""
+        return self._kill if self._kill and (self._kill.side, self._kill.after) == (side, number) else None
 
     def _go_on_as_another(self, side: Side) -> None:
         revived = self._roles.of(side.name).revive(self.inputs[side.name], self.now)

@@ -1,10 +1,8 @@
-"""An exchange told again by another process goes on as the first one would have."""
+"""An exchange that is told again hears, waits and says again as the first one would have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 
 import pytest
 
@@ -14,83 +12,16 @@ from ikevd.conversation.effects import Raised
 from ikevd.conversation.inputs import InputKind
 from ikevd.conversation.timing import LINGER
 from ikevd.errors import NoAnswer
-from ikevd.exchanges.link import OpenInbound, OpenOutbound
-from ikevd.policy.model import Encap, NatMethod
-from ikevd.sa.model import NatTraversal
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import KePayload
-from ikevd.wire.registry import ExchangeType, Group
-from tests.builders import ESP_AES128_SHA256, child, connection
 from tests.conversation.retold import (
     ROLES,
-    Kill,
-    Retold,
-    Scenario,
     give,
     kept,
-    phase1,
-    quick_mode_of,
     remembered,
     sent_in,
 )
-from tests.duet import Side
-
-NATTED = NatTraversal(NatMethod.RFC_3947, local=True, remote=True)
-SCENARIOS: dict[str, Scenario] = {
-    "Main Mode": lambda: phase1(ExchangeType.MAIN_MODE),
-    "Main Mode in UDP": lambda: phase1(ExchangeType.MAIN_MODE, connection(encap=Encap.FORCE)),
-    "Aggressive Mode": lambda: phase1(ExchangeType.AGGRESSIVE),
-    "Quick Mode": lambda: quick_mode_of(),
-    "Quick Mode in UDP": lambda: quick_mode_of(nat=NATTED),
-    "Quick Mode with PFS": lambda: quick_mode_of(child(suites=(replace(ESP_AES128_SHA256, group=Group.ECP_256),))),
-}
-
-
-@cache
-def undisturbed(scenario: str) -> Retold:
-    return Retold(SCENARIOS[scenario]()).run()
-
-
-def kills() -> Iterator[tuple[str, Kill]]:
-    """At every point of either side."""
-    for scenario in SCENARIOS:
-        for side in ROLES:
-            for number in range(1, len(undisturbed(scenario).inputs[side].given) + 1):
-                for said in (True, False):
-                    for outage in (0.0, 5.0):
-                        yield scenario, Kill(side, number, said, outage)
-
-
-KILLS = pytest.mark.parametrize(("scenario", "kill"), list(kills()), ids=str)
-
-
-def left_by(side: Side) -> object:
-    """The SA, and of a Quick Mode the keys that stand in the kernel."""
-    return side.result, {type(call): call for call in side.host.opened}
-
-
-@KILLS
-def test_an_exchange_that_is_killed_and_told_again_ends_with_the_same_sa_and_keys(scenario: str, kill: Kill) -> None:
-    wanted, duet = undisturbed(scenario), Retold(SCENARIOS[scenario](), kill)
-    duet.run()
-    for ours, theirs in ((duet.initiator, wanted.initiator), (duet.responder, wanted.responder)):
-        assert ours.error is None
-        assert left_by(ours) == left_by(theirs)
-        assert set(ours.sent) <= set(theirs.sent)
-
-
-@pytest.mark.parametrize("scenario", ["Quick Mode", "Quick Mode with PFS"])
-def test_both_sides_of_a_quick_mode_hold_the_same_keymat(scenario: str) -> None:
-    duet = undisturbed(scenario)
-    ours, theirs = ({type(call): call for call in side.host.opened} for side in (duet.initiator, duet.responder))
-    for inbound, outbound in ((ours, theirs), (theirs, ours)):
-        received, sent = inbound[OpenInbound], outbound[OpenOutbound]
-        assert isinstance(received, OpenInbound)
-        assert isinstance(sent, OpenOutbound)
-        assert received.keys == sent.keys
-
-
-# -- what the peer and the clock find
+from tests.conversation.scenarios import SCENARIOS, undisturbed
 
 
 def told_again(scenario: str, side: str, count: int, now: float) -> tuple[Conversation, Conversation]:
