@@ -62,7 +62,8 @@ class MemoryKernel:
         self._entropy = entropy or SystemEntropy()
         self.lacking = set(lacking)
         self._table = SaTable(clock, self._tell)
-        self._policies: dict[PolicyId, FoundPolicy] = {}
+        self._policies: dict[PolicyId, KernelPolicy | FoundPolicy] = {}
+        """`FoundPolicy` where `put_policy` could not have installed it."""
         self._used: dict[PolicyId, float] = {}
         """When a packet last took a policy of ours, by the clock."""
         self._listeners: list[Listener] = []
@@ -93,7 +94,7 @@ class MemoryKernel:
     @property
     def policies(self) -> Mapping[PolicyId, KernelPolicy]:
         """The policies that `put_policy` could have installed."""
-        return {name: found.policy for name, found in self._policies.items() if found.policy}
+        return {name: policy for name, policy in self._policies.items() if isinstance(policy, KernelPolicy)}
 
     def _held(self) -> Iterator[tuple[SaId, Held]]:
         return ((name, entry) for name, entry in self._table.entries.items() if isinstance(entry, Held))
@@ -130,12 +131,12 @@ class MemoryKernel:
 
     def change_policy(self, policy: KernelPolicy) -> None:
         """It installs a policy of a form that is ours, or changes the one that stands into it."""
-        self._policies[policy.id] = FoundPolicy(policy.id, policy.reqid, policy.priority, policy)
+        self._policies[policy.id] = policy
         self._tell(PolicyChanged(policy.id))
 
     def remove_sa(self, sa: SaId) -> None:
         """It removes an SA."""
-        entry = self._table.entries.pop(sa)
+        entry = self._table.remove(sa)
         if is_ours(entry.reqid) and isinstance(entry, Held):
             self._tell(SaRemoved(sa, entry.reqid))
 
@@ -146,7 +147,8 @@ class MemoryKernel:
 
     def flush_sas(self) -> None:
         """It removes all SAs."""
-        self._table.entries.clear()
+        for sa in tuple(self._table.entries):
+            self._table.remove(sa)
         self._tell(SasFlushed())
 
     def flush_policies(self) -> None:
@@ -207,7 +209,7 @@ class MemoryKernel:
             raise refused(f"remove {describe_sa(sa)}", code)
         entry = self._table.entries.get(sa)
         if entry is not None and is_ours(entry.reqid):
-            del self._table.entries[sa]
+            self._table.remove(sa)
 
     async def limit_sa(self, sa: SaId, seconds: int) -> None:
         """Let the SA end that many seconds from now; another owner's is left alone, as one that is gone."""
@@ -233,17 +235,17 @@ class MemoryKernel:
         """Install a policy, or turn the one of its selector into it if it is ours."""
         if code := self._fault("put_policy"):
             raise refused(f"install {describe_policy(policy.id)}", code)
-        existing = self._policies.get(policy.id)
+        existing = self._find_policy(policy.id)
         if existing is not None and not existing.belongs_to(policy.reqid):
             raise policy_taken(policy.id, existing.reqid)
-        self._policies[policy.id] = FoundPolicy(policy.id, policy.reqid, policy.priority, policy)
+        self._policies[policy.id] = policy
         self._used.pop(policy.id, None)
 
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
         """Remove a policy of ours with this reqid; another owner's is left alone, as one that is gone."""
         if code := self._fault("delete_policy"):
             raise refused(f"remove {describe_policy(policy)}", code)
-        existing = self._policies.get(policy)
+        existing = self._find_policy(policy)
         if existing is not None and existing.belongs_to(reqid):
             del self._policies[policy]
             self._used.pop(policy, None)
@@ -259,7 +261,13 @@ class MemoryKernel:
         """All policies, whoever installed them."""
         if code := self._fault("dump_policies"):
             raise refused("list the policies", code)
-        return list(self._policies.values())
+        return [found for name in self._policies if (found := self._find_policy(name))]
+
+    def _find_policy(self, policy: PolicyId) -> FoundPolicy | None:
+        entry = self._policies.get(policy)
+        if isinstance(entry, KernelPolicy):
+            return FoundPolicy(entry.id, entry.reqid, entry.priority, entry)
+        return entry
 
     async def probe(self, suite: EspSuite) -> None:
         """Install and remove a trial SA."""

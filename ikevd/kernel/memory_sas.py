@@ -68,17 +68,25 @@ class SaTable:
         """A heap of what to look at when, with a number so that no two compare by SaId; some of it may be gone then."""
         self._count = itertools.count()
         self._worn: set[int] = set()
-        """Hashes of each name with its keys, of all SAs that ever stood."""
+        """Hashes of each name with its keys, of the SAs that stood and are gone."""
 
     def reserve(self, sa: SaId, source: Address, reqid: int) -> None:
         """A larval SA."""
-        self._enter(sa, Larval(source, reqid, self._clock() + LARVAL_SECONDS))
+        larval = Larval(source, reqid, self._clock() + LARVAL_SECONDS)
+        self.entries[sa] = larval
+        self._look_again(larval.ends, sa)
 
     def install(self, sa: KernelSa, keys: EspKeys) -> None:
         """An SA with keys, in the place of a larval one or new."""
-        under = hash((sa.id, keys))
-        self._hold(Held(sa, keys, self._clock() + sa.lifetime.seconds, dead=under in self._worn))
-        self._worn.add(under)
+        dead = hash((sa.id, keys)) in self._worn
+        self._hold(Held(sa, keys, self._clock() + sa.lifetime.seconds, dead))
+
+    def remove(self, sa: SaId) -> Entry:
+        """Whatever stands under that name."""
+        entry = self.entries.pop(sa)
+        if isinstance(entry, Held):
+            self._worn.add(hash((sa, entry.keys)))
+        return entry
 
     def limit(self, sa: SaId, seconds: float) -> None:
         """An installed SA of ours ends that much from now; another is left alone."""
@@ -106,8 +114,8 @@ class SaTable:
             entry = self.entries.get(sa)
             if isinstance(entry, Larval | Held) and entry.ends <= now:
                 self._end(sa)
-            elif isinstance(entry, Held) and soft_limit(entry.ends) <= now and is_ours(entry.reqid):
-                self._tell(SaExpired(sa, entry.reqid, hard=False))
+            elif isinstance(entry, Held) and soft_limit(entry.ends) <= now:
+                self._warn(entry)
 
     def found(self, sa: SaId) -> FoundSa:
         """As a dump shows it."""
@@ -119,19 +127,20 @@ class SaTable:
         return FoundSa(sa, entry.source, entry.reqid, False, entry.counters, entry.sa.encap, ends_in)
 
     def _hold(self, entry: Held) -> None:
-        self._enter(entry.sa.id, entry)
-        if soft_limit(entry.ends) > self._clock():
-            self._look_again(soft_limit(entry.ends), entry.sa.id)
+        self.entries[entry.sa.id] = entry
+        soft = soft_limit(entry.ends)
+        self._look_again(soft if soft > self._clock() else entry.ends, entry.sa.id)
 
-    def _enter(self, sa: SaId, entry: Larval | Held) -> None:
-        self.entries[sa] = entry
-        self._look_again(entry.ends, sa)
+    def _warn(self, entry: Held) -> None:
+        self._look_again(entry.ends, entry.sa.id)
+        if is_ours(entry.reqid):
+            self._tell(SaExpired(entry.sa.id, entry.reqid, hard=False))
 
     def _look_again(self, when: float, sa: SaId) -> None:
         heapq.heappush(self._due, (when, next(self._count), sa))
 
     def _end(self, sa: SaId) -> None:
-        entry = self.entries.pop(sa)
+        entry = self.remove(sa)
         if isinstance(entry, Held) and is_ours(entry.reqid):
             self._tell(SaExpired(sa, entry.reqid, hard=True))
 
