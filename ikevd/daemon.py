@@ -16,11 +16,14 @@ import cryptography.x509  # noqa: F401  # all modules are loaded before READY: a
 
 from ikevd import __version__
 from ikevd.addresses import Address
+from ikevd.boot.blocks import blocks
+from ikevd.boot.file import BLOCKS, write_blocks
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
-from ikevd.errors import Abandoned, KernelRefused
+from ikevd.errors import Abandoned, CannotStart, KernelRefused
 from ikevd.host.entropy import SystemEntropy
 from ikevd.host.interface import Kernel
+from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
@@ -130,10 +133,25 @@ async def _start(
     await server.start()
     endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
     log.started(__version__, endpoints, len(config.connections))
+    _keep_blocks(config, environ)
     holding.outlast(_longest_life(config))
     holding.keep(transport.sockets)
     _rarely_collect_garbage()
     return engine, holding
+
+
+def _keep_blocks(config: Config, environ: Mapping[str, str]) -> None:
+    """For the next start of the machine, in the folder that StateDirectory= of the unit names; elsewhere there is no
+    unit to install them."""
+    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if not folder:
+        return
+    here = surroundings.read()
+    connected = [address.network for address in here.addresses] if here else []
+    try:
+        write_blocks(Path(folder) / BLOCKS, blocks(config, connected))
+    except CannotStart as error:
+        log.warning(f"no blocks at the next start of this machine: {error}")
 
 
 def _longest_life(config: Config) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from ikevd import __version__
-from ikevd.cli.paths import CONFIG, SOCKET
+from ikevd.cli.paths import BLOCKS, CONFIG, SOCKET
 
 config_option = click.option(
     "-c",
@@ -284,6 +284,22 @@ def capture(file: Path, keys: Path | None, socket: Path, **wanted: Any) -> None:
     from ikevd.cli.capture import write_capture
 
     raise SystemExit(write_capture(socket, file, keys, **wanted))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=BLOCKS)
+def blocks(file: Path) -> None:
+    """Install the blocks that the last good start of ikevd wrote to FILE.
+
+    For the unit ikevd-boot.service, which runs before the network is there: until ikevd runs, and while its
+    configuration cannot be used, nothing that belongs into a tunnel leaves in the clear. FILE is by default
+    /var/lib/ikevd/blocks.
+
+    Exit code 1 if not all of it could be installed; the rest is installed all the same.
+    """
+    from ikevd.cli.blocks import install_blocks
+
+    raise SystemExit(install_blocks(file))
 
 
 @main.command()

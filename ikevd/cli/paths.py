@@ -6,3 +6,4 @@ from pathlib import Path
 
 CONFIG = Path("/etc/ikevd/ikevd.yaml")
 SOCKET = Path("/run/ikevd/control.sock")
+BLOCKS = Path("/var/lib/ikevd/blocks")

@@ -45,8 +45,9 @@ class DescriptorStore:
         """systemd knows no limit."""
 
     def release(self) -> None:
-        """The store is empty after this."""
-        self.keep({})
+        """The store becomes empty, a moment later."""
+        for name in self._books.changes({})[0]:
+            self._notifier.remove(name)
 
     def close(self) -> None:
         """systemd needs nobody who is alive."""

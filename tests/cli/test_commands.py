@@ -304,3 +304,12 @@ def test_a_reader_that_stops_reading_gets_no_traceback(served: str) -> None:
         running.stdout.close()
         assert running.stderr.read() == ""
         running.wait(SECONDS)
+
+
+# -- blocks
+
+
+def test_blocks_that_were_never_kept_are_told(tmp_path: Path) -> None:
+    result = ikevd("blocks", str(tmp_path / "blocks"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"the file of blocks {tmp_path}/blocks cannot be read: No such file or directory\n"

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.boot.file import read_blocks
+from ikevd.cli.run import UNUSABLE
+from ikevd.host.interface import Action
 from tests.eventually import eventually
 from tests.service.daemon import NOTHING_LEFT, Daemon, free_port, pair
 
@@ -147,3 +150,32 @@ def test_the_least_number_of_descriptors_suffices(daemon: Daemon) -> None:
     with daemon.held(60):
         assert daemon.client.version()["schema"] == 1
     assert daemon.manager.stop(within=10) == 0
+
+
+# -- blocks for the next start of the machine
+
+
+def test_a_good_start_keeps_the_blocks_and_a_bad_one_leaves_them(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    daemon.start()
+    kept = (tmp_path / "blocks").read_bytes()
+    assert {"127.0.0.1/32 127.0.0.2/32"} == {
+        f"{policy.id.source} {policy.id.destination}"
+        for policy in read_blocks(tmp_path / "blocks")
+        if policy.action is Action.BLOCK
+    }
+    assert daemon.manager.stop(within=10) == 0
+    daemon.configure(connections={"peer": {}})
+    daemon.launch()
+    assert daemon.process.wait(30) == UNUSABLE
+    assert (tmp_path / "blocks").read_bytes() == kept
+
+
+def test_blocks_that_cannot_be_kept_keep_no_daemon_from_starting(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "none"))
+    daemon.start()
+    assert "no blocks at the next start of this machine: the file of blocks" in daemon.log

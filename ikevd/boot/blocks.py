@@ -1,0 +1,40 @@
+"""What stands in the kernel while no tunnel does: made of the configuration alone, installed without ikevd too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ikevd.errors import KernelRefused
+from ikevd.host.interface import Kernel, KernelPolicy
+from ikevd.peer.desired import desired_child
+from ikevd.peer.outside import outside
+from ikevd.peer.state import ChildState
+from ikevd.policy.model import Config
+from ikevd.policy.selectors import Network
+
+
+def blocks(config: Config, connected: Iterable[Network]) -> tuple[KernelPolicy, ...]:
+    """What passes outside first, so that nothing of it is blocked for a moment; then the gate of every child.
+
+    `connected`: the networks of this machine's interfaces.
+    """
+    down = ChildState()
+    gates = (
+        policy
+        for connection in config.connections
+        for child in connection.children
+        for policy in desired_child(connection, child, down).policies.values()
+    )
+    found = {policy.id: policy for policy in gates}
+    return (*outside(config, connected).values(), *found.values())
+
+
+async def install(kernel: Kernel, policies: Sequence[KernelPolicy]) -> tuple[str, ...]:
+    """Install what can be; why the rest cannot. Raises `MissingPrivilege`."""
+    refused = list[str]()
+    for policy in policies:
+        try:
+            await kernel.put_policy(policy)
+        except KernelRefused as refusal:
+            refused.append(str(refusal))
+    return tuple(refused)

@@ -1,0 +1,47 @@
+"""From the machine's start on nothing that belongs into a tunnel leaves in the clear, whatever becomes of ikevd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ikevd.cli.run import UNUSABLE
+from tests.interop.crossing import packets_cross
+from tests.interop.daemon import IKEVD, Ikevd
+from tests.interop.sites import Site
+from tests.interop.strongswan import StrongSwan
+from tests.interop.topology import Topology
+
+
+def clear(topology: Topology) -> int:
+    """Clear packets on the wire while host A pings host B three times in vain."""
+    before = topology.wire.seen()
+    assert topology.host_a.ping(topology.host_b.address, 3) == 0
+    return (topology.wire.seen() - before).clear
+
+
+def test_blocks_stand_before_ikevd_runs_and_under_a_broken_file(
+    topology: Topology, charon_b: StrongSwan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, site = topology.gw_a, Site(topology.gw_a, topology.gw_b)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(gateway, site.ikevd()):
+        pass  # a good start
+    assert gateway.xfrm_policy() == []
+    assert clear(topology) > 0, "else there is nothing to mend"
+    broken = tmp_path / "broken.yaml"
+    broken.touch(mode=0o600)
+    broken.write_text("connections: {peer: {}}\n")
+    try:
+        assert "stand" in gateway.run(IKEVD, "blocks", str(tmp_path / "blocks"))
+        assert clear(topology) == 0
+        ended = gateway.run("sh", "-c", f"{IKEVD} run --config {broken}; echo ended with $?", check=False)
+        assert f"ended with {UNUSABLE}" in ended
+        assert clear(topology) == 0
+        with Ikevd(gateway, site.ikevd()) as ikevd:
+            ikevd.up("lan")
+            packets_cross(topology)
+    finally:
+        gateway.ip("xfrm", "policy", "flush")
