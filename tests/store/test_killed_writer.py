@@ -46,7 +46,7 @@ def test_after_a_kill_the_last_transaction_is_there_and_no_half_one(file: InFile
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_after_hundreds_of_kills_the_last_transaction_is_there_each_time(file: InFile) -> None:
-    kill_often(file, 500)
+    kill_often(file, 200)
 
 
 def test_a_kill_at_each_system_call_of_a_transaction_leaves_the_old_one_or_the_new_one(tmp_path: Path) -> None:
