@@ -1,6 +1,7 @@
 """What every test may use."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -27,6 +28,14 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every async test runs on both event loops."""
     return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+def pytest_collection_finish() -> None:
+    """The cycle collector leaves alone what lives as long as the run, the tests themselves, and comes as rarely as in
+    the daemon (ikevd/daemon.py). Else it takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

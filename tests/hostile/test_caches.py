@@ -40,6 +40,7 @@ def test_every_cache_has_a_bounded_key_and_number() -> None:
     for module in pkgutil.walk_packages(ikevd.__path__, "ikevd."):
         if module.name != "ikevd.__main__":
             importlib.import_module(module.name)
+    gc.unfreeze()  # what the collection of the tests left (tests/conftest.py)
     gc.collect()
     caches = [found for found in gc.get_objects() if isinstance(found, _lru_cache_wrapper)]
     ours = {f"{cache.__module__}.{cache.__qualname__}" for cache in caches if cache.__module__.startswith("ikevd.")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import combinations, product
 
 import pytest
@@ -15,6 +16,8 @@ from tests.matrix import algorithms
 from tests.matrix.cases import DIMENSIONS, INDEPENDENT, Case, exception, pairwise_cases, whole_matrix
 from tests.matrix.pairwise import all_pairs
 
+ci, whole = cache(pairwise_cases), cache(whole_matrix)
+"""The cases, made once for the tests that only look at them."""
 SMALL: Mapping[str, Sequence[str]] = {"a": "12", "b": "xyz", "c": "pq"}
 
 
@@ -56,12 +59,12 @@ def test_seeds_occur() -> None:
 @pytest.mark.parametrize("peer", DIMENSIONS["peer"])
 @pytest.mark.parametrize("dimension", ["cipher", "hash", "group", "esp"])
 def test_ci_runs_every_algorithm_that_a_peer_has(peer: str, dimension: str) -> None:
-    run = {getattr(case, dimension) for case in pairwise_cases() if case.peer == peer}
+    run = {getattr(case, dimension) for case in ci() if case.peer == peer}
     missing = set(DIMENSIONS[dimension]) - run
     assert all(exception({"peer": peer, dimension: word}) for word in missing)
 
 
-@pytest.mark.parametrize(("part", "least"), [(pairwise_cases, 2), (whole_matrix, 10)], ids=["ci", "whole"])
+@pytest.mark.parametrize(("part", "least"), [(ci, 2), (whole, 10)], ids=["ci", "whole"])
 def test_every_role_and_exchange_is_run_on_every_path_with_both_peers(
     part: Callable[[], Sequence[Case]], least: int
 ) -> None:
@@ -73,14 +76,14 @@ def test_every_role_and_exchange_is_run_on_every_path_with_both_peers(
 @pytest.mark.parametrize("peer", DIMENSIONS["peer"])
 def test_the_whole_matrix_leaves_out_only_what_has_a_reason(peer: str) -> None:
     names = {name: values for name, values in DIMENSIONS.items() if name != "peer"}
-    cases = [{name: getattr(case, name) for name in names} for case in whole_matrix() if case.peer == peer]
+    cases = [{name: getattr(case, name) for name in names} for case in whole() if case.peer == peer]
     missing = wanted(names) - met(cases)
     assert all(exception({"peer": peer, **dict(pair)}) for pair in missing)
 
 
 def test_the_cases_are_the_same_each_time_and_differ_from_one_another() -> None:
-    assert pairwise_cases() == pairwise_cases()
-    for cases in (pairwise_cases(), whole_matrix()):
+    assert pairwise_cases() == ci()
+    for cases in (ci(), whole()):
         assert len(set(cases)) == len(cases)
 
 
@@ -89,14 +92,14 @@ def test_independent_dimensions_are_dimensions() -> None:
 
 
 def test_libreswan_has_words_for_all_that_is_not_excepted() -> None:
-    for case in whole_matrix():
+    for case in whole():
         if case.peer == "libreswan":
             assert ";" in algorithms.libreswan_ike(case.ike)
             assert algorithms.libreswan_esp(case.esp_proposal)[1] == (case.pfs == "pfs")
 
 
 def test_every_algorithm_of_ikevd_is_in_the_matrix_and_no_other() -> None:
-    for cases in (pairwise_cases(), whole_matrix()):
+    for cases in (ci(), whole()):
         ike = {parse_ike(case.ike) for case in cases}
         esp = {parse_esp(case.esp_proposal) for case in cases}
         assert {suite.cipher for suite in ike} == IKE_CIPHERS.keys()
