@@ -318,6 +318,12 @@ class Conversation(Generic[T_co]):
         match request:
             case Send():
                 self._send(request, now)
+            case Receive():
+                self._await(request, now)
+                return False
+            case ReserveSpi() | OpenInbound() | OpenOutbound():
+                self._effects.append(AskHost(request))
+                return False
             case Protect(chains, clear_too):
                 self._situation.chains, self._situation.clear_too = chains, clear_too
             case Discovered(nat, must_float):
@@ -328,12 +334,6 @@ class Conversation(Generic[T_co]):
                 self.unconfirmed = sa
             case Note():
                 self._effects.append(Record(request))
-            case Receive():
-                self._await(request, now)
-                return False
-            case ReserveSpi() | OpenInbound() | OpenOutbound():
-                self._effects.append(AskHost(request))
-                return False
             case _:
                 raise TypeError(f"an exchange may await only its link and its host, not {request!r}")
         return True

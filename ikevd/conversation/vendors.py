@@ -20,8 +20,11 @@ MAX_NAMED = 20
 
 def remember_vendors(situation: Situation, message: Message, *, initiator: bool) -> Note | None:
     """Keep the vendor IDs that are new, and name them. `initiator`: are we it?"""
+    payloads = message.all(VidPayload)
+    if not payloads:
+        return None
     theirs = situation.cookies.responder if initiator else situation.cookies.initiator
-    heard = dict.fromkeys(payload.body[:MAX_OCTETS] for payload in message.all(VidPayload))
+    heard = dict.fromkeys(payload.body[:MAX_OCTETS] for payload in payloads)
     new = [vendor_id for vendor_id in heard if vendor_id not in situation.vendor_ids]
     room = MAX_VENDOR_IDS - len(situation.vendor_ids)
     if not new or room <= 0:

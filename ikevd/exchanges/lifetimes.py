@@ -26,7 +26,7 @@ def claimed(sa: IsakmpSa, notifies: Sequence[NotifyPayload]) -> IsakmpSa:
         others = len(notify.spi) == 2 * COOKIE_OCTETS and notify.spi != sa.cookies.octets
         if claims(notify) and not others:
             lifetime = shorter(lifetime, read_responder_lifetime(notify.data, lifetime, Protocol.ISAKMP))
-    return replace(sa, lifetime=lifetime)
+    return sa if lifetime == sa.lifetime else replace(sa, lifetime=lifetime)
 
 
 async def heed(link: Link, sa: IsakmpSa, notifies: Sequence[NotifyPayload]) -> IsakmpSa:

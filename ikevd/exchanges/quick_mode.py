@@ -141,7 +141,7 @@ def _as_claimed(choice: Phase2Choice, answer: Message) -> Phase2Choice:
     for notify in answer.all(NotifyPayload):
         if notify.type == NotifyType.RESPONDER_LIFETIME and notify.protocol == Protocol.ESP:
             lifetime = shorter(lifetime, read_responder_lifetime(notify.data, lifetime))
-    return replace(choice, lifetime=lifetime)
+    return choice if lifetime == choice.lifetime else replace(choice, lifetime=lifetime)
 
 
 def _public(pair: KeyPair | None) -> tuple[Payload, ...]:
