@@ -32,7 +32,7 @@ def choose_holding(
         former.end()
         others, former = list(former.held), None
     if notifier.heard:
-        return DescriptorStore(notifier, handed, others)
+        return DescriptorStore(notifier, handed, others, outlives_stop="FDSTORE" in environ)
     if wanted:
         return HolderProcess(folder, former, on_trouble, [*handed, *others])
     return NoHolding([*handed, *others])

@@ -19,9 +19,18 @@ class DescriptorStore:
     kind: Kind = "service manager"
     pid: int | None = None
 
-    def __init__(self, notifier: Notifier, stored: Iterable[Held], others: Iterable[Held] = ()) -> None:
-        """`stored` came from the store, `others` from elsewhere."""
+    def __init__(
+        self,
+        notifier: Notifier,
+        stored: Iterable[Held],
+        others: Iterable[Held] = (),
+        *,
+        outlives_stop: bool = False,
+    ) -> None:
+        """`stored` came from the store, `others` from elsewhere. `outlives_stop`: is it systemd 254 or later, which
+        sets FDSTORE?"""
         self._notifier = notifier
+        self.outlives_stop = outlives_stop
         self._books = Books()
         for held in (stored := list(stored)):
             self._books.note(*held)

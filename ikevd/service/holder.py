@@ -28,6 +28,7 @@ class HolderProcess:
     """A `Holding` by a process of our own. Make it inside the running loop, with the lock of the runtime folder."""
 
     kind: Kind = "process"
+    outlives_stop = True
 
     def __init__(
         self,

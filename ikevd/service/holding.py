@@ -30,6 +30,11 @@ class Holding(Protocol):
     def problem(self) -> str | None:
         """Why the sockets would not outlive this process, where they should."""
 
+    @property
+    def outlives_stop(self) -> bool:
+        """Are they held when the daemon is stopped and not started again at once? (Over a crash and a restart they
+        are.)"""
+
     def inherited(self) -> list[Held]:
         """What an earlier process left; the caller closes what it does not want. Only at the first call."""
 
@@ -52,6 +57,7 @@ class NoHolding:
     kind: Kind = "none"
     pid: int | None = None
     problem: str | None = None
+    outlives_stop = False
 
     def __init__(self, inherited: Iterable[Held] = ()) -> None:
         self._inherited = list(inherited)
