@@ -17,6 +17,7 @@ from tests.eventually import eventually
 from tests.interop.node import Node
 from tests.plugins.secrets import shows_secret
 from tests.service.daemon import end_holder
+from tests.service.harness import ServiceManager
 
 IKEVD = str(Path(sys.executable).with_name("ikevd"))
 
@@ -31,8 +32,11 @@ class Ikevd:
         *options: str,
         files: dict[str, str] | None = None,
         export_keys: bool = False,
+        manager: ServiceManager | None = None,
     ) -> None:
+        """With a `manager` it runs below that, which holds its sockets over `kill` and the next `start`."""
         self.node = node
+        self._manager = manager
         self._export_keys = export_keys
         self._temporary = tempfile.TemporaryDirectory(prefix=f"ikevd-{node.name}-")
         self.directory = Path(self._temporary.name)
@@ -62,9 +66,9 @@ class Ikevd:
         with (self.directory / "log").open("ab") as output:
             config = str(self.directory / "ikevd.yaml")
             command = self.node.command(IKEVD, "run", "--config", config, *self._options)
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | {"NO_COLOR": "1"}
-            )
+            environ = os.environ | {"NO_COLOR": "1"}
+            start = subprocess.Popen if self._manager is None else self._manager.start
+            self.process = start(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ)
         self.client = Client(self._socket)
         try:
             eventually(lambda: self._answers() or self.process.poll() is not None)
@@ -107,6 +111,8 @@ class Ikevd:
         """As a crash would; its sockets are held for the next `start`."""
         self.process.kill()
         self.process.wait()
+        if self._manager is not None:
+            self._manager.settle()
 
     def command(self, *arguments: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
         """Run `ikevd …` against this daemon."""

@@ -117,14 +117,16 @@ class ServiceManager:
             ours["WATCHDOG_USEC"] = str(round(self._watchdog * 1_000_000))
         return {**base, **ours}
 
-    def start(self, command: Sequence[str | Path], **popen: object) -> subprocess.Popen[bytes]:
-        """Start the program with what is stored; keywords go to `Popen`."""
+    def start(
+        self, command: Sequence[str | Path], *, env: Mapping[str, str] = os.environ, **popen: object
+    ) -> subprocess.Popen[bytes]:
+        """Start the program with what is stored; other keywords go to `Popen`."""
         self.settle()
         stored = list(self.store)
         handed = ",".join(f"{name}={descriptor}" for name, descriptor in stored)
         argv = [sys.executable, "-I", "-S", _LAUNCH, handed, *map(str, command)]
         self._program = subprocess.Popen(  # type: ignore[call-overload]
-            argv, env=self.environ(), pass_fds=[descriptor for _, descriptor in stored], **popen
+            argv, env=self.environ(env), pass_fds=[descriptor for _, descriptor in stored], **popen
         )
         return self._program
 
