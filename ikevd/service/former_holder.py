@@ -56,7 +56,7 @@ def find_holder(folder: Path, on_trouble: Callable[[str], None]) -> FormerHolder
         connection.close()
     except (OSError, ValueError) as error:
         connection.close()
-        on_trouble(f"the holder of the IKE sockets at {folder / NAME} cannot be asked: {error}")
+        on_trouble(f"the holder of the UDP sockets at {folder / NAME} cannot be asked: {error}")
     return None
 
 

@@ -50,7 +50,7 @@ class HolderProcess:
         self._connection: socket.socket | None = None
         self._inherited = [*(former.held if former else ()), *others]
         self.pid: int | None = None
-        self.problem: str | None = "it has not started yet"
+        self.problem: str | None = "their holder has not started yet"
         if former is not None:
             for held in former.held:
                 self._books.note(*held)
@@ -104,7 +104,7 @@ class HolderProcess:
                 self._child.start(self._folder, its)
             except OSError as error:
                 ours.close()
-                self._again(f"it cannot be started: {error.strerror}")
+                self._again(f"their holder cannot be started: {error.strerror}")
                 return
         self._connected(ours)
         self._tell(f"outlast {self._outlast:.3f}")
@@ -127,7 +127,7 @@ class HolderProcess:
             while (packet := connection.recv(holder_process.MAX_PACKET)) not in (b"done", b""):
                 self._understood(packet)
         except OSError as error:
-            self._on_trouble(f"the holder of the IKE sockets: it does not answer ({error})")
+            self._on_trouble(f"the holder of the UDP sockets does not answer: {error}")
 
     def _understood(self, packet: bytes) -> None:
         if packet.startswith(b"hello"):
@@ -144,13 +144,13 @@ class HolderProcess:
             self._understood(packet)
         else:
             self._disconnect()
-            self._again("it ended")
+            self._again("their holder ended")
 
     def _again(self, why: str) -> None:
         loop = asyncio.get_running_loop()
         pause = self._pauses.next(loop.time())
         self.pid, self.problem = None, f"{why}; another one is started"
-        self._on_trouble(f"the holder of the IKE sockets: {self.problem} in {pause:g} s")
+        self._on_trouble(f"the UDP sockets would not outlive ikevd: {self.problem} in {pause:g} s")
         self._timer = loop.call_later(pause, self._start)
 
     def _tell(self, words: str, *kept: socket.socket) -> None:

@@ -42,8 +42,8 @@ class Holder:
             watched = [self._listening, *([self._client] if self._client else [])]
             readable, _, _ = select.select(watched, [], [], wait)
             if self._client in readable:
-                self._hear()
-            if self._listening in readable:
+                self._hear()  # all that a dead one has said comes before its successor
+            elif readable:
                 self._accept()
 
     def _patience(self) -> float | None:

@@ -97,9 +97,9 @@ def drawn(width: int, *connections: dict[str, Any], config: bool = False) -> lis
 
 
 def test_sockets_that_nobody_holds_though_somebody_should_are_told() -> None:
-    holder = {"kind": "process", "pid": None, "problem": "it ended; another one is started"}
+    holder = {"kind": "process", "pid": None, "problem": "their holder ended; another one is started"}
     lines = [line.plain for line in screen({**HEAD, "socket_holder": holder, "connections": []}, 80)]
-    assert lines[1:] == ["the sockets would not outlive ikevd: it ended; another one is started"]
+    assert lines[1:] == ["the sockets would not outlive ikevd: their holder ended; another one is started"]
 
 
 def test_blocks_of_80_columns() -> None:
