@@ -10,7 +10,11 @@ from ikevd.peer.timing import OVERDUE, PACE
 
 def child_due(child: ChildState) -> float | None:
     """The next attempt, or the end of a pair that the kernel should have told of."""
-    return _first(child.retry_at, *(pair.expires + OVERDUE for pair in child.standing))
+    due = child.retry_at
+    for pair in child.pairs:  # written out: a peer may have a thousand children
+        if pair.attempt is None and (due is None or pair.expires + OVERDUE < due):
+            due = pair.expires + OVERDUE
+    return due
 
 
 def isakmp_due(isakmp: IsakmpState) -> float | None:

@@ -91,8 +91,9 @@ def _deleted(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
     """A Delete may overtake message 3 of its Quick Mode: kept, bounded, until the Quick Modes under way end."""
     wanted, owners = set(spis), dict[Spi, str]()
     for name, state in draft.children.items():
-        for pair in state.standing:
-            owners |= {spi: name for spi in (pair.sa.inbound, pair.sa.outbound) if spi in wanted}
+        for pair in state.pairs:  # written out: a peer may have a thousand children
+            if pair.attempt is None and (pair.sa.inbound in wanted or pair.sa.outbound in wanted):
+                owners[pair.sa.inbound] = owners[pair.sa.outbound] = name
     for spi in spis:
         if spi in owners:
             child.deleted(draft, owners[spi], spi)
