@@ -75,7 +75,7 @@ def ikevd_yaml(spokes: Iterable[Spoke], place: Place, *, hub: bool) -> str:
     for spoke in spokes:
         lines += _connection(spoke, place.network, hub=hub)
     lines += [
-        f"listen: {{addresses: [{place.address}], port: {place.port}, nat_port: {place.nat_port}}}",
+        f"listen: {{addresses: [{place.address}], port: {place.port}, nat_port: {place.nat_port}, holder: false}}",
         f"control: {{socket: {place.directory}/control.sock}}",
         f"runtime_directory: {place.directory}/run",
         "log: {level: error}",
