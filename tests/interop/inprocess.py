@@ -17,7 +17,7 @@ from pathlib import Path
 from ikevd.config.load import load
 from ikevd.crypto.secret import Secret
 from ikevd.host.entropy import SystemEntropy
-from ikevd.host.interface import KernelPolicy, KernelSa
+from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
@@ -57,7 +57,7 @@ def inside(node: Node) -> Iterator[None]:
 
 class RefusingKernel(XfrmKernel):
     """The real kernel, given at one step a request that it must refuse: a key of a length that no cipher has, or a
-    policy that somebody else holds already."""
+    policy that somebody else holds meanwhile."""
 
     def __init__(self, node: Node, step: str) -> None:
         super().__init__()
@@ -72,9 +72,10 @@ class RefusingKernel(XfrmKernel):
         await super().add_sa(sa, keys, reserved=reserved)
 
     async def put_policy(self, policy: KernelPolicy) -> None:
-        if self._step == f"{policy.id.direction.value} policy" and not self.refused:
+        tunnel_out = policy.action is Action.TUNNEL and policy.id.direction is Direction.OUT
+        if self._step == "out policy" and tunnel_out and not self.refused:
             self.refused = True
-            self._node.ip("xfrm", "policy", "add", *foreign_policy(policy))
+            self._node.ip("xfrm", "policy", "update", *foreign_policy(policy))
         await super().put_policy(policy)
 
 
