@@ -45,6 +45,16 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
     overlaps.doubt(problems, file)
+    if known is not None and known.plain_swaps:
+        _doubt_swap(problems, file, known.plain_swaps)
+
+
+def _doubt_swap(problems: Problems, file: FileSection, swaps: tuple[str, ...]) -> None:
+    problems.warn(
+        ("runtime_directory",),
+        f"what is in memory, the keys of ISAKMP SAs in {file.runtime_directory} too, may be swapped to "
+        f"{', '.join(swaps)}, which is not encrypted; wanted encrypted swap, or none",
+    )
 
 
 def _check_listen(problems: Problems, file: FileSection) -> None:

@@ -25,6 +25,8 @@ class Surroundings:
     addresses: tuple[InterfaceAddress, ...] = ()
     forwards: Mapping[int, bool] = field(default_factory=dict)
     """By IP version: does any interface forward? Without an entry: not known."""
+    plain_swaps: tuple[str, ...] = ()
+    """Swap areas that are not encrypted."""
 
     def interface_of(self, address: Address) -> str | None:
         """The interface that has this very address."""

@@ -1,4 +1,4 @@
-"""What `ikevd check` wants to know of this machine: addresses, connected networks, forwarding. Changes nothing.
+"""What `ikevd check` wants to know of this machine: addresses, connected networks, forwarding, swap. Changes nothing.
 
 Addresses by one RTM_GETADDR dump (rtnetlink(7)), forwarding from /proc/sys/net. Needs no privilege.
 """
@@ -22,6 +22,7 @@ from ikevd.kernel.netlink import (
     pack,
     split,
 )
+from ikevd.kernel.swap import plain_swaps
 
 NETLINK_ROUTE = 0
 RTM_NEWADDR, RTM_GETADDR = 20, 22
@@ -39,7 +40,8 @@ def read() -> Surroundings | None:
     except OSError:
         return None
     found = {version: _forwards(SYSCTL / f"ipv{version}" / "conf") for version in (4, 6)}
-    return Surroundings(addresses, {version: value for version, value in found.items() if value is not None})
+    forwards = {version: value for version, value in found.items() if value is not None}
+    return Surroundings(addresses, forwards, plain_swaps())
 
 
 def _addresses() -> Iterator[InterfaceAddress]:

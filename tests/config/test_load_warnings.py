@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.config.load import load
+from ikevd.config.surroundings import Surroundings
 from tests.config.files import MARKED, MINIMAL, connection, read
 
 
@@ -142,3 +144,18 @@ def test_the_form_of_each_key_is_told_apart_from_warnings(tmp_path: Path) -> Non
     assert form.startswith("connections.berlin.psk: 23 characters (lower case letters, upper case letters, digits, ")
     assert MARKED not in form
     assert "23 characters" not in repr(loaded)
+
+
+# -- this machine
+
+
+def test_swap_that_is_not_encrypted_is_doubted(tmp_path: Path) -> None:
+    path = tmp_path / "ikevd.yaml"
+    path.write_text("connections: {}\nruntime_directory: /run/here\n")
+    path.chmod(0o600)
+    told = load(path, {}, known=Surroundings(plain_swaps=("/dev/sda2", "/swapfile"))).warnings
+    assert told[-1] == (
+        f"{path}:2:20: runtime_directory: what is in memory, the keys of ISAKMP SAs in /run/here too, may be swapped "
+        "to /dev/sda2, /swapfile, which is not encrypted; wanted encrypted swap, or none"
+    )
+    assert "swapped" not in "".join(load(path, {}, known=Surroundings()).warnings)
