@@ -28,6 +28,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.policy.model import Listen
+from ikevd.store.interface import NoStore
 from ikevd.transport.udp import UdpTransport
 from ikevd.wire.payloads import Payload
 
@@ -62,6 +63,7 @@ class Initiator:
             keepalive=lambda path: None,
             source_for=lambda remote: remote,  # every connection names its local address
             kernel=MemoryKernel(),
+            store=NoStore("a bench"),
             entropy=SystemEntropy(),
             history=self._history,
             counters=self._counters,

@@ -27,9 +27,7 @@ from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
-from ikevd.kernel.journal import Journal
-from ikevd.kernel.journaled import JournaledKernel
-from ikevd.kernel.orphans import remove_orphans
+from ikevd.kernel.place import place
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import log
@@ -37,7 +35,7 @@ from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
-from ikevd.policy.model import Config
+from ikevd.policy.model import Config, OnStop
 from ikevd.policy.proposals import format_esp
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
@@ -45,6 +43,8 @@ from ikevd.service.choose_holding import choose_holding
 from ikevd.service.holding import Holding
 from ikevd.service.notify import Notifier, watchdog
 from ikevd.service.stop import Stop, stop_signal
+from ikevd.store.interface import Store
+from ikevd.store.opening import open_store
 from ikevd.transport.inherited import name_of, take_over
 from ikevd.transport.udp import Prepare, UdpTransport, source_for
 
@@ -81,7 +81,7 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str], ma
             engine, holding = await _start(config, options, notifier, environ, machine or Machine(), stack)
         except OSError as error:
             raise unforeseen(error) from error
-        await _run(engine, holding, notifier, stop)
+        await _run(engine, holding, notifier, stop, config)
 
 
 async def _start(
@@ -95,7 +95,8 @@ async def _start(
     """Everything that the daemon needs, bound and connected; `stack` undoes it."""
     history, counters = History(time.time), Counters()
     history.listen(log.FactLog(options.only))
-    journaled = await _journaled(stack.enter_context(machine.kernel()), config, stack)
+    store = _store(config, stack)
+    kernel = await _probed(stack.enter_context(machine.kernel()), config)
     holding = choose_holding(notifier, environ, config.runtime, log.warning, process=config.listen.holder)
     stack.callback(holding.close)
     inherited = take_over((held.socket for held in holding.inherited()), config.listen)
@@ -113,7 +114,8 @@ async def _start(
         transmit=transport.send,
         keepalive=transport.keepalive,
         source_for=_source_for,
-        kernel=journaled,
+        kernel=kernel,
+        store=store,
         entropy=SystemEntropy(),
         history=history,
         counters=counters,
@@ -123,6 +125,7 @@ async def _start(
         nat_port=config.listen.nat_port,
     )
     engine = Engine(config, ports)
+    engine.wait()
     transport.open()
     for warning in transport.warnings:
         log.warning(warning)
@@ -131,6 +134,8 @@ async def _start(
     server = ControlServer(controller, config.control)
     stack.push_async_callback(server.close)
     await server.start()
+    if restored := await engine.restore():  # last of all: what cannot start leaves the kernel as it was
+        log.restored(restored)
     endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
     log.started(__version__, endpoints, len(config.connections))
     _keep_blocks(config, environ)
@@ -167,7 +172,9 @@ def _rarely_collect_garbage() -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
-async def _run(engine: Engine, holding: Holding, notifier: Notifier, stop: asyncio.Future[Stop]) -> None:
+async def _run(
+    engine: Engine, holding: Holding, notifier: Notifier, stop: asyncio.Future[Stop], config: Config
+) -> None:
     """Whatever fails, the engine stops: nothing of it stays in the kernel."""
     beat = asyncio.create_task(watchdog(notifier, lambda: True))
     how = Stop.TAKE_DOWN
@@ -178,31 +185,37 @@ async def _run(engine: Engine, holding: Holding, notifier: Notifier, stop: async
         notifier.stopping()
         log.stopping()
     finally:
-        await _end(engine, holding, how)
+        await _end(engine, holding, how, config)
         beat.cancel()
 
 
-async def _end(engine: Engine, holding: Holding, _how: Stop) -> None:
-    """No tunnel outlives the process yet, so that both ways to end are one."""
+async def _end(engine: Engine, holding: Holding, how: Stop, config: Config) -> None:
+    """Tunnels and sockets are kept for the next ikevd, or taken down."""
+    if how is Stop.HAND_OVER and config.on_stop is OnStop.KEEP and await engine.hand_over():
+        log.handed_over()
+        return
     await engine.stop()
     holding.release()
 
 
-async def _journaled(bare: Kernel, config: Config, stack: AsyncExitStack) -> Kernel:
-    """The kernel, tried with every configured ESP suite, and cleared of what a killed daemon left."""
-    stack.callback(RuntimeLock(config.runtime).release)
-    journal = Journal(config.runtime / "journal")
-    stack.callback(journal.close)
-    kernel = JournaledKernel(bare, journal)
-    orphans = await remove_orphans(kernel, journal)
-    if orphans.sas or orphans.policies:
-        log.orphans(orphans.sas, orphans.policies)
+async def _probed(kernel: Kernel, config: Config) -> Kernel:
+    """The kernel, tried with every configured ESP suite."""
     for suite in {suite: None for c in config.connections for child in c.children for suite in child.suites}:
         try:
             await kernel.probe(suite)
         except KernelRefused as refusal:
             raise KernelRefused(f"esp_proposals {format_esp(suite)}: {refusal}", refusal.errno) from refusal
     return kernel
+
+
+def _store(config: Config, stack: AsyncExitStack) -> Store:
+    """What an earlier process left in the runtime folder, which is ours alone."""
+    stack.callback(RuntimeLock(config.runtime).release)
+    opened = open_store(config.runtime / "store", place(), __version__)
+    if opened.said:
+        log.warning(opened.said)
+    stack.callback(opened.store.close)
+    return opened.store
 
 
 def _key_log(options: Options, stack: AsyncExitStack) -> Callable[[IsakmpSa], None]:

@@ -16,6 +16,7 @@ from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.policy.model import Config, Connection, Limits
+from ikevd.store.interface import NoStore, Store
 from tests.builders import ALICE, BOB, SeededEntropy, connection, mirrored
 from tests.duet import Network
 
@@ -71,6 +72,7 @@ class World:
         limits: Limits | None = None,
         spis: Entropy | None = None,
         kernel: MemoryKernel | None = None,
+        store: Store | None = None,
     ) -> Gateway:
         loop = asyncio.get_running_loop()
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
@@ -81,6 +83,7 @@ class World:
             keepalive=lambda path: self.keepalives.append((loop.time(), path)),
             source_for=lambda remote: address,
             kernel=kernel,
+            store=store or NoStore("this test wants none"),
             entropy=entropy,
             history=history,
             counters=counters,

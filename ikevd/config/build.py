@@ -21,6 +21,7 @@ from ikevd.policy.model import (
     Location,
     LogFormat,
     NatMethod,
+    OnStop,
     Pfs,
     PreSharedKey,
     Resend,
@@ -58,6 +59,8 @@ def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey
         log_format=LogFormat(file.log.format),
         log_level=file.log.level,
         runtime=file.runtime_directory,
+        on_stop=OnStop(file.on_stop),
+        remove_unknown=file.remove_unknown,
         export_keys=file.control.export_keys,
     )
 
@@ -131,6 +134,7 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 replay_window=its.replay_window,
                 pfs=_pfs(its),
                 sha256_96=section.sha256_96,
+                fail_open=section.fail_open if its.fail_open is None else its.fail_open,
             )
 
 

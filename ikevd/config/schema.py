@@ -31,6 +31,7 @@ from ikevd.config.schema_values import (
     SelectorValue,
     SocketValue,
     Switch,
+    SwitchOrNone,
     listed,
     number,
     one_of,
@@ -93,6 +94,11 @@ class ChildSection(Section):
     start: Annotated[str | None, one_of("auto", "manual", others=START_WORDS)] = Field(
         default=None, description="auto, or manual; by default auto, and manual where only the peer can call"
     )
+    fail_open: SwitchOrNone = Field(
+        default=None,
+        description="true: while no SA carries its traffic, it leaves in the clear; false: it is blocked; left out: as "
+        "the connection has it",
+    )
     replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
         default=128, description="how many packets may overtake one another"
     )
@@ -151,6 +157,9 @@ class ConnectionSection(Section):
     )
     sha256_96: Switch = Field(
         default=False, description="cut HMAC-SHA-256 of ESP to 96 bits, for a peer that cannot do the 128 of RFC 4868"
+    )
+    fail_open: Switch = Field(
+        default=False, description="of the children that do not say it: may their traffic leave in the clear?"
     )
     cisco_unity: Switch = Field(default=False, description="send the vendor ID of Cisco Unity")
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
@@ -226,6 +235,16 @@ class FileSection(Section):
     control: ControlSection = Field(default=ControlSection(), description="the socket of `ikevd status` and the like")
     limits: LimitsSection = Field(default=LimitsSection(), description="bounds that protect from strangers")
     log: LogSection = Field(default=LogSection(), description="what is written to standard error")
+    on_stop: Annotated[str, one_of("keep", "down")] = Field(
+        default="keep",
+        description="what becomes of the tunnels when ikevd stops: keep (they go on, the next start takes them over) "
+        "or down (the peers hear Delete)",
+    )
+    remove_unknown: Switch = Field(
+        default=True,
+        description="may ikevd remove SAs and policies of the kernel that bear its marks, and that it knows nothing "
+        "of? Each removal is logged",
+    )
     runtime_directory: PathValue = Field(
         default=Path("/run/ikevd"), description="for the journal of what ikevd put into the kernel"
     )

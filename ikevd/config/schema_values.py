@@ -280,6 +280,7 @@ IntervalValue = Annotated[float, PlainValidator(_interval, json_schema_input_typ
 KeepaliveValue = Annotated[float, PlainValidator(_keepalive, json_schema_input_type=str | int)]
 FactorValue = Annotated[float, PlainValidator(_factor, json_schema_input_type=float)]
 Switch = Annotated[bool, PlainValidator(boolean, json_schema_input_type=bool)]
+SwitchOrNone = Annotated[bool | None, PlainValidator(boolean, json_schema_input_type=bool)]
 PathValue = Annotated[Path, PlainValidator(_absolute, json_schema_input_type=str)]
 SocketValue = Annotated[Path, PlainValidator(_socket, json_schema_input_type=str)]
 OwnerOrNone = Annotated[str | None, PlainValidator(_owner, json_schema_input_type=str)]

@@ -51,6 +51,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ConnectionSection, "nat_keepalive"): "keep_alive keepalive natt_keepalive nat_keepalives",
     (ConnectionSection, "retransmit"): "keyingtries retransmit_tries retransmit_timeout retransmit_base retransmits",
     (ConnectionSection, "sha256_96"): "sha2_truncbug sha2_256_96",
+    (ConnectionSection, "fail_open"): "failureshunt negotiationshunt failure_shunt negotiation_shunt",
     (ConnectionSection, "children"): "child tunnels networks subnets policies sainfo",
     (ChildSection, "local"): "leftsubnet leftsubnets local_ts local_net local_nets local_subnet local_subnets "
     "local_network local_networks source",

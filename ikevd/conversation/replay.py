@@ -48,8 +48,11 @@ class Revived(Generic[T_co]):
     """Its result, where it has ended."""
 
 
-def begin(beginning: Beginning, make: Make[T_co], timing: Timing, sa: IsakmpSa | None = None) -> Conversation[T_co]:
-    """The exchange at its beginning, not started yet. `sa`: the ISAKMP SA that it is under."""
+def begin(
+    beginning: Beginning, make: Make[T_co], timing: Timing, sa: IsakmpSa | None = None, *, remembers: bool = True
+) -> Conversation[T_co]:
+    """The exchange at its beginning, not started yet. `sa`: the ISAKMP SA that it is under; `remembers`: shall its
+    effects tell what moved it?"""
     chains, forks = (_chains(beginning, blocks, sa) for blocks in (beginning.origins, beginning.forks))
     situation = Situation(
         beginning.cookies,
@@ -69,7 +72,7 @@ def begin(beginning: Beginning, make: Make[T_co], timing: Timing, sa: IsakmpSa |
         timing,
         initiator=beginning.initiator,
         minted=beginning.minted,
-        remembers=True,
+        remembers=remembers,
     )
 
 

@@ -23,10 +23,10 @@ from ikevd.host.interface import (
     PolicyId,
     SaId,
 )
+from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
 from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused
-from ikevd.kernel.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.kernel.trial import run_trial
 from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
 from ikevd.kernel.xfrm_events import read_event

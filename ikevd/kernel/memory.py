@@ -27,6 +27,7 @@ from ikevd.host.interface import (
     SasFlushed,
     Template,
 )
+from ikevd.host.spi_range import SPI_FIRST
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.faults import Faults, Operation
 from ikevd.kernel.memory_sas import Held, Larval, Planted, SaTable
@@ -39,7 +40,6 @@ from ikevd.kernel.refusals import (
     sa_refused,
     window_refused,
 )
-from ikevd.kernel.spi_range import SPI_FIRST
 from ikevd.kernel.trial import run_trial
 from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import is_ours

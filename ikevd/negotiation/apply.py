@@ -26,7 +26,8 @@ ORDER = {Direction.IN: 0, Direction.FWD: 1, Direction.OUT: 2}
 class _Held:
     """Of one child."""
 
-    sas: dict[SaId, KernelSa] = field(default_factory=dict)
+    sas: dict[SaId, None] = field(default_factory=dict)
+    """Oldest first."""
     policies: dict[PolicyId, KernelPolicy] = field(default_factory=dict)
     doubtful: set[PolicyId] = field(default_factory=set)
     """Of these the kernel's answer was lost, or somebody has changed them."""
@@ -81,6 +82,17 @@ class Believed:
             del self._held[child]
         return Brought(refusal, tuple(left))
 
+    def found(self, child: str, sas: Iterable[SaId], policies: Iterable[KernelPolicy]) -> None:
+        """The kernel holds these, says a dump."""
+        held = self._held.setdefault(child, _Held())
+        held.sas = dict.fromkeys(sas)
+        held.policies = {policy.id: policy for policy in policies}
+        held.doubtful.clear()
+
+    def was_reserved(self, attempt: Attempt, name: SaId) -> None:
+        """An earlier process got this SPI for a Quick Mode that goes on."""
+        self._reserved[attempt] = name
+
     def gone(self, child: str, sa: SaId) -> None:
         """The kernel has ended or lost an SA."""
         if held := self._held.get(child):
@@ -113,9 +125,9 @@ class Believed:
             await self._kernel.add_sa(sa, keys, reserved=sa.id in self._reserved.values())
         except IkeError as error:
             if _may_stand(error):
-                held.sas[sa.id] = sa
+                held.sas[sa.id] = None
             raise
-        held.sas[sa.id] = sa
+        held.sas[sa.id] = None
 
     async def _put(self, held: _Held, policy: KernelPolicy) -> None:
         if held.policies.get(policy.id) == policy and policy.id not in held.doubtful:

@@ -5,29 +5,32 @@ What comes of a step is returned, for the session.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 
 from ikevd.addresses import Path
 from ikevd.conversation.effects import Raised, Returned
 from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import IkeError
+from ikevd.errors import IkeError, Said
 from ikevd.exchanges.link import HostAnswer
-from ikevd.facts import Fact
+from ikevd.facts import Fact, Note
 from ikevd.findings import IsakmpSaStands, Unreachable
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.farewell import say_farewell
+from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Handler, Router
 from ikevd.negotiation.running import Outcome, Running
 from ikevd.negotiation.work import Happening, Work
+from ikevd.observe.history import Record
 from ikevd.peer import effects, facts
 from ikevd.peer.state import Attempt, PeerState, Stage
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.store.interface import ExchangeKey, ExchangeState
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import Payload
 
@@ -36,15 +39,23 @@ class AtWork:
     """The exchanges of one session."""
 
     def __init__(
-        self, connection: Connection, router: Router, ports: Ports, agenda: Agenda[object], owner: Handler
+        self,
+        connection: Connection,
+        router: Router,
+        ports: Ports,
+        agenda: Agenda[object],
+        owner: Handler,
+        ledger: Ledger,
     ) -> None:
-        """`agenda` tells the session when to call `tick`, with the `Work`; `owner` gets what bears our cookies."""
+        """`agenda` tells the session when to call `tick`, with the `Work`; `owner` gets what bears our cookies; Quick
+        Modes are stored in `ledger`."""
         self._connection = connection
         self._children = {child.name: child for child in connection.children}
         self._router = router
         self._ports = ports
         self._agenda = agenda
         self._owner = owner
+        self._ledger = ledger
         self._under: dict[Cookies, Exchanges] = {}
         """By ISAKMP SA, oldest first."""
         self._begun: dict[Attempt, Work] = {}
@@ -82,18 +93,45 @@ class AtWork:
             return work.under.tick(work)
         if work.forget_at is not None and self._ports.now() >= work.forget_at:
             work.running.let_go()
+            if exchanges := self._under.get(work.running.conversation.cookies):
+                exchanges.let_phase1_go()
             return []
         return self._phase1_goes_on(work, work.running.tick())
 
     def adopt(self, sa: IsakmpSa, running: Running) -> None:
-        """An ISAKMP SA stands, whoever began its phase 1."""
-        children, timing = self._connection.children, Timing(self._connection.resend)
-        exchanges = Exchanges(sa, running, children, timing, self._ports, self._agenda, self._numbers)
-        self._under[sa.cookies] = exchanges
-        self._router.register(sa.our_cookie, self._owner)
+        """An ISAKMP SA stands, whoever began its phase 1. Its last message is held until `release`."""
+        self._enter(sa, running, running.record)
         suite, seconds = describe(sa.suite), sa.lifetime.seconds
         running.established(IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), suite, seconds))
+        lingering = Work(running, forget_at=self._ports.now() + LINGER)
+        self._agenda.set(lingering, lingering.due)
         self._ports.export_key(sa)
+
+    def release(self, under: Cookies) -> None:
+        """The ISAKMP SA is stored: the last message of its phase 1 may leave."""
+        if exchanges := self._under.get(under):
+            exchanges.release()
+
+    def restore(self, state: PeerState, stored: Mapping[ExchangeKey, ExchangeState]) -> list[Happening]:
+        """Go on where an earlier process was."""
+        first = min((attempt for attempt in state.quick_modes), default=0)
+        self._numbers = map(Attempt, count(min(first, 0) - 1, -1))
+        happenings: list[Happening] = []
+        for cookies, isakmp in state.isakmp.items():
+            sa, remote = isakmp.sa, isakmp.path.remote
+            record = self._ports.history.open(
+                sa.exchange, cookies, 0, remote, initiator=sa.initiator, connection=sa.connection
+            )
+            record.add(Note(Said("taken over from the process before")))
+            record.pack()
+            its = {key.message_id: one for key, one in stored.items() if key.cookies == cookies}
+            happenings += self._enter(sa, None, record).restore(isakmp.path, its)
+        return happenings
+
+    @property
+    def under_way(self) -> frozenset[Attempt]:
+        """The Quick Modes that go on."""
+        return frozenset(self._begun)
 
     # -- what is to be done -----------------------------------------------------------------------------------------
 
@@ -111,19 +149,12 @@ class AtWork:
     def begin_quick_mode(self, state: PeerState, begin: effects.BeginQuickMode) -> list[Happening]:
         """One of ours."""
         exchanges, child = self._under[begin.under], self._children[begin.child]
-        work, happenings = exchanges.quick_mode(child, begin.attempt, self._home(state, exchanges))
-        self._begun[begin.attempt] = work
-        return happenings
+        return exchanges.quick_mode(child, begin.attempt, self._home(state, exchanges))
 
     def say(self, state: PeerState, under: Cookies, payloads: Sequence[Payload]) -> None:
         """An Informational message."""
         if exchanges := self._under.get(under):
             exchanges.tell(payloads, self._home(state, exchanges))
-
-    def waits(self, work: Work) -> None:
-        """A Quick Mode waits for this machine."""
-        if work.attempt is not None:
-            self._begun[work.attempt] = work
 
     def resume(self, attempt: Attempt, spi: HostAnswer) -> list[Happening]:
         """This machine did what the exchange waits for; `spi`: what it gave, if it was asked for one."""
@@ -148,7 +179,7 @@ class AtWork:
     def record(self, under: Cookies, fact: Fact) -> None:
         """Evidence for the phase 1 of an ISAKMP SA."""
         if exchanges := self._under.get(under):
-            exchanges.phase1.record.add(fact)
+            exchanges.record.add(fact)
 
     def forget(self, under: Cookies) -> None:
         """The ISAKMP SA is gone."""
@@ -171,6 +202,15 @@ class AtWork:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
+    def _enter(self, sa: IsakmpSa, running: Running | None, record: Record) -> Exchanges:
+        children, timing = self._connection.children, Timing(self._connection.resend)
+        exchanges = Exchanges(
+            sa, running, record, children, timing, self._ports, self._agenda, self._numbers, self._begun, self._ledger
+        )
+        self._under[sa.cookies] = exchanges
+        self._router.register(sa.our_cookie, self._owner)
+        return exchanges
+
     def _of_cookie(self, *cookies: bytes) -> Exchanges | None:
         return next((found for found in reversed(self._under.values()) if found.sa.our_cookie in cookies), None)
 
@@ -190,7 +230,6 @@ class AtWork:
         for outcome in outcomes:
             match outcome:
                 case Returned(IsakmpSa() as sa):
-                    work.forget_at = self._ports.now() + LINGER
                     self.adopt(sa, work.running)
                     happenings.append(facts.PhaseOneUp(work.attempt, sa))
                 case Raised(error):

@@ -7,6 +7,7 @@ same class.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -19,18 +20,27 @@ from ikevd.host.interface import Kernel, KernelEvent, SaExpired
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.restart import InKernel, former_connection, remove
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
-from ikevd.peer.state import PeerKey
+from ikevd.observe.words import say_error
+from ikevd.peer.state import PeerKey, PeerState
+from ikevd.policy.digest import digest
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.sa.model import IsakmpSa
+from ikevd.store.interface import Changes, NoStore, StoredPeer
+from ikevd.store.scalars import Unreadable
 
 MAX_SESSIONS = 10_000
 """Peers of connections with `remote: any` that are authenticated at one time, in all."""
 STOP_WITHIN = 3.5
 """Seconds; systemd and our users are promised five."""
+MAX_EARLY = 2000
+"""Datagrams that wait until the peers of an earlier process are known; the oldest make way."""
+STEP = 20
+"""Peers that are restored before others have their turn."""
 LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
 """At exit a Delete is sent three times, which takes so many seconds."""
 
@@ -50,6 +60,10 @@ class Engine:
         self._stopping = False
         self._sessions: dict[str, dict[Identity | None, Session]] = {}
         """By connection and the peer's identity: one for a peer that has an address, many for `remote: any`."""
+        self._early: deque[tuple[bytes, Path]] | None = None
+        """Datagrams that came before the peers of an earlier process were known."""
+        self._former: list[Session] = []
+        """Peers of connections that have changed: they only say Delete."""
         ports.kernel.on_event(self._kernel_event)
 
     @property
@@ -64,6 +78,9 @@ class Engine:
 
     def datagram(self, octets: bytes, path: Path) -> None:
         """Everything that arrives. A bug in here costs one datagram, never the daemon."""
+        if self._early is not None:
+            self._early.append((octets, path))
+            return
         try:
             self._hand_over(octets, path)
         except Exception as bug:
@@ -82,16 +99,96 @@ class Engine:
         elif peer := handler.heard(header, octets, path):
             self._established(peer)
 
+    def wait(self) -> None:
+        """What arrives from here on is heard after `restore`."""
+        self._early = deque(maxlen=MAX_EARLY)
+
+    async def restore(self) -> int:
+        """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
+        changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
+        peers, found = self._stored_peers(), await InKernel.read(self._ports.kernel)
+        restored = 0
+        for number, stored in enumerate(peers):
+            connection = self._connections.get(stored.state.key.connection)
+            if connection is not None and stored.digest == digest(connection):
+                self._session(connection, stored.state.key.identity, stored.state).restore(stored, found)
+                restored += 1
+            else:
+                self._dismiss(stored, found)
+            if number % STEP == 0:
+                await asyncio.sleep(0)
+        self._open()
+        for session in self.sessions():
+            await session.settled()
+        if self._config.remove_unknown and not self._config.listen.addresses:
+            await self._remove_unknown(found)
+        early, self._early = self._early, None
+        for octets, path in early or ():
+            self.datagram(octets, path)
+        return restored
+
+    def _stored_peers(self) -> list[StoredPeer]:
+        try:
+            return list(self._ports.store.load())
+        except Unreadable as flaw:
+            self._ports.trouble(f"the peers of the process before are lost: {flaw}")
+            return []
+
+    def _dismiss(self, stored: StoredPeer, found: InKernel) -> None:
+        """Its connection is not what it was."""
+        ports = replace(self._ports, store=NoStore("its connection has changed"))
+        self._ports.store.put(Changes(stored.state.key, gone=True))
+        if connection := former_connection(stored.state):
+            session = Session(stored.state.key, connection, self._router, ports)
+            session.restore(stored, InKernel(found.sas, {}))
+            session.end(announce=False)
+            self._former.append(session)
+
+    async def _remove_unknown(self, found: InKernel) -> None:
+        """What no store knows, where both ports are ours: its store was lost."""
+        sas = {sa for session in (*self.sessions(), *self._former) for sa in session.desired_sas}
+        policies = {policy.id: policy for session in self.sessions() for policy in session.desired_policies}
+        removed = await remove(self._ports.kernel, found.unknown(sas, policies))
+        for refusal in removed.refusals:
+            self._ports.trouble(say_error(refusal))
+        if removed.sas or removed.policies:
+            self._ports.trouble(
+                f"removed {removed.sas} SAs and {removed.policies} policies that an earlier ikevd left and nobody knows"
+            )
+
+    def _open(self) -> None:
+        """From here on nothing of a configured child leaves in the clear."""
+        for connection in self._config.connections:
+            if connection.remote is not None:
+                self.session(connection).start()
+
     def start(self) -> None:
-        """Block what may not leave in the clear, and bring up every child with `start: auto`."""
+        """Bring up every child with `start: auto`, but for those that an operator took down before a restart."""
+        self._open()
         for connection in self._config.connections:
             if connection.remote is None:
                 continue
             session = self.session(connection)
-            session.start()
             for child in connection.children:
-                if child.start is Start.AUTO:
+                if child.start is Start.AUTO and not session.restored:
                     session.want(child.name).add_done_callback(_retrieve)
+
+    async def hand_over(self) -> bool:
+        """Another process goes on: nothing is said, all stays in the kernel, each SA with what is left of its life as
+        its limit. False where nothing is stored, so that none can."""
+        if self._ports.store.invalid is not None:
+            return False
+        self._stopping = True
+        _surely(self._lobby.close)
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                for session in self.sessions():
+                    await session.hand_over()
+        except TimeoutError:
+            self._ports.trouble("the kernel is slow: some SAs keep the limits that they have")
+        for session in (*self.sessions(), *self._former):
+            _surely(session.close)
+        return True
 
     def session(self, connection: Connection) -> Session:
         """The session of the peer that the connection names, made where there is none yet; raises `Abandoned` while
@@ -142,27 +239,34 @@ class Engine:
             return connection.remote_id
         return Identity.of_address(connection.remote)
 
-    def _session(self, connection: Connection, identity: Identity | None) -> Session:
+    def _session(self, connection: Connection, identity: Identity | None, state: PeerState | None = None) -> Session:
+        """`state`: as it was in an earlier process."""
         peers = self._sessions.setdefault(connection.name, {})
         if identity not in peers:
             key = PeerKey(connection.name, identity)
-            peers[identity] = Session(key, self._leased(connection, identity), self._router, self._ports)
+            leased = self._leased(connection, identity, state)
+            peers[identity] = Session(key, leased, self._router, self._ports)
         return peers[identity]
 
-    def _leased(self, connection: Connection, identity: Identity | None) -> Connection:
+    def _leased(self, connection: Connection, identity: Identity | None, state: PeerState | None) -> Connection:
         """The peers of a connection with `remote: any` each get reqids of their own: so what one of them holds in the
         kernel is never taken for another's. Raises `LimitReached`."""
         if connection.remote is not None:
             return connection
-        holders = [Holder(connection.name, child.name, identity) for child in connection.children]
-        children = zip(connection.children, map(self._reqids.lease, holders), strict=True)
-        return replace(connection, children=tuple(replace(child, reqid=reqid) for child, reqid in children))
+        children = []
+        for child in connection.children:
+            holder = Holder(connection.name, child.name, identity)
+            pairs = state.children[child.name].pairs if state and child.name in state.children else ()
+            reqid = self._reqids.restore(holder, pairs[-1].sa.reqid) if pairs else self._reqids.lease(holder)
+            children.append(replace(child, reqid=reqid))
+        return replace(connection, children=tuple(children))
 
     def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
         sa, running = peer.sa, peer.running
         if not self._has_room(sa):
             running.conversation.unconfirmed = sa
+            running.release()
             self._router.forget(sa.cookies.responder)
             self._lobby.say_farewell(running, LimitReached("too many peers at one time"))
             return
@@ -186,6 +290,7 @@ class Engine:
             for identity, session in tuple(peers.items()):
                 if session.idle:
                     session.close()
+                    session.forget()
                     del peers[identity]
                     for child in session.connection.children:
                         self._reqids.release(Holder(name, child.name, identity))

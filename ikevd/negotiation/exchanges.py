@@ -3,38 +3,40 @@ children's lives: what comes of a step is returned, for the session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ikevd.addresses import Path
+from ikevd.conversation import replay
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError, Malformed, UnexpectedMessage
-from ikevd.exchanges import informational, phase2, quick_mode
-from ikevd.exchanges.link import Exchange, Host, Link, Situation
+from ikevd.exchanges import phase2
 from ikevd.facts import Dropped
 from ikevd.findings import IpsecSaStands, Traffic, Unreachable
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.beginnings import INFORMATIONAL, QUICK_MODE, Beginnings, Begun
 from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.hints import hear_hints
+from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.message_ids import MessageIds
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Accepted, Outcome, Running
 from ikevd.negotiation.work import Ask, Happening, Work
+from ikevd.observe import history
 from ikevd.peer import facts
 from ikevd.peer.state import Attempt
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child
 from ikevd.sa.model import IpsecSa, IsakmpSa
+from ikevd.store.interface import ExchangeState
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import Payload
-from ikevd.wire.registry import ExchangeType
 
 MAX_AT_ONCE = 200
 """Exchanges under one ISAKMP SA that the peer began and that are under way."""
 MAX_KEPT = 1000
 """Exchanges of one ISAKMP SA that may still be asked for an answer; beyond it the oldest that ended is forgotten."""
-QUICK_MODE, INFORMATIONAL = ExchangeType.QUICK_MODE, ExchangeType.INFORMATIONAL
 
 
 class Exchanges:
@@ -43,22 +45,29 @@ class Exchanges:
     def __init__(
         self,
         sa: IsakmpSa,
-        phase1: Running,
+        phase1: Running | None,
+        record: history.Record,
         children: Sequence[Child],
         timing: Timing,
         ports: Ports,
         agenda: Agenda[object],
         numbers: Iterator[Attempt],
+        begun: dict[Attempt, Work],
+        ledger: Ledger | None = None,
     ) -> None:
-        """`agenda`: tells its owner when to call `tick`, with the `Work`; `numbers`: for the peer's Quick Modes."""
+        """`phase1` is None where an earlier process ended it; `record`: its evidence. `agenda` tells the owner when to
+        call `tick`, with the `Work`. `numbers` are for the peer's Quick Modes, `begun` gets all Quick Modes, which are
+        stored in `ledger`."""
         self.sa = sa
-        self.phase1 = phase1
-        self._children = children
-        self._timing = timing
+        self.record = record
+        self._phase1 = phase1
         self._ports = ports
         self._agenda = agenda
         self._numbers = numbers
+        self._begun = begun
+        self._ledger = ledger
         self._ends = Ends(sa)
+        self._beginnings = Beginnings(sa, self._ends, children, timing, ports, ledger)
         self._silent = True
         """Has the peer said nothing under this SA?"""
         self._used = MessageIds()
@@ -103,45 +112,42 @@ class Exchanges:
         return None
 
     def _phase1_heard(self, header: Header, octets: bytes, path: Path) -> None:
-        if header.exchange == INFORMATIONAL:
-            under_way = [work.running for work in self._works.values() if not work.running.conversation.ended]
-            hear_hints(under_way or [self.phase1], header, octets)
+        under_way = [work.running for work in self._works.values() if not work.running.conversation.ended]
+        if self._phase1 is not None and not under_way:
+            under_way.append(self._phase1)
+        if header.exchange == INFORMATIONAL and under_way:
+            hear_hints(under_way, header, octets)
+        elif self._phase1 is None:
+            self._ports.counters.count("drop: nothing waits for a message of phase 1 any more")
         else:
-            self.phase1.heard(octets, path)
-            self._learn_ends()
+            self._phase1.heard(octets, path)
+            self._learn_ends(self._phase1.conversation.other_ends)
 
-    def _learn_ends(self) -> None:
+    def _learn_ends(self, others: Iterable[tuple[bytes, ...]]) -> None:
         """What we began and the peer has not answered is said from each of the new ones, too."""
-        for block in self._ends.learn(self.phase1.conversation.other_ends):
+        for block in self._ends.learn(others):
             for message_id, work in self._works.items():
                 if work.running.conversation.initiator:
-                    work.running.conversation.fork(phase2.chain(self.sa, block, message_id))
+                    work.running.fork(phase2.chain(self.sa, block, message_id))
 
     def _begun_by_peer(self, header: Header, octets: bytes, path: Path, home: Path) -> list[Happening]:
         """A first message from the peer: no state of it stays unless its HASH(1) holds."""
-        situation, link = self._situation(header.message_id, home)
-        if header.exchange == QUICK_MODE:
-            exchange: Exchange[object] = quick_mode.respond(link, Host(), self.sa, self._children, self._ports.entropy)
-        else:
-            exchange = informational.hear(link, self.sa)
-        core = Conversation(exchange, header.exchange, situation, self._timing, initiator=False)
-        effects = [*core.start(self._ports.now()), *core.heard(octets, path, self._ports.now())]
-        if not core.has_spoken:
-            self._reject(core, header, octets, effects)
+        begun, now = self._beginnings.by_peer(header.exchange, header.message_id, home), self._ports.now()
+        effects = [*begun.core.start(now), *begun.core.heard(octets, path, now)]
+        if not begun.core.has_spoken:
+            self._reject(begun.core, header, octets, effects)
             return []
-        work = self._enter(core, header.exchange, home)
-        outcomes = work.running.apply(effects)
-        if header.exchange != QUICK_MODE:
-            return self.goes_on(work, outcomes)
-        work.attempt = next(self._numbers)
-        return [facts.QuickModeBegan(work.attempt, self.sa.cookies), *self.goes_on(work, outcomes)]
+        attempt = next(self._numbers) if begun.kind == QUICK_MODE else None
+        work = self._enter(begun, home, attempt)
+        happenings = self.goes_on(work, work.running.apply(effects))
+        return happenings if attempt is None else [facts.QuickModeBegan(attempt, self.sa.cookies), *happenings]
 
     def _reject(self, core: Conversation, header: Header, octets: bytes, effects: Sequence[Effect]) -> None:
         core.close()
         for effect in effects:
             if isinstance(effect, Record) and isinstance(effect.fact, Dropped):
                 self._ports.counters.count(f"drop: {header.exchange} that {self._fault(effect.fact, header, octets)}")
-                self.phase1.record.add(effect.fact)
+                self.record.add(effect.fact)
 
     def _fault(self, dropped: Dropped, header: Header, octets: bytes) -> str:
         if dropped.error == UnexpectedMessage.__name__:
@@ -152,21 +158,15 @@ class Exchanges:
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
-    def quick_mode(self, child: Child, attempt: Attempt, home: Path) -> tuple[Work, list[Happening]]:
+    def quick_mode(self, child: Child, attempt: Attempt, home: Path) -> list[Happening]:
         """Begin a Quick Mode for `child`."""
-        situation, link = self._situation(self._fresh_id(), home)
-        exchange = quick_mode.initiate(link, Host(), self.sa, child, self._ports.entropy)
-        core = Conversation(exchange, QUICK_MODE, situation, self._timing, initiator=True)
-        work = self._enter(core, QUICK_MODE, home, child.name)
-        work.attempt = attempt
-        return work, self.goes_on(work, work.running.start())
+        begun = self._beginnings.quick_mode(self._fresh_id(), home, child, silent=self._silent)
+        work = self._enter(begun, home, attempt)
+        return self.goes_on(work, work.running.start())
 
     def tell(self, payloads: Sequence[Payload], home: Path) -> None:
         """An Informational message, sent a few times since nothing answers it."""
-        situation, link = self._situation(self._fresh_id(), home)
-        exchange = informational.tell(link, self.sa, *payloads)
-        core = Conversation(exchange, INFORMATIONAL, situation, self._timing, initiator=True)
-        work = self._enter(core, INFORMATIONAL, home)
+        work = self._enter(self._beginnings.telling(self._fresh_id(), home, payloads, silent=self._silent), home)
         self.goes_on(work, work.running.start())
 
     # -- going on ---------------------------------------------------------------------------------------------------
@@ -175,6 +175,7 @@ class Exchanges:
         """Its time has come: to send again, to give up, or to be forgotten."""
         if work.forget_at is not None and self._ports.now() >= work.forget_at:
             self._forget(work)
+            work.running.forget()
             return []
         return self.goes_on(work, work.running.tick())
 
@@ -197,21 +198,51 @@ class Exchanges:
         self._agenda.set(work, work.due)
         return happenings
 
+    def let_phase1_go(self) -> None:
+        """It ended long ago: its messages are not repeated any more."""
+        self._phase1 = None
+
+    def release(self) -> None:
+        """The ISAKMP SA is stored: the last message of its phase 1 may leave."""
+        if self._phase1 is not None:
+            self._phase1.release()
+
     def close(self) -> None:
-        """Forget everything: exchanges and phase 1."""
+        """Leave everything, without a word."""
         for work in tuple(self._works.values()):
             self._forget(work)
-        self.phase1.fail(Abandoned("the ISAKMP SA is gone"))
-        self.phase1.close()
+        if self._phase1 is not None:
+            self._phase1.fail(Abandoned("the ISAKMP SA is gone"))
+            self._phase1.close()
+
+    # -- after a restart --------------------------------------------------------------------------------------------
+
+    def restore(self, home: Path, stored: Mapping[int, ExchangeState]) -> list[Happening]:
+        """Go on with the exchanges of an earlier process, by message ID. What cannot be told again is forgotten, and
+        its message ID stays used."""
+        happenings: list[Happening] = []
+        for message_id, state in stored.items():
+            self._used.add(message_id)
+            try:
+                happenings += self._revive(home, state)
+            except replay.Irreproducible:
+                self._ports.counters.count("restart: an exchange could not be told again")
+                if self._ledger is not None:
+                    self._ledger.forget_exchange(self.sa.cookies, message_id)
+        return happenings
+
+    def _revive(self, home: Path, state: ExchangeState) -> list[Happening]:
+        """Raises `Irreproducible`."""
+        begun, revived = self._beginnings.again(state, self._ports.now())
+        work = self._enter(begun, home, state.attempt)
+        outcomes: list[Outcome] = []
+        if revived.asks is not None:
+            outcomes.append(AskHost(revived.asks))
+        if revived.returned is not None:
+            outcomes.append(Returned(revived.returned[0]))
+        return self.goes_on(work, outcomes)
 
     # -- within -----------------------------------------------------------------------------------------------------
-
-    def _situation(self, message_id: int, home: Path) -> tuple[Situation, Link]:
-        (chains, forks), nat_port = self._ends.chains(message_id), self._ports.nat_port
-        situation = Situation(self.sa.cookies, message_id, home, chains, forks, nat_port=nat_port, nat=self.sa.nat)
-        if self.sa.exchange == ExchangeType.AGGRESSIVE and self.sa.initiator and self._silent:
-            situation.answered_at = self._ports.port  # our message 3, which nothing answers, may be the first elsewhere
-        return situation, Link(situation)
 
     def _fresh_id(self) -> int:
         while True:
@@ -219,19 +250,24 @@ class Exchanges:
             if message_id and message_id not in self._used:
                 return message_id
 
-    def _enter(self, core: Conversation, kind: ExchangeType, home: Path, child: str | None = None) -> Work:
+    def _enter(self, begun: Begun, home: Path, attempt: Attempt | None = None) -> Work:
+        core, kept = begun.core, begun.kept
         self._used.add(core.message_id)
-        self._theirs += not core.initiator
+        self._theirs += not core.initiator and not core.ended
         record = self._ports.history.open(
-            kind,
+            begun.kind,
             self.sa.cookies,
             core.message_id,
             home.remote,
             initiator=core.initiator,
             connection=self.sa.connection,
-            child=child,
+            child=begun.child,
         )
-        work = self._works[core.message_id] = Work(Running(core, record, self._ports), self)
+        if kept is not None and attempt is not None:
+            kept.numbered(attempt)
+        work = self._works[core.message_id] = Work(Running(core, record, self._ports, kept), self, attempt)
+        if attempt is not None:
+            self._begun[attempt] = work
         if len(self._works) > MAX_KEPT:
             self._forget_oldest()
         return work
@@ -240,13 +276,15 @@ class Exchanges:
         ended = next((work for work in self._works.values() if work.running.conversation.ended), None)
         if ended is not None:
             self._forget(ended)
+            ended.running.forget()
 
     def _authentic(self, work: Work) -> None:
         """The peer has shown that it holds the SA."""
         self._ends.prove(work.running.conversation.origin)
         if self._silent:
             self._silent = False
-            self.phase1.confirm()
+            if self._phase1 is not None:
+                self._phase1.confirm()
 
     def _returned(self, work: Work, result: object) -> list[Happening]:
         if isinstance(result, IpsecSa) and work.attempt is not None:
@@ -275,6 +313,7 @@ class Exchanges:
             work.forget_at = self._ports.now() + conversation.wanted_for
         else:
             self._forget(work)
+            work.running.forget()
 
     def _forget(self, work: Work) -> None:
         work.forget_at = None

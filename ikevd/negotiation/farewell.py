@@ -21,7 +21,7 @@ def say_farewell(phase1: Running, error: IkeError, ports: Ports, agenda: Agenda[
     sa = phase1.conversation.unconfirmed
     if sa is None:
         return
-    exchanges = Exchanges(sa, phase1, (), Timing(), ports, agenda, map(Attempt, count()))
+    exchanges = Exchanges(sa, phase1, phase1.record, (), Timing(), ports, agenda, map(Attempt, count()), {})
     if error.notify is not None:
         exchanges.tell((NotifyPayload(Protocol.ISAKMP, error.notify, sa.cookies.octets),), sa.path)
     exchanges.tell((delete_isakmp(sa.cookies),), sa.path)

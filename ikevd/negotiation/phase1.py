@@ -26,7 +26,7 @@ def initiate(connection: Connection, cookie: bytes, ports: Ports) -> Running:
     exchange = mode.initiate(Link(situation), connection, ports.entropy)
     core = Conversation(exchange, kind, situation, Timing(connection.resend), initiator=True)
     record = ports.history.open(kind, core.cookies, 0, path.remote, initiator=True, connection=connection.name)
-    return Running(core, record, ports)
+    return Running(core, record, ports, holds=True)
 
 
 def path_to_peer(connection: Connection, ports: Ports) -> Path:

@@ -12,6 +12,7 @@ from ikevd.host.interface import Kernel
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.sa.model import IsakmpSa
+from ikevd.store.interface import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Ports:
     source_for: Callable[[Address], Address]
     """The local address that routing chooses for a peer."""
     kernel: Kernel
+    store: Store
     entropy: Entropy
     history: History
     counters: Counters

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Remember, Returned, Transmit
+from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError, InternalError
 from ikevd.exchanges.link import HostAnswer
 from ikevd.facts import Established, Failed, Heard, Note
 from ikevd.findings import Undelivered, Unreachable
+from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
 from ikevd.observe.words import say_error
@@ -33,12 +35,24 @@ Outcome = Accepted | AskHost | Returned | Raised
 class Running:
     """A conversation and its record."""
 
-    __slots__ = ("_ports", "_undelivered", "conversation", "record", "started")
+    __slots__ = ("_held", "_holds", "_kept", "_ports", "_undelivered", "conversation", "record")
 
-    def __init__(self, conversation: Conversation, record: history.Record, ports: Ports) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        record: history.Record,
+        ports: Ports,
+        kept: Kept | None = None,
+        *,
+        holds: bool = False,
+    ) -> None:
+        """`kept`: where it is stored; None: it ends with this process. `holds`: its last message leaves only when its
+        result is stored, by `release`."""
         self.conversation = conversation
         self.record = record
-        self.started = ports.now()
+        self._kept = kept
+        self._holds = holds
+        self._held: list[Transmit] = []
         self._ports = ports
         self._undelivered: str | None = None
 
@@ -91,6 +105,10 @@ class Running:
         """The peer has shown, authenticated, that it is where we are."""
         self.apply(self.conversation.confirm())
 
+    def fork(self, chain: IvChain) -> None:
+        """The peer may hold another last block of phase 1: what it has not answered is said from there, too."""
+        self.apply(self.conversation.fork(chain))
+
     def count(self, name: str) -> None:
         """A datagram that came to nothing."""
         self._ports.counters.count(name)
@@ -100,8 +118,20 @@ class Running:
         self.record.add(Established(finding))
         self.record.pack()
 
+    def release(self) -> None:
+        """Its result is stored: its last message may leave."""
+        held, self._held = self._held, []
+        for message in held:
+            self._transmit(message.octets, message.path)
+
+    def forget(self) -> None:
+        """Nobody will ask for it any more."""
+        self.close()
+        if self._kept is not None:
+            self._kept.forget()
+
     def close(self) -> None:
-        """Forget it without a word."""
+        """Leave it as it is, without a word."""
         self.conversation.close()
         self.record.pack()
 
@@ -113,6 +143,7 @@ class Running:
     def apply(self, effects: Sequence[Effect]) -> list[Outcome]:
         """Carry out effects in their order; gives those that are for the owner."""
         outcomes: list[Outcome] = []
+        holds = self._holds and any(isinstance(effect, Returned) for effect in effects)
         for effect in effects:
             match effect:
                 case Record(fact):
@@ -120,6 +151,8 @@ class Running:
                     self.record.add(fact)
                     if isinstance(fact, Heard):
                         outcomes.append(Accepted(self.conversation.path))
+                case Transmit() if holds:
+                    self._held.append(effect)
                 case Transmit(octets, path):
                     self._transmit(octets, path)
                 case Raised(error):
@@ -128,7 +161,8 @@ class Running:
                 case AskHost() | Returned():
                     outcomes.append(effect)
                 case Remember():
-                    pass
+                    if self._kept is not None:
+                        self._kept.remember(effect)
         return outcomes
 
     def _failed(self, error: IkeError) -> None:

@@ -9,50 +9,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ikevd.addresses import Path
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
-from ikevd.host.interface import SaId
+from ikevd.host.interface import KernelPolicy, SaId
 from ikevd.negotiation.agenda import Agenda
-from ikevd.negotiation.apply import Believed
 from ikevd.negotiation.at_work import AtWork
+from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
+from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.restart import InKernel
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.observe.words import say_error
 from ikevd.peer import effects, facts
 from ikevd.peer.decide import decide
-from ikevd.peer.desired import View, desired_child
+from ikevd.peer.desired import View
 from ikevd.peer.due import child_due, isakmp_due, turn_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.keepalive import path_to_keep
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
+from ikevd.policy.digest import digest
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys, IsakmpSa
+from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
 KernelWork = Coroutine[Any, Any, None]
-NO_KEYS: Mapping[SaId, EspKeys] = MappingProxyType({})
-FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
-"""Seconds until the kernel is asked again for what it refused to remove."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Again:
-    """The kernel does not hold what a child desires: the difference is tried once more."""
-
-    child: str
-    pause: float
-
-
 ENDS = (facts.QuickModeUp, facts.QuickModeFailed, facts.PhaseOneUp, facts.PhaseOneFailed)
 KEEPALIVE, WAITING = object(), object()
 """On the agenda, beside exchanges, ISAKMP SAs and children."""
@@ -64,21 +53,46 @@ class Session:
     def __init__(self, key: PeerKey, connection: Connection, router: Router, ports: Ports) -> None:
         self.connection = connection
         self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
-        self._children = {child.name: child for child in connection.children}
         self._ports = ports
         self._agenda: Agenda[object] = Agenda(self._due)
-        self._at_work = AtWork(connection, router, ports, self._agenda, self)
-        self._believed = Believed(ports.kernel)
-        self._inbox: deque[Happening | _Again] = deque()
+        self._ledger = Ledger(ports.store, key, digest(connection), ports.trouble)
+        self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger)
+        self._kernel = KernelSide(connection, ports, self._agenda)
+        self._inbox: deque[Happening | Again] = deque()
         self._busy = False
         self._at_kernel: asyncio.Task[None] | None = None
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self.restored = False
+        """Is its state that of an earlier process?"""
 
     # -- what the operator and the kernel say -------------------------------------------------------------------
 
     def start(self) -> None:
         """No traffic of its children leaves in the clear from here on."""
-        self.post(*(_Again(child, FIRST_PAUSE) for child in self._children))
+        self.post(*(Again(child.name) for child in self.connection.children))
+
+    def restore(self, stored: StoredPeer, found: InKernel) -> None:
+        """Go on where an earlier process was, with what the kernel still holds."""
+        children = {child.name: ChildState() for child in self.connection.children}
+        self.state = replace(stored.state, children={**children, **stored.state.children})
+        self.restored = True
+        self._ledger.read(stored.state)
+        happenings = self._at_work.restore(stored.state, stored.exchanges)
+        revived = self._at_work.under_way
+        opening = [ask.work.attempt for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
+        lost = self._kernel.take_over(stored.state, found, {attempt for attempt in opening if attempt is not None})
+        self._arm(PeerState(stored.state.key))
+        self.post(*lost, facts.Restarted(revived), *happenings)
+
+    async def hand_over(self) -> None:
+        """The process ends and another one goes on: nothing is said, and all stays as it is."""
+        await self.settled()
+        await self._kernel.hand_over(self.state)
+        self.close()
+
+    def forget(self) -> None:
+        """Nothing of the peer is left."""
+        self._ledger.gone()
 
     def want(self, child: str) -> asyncio.Future[None]:
         """Bring a child up; the future holds the outcome of the present attempt."""
@@ -97,10 +111,10 @@ class Session:
 
     def expired(self, child: str, sa: SaId) -> None:
         """The kernel ended an SA whose lifetime is over."""
-        self._believed.gone(child, sa)
+        self._kernel.believed.gone(child, sa)
         self.post(facts.Expired(child, sa.spi))
 
-    def post(self, *happenings: Happening | _Again) -> None:
+    def post(self, *happenings: Happening | Again) -> None:
         """Handle these, after what waits already."""
         self._inbox.extend(happenings)
         if not self._busy:
@@ -138,6 +152,17 @@ class Session:
         return self.state.children
 
     @property
+    def desired_sas(self) -> Iterator[SaId]:
+        """What shall stand in the kernel."""
+        return (name for child in self.connection.children for name in self._kernel.desired(self.state, child.name).sas)
+
+    @property
+    def desired_policies(self) -> Iterator[KernelPolicy]:
+        """What shall stand in the kernel."""
+        views = (self._kernel.desired(self.state, child.name) for child in self.connection.children)
+        return (policy for view in views for policy in view.policies.values())
+
+    @property
     def idle(self) -> bool:
         """Does nothing stand, and is nothing under way?"""
         state = self.state
@@ -156,7 +181,7 @@ class Session:
 
     async def clear(self) -> None:
         """Remove all that stands in the kernel, blocks included."""
-        await self._believed.clear()
+        await self._kernel.believed.clear()
 
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
@@ -191,13 +216,13 @@ class Session:
         message = f"internal error in the session of {self.connection.name}"
         asyncio.get_running_loop().call_exception_handler({"message": message, "exception": bug})
 
-    def _handle(self, happening: Happening | _Again) -> KernelWork | None:
+    def _handle(self, happening: Happening | Again) -> KernelWork | None:
         """What the kernel must do for it, if anything."""
         match happening:
             case Ask():
                 return self._serve(happening)
-            case _Again(child, pause):
-                return self._bring_again(child, pause)
+            case Again():
+                return self._kernel.bring_again(self.state, happening)
             case _:
                 return self._learn(happening)
 
@@ -206,7 +231,6 @@ class Session:
         work, attempt = ask.work, ask.work.attempt
         if work.running.conversation.ended or attempt is None:
             return None
-        self._at_work.waits(work)
         match ask.call:
             case ReserveSpi() as call:
                 child = next(child.name for child in self.connection.children if child.reqid == call.reqid)
@@ -220,12 +244,15 @@ class Session:
     def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
         before = self.state
         self.state, todo = decide(self.connection, before, fact, self._ports.now())
+        self._ledger.learnt(self.state)
+        if isinstance(fact, facts.PhaseOneUp):
+            self._at_work.release(fact.sa.cookies)
         if isinstance(fact, ENDS):
             self._at_work.ended(fact.attempt)
         self._arm(before)
-        views = self._differences(before)
+        views = self._kernel.differences(before, self.state)
         freed = before.quick_modes.keys() - self.state.quick_modes.keys()
-        if not views and not self._believed.reserved(freed):
+        if not views and not self._kernel.believed.reserved(freed):
             self._go_on(fact, todo, None)
             return None
         return self._apply(fact, todo, views, freed, keys)
@@ -240,19 +267,6 @@ class Session:
 
     # -- the kernel ---------------------------------------------------------------------------------------------
 
-    def _differences(self, before: PeerState) -> dict[str, View]:
-        """What the children that have changed desire, where the kernel is believed to hold something else."""
-        views = {}
-        for name, child in self.state.children.items():
-            if before.children.get(name) is not child:
-                desired = self._desired(name)
-                if self._believed.differs(name, desired):
-                    views[name] = desired
-        return views
-
-    def _desired(self, name: str) -> View:
-        return desired_child(self.connection, self._children[name], self.state.children[name])
-
     async def _apply(
         self,
         fact: Fact,
@@ -261,39 +275,20 @@ class Session:
         freed: Iterable[Attempt],
         keys: Mapping[SaId, EspKeys],
     ) -> None:
-        refusal = None
-        for name, desired in views.items():
-            refusal = await self._bring(name, desired, keys, FIRST_PAUSE) or refusal
+        refusal = await self._kernel.bring(views, keys)
         for attempt in freed:
-            self._report(await self._believed.free_spi(attempt))
+            self._kernel.report(await self._kernel.believed.free_spi(attempt))
         if refusal and not isinstance(fact, facts.Opening):
-            self._report((refusal,))
+            self._kernel.report((refusal,))
         self._go_on(fact, todo, refusal)
-
-    async def _bring(self, name: str, desired: View, keys: Mapping[SaId, EspKeys], pause: float) -> IkeError | None:
-        """Why the child cannot have what it desires. What stands that it does not desire is tried once more later."""
-        brought = await self._believed.bring(name, desired, keys)
-        self._report(brought.left)
-        if self._believed.differs(name, desired):
-            self._agenda.set(_Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)
-        return brought.refusal
-
-    async def _bring_again(self, name: str, pause: float) -> None:
-        refusal = await self._bring(name, self._desired(name), NO_KEYS, pause)
-        self._report((refusal,) if refusal else ())
 
     async def _reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> None:
         fact: Fact
         try:
-            fact = facts.Reserved(attempt, child, await self._believed.reserve_spi(attempt, call))
+            fact = facts.Reserved(attempt, child, await self._kernel.believed.reserve_spi(attempt, call))
         except IkeError as refusal:
             fact = facts.KernelRefused(attempt, refusal, child)
         self._inbox.appendleft(fact)
-
-    def _report(self, refusals: Iterable[IkeError]) -> None:
-        for refusal in refusals:
-            self._ports.counters.count(f"kernel: {type(refusal).__name__}")
-            self._ports.trouble(f"{self.connection.name}: {say_error(refusal)}")
 
     # -- effects ------------------------------------------------------------------------------------------------
 
@@ -349,7 +344,7 @@ class Session:
             match key:
                 case Work():
                     self.post(*self._at_work.tick(key))
-                case _Again():
+                case Again():
                     self.post(key)
                 case _ if key is KEEPALIVE:
                     self._keep_alive()

@@ -249,9 +249,17 @@ def commanded(request: str, pid: int, uid: int) -> None:
     _log.info("commanded", request=request, pid=pid, uid=uid)
 
 
-def orphans(sas: int, policies: int) -> None:
-    """What an earlier ikevd left in the kernel was removed."""
-    _log.warning("removed what an earlier ikevd left in the kernel", sas=sas, policies=policies)
+def restored(peers: int) -> None:
+    """What an earlier process left goes on."""
+    _log.info("took over the peers of the process before", peers=peers)
+
+
+def handed_over() -> None:
+    """The process ends, its tunnels do not."""
+    _log.info(
+        "the tunnels stay in the kernel for the next ikevd, each until its lifetime ends; "
+        "`ikevd down --all` before the stop, or on_stop: down, takes them down"
+    )
 
 
 def key_log(path: Path) -> None:

@@ -220,6 +220,15 @@ class Limits:
     """Pre-shared keys that are tried against one message 5 of Main Mode."""
 
 
+class OnStop(Enum):
+    """What becomes of the tunnels when the daemon is told to stop."""
+
+    KEEP = "keep"
+    """They go on without it, each until its lifetime ends; the next start takes them over."""
+    DOWN = "down"
+    """The peers hear Delete, and the kernel holds nothing of them any more."""
+
+
 class LogFormat(Enum):
     CONSOLE = "console"
     JSON = "json"
@@ -262,5 +271,8 @@ class Config:
     bypasses: tuple[Bypass, ...] = ()
     bypass_connected: bool = False
     """Does what stays within a network to which this machine is connected stay outside of every tunnel?"""
+    on_stop: OnStop = OnStop.KEEP
+    remove_unknown: bool = True
+    """May what bears our marks in the kernel, and no store knows, be removed?"""
     export_keys: bool = False
     """May the control socket hand out the keys of ISAKMP SAs (`ikevd capture --keys`)?"""

@@ -91,3 +91,23 @@ class Store(Protocol):
 
     def close(self) -> None:
         """What was written stays. Idempotent."""
+
+
+class NoStore:
+    """`Store` where there can be none."""
+
+    def __init__(self, reason: str) -> None:
+        self.invalid = reason
+
+    def put(self, *changes: Changes) -> None:
+        """Nothing is written, as was said."""
+
+    def load(self) -> Iterator[StoredPeer]:
+        """Nobody."""
+        return iter(())
+
+    def invalidate(self, reason: str) -> None:
+        """It was said already."""
+
+    def close(self) -> None:
+        """There is nothing to close."""

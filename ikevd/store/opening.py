@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from ikevd.files import open_private
 from ikevd.obstacles import obstacle
 from ikevd.store.about import FORMAT, About, Format, Found, Place, create, migrate
-from ikevd.store.interface import Changes, Store, StoredPeer
+from ikevd.store.interface import NoStore, Store
 from ikevd.store.scalars import Unreadable
 from ikevd.store.sqlite import FLAWS, SqliteStore, connect, remove, told, transaction, without
 from ikevd.store.volatile import disk_of
@@ -28,26 +27,6 @@ class Opened:
     found: Found
     said: str | None = None
     """A sentence for the log."""
-
-
-class NoStore:
-    """`Store` where there can be none."""
-
-    def __init__(self, reason: str) -> None:
-        self.invalid = reason
-
-    def put(self, *changes: Changes) -> None:
-        """Nothing is written, as was said."""
-
-    def load(self) -> Iterator[StoredPeer]:
-        """Nobody."""
-        return iter(())
-
-    def invalidate(self, reason: str) -> None:
-        """It was said already."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
 
 
 def open_store(path: Path, here: Place, version: str, format: Format = FORMAT, *, on_disk: bool = False) -> Opened:

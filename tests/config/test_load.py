@@ -21,13 +21,14 @@ from ikevd.policy.model import (
     Listen,
     LogFormat,
     NatMethod,
+    OnStop,
     Pfs,
     Resend,
     Start,
 )
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.reqids import Holder, Reqids
-from tests.config.files import MARKED, MINIMAL, ROOT, child, connection, read
+from tests.config.files import CHILD, MARKED, MINIMAL, ROOT, child, connection, read
 
 
 def test_minimal_file_and_defaults(tmp_path: Path) -> None:
@@ -89,6 +90,8 @@ listen: {addresses: [192.0.2.1, "2001:db8::1"], port: 501, nat_port: 4501}
 control: {socket: /run/x.sock, owner: root:netops, mode: 0660, export_keys: true}
 limits: {half_open: 50, half_open_per_address: 4, first_messages: 900, first_messages_per_address: 90, secrets: 3}
 log: {format: json, level: debug}
+on_stop: down
+remove_unknown: false
 runtime_directory: /run/x
 """
 
@@ -124,6 +127,8 @@ def test_everything_said_of_a_child(tmp_path: Path) -> None:
 def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
     config = everything(tmp_path)
     assert config.export_keys
+    assert config.on_stop is OnStop.DOWN
+    assert not config.remove_unknown
     assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)
     assert config.control == Control(Path("/run/x.sock"), "root:netops", 0o660)
     assert config.limits == Limits(50, 4, 900, 90, 3)
@@ -142,6 +147,25 @@ def test_each_pair_is_a_child_in_file_order(tmp_path: Path) -> None:
         ("lan[4]", "10.1.1.0/24", "10.2.1.0/24"),
         ("web", "10.3.0.0/24", "10.4.0.1/32"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("of_connection", "of_child", "opens"),
+    [
+        (None, None, False),
+        ("true", None, True),
+        (None, "true", True),
+        ("true", "false", False),
+        ("false", "true", True),
+    ],
+)
+def test_a_child_fails_open_as_it_says_or_else_as_its_connection_says(
+    tmp_path: Path, of_connection: str | None, of_child: str | None, opens: bool
+) -> None:
+    its = f"{CHILD[:-1]}, fail_open: {of_child}}}" if of_child else CHILD
+    keys = {"fail_open": of_connection} if of_connection else {}
+    (berlin,) = read(tmp_path, connection(children=f"{{lan: {its}}}", **keys)).config.connections
+    assert berlin.children[0].fail_open is opens
 
 
 def test_a_peer_from_anywhere_starts_nothing(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_a_key_in_the_wrong_section_is_told_its_section(path: tuple[str, ...], t
         ((*CONNECTION, "aggrmode"), "aggressive"),
         ((*CONNECTION, "forceencaps"), "encap"),
         ((*CONNECTION, "remote-id"), "remote_id"),
+        ((*CONNECTION, "failureshunt"), "fail_open"),
         ((*LAN, "leftsubnet"), "local"),
         ((*LAN, "remote_ts"), "remote"),
         ((*LAN, "transform-set"), "esp_proposals"),

@@ -27,6 +27,7 @@ from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.policy.model import Config, Connection
 from ikevd.sa.model import EspKeys
+from ikevd.store.interface import NoStore
 from ikevd.transport.udp import UdpTransport
 from tests.interop.node import Node
 
@@ -117,6 +118,7 @@ async def engine_in(
         keepalive=transport.keepalive,
         source_for=lambda remote: ip_address(node.address),
         kernel=xfrm,
+        store=NoStore("this test wants none"),
         entropy=SystemEntropy(),
         history=history,
         counters=Counters(),

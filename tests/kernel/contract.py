@@ -5,7 +5,6 @@ import errno
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -32,10 +31,9 @@ from ikevd.host.interface import (
     Template,
     UdpPorts,
 )
-from ikevd.kernel.journal import Journal
-from ikevd.kernel.journaled import JournaledKernel
-from ikevd.kernel.orphans import Orphans, remove_orphans
-from ikevd.kernel.spi_range import SPI_FIRST, SPI_LAST
+from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
+from ikevd.host.unknown import Unknown
+from ikevd.negotiation.restart import InKernel, Removed, remove
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.priorities import priority
@@ -544,51 +542,25 @@ class KernelContract:
         assert str(caught.value) == "this kernel has no cbc(blowfish) with hmac(sha256) for ESP"
         assert await bench.kernel.dump_sas() == []
 
-    # -- the journal and a killed daemon
+    # -- what a killed daemon left, and nobody knows any more
 
-    async def test_orphans_are_removed_and_nothing_else(self, bench: Bench, tmp_path: Path) -> None:
-        journal = Journal(tmp_path / "kernel.journal")
-        killed = JournaledKernel(bench.kernel, journal)
-        spi = await killed.reserve_spi(PEER, HERE, REQID)
-        await add(killed, sa_of(spi, source=PEER, destination=HERE), reserved=True)
-        await add(killed, sa_of())
-        await add(killed, sa_of(Spi(0x2222)))
-        await killed.delete_sa(SaId(PEER, Spi(0x2222)))
+    async def test_what_nobody_knows_is_removed_if_it_is_ours_and_nothing_else(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        await add(bench.kernel, sa_of())
         for direction in Direction:
-            await killed.put_policy(policy_of(direction=direction))
-        journal.close()  # what a kill leaves: the kernel as it is, and the file
-
-        other_sa, our_range_but_not_noted = SaId(PEER, Spi(0x3333)), SaId(PEER, Spi(0x4444))
+            await bench.kernel.put_policy(policy_of(direction=direction))
+        other_sa, other_policy = SaId(PEER, Spi(0x3333)), policy_of("10.3.0.0/24").id
         bench.plant_sa(other_sa, FOREIGN_REQID)
-        bench.plant_sa(our_range_but_not_noted, REQID)
-        bench.plant_sa(SaId(PEER, Spi(0x2222)), REQID)  # forgotten by us, then used by another
-        other_policy, not_noted = policy_of("10.3.0.0/24").id, policy_of("10.4.0.0/24").id
         bench.plant_policy(other_policy, FOREIGN_REQID)
-        bench.plant_policy(not_noted, REQID)
 
-        journal = Journal(tmp_path / "kernel.journal")
-        assert await remove_orphans(bench.kernel, journal) == Orphans(sas=2, policies=3)
-        assert set(await sa_ids(bench.kernel)) == {other_sa, our_range_but_not_noted, SaId(PEER, Spi(0x2222))}
-        assert {policy.id for policy in await bench.kernel.dump_policies()} == {other_policy, not_noted}
-        assert (journal.sas, journal.policies) == ({}, {})
-        assert await remove_orphans(bench.kernel, journal) == Orphans(0, 0)
-        journal.close()
+        unknown = (await InKernel.read(bench.kernel)).unknown((), {})
+        assert await remove(bench.kernel, unknown) == Removed(sas=2, policies=3)
+        assert await sa_ids(bench.kernel) == [other_sa]
+        assert [policy.id for policy in await bench.kernel.dump_policies()] == [other_policy]
 
-    async def test_a_noted_sa_that_another_owns_is_no_orphan(self, bench: Bench, tmp_path: Path) -> None:
-        journal = Journal(tmp_path / "kernel.journal")
-        journal.note_sa(SaId(PEER, SPI), REQID)
-        journal.note_policy(policy_of().id, REQID)
-        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
-        bench.plant_policy(policy_of().id, REQID + 1)
-        assert await remove_orphans(bench.kernel, journal) == Orphans(0, 0)
-        assert len(await bench.kernel.dump_sas()) == len(await bench.kernel.dump_policies()) == 1
-        journal.close()
-
-    async def test_an_expired_sa_leaves_the_journal(self, bench: Bench, tmp_path: Path) -> None:
-        journal = Journal(tmp_path / "kernel.journal")
-        kernel = JournaledKernel(bench.kernel, journal)
-        await add(kernel, sa_of(lifetime=Lifetime(1)))
-        assert SaId(PEER, SPI) in journal.sas
-        await bench.pass_time(1)
-        assert journal.sas == {}
-        journal.close()
+    async def test_what_is_known_stays(self, bench: Bench) -> None:
+        await add(bench.kernel, sa_of())
+        await bench.kernel.put_policy(policy_of())
+        found = await InKernel.read(bench.kernel)
+        assert found.unknown({SaId(PEER, SPI)}, {policy_of().id: policy_of()}) == Unknown()

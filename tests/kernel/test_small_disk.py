@@ -1,21 +1,16 @@
-"""The journal and the store on a disk that is full: only a small file system writes half a line or half a page."""
+"""The lock and the store on a disk that is full: only a small file system writes half a page."""
 
-import errno
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ikevd.errors import CannotStart, KernelRefused
-from ikevd.host.interface import SaId
-from ikevd.kernel.journal import Journal, load
+from ikevd.errors import CannotStart
 from ikevd.runtime import RuntimeLock
-from ikevd.sa.model import Spi
 from ikevd.store.about import Found
 from ikevd.store.interface import Changes
 from ikevd.store.opening import open_store
-from tests.kernel.contract import PEER, REQID
 from tests.store.media import HERE
 from tests.store.records import KEY, child_state
 
@@ -29,17 +24,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={OCTETS}", "small", tmp_path], check=True)
     yield tmp_path
     subprocess.run(["umount", tmp_path], check=True)
-
-
-def test_half_a_line_is_taken_back(small_disk: Path) -> None:
-    journal = Journal(small_disk / "journal")
-    with pytest.raises(KernelRefused, match="nothing is installed while the journal") as caught:
-        note_many(journal)
-    assert caught.value.errno == errno.ENOSPC
-    assert list(load(small_disk / "journal")[0]) == list(journal.sas)
-    assert (small_disk / "journal").read_bytes().endswith(b"}\n")
-    journal.forget_sa(SaId(PEER, Spi(0)))  # cannot be written either, and does not matter
-    journal.close()
 
 
 def test_the_lock_of_the_runtime_folder_needs_no_room(small_disk: Path) -> None:
@@ -89,8 +73,3 @@ def test_a_disk_without_any_room_at_start_leaves_the_daemon_without_a_store(disk
     assert opened.found is Found.UNUSABLE
     assert f"make room on its file system (df {disk})" in (opened.said or "")
     assert [entry.name for entry in disk.iterdir()] == ["other"]
-
-
-def note_many(journal: Journal) -> None:
-    for number in range(OCTETS):
-        journal.note_sa(SaId(PEER, Spi(number)), REQID)

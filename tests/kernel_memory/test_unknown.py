@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ikevd.host.interface import Action, Direction, FoundPolicy, KernelPolicy, SaId
+from ikevd.host.unknown import Unknown, find_unknown
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.kernel.unknown import Unknown, find_unknown
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from ikevd.sa.model import Spi
 from tests.kernel.contract import FOREIGN_REQID, HERE, PEER, REQID, add, policy_of, sa_of

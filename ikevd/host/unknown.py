@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ikevd.host import spi_range
 from ikevd.host.interface import Action, Direction, FoundPolicy, FoundSa, KernelPolicy, PolicyId, SaId
-from ikevd.kernel import spi_range
 from ikevd.policy import priorities, reqids
 
 

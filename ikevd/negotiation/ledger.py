@@ -1,0 +1,106 @@
+"""One peer's part of the store: what a fact changed is written before its effects, and what moves an exchange before
+what it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ikevd.conversation.effects import Remember
+from ikevd.conversation.inputs import Beginning, Inputs
+from ikevd.crypto.secret import Secret
+from ikevd.peer.state import Attempt, PeerKey, PeerState
+from ikevd.sa.model import Cookies
+from ikevd.store.difference import difference
+from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store
+
+
+class Ledger:
+    """Writes what a new process needs to go on with this peer."""
+
+    __slots__ = ("_digest", "_key", "_store", "_trouble", "_written")
+
+    def __init__(self, store: Store, key: PeerKey, digest: Secret, trouble: Callable[[str], None]) -> None:
+        """`digest`: of the peer's connection; `trouble` is told, once, that the store can be written no more."""
+        self._store = store
+        self._key = key
+        self._digest: Secret | None = digest
+        self._trouble = trouble
+        self._written: PeerState | None = None
+
+    @property
+    def open(self) -> bool:
+        """Is anything written at all?"""
+        return self._store.invalid is None
+
+    def read(self, state: PeerState) -> None:
+        """This is what the store holds, written by an earlier process under the same digest."""
+        self._written, self._digest = state, None
+
+    def learnt(self, state: PeerState) -> None:
+        """The state after a fact."""
+        if not self.open:
+            return
+        changes = difference(self._written, state)
+        if self._digest is not None:
+            changes = replace(changes, digest=self._digest)
+        self._put(changes)
+        self._written, self._digest = state, None
+
+    def exchange(self, cookies: Cookies, message_id: int, state: ExchangeState) -> None:
+        """An exchange has been moved."""
+        self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}))
+
+    def forget_exchange(self, cookies: Cookies, message_id: int) -> None:
+        """Nobody will ask for it any more."""
+        self._put(Changes(self._key, gone_exchanges=(ExchangeKey(cookies, message_id),)))
+
+    def gone(self) -> None:
+        """Nothing of the peer is left."""
+        self._put(Changes(self._key, gone=True))
+        self._written = None
+
+    def _put(self, changes: Changes) -> None:
+        if said := self._store.put(changes):
+            self._trouble(said)
+
+
+class Kept:
+    """What has moved one exchange so far."""
+
+    __slots__ = ("_attempt", "_child", "_inputs", "_ledger")
+
+    def __init__(self, ledger: Ledger, beginning: Beginning, child: str | None = None) -> None:
+        """`child`: of a Quick Mode of ours."""
+        self._ledger = ledger
+        self._inputs: Inputs | None = Inputs(beginning)
+        self._attempt: Attempt | None = None
+        self._child = child
+
+    @classmethod
+    def read(cls, ledger: Ledger, state: ExchangeState) -> Kept:
+        """As an earlier process left it."""
+        kept = cls(ledger, state.inputs.beginning, state.child)
+        kept._inputs, kept._attempt = state.inputs, state.attempt
+        return kept
+
+    def numbered(self, attempt: Attempt) -> None:
+        """The number of a Quick Mode."""
+        self._attempt = attempt
+
+    def remember(self, new: Remember) -> None:
+        """One thing more. An exchange of too many octets cannot be told again."""
+        if self._inputs is None:
+            return
+        beginning = self._inputs.beginning
+        self._inputs = self._inputs.adding(new.given, new.said)
+        if self._inputs is None:
+            self._ledger.forget_exchange(beginning.cookies, beginning.message_id)
+        else:
+            state = ExchangeState(self._inputs, self._attempt, self._child)
+            self._ledger.exchange(beginning.cookies, beginning.message_id, state)
+
+    def forget(self) -> None:
+        """Nobody will ask for it any more."""
+        if self._inputs is not None:
+            self._ledger.forget_exchange(self._inputs.beginning.cookies, self._inputs.beginning.message_id)

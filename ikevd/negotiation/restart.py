@@ -1,0 +1,114 @@
+"""What an earlier process left in the kernel, and what of it nobody knows any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from ikevd.crypto.secret import Secret
+from ikevd.errors import IkeError
+from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
+from ikevd.host.unknown import Unknown, find_unknown
+from ikevd.peer.state import PeerState
+from ikevd.policy.model import Child, Connection, Location, PreSharedKey, Resend, Start
+
+NOWHERE = Location("the store", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much nobody knew."""
+
+    sas: int = 0
+    policies: int = 0
+    refusals: tuple[IkeError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InKernel:
+    """Two dumps."""
+
+    sas: Mapping[int, list[FoundSa]]
+    """By reqid."""
+    policies: Mapping[int, list[FoundPolicy]]
+    """By reqid."""
+
+    @classmethod
+    async def read(cls, kernel: Kernel) -> InKernel:
+        """Raises `KernelRefused`."""
+        sas: dict[int, list[FoundSa]] = {}
+        policies: dict[int, list[FoundPolicy]] = {}
+        for sa in await kernel.dump_sas():
+            sas.setdefault(sa.reqid, []).append(sa)
+        for policy in await kernel.dump_policies():
+            policies.setdefault(policy.reqid, []).append(policy)
+        return cls(sas, policies)
+
+    def unknown(self, sas: Collection[SaId], policies: Mapping[PolicyId, KernelPolicy]) -> Unknown:
+        """What is ours and not among these, which are known."""
+        found_sas = [sa for found in self.sas.values() for sa in found]
+        return find_unknown(found_sas, [one for found in self.policies.values() for one in found], sas, policies)
+
+
+async def remove(kernel: Kernel, unknown: Unknown) -> Removed:
+    """The selectors are blocked first, so that nothing leaves in the clear meanwhile."""
+    sas = policies = 0
+    refusals: list[IkeError] = []
+    for block in unknown.blocks:
+        await _trying(kernel, block, refusals)
+    for sa in unknown.sas:
+        sas += await _trying(kernel, sa, refusals)
+    for policy in unknown.policies:
+        policies += await _trying(kernel, policy, refusals)
+    return Removed(sas, policies, tuple(refusals))
+
+
+async def _trying(kernel: Kernel, what: KernelPolicy | FoundSa | FoundPolicy, refusals: list[IkeError]) -> bool:
+    try:
+        match what:
+            case KernelPolicy():
+                await kernel.put_policy(what)
+            case FoundSa():
+                await kernel.delete_sa(what.id)
+            case FoundPolicy():
+                await kernel.delete_policy(what.id, what.reqid)
+    except IkeError as refusal:
+        refusals.append(refusal)
+        return False
+    return True
+
+
+def former_connection(state: PeerState) -> Connection | None:
+    """A connection for a peer whose own is changed or gone from the file: enough to say Delete and to remove its SAs.
+    None where no ISAKMP SA is left to say anything under."""
+    isakmp = next(reversed(tuple(state.isakmp.values())), None)
+    if isakmp is None:
+        return None
+    sa = isakmp.sa
+    children = [
+        Child(
+            name,
+            pair.sa.reqid,
+            pair.sa.local_selector,
+            pair.sa.remote_selector,
+            (pair.sa.suite,),
+            pair.sa.lifetime,
+            Start.MANUAL,
+            fail_open=True,
+        )
+        for name, child in state.children.items()
+        for pair in child.pairs[-1:]
+    ]
+    return Connection(
+        name=sa.connection,
+        local=isakmp.path.local.address,
+        remote=isakmp.path.remote.address,
+        local_id=sa.local_id,
+        remote_id=sa.remote_id,
+        psk=PreSharedKey(Secret(b""), "none: its connection is gone from the file"),
+        suites=(sa.suite,),
+        lifetime=sa.lifetime,
+        children=tuple(children),
+        resend=Resend(),
+        location=NOWHERE,
+    )

@@ -1,0 +1,151 @@
+"""A killed process's tunnels go on in the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from ikevd.policy.model import Connection, Start
+from ikevd.wire.registry import ExchangeType
+from tests.builders import ALICE, BOB, child, connection, mirrored
+from tests.gateways import Gateway, World, bring_up
+from tests.negotiation.mortal import Machine
+from tests.virtual_time import run
+
+EXCHANGE = 18
+VIEW = connection(children=(child(start=Start.MANUAL),))
+
+
+async def tunnel(view: Connection = VIEW) -> tuple[World, Machine, Machine, Gateway, Gateway]:
+    """Alice has called Bob; both on machines of their own."""
+    world = World()
+    machines = Machine(world, ALICE, view), Machine(world, BOB, mirrored(view))
+    alice, bob = (machine.boot() for machine in machines)
+    await bring_up(alice)
+    await asyncio.sleep(1)
+    return world, *machines, alice, bob
+
+
+def kinds(world: World, after: float) -> set[int]:
+    """Exchange types of all that was sent since then."""
+    return {octets[EXCHANGE] for at, _, octets in world.wire if at >= after}
+
+
+@pytest.mark.parametrize("who", ["initiator", "responder", "both"])
+def test_a_kill_cuts_no_tunnel_and_the_peer_sees_nothing(who: str) -> None:
+    async def story() -> None:
+        world, hers, his, *_ = await tunnel()
+        before = set(hers.kernel.sas), set(his.kernel.sas), dict(his.kernel.keys)
+        now = asyncio.get_running_loop().time()
+        for machine in {"initiator": [hers], "responder": [his], "both": [hers, his]}[who]:
+            gateway = await machine.restart()
+            assert gateway.pairs == 1
+        await asyncio.sleep(100)
+        assert (set(hers.kernel.sas), set(his.kernel.sas), dict(his.kernel.keys)) == before
+        assert kinds(world, now) == set()
+
+    run(story())
+
+
+@pytest.mark.parametrize("who", ["initiator", "responder"])
+def test_quick_modes_and_deletes_go_on_under_the_old_isakmp_sa(who: str) -> None:
+    async def story() -> None:
+        world, hers, his, alice, bob = await tunnel()
+        now = asyncio.get_running_loop().time()
+        if who == "initiator":
+            alice = await hers.restart()
+        else:
+            bob = await his.restart()
+        bob.session.unwant("lan")
+        await asyncio.sleep(1)
+        assert alice.nothing_installed
+        assert bob.nothing_installed
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        assert alice.pairs == bob.pairs == 1
+        assert kinds(world, now) == {ExchangeType.INFORMATIONAL, ExchangeType.QUICK_MODE}
+
+    run(story())
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+@pytest.mark.parametrize("who", ["initiator", "responder"])
+def test_a_quick_mode_that_is_cut_in_the_middle_completes_or_is_undone_on_both_sides(who: str, after: int) -> None:
+    """Killed when so many hundredths of a second of it have passed: a message takes one."""
+
+    async def story() -> None:
+        _, hers, his, alice, bob = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        alice.session.unwant("lan")
+        await asyncio.sleep(20)
+        attempt = asyncio.ensure_future(bring_up(alice))
+        await asyncio.sleep(after / 200)
+        if who == "initiator":
+            alice = await hers.restart()
+        else:
+            bob = await his.restart()
+        await asyncio.sleep(120)
+        attempt.cancel()
+        assert alice.pairs == bob.pairs == 1
+        assert len(hers.kernel.sas) == len(his.kernel.sas) == 2
+        assert hers.kernel.keys == his.kernel.keys
+        assert not hers.kernel.larval
+        assert not his.kernel.larval
+
+    run(story())
+
+
+def test_a_connection_that_has_changed_meanwhile_is_told_delete_and_begins_anew() -> None:
+    async def story() -> None:
+        _, _, his, alice, _ = await tunnel()
+        his.connections = (replace(his.connections[0], encap=VIEW.encap, nat_keepalive=33.0),)
+        bob = await his.restart()
+        await asyncio.sleep(30)
+        assert alice.nothing_installed
+        assert bob.nothing_installed
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_an_sa_that_the_kernel_has_lost_meanwhile_is_not_installed_again_but_negotiated_anew() -> None:
+    async def story() -> None:
+        _, hers, his, alice, _ = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        lost = next(sa for sa in hers.kernel.sas if sa.destination == BOB)
+        hers.kill()
+        hers.kernel.remove_sa(lost)
+        alice = await hers.restart()
+        await asyncio.sleep(30)
+        assert alice.pairs == 1
+        assert lost not in hers.kernel.sas
+        assert hers.kernel.keys == his.kernel.keys
+
+    run(story())
+
+
+def test_without_its_store_an_ikevd_removes_what_it_left_itself_and_nothing_else() -> None:
+    async def story() -> None:
+        _, hers, _, _, _ = await tunnel()
+        hers.disk.peers.clear()
+        alice = await hers.restart()
+        await asyncio.sleep(1)
+        assert alice.nothing_installed
+
+    run(story())
+
+
+def test_a_hand_over_limits_each_sa_to_what_is_left_of_its_life() -> None:
+    async def story() -> None:
+        world, hers, _, alice, _ = await tunnel()
+        now = asyncio.get_running_loop().time()
+        assert await alice.engine.hand_over()
+        assert len(hers.kernel.sas) == 2
+        again = await hers.restart()
+        await asyncio.sleep(60)
+        assert again.pairs == 1
+        assert kinds(world, now) == set()
+
+    run(story())
