@@ -8,7 +8,7 @@ from ikevd.errors import Abandoned, Finding, IkeError, Said
 from ikevd.peer import deletes
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Answer
-from ikevd.peer.state import ChildState, PairState
+from ikevd.peer.state import Attempt, ChildState, PairState
 from ikevd.peer.timing import FLAPPING, OVERDUE, backoff
 from ikevd.policy.model import Start
 from ikevd.sa.model import Spi
@@ -48,14 +48,14 @@ def negotiate(draft: Draft, name: str) -> None:
     draft.waiting = (*draft.waiting, name)
 
 
-def up(draft: Draft, name: str, pair: PairState) -> None:
-    """`pair` stands, whoever began its Quick Mode. The newest win."""
+def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> None:
+    """`pair` stands, by `attempt`, whoever began that. The newest win."""
     child = draft.child(name)
     standing = (*child.standing, pair)
     opening = tuple(other for other in child.pairs if other.attempt is not None)
     after = replace(
         child,
-        attempt=None if pair.sa.initiator else child.attempt,
+        attempt=None if child.attempt == attempt else child.attempt,
         again=False,
         pairs=(*standing[-MAX_PAIRS:], *opening),
         failures=0,

@@ -47,7 +47,8 @@ def began(draft: Draft, attempt: Attempt, under: Cookies) -> None:
 
 def reserved(draft: Draft, attempt: Attempt, name: str, spi: Spi) -> None:
     """The kernel gave out an inbound SPI."""
-    if mode := attempts.under_way(draft, attempt):
+    mode = attempts.under_way(draft, attempt)
+    if mode is not None and mode.child in (None, name):
         draft.quick_modes.put(attempt, replace(mode, child=name, spi=spi))
         draft.say(Resume(attempt))
 
@@ -55,7 +56,7 @@ def reserved(draft: Draft, attempt: Attempt, name: str, spi: Spi) -> None:
 def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     """It has agreed on a pair, this half of which shall stand: what the kernel says of it comes as a fact."""
     mode = attempts.under_way(draft, attempt)
-    if mode is None:
+    if mode is None or mode.child not in (None, sa.child):
         return
     draft.quick_modes.put(attempt, replace(mode, child=sa.child))
     known = draft.child(sa.child)
@@ -104,7 +105,7 @@ def up(draft: Draft, attempt: Attempt, sa: IpsecSa) -> None:
         return
     attempts.drop_pair(draft, attempt)
     draft.quick_modes.drop(attempt)
-    child.up(draft, sa.child, replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None))
+    child.up(draft, sa.child, replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None), attempt)
     informed.deleted_early(draft, mode.under, sa)
     _ended(draft, mode.under)
 

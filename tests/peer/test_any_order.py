@@ -1,0 +1,150 @@
+"""Facts in any order, most about what was never there: decide raises nothing, and its records fit one another."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ikevd.addresses import Path
+from ikevd.errors import Abandoned, IkeError, InvalidId, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
+from ikevd.peer import facts
+from ikevd.peer.child import MAX_PAIRS
+from ikevd.peer.decide import decide
+from ikevd.peer.due import next_due
+from ikevd.peer.facts import Fact
+from ikevd.peer.informed import MAX_HELD
+from ikevd.peer.isakmp import MAX_ISAKMP_SAS
+from ikevd.peer.notices import delete_esp, delete_isakmp
+from ikevd.peer.state import Attempt, Half, PeerState, Stage
+from ikevd.sa.model import Cookies, Spi
+from ikevd.store.codec import decode, encode
+from ikevd.wire.payloads import NotifyPayload, Payload
+from ikevd.wire.registry import NotifyType, Protocol
+from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE
+from tests.peer.records import VIEW, ipsec, isakmp_sa, ours, peer, theirs
+
+NAMES = ("lan", "dmz", "removed from the configuration")
+NO = NotifyType.NO_PROPOSAL_CHOSEN
+ERRORS: tuple[IkeError, ...] = (
+    Abandoned("x"),
+    InvalidId("x"),
+    KernelRefused("x", 12),
+    NoAnswer("x"),
+    PeerDeleted("x"),
+    PeerRefused("x", NO),
+)
+
+
+class Dice:
+    """Of small numbers, so that facts often meet."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    @property
+    def name(self) -> str:
+        return self._random.choice(NAMES)
+
+    @property
+    def attempt(self) -> Attempt:
+        return Attempt(self._random.randrange(-6, 14))
+
+    @property
+    def under(self) -> Cookies:
+        return Cookies(bytes([self._random.randrange(12)]) * 8, bytes(8))
+
+    @property
+    def spi(self) -> Spi:
+        return self._random.choice((ours, theirs))(self._random.randrange(9))
+
+    @property
+    def error(self) -> IkeError:
+        return self._random.choice(ERRORS)
+
+    @property
+    def path(self) -> Path:
+        return self._random.choice((ALICE_TO_BOB, BOB_TO_ALICE))
+
+    @property
+    def yes(self) -> bool:
+        return self._random.random() < 0.5
+
+    @property
+    def seconds(self) -> float:
+        return self._random.choice((0.0, 0.0, 0.1, 1.0, 5.0, 60.0))
+
+    @property
+    def payload(self) -> Payload:
+        refusal = NotifyPayload(Protocol.ESP, NO, self._random.choice((b"", self.spi.octets)))
+        return self._random.choice((delete_esp(self.spi, self.spi), delete_isakmp(self.under), refusal))
+
+    def fact(self, state: PeerState) -> Fact:
+        """One of all sorts, now and then one that fits."""
+        fitting = self._random.choice((*state.quick_modes, self.attempt))
+        sa = ipsec(self._random.randrange(9), self.name, initiator=self.yes)
+        phase1 = self._random.choice((state.phase1, None, self.attempt))
+        makes: tuple[Callable[[], Fact], ...] = (
+            lambda: facts.Wanted(self.name),
+            lambda: facts.Unwanted(self.name, self.yes),
+            lambda: facts.Ended(self.yes),
+            lambda: facts.PhaseOneUp(phase1, isakmp_sa(self.under, initiator=self.yes, seconds=100)),
+            lambda: facts.PhaseOneUp(None, isakmp_sa(self.under, initiator=self.yes, seconds=100)),
+            lambda: facts.PhaseOneFailed(phase1 or self.attempt, self.error),
+            lambda: facts.QuickModeBegan(Attempt(-self._random.randrange(1, 99)), self.under),
+            lambda: facts.Reserved(fitting, self.name, self.spi),
+            lambda: facts.Opening(fitting, sa, self._random.choice(list(Half))),
+            lambda: facts.Opening(fitting, sa, self._random.choice(list(Half))),
+            lambda: facts.QuickModeUp(fitting, sa),
+            lambda: facts.QuickModeFailed(fitting, self.error, self.yes, self.yes),
+            lambda: facts.Heard(self.under, self.path),
+            lambda: facts.Informed(self.under, tuple(self.payload for _ in range(self._random.randrange(4)))),
+            lambda: facts.Worn(self.under),
+            lambda: facts.KernelDid(fitting),
+            lambda: facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),
+            lambda: facts.Expired(self.name, self.spi),
+            lambda: facts.Vanished(self.name, self.spi),
+            lambda: facts.Due(),
+            lambda: facts.Restarted(frozenset(key for key in state.quick_modes if self.yes)),
+        )
+        return self._random.choice(makes)()
+
+
+def unfit(state: PeerState) -> Iterator[str]:
+    """In what the records do not fit one another."""
+    for name, child in state.children.items():
+        if len(child.standing) > MAX_PAIRS:
+            yield f"{name} has {len(child.standing)} pairs"
+        if child.attempt is not None and not state.quick_modes[child.attempt].ours:
+            yield f"{name} believes in an attempt of the peer's"
+        if name in state.waiting and (child.attempt is not None or child.retry_at is not None):
+            yield f"{name} waits and tries at once"
+        if {pair.attempt for pair in child.pairs} - {None, *state.quick_modes}:
+            yield f"{name} has a pair that nobody makes"
+    for mode in state.quick_modes.values():
+        found = state.isakmp.get(mode.under)
+        if not mode.ending and (found is None or found.stage is not Stage.READY):
+            yield "a Quick Mode goes on under an ISAKMP SA that leaves"
+    for found in state.isakmp.values():
+        if (found.stage is Stage.LEAVING) and found.leave_at is None:
+            yield "an ISAKMP SA leaves for ever"
+        if max(len(found.refusals), len(found.early_deletes)) > MAX_HELD:
+            yield "more is kept than may be"
+    if sum(found.stage is not Stage.LEAVING for found in state.isakmp.values()) > MAX_ISAKMP_SAS:
+        yield "too many ISAKMP SAs"
+    if len(set(state.waiting)) < len(state.waiting):
+        yield "a child waits twice"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_comes_the_records_fit_one_another(seed: int) -> None:
+    dice, state, now = Dice(seed), peer(serial=0), 0.0
+    for _ in range(150):
+        now += dice.seconds
+        fact = dice.fact(state)
+        state, _ = decide(VIEW, state, fact, now)
+        assert list(unfit(state)) == [], fact
+        if isinstance(fact, facts.Due):
+            assert (next_due(state) or now + 1) > now
+    assert decode(PeerState, encode(state)) == state
