@@ -7,9 +7,10 @@ from itertools import product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
 from ikevd.policy.model import (
     AddressRange,
+    Bypass,
     Child,
     Config,
     Connection,
@@ -59,6 +60,10 @@ def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey
         log_format=LogFormat(file.log.format),
         log_level=file.log.level,
         runtime=file.runtime_directory,
+        bypasses=tuple(
+            Bypass(member, *pair) for name, its in file.bypass.items() for member, pair in _pairs(name, its)
+        ),
+        bypass_connected=file.bypass_connected,
         on_stop=OnStop(file.on_stop),
         remove_unknown=file.remove_unknown,
         export_keys=file.control.export_keys,
@@ -112,8 +117,10 @@ def _leased(file: FileSection) -> Reqids:
     return reqids
 
 
-def _pairs(name: str, section: ChildSection) -> Iterator[tuple[str, tuple[TrafficSelector, TrafficSelector]]]:
-    """One child for each pair, with its name, local by local: a Quick Mode carries one pair."""
+def _pairs(
+    name: str, section: ChildSection | BypassSection
+) -> Iterator[tuple[str, tuple[TrafficSelector, TrafficSelector]]]:
+    """Each pair with its name, local by local: it is one child, as a Quick Mode carries one pair, or one bypass."""
     pairs = list(product(section.local, section.remote))
     for number, pair in enumerate(pairs, start=1):
         yield (name if len(pairs) == 1 else f"{name}[{number}]"), pair

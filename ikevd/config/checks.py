@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
-from ikevd.config import advice, networks, overlaps
+from ikevd.config import advice, bypasses, networks, overlaps
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
-from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.model import AddressRange
@@ -18,6 +18,9 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 def check_names(problems: Problems, data: dict[str, object]) -> None:
     """Names go into commands, labels and file names: letters, digits and `_.-`."""
+    bypass = data.get("bypass")
+    for name in bypass if isinstance(bypass, dict) else ():
+        _check_name(problems, ("bypass", name))
     connections = data.get("connections")
     for name, section in connections.items() if isinstance(connections, dict) else ():
         _check_name(problems, ("connections", name))
@@ -42,6 +45,9 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
         _check_connection(problems, ("connections", name), connection, file)
         for child_name, child in connection.children.items():
             _check_child(problems, ("connections", name, "children", child_name), child, connection)
+    for name, bypass in file.bypass.items():
+        _check_bypass(problems, ("bypass", name), bypass)
+    bypasses.check(problems, file)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
     overlaps.doubt(problems, file)
@@ -105,7 +111,13 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
     _refuse_repeats(problems, (*path, "local"), child.local)
     _refuse_repeats(problems, (*path, "remote"), child.remote)
     advice.on_child(problems, path, child, connection)
-    _check_sides(problems, path, child)
+    _check_sides(problems, path, child, "child")
+
+
+def _check_bypass(problems: Problems, path: YamlPath, bypass: BypassSection) -> None:
+    _refuse_repeats(problems, (*path, "local"), bypass.local)
+    _refuse_repeats(problems, (*path, "remote"), bypass.remote)
+    _check_sides(problems, path, bypass, "bypass")
 
 
 def _check_pfs(problems: Problems, path: YamlPath, child: ChildSection) -> None:
@@ -132,20 +144,20 @@ def _check_nat(problems: Problems, path: YamlPath, connection: ConnectionSection
         )
 
 
-def _check_sides(problems: Problems, path: YamlPath, child: ChildSection) -> None:
-    """Each pair is of one address family and one protocol."""
-    first = child.local[0]
-    for side, selectors in (("local", child.local), ("remote", child.remote)):
+def _check_sides(problems: Problems, path: YamlPath, section: ChildSection | BypassSection, what: str) -> None:
+    """Each pair is of one address family and one protocol. `what` the section is."""
+    first = section.local[0]
+    for side, selectors in (("local", section.local), ("remote", section.remote)):
         for index, selector in enumerate(selectors):
             at = (*path, side, index)
             if selector.first.version != first.first.version:
                 problems.error(
                     at,
                     f"{selector} is IPv{selector.first.version}, but {first} is IPv{first.first.version}; "
-                    "wanted a child of its own for each",
+                    f"wanted a {what} of its own for each",
                 )
             elif selector.protocol != first.protocol:
-                problems.error(at, f"{selector} and {first} differ in protocol; wanted the same in all of one child")
+                problems.error(at, f"{selector} and {first} differ in protocol; wanted the same in all of one {what}")
 
 
 def _refuse_repeats(problems: Problems, path: YamlPath, items: Sequence[Hashable]) -> None:

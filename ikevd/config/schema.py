@@ -104,6 +104,14 @@ class ChildSection(Section):
     )
 
 
+class BypassSection(Section):
+    """Traffic that stays outside of every tunnel and is never blocked, both ways: for example that of the own networks
+    with one another, where `remote` of a child is 10.0.0.0/8."""
+
+    local: OneOrMore[SelectorValue] = Field(description="networks on this side, for example 10.1.0.0/16")
+    remote: OneOrMore[SelectorValue] = Field(description="networks on the other side, for example 10.1.0.0/16")
+
+
 def _not_empty(children: dict[str, ChildSection]) -> dict[str, ChildSection]:
     if not children:
         raise ValueError("is empty; wanted at least one child, with local and remote networks")
@@ -231,6 +239,13 @@ class FileSection(Section):
     """The configuration of ikevd."""
 
     connections: dict[str, ConnectionSection] = Field(description="a mapping of names to peers")
+    bypass: dict[str, BypassSection] = Field(
+        default={}, description="a mapping of names to traffic that stays outside of every tunnel"
+    )
+    bypass_connected: Switch = Field(
+        default=False,
+        description="does what stays within a network of this machine's interfaces stay outside of every tunnel, too?",
+    )
     listen: ListenSection = Field(default=ListenSection(), description="the UDP sockets")
     control: ControlSection = Field(default=ControlSection(), description="the socket of `ikevd status` and the like")
     limits: LimitsSection = Field(default=LimitsSection(), description="bounds that protect from strangers")
@@ -263,6 +278,8 @@ def section_at(path: tuple[str | int, ...]) -> type[Section] | None:
             return LimitsSection
         case ("log",):
             return LogSection
+        case ("bypass", _):
+            return BypassSection
         case ("connections", _):
             return ConnectionSection
         case ("connections", _, "retransmit"):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ikevd.config.schema import (
+    BypassSection,
     ChildSection,
     ConnectionSection,
     ControlSection,
@@ -25,6 +26,7 @@ PLACES: Mapping[type[Section], str] = {
     ConnectionSection: "the connection",
     ChildSection: "the child",
     FileSection: "the top of the file",
+    BypassSection: "an entry of `bypass`",
     RetransmitSection: "`retransmit` of the connection",
     ListenSection: "`listen`",
     ControlSection: "`control`",
@@ -65,6 +67,8 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ChildSection, "lifetime_kilobytes"): "lifebytes life_bytes lifetime_kb lifekilobytes rekey_bytes",
     (ChildSection, "start"): "auto start_action initiate startup",
     (FileSection, "connections"): "conn conns connection peers tunnels",
+    (FileSection, "bypass"): "passthrough passthroughs shunt shunts exclude excluded bypasses",
+    (FileSection, "bypass_connected"): "bypass_lan bypass_local",
     (ListenSection, "addresses"): "interface interfaces listen_address listen_addresses",
     (LogSection, "level"): "charondebug plutodebug loglevel log_level",
 }

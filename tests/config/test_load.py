@@ -90,6 +90,9 @@ listen: {addresses: [192.0.2.1, "2001:db8::1"], port: 501, nat_port: 4501}
 control: {socket: /run/x.sock, owner: root:netops, mode: 0660, export_keys: true}
 limits: {half_open: 50, half_open_per_address: 4, first_messages: 900, first_messages_per_address: 90, secrets: 3}
 log: {format: json, level: debug}
+bypass:
+  own: {local: 10.1.0.0/16, remote: [10.1.0.0/16, "10.9.0.0/16"]}
+bypass_connected: true
 on_stop: down
 remove_unknown: false
 runtime_directory: /run/x
@@ -127,6 +130,11 @@ def test_everything_said_of_a_child(tmp_path: Path) -> None:
 def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
     config = everything(tmp_path)
     assert config.export_keys
+    assert [(b.name, str(b.local), str(b.remote)) for b in config.bypasses] == [
+        ("own[1]", "10.1.0.0/16", "10.1.0.0/16"),
+        ("own[2]", "10.1.0.0/16", "10.9.0.0/16"),
+    ]
+    assert config.bypass_connected
     assert config.on_stop is OnStop.DOWN
     assert not config.remove_unknown
     assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)

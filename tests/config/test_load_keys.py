@@ -64,6 +64,8 @@ def test_a_key_in_the_wrong_section_is_told_its_section(path: tuple[str, ...], t
         ((*LAN, "keylife"), "lifetime"),
         ((*LAN, "auto"), "start"),
         (("conn",), "connections"),
+        (("bypass-lan",), "bypass_connected"),
+        (("passthrough",), "bypass"),
     ],
 )
 def test_a_word_of_others_is_told_ours(path: tuple[str, ...], key: str) -> None:
