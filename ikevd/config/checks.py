@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
-from ikevd.config import advice, bypasses, networks, overlaps
+from ikevd.config import advice, blocked, bypasses, networks, overlaps
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
@@ -50,6 +50,7 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     bypasses.check(problems, file)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
+    blocked.doubt(problems, file, known or Surroundings())
     overlaps.doubt(problems, file)
     if known is not None and known.plain_swaps:
         _doubt_swap(problems, file, known.plain_swaps)

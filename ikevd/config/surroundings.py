@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ikevd.addresses import Address
+from ikevd.addresses import Address, Path
 from ikevd.policy.selectors import Network
 
 
@@ -27,6 +27,11 @@ class Surroundings:
     """By IP version: does any interface forward? Without an entry: not known."""
     plain_swaps: tuple[str, ...] = ()
     """Swap areas that are not encrypted."""
+
+    resolvers: tuple[Address, ...] = ()
+    """Whom this machine asks for names, in the order in which it does."""
+    session: Path | None = None
+    """The way of the operator's SSH session, seen from here; None: there is none, or it is not known."""
 
     def interface_of(self, address: Address) -> str | None:
         """The interface that has this very address."""

@@ -1,4 +1,5 @@
-"""What `ikevd check` wants to know of this machine: addresses, connected networks, forwarding, swap. Changes nothing.
+"""What `ikevd check` wants to know of this machine: addresses, connected networks, forwarding, swap, and what is
+`needed`. Changes nothing.
 
 Addresses by one RTM_GETADDR dump (rtnetlink(7)), forwarding from /proc/sys/net. Needs no privilege.
 """
@@ -12,6 +13,7 @@ from pathlib import Path
 from struct import Struct
 
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
+from ikevd.kernel import needed
 from ikevd.kernel.netlink import (
     NLM_F_DUMP,
     NLM_F_REQUEST,
@@ -41,7 +43,7 @@ def read() -> Surroundings | None:
         return None
     found = {version: _forwards(SYSCTL / f"ipv{version}" / "conf") for version in (4, 6)}
     forwards = {version: value for version, value in found.items() if value is not None}
-    return Surroundings(addresses, forwards, plain_swaps())
+    return Surroundings(addresses, forwards, plain_swaps(), needed.resolvers(), needed.session())
 
 
 def _addresses() -> Iterator[InterfaceAddress]:

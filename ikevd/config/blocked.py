@@ -1,0 +1,93 @@
+"""What of this machine's own traffic a child would hold back while it is down: doubts of `ikevd check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from ikevd.addresses import Address
+from ikevd.config.problems import Problems
+from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
+from ikevd.config.surroundings import Surroundings
+from ikevd.config.yaml_locations import YamlPath
+from ikevd.policy.model import AddressRange
+from ikevd.policy.selectors import TrafficSelector
+
+TCP, UDP = 6, 17
+DOMAIN = 53
+
+
+def doubt(problems: Problems, file: FileSection, machine: Surroundings) -> None:
+    """At the network that covers them; nothing of a child that blocks nothing."""
+    for name, connection in file.connections.items():
+        for child_name, child in connection.children.items():
+            if _blocks(connection, child):
+                _on_child(problems, ("connections", name, "children", child_name), child, _needed(file, machine))
+
+
+def _blocks(connection: ConnectionSection, child: ChildSection) -> bool:
+    fails_open = connection.fail_open if child.fail_open is None else child.fail_open
+    return not fails_open and connection.remote is not None and not isinstance(connection.remote, AddressRange)
+
+
+Packet = tuple[TrafficSelector, TrafficSelector]
+"""Ours and theirs, with the ports of one conversation."""
+
+
+def _needed(file: FileSection, machine: Surroundings) -> list[tuple[Packet, str]]:
+    """What shall not be blocked, and what it is; without what stays outside of every tunnel."""
+    return [(packet, what) for packet, what in _own(machine) if not _is_outside(packet, file, machine)]
+
+
+def _own(machine: Surroundings) -> Iterator[tuple[Packet, str]]:
+    for resolver in machine.resolvers:
+        for own in machine.addresses:
+            if own.address.version == resolver.version and not own.address.is_loopback and own.address != resolver:
+                packet = _one(own.address, UDP, 0), _one(resolver, UDP, DOMAIN)
+                yield packet, f"{resolver}, a resolver of this machine"
+    if machine.session:
+        ours, theirs = machine.session.local, machine.session.remote
+        packet = _one(ours.address, TCP, ours.port), _one(theirs.address, TCP, theirs.port)
+        yield packet, f"{theirs.address}, from where this session came"
+
+
+def _one(address: Address, protocol: int, port: int) -> TrafficSelector:
+    return TrafficSelector(address, address, protocol, port)
+
+
+def _is_outside(packet: Packet, file: FileSection, machine: Surroundings) -> bool:
+    if any(_covered(packet, bypass) is not None for bypass in file.bypass.values()):
+        return True
+    ends = [end.first for end in packet]
+    return file.bypass_connected and any(all(end in own.network for end in ends) for own in machine.addresses)
+
+
+def _on_child(problems: Problems, path: YamlPath, child: ChildSection, needed: list[tuple[Packet, str]]) -> None:
+    told: set[str] = set()
+    for packet, what in needed:
+        index = _covered(packet, child)
+        if index is not None and what not in told:
+            told.add(what)
+            problems.warn(
+                (*path, "remote", index),
+                f"{child.remote[index]} covers {what}: while the child is down, what goes there from "
+                f"{packet[0].first} is blocked; wanted a `bypass` for it, or fail_open: true",
+            )
+
+
+def _covered(packet: Packet, section: ChildSection | BypassSection) -> int | None:
+    """By which item of `remote`."""
+    ours, theirs = packet
+    for (index, remote), local in product(enumerate(section.remote), section.local):
+        if _covers(local, ours) and _covers(remote, theirs):
+            return index
+    return None
+
+
+def _covers(selector: TrafficSelector, one: TrafficSelector) -> bool:
+    return (
+        selector.first.version == one.first.version
+        and int(selector.first) <= int(one.first) <= int(selector.last)
+        and selector.protocol in (0, one.protocol)
+        and selector.port in (0, one.port)
+    )
