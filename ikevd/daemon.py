@@ -37,6 +37,7 @@ from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
 from ikevd.policy.model import Config, OnStop
 from ikevd.policy.proposals import format_esp
+from ikevd.policy.selectors import Network
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
 from ikevd.service.choose_holding import choose_holding
@@ -124,7 +125,7 @@ async def _start(
         export_key=_key_log(options, stack),
         nat_port=config.listen.nat_port,
     )
-    engine = Engine(config, ports)
+    engine = Engine(config, ports, _connected())
     engine.wait()
     transport.open()
     for warning in transport.warnings:
@@ -151,12 +152,16 @@ def _keep_blocks(config: Config, environ: Mapping[str, str]) -> None:
     folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if not folder:
         return
-    here = surroundings.read()
-    connected = [address.network for address in here.addresses] if here else []
     try:
-        write_blocks(Path(folder) / BLOCKS, blocks(config, connected))
+        write_blocks(Path(folder) / BLOCKS, blocks(config, _connected()))
     except CannotStart as error:
         log.warning(f"no blocks at the next start of this machine: {error}")
+
+
+def _connected() -> list[Network]:
+    """The networks of this machine's interfaces, as far as they can be read."""
+    here = surroundings.read()
+    return [address.network for address in here.addresses] if here else []
 
 
 def _longest_life(config: Config) -> float:

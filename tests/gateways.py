@@ -48,9 +48,9 @@ class Gateway:
 
     @property
     def nothing_installed(self) -> bool:
-        """No SA, and no policy that lets a packet of the peer's networks leave or go on."""
+        """No SA, and no policy that sends a packet through a tunnel."""
         outward = [policy for policy in self.kernel.policies.values() if policy.id.direction is Direction.OUT]
-        return not self.kernel.sas and all(policy.action is Action.BLOCK for policy in outward)
+        return not self.kernel.sas and all(policy.action is not Action.TUNNEL for policy in outward)
 
 
 class World:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
-from ikevd.errors import Abandoned, LimitReached
+from ikevd.errors import Abandoned, IkeError, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.host.interface import Kernel, KernelEvent, SaExpired
 from ikevd.negotiation.lobby import Lobby
@@ -24,11 +25,13 @@ from ikevd.negotiation.restart import InKernel, former_connection, remove
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
 from ikevd.observe.words import say_error
+from ikevd.peer.outside import outside
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.digest import digest
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.policy.reqids import Holder, Reqids
+from ikevd.policy.selectors import Network
 from ikevd.sa.model import IsakmpSa
 from ikevd.store.interface import Changes, NoStore, StoredPeer
 from ikevd.store.scalars import Unreadable
@@ -48,8 +51,10 @@ LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
 class Engine:
     """Begins, routes and ends negotiations. Must be made inside the running event loop."""
 
-    def __init__(self, config: Config, ports: Ports) -> None:
+    def __init__(self, config: Config, ports: Ports, connected: Iterable[Network] = ()) -> None:
+        """`connected`: the networks of this machine's interfaces."""
         self._config = config
+        self._outside = outside(config, connected)
         self._ports = ports
         self._router = Router(ports.entropy, ports.counters, ports.transmit, ports.now, ports.trouble)
         self._lobby = Lobby(config.connections, config.limits, self._router, self._ports)
@@ -106,6 +111,7 @@ class Engine:
     async def restore(self) -> int:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
+        await self._put_outside()
         peers, found = self._stored_peers(), await InKernel.read(self._ports.kernel)
         restored = 0
         for number, stored in enumerate(peers):
@@ -127,6 +133,20 @@ class Engine:
             self.datagram(octets, path)
         return restored
 
+    async def _put_outside(self) -> None:
+        """Before any block stands."""
+        for policy in self._outside.values():
+            try:
+                await self._ports.kernel.put_policy(policy)
+            except IkeError as refusal:
+                self._ports.trouble(say_error(refusal))
+
+    async def _remove_outside(self) -> None:
+        """After all that may block has gone."""
+        for policy in self._outside.values():
+            with suppress(IkeError):
+                await self._ports.kernel.delete_policy(policy.id, policy.reqid)
+
     def _stored_peers(self) -> list[StoredPeer]:
         try:
             return list(self._ports.store.load())
@@ -147,7 +167,8 @@ class Engine:
     async def _remove_unknown(self, found: InKernel) -> None:
         """What no store knows, where both ports are ours: its store was lost."""
         sas = {sa for session in (*self.sessions(), *self._former) for sa in session.desired_sas}
-        policies = {policy.id: policy for session in self.sessions() for policy in session.desired_policies}
+        desired = (policy for session in self.sessions() for policy in session.desired_policies)
+        policies = {**{policy.id: policy for policy in desired}, **self._outside}
         removed = await remove(self._ports.kernel, found.unknown(sas, policies))
         for refusal in removed.refusals:
             self._ports.trouble(say_error(refusal))
@@ -223,6 +244,7 @@ class Engine:
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
                 for session in self.sessions():
                     await session.clear()
+                await self._remove_outside()
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
         for session in self.sessions():

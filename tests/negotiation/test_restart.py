@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
+from ikevd.host.interface import Action
 from ikevd.policy.model import Connection, Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
@@ -147,5 +149,19 @@ def test_a_hand_over_limits_each_sa_to_what_is_left_of_its_life() -> None:
         await asyncio.sleep(60)
         assert again.pairs == 1
         assert kinds(world, now) == set()
+
+    run(story())
+
+
+def test_what_passes_outside_of_every_tunnel_stands_from_the_start_to_the_end_and_is_known_after_a_restart() -> None:
+    async def story() -> None:
+        _, hers, _, _, _ = await tunnel()
+        alice = await hers.restart()
+        bypasses = [policy for policy in hers.kernel.policies.values() if policy.action is Action.BYPASS]
+        assert {ip_network("::1/128")} <= {policy.id.source for policy in bypasses}
+        alice = await hers.restart()
+        assert not [text for text in alice.troubles if "nobody knows" in text]
+        await alice.engine.stop()
+        assert not hers.kernel.policies
 
     run(story())
