@@ -6,7 +6,7 @@ in that folder; standard input is its first connection to ikevd. Packets (SOCK_S
     holder -> ikevd   hello VERSION COUNT, then COUNT times: held NAME (with the descriptor)
     ikevd -> holder   keep NAME (with the descriptor), drop NAME, outlast SECONDS, end, and sync, answered by: done
 
-It ends when it is told to, and `outlast` seconds after its last ikevd was gone.
+It ends when it is told to, `outlast` seconds after its last ikevd was gone, and where no other can find it any more.
 """
 
 import os
@@ -21,6 +21,8 @@ NAME = "holder.sock"
 MAX_HELD = 1024
 MAX_PACKET = 512
 HELLO_SECONDS = 2.0
+LOOK_SECONDS = 2.0
+"""Between two looks at its own place while it is alone."""
 CREDENTIALS = struct.Struct("3i")
 
 
@@ -29,6 +31,7 @@ class Holder:
 
     def __init__(self, listening: socket.socket, client: socket.socket) -> None:
         self._listening = listening
+        self._place = os.stat(NAME)
         self._client: socket.socket | None = client
         self._held: dict[str, socket.socket] = {}
         self._outlast = 0.0
@@ -50,7 +53,16 @@ class Holder:
         """Seconds; None while an ikevd is there."""
         if self._client is not None:
             return None
-        return max(0.0, self._alone_since + self._outlast - _now()) if self._held else 0.0
+        if not self._held or not self.can_be_found():
+            return 0.0
+        return min(LOOK_SECONDS, max(0.0, self._alone_since + self._outlast - _now()))
+
+    def can_be_found(self) -> bool:
+        """Not where its folder was removed, or another stands in its place."""
+        try:
+            return os.path.samestat(os.stat(NAME), self._place)
+        except OSError:
+            return False
 
     def _accept(self) -> None:
         client, _ = self._listening.accept()
@@ -123,13 +135,13 @@ def main(folder: str) -> None:
     fresh = f"{NAME}.{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(fresh)
-        ours = os.stat(fresh)
         listening.listen(8)
         os.rename(fresh, NAME)  # in the place of one that was killed
+        holder = Holder(listening, socket.socket(fileno=0))
         try:
-            Holder(listening, socket.socket(fileno=0)).serve()
+            holder.serve()
         finally:
-            if os.path.exists(NAME) and os.path.samestat(os.stat(NAME), ours):
+            if holder.can_be_found():
                 os.unlink(NAME)
 
 

@@ -129,6 +129,24 @@ async def test_it_ends_a_while_after_the_last_daemon_has_gone(start: Start, tmp_
     assert not (tmp_path / NAME).exists()
 
 
+@pytest.mark.parametrize(
+    "lost", [Path.unlink, lambda door: door.rename(door.with_name("other"))], ids=["gone", "moved"]
+)
+async def test_it_ends_where_no_other_daemon_could_find_it(
+    start: Start, tmp_path: Path, lost: Callable[[Path], object]
+) -> None:
+    """As where the runtime folder was removed."""
+    with udp() as kept:
+        holder = start()
+        holder.outlast(LONG)
+        holder.keep({"ike": kept})
+        pid = await standing(holder)
+        lost(tmp_path / NAME)
+        assert runs(pid)
+        holder.close()
+    await eventually_async(lambda: not runs(pid))
+
+
 async def test_it_ends_at_once_when_it_is_released(start: Start) -> None:
     with udp() as kept:
         holder = start()
