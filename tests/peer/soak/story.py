@@ -30,8 +30,8 @@ class Outcome:
 
 
 def story(seed: int) -> Outcome:
-    """Trouble and calm. Then somebody removes an SA, then one end takes everything down: the other one learns of it at
-    once."""
+    """Trouble and calm. Then somebody removes an SA, one end takes everything down, and Quick Modes are refused or
+    taken down at any moment: the other end learns of it at once, long before a lifetime ends."""
     world = World(seed)
     plain = connection(children=_children(world), lifetime=Lifetime(world.dice.choice((70, 3600))))
     alice = Side(world, _started(world, plain), alice=True)
@@ -53,6 +53,8 @@ def story(seed: int) -> Outcome:
     alice.post(facts.Ended())
     world.run_until(world.now + 10)
     wrong += [f"after the end: {what}" for what in _wrong(world, alice, bob)]
+    _start_badly(world, alice, bob)
+    wrong += [f"after a bad start: {what}" for what in _wrong(world, alice, bob)]
     tallies = (alice.tally, bob.tally)
     return Outcome(tuple(wrong), sum(tally["facts"] for tally in tallies), sum(tally["kills"] for tally in tallies))
 
@@ -94,6 +96,17 @@ def _cut(world: World, side: Side, name: str) -> None:
         world.cut_until = world.now + world.dice.choice((5, 20, 60))
         side.post(facts.Ended(announce=False))
         world.at(world.cut_until, _posts(side, facts.Wanted(name)))
+
+
+def _start_badly(world: World, alice: Side, bob: Side) -> None:
+    world.refusals = 0.2
+    for number in range(3):
+        alice.post(facts.Wanted(f"c{number}"))
+        side = world.dice.choice((alice, bob))
+        world.after(0.5 * world.dice.random(), _posts(side, facts.Unwanted(f"c{number}")))
+    world.run_until(world.now + 5)
+    world.refusals = 0.0
+    world.run_until(world.now + 10)
 
 
 def _remove(world: World, side: Side) -> None:
