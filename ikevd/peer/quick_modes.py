@@ -7,7 +7,7 @@ from dataclasses import replace
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.peer import attempts, child, deletes, informed, isakmp, phase1
 from ikevd.peer.draft import Draft
-from ikevd.peer.effects import BeginQuickMode, Resume, Say
+from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
 from ikevd.peer.state import Attempt, Half, PairState, QuickModeState, Stage
 from ikevd.peer.timing import PACE, TRUSTED_FOR
 from ikevd.sa.model import Cookies, IpsecSa, Spi
@@ -47,16 +47,15 @@ def began(draft: Draft, attempt: Attempt, under: Cookies) -> None:
 
 def reserved(draft: Draft, attempt: Attempt, name: str, spi: Spi) -> None:
     """The kernel gave out an inbound SPI."""
-    mode = attempts.under_way(draft, attempt)
-    if mode is not None and mode.child in (None, name):
+    if mode := _asking(draft, attempt, name):
         draft.quick_modes.put(attempt, replace(mode, child=name, spi=spi))
         draft.say(Resume(attempt))
 
 
 def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     """It has agreed on a pair, this half of which shall stand: what the kernel says of it comes as a fact."""
-    mode = attempts.under_way(draft, attempt)
-    if mode is None or mode.child not in (None, sa.child):
+    mode = _asking(draft, attempt, sa.child)
+    if mode is None:
         return
     draft.quick_modes.put(attempt, replace(mode, child=sa.child))
     known = draft.child(sa.child)
@@ -81,6 +80,16 @@ def kernel_refused(draft: Draft, attempt: Attempt, error: IkeError, name: str | 
         attempts.drop_pair(draft, attempt)
     if attempts.under_way(draft, attempt):
         draft.say(Resume(attempt, error))
+
+
+def _asking(draft: Draft, attempt: Attempt, name: str) -> QuickModeState | None:
+    """What asks for `name`; one that is not known, or began for another child, would wait for ever: it ends."""
+    mode = draft.quick_modes.get(attempt)
+    if mode is None:
+        draft.say(Abort(attempt, Abandoned("it was given up")))
+    elif mode.child not in (None, name):
+        attempts.abort(draft, attempt, Abandoned(f"it began for {mode.child}, not for {name}"))
+    return attempts.under_way(draft, attempt)
 
 
 # -- the end

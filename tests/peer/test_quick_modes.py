@@ -160,8 +160,6 @@ def test_one_that_was_told_to_end_goes_on_with_nothing(fact: Reserved | Opening 
 @pytest.mark.parametrize(
     "fact",
     [
-        Reserved(SEVEN, "lan", ours(3)),
-        Opening(SEVEN, ipsec(3), Half.INBOUND),
         KernelDid(SEVEN),
         facts.KernelRefused(SEVEN, BROKEN),
         QuickModeUp(SEVEN, ipsec(3)),
@@ -172,6 +170,20 @@ def test_one_that_was_told_to_end_goes_on_with_nothing(fact: Reserved | Opening 
 def test_of_one_that_is_gone_nothing_is_believed(fact: KernelDid) -> None:
     before = peer(isakmp(), lan=WANTED)
     assert told(before, fact) == (before, [])
+
+
+@pytest.mark.parametrize("fact", [Reserved(SEVEN, "lan", ours(3)), Opening(SEVEN, ipsec(3), Half.INBOUND)], ids=repr)
+def test_one_that_is_not_known_and_asks_for_something_ends(fact: Reserved | Opening) -> None:
+    """It would wait for ever."""
+    before = peer(isakmp(), lan=WANTED)
+    assert told(before, fact) == (before, ["abort 7: Abandoned (it was given up)"])
+
+
+def test_one_that_asks_for_another_child_than_it_began_for_ends() -> None:
+    before = peer(isakmp(), lan=TRYING, modes={7: mode()})
+    after, effects = told(before, Reserved(SEVEN, "dmz", ours(3)))
+    assert effects == ["abort 7: Abandoned (it began for lan, not for dmz)"]
+    assert after.quick_modes[SEVEN] == mode(ending=True)
 
 
 @pytest.mark.parametrize("fact", [Expired("lan", ours(3)), Vanished("lan", ours(3))], ids=repr)
