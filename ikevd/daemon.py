@@ -197,7 +197,8 @@ async def _run(
 async def _end(engine: Engine, holding: Holding, how: Stop, config: Config) -> None:
     """Tunnels and sockets are kept for the next ikevd, or taken down."""
     if how is Stop.HAND_OVER and config.on_stop is OnStop.KEEP and await engine.hand_over():
-        log.handed_over()
+        holding.outlast(_longest_life(config))
+        log.handed_over(sockets_stay=holding.outlives_stop)
         return
     await engine.stop()
     holding.release()

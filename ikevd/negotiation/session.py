@@ -82,7 +82,7 @@ class Session:
         opening = [ask.work.attempt for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
         lost = self._kernel.take_over(stored.state, found, {attempt for attempt in opening if attempt is not None})
         self._arm(PeerState(stored.state.key))
-        self.post(*lost, facts.Restarted(revived), *happenings)
+        self.post(facts.Restarted(revived), *lost, *happenings)
 
     async def hand_over(self) -> None:
         """The process ends and another one goes on: nothing is said, and all stays as it is."""
@@ -339,7 +339,7 @@ class Session:
             self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)
 
     def _due(self, keys: list[object]) -> None:
-        decisions = False
+        decisions, children = False, list[str]()
         for key in keys:
             match key:
                 case Work():
@@ -348,10 +348,12 @@ class Session:
                     self.post(key)
                 case _ if key is KEEPALIVE:
                     self._keep_alive()
+                case str():
+                    children.append(key)
                 case _:
                     decisions = True
-        if decisions:
-            self.post(facts.Due())
+        if decisions or children:
+            self.post(facts.Due(tuple(children)))
 
     def _keep_alive(self) -> None:
         """One octet now and then, so that the NAT in front of us keeps its mapping (RFC 3948 section 4)."""

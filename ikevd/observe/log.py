@@ -254,10 +254,11 @@ def restored(peers: int) -> None:
     _log.info("took over the peers of the process before", peers=peers)
 
 
-def handed_over() -> None:
-    """The process ends, its tunnels do not."""
+def handed_over(*, sockets_stay: bool) -> None:
+    """The process ends, its tunnels do not. `sockets_stay`: does somebody hold the UDP sockets also after a full stop?"""
+    without = "" if sockets_stay else " (ESP in UDP only if ikevd is restarted at once: nobody holds the UDP sockets)"
     _log.info(
-        "the tunnels stay in the kernel for the next ikevd, each until its lifetime ends; "
+        f"the tunnels stay in the kernel for the next ikevd, each until its lifetime ends{without}; "
         "`ikevd down --all` before the stop, or on_stop: down, takes them down"
     )
 
