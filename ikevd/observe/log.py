@@ -255,7 +255,7 @@ def restored(peers: int) -> None:
 
 
 def handed_over(*, sockets_stay: bool) -> None:
-    """The process ends, its tunnels do not. `sockets_stay`: does somebody hold the UDP sockets also after a full stop?"""
+    """The process ends, its tunnels do not. `sockets_stay`: are the UDP sockets held after a full stop?"""
     without = "" if sockets_stay else " (ESP in UDP only if ikevd is restarted at once: nobody holds the UDP sockets)"
     _log.info(
         f"the tunnels stay in the kernel for the next ikevd, each until its lifetime ends{without}; "
