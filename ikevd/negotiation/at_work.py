@@ -14,7 +14,7 @@ from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import IkeError, Said
 from ikevd.exchanges.link import HostAnswer
 from ikevd.facts import Fact, Note
-from ikevd.findings import IsakmpSaStands, Unreachable
+from ikevd.findings import Unreachable
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.exchanges import Exchanges
@@ -27,7 +27,6 @@ from ikevd.negotiation.work import Happening, Work
 from ikevd.observe.history import Record
 from ikevd.peer import effects, facts
 from ikevd.peer.state import Attempt, PeerState, Stage
-from ikevd.policy.choose import describe
 from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.store.interface import ExchangeKey, ExchangeState
@@ -101,8 +100,6 @@ class AtWork:
     def adopt(self, sa: IsakmpSa, running: Running) -> None:
         """An ISAKMP SA stands, whoever began its phase 1. Its last message is held until `release`."""
         self._enter(sa, running, running.record)
-        suite, seconds = describe(sa.suite), sa.lifetime.seconds
-        running.established(IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), suite, seconds))
         lingering = Work(running, forget_at=self._ports.now() + LINGER)
         self._agenda.set(lingering, lingering.due)
         self._ports.export_key(sa)
@@ -125,7 +122,9 @@ class AtWork:
             record.add(Note(Said("taken over from the process before")))
             record.pack()
             its = {key.message_id: one for key, one in stored.items() if key.cookies == cookies}
-            happenings += self._enter(sa, None, record).restore(isakmp.path, its)
+            exchanges = self._enter(sa, None, record)
+            exchanges.last_flight = isakmp.last_flight
+            happenings += exchanges.restore(isakmp.path, its)
         return happenings
 
     @property
@@ -231,7 +230,7 @@ class AtWork:
             match outcome:
                 case Returned(IsakmpSa() as sa):
                     self.adopt(sa, work.running)
-                    happenings.append(facts.PhaseOneUp(work.attempt, sa))
+                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight))
                 case Raised(error):
                     self._router.forget(work.running.conversation.cookies.initiator)
                     say_farewell(work.running, error, self._ports, self._agenda)

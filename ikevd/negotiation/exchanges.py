@@ -25,7 +25,7 @@ from ikevd.negotiation.running import Accepted, Outcome, Running
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe import history
 from ikevd.peer import facts
-from ikevd.peer.state import Attempt
+from ikevd.peer.state import Attempt, LastFlight
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child
 from ikevd.sa.model import IpsecSa, IsakmpSa
@@ -61,6 +61,8 @@ class Exchanges:
         self.sa = sa
         self.record = record
         self._phase1 = phase1
+        self.last_flight: LastFlight | None = None
+        """Of a phase 1 that an earlier process ended: what its repetitions are answered with."""
         self._ports = ports
         self._agenda = agenda
         self._numbers = numbers
@@ -117,6 +119,9 @@ class Exchanges:
             under_way.append(self._phase1)
         if header.exchange == INFORMATIONAL and under_way:
             hear_hints(under_way, header, octets)
+        elif self._phase1 is None and self.last_flight and self.last_flight.heard == LastFlight.digest(octets):
+            for answer in self.last_flight.said:
+                self._ports.transmit(answer, path)
         elif self._phase1 is None:
             self._ports.counters.count("drop: nothing waits for a message of phase 1 any more")
         else:
@@ -281,6 +286,7 @@ class Exchanges:
     def _authentic(self, work: Work) -> None:
         """The peer has shown that it holds the SA."""
         self._ends.prove(work.running.conversation.origin)
+        self.last_flight = None
         if self._silent:
             self._silent = False
             if self._phase1 is not None:

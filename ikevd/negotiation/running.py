@@ -19,6 +19,7 @@ from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
 from ikevd.observe.words import say_error
+from ikevd.peer.state import LastFlight
 from ikevd.wire.registry import NotifyType
 
 
@@ -35,7 +36,7 @@ Outcome = Accepted | AskHost | Returned | Raised
 class Running:
     """A conversation and its record."""
 
-    __slots__ = ("_held", "_holds", "_kept", "_ports", "_undelivered", "conversation", "record")
+    __slots__ = ("_held", "_holds", "_kept", "_last", "_ports", "_undelivered", "conversation", "record")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Running:
         self._kept = kept
         self._holds = holds
         self._held: list[Transmit] = []
+        self._last = b""
         self._ports = ports
         self._undelivered: str | None = None
 
@@ -62,6 +64,8 @@ class Running:
 
     def heard(self, octets: bytes, path: Path) -> list[Outcome]:
         """A datagram for this exchange."""
+        if self._holds and not self.conversation.ended:
+            self._last = octets
         return self.apply(self.conversation.heard(octets, path, self._ports.now()))
 
     def tick(self) -> list[Outcome]:
@@ -118,9 +122,15 @@ class Running:
         self.record.add(Established(finding))
         self.record.pack()
 
+    @property
+    def last_flight(self) -> LastFlight | None:
+        """What is held, and what it answers."""
+        said = tuple(message.octets for message in self._held)
+        return LastFlight(LastFlight.digest(self._last), said) if said and not self.conversation.initiator else None
+
     def release(self) -> None:
         """Its result is stored: its last message may leave."""
-        held, self._held = self._held, []
+        held, self._held, self._last = self._held, [], b""
         for message in held:
             self._transmit(message.octets, message.path)
 

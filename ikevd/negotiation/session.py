@@ -137,7 +137,7 @@ class Session:
     def adopt(self, sa: IsakmpSa, running: Running) -> None:
         """A phase 1 that the peer began has ended well."""
         self._at_work.adopt(sa, running)
-        self.post(facts.PhaseOneUp(None, sa))
+        self.post(facts.PhaseOneUp(None, sa, running.last_flight))
 
     # -- how it stands ------------------------------------------------------------------------------------------
 

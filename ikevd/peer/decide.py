@@ -78,8 +78,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             child.want(draft, name)
         case Unwanted(name, open):
             _unwant(draft, name, open=open)
-        case PhaseOneUp(attempt, sa):
-            phase1.up(draft, attempt, sa)
+        case PhaseOneUp(attempt, sa, last_flight):
+            phase1.up(draft, attempt, sa, last_flight)
         case QuickModeUp(attempt, ipsec):
             quick_modes.up(draft, attempt, ipsec)
         case QuickModeFailed(attempt, error, spoken, sent):

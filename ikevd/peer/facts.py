@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ikevd.addresses import Path
 from ikevd.errors import IkeError
-from ikevd.peer.state import Attempt, Half
+from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import Payload
 
@@ -50,6 +50,7 @@ class PhaseOneUp:
 
     attempt: Attempt | None
     sa: IsakmpSa
+    last_flight: LastFlight | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_due, serves
 from ikevd.peer.effects import Confirm, Forget, Record, Say
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import IsakmpState, Stage
+from ikevd.peer.state import IsakmpState, LastFlight, Stage
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.choose import describe
 from ikevd.sa.model import Cookies, IsakmpSa
@@ -25,7 +25,7 @@ MAX_ISAKMP_SAS = 8
 """Of one peer: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
 
 
-def adopt(draft: Draft, sa: IsakmpSa) -> None:
+def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None) -> None:
     """A phase 1 ended well, in either role."""
     stands = IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), describe(sa.suite), sa.lifetime.seconds)
     draft.say(Record(sa.cookies, Established(stands)))
@@ -33,7 +33,9 @@ def adopt(draft: Draft, sa: IsakmpSa) -> None:
         if _of(draft, under).unresponsive and not attempts.busy(draft, under):
             retire(draft, under, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
     expires = draft.now + sa.lifetime.seconds
-    draft.isakmp.put(sa.cookies, IsakmpState(sa, Stage.READY, sa.path, draft.now, draft.now, expires))
+    born = draft.now
+    state = IsakmpState(sa, Stage.READY, sa.path, born, born, expires, last_flight=last_flight)
+    draft.isakmp.put(sa.cookies, state)
     standing = [key for key, isakmp in draft.isakmp.items() if isakmp.stage is not Stage.LEAVING]
     if len(standing) > MAX_ISAKMP_SAS:
         retire(draft, standing[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
@@ -62,7 +64,7 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
         draft.say(Confirm(under))
     changed = last_blocks and last_blocks != isakmp.sa.last_blocks
     sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
-    draft.isakmp.put(under, replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False))
+    draft.isakmp.put(under, replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False, last_flight=None))
 
 
 def shorten(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) -> None:

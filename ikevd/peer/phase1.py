@@ -8,7 +8,7 @@ from ikevd.errors import Abandoned, IkeError
 from ikevd.peer import child, deletes, isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginPhaseOne
-from ikevd.peer.state import Attempt
+from ikevd.peer.state import Attempt, LastFlight
 from ikevd.peer.timing import SAID_AFTER
 from ikevd.sa.model import IsakmpSa
 
@@ -20,11 +20,11 @@ def begin(draft: Draft) -> None:
         draft.say(BeginPhaseOne(draft.phase1))
 
 
-def up(draft: Draft, attempt: Attempt | None, sa: IsakmpSa) -> None:
+def up(draft: Draft, attempt: Attempt | None, sa: IsakmpSa, last_flight: LastFlight | None) -> None:
     """A phase 1 ended well, in either role."""
     if draft.isakmp.get(sa.cookies):
         return  # told once more after a restart
-    isakmp.adopt(draft, sa)
+    isakmp.adopt(draft, sa, last_flight)
     if attempt is not None and attempt != draft.phase1:
         isakmp.retire(draft, sa.cookies, tell=True, cause=Abandoned("the connection was taken down"))
         return

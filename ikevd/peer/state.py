@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import blake2b
 from typing import NewType
 
 from ikevd.addresses import Path
@@ -41,6 +42,21 @@ class Stage(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class LastFlight:
+    """What ended phase 1 on our side, for a peer that repeats itself since our answer was lost."""
+
+    heard: bytes
+    """Digest of its last message."""
+    said: tuple[bytes, ...] = field(repr=False)
+    """Our answer, octet by octet."""
+
+    @staticmethod
+    def digest(datagram: bytes) -> bytes:
+        """By which a repetition is known."""
+        return blake2b(datagram, digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
 class IsakmpState:
     """An ISAKMP SA and what changes about it."""
 
@@ -63,6 +79,8 @@ class IsakmpState:
     """SPIs that the peer deleted and that may be those of a Quick Mode under way: kept until none is."""
     delete_waits: bool = False
     """LEAVING: its Delete is said once the Quick Modes under it have ended, after their own last words."""
+    last_flight: LastFlight | None = None
+    """None: nothing answers phase 1, or the peer has shown that it got the answer."""
 
 
 class Half(Enum):

@@ -12,6 +12,7 @@ from ikevd.host.interface import Action
 from ikevd.policy.model import Connection, Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
+from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.negotiation.mortal import Machine
 from tests.virtual_time import run
@@ -163,5 +164,36 @@ def test_what_passes_outside_of_every_tunnel_stands_from_the_start_to_the_end_an
         assert not [text for text in alice.troubles if "nobody knows" in text]
         await alice.engine.stop()
         assert not hers.kernel.policies
+
+    run(story())
+
+
+@pytest.mark.parametrize("killed_in", [0.005, 0.015], ids=["before message 6 arrives", "once it was lost"])
+def test_message_5_that_is_repeated_to_a_new_process_is_answered_with_the_same_message_6(killed_in: float) -> None:
+    async def story() -> None:
+        sixth: list[bytes] = []
+        said = asyncio.Event()
+
+        def lose_message_6(sender: str, datagram: bytes) -> list[bytes]:
+            encrypted = datagram[EXCHANGE] == ExchangeType.MAIN_MODE and datagram[19] & 1
+            if sender != "bob" or not encrypted:
+                return [datagram]
+            sixth.append(datagram)
+            said.set()
+            return [datagram] if len(sixth) > 1 else []
+
+        world = World(Network(tamper=lose_message_6))
+        hers, his = Machine(world, ALICE, VIEW), Machine(world, BOB, mirrored(VIEW))
+        alice, _ = hers.boot(), his.boot()
+        attempt = asyncio.ensure_future(bring_up(alice))
+        await said.wait()
+        await asyncio.sleep(killed_in)
+        bob = await his.restart()
+        await attempt
+        assert set(sixth) == {sixth[0]}
+        assert len(sixth) > 1
+        await asyncio.sleep(1)
+        assert alice.pairs == bob.pairs == 1
+        assert len(alice.session.live) == 1
 
     run(story())
