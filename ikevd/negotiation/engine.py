@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
-from ikevd.errors import Abandoned, IkeError, LimitReached
+from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.host.interface import Kernel, KernelEvent, SaExpired
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
+from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel, former_connection, remove
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
-from ikevd.observe.words import say_error
 from ikevd.peer.outside import outside
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.digest import digest
@@ -54,8 +53,8 @@ class Engine:
     def __init__(self, config: Config, ports: Ports, connected: Iterable[Network] = ()) -> None:
         """`connected`: the networks of this machine's interfaces."""
         self._config = config
-        self._outside = outside(config, connected)
         self._ports = ports
+        self._outside = Outside(ports.kernel, outside(config, connected), ports.trouble)
         self._router = Router(ports.entropy, ports.counters, ports.transmit, ports.now, ports.trouble)
         self._lobby = Lobby(config.connections, config.limits, self._router, self._ports)
         self._connections = {connection.name: connection for connection in config.connections}
@@ -111,7 +110,7 @@ class Engine:
     async def restore(self) -> int:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
-        await self._put_outside()
+        await self._outside.put()
         peers, found = self._stored_peers(), await InKernel.read(self._ports.kernel)
         restored = 0
         for number, stored in enumerate(peers):
@@ -132,20 +131,6 @@ class Engine:
         for octets, path in early or ():
             self.datagram(octets, path)
         return restored
-
-    async def _put_outside(self) -> None:
-        """Before any block stands."""
-        for policy in self._outside.values():
-            try:
-                await self._ports.kernel.put_policy(policy)
-            except IkeError as refusal:
-                self._ports.trouble(say_error(refusal))
-
-    async def _remove_outside(self) -> None:
-        """After all that may block has gone."""
-        for policy in self._outside.values():
-            with suppress(IkeError):
-                await self._ports.kernel.delete_policy(policy.id, policy.reqid)
 
     def _stored_peers(self) -> list[StoredPeer]:
         try:
@@ -168,14 +153,9 @@ class Engine:
         """What no store knows, where both ports are ours: its store was lost."""
         sas = {sa for session in (*self.sessions(), *self._former) for sa in session.desired_sas}
         desired = (policy for session in self.sessions() for policy in session.desired_policies)
-        policies = {**{policy.id: policy for policy in desired}, **self._outside}
-        removed = await remove(self._ports.kernel, found.unknown(sas, policies))
-        for refusal in removed.refusals:
-            self._ports.trouble(say_error(refusal))
-        if removed.sas or removed.policies:
-            self._ports.trouble(
-                f"removed {removed.sas} SAs and {removed.policies} policies that an earlier ikevd left and nobody knows"
-            )
+        policies = {**{policy.id: policy for policy in desired}, **self._outside.policies}
+        for said in await remove(self._ports.kernel, found.unknown(sas, policies)):
+            self._ports.trouble(said)
 
     def _open(self) -> None:
         """From here on nothing of a configured child leaves in the clear."""
@@ -244,7 +224,7 @@ class Engine:
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
                 for session in self.sessions():
                     await session.clear()
-                await self._remove_outside()
+                await self._outside.remove()
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
         for session in self.sessions():

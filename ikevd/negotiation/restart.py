@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
 from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
 from ikevd.host.unknown import Unknown, find_unknown
+from ikevd.observe.words import say_error
 from ikevd.peer.state import PeerState
 from ikevd.policy.model import Child, Connection, Location, PreSharedKey, Resend, Start
 
+MAX_NAMED = 50
+"""Objects that are named in the log."""
 NOWHERE = Location("the store", 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """How much nobody knew."""
-
-    sas: int = 0
-    policies: int = 0
-    refusals: tuple[IkeError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +44,30 @@ class InKernel:
         return find_unknown(found_sas, [one for found in self.policies.values() for one in found], sas, policies)
 
 
-async def remove(kernel: Kernel, unknown: Unknown) -> Removed:
-    """The selectors are blocked first, so that nothing leaves in the clear meanwhile."""
-    sas = policies = 0
-    refusals: list[IkeError] = []
+async def remove(kernel: Kernel, unknown: Unknown) -> list[str]:
+    """Take away what nobody knows; what was done, in words. The selectors are blocked first, so that nothing leaves in
+    the clear meanwhile."""
+    said: list[str] = []
     for block in unknown.blocks:
-        await _trying(kernel, block, refusals)
+        await _trying(kernel.put_policy(block), f"block {block.id.source} -> {block.id.destination}", [])
     for sa in unknown.sas:
-        sas += await _trying(kernel, sa, refusals)
+        await _trying(kernel.delete_sa(sa.id), f"ESP SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}", said)
     for policy in unknown.policies:
-        policies += await _trying(kernel, policy, refusals)
-    return Removed(sas, policies, tuple(refusals))
+        name = policy.id
+        what = f"{name.direction.value} policy {name.source} -> {name.destination}, reqid {policy.reqid:#x}"
+        await _trying(kernel.delete_policy(name, policy.reqid), what, said)
+    if len(said) > MAX_NAMED:
+        said[MAX_NAMED:] = [f"{len(said) - MAX_NAMED} more that an earlier ikevd left and nobody knows"]
+    return said
 
 
-async def _trying(kernel: Kernel, what: KernelPolicy | FoundSa | FoundPolicy, refusals: list[IkeError]) -> bool:
+async def _trying(step: Awaitable[None], what: str, said: list[str]) -> None:
     try:
-        match what:
-            case KernelPolicy():
-                await kernel.put_policy(what)
-            case FoundSa():
-                await kernel.delete_sa(what.id)
-            case FoundPolicy():
-                await kernel.delete_policy(what.id, what.reqid)
+        await step
     except IkeError as refusal:
-        refusals.append(refusal)
-        return False
-    return True
+        said.append(say_error(refusal))
+    else:
+        said.append(f"removed what an earlier ikevd left and nobody knows: {what}")
 
 
 def former_connection(state: PeerState) -> Connection | None:
