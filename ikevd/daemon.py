@@ -135,6 +135,7 @@ async def _start(
     server = ControlServer(controller, config.control)
     stack.push_async_callback(server.close)
     await server.start()
+    gc.disable()  # with thousands of peers a collection would take longer than all the rest
     if restored := await engine.restore():  # last of all: what cannot start leaves the kernel as it was
         log.restored(restored)
     endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
@@ -172,6 +173,7 @@ def _longest_life(config: Config) -> float:
 def _rarely_collect_garbage() -> None:
     """Nearly all that a negotiation leaves is freed without the cycle collector, which walks over everything that
     lives: with thousands of tunnels, and a configuration to match, it would be a third of the work."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)

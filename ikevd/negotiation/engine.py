@@ -16,10 +16,11 @@ from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
-from ikevd.host.interface import Kernel, KernelEvent, SaExpired
+from ikevd.host.interface import Kernel, KernelEvent, SaExpired, SaId
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.outside import Outside
+from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel, former_connection, remove
 from ikevd.negotiation.router import Authenticated, Router
@@ -41,8 +42,6 @@ STOP_WITHIN = 3.5
 """Seconds; systemd and our users are promised five."""
 MAX_EARLY = 2000
 """Datagrams that wait until the peers of an earlier process are known; the oldest make way."""
-STEP = 20
-"""Peers that are restored before others have their turn."""
 LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
 """At exit a Delete is sent three times, which takes so many seconds."""
 
@@ -111,19 +110,17 @@ class Engine:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
         await self._outside.put()
-        peers, found = self._stored_peers(), await InKernel.read(self._ports.kernel)
+        peers, found = await self._stored_peers(), await InKernel.read(self._ports.kernel)
         restored = 0
-        for number, stored in enumerate(peers):
+        async for stored in paced(peers):
             connection = self._connections.get(stored.state.key.connection)
             if connection is not None and stored.digest == digest(connection):
                 self._session(connection, stored.state.key.identity, stored.state).restore(stored, found)
                 restored += 1
             else:
                 self._dismiss(stored, found)
-            if number % STEP == 0:
-                await asyncio.sleep(0)
-        self._open()
-        for session in self.sessions():
+        await self._open()
+        async for session in paced(self.sessions()):
             await session.settled()
         if self._config.remove_unknown and not self._config.listen.addresses:
             await self._remove_unknown(found)
@@ -132,9 +129,9 @@ class Engine:
             self.datagram(octets, path)
         return restored
 
-    def _stored_peers(self) -> list[StoredPeer]:
+    async def _stored_peers(self) -> list[StoredPeer]:
         try:
-            return list(self._ports.store.load())
+            return [stored async for stored in paced(self._ports.store.load())]
         except Unreadable as flaw:
             self._ports.trouble(f"the peers of the process before are lost: {flaw}")
             return []
@@ -151,25 +148,26 @@ class Engine:
 
     async def _remove_unknown(self, found: InKernel) -> None:
         """What no store knows, where both ports are ours: its store was lost."""
-        sas = {sa for session in (*self.sessions(), *self._former) for sa in session.desired_sas}
-        desired = (policy for session in self.sessions() for policy in session.desired_policies)
-        policies = {**{policy.id: policy for policy in desired}, **self._outside.policies}
+        sas, policies = set[SaId](), dict(self._outside.policies)
+        async for session in paced((*self.sessions(), *self._former)):
+            sas.update(session.desired_sas)
+            policies.update((policy.id, policy) for policy in session.desired_policies)
         for said in await remove(self._ports.kernel, found.unknown(sas, policies)):
             self._ports.trouble(said)
 
-    def _open(self) -> None:
+    async def _open(self) -> None:
         """From here on nothing of a configured child leaves in the clear."""
-        for connection in self._config.connections:
+        async for connection in paced(self._config.connections):
             if connection.remote is not None:
                 self.session(connection).start()
 
     def start(self) -> None:
         """Bring up every child with `start: auto`, but for those that an operator took down before a restart."""
-        self._open()
         for connection in self._config.connections:
             if connection.remote is None:
                 continue
             session = self.session(connection)
+            session.start()
             for child in connection.children:
                 if child.start is Start.AUTO and not session.restored:
                     session.want(child.name).add_done_callback(_retrieve)
@@ -247,7 +245,7 @@ class Engine:
         if identity not in peers:
             key = PeerKey(connection.name, identity)
             leased = self._leased(connection, identity, state)
-            peers[identity] = Session(key, leased, self._router, self._ports)
+            peers[identity] = Session(key, leased, self._router, self._ports, connection)
         return peers[identity]
 
     def _leased(self, connection: Connection, identity: Identity | None, state: PeerState | None) -> Connection:

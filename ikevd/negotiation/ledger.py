@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from ikevd.conversation.effects import Remember
 from ikevd.conversation.inputs import Beginning, Inputs
-from ikevd.crypto.secret import Secret
 from ikevd.peer.state import Attempt, PeerKey, PeerState
+from ikevd.policy.digest import digest
+from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store
@@ -18,13 +19,13 @@ from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store
 class Ledger:
     """Writes what a new process needs to go on with this peer."""
 
-    __slots__ = ("_digest", "_key", "_store", "_trouble", "_written")
+    __slots__ = ("_connection", "_key", "_store", "_trouble", "_written")
 
-    def __init__(self, store: Store, key: PeerKey, digest: Secret, trouble: Callable[[str], None]) -> None:
-        """`digest`: of the peer's connection; `trouble` is told, once, that the store can be written no more."""
+    def __init__(self, store: Store, key: PeerKey, connection: Connection, trouble: Callable[[str], None]) -> None:
+        """`trouble` is told, once, that the store can be written no more."""
         self._store = store
         self._key = key
-        self._digest: Secret | None = digest
+        self._connection = connection
         self._trouble = trouble
         self._written: PeerState | None = None
 
@@ -34,18 +35,18 @@ class Ledger:
         return self._store.invalid is None
 
     def read(self, state: PeerState) -> None:
-        """This is what the store holds, written by an earlier process under the same digest."""
-        self._written, self._digest = state, None
+        """This is what the store holds, written by an earlier process for the same connection."""
+        self._written = state
 
     def learnt(self, state: PeerState) -> None:
         """The state after a fact."""
         if not self.open:
             return
         changes = difference(self._written, state)
-        if self._digest is not None:
-            changes = replace(changes, digest=self._digest)
+        if self._written is None:
+            changes = replace(changes, digest=digest(self._connection))
         self._put(changes)
-        self._written, self._digest = state, None
+        self._written = state
 
     def exchange(self, cookies: Cookies, message_id: int, state: ExchangeState) -> None:
         """An exchange has been moved."""

@@ -35,7 +35,6 @@ from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.keepalive import path_to_keep
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
-from ikevd.policy.digest import digest
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys, IsakmpSa
 from ikevd.store.interface import StoredPeer
@@ -50,18 +49,22 @@ KEEPALIVE, WAITING = object(), object()
 class Session:
     """Carries out what `ikevd.peer` decides."""
 
-    def __init__(self, key: PeerKey, connection: Connection, router: Router, ports: Ports) -> None:
+    def __init__(
+        self, key: PeerKey, connection: Connection, router: Router, ports: Ports, configured: Connection | None = None
+    ) -> None:
+        """`configured`: the connection as the file has it, where `connection` has reqids of its own."""
         self.connection = connection
         self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
         self._ports = ports
         self._agenda: Agenda[object] = Agenda(self._due)
-        self._ledger = Ledger(ports.store, key, digest(connection), ports.trouble)
+        self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger)
         self._kernel = KernelSide(connection, ports, self._agenda)
         self._inbox: deque[Happening | Again] = deque()
         self._busy = False
         self._at_kernel: asyncio.Task[None] | None = None
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self._started = False
         self.restored = False
         """Is its state that of an earlier process?"""
 
@@ -69,7 +72,9 @@ class Session:
 
     def start(self) -> None:
         """No traffic of its children leaves in the clear from here on."""
-        self.post(*(Again(child.name) for child in self.connection.children))
+        if not self._started:
+            self._started = True
+            self.post(*(Again(child.name) for child in self.connection.children))
 
     def restore(self, stored: StoredPeer, found: InKernel) -> None:
         """Go on where an earlier process was, with what the kernel still holds."""

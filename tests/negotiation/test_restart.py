@@ -197,3 +197,23 @@ def test_message_5_that_is_repeated_to_a_new_process_is_answered_with_the_same_m
         assert len(alice.session.live) == 1
 
     run(story())
+
+
+def test_a_peer_that_comes_from_anywhere_is_taken_over_with_the_reqids_of_its_own() -> None:
+    async def story() -> None:
+        world = World()
+        anyone = replace(mirrored(VIEW), remote=None, remote_id=None)
+        hers, his = Machine(world, ALICE, VIEW), Machine(world, BOB, anyone)
+        alice, _ = hers.boot(), his.boot()
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        before = set(his.kernel.sas)
+        bob = await his.restart()
+        await asyncio.sleep(60)
+        assert bob.pairs == 1
+        assert set(his.kernel.sas) == before
+        alice.session.unwant("lan")
+        await asyncio.sleep(1)
+        assert bob.nothing_installed
+
+    run(story())
