@@ -150,8 +150,9 @@ class Engine:
         """What no store knows, where both ports are ours: its store was lost."""
         sas, policies = set[SaId](), dict(self._outside.policies)
         async for session in paced((*self.sessions(), *self._former)):
-            sas.update(session.desired_sas)
-            policies.update((policy.id, policy) for policy in session.desired_policies)
+            for view in session.desired:
+                sas.update(view.sas)
+                policies.update(view.policies)
         for said in await remove(self._ports.kernel, found.unknown(sas, policies)):
             self._ports.trouble(said)
 

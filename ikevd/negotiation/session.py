@@ -17,7 +17,7 @@ from ikevd.addresses import Path
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
-from ikevd.host.interface import KernelPolicy, SaId
+from ikevd.host.interface import SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
@@ -157,15 +157,9 @@ class Session:
         return self.state.children
 
     @property
-    def desired_sas(self) -> Iterator[SaId]:
-        """What shall stand in the kernel."""
-        return (name for child in self.connection.children for name in self._kernel.desired(self.state, child.name).sas)
-
-    @property
-    def desired_policies(self) -> Iterator[KernelPolicy]:
-        """What shall stand in the kernel."""
-        views = (self._kernel.desired(self.state, child.name) for child in self.connection.children)
-        return (policy for view in views for policy in view.policies.values())
+    def desired(self) -> Iterator[View]:
+        """What shall stand in the kernel, child by child."""
+        return (self._kernel.desired(self.state, child.name) for child in self.connection.children)
 
     @property
     def idle(self) -> bool:
