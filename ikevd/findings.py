@@ -181,6 +181,26 @@ class ChildTraffic(Part):
 
 
 @dataclass(frozen=True, slots=True)
+class Held(Finding):
+    """The peer asks for traffic selectors that another peer has."""
+
+    asked: Traffic
+    holder: str
+    """Its address and port."""
+    seconds: int
+    """Within so many it was heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnePart(Finding):
+    """The peer asks for a part of a template though it has another one."""
+
+    asked: Traffic
+    child: str
+    has: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoSuchChild(Finding):
     """The peer asks for traffic selectors that no child has."""
 

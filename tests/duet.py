@@ -32,7 +32,7 @@ from ikevd.facts import Fact
 from ikevd.sa.model import Cookies, EspKeys, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE
-from tests.nat import Nat
+from tests.nat import Nat, Nats
 
 MakeExchange = Callable[[Link, Host], Exchange]
 
@@ -48,7 +48,7 @@ class Network:
     seed: int = 0
     tamper: Callable[[str, bytes], list[bytes]] = field(default=lambda _sender, datagram: [datagram])
     """What arrives of a datagram: for tests that lose, forge or alter one message."""
-    nat: Nat | None = None
+    nat: Nat | Nats | None = None
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)

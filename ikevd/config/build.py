@@ -8,6 +8,7 @@ from itertools import product
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema_values import Within
 from ikevd.policy.model import (
     AddressRange,
     Bypass,
@@ -88,6 +89,7 @@ def _connection(
         resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
         location=location,
         remote_range=remote_range,
+        group_key=_group_key(section),
         aggressive=section.aggressive,
         encrypt_third=section.aggressive_third == "encrypted",
         encap=Encap(section.encap),
@@ -96,6 +98,13 @@ def _connection(
         sha256_96=section.sha256_96,
         cisco_unity=section.cisco_unity,
     )
+
+
+def _group_key(section: ConnectionSection) -> bool:
+    """Without `remote_id` the key is that of every address from which a peer may come."""
+    if section.group_key is not None:
+        return section.group_key
+    return section.remote_id is None and addresses_of(section.remote)[0] is None
 
 
 def addresses_of(remote: Address | AddressRange | None) -> tuple[Address | None, AddressRange | None]:
@@ -134,7 +143,8 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 group=None if name == group else group,
                 reqid=reqids.lease(Holder(connection, name)),
                 local=local,
-                remote=remote,
+                remote=TrafficSelector(remote.first, remote.last, remote.protocol, remote.port),
+                template=isinstance(remote, Within),
                 suites=its.esp_proposals,
                 lifetime=Lifetime(its.lifetime, its.lifetime_kilobytes),
                 start=Start(its.start) if its.start else default,

@@ -9,6 +9,7 @@ from ikevd.config import advice, blocked, bypasses, networks, overlaps
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema_values import Within
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.model import AddressRange
@@ -88,6 +89,12 @@ def _check_connection(problems: Problems, path: YamlPath, connection: Connection
         problems.error((*path, "remote"), f"is {remote}, as is local; wanted the address of the peer")
     if local and listening and local not in listening:
         problems.error((*path, "local"), f"{local} is not one of listen.addresses ({', '.join(map(str, listening))})")
+    if connection.group_key and remote is not None and not isinstance(remote, AddressRange):
+        problems.error(
+            (*path, "group_key"),
+            f"is true, but the remote is {remote}, which is one peer; wanted `remote: any`, or the network that the "
+            "clients call from",
+        )
     _refuse_repeats(problems, (*path, "ike_proposals"), connection.ike_proposals)
     _check_nat(problems, path, connection)
     advice.on_connection(problems, path, connection)
@@ -100,6 +107,7 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
             (*path, "start"),
             f"is auto, but the remote is `{remote or 'any'}`, which cannot be called; wanted manual, or an address",
         )
+    _check_templates(problems, (*path, "remote"), child, connection)
     groups = {suite.group for suite in child.esp_proposals}
     _check_pfs(problems, (*path, "pfs"), child)
     if len(groups) > 1 and None in groups:
@@ -119,6 +127,20 @@ def _check_bypass(problems: Problems, path: YamlPath, bypass: BypassSection) -> 
     _refuse_repeats(problems, (*path, "local"), bypass.local)
     _refuse_repeats(problems, (*path, "remote"), bypass.remote)
     _check_sides(problems, path, bypass, "bypass")
+
+
+def _check_templates(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
+    """Of one peer it is known what it has."""
+    remote = connection.remote
+    if remote is None or isinstance(remote, AddressRange):
+        return
+    for index, selector in enumerate(child.remote):
+        if isinstance(selector, Within):
+            problems.error(
+                (*path, index),
+                f"is {selector}, which is for peers that may come from anywhere, and that of this connection is "
+                f"{remote}; wanted its networks, or `remote: any` of the connection",
+            )
 
 
 def _check_pfs(problems: Problems, path: YamlPath, child: ChildSection) -> None:

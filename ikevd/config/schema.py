@@ -27,6 +27,7 @@ from ikevd.config.schema_values import (
     OwnerOrNone,
     PathValue,
     PskValue,
+    RemoteSelectorValue,
     RemoteValue,
     SelectorValue,
     SocketValue,
@@ -76,7 +77,10 @@ class ChildSection(Section):
     """Networks to connect. Several on either side: one IPsec SA for each pair, named lan[1], lan[2] and so on."""
 
     local: OneOrMore[SelectorValue] = Field(description="the networks on this side, for example 10.1.0.0/24")
-    remote: OneOrMore[SelectorValue] = Field(description="the networks on the peer's side, for example 10.2.0.0/24")
+    remote: OneOrMore[RemoteSelectorValue] = Field(
+        description="the networks on the peer's side, for example 10.2.0.0/24; where peers may come from anywhere also "
+        "within 10.3.0.0/16: each gets the part of it that it asks for"
+    )
     esp_proposals: OneOrMore[EspProposal] = Field(
         default=tuple(map(proposals.parse_esp, DEFAULT_ESP_PROPOSALS)),
         description="best first: cipher-integrity or, with perfect forward secrecy, cipher-integrity-group; of several "
@@ -136,6 +140,12 @@ class ConnectionSection(Section):
         default=None, description="what the peer must call itself; left out: the address that it comes from"
     )
     psk: PskValue = Field(description=f"the pre-shared key: {secrets.WANTED}")
+    group_key: SwitchOrNone = Field(
+        default=None,
+        description="with a remote that is no single address: several clients have this key and may show one identity; "
+        "each is a peer of its own, and none replaces another. false: who comes back from another address or port is "
+        "the same peer, and ends its former self. Left out: true where remote_id is left out, too",
+    )
     aggressive: Switch = Field(
         default=False,
         description="Aggressive Mode: as initiator instead of Main Mode, as responder beside it. Identities and a hash "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -195,6 +196,19 @@ def _identity(value: object) -> Identity:
     return identity
 
 
+@dataclass(frozen=True, slots=True)
+class Within(TrafficSelector):
+    """Any part of it that a peer asks for."""
+
+    def __str__(self) -> str:
+        return f"within {TrafficSelector(self.first, self.last, self.protocol, self.port)}"
+
+
+def _remote_selector(text: str) -> TrafficSelector:
+    word, _, rest = text.strip().partition(" ")
+    return Within.parse(rest) if word == "within" else TrafficSelector.parse(text)
+
+
 def one_of(*words: str, others: Mapping[str, str] | None = None) -> PlainValidator:
     """`others`: what words of other programs mean, for the question in the message."""
 
@@ -273,6 +287,7 @@ AddressOrNone = Annotated[Address | None, PlainValidator(_local, json_schema_inp
 RemoteValue = Annotated[Address | AddressRange | None, PlainValidator(_remote, json_schema_input_type=str)]
 IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str | int)]
 SelectorValue = Annotated[TrafficSelector, _parsed(TrafficSelector.parse)]
+RemoteSelectorValue = Annotated[TrafficSelector, _parsed(_remote_selector)]
 IkeProposal = Annotated[IkeSuite, _parsed(proposals.parse_ike)]
 EspProposal = Annotated[EspSuite, _parsed(proposals.parse_esp)]
 LifetimeValue = Annotated[int, PlainValidator(_lifetime, json_schema_input_type=str | int)]

@@ -181,11 +181,19 @@ def _selectors(message: Message, initiator: Address, responder: Address) -> tupl
     return TrafficSelector.from_id(identities[0]), TrafficSelector.from_id(identities[1])
 
 
+def _configured(child: Child) -> Traffic:
+    return Traffic(str(child.local), f"within {child.remote}" if child.template else str(child.remote))
+
+
 def _child_for(children: Sequence[Child], local: TrafficSelector, remote: TrafficSelector) -> Child:
-    """The child with exactly that pair; else `InvalidId` with the nearest one."""
+    """The child with exactly that pair, or else the template that it is a part of, with the peer's part as its remote;
+    else `InvalidId` with the nearest one."""
     for child in children:
-        if (child.local, child.remote) == (local, remote):
+        if (child.local, child.remote) == (local, remote) and not child.template:
             return child
-    known = tuple(ChildTraffic(child.name, _traffic(child.local, child.remote)) for child in children[:MAX_NAMED])
+    for child in children:
+        if child.template and child.local == local and child.remote.holds_part(remote):
+            return replace(child, remote=remote)
+    known = tuple(ChildTraffic(child.name, _configured(child)) for child in children[:MAX_NAMED])
     swapped = any((child.remote, child.local) == (local, remote) for child in children)
     raise InvalidId(NoSuchChild(_traffic(local, remote), known, swapped))

@@ -17,6 +17,8 @@ from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.host.interface import Kernel, KernelEvent, SaExpired, SaId
+from ikevd.negotiation.held import HeldSelectors
+from ikevd.negotiation.instances import Instances
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.outside import Outside
@@ -32,7 +34,6 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import Network
-from ikevd.sa.model import IsakmpSa
 from ikevd.store.interface import Changes, NoStore, StoredPeer
 from ikevd.store.scalars import Unreadable
 
@@ -61,8 +62,10 @@ class Engine:
         self._by_remote = ByAddress(config.connections)
         self._anywhere = [connection.name for connection in config.connections if connection.remote is None]
         self._stopping = False
-        self._sessions: dict[str, dict[Identity | None, Session]] = {}
-        """By connection and the peer's identity: one for a peer that has an address, many for `remote: any`."""
+        self._sessions: dict[str, dict[PeerKey, Session]] = {}
+        """By connection: one of a peer that has an address, many for `remote: any`."""
+        self._instances = Instances()
+        self._held = HeldSelectors()
         self._early: deque[tuple[bytes, Path]] | None = None
         """Datagrams that came before the peers of an earlier process were known."""
         self._former: list[Session] = []
@@ -101,6 +104,8 @@ class Engine:
                 self._lobby.first_message(header, octets, path)
         elif peer := handler.heard(header, octets, path):
             self._established(peer)
+        elif isinstance(handler, Session):
+            self._instances.follow(handler.state)
 
     def wait(self) -> None:
         """What arrives from here on is heard after `restore`."""
@@ -115,7 +120,7 @@ class Engine:
         async for stored in paced(peers):
             connection = self._connections.get(stored.state.key.connection)
             if connection is not None and stored.digest == digest(connection):
-                self._session(connection, stored.state.key.identity, stored.state).restore(stored, found)
+                self._restore(connection, stored, found)
                 restored += 1
             else:
                 self._dismiss(stored, found)
@@ -129,6 +134,13 @@ class Engine:
             self.datagram(octets, path)
         return restored
 
+    def _restore(self, connection: Connection, stored: StoredPeer, found: InKernel) -> None:
+        session = self._session(connection, stored.state.key, stored.state)
+        session.restore(stored, found)
+        self._instances.follow(stored.state)
+        if connection.remote is None:
+            self._held.restore(session, stored.state)
+
     async def _stored_peers(self) -> list[StoredPeer]:
         try:
             return [stored async for stored in paced(self._ports.store.load())]
@@ -141,7 +153,7 @@ class Engine:
         ports = replace(self._ports, store=NoStore("its connection has changed"))
         self._ports.store.put(Changes(stored.state.key, gone=True))
         if connection := former_connection(stored.state):
-            session = Session(stored.state.key, connection, self._router, ports)
+            session = Session(stored.state.key, connection, self._router, ports, HeldSelectors())
             session.restore(stored, InKernel(found.sas, {}))
             session.end(announce=False)
             self._former.append(session)
@@ -159,16 +171,22 @@ class Engine:
     async def _open(self) -> None:
         """From here on nothing of a configured child leaves in the clear."""
         async for connection in paced(self._config.connections):
-            if connection.remote is not None:
-                self.session(connection).start()
+            self._shut_gates(connection)
+
+    def _shut_gates(self, connection: Connection) -> None:
+        """Of peers from anywhere nothing is known beforehand but what a template says that they may ask for."""
+        if connection.remote is not None:
+            self.session(connection).start()
+        elif any(child.template for child in connection.children):
+            self._session(connection, PeerKey(connection.name, None)).start()
 
     def start(self) -> None:
         """Bring up every child with `start: auto`, but for those that an operator took down before a restart."""
         for connection in self._config.connections:
+            self._shut_gates(connection)
             if connection.remote is None:
                 continue
             session = self.session(connection)
-            session.start()
             for child in connection.children:
                 if child.start is Start.AUTO and not session.restored:
                     session.want(child.name).add_done_callback(_retrieve)
@@ -195,7 +213,7 @@ class Engine:
         the daemon stops."""
         if self._stopping:
             raise Abandoned("ikevd is stopping")
-        return self._session(connection, self._expected_identity(connection))
+        return self._session(connection, PeerKey(connection.name, self._expected_identity(connection)))
 
     def sessions(self) -> Iterator[Session]:
         """All of them, connection by connection."""
@@ -240,46 +258,53 @@ class Engine:
             return connection.remote_id
         return Identity.of_address(connection.remote)
 
-    def _session(self, connection: Connection, identity: Identity | None, state: PeerState | None = None) -> Session:
+    def _session(self, connection: Connection, key: PeerKey, state: PeerState | None = None) -> Session:
         """`state`: as it was in an earlier process."""
         peers = self._sessions.setdefault(connection.name, {})
-        if identity not in peers:
-            key = PeerKey(connection.name, identity)
-            leased = self._leased(connection, identity, state)
-            peers[identity] = Session(key, leased, self._router, self._ports, connection)
-        return peers[identity]
+        if key not in peers:
+            leased = self._leased(connection, key, state)
+            peers[key] = Session(key, leased, self._router, self._ports, self._held, connection)
+        return peers[key]
 
-    def _leased(self, connection: Connection, identity: Identity | None, state: PeerState | None) -> Connection:
+    def _leased(self, connection: Connection, key: PeerKey, state: PeerState | None) -> Connection:
         """The peers of a connection with `remote: any` each get reqids of their own: so what one of them holds in the
         kernel is never taken for another's. Raises `LimitReached`."""
         if connection.remote is not None:
             return connection
-        children = []
+        children, own = [], key.identity is not None
         for child in connection.children:
-            holder = Holder(connection.name, child.name, identity)
+            holder = Holder(connection.name, child.name, key.identity, key.instance)
             pairs = state.children[child.name].pairs if state and child.name in state.children else ()
             reqid = self._reqids.restore(holder, pairs[-1].sa.reqid) if pairs else self._reqids.lease(holder)
-            children.append(replace(child, reqid=reqid))
+            children.append(replace(child, reqid=reqid, instance=own))
         return replace(connection, children=tuple(children))
 
     def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
         sa, running = peer.sa, peer.running
-        if not self._has_room(sa):
+        connection = self._connections[sa.connection]
+        key = self._instances.key(connection, sa.remote_id, sa.path.remote)
+        try:
+            self._find_room(connection, key)
+            session = self._session(connection, key)
+        except LimitReached as full:
+            self._release(connection, key)
             running.conversation.unconfirmed = sa
             running.release()
             self._router.forget(sa.cookies.responder)
-            self._lobby.say_farewell(running, LimitReached("too many peers at one time"))
+            self._lobby.say_farewell(running, full)
             return
-        self._session(self._connections[sa.connection], sa.remote_id).adopt(sa, running)
+        session.adopt(sa, running)
+        self._instances.follow(session.state)
 
-    def _has_room(self, sa: IsakmpSa) -> bool:
-        """A peer with an address of its own in the configuration always finds it."""
-        if self._connections[sa.connection].remote is not None or sa.remote_id in self._sessions.get(sa.connection, {}):
-            return True
+    def _find_room(self, connection: Connection, key: PeerKey) -> None:
+        """A peer with an address of its own in the configuration always finds it. Raises `LimitReached`."""
+        if connection.remote is not None or key in self._sessions.get(connection.name, {}):
+            return
         if self._roaming >= MAX_SESSIONS:
             self._drop_idle_sessions()
-        return self._roaming < MAX_SESSIONS
+        if self._roaming >= MAX_SESSIONS:
+            raise LimitReached("too many peers at one time")
 
     @property
     def _roaming(self) -> int:
@@ -288,13 +313,17 @@ class Engine:
     def _drop_idle_sessions(self) -> None:
         for name in self._anywhere:
             peers = self._sessions.get(name, {})
-            for identity, session in tuple(peers.items()):
-                if session.idle:
+            for key, session in tuple(peers.items()):
+                if session.idle and key.identity is not None:
                     session.close()
                     session.forget()
-                    del peers[identity]
-                    for child in session.connection.children:
-                        self._reqids.release(Holder(name, child.name, identity))
+                    del peers[key]
+                    self._instances.gone(key)
+                    self._release(session.connection, key)
+
+    def _release(self, connection: Connection, key: PeerKey) -> None:
+        for child in connection.children:
+            self._reqids.release(Holder(connection.name, child.name, key.identity, key.instance))
 
     def _kernel_event(self, event: KernelEvent) -> None:
         if isinstance(event, SaExpired) and event.hard and (found := self._session_of(event.reqid)):
@@ -306,7 +335,8 @@ class Engine:
         if holder is None:
             return None
         sessions = self._sessions.get(holder.connection, {})
-        found = sessions.get(holder.identity) if holder.identity else next(iter(sessions.values()), None)
+        key = PeerKey(holder.connection, holder.identity, holder.instance)
+        found = sessions.get(key) or (None if holder.identity else next(iter(sessions.values()), None))
         return (found, holder.child) if found else None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ikevd.errors import IkeError
-from ikevd.host.interface import SaId
+from ikevd.host.interface import Direction, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import Believed
 from ikevd.negotiation.ports import Ports
@@ -22,6 +22,10 @@ from ikevd.sa.model import EspKeys
 NO_KEYS: Mapping[SaId, EspKeys] = MappingProxyType({})
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 """Seconds until the kernel is asked again for what it refused; each pause is twice the one before."""
+
+
+FEW_POLICIES = 8
+"""Of one child, whose last packets are asked for: selectors that are ranges make many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,13 @@ class KernelSide:
         if self.believed.differs(name, desired):
             self._agenda.set(Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)
         return brought.refusal
+
+    async def carried_within(self, seconds: float, state: PeerState, child: str) -> bool:
+        """Did a packet of the peer come for the child? Raises `KernelRefused`."""
+        policies = self.desired(state, child).policies
+        arriving = [policy for policy in policies if policy.direction is not Direction.OUT]
+        idle = [await self._ports.kernel.idle_seconds(policy) for policy in arriving[:FEW_POLICIES]]
+        return any(since is not None and since < seconds for since in idle)
 
     def report(self, refusals: Iterable[IkeError]) -> None:
         """Of what no exchange can tell."""

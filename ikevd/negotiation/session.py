@@ -20,6 +20,7 @@ from ikevd.findings import Unreachable
 from ikevd.host.interface import SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.at_work import AtWork
+from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
 from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.ports import Ports
@@ -27,7 +28,7 @@ from ikevd.negotiation.restart import InKernel
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import effects, facts
+from ikevd.peer import clients, effects, facts
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
 from ikevd.peer.due import child_due, isakmp_due, turn_due
@@ -35,6 +36,7 @@ from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.keepalive import path_to_keep
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
+from ikevd.peer.timing import LIVING
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys, IsakmpSa
 from ikevd.store.interface import StoredPeer
@@ -50,12 +52,19 @@ class Session:
     """Carries out what `ikevd.peer` decides."""
 
     def __init__(
-        self, key: PeerKey, connection: Connection, router: Router, ports: Ports, configured: Connection | None = None
+        self,
+        key: PeerKey,
+        connection: Connection,
+        router: Router,
+        ports: Ports,
+        held: HeldSelectors,
+        configured: Connection | None = None,
     ) -> None:
         """`configured`: the connection as the file has it, where `connection` has reqids of its own."""
         self.connection = connection
         self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
         self._ports = ports
+        self._held = held
         self._agenda: Agenda[object] = Agenda(self._due)
         self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger)
@@ -236,7 +245,9 @@ class Session:
                 work.running.record.child = child
                 return self._reserve_spi(attempt, child, call)
             case OpenInbound(sa, keys):
-                return self._learn(facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys})
+                opening, named = facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
+                alone = self.connection.remote is not None
+                return self._learn(opening, named) if alone else self._claim(opening, named)
             case OpenOutbound(sa, keys):
                 return self._learn(facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
 
@@ -263,6 +274,28 @@ class Session:
         if isinstance(fact, facts.Opening):
             attempt = fact.attempt
             self._inbox.appendleft(facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt))
+
+    # -- who has which selectors, among peers from anywhere -----------------------------------------------------
+
+    async def is_living(self, child: str) -> bool:
+        """Was the peer heard of lately, by IKE or ESP?"""
+        spoke = clients.spoke(self.state, self._ports.now())
+        return spoke or await self._kernel.carried_within(LIVING, self.state, child)
+
+    async def give_up(self, child: str, by: str) -> None:
+        """Another peer gets its selectors."""
+        self.post(facts.Displaced(child, by))
+        await self.settled()
+
+    async def _claim(self, opening: facts.Opening, keys: Mapping[SaId, EspKeys]) -> None:
+        """Go on, unless the selectors are another peer's."""
+        try:
+            await self._held.claim(opening.sa, self, opening.attempt)
+        except IkeError as refusal:
+            self._inbox.appendleft(facts.KernelRefused(opening.attempt, refusal, opening.sa.child))
+            return
+        if kernel_work := self._learn(opening, keys):
+            await kernel_work
 
     # -- the kernel ---------------------------------------------------------------------------------------------
 

@@ -123,6 +123,15 @@ def _no_such_child(found: f.NoSuchChild) -> str:
     return f"the peer asks for {traffic(found.asked)}, which is no child of ours{swapped}; {children}"
 
 
+def _held(found: f.Held) -> str:
+    asked, heard = traffic(found.asked), f"which was heard of within the last {found.seconds} s"
+    return f"the peer asks for {asked}, which belongs to the peer at {found.holder}, {heard}"
+
+
+def _one_part(found: f.OnePart) -> str:
+    return f"the peer asks for {traffic(found.asked)}, but has {found.has} of {found.child}, and gets one part of it"
+
+
 def traffic(pair: f.Traffic) -> str:
     """`10.1.0.0/24 === 10.2.0.0/24`, ours first."""
     return f"{pair.local} === {pair.remote}"
@@ -224,6 +233,8 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.PeerRefuses: _peer_refuses,
     f.OtherSelectors: _other_selectors,
     f.NoSuchChild: _no_such_child,
+    f.Held: _held,
+    f.OnePart: _one_part,
     f.NoConnection: lambda found: "no connection has this address as its remote",
     f.AggressiveNotAllowed: lambda found: f"it asks for Aggressive Mode, which {found.connection} does not allow",
     f.Unreachable: _unreachable,

@@ -35,7 +35,7 @@ def unwant(draft: Draft, name: str, *, open: bool) -> None:
     cause = Said("taken down by command")
     draft.children.put(name, ChildState(pairs=opening, cause=cause, since=draft.now, open=open))
     for pair in child.standing:
-        deletes.say_delete(draft, pair.sa.inbound, insist=True)
+        deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
     draft.say(Answer(name, Abandoned(f"{name} was taken down")))
 
 
@@ -65,7 +65,7 @@ def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> None:
     )
     draft.children.put(name, after)
     for surplus in standing[:-MAX_PAIRS]:
-        deletes.say_delete(draft, surplus.sa.inbound)
+        deletes.say_delete(draft, surplus.sa.inbound, under=deletes.own(draft, surplus))
     draft.say(Answer(name, None))
 
 
@@ -90,15 +90,21 @@ def deleted(draft: Draft, name: str, spi: Spi) -> None:
 def over(draft: Draft, name: str, spi: Spi) -> None:
     """The lifetime of a pair ended."""
     if pair := standing_pair(draft.child(name), spi):
-        deletes.say_delete(draft, pair.sa.inbound)
+        deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
         _gone(draft, name, pair, Said("lifetime ended"))
+
+
+def replaced(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
+    """A pair gives way, though its time has not come."""
+    deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
+    _gone(draft, name, pair, cause)
 
 
 def vanished(draft: Draft, name: str, spi: Spi, cause: str) -> None:
     """Somebody removed an SA of a pair from the kernel: what is wanted begins anew, by whatever command."""
     child = draft.child(name)
     if pair := standing_pair(child, spi):
-        deletes.say_delete(draft, pair.sa.inbound, insist=True)
+        deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
         quickly = draft.now - pair.born < FLAPPING
         _gone(draft, name, pair, Said(cause), quickly=quickly, persistent=child.wanted)
 

@@ -1,18 +1,19 @@
 """What follows from one fact about a peer: the entry to the rules of its life.
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `phase1`, ours; `child`, what is wanted, what stands, when to try again;
-`quick_modes`, how each begins and ends; `informed`, what the peer says; `deletes`, what it is told; `restart`. Only the
-records that a fact names are looked at.
+`quick_modes`, how each begins and ends; `clients`, who replaces whom; `informed`, what the peer says;
+`deletes`, what it is told; `restart`. Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
 
 from ikevd.errors import Abandoned
-from ikevd.peer import attempts, child, deletes, informed, isakmp, phase1, quick_modes, restart
+from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, phase1, quick_modes, restart
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
+    Displaced,
     Due,
     Ended,
     Expired,
@@ -78,6 +79,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             child.want(draft, name)
         case Unwanted(name, open):
             _unwant(draft, name, open=open)
+        case Displaced(name, by):
+            clients.displaced(draft, name, by)
         case PhaseOneUp(attempt, sa, last_flight):
             phase1.up(draft, attempt, sa, last_flight)
         case QuickModeUp(attempt, ipsec):

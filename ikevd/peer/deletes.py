@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
+from ikevd.peer.due import serves
 from ikevd.peer.effects import Say
 from ikevd.peer.notices import delete_esp
-from ikevd.peer.state import SaidDelete
+from ikevd.peer.state import PairState, SaidDelete
 from ikevd.peer.timing import SAID_AFTER
 from ikevd.sa.model import Cookies, Spi
 
@@ -26,6 +27,17 @@ def say_delete(draft: Draft, spi: Spi, *, under: Cookies | None = None, insist: 
         _say(draft, chosen, (spi,))
     elif insist:
         draft.deletes_to_send = (*draft.deletes_to_send, spi)[-MAX_DELETES:]
+
+
+def own(draft: Draft, pair: PairState) -> Cookies | None:
+    """The newest ISAKMP SA that serves and leads to where the pair leads: another may lead to where the peer was, or to
+    where it will be."""
+    sa = pair.sa
+    for under, found in reversed(tuple(draft.isakmp.items())):
+        there = found.path.remote
+        if serves(found) and there.address == sa.remote and (sa.encap is None or sa.encap.remote_port == there.port):
+            return under
+    return None
 
 
 def say_waiting(draft: Draft, under: Cookies) -> None:

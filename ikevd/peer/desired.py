@@ -33,7 +33,8 @@ def desired_child(connection: Connection, child: Child, state: ChildState) -> Vi
     """The SAs of its pairs, as far as they shall stand; and its gate.
 
     Out: the newest pair that stands both ways, else a block. In and fwd: the tunnel of the newest pair, else of none,
-    which drops what comes in the clear. None of it where its traffic may pass in the clear, or its peer may be anybody.
+    which drops what comes in the clear. None of it where its traffic may pass in the clear, or its peer may be anybody;
+    but what a template is for is stated, and its gate is shut until a peer gets a part of it.
     """
     sas = {sa.id: sa for pair in state.pairs for sa in _sas(pair)}
     policies = {policy.id: policy for policy in _gate(connection, child, state)}
@@ -73,10 +74,12 @@ class _Tunnel:
     local: Address
     remote: Address
     reqid: int
+    template: bool = False
+    """Are these the selectors that peers may ask for a part of?"""
 
 
 def _gate(connection: Connection, child: Child, state: ChildState) -> Iterator[KernelPolicy]:
-    clear = child.fail_open or state.open or connection.remote is None
+    clear = child.fail_open or state.open or (connection.remote is None and (child.instance or not child.template))
     if clear and not state.pairs:
         return
     newest = _of_pair(state.pairs[-1].sa) if state.pairs else _of_child(connection, child)
@@ -95,7 +98,8 @@ def _of_pair(sa: IpsecSa) -> _Tunnel:
 def _of_child(connection: Connection, child: Child) -> _Tunnel:
     """No pair: the ends as far as they are configured, in one IP version."""
     remote = connection.remote or _any_like(connection.local)
-    return _Tunnel(child.local, child.remote, connection.local or _any_like(remote), remote, child.reqid)
+    local = connection.local or _any_like(remote)
+    return _Tunnel(child.local, child.remote, local, remote, child.reqid, child.template)
 
 
 def _any_like(address: Address | None) -> Address:
@@ -112,5 +116,5 @@ def _policies(tunnel: _Tunnel, direction: Direction, action: Action) -> Iterator
     for source_network in source.networks:
         for destination_network in destination.networks:
             name = PolicyId(source_network, destination_network, *packets, direction)
-            number = priority(source_network, destination_network, *packets)
+            number = priority(source_network, destination_network, *packets, template=tunnel.template)
             yield KernelPolicy(name, action, number, Template(*ends, tunnel.reqid))

@@ -34,6 +34,15 @@ class Unwanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Displaced:
+    """Another peer asks for the selectors of the child, and nothing was heard of this one for long."""
+
+    child: str
+    by: str
+    """The other's address and port."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """Take everything down: children, phase 1 under way, ISAKMP SAs."""
 
@@ -193,6 +202,7 @@ class Restarted:
 Fact = (
     Wanted
     | Unwanted
+    | Displaced
     | Ended
     | PhaseOneUp
     | PhaseOneFailed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
-from ikevd.peer import attempts, child, deletes, informed, isakmp, phase1
+from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, phase1
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
 from ikevd.peer.state import Attempt, Half, PairState, QuickModeState, Stage
@@ -114,7 +114,9 @@ def up(draft: Draft, attempt: Attempt, sa: IpsecSa) -> None:
         return
     attempts.drop_pair(draft, attempt)
     draft.quick_modes.drop(attempt)
-    child.up(draft, sa.child, replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None), attempt)
+    stands = replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None)
+    child.up(draft, sa.child, stands, attempt)
+    clients.up(draft, sa.child, stands)
     informed.deleted_early(draft, mode.under, sa)
     _ended(draft, mode.under)
 

@@ -17,6 +17,9 @@ FLAPPING = 10.0
 OVERDUE = 5.0
 """A pair of whose end the kernel has not told by so long after it ends all the same: nobody may have listened."""
 
+LIVING = 30.0
+"""Who was heard of within so many seconds, by IKE or ESP, keeps what another peer asks for."""
+
 # -- Quick Modes under one ISAKMP SA ----------------------------------------------------------------------------------
 
 PACE = 1.0

@@ -144,6 +144,10 @@ class Child:
     """Without meaning where no suite names a group."""
     sha256_96: bool = False
     """As in the connection."""
+    template: bool = False
+    """`remote` is what peers may ask for a part of: each instance has a selector of its own within it."""
+    instance: bool = field(default=False, compare=False)
+    """As one of many peers has it: of a template, the part that it asked for; nothing is blocked beforehand."""
     fail_open: bool = False
     """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
     group: str | None = None
@@ -178,6 +182,9 @@ class Connection:
     """A line that is inserted above makes it no other connection."""
     remote_range: AddressRange | None = None
     """Where `remote` is None: the addresses that the peer may come from. None: anywhere."""
+    group_key: bool = False
+    """Where `remote` is None: several clients have this key, and may show one identity; else who shows it from
+    another address or port is the same peer, which has moved."""
     aggressive: bool = False
     """As initiator Aggressive Mode; as responder Aggressive Mode beside Main Mode."""
     encrypt_third: bool = True

@@ -64,6 +64,12 @@ class TrafficSelector:
         one = self._network
         return _summarized(self.first, self.last) if one is None else (one,)
 
+    def holds_part(self, other: TrafficSelector) -> bool:
+        """Is `other` within it, and can the kernel tell the policies of the two apart by their subnets?"""
+        alike = (other.protocol, other.port, other.first.version) == (self.protocol, self.port, self.first.version)
+        inside = alike and int(self.first) <= int(other.first) and int(other.last) <= int(self.last)
+        return inside and not set(self.networks) & set(other.networks)
+
     @property
     def _network(self) -> Network | None:
         """The one subnet that is the range, or None."""

@@ -176,6 +176,34 @@ def test_a_child_fails_open_as_it_says_or_else_as_its_connection_says(
     assert berlin.children[0].fail_open is opens
 
 
+def test_within_is_a_template_for_peers_from_anywhere(tmp_path: Path) -> None:
+    children = "{roads: {local: 10.1.0.0/24, remote: [within 10.3.0.0/16, 10.4.0.0/24]}}"
+    (berlin,) = read(tmp_path, connection(remote="any", children=children)).config.connections
+    assert [(c.name, str(c.remote), c.template) for c in berlin.children] == [
+        ("roads[1]", "10.3.0.0/16", True),
+        ("roads[2]", "10.4.0.0/24", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("remote", "remote_id", "said", "shared"),
+    [
+        ("any", "clients.example", None, False),
+        ("any", "clients.example", "true", True),
+        ("192.0.2.0/24", "clients.example", "true", True),
+        ("any", None, None, True),
+        ("any", None, "false", False),
+        ("192.0.2.7", None, None, False),
+    ],
+)
+def test_a_key_is_that_of_a_group_where_it_says_so_or_no_identity_is_asked_for(
+    tmp_path: Path, remote: str, remote_id: str | None, said: str | None, shared: bool
+) -> None:
+    keys = {key: value for key, value in (("remote_id", remote_id), ("group_key", said)) if value}
+    (berlin,) = read(tmp_path, connection(remote=remote, **keys)).config.connections
+    assert berlin.group_key is shared
+
+
 def test_a_peer_from_anywhere_starts_nothing(tmp_path: Path) -> None:
     (berlin,) = read(tmp_path, connection(remote="any")).config.connections
     assert berlin.remote is None

@@ -63,6 +63,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "nat_keepalive": 20.5,
         "sha256_96": True,
         "cisco_unity": True,
+        "group_key": True,
     },
     Child: {
         "name": "dmz",
@@ -77,6 +78,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "sha256_96": True,
         "group": "lan",
         "fail_open": True,
+        "template": True,
     },
 }
 """Another value for each field that is compared."""

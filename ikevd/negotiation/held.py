@@ -1,0 +1,81 @@
+"""Which peer has which selectors: of several that come from anywhere and ask for the same, a living one keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ikevd.errors import InvalidId
+from ikevd.findings import Held, OnePart, Traffic
+from ikevd.peer import clients
+from ikevd.peer.clients import Selectors
+from ikevd.peer.state import Attempt, PeerState
+from ikevd.peer.timing import LIVING
+from ikevd.sa.model import IpsecSa
+
+NEVER = Attempt(0)
+"""No Quick Mode has this number."""
+FEW = 1024
+"""So many entries are kept without a look at which are out of date."""
+
+
+class Holder(Protocol):
+    """A peer that may hold selectors."""
+
+    state: PeerState
+
+    async def is_living(self, child: str) -> bool:
+        """Was it heard of within `LIVING` seconds?"""
+
+    async def give_up(self, child: str, by: str) -> None:
+        """Another peer gets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    by: Holder
+    child: str
+    attempt: Attempt
+
+    def stands(self, selectors: Selectors) -> bool:
+        return clients.holds(self.by.state, self.child, selectors, self.attempt)
+
+
+class HeldSelectors:
+    """Shared by all peers of a daemon."""
+
+    def __init__(self) -> None:
+        self._claims: dict[Selectors, _Claim] = {}
+        """Some may be out of date: what holds is asked of the holder."""
+        self._sweep_at = FEW
+
+    async def claim(self, sa: IpsecSa, by: Holder, attempt: Attempt) -> None:
+        """The selectors of a pair that `attempt` makes are that peer's from here on, as long as it holds them. Raises
+        `InvalidId`: they are another's, or one part of a template too many."""
+        selectors = clients.selectors_of(sa)
+        asked = Traffic(*map(str, selectors))
+        if has := clients.other_part(by.state, attempt, sa):
+            raise InvalidId(OnePart(asked, sa.child, str(has)))
+        held = self._other(selectors, by)
+        if held is not None and not await held.by.is_living(held.child):
+            await held.by.give_up(held.child, clients.where(by.state))
+            held = self._other(selectors, by)  # or a third peer was faster
+        if held is not None:
+            raise InvalidId(Held(asked, clients.where(held.by.state), int(LIVING)))
+        self._claims[selectors] = _Claim(by, sa.child, attempt)
+        self._sweep()
+
+    def restore(self, by: Holder, state: PeerState) -> None:
+        """What a peer holds since an earlier process."""
+        for name, child in state.children.items():
+            for pair in child.pairs:
+                self._claims[clients.selectors_of(pair.sa)] = _Claim(by, name, NEVER)
+
+    def _other(self, selectors: Selectors, by: Holder) -> _Claim | None:
+        claim = self._claims.get(selectors)
+        return claim if claim is not None and claim.by is not by and claim.stands(selectors) else None
+
+    def _sweep(self) -> None:
+        if len(self._claims) > self._sweep_at:
+            self._claims = {key: claim for key, claim in self._claims.items() if claim.stands(key)}
+            self._sweep_at = 2 * len(self._claims) + FEW

@@ -1,0 +1,69 @@
+"""Which client of many: an instance is a number given at birth; its address and port find it again at renewal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikevd.addresses import Endpoint
+from ikevd.peer import clients
+from ikevd.peer.state import PeerKey, PeerState
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    connection: str
+    identity: Identity
+    endpoint: Endpoint
+    """Of IKE, after the float."""
+
+
+class Instances:
+    """Of connections whose key several clients share; whose identity is its own is one peer, wherever it comes from."""
+
+    def __init__(self) -> None:
+        self._at: dict[_Place, PeerKey] = {}
+        self._places: dict[PeerKey, _Place] = {}
+        self._numbers: dict[tuple[str, Identity], dict[int, None]] = {}
+        """Those that are alive, in the order of their birth; the last number is the greatest."""
+
+    def key(self, connection: Connection, identity: Identity, endpoint: Endpoint) -> PeerKey:
+        """Who has proven this identity from there: an instance that is known there, or else one that is born now."""
+        if not connection.group_key:
+            return PeerKey(connection.name, identity)
+        found = self._at.get(_Place(connection.name, identity, endpoint))
+        if found is not None:
+            return found
+        alive = self._numbers.get((connection.name, identity), {})
+        return PeerKey(connection.name, identity, next(reversed(alive), 0) + 1)
+
+    def follow(self, state: PeerState) -> None:
+        """A message of it was accepted, perhaps from another place than before."""
+        key, endpoint = state.key, clients.endpoint(state)
+        if not key.instance or key.identity is None:
+            return
+        before = self._places.get(key)
+        if endpoint is None or (before is not None and before.endpoint == endpoint):
+            self._alive(key.connection, key.identity)[key.instance] = None
+            return
+        if before is not None and self._at.get(before) == key:
+            del self._at[before]
+        place = _Place(key.connection, key.identity, endpoint)
+        self._places[key], self._at[place] = place, key
+        self._alive(key.connection, key.identity)[key.instance] = None
+
+    def gone(self, key: PeerKey) -> None:
+        """Nothing of it is left."""
+        if not key.instance or key.identity is None:
+            return
+        place = self._places.pop(key, None)
+        if place is not None and self._at.get(place) == key:
+            del self._at[place]
+        alive = self._alive(key.connection, key.identity)
+        alive.pop(key.instance, None)
+        if not alive:
+            del self._numbers[key.connection, key.identity]
+
+    def _alive(self, connection: str, identity: Identity) -> dict[int, None]:
+        return self._numbers.setdefault((connection, identity), {})

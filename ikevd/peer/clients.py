@@ -1,0 +1,100 @@
+"""Who replaces whom: a peer that has moved its former self, and a living peer nobody.
+
+A second phase 1 ends nothing by itself, it may be a renewal. A Quick Mode from another address or port for what the
+peer holds already shows that it has moved.
+"""
+
+from __future__ import annotations
+
+from ikevd.addresses import Endpoint
+from ikevd.errors import Abandoned, Said
+from ikevd.peer import attempts, child, isakmp
+from ikevd.peer.draft import Draft
+from ikevd.peer.state import Attempt, PairState, PeerState
+from ikevd.peer.timing import LIVING
+from ikevd.policy.selectors import TrafficSelector
+from ikevd.sa.model import IpsecSa
+
+Selectors = tuple[TrafficSelector, TrafficSelector]
+"""Local and remote."""
+
+
+def selectors_of(sa: IpsecSa) -> Selectors:
+    """Of a pair."""
+    return sa.local_selector, sa.remote_selector
+
+
+def up(draft: Draft, name: str, pair: PairState) -> None:
+    """A Quick Mode of the peer has brought up `pair`, the newest of the child: what the peer held from another address
+    or port was its former self's, and another part of a template it has given up."""
+    others = [other for other in draft.child(name).standing if other is not pair]
+    if pair.sa.initiator:
+        return
+    if any(_place(other.sa) != _place(pair.sa) for other in others):
+        _end_former(draft, pair)
+    for other in others:
+        if selectors_of(other.sa) != selectors_of(pair.sa):
+            child.replaced(draft, name, other, Said(f"the peer asks for {pair.sa.remote_selector} instead"))
+
+
+def displaced(draft: Draft, name: str, by: str) -> None:
+    """Another peer gets its selectors."""
+    cause = f"silent for {LIVING:.0f} s, and {by} asks for the same networks"
+    attempts.abort_child(draft, name, Abandoned(cause))
+    for pair in draft.child(name).standing:
+        child.replaced(draft, name, pair, Said(cause))
+
+
+def holds(state: PeerState, name: str, selectors: Selectors, attempt: Attempt) -> bool:
+    """Has the peer that pair of selectors? `attempt`: the last Quick Mode in which it asked for them."""
+    known = state.children.get(name)
+    pairs = known.pairs if known else ()
+    return attempt in state.quick_modes or any(selectors_of(pair.sa) == selectors for pair in pairs)
+
+
+def spoke(state: PeerState, now: float) -> bool:
+    """Did it say something, authenticated, of late?"""
+    return any(now < known.heard + LIVING for known in state.isakmp.values())
+
+
+def endpoint(state: PeerState) -> Endpoint | None:
+    """Where the peer was heard last, by its newest ISAKMP SA, or else where its packets go."""
+    heard = (known.path.remote for known in reversed(tuple(state.isakmp.values())))
+    places = (_place(pair.sa) for known in state.children.values() for pair in known.pairs)
+    return next(heard, None) or next(places, None)
+
+
+def where(state: PeerState) -> str:
+    """That in words."""
+    found = endpoint(state)
+    if found is None:
+        return "an unknown address"
+    return str(found if found.port else found.address)
+
+
+def other_part(state: PeerState, attempt: Attempt, sa: IpsecSa) -> TrafficSelector | None:
+    """The part of a template that the peer holds under the ISAKMP SA under which it asks for another one: it has not
+    come anew, it wants both, and a child has one."""
+    mode, known = state.quick_modes.get(attempt), state.children.get(sa.child)
+    for pair in known.pairs if mode and known else ():
+        if mode and pair.under == mode.under and pair.attempt != attempt and selectors_of(pair.sa) != selectors_of(sa):
+            return pair.sa.remote_selector
+    return None
+
+
+def _place(sa: IpsecSa) -> Endpoint:
+    """Where its packets go."""
+    return Endpoint(sa.remote, sa.encap.remote_port if sa.encap else 0)
+
+
+def _end_former(draft: Draft, pair: PairState) -> None:
+    """All that is not from where the peer is now."""
+    cause = f"the peer has moved to {pair.sa.remote}"
+    for name, state in tuple(draft.children.items()):
+        for other in state.standing:
+            if _place(other.sa) != _place(pair.sa):
+                child.replaced(draft, name, other, Said(cause))
+    now = draft.isakmp.get(pair.under)
+    for under, known in tuple(draft.isakmp.items()):
+        if now is not None and known.path.remote != now.path.remote:
+            isakmp.retire(draft, under, tell=True, cause=Abandoned(cause))
