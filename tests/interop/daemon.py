@@ -23,7 +23,8 @@ IKEVD = str(Path(sys.executable).with_name("ikevd"))
 
 
 class Ikevd:
-    """One `ikevd run`; a context manager that ends it with SIGTERM and expects code 0."""
+    """One `ikevd run`; a context manager that ends it as Ctrl-C does, which takes everything down, and expects
+    code 0."""
 
     def __init__(
         self,
@@ -33,12 +34,14 @@ class Ikevd:
         files: dict[str, str] | None = None,
         export_keys: bool = False,
         manager: ServiceManager | None = None,
+        store: bool = False,
     ) -> None:
-        """With a `manager` it runs below that, which holds its sockets over `kill` and the next `start`."""
+        """With a `manager` it runs below that, which holds its sockets over `kill` and the next `start`. With a `store`
+        its files are in memory (/run), so that it keeps its peers there; elsewhere it refuses to."""
         self.node = node
         self._manager = manager
         self._export_keys = export_keys
-        self._temporary = tempfile.TemporaryDirectory(prefix=f"ikevd-{node.name}-")
+        self._temporary = tempfile.TemporaryDirectory(prefix=f"ikevd-{node.name}-", dir="/run" if store else None)
         self.directory = Path(self._temporary.name)
         self.key_log = self.directory / "keys"
         self._socket = self.directory / "control.sock"
@@ -61,8 +64,8 @@ class Ikevd:
             raise
         return self
 
-    def start(self) -> None:
-        """Start it and wait until its API answers."""
+    def launch(self) -> None:
+        """Start it."""
         with (self.directory / "log").open("ab") as output:
             config = str(self.directory / "ikevd.yaml")
             command = self.node.command(IKEVD, "run", "--config", config, *self._options)
@@ -70,11 +73,15 @@ class Ikevd:
             start = subprocess.Popen if self._manager is None else self._manager.start
             self.process = start(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ)
         self.client = Client(self._socket)
+
+    def start(self) -> None:
+        """Start it and wait until its API answers."""
+        self.launch()
         try:
             eventually(lambda: self._answers() or self.process.poll() is not None)
             assert self.process.poll() is None
         except AssertionError:
-            self.stop()
+            self.stop(signal.SIGINT)
             raise AssertionError(f"ikevd did not start\n{self.log}") from None
 
     def _answers(self) -> bool:
@@ -87,7 +94,7 @@ class Ikevd:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        code = self.stop()
+        code = self.stop(signal.SIGINT)
         log = self.log
         end_holder(self.directory / "run")
         self._temporary.cleanup()
@@ -97,10 +104,10 @@ class Ikevd:
         assert not shows_secret(log), "the pre-shared key stands in the log"
         assert code == 0, f"ikevd ended with code {code}\n{log}"
 
-    def stop(self) -> int:
-        """SIGTERM; the exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """As the service manager does, or with another signal; the exit code."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(number)
         try:
             return self.process.wait(6)
         except subprocess.TimeoutExpired:

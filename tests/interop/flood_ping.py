@@ -1,0 +1,47 @@
+"""A flood ping that runs while something else happens; each packet that gets no answer is counted."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import tempfile
+from types import TracebackType
+from typing import Self
+
+from tests.eventually import eventually
+from tests.interop.node import Node
+
+INTERVAL = 0.01
+"""Seconds between two packets."""
+
+
+class FloodPing:
+    """From `node` to `address`; a context manager, which ends it."""
+
+    def __init__(self, node: Node, address: str) -> None:
+        self._command = node.command("ping", "-n", "-i", str(INTERVAL), address)
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(self._command, stdout=self._output, stderr=self._output)
+        eventually(self._answered)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(10)
+        self._output.close()
+
+    def _answered(self) -> list[int]:
+        """The numbers of the packets that came back; `ping` writes them out as they come."""
+        self._output.seek(0)
+        return [int(number) for number in re.findall(rb"icmp_seq=(\d+) ttl", self._output.read())]
+
+    def lost(self) -> int:
+        """How many got no answer, up to one that is sent from now on."""
+        newest = max(self._answered())
+        answered = eventually(self._answered, lambda numbers: max(numbers) > newest + 1)
+        return max(answered) - len(set(answered))

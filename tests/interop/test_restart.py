@@ -1,0 +1,86 @@
+"""`kill -9` and SIGTERM cut no tunnel: the next ikevd goes on, and the peer notices nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.interop.daemon import Ikevd
+from tests.interop.kills import POINTS, QUICKLY, Opposite, OppositeIkevd, OppositeStrongSwan, Restarts, site_of
+from tests.interop.sites import Site
+from tests.interop.strongswan import StrongSwan
+from tests.interop.topology import Topology
+from tests.service.harness import ServiceManager
+
+KILLS = 50
+"""Of each of the four pairs, in `make soak`: 200 in all, each point five times at least."""
+SAMPLE = 10
+"""Of so many points one, in every run of the tests."""
+Peer = Callable[[Site], AbstractContextManager[Opposite]]
+NATIVE, UDP = (), ("encap: force",)
+
+
+@contextmanager
+def strongswan(site: Site) -> Iterator[OppositeStrongSwan]:
+    with StrongSwan(site.here, settings=QUICKLY) as charon:
+        charon.load(site.swanctl())
+        yield OppositeStrongSwan(charon)
+
+
+@contextmanager
+def another_ikevd(site: Site) -> Iterator[OppositeIkevd]:
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        yield OppositeIkevd(ikevd)
+
+
+PAIRS = [
+    pytest.param(strongswan, UDP, 0, id="strongswan-udp"),
+    pytest.param(another_ikevd, NATIVE, 1, id="ikevd-native"),
+    pytest.param(strongswan, NATIVE, 2, id="strongswan-native"),
+    pytest.param(another_ikevd, UDP, 3, id="ikevd-udp"),
+]
+
+
+@contextmanager
+def restarts(topology: Topology, folder: Path, peer: Peer, options: tuple[str, ...]) -> Iterator[Restarts]:
+    """A tunnel of an ikevd whose sockets the double of the service manager holds."""
+    site = site_of(topology, *options)
+    mirrored = site.mirrored(options=())
+    with (
+        peer(mirrored) as opposite,
+        ServiceManager(folder / "notify") as manager,
+        Ikevd(site.here, site.ikevd(), manager=manager, store=True) as ikevd,
+    ):
+        yield Restarts(topology, ikevd, opposite)
+
+
+@pytest.mark.parametrize(("peer", "options", "number"), PAIRS[:2])
+def test_sigterm_and_a_few_kills(
+    topology: Topology, tmp_path: Path, peer: Peer, options: tuple[str, ...], number: int
+) -> None:
+    with restarts(topology, tmp_path, peer, options) as pair:
+        assert pair.hand_over() == 0
+        for point in POINTS[number * SAMPLE // 2 :: SAMPLE]:
+            assert pair.kill(point) == 0, point
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize(("peer", "options", "number"), PAIRS)
+def test_kills_at_every_point(
+    topology: Topology,
+    tmp_path: Path,
+    peer: Peer,
+    options: tuple[str, ...],
+    number: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with restarts(topology, tmp_path, peer, options) as pair:
+        for count in range(number * KILLS, (number + 1) * KILLS):
+            pair.kill(POINTS[count % len(POINTS)])
+    with capsys.disabled():
+        print(f"\n{pair.toll}")
+    assert all(lost == 0 for _, lost in pair.toll.lost)
