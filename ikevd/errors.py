@@ -7,7 +7,7 @@ what was wanted. No exception ever carries key material.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from errno import ENOKEY
+from errno import EEXIST, ENOKEY
 
 from ikevd.wire.registry import NotifyType
 
@@ -129,6 +129,13 @@ class KernelRefused(IkeError):
     def __init__(self, message: str, errno: int) -> None:
         super().__init__(message)
         self.errno = errno
+
+
+class PolicyTaken(KernelRefused):
+    """Another owner's policy has the selector; the message names its reqid and the command that removes it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, errno=EEXIST)
 
 
 class KeysWithheld(KernelRefused):

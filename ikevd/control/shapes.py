@@ -149,9 +149,11 @@ class Child(TypedDict):
     remote: str
     """The remote selector."""
     state: str
-    """`up`, `negotiating`, `retry` (down until the next attempt) or `down`."""
+    """`up`, `negotiating`, `retry` (down until the next attempt) or `down`; with pairs and `down`, its policies cannot
+    stand in the kernel."""
     last_cause: str | None
-    """Why the last attempt failed or the last pair ended, in one sentence."""
+    """Why its policies cannot stand in the kernel, else why the last attempt failed or the last pair ended, in one
+    sentence."""
     retry_in_seconds: float | None
     """Seconds until the next attempt; null: none is planned."""
     last_in_seconds: int | None

@@ -109,6 +109,7 @@ async def _child(
         await pace.keep()
     peer = next((p for p in peers if p.children[child.name].standing), peers[0] if peers else None)
     state = peer.children[child.name] if peer else ChildState()
+    cause = state.unplaced or state.cause
     policies = desired_child(connection, child, state).policies
     traffic = await traffic_of(pairs, policies, kernel, now, received=any(sa["packets_in"] for sa in sas))
     await pace.keep()
@@ -118,7 +119,7 @@ async def _child(
         "local": str(child.local),
         "remote": str(child.remote),
         "state": _state(peer, child.name),
-        "last_cause": say(state.cause) if state.cause else None,
+        "last_cause": say(cause) if cause else None,
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
         "last_in_seconds": traffic.last_in,
         "one_way_seconds": traffic.one_way,
@@ -132,7 +133,7 @@ def _state(peer: PeerState | None, child: str) -> str:
     """In one word."""
     state = peer.children[child] if peer else ChildState()
     if state.standing:
-        return "up"
+        return "down" if state.unplaced else "up"
     if state.attempt is not None or (peer and child in peer.waiting):
         return "negotiating"
     return "down" if state.retry_at is None else "retry"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ikevd.errors import IkeError, KernelRefused, MissingPrivilege
+from ikevd.errors import IkeError, KernelRefused, MissingPrivilege, PolicyTaken
 from ikevd.host.interface import KernelSa, PolicyId, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.policy.model import EspSuite
@@ -59,14 +59,13 @@ def suite_lacking(suite: EspSuite, ip_version: int, code: int) -> str | None:
     return None
 
 
-def policy_taken(policy: PolicyId, owner_reqid: int) -> KernelRefused:
+def policy_taken(policy: PolicyId, owner_reqid: int) -> PolicyTaken:
     """The exception for a selector that somebody else's policy holds."""
     whose = f"reqid {owner_reqid:#x}" if owner_reqid else "without a reqid"
     cure = f"ip xfrm policy delete src {policy.source} dst {policy.destination} dir {policy.direction.value}"
-    return KernelRefused(
+    return PolicyTaken(
         f"cannot install {describe_policy(policy)}: another owner's stands there, {whose} "
-        f"(`{cure}` removes it, if nobody needs it)",
-        errno.EEXIST,
+        f"(`{cure}` removes it, if nobody needs it)"
     )
 
 

@@ -7,8 +7,8 @@ a child leaves in the clear in between: blocks, SAs, the policies that need them
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import ReserveSpi
@@ -51,6 +51,10 @@ class Believed:
         self._held: dict[str, _Held] = {}
         self._reserved: dict[Attempt, SaId] = {}
         """Inbound SPIs that the kernel gave out to a Quick Mode under way."""
+        self._at_work: str | None = None
+        """The child whose difference is being carried out."""
+        self._moved: set[str] = set()
+        """Children that a dump taken since `about_to_look` may show half-way."""
 
     async def reserve_spi(self, attempt: Attempt, call: ReserveSpi) -> Spi:
         """An inbound SPI, which the kernel forgets after 30 s. Raises `KernelRefused`."""
@@ -73,14 +77,40 @@ class Believed:
     async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
         """The difference of one child. `keys`: of the SAs that are new; without its keys none can be installed."""
         held, refusal, left = self._held.setdefault(child, _Held()), None, list[IkeError]()
+        self._at_work = child
+        self._moved.add(child)
         try:
             await self._install(held, desired, keys)
         except IkeError as error:
             refusal = error
         await self._remove(held, desired, left)
+        self._at_work = None
         if not held.sas and not held.policies:
             del self._held[child]
         return Brought(refusal, tuple(left))
+
+    def about_to_look(self) -> None:
+        """A dump begins."""
+        self._moved = set() if self._at_work is None else {self._at_work}
+
+    def moved(self, child: str) -> bool:
+        """Was it changed since the dump began? Then that says nothing of it."""
+        return child in self._moved
+
+    def concerned(self, names: Set[PolicyId]) -> bool:
+        """Is one of these policies held?"""
+        return any(not names.isdisjoint(held.policies) for held in self._held.values())
+
+    def has_policies(self, child: str, policies: Iterable[KernelPolicy]) -> bool:
+        """Are these all that is held, and none is doubtful?"""
+        held = self._held.get(child) or _Held()
+        return held.policies == {policy.id: policy for policy in policies} and not held.doubtful
+
+    def ajar(self, child: str, desired: View) -> bool:
+        """May traffic of it leave in the clear, since a policy is missing that shall lead or block it?"""
+        held = self._held.get(child) or _Held()
+        out = {name for name in desired.policies if name.direction is Direction.OUT}
+        return not out <= held.policies.keys() - held.doubtful
 
     def found(self, child: str, sas: Iterable[SaId], policies: Iterable[KernelPolicy]) -> None:
         """The kernel holds these, says a dump."""
@@ -152,6 +182,16 @@ class Believed:
         for name in [name for name in reversed(held.sas) if name not in desired.sas]:
             if await _trying(self._kernel.delete_sa(name), refusals):
                 held.sas.pop(name, None)  # which may have expired meanwhile
+
+
+def closed(desired: View) -> View:
+    """The same with every way out blocked."""
+    return View(desired.sas, {name: _shut(policy) for name, policy in desired.policies.items()})
+
+
+def _shut(policy: KernelPolicy) -> KernelPolicy:
+    leads_out = policy.id.direction is Direction.OUT and policy.action is Action.TUNNEL
+    return replace(policy, action=Action.BLOCK) if leads_out else policy
 
 
 def _may_stand(error: IkeError) -> bool:

@@ -16,7 +16,7 @@ from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
-from ikevd.host.interface import Kernel, KernelEvent, SaExpired, SaId
+from ikevd.host.interface import Kernel, KernelEvent, SaId
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.instances import Instances
 from ikevd.negotiation.lobby import Lobby
@@ -27,6 +27,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel, former_connection, remove
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
+from ikevd.negotiation.watch import Watch
 from ikevd.peer.outside import outside
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.digest import digest
@@ -70,6 +71,7 @@ class Engine:
         """Datagrams that came before the peers of an earlier process were known."""
         self._former: list[Session] = []
         """Peers of connections that have changed: they only say Delete."""
+        self._watch = Watch(self._sessions, self._reqids, self._outside, ports)
         ports.kernel.on_event(self._kernel_event)
 
     @property
@@ -197,6 +199,7 @@ class Engine:
         if self._ports.store.invalid is not None:
             return False
         self._stopping = True
+        self._watch.close()
         _surely(self._lobby.close)
         try:
             async with asyncio.timeout(STOP_WITHIN):
@@ -232,6 +235,7 @@ class Engine:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel
         that is too slow leaves after `STOP_WITHIN` stands in the journal and is removed at the next start."""
         self._stopping = True
+        self._watch.close()
         _surely(self._lobby.close)
         try:
             async with asyncio.timeout(STOP_WITHIN):
@@ -326,18 +330,7 @@ class Engine:
             self._reqids.release(Holder(connection.name, child.name, key.identity, key.instance))
 
     def _kernel_event(self, event: KernelEvent) -> None:
-        if isinstance(event, SaExpired) and event.hard and (found := self._session_of(event.reqid)):
-            session, child = found
-            session.expired(child, event.id)
-
-    def _session_of(self, reqid: int) -> tuple[Session, str] | None:
-        holder = self._reqids.holder(reqid)
-        if holder is None:
-            return None
-        sessions = self._sessions.get(holder.connection, {})
-        key = PeerKey(holder.connection, holder.identity, holder.instance)
-        found = sessions.get(key) or (None if holder.identity else next(iter(sessions.values()), None))
-        return (found, holder.child) if found else None
+        self._watch.event(event)
 
 
 def _surely(step: Callable[[], None]) -> None:

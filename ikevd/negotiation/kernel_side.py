@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ikevd.errors import IkeError
-from ikevd.host.interface import Direction, SaId
+from ikevd.errors import IkeError, PolicyTaken, Said
+from ikevd.host.interface import Direction, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
-from ikevd.negotiation.apply import Believed
+from ikevd.negotiation.apply import Believed, closed
+from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel
 from ikevd.observe.words import say_error
@@ -33,7 +34,7 @@ class Again:
     """The kernel does not hold what a child desires: the difference is tried once more."""
 
     child: str
-    pause: float = FIRST_PAUSE
+    pause: float = field(default=FIRST_PAUSE, compare=False)
 
 
 class KernelSide:
@@ -45,11 +46,14 @@ class KernelSide:
         self._children = {child.name: child for child in connection.children}
         self._ports = ports
         self._agenda = agenda
+        self._contest = Contest()
         self.believed = Believed(ports.kernel)
 
     def desired(self, state: PeerState, child: str) -> View:
-        """By one child."""
-        return desired_child(self._connection, self._children[child], state.children.get(child, ChildState()))
+        """By one child; all closed while somebody fights its policies."""
+        desired = desired_child(self._connection, self._children[child], state.children.get(child, ChildState()))
+        blocked = self._contest.blocked_until(child, self._ports.now()) is not None
+        return closed(desired) if blocked else desired
 
     def differences(self, before: PeerState, state: PeerState) -> dict[str, View]:
         """What the children that have changed desire, where the kernel is believed to hold something else."""
@@ -63,25 +67,34 @@ class KernelSide:
                     views[name] = desired
         return views
 
-    async def bring(self, views: Mapping[str, View], keys: Mapping[SaId, EspKeys]) -> IkeError | None:
-        """The kernel to these; why one of them cannot stand."""
-        refusal = None
+    async def bring(self, views: Mapping[str, View], keys: Mapping[SaId, EspKeys]) -> dict[str, IkeError]:
+        """The kernel to these; why one of them cannot stand, by child."""
+        refusals = {}
         for name, desired in views.items():
-            refusal = await self._bring(name, desired, keys, FIRST_PAUSE) or refusal
-        return refusal
+            if refusal := await self._bring(name, desired, keys, FIRST_PAUSE):
+                refusals[name] = refusal
+        return refusals
 
-    async def bring_again(self, state: PeerState, again: Again) -> None:
+    async def bring_again(self, state: PeerState, again: Again) -> list[facts.Fact]:
         """The kernel to what a child desires now."""
-        desired = self.desired(state, again.child)
-        if self.believed.differs(again.child, desired):
-            refusal = await self._bring(again.child, desired, NO_KEYS, again.pause)
-            self.report([refusal] if refusal else [])
+        name, desired, refusal = again.child, self.desired(state, again.child), None
+        if self.believed.differs(name, desired):
+            refusal = await self._bring(name, desired, NO_KEYS, again.pause)
+        found = self.placed(state, {name: desired}, {name: refusal} if refusal else {})
+        if refusal is not None and not isinstance(refusal, PolicyTaken):
+            self.report([refusal])
+        return found
 
     async def _bring(self, name: str, desired: View, keys: Mapping[SaId, EspKeys], pause: float) -> IkeError | None:
         brought = await self.believed.bring(name, desired, keys)
         self.report(brought.left)
+        shut = closed(desired)
+        if brought.refusal and shut.policies != desired.policies and self.believed.ajar(name, desired):
+            await self.believed.bring(name, shut, NO_KEYS)
         if self.believed.differs(name, desired):
             self._agenda.set(Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)
+        else:
+            self._agenda.set(Again(name), self._contest.blocked_until(name, self._ports.now()))
         return brought.refusal
 
     async def carried_within(self, seconds: float, state: PeerState, child: str) -> bool:
@@ -90,6 +103,20 @@ class KernelSide:
         arriving = [policy for policy in policies if policy.direction is not Direction.OUT]
         idle = [await self._ports.kernel.idle_seconds(policy) for policy in arriving[:FEW_POLICIES]]
         return any(since is not None and since < seconds for since in idle)
+
+    def placed(self, state: PeerState, views: Iterable[str], refusals: Mapping[str, IkeError]) -> list[facts.Fact]:
+        """What the state does not know yet of children that were brought to what they desire: whose policies stand,
+        and whose do not since another owner's are there. The latter is said once."""
+        found: list[facts.Fact] = []
+        for name in views:
+            before, refusal = state.children.get(name, ChildState()).unplaced, refusals.get(name)
+            if isinstance(refusal, PolicyTaken):
+                if refusal.finding != before:
+                    self.report([refusal])
+                    found.append(facts.Unplaced(name, refusal.finding))
+            elif before and not refusal and self._contest.blocked_until(name, self._ports.now()) is None:
+                found.append(facts.Placed(name))
+        return found
 
     def report(self, refusals: Iterable[IkeError]) -> None:
         """Of what no exchange can tell."""
@@ -104,13 +131,44 @@ class KernelSide:
         for attempt, mode in state.quick_modes.items():
             if mode.spi is not None and (isakmp := state.isakmp.get(mode.under)):
                 self.believed.was_reserved(attempt, SaId(isakmp.path.local.address, mode.spi))
-        for name, child in self._children.items():
-            present = [sa.id for sa in found.sas.get(child.reqid, ()) if not sa.larval]
-            standing = [one.policy for one in found.policies.get(child.reqid, ()) if one.policy is not None]
-            self.believed.found(name, present, standing)
-            pairs = [pair for pair in state.children.get(name, ChildState()).pairs if pair.attempt not in opening]
-            lost += [facts.Vanished(name, pair.sa.inbound) for pair in pairs if not _is_whole(pair, present)]
+        for name in self._children:
+            lost += self._compare(state, name, found, opening)
         return lost
+
+    def _compare(
+        self, state: PeerState, name: str, found: InKernel, opening: Set[Attempt] = frozenset()
+    ) -> list[facts.Fact]:
+        """From here on what was found of a child is what is believed; the pairs of it that are not whole."""
+        present, standing = found.of(self._children[name].reqid)
+        self.believed.found(name, present, standing)
+        pairs = [pair for pair in state.children.get(name, ChildState()).pairs if pair.attempt not in opening]
+        return [facts.Vanished(name, pair.sa.inbound) for pair in pairs if not _is_whole(pair, present)]
+
+    def look(self, state: PeerState, name: str, found: InKernel) -> list[facts.Fact | Again] | None:
+        """What somebody else has changed of a child. None: we change it ourselves just now, so that these dumps, which
+        were begun after `believed.about_to_look`, say nothing of it."""
+        if self.believed.moved(name):
+            return None
+        now, unplaced = self._ports.now(), state.children.get(name, ChildState()).unplaced
+        _, standing = found.of(self._children[name].reqid)
+        untouched = self.believed.has_policies(name, standing)
+        news: list[facts.Fact | Again] = [*self._compare(state, name, found)]
+        if not untouched and self._contest.changed(name, now):
+            news.append(self._fought(name))
+        return news if untouched and not unplaced else [*news, Again(name)]
+
+    def _fought(self, name: str) -> facts.Fact:
+        child = self._children[name]
+        text = (
+            f"{name}: somebody removed or changed its policies (reqid {child.reqid:#x}) more than {PUT_BACK} times in "
+            f"{WITHIN:g} s: it is blocked until they are over (`ip xfrm monitor policy` shows who may be doing it)"
+        )
+        self._ports.trouble(f"{self._connection.name}: {text}")
+        return facts.Unplaced(name, Said(text))
+
+    def concerned(self, state: PeerState, names: Set[PolicyId]) -> bool:
+        """May a change of one of these policies be of any matter to a child?"""
+        return self.believed.concerned(names) or any(child.unplaced for child in state.children.values())
 
     async def hand_over(self, state: PeerState) -> None:
         """Let no SA outlive its time unattended: each gets what is left of its life as the kernel's own limit."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 
 from ikevd.errors import IkeError
 from ikevd.host.interface import Kernel, KernelPolicy, PolicyId
+from ikevd.negotiation.restart import InKernel
 from ikevd.observe.words import say_error
 
 
@@ -19,17 +20,36 @@ class Outside:
         self.policies = policies
         self._kernel = kernel
         self._trouble = trouble
+        self._said: set[str] = set()
+        """What was told of them already."""
 
     async def put(self) -> None:
         """Before any block stands."""
         for policy in self.policies.values():
-            try:
-                await self._kernel.put_policy(policy)
-            except IkeError as refusal:
-                self._trouble(say_error(refusal))
+            await self._put(policy)
 
     async def remove(self) -> None:
         """After all that may block has gone. What the kernel refuses is for the next start."""
         for policy in self.policies.values():
             with suppress(IkeError):
                 await self._kernel.delete_policy(policy.id, policy.reqid)
+
+    def concerned(self, names: Set[PolicyId]) -> bool:
+        """Is one of these among them?"""
+        return not names.isdisjoint(self.policies)
+
+    async def put_back(self, found: InKernel) -> None:
+        """What somebody removed or changed, however often: a block may stand below it."""
+        standing = {one.id: one.policy for one in found.policies.get(0, ())}
+        for name, policy in self.policies.items():
+            if standing.get(name) != policy:
+                await self._put(policy)
+
+    async def _put(self, policy: KernelPolicy) -> None:
+        try:
+            await self._kernel.put_policy(policy)
+        except IkeError as refusal:
+            text = say_error(refusal)
+            if text not in self._said:
+                self._said.add(text)
+                self._trouble(text)

@@ -38,6 +38,11 @@ class InKernel:
             policies.setdefault(policy.reqid, []).append(policy)
         return cls(sas, policies)
 
+    def of(self, reqid: int) -> tuple[list[SaId], list[KernelPolicy]]:
+        """The SAs, but for larval ones, and the policies under one number."""
+        sas = [sa.id for sa in self.sas.get(reqid, ()) if not sa.larval]
+        return sas, [one.policy for one in self.policies.get(reqid, ()) if one.policy is not None]
+
     def unknown(self, sas: Collection[SaId], policies: Mapping[PolicyId, KernelPolicy]) -> Unknown:
         """What is ours and not among these, which are known."""
         found_sas = [sa for found in self.sas.values() for sa in found]

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 from ikevd.addresses import Path
-from ikevd.errors import IkeError
+from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
-from ikevd.host.interface import SaId
+from ikevd.host.interface import PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.held import HeldSelectors
@@ -128,6 +128,24 @@ class Session:
         self._kernel.believed.gone(child, sa)
         self.post(facts.Expired(child, sa.spi))
 
+    def vanished(self, child: str, sa: SaId) -> None:
+        """Somebody removed an SA before its time."""
+        self.post(facts.Vanished(child, sa.spi))
+
+    def concerned(self, policies: Set[PolicyId]) -> bool:
+        """May a change of one of these be of any matter to it?"""
+        return self._kernel.concerned(self.state, policies)
+
+    def about_to_look(self) -> None:
+        """Dumps begin, for `look`."""
+        self._kernel.believed.about_to_look()
+
+    def look(self, child: str, found: InKernel) -> bool:
+        """Learn what these dumps show that others have changed of a child. False: we are changing it ourselves."""
+        news = self._kernel.look(self.state, child, found)
+        self.post(*(news or ()))
+        return news is not None
+
     def post(self, *happenings: Happening | Again) -> None:
         """Handle these, after what waits already."""
         self._inbox.extend(happenings)
@@ -230,7 +248,7 @@ class Session:
             case Ask():
                 return self._serve(happening)
             case Again():
-                return self._kernel.bring_again(self.state, happening)
+                return self._bring_again(happening)
             case _:
                 return self._learn(happening)
 
@@ -307,12 +325,18 @@ class Session:
         freed: Iterable[Attempt],
         keys: Mapping[SaId, EspKeys],
     ) -> None:
-        refusal = await self._kernel.bring(views, keys)
+        refusals = await self._kernel.bring(views, keys)
+        found = self._kernel.placed(self.state, views, refusals)
+        refusal = next(iter(refusals.values()), None)
         for attempt in freed:
             self._kernel.report(await self._kernel.believed.free_spi(attempt))
-        if refusal and not isinstance(fact, facts.Opening):
-            self._kernel.report((refusal,))
+        if not isinstance(fact, facts.Opening):
+            self._kernel.report(error for error in refusals.values() if not isinstance(error, PolicyTaken))
+        self._inbox.extendleft(found)
         self._go_on(fact, todo, refusal)
+
+    async def _bring_again(self, again: Again) -> None:
+        self._inbox.extendleft(await self._kernel.bring_again(self.state, again))
 
     async def _reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> None:
         fact: Fact

@@ -33,7 +33,8 @@ def unwant(draft: Draft, name: str, *, open: bool) -> None:
     draft.waiting = tuple(other for other in draft.waiting if other != name)
     opening = tuple(pair for pair in child.pairs if pair.attempt is not None)
     cause = Said("taken down by command")
-    draft.children.put(name, ChildState(pairs=opening, cause=cause, since=draft.now, open=open))
+    after = ChildState(pairs=opening, cause=cause, since=draft.now, open=open, unplaced=child.unplaced)
+    draft.children.put(name, after)
     for pair in child.standing:
         deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
     draft.say(Answer(name, Abandoned(f"{name} was taken down")))
@@ -78,6 +79,13 @@ def failed(draft: Draft, name: str, error: IkeError) -> None:
 def declined(draft: Draft, name: str, cause: Finding) -> None:
     """This machine could not do what the peer asked for."""
     draft.children.put(name, replace(draft.child(name), cause=cause))
+
+
+def placed(draft: Draft, name: str, unplaced: Finding | None) -> None:
+    """Its policies stand in the kernel, or why they do not."""
+    child = draft.child(name)
+    if child.unplaced != unplaced:
+        draft.children.put(name, replace(child, unplaced=unplaced))
 
 
 def deleted(draft: Draft, name: str, spi: Spi) -> None:

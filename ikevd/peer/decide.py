@@ -25,11 +25,13 @@ from ikevd.peer.facts import (
     Opening,
     PhaseOneFailed,
     PhaseOneUp,
+    Placed,
     QuickModeBegan,
     QuickModeFailed,
     QuickModeUp,
     Reserved,
     Restarted,
+    Unplaced,
     Unwanted,
     Vanished,
     Wanted,
@@ -66,6 +68,10 @@ def _learn(draft: Draft, fact: Fact) -> None:
             phase1.failed(draft, attempt, error)
             if isakmp.usable(draft) is not None:  # else the next attempt waits for its time, or for a command
                 quick_modes.begin(draft)
+        case Unplaced(name, cause):
+            child.placed(draft, name, cause)
+        case Placed(name):
+            child.placed(draft, name, None)
         case Ended(announce):
             _end(draft, announce=announce)
         case _:

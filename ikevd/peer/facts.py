@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ikevd.addresses import Path
-from ikevd.errors import IkeError
+from ikevd.errors import Finding, IkeError
 from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import Payload
@@ -181,6 +181,21 @@ class Vanished:
     spi: Spi
 
 
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Policies of a child cannot stand in the kernel: somebody else's have its selector, or fight them."""
+
+    child: str
+    cause: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """They stand now."""
+
+    child: str
+
+
 # -- of time
 
 
@@ -218,6 +233,8 @@ Fact = (
     | KernelRefused
     | Expired
     | Vanished
+    | Unplaced
+    | Placed
     | Due
     | Restarted
 )

@@ -123,6 +123,8 @@ class ChildState:
     """When it came up or went down."""
     open: bool = False
     """The operator lets its traffic pass in the clear while it is down."""
+    unplaced: Finding | None = None
+    """Why its policies do not stand in the kernel: whatever pairs it has, they carry nothing."""
 
     @property
     def standing(self) -> tuple[PairState, ...]:

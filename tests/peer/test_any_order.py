@@ -105,6 +105,8 @@ class Dice:
             lambda: facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),
             lambda: facts.Expired(self.name, self.spi),
             lambda: facts.Vanished(self.name, self.spi),
+            lambda: facts.Unplaced(self.name, self.error.finding),
+            lambda: facts.Placed(self.name),
             lambda: facts.Due(),
             lambda: facts.Restarted(frozenset(key for key in state.quick_modes if self.yes)),
         )

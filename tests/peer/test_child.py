@@ -15,8 +15,10 @@ from ikevd.peer.facts import (
     Expired,
     Fact,
     Informed,
+    Placed,
     QuickModeFailed,
     QuickModeUp,
+    Unplaced,
     Unwanted,
     Vanished,
     Wanted,
@@ -371,3 +373,19 @@ def test_a_fact_about_one_child_leaves_the_record_of_another_the_same_object() -
     after, _ = told(before, Wanted("lan"))
     assert after.children["dmz"] is before.children["dmz"]
     assert after.isakmp is before.isakmp
+
+
+TAKEN = Said("another owner's policy has its selector")
+
+
+@pytest.mark.parametrize("before", [UP, DOWN, WANTED])
+def test_why_its_policies_do_not_stand_is_known_until_they_do(before: ChildState) -> None:
+    after, effects = told(peer(isakmp(), lan=before), Unplaced("lan", TAKEN))
+    assert (after.children["lan"], effects) == (replace(before, unplaced=TAKEN), [])
+    after, effects = told(after, Placed("lan"))
+    assert (after.children["lan"], effects) == (before, [])
+
+
+def test_a_child_that_is_taken_down_still_says_why_its_policies_do_not_stand() -> None:
+    after, _ = told(peer(isakmp(), lan=replace(UP, unplaced=TAKEN)), Unwanted("lan"))
+    assert after.children["lan"].unplaced == TAKEN

@@ -1,0 +1,153 @@
+"""The kernel is watched: what others did to SAs and policies of ours, and what follows.
+
+An event is a hint. One SA that was removed is gone for good: nobody has its keys. For all else a dump tells what
+stands, one for however many events came; what we change ourselves meanwhile is left to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ikevd.errors import IkeError
+from ikevd.host.interface import (
+    KernelEvent,
+    Lost,
+    PoliciesFlushed,
+    PolicyChanged,
+    PolicyId,
+    PolicyRemoved,
+    SaExpired,
+    SaRemoved,
+    SasFlushed,
+)
+from ikevd.negotiation.outside import Outside
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.restart import InKernel
+from ikevd.negotiation.session import Session
+from ikevd.observe.words import say_error
+from ikevd.peer.state import PeerKey
+from ikevd.policy.reqids import Reqids
+
+SETTLE = 0.1
+"""Seconds from an event to the dump: others come with it."""
+PAUSE, LAST_PAUSE = 0.4, 6.4
+"""Seconds from one dump to the next; longer each time while only our own changes ask for another."""
+MAX_NAMES = 1000
+"""Changed policies that are told apart; of more, all are looked at."""
+STEP = 100
+"""Children that are looked at before others have their turn."""
+
+Sessions = Mapping[str, Mapping[PeerKey, Session]]
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """What has to be read again."""
+
+    everything: bool = False
+    policies: set[PolicyId] = field(default_factory=set)
+
+    def add(self, policy: PolicyId) -> None:
+        self.policies.add(policy)
+        if len(self.policies) > MAX_NAMES:
+            self.policies.clear()
+            self.everything = True
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self.policies)
+
+
+class Watch:
+    """Of all sessions of one daemon."""
+
+    def __init__(self, sessions: Sessions, reqids: Reqids, outside: Outside, ports: Ports) -> None:
+        self._sessions = sessions
+        self._reqids = reqids
+        self._outside = outside
+        self._ports = ports
+        self._doubt = _Doubt()
+        self._reading: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def event(self, event: KernelEvent) -> None:
+        """Of the kernel."""
+        match event:
+            case SaExpired(name, reqid, hard):
+                if hard and (found := self._session_of(reqid)):
+                    found[0].expired(found[1], name)
+            case SaRemoved(name, reqid):
+                if found := self._session_of(reqid):
+                    found[0].vanished(found[1], name)
+            case PolicyChanged(policy) | PolicyRemoved(policy):
+                self._doubt.add(policy)
+            case SasFlushed() | PoliciesFlushed() | Lost():
+                self._doubt.everything = True
+        if self._doubt and self._reading is None and not self._closed:
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+
+    def close(self) -> None:
+        """Put nothing back any more."""
+        self._closed = True
+        if self._reading is not None:
+            self._reading.cancel()
+
+    def _session_of(self, reqid: int) -> tuple[Session, str] | None:
+        holder = self._reqids.holder(reqid)
+        if holder is None:
+            return None
+        sessions = self._sessions.get(holder.connection, {})
+        key = PeerKey(holder.connection, holder.identity, holder.instance)
+        found = sessions.get(key) or (None if holder.identity else next(iter(sessions.values()), None))
+        return (found, holder.child) if found else None
+
+    # -- dumps --------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        """As long as there is doubt."""
+        pause = PAUSE
+        try:
+            await asyncio.sleep(SETTLE)
+            while self._doubt:
+                doubt, self._doubt = self._doubt, _Doubt()
+                if doubt.everything or await self._concerned(doubt.policies):
+                    settled = await self._look()
+                    pause = PAUSE if settled else min(2 * pause, LAST_PAUSE)
+                    self._doubt.everything |= not settled
+                await asyncio.sleep(pause)
+        finally:
+            self._reading = None
+
+    async def _concerned(self, policies: set[PolicyId]) -> bool:
+        if self._outside.concerned(policies):
+            return True
+        for number, session in enumerate(self._each()):
+            if session.concerned(policies):
+                return True
+            if number % STEP == STEP - 1:
+                await asyncio.sleep(0)
+        return False
+
+    async def _look(self) -> bool:
+        """Is no child left that has to be looked at once more?"""
+        sessions = list(self._each())
+        for session in sessions:
+            session.about_to_look()
+        try:
+            found = await InKernel.read(self._ports.kernel)
+        except IkeError as refusal:
+            self._ports.trouble(f"what stands in the kernel cannot be read, and is tried again: {say_error(refusal)}")
+            return False
+        await self._outside.put_back(found)
+        settled, number = True, 0
+        for session in sessions:
+            for child in session.connection.children:
+                settled &= session.look(child.name, found)
+                number += 1
+                if number % STEP == 0:
+                    await asyncio.sleep(0)
+        return settled
+
+    def _each(self) -> Iterator[Session]:
+        return iter([session for peers in self._sessions.values() for session in peers.values()])
