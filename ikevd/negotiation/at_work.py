@@ -111,7 +111,8 @@ class AtWork:
 
     def restore(self, state: PeerState, stored: Mapping[ExchangeKey, ExchangeState]) -> list[Happening]:
         """Go on where an earlier process was."""
-        first = min((attempt for attempt in state.quick_modes), default=0)
+        kept = (one.attempt for one in stored.values() if one.attempt is not None)
+        first = min((*state.quick_modes, *kept), default=0)
         self._numbers = map(Attempt, count(min(first, 0) - 1, -1))
         happenings: list[Happening] = []
         for cookies, isakmp in state.isakmp.items():
@@ -124,7 +125,7 @@ class AtWork:
             its = {key.message_id: one for key, one in stored.items() if key.cookies == cookies}
             exchanges = self._enter(sa, None, record)
             exchanges.last_flight = isakmp.last_flight
-            happenings += exchanges.restore(isakmp.path, its)
+            happenings += exchanges.restore(isakmp.path, its, state.quick_modes)
         return happenings
 
     @property

@@ -3,7 +3,7 @@ children's lives: what comes of a step is returned, for the session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ikevd.addresses import Path
 from ikevd.conversation import replay
@@ -12,6 +12,7 @@ from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError, Malformed, UnexpectedMessage
 from ikevd.exchanges import phase2
+from ikevd.exchanges.link import ReserveSpi
 from ikevd.facts import Dropped
 from ikevd.findings import IpsecSaStands, Traffic, Unreachable
 from ikevd.negotiation.agenda import Agenda
@@ -222,30 +223,40 @@ class Exchanges:
 
     # -- after a restart --------------------------------------------------------------------------------------------
 
-    def restore(self, home: Path, stored: Mapping[int, ExchangeState]) -> list[Happening]:
+    def restore(self, home: Path, stored: Mapping[int, ExchangeState], known: Collection[Attempt]) -> list[Happening]:
         """Go on with the exchanges of an earlier process, by message ID. What cannot be told again is forgotten, and
-        its message ID stays used."""
+        its message ID stays used. `known`: the Quick Modes of which the session had learnt."""
         happenings: list[Happening] = []
         for message_id, state in stored.items():
-            self._used.add(message_id)
             try:
-                happenings += self._revive(home, state)
+                happenings += self._revive(home, state, known)
             except replay.Irreproducible:
                 self._ports.counters.count("restart: an exchange could not be told again")
-                if self._ledger is not None:
-                    self._ledger.forget_exchange(self.sa.cookies, message_id)
+                self._used.add(message_id)
+                self._forget_stored(message_id)
         return happenings
 
-    def _revive(self, home: Path, state: ExchangeState) -> list[Happening]:
-        """Raises `Irreproducible`."""
+    def _revive(self, home: Path, state: ExchangeState, known: Collection[Attempt]) -> list[Happening]:
+        """A Quick Mode of the peer's that the process before could only just store begins here. Raises
+        `Irreproducible`."""
         begun, revived = self._beginnings.again(state, self._ports.now())
+        if not begun.core.initiator and not begun.core.has_spoken:  # its first message, repeated, begins it anew
+            self._forget_stored(begun.core.message_id)
+            return []
         work = self._enter(begun, home, state.attempt)
         outcomes: list[Outcome] = []
+        begins: list[Happening] = []
+        if isinstance(revived.asks, ReserveSpi) and state.attempt is not None and state.attempt not in known:
+            begins.append(facts.QuickModeBegan(state.attempt, self.sa.cookies))
         if revived.asks is not None:
             outcomes.append(AskHost(revived.asks))
         if revived.returned is not None:
             outcomes.append(Returned(revived.returned[0]))
-        return self.goes_on(work, outcomes)
+        return [*begins, *self.goes_on(work, outcomes)]
+
+    def _forget_stored(self, message_id: int) -> None:
+        if self._ledger is not None:
+            self._ledger.forget_exchange(self.sa.cookies, message_id)
 
     # -- within -----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
+from itertools import count
 from typing import Any, cast
 
 from ikevd.kernel.memory import MemoryKernel
@@ -18,6 +20,8 @@ class Leash:
     def __init__(self, held: object) -> None:
         self._held = held
         self.dead = False
+        self.after_put: Callable[[], None] = lambda: None
+        """Called when something has been written, where it is a store."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._held, name)
@@ -30,7 +34,12 @@ class Leash:
             return await found(*args, **named)
 
         def unless_dead(*args: object, **named: object) -> object:
-            return None if self.dead else found(*args, **named)
+            if self.dead:
+                return None
+            result = found(*args, **named)
+            if name == "put":
+                self.after_put()
+            return result
 
         return forever if inspect.iscoroutinefunction(found) else unless_dead
 
@@ -63,6 +72,11 @@ class Machine:
         for leash in self._leashes:
             leash.dead = True
         self.world.gateways.pop(self.address, None)
+
+    def kill_after(self, writes: int) -> None:
+        """As `kill`, as soon as the process has written so many times more."""
+        left = count(writes - 1, -1)
+        self._leashes[1].after_put = lambda: None if next(left) else self.kill()
 
     async def restart(self) -> Gateway:
         """Another process goes on."""

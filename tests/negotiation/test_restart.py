@@ -99,6 +99,24 @@ def test_a_quick_mode_that_is_cut_in_the_middle_completes_or_is_undone_on_both_s
     run(story())
 
 
+@pytest.mark.parametrize("writes", range(1, 9))
+def test_a_quick_mode_of_the_peer_completes_after_whichever_write_of_it_we_are_killed(writes: int) -> None:
+    async def story() -> None:
+        _, hers, his, alice, _ = await tunnel()
+        alice.session.unwant("lan")
+        await asyncio.sleep(20)
+        attempt = asyncio.ensure_future(bring_up(alice))
+        his.kill_after(writes)
+        await asyncio.sleep(2)
+        await his.restart()
+        await asyncio.sleep(60)
+        attempt.cancel()
+        assert len(hers.kernel.sas) == len(his.kernel.sas) == 2
+        assert hers.kernel.keys == his.kernel.keys
+
+    run(story())
+
+
 def test_a_connection_that_has_changed_meanwhile_is_told_delete_and_begins_anew() -> None:
     async def story() -> None:
         _, _, his, alice, _ = await tunnel()
