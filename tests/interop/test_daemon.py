@@ -18,6 +18,7 @@ import pytest
 from ikevd.control.client import Client
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from tests.eventually import PATIENCE, eventually
+from tests.interop.crossing import packets_cross
 from tests.interop.daemon import IKEVD, Ikevd
 from tests.interop.node import Node
 from tests.interop.sites import Site
@@ -133,29 +134,43 @@ def foreign(node: Node) -> Iterator[None]:
         node.ip("xfrm", "policy", "flush")
 
 
-def ours(node: Node) -> tuple[int, int]:
-    """How many SAs and policies stand that are not `foreign`."""
-    return (
-        sum(state.spi not in (0x7001, 0x7002) for state in node.xfrm_state()),
-        sum(not policy.src.startswith("10.77.") for policy in node.xfrm_policy()),
-    )
+BLOCKED = {("in", "allow"), ("fwd", "allow"), ("out", "block")}
+"""The gate of a child that is down: without an SA its in and fwd policies drop everything."""
+TUNNEL = {("in", "allow"), ("fwd", "allow"), ("out", "allow")}
+"""The gate of a child that is up."""
+NOTHING: tuple[int, set[tuple[str, str]]] = (0, set())
 
 
-def test_what_a_killed_daemon_left_is_removed_by_the_next_and_nothing_else(
+def ours(node: Node) -> tuple[int, set[tuple[str, str]]]:
+    """How many SAs stand, and what the gate of the child does, without what is `foreign`. A policy too many, or a
+    second of one direction, fails."""
+    gates = [policy.gate for policy in node.xfrm_policy() if policy.gate and not policy.src.startswith("10.77.")]
+    assert len(gates) == len(set(gates))
+    return sum(state.spi not in (0x7001, 0x7002) for state in node.xfrm_state()), set(gates)
+
+
+def nothing_left(node: Node) -> bool:
+    """Is all gone that is not `foreign`, also what passes outside of every tunnel?"""
+    return ours(node) == NOTHING and all(policy.src.startswith("10.77.") for policy in node.xfrm_policy())
+
+
+def test_what_a_killed_daemon_left_is_removed_by_a_successor_without_its_store_and_nothing_else(
     topology: Topology, charon_b: StrongSwan, site: Site
 ) -> None:
     charon_b.load(site.mirrored().swanctl())
-    with foreign(site.here), Ikevd(site.here, site.ikevd()) as ikevd:
+    with foreign(site.here), Ikevd(site.here, site.ikevd(), store=True) as ikevd:
         ikevd.up("lan")
         assert all(REQID_FIRST <= s.reqid <= REQID_LAST for s in site.here.xfrm_state() if s.spi > 0x8000)
         ikevd.kill()
-        assert ours(site.here) == (2, 3)
+        for file in (ikevd.directory / "run").glob("store*"):
+            file.unlink()
+        assert ours(site.here) == (2, TUNNEL)
         ikevd.start()
-        assert ours(site.here) == (0, 3), "the gate of the child, which is configured, stands"
-        assert re.search(r"earlier ikevd left.*policies=3 sas=2|earlier ikevd left.*sas=2 policies=3", ikevd.log)
+        assert ours(site.here) == (0, BLOCKED), "the gate of the child, which is configured"
+        assert re.search("removed 2 SAs and [0-3] policies that an earlier ikevd left", ikevd.log)
         ikevd.up("lan")
         assert topology.host_a.ping(topology.host_b.address, 3) == 3
-        assert ours(site.here) == (2, 3)
+        assert ours(site.here) == (2, TUNNEL)
 
 
 def test_a_clean_exit_removes_its_own_and_nothing_else(charon_b: StrongSwan, site: Site) -> None:
@@ -163,14 +178,16 @@ def test_a_clean_exit_removes_its_own_and_nothing_else(charon_b: StrongSwan, sit
     with foreign(site.here):
         with Ikevd(site.here, site.ikevd()) as ikevd:
             ikevd.up("lan")
-            assert ours(site.here) == (2, 3)
-        assert ours(site.here) == (0, 0)
+            assert ours(site.here) == (2, TUNNEL)
+        assert nothing_left(site.here)
 
 
 @pytest.mark.parametrize("reachable", [True, False], ids=["peer-answers", "peer-is-silent"])
-def test_sigterm_with_a_tunnel(topology: Topology, charon_b: StrongSwan, site: Site, reachable: bool) -> None:
+def test_sigterm_takes_a_tunnel_down_where_the_configuration_says_so(
+    topology: Topology, charon_b: StrongSwan, site: Site, reachable: bool
+) -> None:
     charon_b.load(site.mirrored().swanctl())
-    with Ikevd(site.here, site.ikevd()) as ikevd:
+    with Ikevd(site.here, site.ikevd() + "on_stop: down\n") as ikevd:
         ikevd.up("lan")
         charon_b.wait_for_children(1)
         if not reachable:
@@ -183,10 +200,33 @@ def test_sigterm_with_a_tunnel(topology: Topology, charon_b: StrongSwan, site: S
             assert taken < WITHIN
         finally:
             topology.impair()
-    assert ours(site.here) == (0, 0)
+    assert nothing_left(site.here)
     charon_b.wait_for_children(0 if reachable else 1)
     if reachable:
         eventually(charon_b.list_sas, not_)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_restart_cuts_no_tunnel(topology: Topology, charon_b: StrongSwan, site: Site, end: str) -> None:
+    """The peer sees neither a Delete nor a new negotiation, and the successor can still say Delete."""
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(site.here, site.ikevd(), store=True) as ikevd:
+        ikevd.up("lan")
+        (before,) = charon_b.wait_for_children(1)
+        said = topology.wire.seen()
+        ikevd.stop() if end == "stop" else ikevd.kill()
+        assert ours(site.here) == (2, TUNNEL)
+        packets_cross(topology)
+        ikevd.start()
+        assert topology.host_a.ping(topology.host_b.address, 3) == 3
+        assert ours(site.here) == (2, TUNNEL)
+        (after,) = charon_b.wait_for_children(1)
+        assert (before["spi-in"], before["spi-out"]) == (after["spi-in"], after["spi-out"])
+        assert (topology.wire.seen() - said).ike == 0
+        assert ikevd.command("down", "lan").returncode == 0
+        charon_b.wait_for_children(0)
+        eventually(lambda: ours(site.here), lambda seen: seen == (0, BLOCKED))
+    assert nothing_left(site.here)
 
 
 # -- several at once
@@ -295,7 +335,7 @@ def test_thousands_of_malformed_datagrams(topology: Topology, charon_b: StrongSw
         assert site.here.call(dropped_by_the_kernel) == 0
         assert sum(count for name, count in status["counters"].items() if name.startswith("drop")) > 1000
         assert topology.host_a.ping(topology.host_b.address, 3) == 3
-        assert ours(site.here) == (2, 3)
+        assert ours(site.here) == (2, TUNNEL)
         assert "internal error" not in ikevd.log
 
 
@@ -314,4 +354,4 @@ def test_ikev2_is_told_that_the_version_is_wrong(topology: Topology, charon_b: S
         with pytest.raises(StrongSwanError):
             charon_b.initiate("lan", timeout=3)
         assert ikevd.status()["counters"]["IKEv2 request"] >= 2
-        assert ours(site.here) == (0, 3), "the gate of the child and no SA"
+        assert ours(site.here) == (0, BLOCKED)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from ikevd.errors import IkeError
-from ikevd.host.interface import Direction
+from ikevd.host.interface import Action, Direction, FoundPolicy
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.wire.registry import ExchangeType
 from tests.eventually import PATIENCE
@@ -135,8 +135,8 @@ async def _tunnel(place: Stage, case: Case, folder: Path) -> None:
 
 
 async def _until(topology: Topology, count: int) -> None:
-    """Wait for so many SAs on both gateways, with policies or with none: who answers last in Quick Mode, and who is
-    told of the end, needs a moment more. (Our own netlink code looks, since a process for `ip` is dear.)"""
+    """Wait for so many SAs on both gateways, with tunnels or with none (blocks may stand): who answers last in Quick
+    Mode, and who is told of the end, needs a moment more. (Our own netlink code looks: a process for `ip` is dear.)"""
     deadline = time.monotonic() + PATIENCE
     for gateway in (topology.gw_a, topology.gw_b):
         with inside(gateway):
@@ -144,15 +144,17 @@ async def _until(topology: Topology, count: int) -> None:
         with kernel:
             while True:
                 sas = [sa for sa in await kernel.dump_sas() if not sa.larval]
-                outward = [
-                    policy
-                    for policy in await kernel.dump_policies()
-                    if policy.id.direction is Direction.OUT and policy.reqid
-                ]
+                found = await kernel.dump_policies()
+                outward = [each for each in found if each.id.direction is Direction.OUT and _is_tunnel(each)]
                 if len(sas) == count and bool(outward) == bool(count):
                     break
                 assert time.monotonic() < deadline, f"{gateway.name} has {len(sas)} SAs, not {count}; {outward}"
                 await asyncio.sleep(0.02)
+
+
+def _is_tunnel(found: FoundPolicy) -> bool:
+    """Does it send packets through an SA? Also that of the other daemon, which may have no form of ours."""
+    return bool(found.reqid) and (found.policy is None or found.policy.action is Action.TUNNEL)
 
 
 def _agreed(ours: EngineInNamespace, case: Case) -> None:

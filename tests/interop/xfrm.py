@@ -42,6 +42,11 @@ class XfrmPolicy:
     if_id: int
     text: str = field(repr=False, compare=False)
 
+    @property
+    def gate(self) -> tuple[str, str] | None:
+        """What a child's gate does in that direction; None where no tunnel is meant, as with a bypass."""
+        return (self.direction, self.action) if self.templates else None
+
 
 @dataclass(frozen=True)
 class XfrmTemplate:
