@@ -58,7 +58,7 @@ def _block(child: View, width: int, configured: str) -> Iterator[Text]:
         for way in ("in", "out"):
             yield from _carried(way, sa[f"spi_{way}"], sa[f"packets_{way}"], sa[f"bytes_{way}"], width)
         life = [sa["suite"], f"age {clock(sa['age_seconds'])}", expiry(sa)]
-        more = [*_encapsulation(sa), *_peer(sa, configured)]
+        more = [*_part(child, sa), *_encapsulation(sa), *_peer(sa, configured)]
         yield from flowed([*life, *more], width, first="    ", rest="    ")
         yield from refused_packets(sa, width, "    ")
 
@@ -145,7 +145,8 @@ def _rows(connection: View) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _cells(child: View, sa: View | None, configured: str) -> tuple[str, ...]:
-    name, selectors = printable(child["name"]), f"{printable(child['local'])} === {printable(child['remote'])}"
+    remote = sa["remote_selector"] if sa else child["remote"]
+    name, selectors = printable(child["name"]), f"{printable(child['local'])} === {printable(remote)}"
     if sa is None:
         return (name, child["state"], selectors, *[""] * (len(COLUMNS) - 3))
     return (
@@ -166,6 +167,11 @@ def _cells(child: View, sa: View | None, configured: str) -> tuple[str, ...]:
 def _encapsulation(sa: View) -> list[str]:
     udp = sa["udp_encapsulation"]
     return [f"in UDP, ports {udp['local_port']} - {udp['remote_port']}"] if udp else []
+
+
+def _part(child: View, sa: View) -> list[str]:
+    """What this peer has of a template."""
+    return [] if sa["remote_selector"] == child["remote"] else [f"for {sa['remote_selector']}"]
 
 
 def _peer(sa: View, configured: str) -> list[str]:

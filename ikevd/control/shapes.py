@@ -111,6 +111,8 @@ class IpsecPair(TypedDict):
     """Address of this end of the tunnel."""
     remote: str
     """Address of the peer's end."""
+    remote_selector: str
+    """What this peer has of the remote selector: of a template, the part that it asked for."""
     udp_encapsulation: UdpEncapsulation | None
     """null: ESP travels as its own IP protocol."""
     initiator: bool
@@ -147,7 +149,7 @@ class Child(TypedDict):
     local: str
     """The local selector."""
     remote: str
-    """The remote selector."""
+    """The remote selector; `within 10.3.0.0/16` where each peer has a part of its own."""
     state: str
     """`up`, `negotiating`, `retry` (down until the next attempt) or `down`; with pairs and `down`, its policies cannot
     stand in the kernel."""

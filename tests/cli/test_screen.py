@@ -18,6 +18,7 @@ SA = {
     "spi_out": "deadbeef",
     "local": "192.0.2.1",
     "remote": "198.51.100.1",
+    "remote_selector": "10.2.0.0/24",
     "udp_encapsulation": None,
     "initiator": True,
     "suite": "aes256-sha256-modp2048",
@@ -185,7 +186,7 @@ LONG = connection(
             local=LOCAL,
             remote=REMOTE,
             last_cause=f"the peer refuses {LOCAL}: INVALID_ID_INFORMATION",
-            sas=[{**SA, "udp_encapsulation": {"local_port": 4500, "remote_port": 61234}}],
+            sas=[{**SA, "remote_selector": REMOTE, "udp_encapsulation": {"local_port": 4500, "remote_port": 61234}}],
         )
     ],
 )
@@ -409,3 +410,11 @@ def test_a_peer_cannot_send_escape_sequences_to_the_terminal() -> None:
     assert "\x1b" not in text
     assert "[bold]\\x1b[2J" in text
     assert "\\x07\\x1b]0;x" in text
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_what_each_peer_has_of_a_template_is_named(width: int) -> None:
+    sas = [{**SA, "remote_selector": f"10.3.{n}.0/24"} for n in (1, 2)]
+    text = "\n".join(drawn(width, connection(remote="any", children=[child(remote="within 10.3.0.0/16", sas=sas)])))
+    assert "10.3.1.0/24" in text
+    assert "10.3.2.0/24" in text

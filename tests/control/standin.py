@@ -92,6 +92,7 @@ STATUS: Status = {
                             "spi_out": "deadbeef",
                             "local": "192.0.2.1",
                             "remote": "198.51.100.1",
+                            "remote_selector": "10.2.0.0/24",
                             "udp_encapsulation": {"local_port": 4500, "remote_port": 4500},
                             "initiator": True,
                             "suite": "aes128-sha256",

@@ -9,6 +9,8 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.addresses import Address
+from ikevd.control.pace import Pace
+from ikevd.control.status import connection_view
 from ikevd.errors import PeerRefused
 from ikevd.host.interface import Action, Direction
 from ikevd.observe.words import say, say_error
@@ -357,6 +359,27 @@ def test_two_clients_cannot_have_one_part() -> None:
         await asyncio.sleep(20)
         assert sorted(map(type, outcomes), key=str) == sorted([type(None), PeerRefused], key=str)
         assert bob.pairs == first.pairs + second.pairs == 1
+
+    run(story())
+
+
+def test_status_shows_what_each_client_has_of_a_template_and_where_it_is() -> None:
+    async def story() -> None:
+        world = World()
+        bob = world.gateway(BOB, hub(roads(), group_key=True))
+        both = [world.gateway(where, client(where, f"10.3.{n}.0/24"), seed=n) for n, where in enumerate(CLIENTS[:2])]
+        await asyncio.gather(*map(bring_up, both))
+        await asyncio.sleep(1)
+        (view,) = bob.engine._config.connections
+        sessions, pace = list(bob.engine.sessions()), Pace()
+        shown = await connection_view(view, view.children, sessions, None, bob.kernel, pace)
+        (child,) = shown["children"]
+        assert child["remote"] == "within 10.3.0.0/16"
+        assert [(sa["remote"], sa["remote_selector"]) for sa in child["sas"]] == [
+            ("192.0.2.1", "10.3.0.0/24"),
+            ("192.0.2.2", "10.3.1.0/24"),
+        ]
+        assert [isakmp["remote"] for isakmp in shown["isakmp"]] == ["192.0.2.1:500", "192.0.2.2:500"]
 
     run(story())
 
