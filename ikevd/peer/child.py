@@ -140,12 +140,12 @@ def _persistent(draft: Draft, name: str) -> bool:
     return configured is not None and configured.start is Start.AUTO
 
 
-def _retry(draft: Draft, name: str, child: ChildState, cause: Finding) -> None:
+def _retry(draft: Draft, name: str, child: ChildState, cause: Finding, *, persistent: bool = False) -> None:
     """After a failure; a pair that stands asks for nothing."""
     child = replace(child, cause=cause)
     if child.standing:
         draft.children.put(name, child)
-    elif child.wanted and _persistent(draft, name):
+    elif child.wanted and (persistent or _persistent(draft, name)):
         failures = child.failures + 1
         draft.children.put(name, replace(child, failures=failures, retry_at=draft.now + backoff(failures)))
     else:
@@ -165,7 +165,7 @@ def _gone(
     if not child.wanted or not (persistent or _persistent(draft, name)):
         draft.children.put(name, replace(child, wanted=False))
     elif quickly:
-        _retry(draft, name, child, cause)
+        _retry(draft, name, child, cause, persistent=persistent)
     else:
         draft.children.put(name, child)
         negotiate(draft, name)

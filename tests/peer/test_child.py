@@ -389,3 +389,10 @@ def test_why_its_policies_do_not_stand_is_known_until_they_do(before: ChildState
 def test_a_child_that_is_taken_down_still_says_why_its_policies_do_not_stand() -> None:
     after, _ = told(peer(isakmp(), lan=replace(UP, unplaced=TAKEN)), Unwanted("lan"))
     assert after.children["lan"].unplaced == TAKEN
+
+
+def test_a_young_pair_that_somebody_removes_is_tried_again_whatever_command_wanted_it() -> None:
+    young = ChildState(wanted=True, pairs=(pair(4, "dmz", born=NOW - 1),), since=5.0)
+    after, _ = told(peer(isakmp(), dmz=young), Vanished("dmz", ours(4)))
+    child = after.children["dmz"]
+    assert (child.wanted, child.retry_at, child.failures) == (True, NOW + 2.0, 1)
