@@ -6,7 +6,7 @@ All calls raise `ikevd.errors.KernelRefused` (or `MissingPrivilege`) and leave t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -31,6 +31,10 @@ class SaId:
 
     destination: Address
     spi: Spi
+
+    def __hash__(self) -> int:
+        """SPIs are random, and the hash of an address is dear."""
+        return hash(self.spi)
 
 
 class UdpPorts(NamedTuple):
@@ -71,6 +75,15 @@ class PolicyId:
     source_port: int
     destination_port: int
     direction: Direction
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Made once: that of a network is dear, and a policy is looked up often."""
+
+    def __post_init__(self) -> None:
+        parts = self.source, self.destination, self.protocol, self.source_port, self.destination_port, self.direction
+        object.__setattr__(self, "_hash", hash(parts))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 class Action(Enum):

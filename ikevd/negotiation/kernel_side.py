@@ -15,7 +15,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel
 from ikevd.observe.words import say_error
 from ikevd.peer import facts
-from ikevd.peer.desired import View, desired_child
+from ikevd.peer.desired import ChildView, View, is_desired_alike
 from ikevd.peer.state import Attempt, ChildState, Half, PairState, PeerState
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys
@@ -42,8 +42,9 @@ class KernelSide:
 
     def __init__(self, connection: Connection, ports: Ports, agenda: Agenda[object]) -> None:
         """`agenda` tells the session when a difference is to be tried again, with an `Again`."""
-        self._connection = connection
+        self._name = connection.name
         self._children = {child.name: child for child in connection.children}
+        self._views = {child.name: ChildView(connection, child) for child in connection.children}
         self._ports = ports
         self._agenda = agenda
         self._contest = Contest()
@@ -51,7 +52,7 @@ class KernelSide:
 
     def desired(self, state: PeerState, child: str) -> View:
         """By one child; all closed while somebody fights its policies."""
-        desired = desired_child(self._connection, self._children[child], state.children.get(child, ChildState()))
+        desired = self._views[child].of(state.children.get(child, ChildState()))
         blocked = self._contest.blocked_until(child, self._ports.now()) is not None
         return closed(desired) if blocked else desired
 
@@ -61,7 +62,7 @@ class KernelSide:
             return {}
         views = {}
         for name, child in state.children.items():
-            if before.children.get(name) is not child and name in self._children:
+            if name in self._views and not is_desired_alike(before.children.get(name), child):
                 desired = self.desired(state, name)
                 if self.believed.differs(name, desired):
                     views[name] = desired
@@ -122,7 +123,7 @@ class KernelSide:
         """Of what no exchange can tell."""
         for refusal in refusals:
             self._ports.counters.count(f"kernel: {type(refusal).__name__}")
-            self._ports.trouble(f"{self._connection.name}: {say_error(refusal)}")
+            self._ports.trouble(f"{self._name}: {say_error(refusal)}")
 
     def take_over(self, state: PeerState, found: InKernel, opening: Set[Attempt]) -> list[facts.Fact]:
         """After a restart. Gives the pairs that are not whole any more: what the kernel has lost is never installed
@@ -163,7 +164,7 @@ class KernelSide:
             f"{name}: somebody removed or changed its policies (reqid {child.reqid:#x}) more than {PUT_BACK} times in "
             f"{WITHIN:g} s: it is blocked until they are over (`ip xfrm monitor policy` shows who may be doing it)"
         )
-        self._ports.trouble(f"{self._connection.name}: {text}")
+        self._ports.trouble(f"{self._name}: {text}")
         return facts.Unplaced(name, Said(text))
 
     def concerned(self, state: PeerState, names: Set[PolicyId]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping
-from dataclasses import replace
 from typing import Generic, TypeVar
 
 from ikevd.peer.effects import Effect
@@ -71,8 +70,8 @@ class Draft:
     @property
     def result(self) -> PeerState:
         """The state after the fact."""
-        return replace(
-            self._before,
+        return PeerState(
+            key=self._before.key,
             isakmp=self.isakmp.result,
             children=self.children.result,
             quick_modes=self.quick_modes.result,
