@@ -186,6 +186,7 @@ class EngineController:
 
     async def up(self, name: str, progress: Progress) -> None:
         """Bring up a child, or all children of a connection; raises `IkeError` with the cause of the first failure."""
+        await self._engine.restored.wait()
         with self._following(self._named(name), progress):
             waits = [self._engine.session(connection).want(child.name) for connection, child in self._named(name)]
             outcomes = await asyncio.gather(*waits, return_exceptions=True)
@@ -196,6 +197,7 @@ class EngineController:
     async def down(self, name: str | None, progress: Progress, *, in_clear: bool = False) -> None:
         """Take down a child, or a connection with its ISAKMP SAs, or all (None); returns when the kernel holds no SA of
         it. `in_clear`: its traffic leaves in the clear from then on; else it is blocked."""
+        await self._engine.restored.wait()
         meant = self._every() if name is None else self._named(name)
         with self._following(meant, progress):
             whole = {connection.name for connection in self._config.connections} | {None}

@@ -42,7 +42,7 @@ MAX_SESSIONS = 10_000
 """Peers of connections with `remote: any` that are authenticated at one time, in all."""
 STOP_WITHIN = 3.5
 """Seconds; systemd and our users are promised five."""
-MAX_EARLY = 2000
+MAX_EARLY = 500
 """Datagrams that wait until the peers of an earlier process are known; the oldest make way."""
 LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
 """At exit a Delete is sent three times, which takes so many seconds."""
@@ -67,6 +67,9 @@ class Engine:
         """By connection: one of a peer that has an address, many for `remote: any`."""
         self._instances = Instances()
         self._held = HeldSelectors()
+        self.restored = asyncio.Event()
+        """No command is carried out before."""
+        self.restored.set()
         self._early: deque[tuple[bytes, Path]] | None = None
         """Datagrams that came before the peers of an earlier process were known."""
         self._former: list[Session] = []
@@ -112,6 +115,7 @@ class Engine:
     def wait(self) -> None:
         """What arrives from here on is heard after `restore`."""
         self._early = deque(maxlen=MAX_EARLY)
+        self.restored.clear()
 
     async def restore(self) -> int:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
@@ -129,12 +133,18 @@ class Engine:
         await self._open()
         async for session in paced(self.sessions()):
             await session.settled()
-        if self._config.remove_unknown and not self._config.listen.addresses:
+        if self._config.remove_unknown and self._is_alone:
             await self._remove_unknown(found)
         early, self._early = self._early, None
         for octets, path in early or ():
             self.datagram(octets, path)
+        self.restored.set()
         return restored
+
+    @property
+    def _is_alone(self) -> bool:
+        """Are both ports of IKE ours, on every address of this network namespace? Else another ikevd may be here."""
+        return (self._ports.port, self._ports.nat_port) == (500, 4500) and not self._config.listen.addresses
 
     def _restore(self, connection: Connection, stored: StoredPeer, found: InKernel) -> None:
         session = self._session(connection, stored.state.key, stored.state)
@@ -190,7 +200,7 @@ class Engine:
                 continue
             session = self.session(connection)
             for child in connection.children:
-                if child.start is Start.AUTO and not session.restored:
+                if child.start is Start.AUTO and not session.states[child.name].by_command:
                     session.want(child.name).add_done_callback(_retrieve)
 
     async def hand_over(self) -> bool:
@@ -233,7 +243,7 @@ class Engine:
 
     async def stop(self, last_words: float = LAST_WORDS) -> None:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel
-        that is too slow leaves after `STOP_WITHIN` stands in the journal and is removed at the next start."""
+        that is too slow leaves after `STOP_WITHIN` is known by its marks and removed at the next start."""
         self._stopping = True
         self._watch.close()
         _surely(self._lobby.close)
@@ -243,8 +253,9 @@ class Engine:
                 if any(session.has_peer for session in self.sessions()):
                     await asyncio.sleep(last_words)
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
-                for session in self.sessions():
+                for session in (*self.sessions(), *self._former):
                     await session.clear()
+                    session.forget()
                 await self._outside.remove()
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")

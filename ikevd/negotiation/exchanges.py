@@ -200,6 +200,7 @@ class Exchanges:
                     self._ended(work)
                 case Raised(error):
                     happenings += self._raised(work, error)
+                    work.running.unkeep()
                     self._ended(work)
         self._agenda.set(work, work.due)
         return happenings

@@ -134,6 +134,12 @@ class Running:
         for message in held:
             self._transmit(message.octets, message.path)
 
+    def unkeep(self) -> None:
+        """It has failed: no new process tells it again."""
+        if self._kept is not None:
+            self._kept.forget()
+            self._kept = None
+
     def forget(self) -> None:
         """Nobody will ask for it any more."""
         self.close()

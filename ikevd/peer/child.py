@@ -19,7 +19,7 @@ MAX_PAIRS = 2
 
 def want(draft: Draft, name: str) -> None:
     """The operator, or the configuration at start, wants it up."""
-    child = replace(draft.child(name), wanted=True, open=False)
+    child = replace(draft.child(name), wanted=True, open=False, by_command=False)
     draft.children.put(name, child)
     if child.standing:
         draft.say(Answer(name, None))
@@ -27,14 +27,14 @@ def want(draft: Draft, name: str) -> None:
         negotiate(draft, name)
 
 
-def unwant(draft: Draft, name: str, *, open: bool) -> None:
-    """The operator wants it down. Its Quick Modes were told to end, and what they have opened goes with them."""
+def unwant(draft: Draft, name: str, *, open: bool, by_command: bool) -> None:
+    """It goes down. Its Quick Modes were told to end, and what they have opened goes with them."""
     child = draft.child(name)
     draft.waiting = tuple(other for other in draft.waiting if other != name)
     opening = tuple(pair for pair in child.pairs if pair.attempt is not None)
     cause = Said("taken down by command")
     after = ChildState(pairs=opening, cause=cause, since=draft.now, open=open, unplaced=child.unplaced)
-    draft.children.put(name, after)
+    draft.children.put(name, replace(after, by_command=by_command))
     for pair in child.standing:
         deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
     draft.say(Answer(name, Abandoned(f"{name} was taken down")))

@@ -84,7 +84,7 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case Wanted(name):
             child.want(draft, name)
         case Unwanted(name, open):
-            _unwant(draft, name, open=open)
+            _unwant(draft, name, open=open, by_command=True)
         case Displaced(name, by):
             clients.displaced(draft, name, by)
         case PhaseOneUp(attempt, sa, last_flight):
@@ -110,9 +110,9 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
     quick_modes.begin(draft)
 
 
-def _unwant(draft: Draft, name: str, *, open: bool) -> None:
+def _unwant(draft: Draft, name: str, *, open: bool, by_command: bool) -> None:
     attempts.abort_child(draft, name, Abandoned("taken down by command"))
-    child.unwant(draft, name, open=open)
+    child.unwant(draft, name, open=open, by_command=by_command)
 
 
 def _end(draft: Draft, *, announce: bool) -> None:
@@ -120,7 +120,8 @@ def _end(draft: Draft, *, announce: bool) -> None:
     cause = Abandoned("the connection was taken down")
     phase1.abort(draft, cause)
     for name in draft.children:
-        _unwant(draft, name, open=draft.child(name).open)
+        before = draft.child(name)
+        _unwant(draft, name, open=before.open, by_command=before.by_command)
     for under in draft.isakmp:
         isakmp.retire(draft, under, tell=True, cause=cause)
     if announce:

@@ -14,6 +14,9 @@ from ikevd.sa.model import Cookies, IpsecSa, Spi
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import Protocol
 
+MAX_MAKING = 4
+"""Pairs of one child that the peer's unfinished Quick Modes may hold at a time."""
+
 # -- the beginning
 
 
@@ -65,6 +68,9 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     if not any(pair.attempt == attempt for pair in pairs):
         pairs = (*pairs, fresh)
     draft.children.put(sa.child, replace(known, pairs=pairs))
+    theirs = [pair.attempt for pair in pairs if pair.attempt is not None and pair.attempt < 0]
+    if len(theirs) > MAX_MAKING:
+        attempts.abort(draft, theirs[0], Abandoned("it made way for newer ones of the same child"))
 
 
 def kernel_did(draft: Draft, attempt: Attempt) -> None:

@@ -123,6 +123,8 @@ class ChildState:
     """When it came up or went down."""
     open: bool = False
     """The operator lets its traffic pass in the clear while it is down."""
+    by_command: bool = False
+    """It is down because the operator took it down: no start of ikevd brings it up."""
     unplaced: Finding | None = None
     """Why its policies do not stand in the kernel: whatever pairs it has, they carry nothing."""
 

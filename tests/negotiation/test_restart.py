@@ -23,8 +23,9 @@ VIEW = connection(children=(child(start=Start.MANUAL),))
 
 async def tunnel(view: Connection = VIEW) -> tuple[World, Machine, Machine, Gateway, Gateway]:
     """Alice has called Bob; both on machines of their own."""
-    world = World()
-    machines = Machine(world, ALICE, view), Machine(world, BOB, mirrored(view))
+    world, his = World(), mirrored(view)
+    waits = replace(his, children=tuple(replace(child, start=Start.MANUAL) for child in his.children))
+    machines = Machine(world, ALICE, view), Machine(world, BOB, waits)
     alice, bob = (machine.boot() for machine in machines)
     await bring_up(alice)
     await asyncio.sleep(1)
@@ -233,5 +234,21 @@ def test_a_peer_that_comes_from_anywhere_is_taken_over_with_the_reqids_of_its_ow
         alice.session.unwant("lan")
         await asyncio.sleep(1)
         assert bob.nothing_installed
+
+    run(story())
+
+
+@pytest.mark.parametrize("end", ["a stop that takes all down", "the operator's down"])
+def test_a_child_of_start_auto_comes_up_again_unless_the_operator_took_it_down(end: str) -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        if end == "the operator's down":
+            alice.session.unwant("lan")
+            await asyncio.sleep(20)
+        else:
+            await alice.engine.stop()
+        alice = await hers.restart()
+        await asyncio.sleep(60)
+        assert alice.pairs == (end != "the operator's down")
 
     run(story())

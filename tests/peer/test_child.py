@@ -138,7 +138,7 @@ ROWS = [
         "every pair goes, and the peer is told",
         lan(replace(UP, pairs=(OLDER, OLD), failures=3)),
         Unwanted("lan"),
-        ChildState(cause=TAKEN_DOWN, since=NOW),
+        ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True),
         (
             "say under A: delete d0000002",
             "say under A: delete d0000001",
@@ -149,28 +149,30 @@ ROWS = [
         "a retry is called off",
         lan(replace(WANTED, retry_at=NOW + 9, failures=2)),
         Unwanted("lan"),
-        ChildState(cause=TAKEN_DOWN, since=NOW),
+        ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True),
         ("answer lan: Abandoned (lan was taken down)",),
     ),
     Row(
         "from here on its traffic passes in the clear",
         lan(DOWN),
         Unwanted("lan", open=True),
-        ChildState(cause=TAKEN_DOWN, since=NOW, open=True),
+        ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True, open=True),
         ("answer lan: Abandoned (lan was taken down)",),
     ),
     Row(
         "our Quick Mode ends; what it has opened goes when it has",
         under_way(WANTED),
         Unwanted("lan"),
-        ChildState(cause=TAKEN_DOWN, since=NOW, pairs=(opening(3, 7),)),
+        ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True, pairs=(opening(3, 7),)),
         ("abort 7: Abandoned (taken down by command)", "answer lan: Abandoned (lan was taken down)"),
     ),
     Row(
         "so does the peer's",
         under_way(DOWN, theirs=True),
         Unwanted("lan"),
-        ChildState(cause=TAKEN_DOWN, since=NOW, pairs=(replace(opening(3, 7), sa=ipsec(3, initiator=False)),)),
+        ChildState(
+            cause=TAKEN_DOWN, since=NOW, by_command=True, pairs=(replace(opening(3, 7), sa=ipsec(3, initiator=False)),)
+        ),
         ("abort 7: Abandoned (taken down by command)", "answer lan: Abandoned (lan was taken down)"),
     ),
     # -- up
