@@ -27,11 +27,12 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
+from ikevd.negotiation.times import arm
+from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.peer import clients, effects, facts
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
-from ikevd.peer.due import child_due, isakmp_due, turn_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.keepalive import path_to_keep
@@ -44,7 +45,7 @@ from ikevd.wire.message import Header
 
 KernelWork = Coroutine[Any, Any, None]
 ENDS = (facts.QuickModeUp, facts.QuickModeFailed, facts.PhaseOneUp, facts.PhaseOneFailed)
-KEEPALIVE, WAITING = object(), object()
+KEEPALIVE = object()
 """On the agenda, beside exchanges, ISAKMP SAs and children."""
 
 
@@ -72,10 +73,8 @@ class Session:
         self._inbox: deque[Happening | Again] = deque()
         self._busy = False
         self._at_kernel: asyncio.Task[None] | None = None
-        self._waiters: dict[str, list[asyncio.Future[None]]] = {}
+        self._waiters = Waiters()
         self._started = False
-        self.restored = False
-        """Is its state that of an earlier process?"""
 
     # -- what the operator and the kernel say -------------------------------------------------------------------
 
@@ -89,7 +88,6 @@ class Session:
         """Go on where an earlier process was, with what the kernel still holds."""
         children = {child.name: ChildState() for child in self.connection.children}
         self.state = replace(stored.state, children={**children, **stored.state.children})
-        self.restored = True
         self._ledger.read(stored.state)
         happenings = self._at_work.restore(stored.state, stored.exchanges)
         revived = self._at_work.under_way
@@ -110,8 +108,7 @@ class Session:
 
     def want(self, child: str) -> asyncio.Future[None]:
         """Bring a child up; the future holds the outcome of the present attempt."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(child, []).append(future)
+        future = self._waiters.wait(child)
         self.post(facts.Wanted(child))
         return future
 
@@ -367,31 +364,14 @@ class Session:
             case effects.Forget(under):
                 self._at_work.forget(under)
             case effects.Answer(child, error):
-                self._answer(child, error)
-
-    def _answer(self, child: str, error: IkeError | None) -> None:
-        for future in self._waiters.pop(child, ()):
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+                self._waiters.answer(child, error)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
     def _arm(self, before: PeerState) -> None:
         """What changed is due at another time."""
-        state = self.state
-        for cookies in before.isakmp.keys() | state.isakmp.keys():
-            now = state.isakmp.get(cookies)
-            if now is not before.isakmp.get(cookies):
-                self._agenda.set(cookies, isakmp_due(now) if now else None)
-        for name, child in state.children.items():
-            if before.children.get(name) is not child:
-                self._agenda.set(name, child_due(child))
-        self._agenda.set(WAITING, turn_due(state))
-        if self.connection.nat_keepalive and KEEPALIVE not in self._agenda and path_to_keep(state) is not None:
+        arm(self._agenda, before, self.state)
+        if self.connection.nat_keepalive and KEEPALIVE not in self._agenda and path_to_keep(self.state) is not None:
             self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)
 
     def _due(self, keys: list[object]) -> None:
