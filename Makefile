@@ -53,6 +53,7 @@ soak: setup | build
 	$(PY) -m pytest -m soak --ignore tests/kernel --ignore tests/interop || [ $$? = 5 ] # 5: no fast test is marked so
 	$(PY) -m tests.fuzz.run --executions 100000
 	$(PY) -m tests.fuzz.live --messages 20000
+	$(PY) -m tests.soak.kills --kills 10000
 	$(SUDO) tests/guests -m soak tests/kernel tests/interop
 	$(SUDO) tests/bare-root
 

@@ -73,13 +73,14 @@ class World:
         spis: Entropy | None = None,
         kernel: MemoryKernel | None = None,
         store: Store | None = None,
+        transmit: Callable[[bytes, Path], str | None] | None = None,
     ) -> Gateway:
         loop = asyncio.get_running_loop()
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
         kernel = kernel or MemoryKernel(clock=loop.time, entropy=spis or entropy)
         history, counters, troubles = History(loop.time), Counters(), list[str]()
         ports = Ports(
-            transmit=self.carry,
+            transmit=transmit or self.carry,
             keepalive=lambda path: self.keepalives.append((loop.time(), path)),
             source_for=lambda remote: address,
             kernel=kernel,

@@ -7,6 +7,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from ikevd.store.memory import Killed
+
 T = TypeVar("T")
 
 
@@ -35,10 +37,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to completion in virtual time; every error that reaches the loop is raised."""
+    """Run to completion in virtual time; every error that reaches the loop is raised, but the end of a process."""
     loop = VirtualTimeLoop()
     troubles: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: troubles.append(context))
+
+    def note(_: object, context: dict[str, Any]) -> None:
+        if not isinstance(context.get("exception"), Killed):
+            troubles.append(context)
+
+    loop.set_exception_handler(note)
     try:
         result = loop.run_until_complete(main)
         for task in asyncio.all_tasks(loop):

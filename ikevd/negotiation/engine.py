@@ -130,11 +130,12 @@ class Engine:
                 restored += 1
             else:
                 self._dismiss(stored, found)
+        taken = list(self.sessions())
         await self._open()
         async for session in paced(self.sessions()):
             await session.settled()
         if self._config.remove_unknown and self._is_alone:
-            await self._remove_unknown(found)
+            await self._remove_unknown(found, taken)
         early, self._early = self._early, None
         for octets, path in early or ():
             self.datagram(octets, path)
@@ -170,13 +171,16 @@ class Engine:
             session.end(announce=False)
             self._former.append(session)
 
-    async def _remove_unknown(self, found: InKernel) -> None:
-        """What no store knows, where both ports are ours: its store was lost."""
+    async def _remove_unknown(self, found: InKernel, taken: Iterable[Session]) -> None:
+        """What no store knows, where both ports are ours: its store was lost. What the sessions that have `taken` over
+        theirs desire no more, they have removed themselves."""
         sas, policies = set[SaId](), dict(self._outside.policies)
         async for session in paced((*self.sessions(), *self._former)):
             for view in session.desired:
                 sas.update(view.sas)
                 policies.update(view.policies)
+        async for session in paced(taken):
+            sas.update(name for child in session.connection.children for name in found.of(child.reqid)[0])
         for said in await remove(self._ports.kernel, found.unknown(sas, policies)):
             self._ports.trouble(said)
 

@@ -32,7 +32,7 @@ def test_who_holds_the_keys_of_a_tunnel_breaks_no_other_and_leaves_nothing(seed:
     assert not outcome.left
 
 
-def test_refused_deletions_cost_carol_nothing() -> None:
-    """What they leave in the kernel is a known failure, until the kernel is brought from what it holds to what it shall
-    hold: the recorded run counts it."""
-    assert live.tell(5, refuse_deletions=True).deletions_refused
+def test_refused_deletions_cost_carol_nothing_and_leave_nothing() -> None:
+    outcome = live.tell(5, refuse_deletions=True)
+    assert outcome.deletions_refused
+    assert not outcome.left

@@ -5,78 +5,161 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
-from itertools import count
+from contextlib import suppress
 from typing import Any, cast
 
+from ikevd.addresses import Address, Path
+from ikevd.host.interface import KernelEvent, Listener
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.model import Connection
-from ikevd.store.memory import Disk, MemoryStore
+from ikevd.store.memory import Disk, Killed, MemoryStore
+from tests.builders import SeededEntropy
 from tests.gateways import Gateway, World
+
+WRITES = ("put",)
+CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "put_policy", "delete_policy", "dump_sas", "dump_policies")
+
+
+class Process:
+    """What it may still do: nothing, once it is dead."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.dead = False
+        self._limbo: list[asyncio.Future[None]] = []
+
+    def pass_point(self, point: str) -> None:
+        """It comes to a place where it may be killed. Raises `Killed` there, and ever after."""
+        if not self.dead and self._machine.strikes(point):
+            self._machine.kill()
+        if self.dead:
+            raise Killed
+
+    async def for_ever(self) -> None:
+        """A coroutine of a dead process goes no further."""
+        self._limbo.append(asyncio.get_running_loop().create_future())
+        await self._limbo[-1]
+
+    def transmit(self, octets: bytes, path: Path) -> str | None:
+        """Stands for `World.carry`."""
+        if self.dead:
+            raise Killed
+        return self._machine.world.carry(octets, path)
 
 
 class Leash:
     """Stands for a process's `held`, which outlives it."""
 
-    def __init__(self, held: object) -> None:
+    def __init__(self, process: Process, held: object, pause: Callable[[], float]) -> None:
+        """`pause`: how long a call takes before it is done, and after."""
+        self._process = process
         self._held = held
-        self.dead = False
-        self.after_put: Callable[[], None] = lambda: None
-        """Called when something has been written, where it is a store."""
+        self._pause = pause
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._held, name)
         if not callable(found):
             return found
+        return self._slowly(name, found) if inspect.iscoroutinefunction(found) else self._at_once(name, found)
 
-        async def forever(*args: object, **named: object) -> object:
-            if self.dead:
-                await asyncio.get_running_loop().create_future()
-            return await found(*args, **named)
+    def on_event(self, listener: Listener) -> None:
+        """An event comes a moment later, as through a socket."""
 
-        def unless_dead(*args: object, **named: object) -> object:
-            if self.dead:
-                return None
-            result = found(*args, **named)
-            if name == "put":
-                self.after_put()
+        def hear(event: KernelEvent) -> None:
+            if not self._process.dead:
+                listener(event)
+
+        def tell(event: KernelEvent) -> None:
+            asyncio.get_running_loop().call_soon(hear, event)
+
+        cast(MemoryKernel, self._held).on_event(tell)
+
+    def _slowly(self, name: str, call: Any) -> Any:
+        async def at_the_kernel(*args: object, **named: object) -> object:
+            try:
+                await self._wait()
+                self._process.pass_point(f"before {name}")
+                result = await call(*args, **named)
+                self._process.pass_point(f"after {name}")
+                await self._wait()
+                self._process.pass_point(f"answer of {name}")
+            except Killed:
+                await self._process.for_ever()
             return result
 
-        return forever if inspect.iscoroutinefunction(found) else unless_dead
+        return at_the_kernel
+
+    def _at_once(self, name: str, call: Any) -> Any:
+        def at_the_store(*args: object, **named: object) -> object:
+            if name in WRITES:
+                self._process.pass_point(f"before {name}")
+            result = call(*args, **named)
+            if name in WRITES:
+                self._process.pass_point(f"after {name}")
+            return result
+
+        return at_the_store
+
+    async def _wait(self) -> None:
+        if pause := self._pause():
+            await asyncio.sleep(pause)
 
 
 class Machine:
     """A gateway's kernel and runtime folder: whatever process runs on it, they stay."""
 
-    def __init__(self, world: World, gateway_address: object, *connections: Connection) -> None:
+    def __init__(self, world: World, address: Address, *connections: Connection) -> None:
         self.world = world
-        self.address = cast(Any, gateway_address)
+        self.address = address
         self.connections = connections
-        self.kernel = MemoryKernel(clock=asyncio.get_running_loop().time)
+        self.kernel = MemoryKernel(asyncio.get_running_loop().time, SeededEntropy(int(address)))
         self.disk = Disk()
-        self._leashes: list[Leash] = []
+        self.gateway: Gateway | None = None
+        """Of the process that runs."""
+        self._process = Process(self)
         self._seed = 0
+        self._writes_left = 0
+        """Until a kill; 0: none is asked for."""
+
+    def strikes(self, point: str) -> bool:
+        """Shall the process be killed at this point?"""
+        if point != "after put" or not self._writes_left:
+            return False
+        self._writes_left -= 1
+        return not self._writes_left
+
+    def kill_after(self, writes: int) -> None:
+        """As `kill`, as soon as the process has written so many times more."""
+        self._writes_left = writes
+
+    def pause(self) -> float:
+        """Seconds that a call of the kernel takes, before it is done and after."""
+        return 0.0
 
     def boot(self) -> Gateway:
         """A process, not started."""
         self._seed += 1
-        kernel, store = Leash(self.kernel), Leash(MemoryStore(self.disk))
-        self._leashes = [kernel, store]
-        gateway = self.world.gateway(
-            self.address, *self.connections, seed=self._seed, kernel=cast(Any, kernel), store=cast(Any, store)
+        self._process = process = Process(self)
+        self.gateway = self.world.gateway(
+            self.address,
+            *self.connections,
+            seed=self._seed,
+            kernel=cast(Any, Leash(process, self.kernel, self.pause)),
+            store=cast(Any, Leash(process, MemoryStore(self.disk), self.pause)),
+            transmit=process.transmit,
         )
-        gateway.kernel = self.kernel
-        return gateway
+        self.gateway.kernel = self.kernel
+        return self.gateway
 
     def kill(self) -> None:
         """The process that runs: kill -9."""
-        for leash in self._leashes:
-            leash.dead = True
+        self._process.dead = True
         self.world.gateways.pop(self.address, None)
-
-    def kill_after(self, writes: int) -> None:
-        """As `kill`, as soon as the process has written so many times more."""
-        left = count(writes - 1, -1)
-        self._leashes[1].after_put = lambda: None if next(left) else self.kill()
+        if self.gateway is not None:
+            for session in self.gateway.engine.sessions():
+                with suppress(Killed):
+                    session.close()
+        self.gateway = None
 
     async def restart(self) -> Gateway:
         """Another process goes on."""

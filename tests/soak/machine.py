@@ -1,0 +1,114 @@
+"""A machine whose process is killed at random points and goes on a while later, on a slow kernel that may refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+from collections import Counter
+from contextlib import suppress
+
+from ikevd.addresses import Address, Path
+from ikevd.kernel.faults import Operation
+from ikevd.negotiation.session import Session
+from ikevd.policy.model import Connection
+from ikevd.store.memory import Killed
+from tests.gateways import Gateway, World
+from tests.negotiation.mortal import CALLS, Machine
+
+LONGEST_PAUSE = 3.0
+CHANCES_OF_WRITES = 10
+"""As many as a kernel's call has one."""
+FAULTS: tuple[Operation, ...] = ("reserve_spi", "add_sa", "put_policy", "delete_sa", "delete_policy")
+POINTS = (
+    *(f"{when} put" for when in ("before", "after") for _ in range(CHANCES_OF_WRITES)),
+    *(f"{when} {call}" for call in CALLS for when in ("before", "after", "answer of")),
+)
+
+
+class MortalMachine(Machine):
+    """Begins with a process that runs."""
+
+    def __init__(self, world: World, address: Address, dice: random.Random, *connections: Connection) -> None:
+        super().__init__(world, address, *connections)
+        self.dice = dice
+        self.kills: Counter[str] = Counter()
+        """How many, by point."""
+        self.troubles: list[str] = []
+        """Of all processes."""
+        self._armed: dict[str, int] = {}
+        self._starting: asyncio.Task[None] | None = None
+        self._held: list[tuple[bytes, Path]] = []
+        """Came while no process ran, where something holds the sockets."""
+
+    # -- how it dies
+
+    def arm(self) -> None:
+        """Kill the process at one of the next times that it comes to some point."""
+        self._armed[self.dice.choice(POINTS)] = self.dice.randrange(1, 6)
+
+    def disarm(self) -> None:
+        """No kill any more."""
+        self._armed.clear()
+
+    def strikes(self, point: str) -> bool:
+        """See `Machine.strikes`."""
+        left = self._armed.pop(point, 0)
+        if left > 1:
+            self._armed[point] = left - 1
+        self.kills[point] += left == 1
+        return left == 1
+
+    def kill_now(self) -> None:
+        """At a moment when it waits."""
+        if self.gateway is not None:
+            self.kills["at any moment"] += 1
+            self.kill()
+
+    def kill(self) -> None:
+        """And start the next process in a while."""
+        if self.gateway is not None:
+            self.troubles += self.gateway.troubles
+        super().kill()
+        if self.dice.random() < 0.7:
+            self.world.others[self.address] = self._hold
+        asyncio.get_running_loop().call_later(self.dice.random() * LONGEST_PAUSE, self.start)
+
+    def _hold(self, octets: bytes, path: Path) -> None:
+        self._held.append((octets, path))
+
+    # -- how it lives
+
+    def start(self) -> None:
+        """The next process."""
+        self._starting = asyncio.get_running_loop().create_task(self._start())
+
+    async def _start(self) -> None:
+        gateway = self.boot()
+        self.world.others.pop(self.address, None)
+        with suppress(Killed):
+            gateway.engine.wait()
+            held, self._held = self._held, []
+            for octets, path in held:
+                gateway.engine.datagram(octets, path)
+            await gateway.engine.restore()
+            gateway.engine.start()
+
+    def pause(self) -> float:
+        """See `Machine.pause`."""
+        return self.dice.random() * 0.03
+
+    def refuse(self) -> None:
+        """One of the next calls of the kernel fails."""
+        self.kernel.fail(self.dice.choice(FAULTS), errno.ENOMEM, self.dice.randrange(1, 4))
+
+    @property
+    def running(self) -> Gateway | None:
+        """The process, where one runs that has its peers."""
+        started = self._starting is not None and self._starting.done()
+        return self.gateway if started else None
+
+    @property
+    def session(self) -> Session | None:
+        """Its one peer, where a process runs."""
+        return self.running.session if self.running else None

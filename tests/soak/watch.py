@@ -1,0 +1,74 @@
+"""No kill cuts a tunnel: looks at both kernels whenever one of them has changed.
+
+A child is *served* while both kernels hold one pair: both SAs under the same keys, none of them installed a second
+time, and the policies out on both machines lead into a tunnel. From then on it must be served at each moment, by this
+pair or by another one, until the last of them has reached the end of its life or somebody has taken the child down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ikevd.host.interface import Action, Direction, KernelSa, SaId
+from ikevd.policy.model import Child
+from tests.soak.machine import MortalMachine
+
+ASKED_LATELY = 120.0
+"""A command may be told to the peer so much later, where messages are lost."""
+NEARLY = 2.0
+"""Seconds before the end of its life at which a pair may go."""
+
+
+class Watch:
+    """`wrong` tells what was cut without a cause."""
+
+    def __init__(self, alice: MortalMachine, bob: MortalMachine, children: Sequence[Child]) -> None:
+        self._machines = alice, bob
+        self._children = children
+        self._served: dict[str, frozenset[SaId]] = {}
+        self._until: dict[SaId, float] = {}
+        self._taken_down: dict[str, float] = {}
+        self.wrong: list[str] = []
+        self.served = 0
+        """How often a child began to be served."""
+
+    def take_down(self, child: str) -> None:
+        """Somebody has asked for it."""
+        self._taken_down[child] = asyncio.get_running_loop().time()
+
+    def look(self) -> None:
+        """Something may have changed."""
+        now = asyncio.get_running_loop().time()
+        for machine in self._machines:
+            for name, sa in machine.kernel.sas.items():
+                self._until.setdefault(name, now + sa.lifetime.seconds)
+        for child in self._children:
+            self._look(child)
+
+    def _look(self, child: Child) -> None:
+        now, before = asyncio.get_running_loop().time(), self._served.get(child.name, frozenset())
+        served = self._serving(child)
+        self.served += bool(served and not before)
+        self._served[child.name] = served
+        if before and not served:
+            asked = now - self._taken_down.get(child.name, -1e9) < ASKED_LATELY
+            over = any(self._until[name] - NEARLY <= now for name in before)
+            if not asked and not over:
+                self.wrong.append(f"{child.name} was cut at {now:.3f}: {sorted(hex(name.spi) for name in before)}")
+
+    def _serving(self, child: Child) -> frozenset[SaId]:
+        """The SAs of the pairs that both hold, where traffic goes into them."""
+        if not all(self._leads_into_tunnel(machine, child.reqid) for machine in self._machines):
+            return frozenset()
+        common = [sa for sa in self._machines[0].kernel.sas.values() if sa.reqid == child.reqid and self._common(sa)]
+        ways = {sa.source for sa in common}
+        return frozenset(sa.id for sa in common) if len(ways) == 2 else frozenset()
+
+    def _common(self, sa: KernelSa) -> bool:
+        keys = [machine.kernel.keys.get(sa.id) for machine in self._machines]
+        return keys[0] is not None and keys[0] == keys[1] and not any(sa.id in m.kernel.dead for m in self._machines)
+
+    def _leads_into_tunnel(self, machine: MortalMachine, reqid: int) -> bool:
+        outward = (policy for policy in machine.kernel.policies.values() if policy.id.direction is Direction.OUT)
+        return any(policy.reqid == reqid and policy.action is Action.TUNNEL for policy in outward)
