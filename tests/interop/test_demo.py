@@ -26,7 +26,7 @@ def test_it_shows_the_exchange_and_succeeds() -> None:
         assert done.stdout.count(label) >= 3, "once as it happened, and once in each daemon's record"
 
 
-def test_it_fails_when_a_key_is_broken() -> None:
-    done = demo("--break-key")
+def test_it_fails_when_no_ping_arrives() -> None:
+    done = demo("--break-link")
     assert done.returncode == 1
     assert "FAILED: 0 of 5 pings were answered" in done.stdout

@@ -18,6 +18,8 @@ from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
+pytestmark = pytest.mark.soak  # floods for half a minute each
+
 BLOCKED = {("in", "allow"), ("fwd", "allow"), ("out", "block")}
 TUNNEL = {("in", "allow"), ("fwd", "allow"), ("out", "allow")}
 OPEN: set[tuple[str, str]] = set()

@@ -14,6 +14,8 @@ from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
+pytestmark = pytest.mark.soak  # waits for what must not come back
+
 FLOOD = 10_000
 """Events: more than the daemon's buffer takes while nobody reads it."""
 
