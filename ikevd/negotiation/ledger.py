@@ -49,8 +49,9 @@ class Ledger:
         self._written = state
 
     def exchange(self, cookies: Cookies, message_id: int, state: ExchangeState) -> None:
-        """An exchange has been moved."""
-        self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}))
+        """An exchange has been moved; it is not kept longer than its ISAKMP SA."""
+        if self._written is not None and cookies in self._written.isakmp:
+            self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}))
 
     def forget_exchange(self, cookies: Cookies, message_id: int) -> None:
         """Nobody will ask for it any more."""

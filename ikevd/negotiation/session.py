@@ -232,7 +232,8 @@ class Session:
             await kernel_work
         except Exception as bug:
             self._report_bug(bug)
-        self._at_kernel = None
+        finally:  # whoever waits in `settled` waits for no task that was cancelled
+            self._at_kernel = None
         self._pump()
 
     def _report_bug(self, bug: Exception) -> None:

@@ -80,11 +80,14 @@ def kernel_did(draft: Draft, attempt: Attempt) -> None:
 
 
 def kernel_refused(draft: Draft, attempt: Attempt, error: IkeError, name: str | None) -> None:
-    """What it waited for cannot stand: the pair goes, which undoes what stood of it."""
-    if mode := draft.quick_modes.get(attempt):
-        draft.quick_modes.put(attempt, replace(mode, child=mode.child or name))
-        attempts.drop_pair(draft, attempt)
-    if attempts.under_way(draft, attempt):
+    """What it waited for cannot stand: the pair goes, which undoes what stood of it. Nor may it be asked for again, as
+    by the next process: an SA that stood would be added under its old keys."""
+    mode = draft.quick_modes.get(attempt)
+    if mode is None:
+        return
+    draft.quick_modes.put(attempt, replace(mode, child=mode.child or name, ending=True))
+    attempts.drop_pair(draft, attempt)
+    if not mode.ending:
         draft.say(Resume(attempt, error))
 
 

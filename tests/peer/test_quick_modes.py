@@ -141,6 +141,7 @@ def test_what_the_kernel_refuses_leaves_the_state_before_the_quick_mode_hears_of
     after, effects = told(making(half), facts.KernelRefused(SEVEN, BROKEN))
     assert after.children["lan"] == TRYING
     assert effects == ["resume 7: KernelRefused (no memory)"]
+    assert after.quick_modes[SEVEN].ending, "the next process ends it, too: an SA that stood is never added again"
 
 
 def test_whose_attempt_it_was_is_known_although_the_kernel_gave_no_spi() -> None:

@@ -14,7 +14,7 @@ from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import World
 from tests.soak.machine import MortalMachine
-from tests.soak.verdict import faults
+from tests.soak.verdict import faults, left
 from tests.soak.watch import Watch
 from tests.virtual_time import run
 
@@ -23,6 +23,8 @@ PAUSES = (0.0, 0.05, 0.2, 1.0, 5.0, 15.0)
 LIFETIMES = (60, 200, 400)
 CALM = 480.0
 """Longer than the longest lifetime, and than the longest pause between two attempts."""
+CLEANED = 70.0
+"""So long after the last refusal the kernel was asked again to remove what is not desired."""
 CHANGES = ("add_sa", "delete_sa", "put_policy", "delete_policy", "tick")
 
 
@@ -52,6 +54,7 @@ class Story:
         self.watch = Watch(self.alice, self.bob, view.children)
         self._commands = dice.random() < 0.7
         self._refusals = dice.random() < 0.5
+        self._removals = dice.random() < 0.5
         for machine in (self.alice, self.bob):
             for name in CHANGES:
                 setattr(machine.kernel, name, self._watched(getattr(machine.kernel, name)))
@@ -98,10 +101,16 @@ class Story:
         for machine in (self.alice, self.bob):
             machine.disarm()
             machine.kernel.heal()
-        await asyncio.sleep(CALM)
+        await asyncio.sleep(CLEANED)
         await self._quiet()
+        after_a_while = tuple(left(self.alice, self.bob))
+        await asyncio.sleep(CALM)
         clock.cancel()
-        return (*self.watch.wrong, *faults(self.alice, self.bob))
+        for machine in (self.alice, self.bob):
+            machine.kernel.tick()
+        await asyncio.sleep(1)
+        await self._quiet()
+        return (*self.watch.wrong, *after_a_while, *faults(self.alice, self.bob))
 
     async def _let_lives_end(self) -> None:
         while True:
@@ -118,8 +127,18 @@ class Story:
             machine.kill_now()
         elif chance < 0.76 and self._refusals:
             machine.refuse()
+        elif chance < 0.8 and self._removals:
+            self._remove(machine)
         elif self._commands or chance > 0.9:
             self._command(machine)
+
+    def _remove(self, machine: MortalMachine) -> None:
+        """Somebody removes an SA that has stood for a while, perhaps while no process runs."""
+        sas = sorted(self.watch.old(machine), key=lambda name: name.spi)
+        if sas:
+            chosen = self.dice.choice(sas)
+            self.watch.take_down(f"c{machine.kernel.sas[chosen].reqid & 3}")
+            machine.kernel.remove_sa(chosen)
 
     def _command(self, machine: MortalMachine) -> None:
         session, name, chance = machine.session, f"c{self.dice.randrange(3)}", self.dice.random()

@@ -9,6 +9,7 @@ from hashlib import sha256
 from ikevd.conversation.timing import LINGER
 from ikevd.host.interface import Action, Direction, SaId
 from ikevd.negotiation.session import Session
+from ikevd.peer.child import MAX_PAIRS
 from ikevd.peer.outside import outside
 from ikevd.peer.state import ChildState, Half
 from ikevd.policy.model import Config, Start
@@ -24,7 +25,6 @@ KEPT = 2 * LINGER
 def faults(alice: MortalMachine, bob: MortalMachine) -> Iterator[str]:
     """What is wrong, in words."""
     for name, machine in (("alice", alice), ("bob", bob)):
-        machine.kernel.tick()
         yield from (f"{name}: {what}" for what in _of_one(machine))
     ours, theirs = _session(alice), _session(bob)
     mirrored = {(outbound, inbound) for inbound, outbound in _pairs(theirs)}
@@ -32,6 +32,18 @@ def faults(alice: MortalMachine, bob: MortalMachine) -> Iterator[str]:
         yield f"the ends hold different pairs: {_hex(_pairs(ours))} and {_hex(mirrored)}"
     if _digests(alice) != _digests(bob):
         yield "the kernels hold different SAs, or other keys"
+
+
+def left(alice: MortalMachine, bob: MortalMachine) -> Iterator[str]:
+    """What stands in a kernel, or was not removed, long before its lifetime ends."""
+    for name, machine in (("alice", alice), ("bob", bob)):
+        session = _session(machine)
+        under_way = session.state.quick_modes or session.state.phase1 is not None
+        if not under_way and set(machine.kernel.sas) != {sa for view in session.desired for sa in view.sas}:
+            yield f"{name}: SAs stay in the kernel that nobody desires, or some do not stand"
+        for child, state in session.states.items():
+            if len(state.standing) > MAX_PAIRS:
+                yield f"{name}: {len(state.standing)} pairs of {child}"
 
 
 def _of_one(machine: MortalMachine) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """No kill cuts a tunnel: looks at both kernels whenever one of them has changed.
 
-A child is *served* while both kernels hold one pair: both SAs under the same keys, none of them installed a second
-time, and the policies out on both machines lead into a tunnel. From then on it must be served at each moment, by this
-pair or by another one, until the last of them has reached the end of its life or somebody has taken the child down.
+A child is *served* while both ends know a pair as standing and both kernels hold it: both SAs under the same keys, none
+of them installed a second time, and the policies out on both machines lead into a tunnel. From then on it must be
+served at each moment, by this pair or by another one, until the last of them has reached the end of its life or
+somebody has taken the child down.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ikevd.host.interface import Action, Direction, KernelSa, SaId
+from ikevd.addresses import Address
+from ikevd.host.interface import Action, Direction, SaId
 from ikevd.policy.model import Child
 from tests.soak.machine import MortalMachine
 
 ASKED_LATELY = 120.0
 """A command may be told to the peer so much later, where messages are lost."""
-NEARLY = 2.0
-"""Seconds before the end of its life at which a pair may go."""
+OLD = 60.0
+"""Seconds after which no Quick Mode asks for an SA once more."""
+NEARLY = 10.0
+"""Seconds before the end of its life at which a pair may go: one end has counted from an earlier moment."""
 
 
 class Watch:
@@ -27,6 +31,7 @@ class Watch:
         self._machines = alice, bob
         self._children = children
         self._served: dict[str, frozenset[SaId]] = {}
+        self._known: dict[tuple[Address, str], set[tuple[SaId, SaId]]] = {}
         self._until: dict[SaId, float] = {}
         self._taken_down: dict[str, float] = {}
         self.wrong: list[str] = []
@@ -37,10 +42,17 @@ class Watch:
         """Somebody has asked for it."""
         self._taken_down[child] = asyncio.get_running_loop().time()
 
+    def old(self, machine: MortalMachine) -> list[SaId]:
+        """SAs that no Quick Mode under way can ask for once more."""
+        now, sas = asyncio.get_running_loop().time(), machine.kernel.sas
+        return [name for name, sa in sas.items() if self._until[name] - sa.lifetime.seconds + OLD < now]
+
     def look(self) -> None:
         """Something may have changed."""
         now = asyncio.get_running_loop().time()
         for machine in self._machines:
+            if machine.kernel.dead:
+                self.wrong.append(f"an SA was installed again under its keys at {now:.3f}")
             for name, sa in machine.kernel.sas.items():
                 self._until.setdefault(name, now + sa.lifetime.seconds)
         for child in self._children:
@@ -61,13 +73,22 @@ class Watch:
         """The SAs of the pairs that both hold, where traffic goes into them."""
         if not all(self._leads_into_tunnel(machine, child.reqid) for machine in self._machines):
             return frozenset()
-        common = [sa for sa in self._machines[0].kernel.sas.values() if sa.reqid == child.reqid and self._common(sa)]
-        ways = {sa.source for sa in common}
-        return frozenset(sa.id for sa in common) if len(ways) == 2 else frozenset()
+        alices, bobs = (self._standing(machine, child.name) for machine in self._machines)
+        pairs = alices & {(outbound, inbound) for inbound, outbound in bobs}
+        return frozenset(name for pair in pairs if all(self._common(name) for name in pair) for name in pair)
 
-    def _common(self, sa: KernelSa) -> bool:
-        keys = [machine.kernel.keys.get(sa.id) for machine in self._machines]
-        return keys[0] is not None and keys[0] == keys[1] and not any(sa.id in m.kernel.dead for m in self._machines)
+    def _standing(self, machine: MortalMachine, child: str) -> set[tuple[SaId, SaId]]:
+        """The pairs of which it knows, or knew when it was killed: inbound, outbound."""
+        if session := machine.session:
+            pairs = {pair.sa for pair in session.states[child].standing}
+            self._known[machine.address, child] = {
+                (SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)) for sa in pairs
+            }
+        return self._known.get((machine.address, child), set())
+
+    def _common(self, name: SaId) -> bool:
+        alices, bobs = (machine.kernel.keys.get(name) for machine in self._machines)
+        return alices is not None and alices == bobs and not any(name in m.kernel.dead for m in self._machines)
 
     def _leads_into_tunnel(self, machine: MortalMachine, reqid: int) -> bool:
         outward = (policy for policy in machine.kernel.policies.values() if policy.id.direction is Direction.OUT)
