@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from ikevd import findings, refusals
+from ikevd import findings, refusals, selector_findings
 from ikevd.control import shapes
 from ikevd.errors import Finding, Said
 from ikevd.observe.views import kind_of
@@ -84,10 +84,10 @@ def page_text() -> str:
 
 
 def _findings() -> Iterator[str]:
-    """The kinds of `finding`, from `ikevd.findings` and `ikevd.refusals`."""
+    """The kinds of `finding`, from `ikevd.findings`, `ikevd.selector_findings` and `ikevd.refusals`."""
     yield from ("## Findings", "", "What `finding` holds: `kind`, and the fields of that kind.", "")
     yield from ("| kind | fields | meaning |", "|---|---|---|")
-    found = (Said, *vars(findings).values(), *vars(refusals).values())
+    found = (Said, *(one for module in (findings, selector_findings, refusals) for one in vars(module).values()))
     kinds = (kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding))
     for kind in dict.fromkeys(kinds):
         if kind is not Finding:

@@ -8,110 +8,26 @@ with 2 for a configuration that cannot be used, too: the systemd unit then start
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from io import TextIOWrapper
-from math import isnan
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ikevd import __version__
-from ikevd.cli.paths import BLOCKS, CONFIG, SOCKET
-
-config_option = click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=CONFIG,
-    envvar="IKEVD_CONFIG",
-    show_default=True,
-    help="The configuration file.",
-)
-socket_option = click.option(
-    "--socket",
-    type=click.Path(path_type=Path),
-    default=SOCKET,
-    envvar="IKEVD_SOCKET",
-    show_default=True,
-    help="The control socket of the running daemon.",
-)
-
-
-def _seconds(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
-    """`nan` is in no range, nor outside of one."""
-    if isnan(value):
-        raise click.BadParameter("wanted a number of seconds")
-    return value
-
-
-timeout_option = click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0.1, 3600),
-    default=60,
-    show_default=True,
-    callback=_seconds,
-    help="How long to wait.",
-)
-
-
-def _checked(name: str, value: str | None, read: Callable[[str, str], object]) -> str | None:
-    """A filter that could never fit is wrong usage, not an empty answer."""
-    from ikevd.control.query import WrongParameter
-
-    try:
-        return None if value is None else str(read(name, value))
-    except WrongParameter as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _spi(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    from ikevd.control.query import read_spi
-
-    return _checked("it", value, read_spi)
-
-
-def _address(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    from ikevd.control.query import read_address
-
-    return _checked("it", value, read_address)
-
-
-def _name(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value == "":
-        raise click.BadParameter("it is empty, wanted the name of a connection or child")
-    return value
-
-
-def _names(context: click.Context, _: click.Parameter, incomplete: str) -> Any:
-    from ikevd.cli.complete import names
-
-    return names(context, incomplete)
-
-
-peer_option = click.option("--peer", metavar="ADDRESS", callback=_address, help="Only this peer.")
-json_lines_option = click.option("--json", "as_json", is_flag=True, help="Each fact as a line of JSON (docs/json.md).")
-spi_option = click.option(
-    "--spi",
-    metavar="HEX",
-    callback=_spi,
-    help="Only the negotiation with this cookie, pair or ESP SPI (or its beginning).",
-)
-filters = (
-    spi_option,
-    click.option(
-        "--connection", metavar="NAME", callback=_name, shell_complete=_names, help="Only this connection or child."
-    ),
+from ikevd.cli.options import (
+    a_name,
+    an_spi,
+    config_option,
+    filter_options,
+    json_lines_option,
+    names,
     peer_option,
+    socket_option,
+    spi_option,
+    timeout_option,
 )
-
-
-def filter_options(command: Any) -> Any:
-    """--spi, --connection and --peer."""
-    for option in reversed(filters):
-        command = option(command)
-    return command
+from ikevd.cli.paths import BLOCKS
 
 
 class Commands(click.Group):
@@ -187,7 +103,7 @@ def check(config: Path) -> None:
 
 
 @main.command()
-@click.argument("name", required=False, callback=_name, shell_complete=_names)
+@click.argument("name", required=False, callback=a_name, shell_complete=names)
 @peer_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
 @click.option("--config", is_flag=True, help="Also the configured proposals, best first.")
@@ -208,7 +124,7 @@ def status(name: str | None, peer: str | None, as_json: bool, config: bool, wide
 
 
 @main.command()
-@click.argument("name", callback=_name, shell_complete=_names)
+@click.argument("name", callback=a_name, shell_complete=names)
 @timeout_option
 @json_lines_option
 @socket_option
@@ -224,7 +140,7 @@ def up(name: str, timeout: float, as_json: bool, socket: Path) -> None:
 
 
 @main.command()
-@click.argument("name", required=False, callback=_name, shell_complete=_names)
+@click.argument("name", required=False, callback=a_name, shell_complete=names)
 @click.option("--all", "every", is_flag=True, help="All connections.")
 @click.option("--open", "in_clear", is_flag=True, help="From then on the traffic may leave in the clear.")
 @timeout_option
@@ -243,7 +159,7 @@ def down(name: str | None, every: bool, in_clear: bool, timeout: float, as_json:
 
 
 @main.command()
-@click.argument("name", required=False, callback=_name, shell_complete=_names)
+@click.argument("name", required=False, callback=a_name, shell_complete=names)
 @spi_option
 @peer_option
 @click.option(
@@ -339,7 +255,7 @@ def genpsk(bits: int, output: Path | None) -> None:
 
 
 @main.command()
-@click.argument("connection", required=False, shell_complete=_names)
+@click.argument("connection", required=False, shell_complete=names)
 @click.option("--salt", metavar="WORDS", help="The words that the other end printed.")
 @config_option
 def fingerprint(connection: str | None, salt: str | None, config: Path) -> None:
@@ -373,7 +289,7 @@ def schema() -> None:
 @click.option("--json", "form", flag_value="json", help="As JSON.")
 @peer_option
 @click.option(
-    "--spi", metavar="HEX", callback=_spi, help="Only messages with this cookie, pair or ESP SPI (or its beginning)."
+    "--spi", metavar="HEX", callback=an_spi, help="Only messages with this cookie, pair or ESP SPI (or its beginning)."
 )
 @click.option(
     "--exchange",

@@ -7,6 +7,7 @@ from typing import Any
 
 from ikevd import findings as f
 from ikevd import refusals
+from ikevd import selector_findings as sf
 from ikevd.errors import Finding, IkeError, Said
 from ikevd.observe import silence
 
@@ -113,22 +114,22 @@ def _peer_refuses(found: f.PeerRefuses) -> str:
     return f"{refusal}; {_asked(asked)}"
 
 
-def _other_selectors(found: f.OtherSelectors) -> str:
+def _other_selectors(found: sf.OtherSelectors) -> str:
     return f"we asked for {traffic(found.asked)}, the peer answered with {traffic(found.answered)}"
 
 
-def _no_such_child(found: f.NoSuchChild) -> str:
+def _no_such_child(found: sf.NoSuchChild) -> str:
     swapped = " - the peer has local and remote the wrong way round" if found.swapped else ""
     children = _listed([f"{each.name} has {traffic(each.traffic)}" for each in found.children], "; ")
     return f"the peer asks for {traffic(found.asked)}, which is no child of ours{swapped}; {children}"
 
 
-def _held(found: f.Held) -> str:
+def _held(found: sf.Held) -> str:
     asked, heard = traffic(found.asked), f"which was heard of within the last {found.seconds} s"
     return f"the peer asks for {asked}, which belongs to the peer at {found.holder}, {heard}"
 
 
-def _one_part(found: f.OnePart) -> str:
+def _one_part(found: sf.OnePart) -> str:
     return f"the peer asks for {traffic(found.asked)}, but has {found.has} of {found.child}, and gets one part of it"
 
 
@@ -231,10 +232,10 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.AnsweredOtherwise: lambda found: silence.OTHERWISE,
     f.Asked: _asked,
     f.PeerRefuses: _peer_refuses,
-    f.OtherSelectors: _other_selectors,
-    f.NoSuchChild: _no_such_child,
-    f.Held: _held,
-    f.OnePart: _one_part,
+    sf.OtherSelectors: _other_selectors,
+    sf.NoSuchChild: _no_such_child,
+    sf.Held: _held,
+    sf.OnePart: _one_part,
     f.NoConnection: lambda found: "no connection has this address as its remote",
     f.AggressiveNotAllowed: lambda found: f"it asks for Aggressive Mode, which {found.connection} does not allow",
     f.Unreachable: _unreachable,

@@ -10,15 +10,12 @@ import pytest
 
 from ikevd.findings import (
     Asked,
-    ChildTraffic,
     IdentityRefused,
     Named,
     NearestMiss,
-    NoSuchChild,
     NothingComparable,
     OtherIdentity,
     OtherKey,
-    OtherSelectors,
     PeerRefuses,
     Sign,
     Silence,
@@ -28,6 +25,11 @@ from ikevd.findings import (
     Unreachable,
 )
 from ikevd.observe.words import say
+from ikevd.selector_findings import (
+    ChildTraffic,
+    NoSuchChild,
+    OtherSelectors,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 

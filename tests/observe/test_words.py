@@ -6,22 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd import findings, refusals
+from ikevd import findings, refusals, selector_findings
 from ikevd.errors import Finding, Said
 from ikevd.findings import (
     Asked,
-    ChildTraffic,
     Difference,
     EspInUdp,
     Named,
     NearestMiss,
     NoAnswerYet,
-    NoSuchChild,
     NothingComparable,
     NotOffered,
     OtherIdentity,
     OtherKey,
-    OtherSelectors,
     PeerRefuses,
     RecordedLate,
     Sign,
@@ -34,6 +31,11 @@ from ikevd.findings import (
 from ikevd.observe.views import finding_view
 from ikevd.observe.words import _SENTENCES, say
 from ikevd.refusals import OtherAddresses, OtherHash, OtherHeader, WrongPort
+from ikevd.selector_findings import (
+    ChildTraffic,
+    NoSuchChild,
+    OtherSelectors,
+)
 
 LAN = Traffic("10.1.0.0/24", "10.2.0.0/24")
 ASKED = Asked(LAN, ("aes256-sha256-modp2048", "aes128-sha1-modp2048"))
@@ -43,7 +45,7 @@ SILENT_5 = SilentIdentity(replace(SILENCE, awaited="MM6", sent="MM5"), "site-b.p
 
 
 def kinds() -> set[type[Finding]]:
-    found = [*vars(findings).values(), *vars(refusals).values()]
+    found = [one for module in (findings, refusals, selector_findings) for one in vars(module).values()]
     return {kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding)} - {Finding}
 
 
