@@ -65,7 +65,7 @@ demo: setup-demo | build
 
 # The newest releases that the ranges of pyproject.toml allow, for every Python from 3.11 on.
 LOCK = .venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-       --custom-compile-command "make lock"
+       --no-strip-extras --custom-compile-command "make lock"
 lock: .venv/dev.stamp
 	$(LOCK) pyproject.toml -o requirements/run.lock
 	$(LOCK) pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
