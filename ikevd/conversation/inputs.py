@@ -106,6 +106,11 @@ class Inputs:
         return Inputs(self.beginning, (*self.given, given), said, seal)
 
     @property
+    def heard(self) -> bool:
+        """Was any message of the peer accepted?"""
+        return any(given.kind is InputKind.HEARD for given in self.given)
+
+    @property
     def sound(self) -> bool:
         """Is it as it was made, whole and in order? Raises ValueError, OverflowError or struct.error for values that
         cannot be."""

@@ -5,7 +5,7 @@ What comes of a step is returned, for the session.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 from ikevd.addresses import Path
@@ -29,7 +29,7 @@ from ikevd.peer import effects, facts
 from ikevd.peer.state import Attempt, PeerState, Stage
 from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
-from ikevd.store.interface import ExchangeKey, ExchangeState
+from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import Payload
 
@@ -109,9 +109,10 @@ class AtWork:
         if exchanges := self._under.get(under):
             exchanges.release()
 
-    def restore(self, state: PeerState, stored: Mapping[ExchangeKey, ExchangeState]) -> list[Happening]:
+    def restore(self, stored: StoredPeer) -> list[Happening]:
         """Go on where an earlier process was."""
-        kept = (one.attempt for one in stored.values() if one.attempt is not None)
+        state = stored.state
+        kept = (one.attempt for one in stored.exchanges.values() if one.attempt is not None)
         first = min((*state.quick_modes, *kept), default=0)
         self._numbers = map(Attempt, count(min(first, 0) - 1, -1))
         happenings: list[Happening] = []
@@ -122,9 +123,10 @@ class AtWork:
             )
             record.add(Note(Said("taken over from the process before")))
             record.pack()
-            its = {key.message_id: one for key, one in stored.items() if key.cookies == cookies}
+            its = {key.message_id: one for key, one in stored.exchanges.items() if key.cookies == cookies}
             exchanges = self._enter(sa, None, record)
             exchanges.last_flight = isakmp.last_flight
+            exchanges.use_up(stored.used.get(cookies, ()))
             happenings += exchanges.restore(isakmp.path, its, state.quick_modes)
         return happenings
 

@@ -173,6 +173,8 @@ class Exchanges:
     def tell(self, payloads: Sequence[Payload], home: Path) -> None:
         """An Informational message, sent a few times since nothing answers it."""
         work = self._enter(self._beginnings.telling(self._fresh_id(), home, payloads, silent=self._silent), home)
+        if self._ledger is not None:
+            self._ledger.used(self.sa.cookies, work.running.conversation.message_id)
         self.goes_on(work, work.running.start())
 
     # -- going on ---------------------------------------------------------------------------------------------------
@@ -255,6 +257,11 @@ class Exchanges:
             outcomes.append(Returned(revived.returned[0]))
         return [*begins, *self.goes_on(work, outcomes)]
 
+    def use_up(self, message_ids: Iterable[int]) -> None:
+        """These were used in an earlier process."""
+        for message_id in message_ids:
+            self._used.add(message_id)
+
     def _forget_stored(self, message_id: int) -> None:
         if self._ledger is not None:
             self._ledger.forget_exchange(self.sa.cookies, message_id)
@@ -313,7 +320,7 @@ class Exchanges:
             work.running.established(IpsecSaStands(selectors, suite, *spis))
             return [facts.QuickModeUp(work.attempt, result)]
         if isinstance(result, tuple):  # what an Informational message said
-            return [facts.Informed(self.sa.cookies, result)]
+            return [facts.Informed(self.sa.cookies, result, work.running.conversation.message_id)]
         return []
 
     def _raised(self, work: Work, error: IkeError) -> list[Happening]:

@@ -3,8 +3,9 @@ what it leads to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from ikevd.conversation.effects import Remember
 from ikevd.conversation.inputs import Beginning, Inputs
@@ -14,6 +15,8 @@ from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store
+
+NOTHING_USED: Mapping[Cookies, tuple[int, ...]] = MappingProxyType({})
 
 
 class Ledger:
@@ -38,20 +41,32 @@ class Ledger:
         """This is what the store holds, written by an earlier process for the same connection."""
         self._written = state
 
-    def learnt(self, state: PeerState) -> None:
-        """The state after a fact."""
+    def learnt(self, state: PeerState, used: Mapping[Cookies, tuple[int, ...]] = NOTHING_USED) -> None:
+        """The state after a fact; `used`: message IDs that the fact uses up."""
         if not self.open:
             return
         changes = difference(self._written, state)
+        if used:
+            changes = replace(changes, used={key: ids for key, ids in used.items() if key in state.isakmp})
         if self._written is None:
             changes = replace(changes, digest=digest(self._connection))
         self._put(changes)
         self._written = state
 
     def exchange(self, cookies: Cookies, message_id: int, state: ExchangeState) -> None:
-        """An exchange has been moved; it is not kept longer than its ISAKMP SA."""
-        if self._written is not None and cookies in self._written.isakmp:
-            self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}))
+        """An exchange has been moved; it is not kept longer than its ISAKMP SA. Before the peer's first message is
+        stored, its message ID is not used up: a repetition is served anew."""
+        if self._has(cookies):
+            used = {cookies: (message_id,)} if state.inputs.beginning.initiator or state.inputs.heard else {}
+            self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}, used=used))
+
+    def used(self, cookies: Cookies, message_id: int) -> None:
+        """A message ID of ours, for an exchange that is not kept."""
+        if self._has(cookies):
+            self._put(Changes(self._key, used={cookies: (message_id,)}))
+
+    def _has(self, cookies: Cookies) -> bool:
+        return self._written is not None and cookies in self._written.isakmp
 
     def forget_exchange(self, cookies: Cookies, message_id: int) -> None:
         """Nobody will ask for it any more."""

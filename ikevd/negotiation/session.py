@@ -22,7 +22,7 @@ from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
-from ikevd.negotiation.ledger import Ledger
+from ikevd.negotiation.ledger import NOTHING_USED, Ledger
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel
 from ikevd.negotiation.router import Router
@@ -89,7 +89,7 @@ class Session:
         children = {child.name: ChildState() for child in self.connection.children}
         self.state = replace(stored.state, children={**children, **stored.state.children})
         self._ledger.read(stored.state)
-        happenings = self._at_work.restore(stored.state, stored.exchanges)
+        happenings = self._at_work.restore(stored)
         revived = self._at_work.under_way
         opening = [ask.work.attempt for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
         lost = self._kernel.take_over(stored.state, found, {attempt for attempt in opening if attempt is not None})
@@ -270,7 +270,8 @@ class Session:
     def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
         before = self.state
         self.state, todo = decide(self.connection, before, fact, self._ports.now())
-        self._ledger.learnt(self.state)
+        used = {fact.under: (fact.message_id,)} if isinstance(fact, facts.Informed) else NOTHING_USED
+        self._ledger.learnt(self.state, used)
         if isinstance(fact, facts.PhaseOneUp):
             self._at_work.release(fact.sa.cookies)
         if isinstance(fact, ENDS):

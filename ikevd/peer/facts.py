@@ -136,6 +136,8 @@ class Informed:
 
     under: Cookies
     payloads: Sequence[Payload]
+    message_id: int = 0
+    """Of the message: used up once the fact is stored."""
 
 
 @dataclass(frozen=True, slots=True)

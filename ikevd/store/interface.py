@@ -46,6 +46,8 @@ class Changes:
     gone_children: tuple[str, ...] = ()
     exchanges: Mapping[ExchangeKey, ExchangeState] = field(default_factory=dict)
     gone_exchanges: tuple[ExchangeKey, ...] = ()
+    used: Mapping[Cookies, tuple[int, ...]] = field(default_factory=dict)
+    """Message IDs that no exchange may have again; they go with their ISAKMP SA."""
     digest: Secret | None = None
     """Of the connection as it was configured when the peer came (`policy.digest`); None: as it was."""
     gone: bool = False
@@ -53,7 +55,8 @@ class Changes:
 
     def __bool__(self) -> bool:
         """Does it change anything?"""
-        parts = (self.isakmp, self.children, self.gone_isakmp, self.gone_children, self.exchanges, self.gone_exchanges)
+        records = (self.isakmp, self.children, self.gone_isakmp, self.gone_children)
+        parts = (*records, self.exchanges, self.gone_exchanges, self.used)
         return self.gone or self.head is not None or self.digest is not None or any(parts)
 
 
@@ -65,6 +68,8 @@ class StoredPeer:
     digest: Secret | None
     """None where none was ever written."""
     exchanges: Mapping[ExchangeKey, ExchangeState]
+    used: Mapping[Cookies, tuple[int, ...]] = field(default_factory=dict)
+    """Message IDs, by ISAKMP SA."""
 
 
 class Store(Protocol):

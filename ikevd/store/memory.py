@@ -36,6 +36,7 @@ class _Rows:
     isakmp: dict[Cookies, bytes] = field(default_factory=dict, repr=False)
     children: dict[str, bytes] = field(default_factory=dict, repr=False)
     exchanges: dict[ExchangeKey, bytes] = field(default_factory=dict, repr=False)
+    used: dict[Cookies, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -131,10 +132,13 @@ class _Write:
         rows.isakmp.update(self._isakmp)
         rows.children.update(self._children)
         rows.exchanges.update(self._exchanges)
+        for cookies, message_ids in self._changes.used.items():
+            rows.used[cookies] = tuple(sorted({*rows.used.get(cookies, ()), *message_ids}))
 
     def _remove(self, rows: _Rows) -> None:
         for cookies in self._changes.gone_isakmp:
             rows.isakmp.pop(cookies, None)
+            rows.used.pop(cookies, None)
         for name in self._changes.gone_children:
             rows.children.pop(name, None)
         for key in [*rows.exchanges]:
@@ -147,4 +151,4 @@ def _stored(rows: _Rows) -> StoredPeer:
     children = {name: decode(ChildState, octets) for name, octets in rows.children.items()}
     state = replace(decode(PeerState, rows.head), isakmp=isakmp, children=children)
     exchanges = {key: decode(ExchangeState, octets) for key, octets in rows.exchanges.items()}
-    return StoredPeer(state, rows.digest, exchanges)
+    return StoredPeer(state, rows.digest, exchanges, dict(rows.used))

@@ -21,6 +21,8 @@ CREATE = (
     " UNIQUE (peer, name))",
     "CREATE TABLE exchange (peer INTEGER NOT NULL, cookies BLOB NOT NULL, message_id INTEGER NOT NULL,"
     " record BLOB NOT NULL, PRIMARY KEY (peer, cookies, message_id)) WITHOUT ROWID",
+    "CREATE TABLE used (peer INTEGER NOT NULL, cookies BLOB NOT NULL, message_id INTEGER NOT NULL,"
+    " PRIMARY KEY (peer, cookies, message_id)) WITHOUT ROWID",
 )
 """A row that is written again keeps its number: numbers tell which is the oldest."""
 
@@ -32,6 +34,7 @@ _PUT_CHILD = (
     "INSERT INTO child (peer, name, record) VALUES (?, ?, ?)"
     " ON CONFLICT (peer, name) DO UPDATE SET record = excluded.record"
 )
+_PUT_USED = "INSERT OR IGNORE INTO used VALUES (?, ?, ?)"
 _PUT_EXCHANGE = "INSERT OR REPLACE INTO exchange VALUES (?, ?, ?, ?)"
 
 
@@ -79,7 +82,7 @@ class Tables:
         self._numbers[bare.key] = number
         state = replace(bare, isakmp={one.sa.cookies: one for one in isakmp}, children=children)
         digest = None if octets is None else Secret(checked(octets, bytes))
-        return StoredPeer(state, digest, dict(self._exchanges(number)))
+        return StoredPeer(state, digest, dict(self._exchanges(number)), self._used(number))
 
     def _exchanges(self, number: int) -> Iterator[tuple[ExchangeKey, ExchangeState]]:
         found = self._run("SELECT cookies, message_id, record FROM exchange WHERE peer = ?", (number,))
@@ -87,6 +90,12 @@ class Tables:
             both = checked(octets, bytes)
             key = ExchangeKey(Cookies(both[:COOKIE_OCTETS], both[COOKIE_OCTETS:]), checked(message_id, int))
             yield key, decode(ExchangeState, record)
+
+    def _used(self, number: int) -> dict[Cookies, tuple[int, ...]]:
+        used: dict[bytes, list[int]] = {}
+        for octets, message_id in self._run("SELECT cookies, message_id FROM used WHERE peer = ?", (number,)):
+            used.setdefault(checked(octets, bytes), []).append(checked(message_id, int))
+        return {Cookies(both[:COOKIE_OCTETS], both[COOKIE_OCTETS:]): tuple(ids) for both, ids in used.items()}
 
     def _number(self, key: PeerKey) -> int | None:
         """Remembered, since a key is the same one in another notation too (`Identity`), whose octets differ."""
@@ -112,12 +121,14 @@ class Tables:
         self._run("DELETE FROM isakmp WHERE peer = ?", (number,))
         self._run("DELETE FROM child WHERE peer = ?", (number,))
         self._run("DELETE FROM exchange WHERE peer = ?", (number,))
+        self._run("DELETE FROM used WHERE peer = ?", (number,))
         del self._numbers[key]
 
     def _remove(self, number: int, changes: Changes) -> None:
         for cookies in changes.gone_isakmp:
             self._run("DELETE FROM isakmp WHERE peer = ? AND cookies = ?", (number, cookies.octets))
             self._run("DELETE FROM exchange WHERE peer = ? AND cookies = ?", (number, cookies.octets))
+            self._run("DELETE FROM used WHERE peer = ? AND cookies = ?", (number, cookies.octets))
         for name in changes.gone_children:
             self._run("DELETE FROM child WHERE peer = ? AND name = ?", (number, name))
         for key in changes.gone_exchanges:
@@ -131,3 +142,6 @@ class Tables:
             self._run(_PUT_CHILD, (number, name, encode(child)))
         for key, exchange in changes.exchanges.items():
             self._run(_PUT_EXCHANGE, (number, key.cookies.octets, key.message_id, encode(exchange)))
+        for cookies, message_ids in changes.used.items():
+            for message_id in message_ids:
+                self._run(_PUT_USED, (number, cookies.octets, message_id))

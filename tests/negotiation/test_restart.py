@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from ikevd.addresses import Address, Path
 from ikevd.host.interface import Action
 from ikevd.policy.model import Connection, Start
 from ikevd.wire.registry import ExchangeType
@@ -250,5 +251,34 @@ def test_a_child_of_start_auto_comes_up_again_unless_the_operator_took_it_down(e
         alice = await hers.restart()
         await asyncio.sleep(60)
         assert alice.pairs == (end != "the operator's down")
+
+    run(story())
+
+
+def replayed(world: World, gateway: Gateway, sender: Address, kinds: set[int]) -> int:
+    """Every message of these exchanges that came from `sender`, once more; how many that were."""
+    wire = [(path, octets) for _, path, octets in world.wire if path.local.address == sender]
+    old = [(Path(path.remote, path.local), octets) for path, octets in wire if octets[EXCHANGE] in kinds]
+    for path, octets in old:
+        gateway.engine.datagram(octets, path)
+    return len(old)
+
+
+@pytest.mark.parametrize("sender", ["the peer", "ourselves"])
+def test_no_message_of_an_earlier_process_is_heard_a_second_time(sender: str) -> None:
+    """Nor one of our own that somebody sends back to us."""
+
+    async def story() -> None:
+        world, _, his, alice, bob = await tunnel()
+        (alice if sender == "the peer" else bob).session.unwant("lan")
+        await asyncio.sleep(20)
+        await bring_up(alice)
+        await asyncio.sleep(100)  # nobody may ask for these exchanges any more
+        bob = await his.restart()
+        before = set(his.kernel.sas), bob.session.state
+        kinds: set[int] = {ExchangeType.QUICK_MODE, ExchangeType.INFORMATIONAL}
+        assert replayed(world, bob, ALICE if sender == "the peer" else BOB, kinds) > 2
+        await asyncio.sleep(1)
+        assert (set(his.kernel.sas), bob.session.state) == before
 
     run(story())

@@ -137,6 +137,12 @@ def test_exchanges_go_with_their_isakmp_sa(medium: Medium) -> None:
 # -- invalid ----------------------------------------------------------------------------------------------------------
 
 
+def test_used_message_ids_are_added_up_and_go_with_their_isakmp_sa(medium: Medium) -> None:
+    first = Changes(KEY, isakmp={COOKIES: isakmp_state()}, used={COOKIES: (7, 0xFFFFFFFF), NEWER: (7,)})
+    (stored,) = peers(kept(medium, first, Changes(KEY, used={COOKIES: (8, 7)}), Changes(KEY, gone_isakmp=(NEWER,))))
+    assert {cookies: set(used) for cookies, used in stored.used.items()} == {COOKIES: {7, 8, 0xFFFFFFFF}}
+
+
 def test_a_store_that_was_made_invalid_is_not_read_again(medium: Medium) -> None:
     store = kept(medium, difference(None, peer_state()))
     assert "policies were flushed" in (store.invalidate("policies were flushed") or "")
