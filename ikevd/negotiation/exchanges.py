@@ -36,6 +36,8 @@ from ikevd.wire.payloads import Payload
 
 MAX_AT_ONCE = 200
 """Exchanges under one ISAKMP SA that the peer began and that are under way."""
+MAX_AWAY = 30.0
+"""Seconds after which an exchange that an earlier process left is not gone on with: the peer may have given it up."""
 MAX_KEPT = 1000
 """Exchanges of one ISAKMP SA that may still be asked for an answer; beyond it the oldest that ended is forgotten."""
 
@@ -242,10 +244,16 @@ class Exchanges:
     def _revive(self, home: Path, state: ExchangeState, known: Collection[Attempt]) -> list[Happening]:
         """A Quick Mode of the peer's that the process before could only just store begins here. Raises
         `Irreproducible`."""
-        begun, revived = self._beginnings.again(state, self._ports.now())
+        now = self._ports.now()
+        begun, revived = self._beginnings.again(state, now)
         if not begun.core.initiator and not begun.core.has_spoken:  # its first message, repeated, begins it anew
             self._forget_stored(begun.core.message_id)
             return []
+        if revived.returned is not None and state.attempt not in known:
+            self._linger(begun, home, now)
+            return []
+        if state.inputs.given[-1].at + MAX_AWAY < now:
+            raise replay.Irreproducible("its peer has given it up meanwhile")
         work = self._enter(begun, home, state.attempt)
         outcomes: list[Outcome] = []
         begins: list[Happening] = []
@@ -256,6 +264,18 @@ class Exchanges:
         if revived.returned is not None:
             outcomes.append(Returned(revived.returned[0]))
         return [*begins, *self.goes_on(work, outcomes)]
+
+    def _linger(self, begun: Begun, home: Path, now: float) -> None:
+        """It ended, and the session knows: it only answers repetitions, for as long as it would have."""
+        core = begun.core
+        until = (core.ended_at or now) + core.wanted_for
+        if until <= now:
+            self._used.add(core.message_id)
+            self._forget_stored(core.message_id)
+            return
+        work = self._enter(begun, home)
+        work.forget_at = until
+        self._agenda.set(work, work.due)
 
     def use_up(self, message_ids: Iterable[int]) -> None:
         """These were used in an earlier process."""

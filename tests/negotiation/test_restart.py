@@ -9,6 +9,7 @@ from ipaddress import ip_network
 import pytest
 
 from ikevd.addresses import Address, Path
+from ikevd.facts import Established
 from ikevd.host.interface import Action
 from ikevd.policy.model import Connection, Start
 from ikevd.wire.registry import ExchangeType
@@ -280,5 +281,57 @@ def test_no_message_of_an_earlier_process_is_heard_a_second_time(sender: str) ->
         assert replayed(world, bob, ALICE if sender == "the peer" else BOB, kinds) > 2
         await asyncio.sleep(1)
         assert (set(his.kernel.sas), bob.session.state) == before
+
+    run(story())
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+def test_a_process_that_is_away_for_longer_than_the_peer_waits_leaves_no_half_tunnel(after: int) -> None:
+    async def story() -> None:
+        _, hers, his, alice, bob = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        alice.session.unwant("lan")
+        await asyncio.sleep(20)
+        attempt = asyncio.ensure_future(bring_up(alice))
+        await asyncio.sleep(after / 200)
+        hers.kill()
+        await asyncio.sleep(100)
+        alice = await hers.restart()
+        await asyncio.sleep(120)
+        attempt.cancel()
+        assert alice.pairs == bob.pairs == 1
+        assert hers.kernel.keys == his.kernel.keys
+
+    run(story())
+
+
+def test_what_ended_before_the_restart_is_not_told_a_second_time() -> None:
+    async def story() -> None:
+        _, hers, *_ = await tunnel()
+        alice = await hers.restart()
+        told = [entry.fact for record in alice.history.find() for entry in record.entries]
+        assert not [fact for fact in told if isinstance(fact, Established)]
+
+    run(story())
+
+
+def test_message_2_of_quick_mode_that_is_repeated_to_a_new_process_is_answered_with_the_same_message_3() -> None:
+    async def story() -> None:
+        third: list[bytes] = []
+
+        def lose_message_3(sender: str, datagram: bytes) -> list[bytes]:
+            if sender != "alice" or datagram[EXCHANGE] != ExchangeType.QUICK_MODE or len(datagram) > 100:
+                return [datagram]
+            third.append(datagram)
+            return [datagram] if len(third) > 1 else []
+
+        world = World(Network(tamper=lose_message_3))
+        hers, his = Machine(world, ALICE, VIEW), Machine(world, BOB, mirrored(VIEW))
+        alice, bob = hers.boot(), his.boot()
+        await bring_up(alice)
+        alice = await hers.restart()
+        await asyncio.sleep(10)
+        assert len(third) > 1
+        assert set(third) == {third[0]}
+        assert alice.pairs == bob.pairs == 1
 
     run(story())
