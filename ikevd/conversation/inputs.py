@@ -100,10 +100,15 @@ class Inputs:
 
     def adding(self, given: Input, said: bytes) -> Inputs | None:
         """With one more; None where that is more than is kept: such an exchange cannot be told again."""
-        if sum(len(each.octets) for each in self.given) + len(given.octets) > MAX_OCTETS:
+        if self.octets + len(given.octets) > MAX_OCTETS:
             return None
         seal = digest(self.seal or self.beginning.digest, given.encoded())
         return Inputs(self.beginning, (*self.given, given), said, seal)
+
+    @property
+    def octets(self) -> int:
+        """Of all datagrams."""
+        return sum(len(each.octets) for each in self.given)
 
     @property
     def heard(self) -> bool:

@@ -137,7 +137,7 @@ class Engine:
         if self._config.remove_unknown and self._is_alone:
             await self._remove_unknown(found, taken)
         early, self._early = self._early, None
-        for octets, path in early or ():
+        async for octets, path in paced(early or ()):
             self.datagram(octets, path)
         self.restored.set()
         return restored
@@ -263,7 +263,7 @@ class Engine:
                 await self._outside.remove()
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
-        for session in self.sessions():
+        for session in (*self.sessions(), *self._former):
             _surely(session.close)
 
     async def _take_down(self, *, announce: bool) -> None:

@@ -16,13 +16,15 @@ from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store
 
+MAX_KEPT_OCTETS = 256 * 1024
+"""Of the datagrams of one peer's exchanges; what exceeds that cannot be told again by a new process."""
 NOTHING_USED: Mapping[Cookies, tuple[int, ...]] = MappingProxyType({})
 
 
 class Ledger:
     """Writes what a new process needs to go on with this peer."""
 
-    __slots__ = ("_connection", "_key", "_store", "_trouble", "_written")
+    __slots__ = ("_connection", "_key", "_store", "_trouble", "_written", "kept_octets")
 
     def __init__(self, store: Store, key: PeerKey, connection: Connection, trouble: Callable[[str], None]) -> None:
         """`trouble` is told, once, that the store can be written no more."""
@@ -31,6 +33,8 @@ class Ledger:
         self._connection = connection
         self._trouble = trouble
         self._written: PeerState | None = None
+        self.kept_octets = 0
+        """Of the datagrams of all exchanges that are kept."""
 
     @property
     def open(self) -> bool:
@@ -99,6 +103,7 @@ class Kept:
         """As an earlier process left it."""
         kept = cls(ledger, state.inputs.beginning, state.child)
         kept._inputs, kept._attempt = state.inputs, state.attempt
+        ledger.kept_octets += state.inputs.octets
         return kept
 
     def numbered(self, attempt: Attempt) -> None:
@@ -106,18 +111,22 @@ class Kept:
         self._attempt = attempt
 
     def remember(self, new: Remember) -> None:
-        """One thing more. An exchange of too many octets cannot be told again."""
+        """One thing more. Where it is too much, of this exchange or of all of the peer, it cannot be told again."""
         if self._inputs is None:
             return
-        beginning = self._inputs.beginning
-        self._inputs = self._inputs.adding(new.given, new.said)
-        if self._inputs is None:
-            self._ledger.forget_exchange(beginning.cookies, beginning.message_id)
-        else:
-            state = ExchangeState(self._inputs, self._attempt, self._child)
-            self._ledger.exchange(beginning.cookies, beginning.message_id, state)
+        beginning, more = self._inputs.beginning, self._inputs.adding(new.given, new.said)
+        added = len(new.given.octets)
+        if more is None or self._ledger.kept_octets + added > MAX_KEPT_OCTETS:
+            self.forget()
+            return
+        self._inputs = more
+        self._ledger.kept_octets += added
+        state = ExchangeState(more, self._attempt, self._child)
+        self._ledger.exchange(beginning.cookies, beginning.message_id, state)
 
     def forget(self) -> None:
         """Nobody will ask for it any more."""
-        if self._inputs is not None:
-            self._ledger.forget_exchange(self._inputs.beginning.cookies, self._inputs.beginning.message_id)
+        inputs, self._inputs = self._inputs, None
+        if inputs is not None:
+            self._ledger.kept_octets -= inputs.octets
+            self._ledger.forget_exchange(inputs.beginning.cookies, inputs.beginning.message_id)

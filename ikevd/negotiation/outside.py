@@ -9,6 +9,7 @@ from ikevd.errors import IkeError
 from ikevd.host.interface import Kernel, KernelPolicy, PolicyId
 from ikevd.negotiation.restart import InKernel
 from ikevd.observe.words import say_error
+from ikevd.policy.priorities import is_ours
 
 
 class Outside:
@@ -29,7 +30,12 @@ class Outside:
             await self._put(policy)
 
     async def remove(self) -> None:
-        """After all that may block has gone. What the kernel refuses is for the next start."""
+        """After all that may block has gone, unless another ikevd of this network namespace still has blocks. What the
+        kernel refuses is for the next start."""
+        with suppress(IkeError):
+            found = await self._kernel.dump_policies()
+            if any(is_ours(policy.priority) and policy.id not in self.policies for policy in found):
+                return
         for policy in self.policies.values():
             with suppress(IkeError):
                 await self._kernel.delete_policy(policy.id, policy.reqid)

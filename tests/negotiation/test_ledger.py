@@ -1,0 +1,30 @@
+"""What is kept of exchanges, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ikevd.conversation.effects import Remember
+from ikevd.conversation.inputs import MAX_OCTETS, Input, InputKind
+from ikevd.negotiation.ledger import MAX_KEPT_OCTETS, Kept, Ledger
+from ikevd.peer.state import PeerState
+from ikevd.store.memory import Disk, MemoryStore
+from tests.builders import connection
+from tests.store.records import COOKIES, KEY, exchange_state, isakmp_state
+
+LONG = Remember(Input(InputKind.HEARD, octets=bytes(MAX_OCTETS - 1)), b"")
+
+
+def test_the_datagrams_that_are_kept_of_one_peer_have_a_bound_and_room_comes_back() -> None:
+    disk = Disk()
+    ledger = Ledger(MemoryStore(disk), KEY, connection(), list[str]().append)
+    ledger.learnt(PeerState(KEY, isakmp={COOKIES: isakmp_state()}))
+    begin = exchange_state().inputs.beginning
+    many = [Kept(ledger, replace(begin, message_id=number)) for number in range(1, 40)]
+    for kept in many:
+        kept.remember(LONG)
+    stored = disk.peers[KEY].exchanges
+    assert len(stored) == MAX_KEPT_OCTETS // (MAX_OCTETS - 1)
+    for kept in many:
+        kept.forget()
+    assert (len(stored), ledger.kept_octets) == (0, 0)
