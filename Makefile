@@ -10,7 +10,7 @@ CODE  := ikevd tests bench tools demo/run
 help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
-	@echo "make test    check, then the kernel and interop tests inside two guests"
+	@echo "make test    check, what takes seconds, then the kernel and interop tests inside two guests"
 	@echo "make soak    what takes long: tests marked so, the fuzzers, these words on a bare Debian 12; root, about an hour"
 	@echo "make interop the whole interop matrix, about an hour: writes docs/interop.md"
 	@echo "make demo    a tunnel, shown (fetches only what that needs)"
@@ -38,13 +38,14 @@ check: .venv/dev.stamp
 	.venv/bin/ruff format --no-cache --check $(CODE)
 	.venv/bin/mypy --strict $(CODE)
 	mkdir -p build/record
-	IKEVD_RECORD=build/record/check.json $(PY) -m pytest -q -n auto --ignore tests/kernel --ignore tests/interop
+	IKEVD_RECORD=build/record/check.json $(PY) -m pytest -q -n auto -m "not long and not soak" --ignore tests/kernel --ignore tests/interop
 
 # What guests write and what stays of a run; the guests' other files are copy-on-write.
 build:
 	mkdir -p $@
 
 test: setup check | build
+	IKEVD_RECORD=build/record/long.json $(PY) -m pytest -q -n auto -m "long and not soak" --ignore tests/kernel --ignore tests/interop
 	$(SUDO) tests/rig/selftest
 	$(SUDO) tests/guests; $(PY) -m tests.summary build/record/*.json
 

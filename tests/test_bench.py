@@ -21,6 +21,7 @@ def may_run_the_daemon() -> bool:
     return True
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not may_run_the_daemon(), reason="the daemon needs CAP_NET_ADMIN, in memory too")
 @pytest.mark.parametrize(
     ("arguments", "expected"),

@@ -268,6 +268,7 @@ def test_a_frame_longer_than_any_is_refused_before_it_is_read(length: int, tmp_p
     assert result.stderr.endswith(f"pcap file: a piece of {length} octets, wanted 16777216 at most\n")
 
 
+@pytest.mark.long
 def test_the_memory_for_decoding_a_small_file_that_unpacks_to_thousands_of_messages_stays_flat(tmp_path: Path) -> None:
     peaks = []
     for count in (100, 3000):

@@ -238,6 +238,7 @@ def captures(testdata: Path) -> list[Path]:
     return [path for path in found if path.suffix != ".out"]
 
 
+@pytest.mark.long
 def test_every_captured_message_is_read_as_tshark_reads_it(testdata: Path, reader: Tshark) -> None:
     found, compared = {}, 0
     for path in captures(testdata):

@@ -16,6 +16,7 @@ FLOOR = {"parser": 200, "heard": 500}
 """Edges that a run must reach: less means that the harness no longer reaches the code."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_short_run_finds_nothing(target: str, tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="atheris is not installed: it needs Python 3.11")

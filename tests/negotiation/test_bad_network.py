@@ -6,10 +6,14 @@ import asyncio
 from collections import Counter
 from functools import cache
 
+import pytest
+
 from ikevd.errors import IkeError
 from tests.duet import Network
 from tests.gateways import alice_and_bob, bring_up
 from tests.virtual_time import run
+
+pytestmark = pytest.mark.long
 
 HANDSHAKES = 1000
 ATTEMPTS = 3

@@ -16,6 +16,8 @@ from ikevd.host.interface import Action
 from tests.eventually import eventually
 from tests.service.daemon import NOTHING_LEFT, Daemon, free_port, pair
 
+pytestmark = pytest.mark.long  # starts daemons
+
 DESCRIPTORS = 64
 IDLE = b""
 HALF_A_REQUEST = b"POST /v1/up/lan HTTP/1.1\r\n"

@@ -18,6 +18,8 @@ from ikevd.service.holder_process import NAME
 from tests.eventually import eventually_async
 from tests.service.daemon import end_holder, runs, sockets_of
 
+pytestmark = pytest.mark.long  # starts processes
+
 LONG = 3600.0
 Start = Callable[..., HolderProcess]
 

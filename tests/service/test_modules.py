@@ -14,6 +14,8 @@ import pytest
 from ikevd.control.client import Client, ControlError
 from tests.service.daemon import NOTHING_LEFT, pair
 
+pytestmark = pytest.mark.long  # starts daemons
+
 PACKAGE = Path(__file__).resolve().parents[2] / "ikevd"
 AFTER_START = [path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.relative_to(PACKAGE).parts]
 """The commands import what they need when they run; of them the daemon has `run` only, before it starts."""

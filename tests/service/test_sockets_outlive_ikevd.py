@@ -14,6 +14,8 @@ from ikevd.service.holder_process import NAME
 from tests.eventually import PATIENCE, eventually
 from tests.service.daemon import Daemon, free_port, runs, sockets_of
 
+pytestmark = pytest.mark.long  # starts daemons
+
 IKEV2 = bytes(range(1, 9)) + bytes(8) + bytes([33, 0x20, 34, 8]) + bytes(4) + (28).to_bytes(4, "big")
 """A header of IKEv2, which is answered: this daemon speaks IKEv1 only."""
 

@@ -13,6 +13,8 @@ import pytest
 from tests.store.media import InFile
 from tests.store.writer import number_found
 
+pytestmark = pytest.mark.long  # starts processes
+
 KILLS = 3
 """Each costs the start of a process."""
 
