@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+
+from ikevd.frozen import frozen
 
 Address = IPv4Address | IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endpoint:
     """A UDP endpoint: address and port."""
 
@@ -20,7 +21,7 @@ class Endpoint:
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """The two endpoints of a datagram, seen from this machine."""
 

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ikevd.boot.file import BLOCKS, write_blocks
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, KernelRefused
+from ikevd.frozen import frozen
 from ikevd.host.entropy import SystemEntropy
 from ikevd.host.interface import Kernel
 from ikevd.kernel import surroundings
@@ -53,7 +54,7 @@ GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """Objects, and generations (`gc.set_threshold`); Python's own are 700, 10 and 10."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What the command line adds to the configuration."""
 
@@ -62,7 +63,7 @@ class Options:
     """Which negotiations are logged."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Machine:
     """What tests and the bench replace of this machine."""
 

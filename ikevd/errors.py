@@ -6,19 +6,19 @@ what was wanted. No exception ever carries key material.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from errno import EEXIST, ENOKEY
 
+from ikevd.frozen import frozen
 from ikevd.wire.registry import NotifyType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What was found out, as fields that JSON can hold: `ikevd.findings` and `ikevd.refusals` have the kinds,
     `ikevd.observe.words` says them in a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Said(Finding):
     """A sentence that was made where the fault was met: by a decoder, the kernel or the operating system."""
 

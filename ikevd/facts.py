@@ -6,14 +6,15 @@ A fact holds no key: wire octets are what an eavesdropper sees, and errors carry
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ikevd.addresses import Path
 from ikevd.errors import Finding
+from ikevd.frozen import frozen
 from ikevd.wire.registry import NotifyType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sent:
     """A message left. `copy` is 1 for the first time, then counts the repetitions."""
 
@@ -30,7 +31,7 @@ class Sent:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """A message arrived and was accepted."""
 
@@ -42,7 +43,7 @@ class Heard:
     """The payloads after decryption, as in `Sent`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repeated:
     """The peer repeated a message; `answered` tells whether our answer was sent again."""
 
@@ -50,7 +51,7 @@ class Repeated:
     answered: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dropped:
     """A message was dropped, and why. It changed nothing."""
 
@@ -63,28 +64,28 @@ class Dropped:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hint:
     """A notification in the clear: forgeable, so it is evidence and never an order."""
 
     notify: NotifyType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """Something worth keeping."""
 
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Established:
     """The exchange ended well, with this result."""
 
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """The exchange ended without result, and why."""
 

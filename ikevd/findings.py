@@ -7,20 +7,20 @@ can hold and a later start can read. `ikevd.refusals` has those about one messag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from ikevd.errors import Finding
+from ikevd.frozen import frozen
 
 # -- parts ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """Fields that belong together, within a finding."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Named(Part):
     """An identity with its type, since a difference in type alone is a common fault."""
 
@@ -28,7 +28,7 @@ class Named(Part):
     type: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traffic(Part):
     """A pair of traffic selectors as this side sees them."""
 
@@ -36,7 +36,7 @@ class Traffic(Part):
     remote: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference(Part):
     """In what two suites differ, and the two values."""
 
@@ -48,7 +48,7 @@ class Difference(Part):
 # -- proposals ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NearestMiss(Finding):
     """No offer of the peer is acceptable; these two suites differ least."""
 
@@ -58,7 +58,7 @@ class NearestMiss(Finding):
     differences: tuple[Difference, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NothingComparable(Finding):
     """The peer offers nothing that could be held against our suites."""
 
@@ -69,7 +69,7 @@ class NothingComparable(Finding):
     """Does it want several protocols under one number, as ESP with IPCOMP?"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotOffered(Finding):
     """The peer chose a suite that we did not offer; `ours` is the nearest one that we did."""
 
@@ -78,14 +78,14 @@ class NotOffered(Finding):
     differences: tuple[Difference, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoSuite(Finding):
     """The peer's choice is no suite at all."""
 
     chosen: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ManyChosen(Finding):
     """The peer's answer must hold one proposal with one transform (RFC 2408 section 4.2)."""
 
@@ -93,7 +93,7 @@ class ManyChosen(Finding):
     transforms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherProtocol(Finding):
     """The peer chose a protocol that we did not offer."""
 
@@ -113,7 +113,7 @@ class Sign(Enum):
     MESSAGE_3 = "message 3 does not decrypt, or its HASH_I does not match"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherKey(Finding):
     """Probably the pre-shared keys differ. `sources` tell where those that were tried are defined."""
 
@@ -121,7 +121,7 @@ class OtherKey(Finding):
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherIdentity(Finding):
     """The peer calls itself otherwise than it must."""
 
@@ -131,7 +131,7 @@ class OtherIdentity(Finding):
     """Is what is wanted configured as remote_id? Else it is the peer's address."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdentityRefused(Finding):
     """The peer has our key, and refuses our identity or what came with it: it said so under that key."""
 
@@ -140,7 +140,7 @@ class IdentityRefused(Finding):
     """What we call ourselves."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnsweredOtherwise(Finding):
     """An encrypted message came that opens under none of our keys. Forgeable, so it is a hint."""
 
@@ -148,7 +148,7 @@ class AnsweredOtherwise(Finding):
 # -- Quick Mode -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked(Finding):
     """What we asked for in message 1 of a Quick Mode."""
 
@@ -156,7 +156,7 @@ class Asked(Finding):
     suites: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerRefuses(Finding):
     """The peer told us, authenticated, that it refuses."""
 
@@ -167,12 +167,12 @@ class PeerRefuses(Finding):
 # -- strangers ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoConnection(Finding):
     """The peer's address is that of no connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AggressiveNotAllowed(Finding):
     """The peer asks for Aggressive Mode, which the connection of its address does not allow."""
 
@@ -182,7 +182,7 @@ class AggressiveNotAllowed(Finding):
 # -- silence --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unreachable(Finding):
     """An ICMP error says that a datagram did not arrive. Forgeable, so it is evidence only."""
 
@@ -194,7 +194,7 @@ class Unreachable(Finding):
     """Endpoint to which the datagram went."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Undelivered(Finding):
     """A datagram could not leave this machine."""
 
@@ -202,7 +202,7 @@ class Undelivered(Finding):
     """In words, with both endpoints."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Silence(Finding):
     """Nothing acceptable came until the deadline."""
 
@@ -225,7 +225,7 @@ class Silence(Finding):
     """Did an encrypted answer come that opens under none of our keys?"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SilentIdentity(Finding):
     """Silence after our message 5, the first encrypted one."""
 
@@ -236,7 +236,7 @@ class SilentIdentity(Finding):
     """What we call ourselves."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoAnswerYet(Finding):
     """Our message was sent a second time."""
 
@@ -246,7 +246,7 @@ class NoAnswerYet(Finding):
     first_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordedLate(Finding):
     """Message 1 came among so many that it was not recorded then."""
 
@@ -257,7 +257,7 @@ class RecordedLate(Finding):
 # -- NAT traversal --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspInUdp(Finding):
     """ESP will travel in UDP, and why."""
 
@@ -270,7 +270,7 @@ class EspInUdp(Finding):
     """Does `encap: force` ask for it?"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NatDMissing(Finding):
     """The peer agreed on NAT traversal, but sends no NAT-D payload."""
 
@@ -279,12 +279,12 @@ class NatDMissing(Finding):
     """Its payload type."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EncapInVain(Finding):
     """`encap: force` has no effect, since the peer does not speak NAT traversal."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StaysOnPort(Finding):
     """The peer does not go to the port that ESP in UDP needs."""
 
@@ -294,7 +294,7 @@ class StaysOnPort(Finding):
 # -- what else is worth keeping -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Announced(Finding):
     """Names of the vendor IDs that the peer sent; `more` others are not named."""
 
@@ -302,19 +302,19 @@ class Announced(Finding):
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommitBit(Finding):
     """The peer sets the commit bit (RFC 2408 section 3.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretsNotTried(Finding):
     """So many secrets of the peer's candidates are left out by `limits.secrets`."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mentioned(Finding):
     """Authenticated words of the peer."""
 
@@ -322,7 +322,7 @@ class Mentioned(Finding):
     has_consequence: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OddPorts(Finding):
     """Protocol and port of the peer's phase 1 ID payload, where they are not the usual ones."""
 
@@ -330,7 +330,7 @@ class OddPorts(Finding):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClaimedLife(Finding):
     """RESPONDER-LIFETIME for the ISAKMP SA: so many seconds count instead of so many."""
 
@@ -338,12 +338,12 @@ class ClaimedLife(Finding):
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnprovenLife(Finding):
     """RESPONDER-LIFETIME for the ISAKMP SA where nothing proves it: message 2 of Aggressive Mode."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IsakmpDeleted(Finding):
     """The peer deleted the ISAKMP SA."""
 
@@ -351,7 +351,7 @@ class IsakmpDeleted(Finding):
 # -- results --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IsakmpSaStands(Finding):
     """A phase 1 ended well. `peer` is its endpoint, `seconds` the lifetime."""
 
@@ -361,7 +361,7 @@ class IsakmpSaStands(Finding):
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IpsecSaStands(Finding):
     """A Quick Mode ended well."""
 

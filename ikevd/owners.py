@@ -7,8 +7,9 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from ikevd.frozen import frozen
 
 ROOT = 0
 MAX_LINKS = 40
@@ -17,7 +18,7 @@ CLOSED, GROUP_READS, WRITERS = 0o077, 0o040, 0o022
 """Permissions that group and others have, that the group may have, with which they write."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """Whom a process runs as."""
 

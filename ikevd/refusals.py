@@ -3,14 +3,13 @@ must. `ikevd.observe.words` has the sentence of each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.errors import Finding
+from ikevd.frozen import frozen
 
 # -- where it belongs -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherHeader(Finding):
     """A field of the ISAKMP header has another value than this exchange has at this stage."""
 
@@ -19,7 +18,7 @@ class OtherHeader(Finding):
     wanted: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherAddresses(Finding):
     """The message came between other addresses than those that negotiate."""
 
@@ -31,7 +30,7 @@ class OtherAddresses(Finding):
     """The path of the exchange."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WrongPort(Finding):
     """A message came by ports that no NAT explains (RFC 3947 section 4)."""
 
@@ -46,14 +45,14 @@ class WrongPort(Finding):
 # -- what it must prove ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HashNotFirst(Finding):
     """The first payload is no HASH payload. `name` is that of the HASH, as `HASH(1)`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherHash(Finding):
     """The HASH payload has another value than we compute."""
 
@@ -63,26 +62,26 @@ class OtherHash(Finding):
 # -- what it must hold, in Quick Mode -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdentityCount(Finding):
     """So many ID payloads; two or none are wanted."""
 
     came: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeMissing(Finding):
     """PFS was agreed, and there is no KE payload."""
 
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeUnasked(Finding):
     """There is a KE payload, and the chosen transform names no group."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReservedSpi(Finding):
     """The peer's ESP SPI is a reserved one (RFC 2406 section 2.1). `first`: the lowest that is not."""
 
@@ -90,7 +89,7 @@ class ReservedSpi(Finding):
     first: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WeakKey(Finding):
     """KEYMAT begins with a weak key of the cipher."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.errors import Finding
 from ikevd.findings import Part, Traffic
+from ikevd.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherSelectors(Finding):
     """The peer's answer names other traffic selectors than we asked for."""
 
@@ -16,7 +15,7 @@ class OtherSelectors(Finding):
     answered: Traffic
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChildTraffic(Part):
     """A child with its traffic selectors."""
 
@@ -24,7 +23,7 @@ class ChildTraffic(Part):
     traffic: Traffic
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held(Finding):
     """The peer asks for traffic selectors that another peer has."""
 
@@ -35,7 +34,7 @@ class Held(Finding):
     """Within so many it was heard of."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OnePart(Finding):
     """The peer asks for a part of a template though it has another one."""
 
@@ -44,7 +43,7 @@ class OnePart(Finding):
     has: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoSuchChild(Finding):
     """The peer asks for traffic selectors that no child has."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,12 +22,13 @@ from ikevd.config.surroundings import Surroundings
 from ikevd.config.typography import plain
 from ikevd.config.yaml_locations import TOP, Located, YamlError, YamlPath
 from ikevd.errors import ConfigError
+from ikevd.frozen import frozen
 from ikevd.policy.model import Config, PreSharedKey
 
 MAX_FILE = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """A configuration that can be used, and what somebody should look at in it."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 from ikevd.config.problems import Problems
 from ikevd.config.schema import ChildSection, FileSection
 from ikevd.config.yaml_locations import YamlPath
+from ikevd.frozen import frozen
 from ikevd.policy.selectors import Network, TrafficSelector
 
 MAX_POLICIES = 4096
@@ -34,7 +34,7 @@ def doubt(problems: Problems, file: FileSection) -> None:
     _doubt_overlaps(problems, children, shared)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Child:
     path: YamlPath
     section: ChildSection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 
 from ikevd.addresses import Address
@@ -11,6 +10,7 @@ from ikevd.config.problems import Problems
 from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import frozen
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import AddressRange
 from ikevd.policy.reqids import LEASABLE
@@ -87,7 +87,7 @@ def _sameness(problems: Problems, connection: ConnectionSection, rival: str) -> 
 # -- how many keys message 5 may be tried with --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Candidate:
     name: str
     section: ConnectionSection

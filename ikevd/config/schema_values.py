@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,6 +15,7 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from ikevd.addresses import Address
 from ikevd.config import secrets
+from ikevd.frozen import frozen
 from ikevd.policy import proposals
 from ikevd.policy.identity import WANTED, Identity
 from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
@@ -196,7 +196,7 @@ def _identity(value: object) -> Identity:
     return identity
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Within(TrafficSelector):
     """Any part of it that a peer asks for."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+
+from ikevd.frozen import frozen
 
 SHORT = 20
 """Fewer random characters fall to an offline dictionary attack (CVE-2018-5389)."""
@@ -52,7 +53,7 @@ _KINDS = (
 _TOKENS = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}|(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])|.", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form:
     """For the operator's eyes: `description` tells about the key, so it belongs on a screen and into no log."""
 

@@ -11,13 +11,14 @@ import binascii
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ikevd import files, owners
 from ikevd.config import secret_doubts
 from ikevd.config.secret_form import Form, form
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import frozen
 from ikevd.wording import closest, shown
 
 MAX_SECRET = 4096
@@ -27,28 +28,28 @@ KINDS = ("file", "env", "credential")
 WANTED = "{file: NAME}, {env: NAME}, {credential: NAME} or the key itself"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inline:
     """The key stands in the configuration itself."""
 
     text: Secret
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FromFile:
     """`{file: berlin.psk}`: relative to the folder of the configuration file."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FromEnvironment:
     """`{env: NAME}`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FromCredential:
     """`{credential: NAME}`: a credential of the systemd unit (`LoadCredential=`), guarded by systemd."""
 
@@ -58,7 +59,7 @@ class FromCredential:
 Source = Inline | FromFile | FromEnvironment | FromCredential
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """A key as it was read."""
 

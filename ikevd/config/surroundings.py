@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ikevd.addresses import Address, Path
+from ikevd.frozen import frozen
 from ikevd.policy.selectors import Network
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InterfaceAddress:
     """One address of this machine, with the network to which it is connected there."""
 
@@ -18,7 +19,7 @@ class InterfaceAddress:
     network: Network
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """Facts of one network namespace at one moment."""
 

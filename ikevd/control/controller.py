@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby, islice
 
 from ikevd import __version__
@@ -15,6 +14,7 @@ from ikevd.control import shapes
 from ikevd.control.interface import NotAllowed, Progress, TooMuch, UnknownName
 from ikevd.control.pace import Pace
 from ikevd.control.status import connection_view, has_peer, holder_view, refused_view
+from ikevd.frozen import frozen
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
@@ -39,7 +39,7 @@ MAX_REFUSED = 20
 PHASE_1 = frozenset({ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """Which negotiations are asked for; None is any."""
 

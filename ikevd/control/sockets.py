@@ -11,10 +11,10 @@ import socket
 import stat
 import struct
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from ikevd.errors import CannotStart, ConfigError
+from ikevd.frozen import frozen
 from ikevd.obstacles import obstacle
 from ikevd.policy.model import Control
 
@@ -23,7 +23,7 @@ PROBE_SECONDS = 1.0
 _UCRED = struct.Struct("3i")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """The process at the other end, as the kernel saw it connect."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
+from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, Kernel, PolicyId
 from ikevd.peer.state import PairState
 
@@ -14,7 +14,7 @@ ONE_WAY = 10
 whole seconds differ by one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Traffic:
     """Ages in seconds."""
 

@@ -13,6 +13,7 @@ from hashlib import blake2b
 
 from ikevd.conversation.resend import Outgoing
 from ikevd.crypto.ciphers import IvChain
+from ikevd.frozen import frozen
 from ikevd.wire.message import HEADER_OCTETS, MAX_PADDING, Header, Message
 from ikevd.wire.registry import Flags
 
@@ -64,7 +65,7 @@ class Accepted:
         return Copy(self, _end(body, block), trailer) if _digest(clear[: self.size]) == self.digest else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copy:
     """A datagram with the payloads of a message that was accepted."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic
 
 from ikevd.addresses import Path
@@ -10,9 +10,10 @@ from ikevd.conversation.inputs import Input
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import HostCall, T_co
 from ikevd.facts import Fact
+from ikevd.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transmit:
     """Send these octets."""
 
@@ -20,21 +21,21 @@ class Transmit:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskHost:
     """Do this and `resume` (or `refuse`) the conversation with the outcome."""
 
     call: HostCall
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """Keep this as evidence."""
 
     fact: Fact
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Remember:
     """Keep this, before anything else of what it led to is done: with all that was kept before, it leads there again.
     It stands first, and only where the exchange has not failed."""
@@ -44,14 +45,14 @@ class Remember:
     """Digest of all that the exchange has said, what follows included."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Returned(Generic[T_co]):
     """The exchange ended well."""
 
     result: T_co
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Raised:
     """The exchange ended without result."""
 

@@ -7,12 +7,12 @@ answered. The octets of these records lead to its keys: they are as secret as th
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 
 from ikevd.addresses import Path
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import frozen
 from ikevd.sa.model import NO_COOKIE, Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 
@@ -35,7 +35,7 @@ class InputKind(Enum):
     """The peer has our last message."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Input:
     """One thing that moved the exchange. What moved nothing, as a forgery, is none."""
 
@@ -55,7 +55,7 @@ class Input:
         return b"".join((self.kind.name.encode(), struct.pack(">d", self.at), spi, path, self.octets))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Beginning:
     """What an exchange begins with, beside the policy."""
 
@@ -87,7 +87,7 @@ class Beginning:
         return blake2b(octets, key=self.seed.reveal(), digest_size=DIGEST_OCTETS).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inputs:
     """An exchange up to its last input."""
 

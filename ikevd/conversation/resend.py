@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ikevd.conversation.timing import pauses
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError
+from ikevd.frozen import frozen
 from ikevd.policy.model import Resend
 from ikevd.wire.message import HEADER_OCTETS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outgoing:
     """A sealed message with what the evidence calls it."""
 

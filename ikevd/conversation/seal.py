@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, Malformed, Refused, UnexpectedMessage
 from ikevd.exchanges.link import Receive, Situation
+from ikevd.frozen import frozen
 from ikevd.refusals import OtherHeader
 from ikevd.sa.model import NO_COOKIE
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
@@ -65,7 +64,7 @@ def _check_responder_cookie(header: Header, situation: Situation, initiator: boo
         raise UnexpectedMessage("another responder cookie")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A message that was accepted."""
 

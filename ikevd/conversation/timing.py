@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ikevd.frozen import frozen
 from ikevd.policy.model import Resend
 
 # RFC 2408 section 5.1 asks for a retransmission timer and leaves its values to us; all of these are ours.
@@ -18,7 +19,7 @@ FAREWELL = Resend(interval=0.5, factor=2.0, sends=5)
 """A Delete is never answered, so it is sent a few times: 0, 0.5, 1.5, 3.5 and 7.5 s."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timing:
     """The delays of one exchange."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import CAST5, Blowfish, Camellia, TripleDES
 from cryptography.hazmat.primitives import ciphers as library
@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.registry import Cipher
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Row:
     algorithm: Callable[[bytes], library.CipherAlgorithm]
     block_size: int
@@ -85,7 +86,7 @@ class CbcCipher:
         return len(data) > 0 and len(data) % self.block_size == 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposed:
     """What a ciphertext would decrypt to, and the IV that would follow if it is accepted."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from ikevd.crypto import curves, ecp, modp
 from ikevd.crypto.private_values import Octets
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidKey
+from ikevd.frozen import frozen
 from ikevd.wire.registry import Group
 
 
@@ -28,7 +28,7 @@ class Half(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Row:
     public_size: int
     generate: Callable[[Octets], Half]

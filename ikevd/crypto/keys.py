@@ -6,17 +6,16 @@ formulas (M-ID) it is four octets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.crypto.ciphers import key_length
 from ikevd.crypto.primitives import digest, prf
 from ikevd.crypto.secret import Secret
 from ikevd.crypto.weak_keys import is_weak_des_key
 from ikevd.errors import InvalidKey
+from ikevd.frozen import frozen
 from ikevd.wire.registry import Cipher, Hash, Protocol
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Phase1Keys:
     """What phase 1 agrees on. It exists only once all of it exists."""
 

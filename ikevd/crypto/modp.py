@@ -14,11 +14,11 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ikevd.crypto import modp_primes as primes
 from ikevd.crypto.private_values import Octets, of_length, one_to
+from ikevd.frozen import frozen
 from ikevd.wire.registry import Group
 
 GENERATOR = 2
@@ -26,7 +26,7 @@ Power = Callable[[int, int, int], int]
 """(base, exponent, modulus) to base^exponent mod modulus."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameters:
     """One MODP group."""
 

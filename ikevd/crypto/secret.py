@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ikevd.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Secret:
     """Key material. `repr`, `str` and formatting show nothing; comparison takes constant time."""
 

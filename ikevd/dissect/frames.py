@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from ikevd.addresses import Address, Endpoint
 from ikevd.dissect.pcap import Frame, LinkType
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import Reader
 
 UDP = 17
@@ -27,7 +28,7 @@ MAX_PARTIAL = 64
 """Packets of which fragments are kept; beyond, the oldest is given up."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Datagram:
     """A UDP datagram; `time` in nanoseconds since 1970."""
 
@@ -49,7 +50,7 @@ class Losses:
     """UDP packets without some of their fragments."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Piece:
     """What an IP header says; `offset` in octets."""
 

@@ -7,12 +7,12 @@ memory. One that ends in the middle of a frame is `Malformed` after all frames b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
 from typing import BinaryIO, Literal
 
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import Reader
 
 MAX_PIECE = 2**24
@@ -35,7 +35,7 @@ class LinkType(IntEnum):
     LINUX_SLL2 = 276
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One captured frame; `time` in nanoseconds since 1970."""
 
@@ -119,7 +119,7 @@ _BLOCK_OCTETS = 12
 """Of a block without a body: type, length, and the length again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Interface:
     link_type: int
     snap: int

@@ -7,7 +7,6 @@ asks for message 2 can guess the secret offline.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from ikevd.crypto import groups
@@ -32,6 +31,7 @@ from ikevd.exchanges.phase1 import (
     vendor_ids,
 )
 from ikevd.findings import Sign
+from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase1Choice
 from ikevd.policy.identity import Identity
@@ -46,7 +46,7 @@ from ikevd.wire.sa import SaPayload
 KIND = ExchangeType.AGGRESSIVE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class First:
     """Message 1: offer, public value, nonce and identity at once."""
 
@@ -56,7 +56,7 @@ class First:
     identity: IdPayload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Second:
     """Message 2, its HASH_R verified."""
 

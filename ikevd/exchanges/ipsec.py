@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikevd.addresses import Path
 from ikevd.crypto.keys import keymat
 from ikevd.crypto.secret import Secret
 from ikevd.crypto.weak_keys import is_weak_des_key, is_weak_triple_des_key
 from ikevd.errors import InvalidKey, Malformed
+from ikevd.frozen import frozen
 from ikevd.policy.algorithms import esp_key_octets
 from ikevd.policy.choose import Phase2Choice
 from ikevd.policy.model import Child, EspSuite
@@ -24,7 +25,7 @@ OLD_SHA256_BITS = 96
 """The ICV of HMAC-SHA-256 before RFC 4868."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PairKeys:
     """Of both directions; they go to the kernel and nowhere else."""
 

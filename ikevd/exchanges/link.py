@@ -17,6 +17,7 @@ from ikevd.addresses import Address, Path
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError
 from ikevd.facts import Note
+from ikevd.frozen import frozen
 from ikevd.sa.model import Cookies, EspKeys, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Payload
@@ -37,13 +38,13 @@ class Repeat(Enum):
     """A few times: nothing will answer it, and its loss would hurt."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     payloads: tuple[Payload, ...]
     repeat: Repeat
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Beside:
     """How an encrypted Informational message with a message ID of its own is read while phase 1 is under way: a peer
     that refuses our identity says so in one."""
@@ -54,7 +55,7 @@ class Beside:
     """Verifies its HASH(1); returns what the exchange shall end with, if anything."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Complaint:
     """An Informational message of ours beside phase 1, as it goes into the datagram."""
 
@@ -78,13 +79,13 @@ class Receive(Generic[T_co]):
         self.value = self.accept(message)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Protect:
     chains: tuple[IvChain, ...]
     clear_too: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Discovered:
     """What was found out about NATs decides where messages may come from."""
 
@@ -92,31 +93,31 @@ class Discovered:
     must_float: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Float:
     """Go to port 4500."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unconfirmed:
     sa: IsakmpSa
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReserveSpi:
     local: Address
     remote: Address
     reqid: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenInbound:
     sa: IpsecSa
     keys: EspKeys
     """Of the inbound SA."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenOutbound:
     sa: IpsecSa
     keys: EspKeys

@@ -7,13 +7,13 @@ was translated on the way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.crypto.primitives import digest, hash_size
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.moves import floated
 from ikevd.findings import EncapInVain, EspInUdp, NatDMissing, StaysOnPort
+from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.policy.model import Connection, Encap, NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
@@ -26,7 +26,7 @@ MAX_NAT_D = 10
 """NAT-D payloads of one message that are compared: one for each address that the sender may have."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numbers:
     """What differs between RFC 3947 and the drafts."""
 

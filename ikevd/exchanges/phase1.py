@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikevd.addresses import Path
 from ikevd.crypto import groups, keys
@@ -16,6 +16,7 @@ from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, P
 from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.findings import Named, OddPorts, OtherIdentity, OtherKey, Sign
+from ikevd.frozen import frozen
 from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1, shorter
 from ikevd.policy.identity import USUAL_PORTS, Identity
 from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
@@ -32,7 +33,7 @@ MAX_NAMED = 8
 """Identities that one message names."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidates:
     """The connections that the peer may turn out to be, in the order of the file: narrowed by address, offer,
     secret and identity."""
@@ -123,7 +124,7 @@ def other_identity(claimed: Identity, connections: Sequence[Connection], path: P
     return OtherIdentity(named(claimed), tuple(wanted), configured)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keying:
     """Everything that both sides hold once the key exchange is done, for one pre-shared key."""
 
@@ -232,7 +233,7 @@ def accept_choice(offer: SaPayload, message: Message) -> Phase1Choice:
     return accept_phase1(offer, message.one(SaPayload))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreed:
     """What a key exchange gave."""
 

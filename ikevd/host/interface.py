@@ -6,11 +6,12 @@ All calls raise `ikevd.errors.KernelRefused` (or `MissingPrivilege`) and leave t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 from ikevd.addresses import Address
+from ikevd.frozen import frozen
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.priorities import is_ours
 from ikevd.policy.selectors import Network
@@ -25,7 +26,7 @@ class Direction(Enum):
     FWD = "fwd"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaId:
     """What names one ESP SA in the kernel."""
 
@@ -44,7 +45,7 @@ class UdpPorts(NamedTuple):
     destination: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KernelSa:
     """One ESP SA in tunnel mode, one direction, without its keys."""
 
@@ -65,7 +66,7 @@ class KernelSa:
         return SaId(self.destination, self.spi)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyId:
     """What names one policy in the kernel: source and destination of the inner packet, and direction."""
 
@@ -98,7 +99,7 @@ class Action(Enum):
     """Lets it pass in the clear."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """The ESP tunnel of a policy."""
 
@@ -107,7 +108,7 @@ class Template:
     reqid: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KernelPolicy:
     """One policy. A block bears the template of its child too, so that the kernel shows whose it is."""
 
@@ -124,7 +125,7 @@ class KernelPolicy:
         return self.template.reqid if self.template else 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counters:
     """What one SA carried, and what it refused on arrival."""
 
@@ -136,7 +137,7 @@ class Counters:
     """Packets whose integrity check failed: another key, another truncation, or altered on the way."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundSa:
     """One ESP SA in a dump; `larval` when only its SPI is reserved."""
 
@@ -150,7 +151,7 @@ class FoundSa:
     """Seconds until its hard time limit; None where it has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundPolicy:
     """One policy in a dump."""
 
@@ -170,7 +171,7 @@ class FoundPolicy:
 # -- what the kernel says unasked. What this process did itself is not told, only what others did or time.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaExpired:
     """The kernel ended an SA (`hard`), or says that its soft limit is reached."""
 
@@ -179,7 +180,7 @@ class SaExpired:
     hard: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaRemoved:
     """Somebody removed an SA before its time."""
 
@@ -187,31 +188,31 @@ class SaRemoved:
     reqid: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SasFlushed:
     """Somebody removed all SAs."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyChanged:
     """Somebody installed a policy of that selector, or changed the one that stood. Whose it was is not told."""
 
     id: PolicyId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyRemoved:
     """Somebody removed the policy of that selector."""
 
     id: PolicyId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoliciesFlushed:
     """Somebody removed all policies."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lost:
     """Some of these were lost, since too many came at once (ENOBUFS): only a dump tells what stands."""
 

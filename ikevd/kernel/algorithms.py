@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 
 from ikevd.errors import KernelRefused
+from ikevd.frozen import frozen
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.model import EspSuite
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KernelAlgorithms:
     """A cipher and a MAC, or one algorithm that is both, as XFRM wants them; all lengths in bits."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ikevd.addresses import Address
+from ikevd.frozen import frozen
 from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys
@@ -17,7 +18,7 @@ LARVAL_SECONDS = 30.0
 NOTHING_CARRIED = Counters(octets=0, packets=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Larval:
     """A reserved SPI."""
 
@@ -26,7 +27,7 @@ class Larval:
     ends: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """An installed SA and what it carried."""
 
@@ -46,7 +47,7 @@ class Held:
         return self.sa.reqid
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Planted:
     """Another program's SA, or one that an earlier process of ours left."""
 

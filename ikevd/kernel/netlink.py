@@ -14,6 +14,7 @@ from itertools import count
 from struct import Struct
 from typing import TypeVar
 
+from ikevd.frozen import frozen
 from ikevd.readable import Readable
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class NetlinkError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """One netlink message, without its header's length."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ikevd.frozen import frozen
 from ikevd.host.interface import Action, FoundPolicy, KernelPolicy, PolicyId, Template
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import (
@@ -32,7 +31,7 @@ TEMPLATE_REQID = 3
 """Where it stands in a template."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IndexedPolicy:
     """A policy with the kernel's own number for it, by which exactly this one can be removed."""
 

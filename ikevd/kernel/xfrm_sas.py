@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 
 from ikevd.addresses import Address
 from ikevd.errors import KeysWithheld
+from ikevd.frozen import frozen
 from ikevd.host.interface import (
     Counters,
     FoundSa,
@@ -97,7 +97,7 @@ def build_sa_id(sa: SaId) -> bytes:
     return USERSA_ID.pack(pack_address(sa.destination), sa.spi.octets, family_of(sa.destination), IPPROTO_ESP)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaInfo:
     """The fixed part of what the kernel tells of an SA."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import ReserveSpi
+from ikevd.frozen import frozen
 from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId
 from ikevd.peer.desired import NOTHING, View
 from ikevd.peer.state import Attempt
@@ -33,7 +34,7 @@ class _Held:
     """Of these the kernel's answer was lost, or somebody has changed them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Brought:
     """What the kernel did not do."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikevd.addresses import Path
 from ikevd.conversation import replay
@@ -13,6 +12,7 @@ from ikevd.conversation.timing import Timing
 from ikevd.crypto.secret import Secret
 from ikevd.exchanges import informational, quick_mode
 from ikevd.exchanges.link import Exchange, Host, Link
+from ikevd.frozen import frozen
 from ikevd.host.entropy import SEED_OCTETS, Entropy
 from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.ledger import Kept, Ledger
@@ -26,7 +26,7 @@ from ikevd.wire.registry import ExchangeType
 QUICK_MODE, INFORMATIONAL = ExchangeType.QUICK_MODE, ExchangeType.INFORMATIONAL
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Begun:
     """An exchange that is not entered yet."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Effect
@@ -11,13 +9,14 @@ from ikevd.conversation.timing import Timing
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
+from ikevd.frozen import frozen
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.wire.registry import ExchangeType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FirstMessage:
     """Message 1 of Main or Aggressive Mode, with the connections that it may be meant for."""
 

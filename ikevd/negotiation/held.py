@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from ikevd.errors import InvalidId
 from ikevd.findings import (
     Traffic,
 )
+from ikevd.frozen import frozen
 from ikevd.peer import clients
 from ikevd.peer.clients import Selectors
 from ikevd.peer.state import Attempt, PeerState
@@ -37,7 +37,7 @@ class Holder(Protocol):
         """Another peer gets them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Claim:
     by: Holder
     child: str

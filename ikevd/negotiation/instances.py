@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.addresses import Endpoint
+from ikevd.frozen import frozen
 from ikevd.peer import clients
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Place:
     connection: str
     identity: Identity

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from ikevd.errors import IkeError, PolicyTaken, Said
+from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import Believed, closed
@@ -29,7 +30,7 @@ FEW_POLICIES = 8
 """Of one child, whose last packets are asked for: selectors that are ranges make many."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Again:
     """The kernel does not hold what a child desires: the difference is tried once more."""
 

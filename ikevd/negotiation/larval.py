@@ -14,6 +14,7 @@ from typing import TypeVar
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
 from ikevd.findings import Unreachable
+from ikevd.frozen import frozen
 from ikevd.negotiation.first_message import key_of
 from ikevd.negotiation.router import Authenticated
 from ikevd.observe.history import Record
@@ -30,7 +31,7 @@ SPARE = 512 * 1024
 """Octets of messages beyond that average: room for a few senders with long offers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """Message 2, all that stands behind the two cookies, for the connections that message 1 may have been meant for."""
 
@@ -38,7 +39,7 @@ class Answer:
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Begun:
     """An exchange that waits for message 3, and its record."""
 

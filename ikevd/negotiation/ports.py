@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ikevd.addresses import Address, Path
+from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.host.interface import Kernel
 from ikevd.observe.counters import Counters
@@ -15,7 +15,7 @@ from ikevd.sa.model import IsakmpSa
 from ikevd.store.interface import Store
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ports:
     """Shared by all sessions; holds no state of any peer."""
 

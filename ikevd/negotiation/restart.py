@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Mapping
-from dataclasses import dataclass
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
+from ikevd.frozen import frozen
 from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
 from ikevd.host.unknown import Unknown, find_unknown
 from ikevd.observe.words import say_error
@@ -18,7 +18,7 @@ MAX_NAMED = 50
 NOWHERE = Location("the store", 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InKernel:
     """Two dumps."""
 

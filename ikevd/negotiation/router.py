@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from ikevd.addresses import Path
 from ikevd.errors import Malformed
 from ikevd.findings import Unreachable
+from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.negotiation.limits import RateLimit
 from ikevd.negotiation.running import Running
@@ -26,7 +26,7 @@ IKEV2_INITIATOR, IKEV2_RESPONSE = 0x08, 0x20
 """Header flags of RFC 7296 section 3.1."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authenticated:
     """A phase 1 that the peer began has ended well: its ISAKMP SA goes to the peer's session."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
@@ -15,6 +14,7 @@ from ikevd.errors import Finding, IkeError, InternalError
 from ikevd.exchanges.link import HostAnswer
 from ikevd.facts import Established, Failed, Heard, Note
 from ikevd.findings import Undelivered, Unreachable
+from ikevd.frozen import frozen
 from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
@@ -23,7 +23,7 @@ from ikevd.peer.state import LastFlight
 from ikevd.wire.registry import NotifyType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """A message of the peer was accepted. `path`: the endpoints of the exchange from here on."""
 

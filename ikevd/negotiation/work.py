@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ikevd.exchanges.link import HostCall
+from ikevd.frozen import frozen
 from ikevd.negotiation.running import Running
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import Attempt
@@ -33,7 +34,7 @@ class Work:
         return min((time for time in times if time is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """An exchange asks this machine for something, and waits."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from ikevd.frozen import frozen
 
 View = Mapping[str, Any]
 
@@ -12,7 +13,7 @@ SAID = ("label", "wire", "octets", "answered", "reason", "notify", "text")
 """The fields that make two facts of one kind equal."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alike:
     """So many negotiations that failed alike; the first began at `since` (Unix seconds)."""
 

@@ -13,6 +13,7 @@ from ikevd.addresses import Address, Endpoint
 from ikevd.errors import Abandoned, Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sent
 from ikevd.findings import OtherKey
+from ikevd.frozen import frozen
 from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting, weight
 from ikevd.observe.packed import pack, unpack
 from ikevd.observe.refused import Refused, RefusedAttempts
@@ -37,7 +38,7 @@ EMPTY_OCTETS = 3 * OBJECTS
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A fact with its time (Unix seconds)."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Hashable, Mapping, MutableMapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePath
 from typing import Any, TextIO
@@ -20,6 +19,7 @@ import structlog
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Sent
+from ikevd.frozen import frozen
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.rate import Limits
 from ikevd.observe.views import fact_fields
@@ -107,7 +107,7 @@ class _Lines:
     debug = info = warning = error = critical = msg
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filter:
     """Which negotiations are logged; None: all."""
 

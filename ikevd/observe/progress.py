@@ -5,16 +5,15 @@ IOS falls back to MM_NO_STATE after any failure, so what tells the cause is the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.errors import Finding
 from ikevd.facts import Established, Failed, Heard, Sent
+from ikevd.frozen import frozen
 from ikevd.observe.history import Record
 from ikevd.observe.vendors import message_number
 from ikevd.wire.registry import ExchangeType
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CiscoState:
     """One point of phase 1 as `show crypto isakmp sa` prints it."""
 
@@ -22,7 +21,7 @@ class CiscoState:
     asa: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """The state of a phase 1 from its record."""
 

@@ -6,11 +6,12 @@ Strangers are among them, also those whose address no connection has, of whom th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.errors import Finding
+from ikevd.frozen import frozen
 from ikevd.observe.budget import brief
 from ikevd.wire.registry import ExchangeType
 
@@ -20,7 +21,7 @@ OF_STRANGERS = 10
 """Who floods with many addresses pushes out other strangers, and nobody else."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """Attempts from one address that ended in one way. Times in Unix seconds."""
 

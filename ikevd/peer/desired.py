@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 
 from ikevd.addresses import Address
+from ikevd.frozen import frozen
 from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, PolicyId, SaId, Template, UdpPorts
 from ikevd.peer.state import ChildState, Half, PairState
 from ikevd.policy.model import Child, Connection
@@ -18,7 +18,7 @@ from ikevd.sa.model import IpsecSa, UdpEncapsulation
 INBOUND = (Direction.IN, Direction.FWD)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """SAs and policies, by name."""
 
@@ -109,7 +109,7 @@ def _ports(encap: UdpEncapsulation, *, outbound: bool) -> UdpPorts:
 # -- the gate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tunnel:
     """Selectors and ends of a child's policies, seen from this machine."""
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd import facts
 from ikevd.errors import IkeError
+from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import Payload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BeginPhaseOne:
     """Begin a phase 1 of ours; where it cannot be begun, `PhaseOneFailed` follows."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BeginQuickMode:
     """Begin a Quick Mode of ours."""
 
@@ -27,7 +26,7 @@ class BeginQuickMode:
     under: Cookies
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Abort:
     """End an exchange under way with this error inside it; `PhaseOneFailed` or `QuickModeFailed` follows."""
 
@@ -35,7 +34,7 @@ class Abort:
     error: IkeError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resume:
     """The exchange goes on: the kernel did what it waited for, or refused (`error`)."""
 
@@ -43,7 +42,7 @@ class Resume:
     error: IkeError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Say:
     """An Informational message under that ISAKMP SA, sent a few times since nothing answers it."""
 
@@ -51,21 +50,21 @@ class Say:
     payloads: tuple[Payload, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Confirm:
     """The peer has shown that it heard the last message of phase 1: it is sent no more."""
 
     under: Cookies
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forget:
     """The ISAKMP SA is gone from the state: its exchanges end, its cookie is nobody's."""
 
     under: Cookies
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """Evidence for the phase 1 that made the ISAKMP SA."""
 
@@ -73,7 +72,7 @@ class Record:
     fact: facts.Fact
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """Who waits for the child is told how the present attempt ended."""
 

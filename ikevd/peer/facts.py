@@ -6,10 +6,10 @@ Whatever names an ISAKMP SA, an attempt or an SPI that is gone meanwhile changes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikevd.addresses import Path
 from ikevd.errors import Finding, IkeError
+from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import Payload
@@ -17,14 +17,14 @@ from ikevd.wire.payloads import Payload
 # -- of the operator
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """Bring the child up."""
 
     child: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unwanted:
     """Take the child down and tell the peer."""
 
@@ -33,7 +33,7 @@ class Unwanted:
     """From here on its traffic passes in the clear."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Displaced:
     """Another peer asks for the selectors of the child, and nothing was heard of this one for long."""
 
@@ -42,7 +42,7 @@ class Displaced:
     """The other's address and port."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """Take everything down: children, phase 1 under way, ISAKMP SAs."""
 
@@ -53,7 +53,7 @@ class Ended:
 # -- of exchanges
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhaseOneUp:
     """A phase 1 ended well. `attempt` is None where the peer began it."""
 
@@ -62,7 +62,7 @@ class PhaseOneUp:
     last_flight: LastFlight | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhaseOneFailed:
     """Our phase 1 came to nothing, or could not be begun."""
 
@@ -70,7 +70,7 @@ class PhaseOneFailed:
     error: IkeError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuickModeBegan:
     """The peer began a Quick Mode, its first message proven."""
 
@@ -78,7 +78,7 @@ class QuickModeBegan:
     under: Cookies
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reserved:
     """A Quick Mode of `child` has got its inbound SPI from the kernel. `Resume` follows: the SPI is stored before a
     message that names it leaves."""
@@ -88,7 +88,7 @@ class Reserved:
     spi: Spi
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opening:
     """A Quick Mode has agreed on a pair and waits until this half of it stands in the kernel."""
 
@@ -97,7 +97,7 @@ class Opening:
     half: Half
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuickModeUp:
     """A Quick Mode ended well."""
 
@@ -105,7 +105,7 @@ class QuickModeUp:
     sa: IpsecSa
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuickModeFailed:
     """A Quick Mode came to nothing."""
 
@@ -120,7 +120,7 @@ class QuickModeFailed:
 # -- of the peer, all verified
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """An authenticated message came under this ISAKMP SA."""
 
@@ -130,7 +130,7 @@ class Heard:
     """Of phase 1, as they stand now (`IsakmpSa.last_blocks`); empty: as they were."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Informed:
     """What an Informational message said, behind its HASH."""
 
@@ -140,7 +140,7 @@ class Informed:
     """Of the message: used up once the fact is stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Worn:
     """The message IDs of the ISAKMP SA are used up."""
 
@@ -150,14 +150,14 @@ class Worn:
 # -- of the kernel
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KernelDid:
     """What an attempt waited for stands in the kernel."""
 
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KernelRefused:
     """What an attempt waited for cannot stand."""
 
@@ -167,7 +167,7 @@ class KernelRefused:
     """Whose it was, where no `Reserved` told it before."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expired:
     """The kernel ended an SA whose lifetime is over. `spi`: either of the pair."""
 
@@ -175,7 +175,7 @@ class Expired:
     spi: Spi
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Vanished:
     """An SA is gone from the kernel though its time had not come: somebody removed it."""
 
@@ -183,7 +183,7 @@ class Vanished:
     spi: Spi
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unplaced:
     """Policies of a child cannot stand in the kernel: somebody else's have its selector, or fight them."""
 
@@ -191,7 +191,7 @@ class Unplaced:
     cause: Finding
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """They stand now."""
 
@@ -201,7 +201,7 @@ class Placed:
 # -- of time
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Due:
     """A time of `ikevd.peer.due` has come."""
 
@@ -209,7 +209,7 @@ class Due:
     """Whose; None: of whomever it is, all are looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Restarted:
     """The state was read from the store by a new process. `revived`: the attempts that it could go on with."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ikevd.exchanges.lifetimes import claims
+from ikevd.frozen import frozen
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
@@ -16,7 +16,7 @@ MAX_READ = 512
 """Of one message, of each sort: far more than any peer has SAs with us."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """An error notification, with the SPI that it names, if any."""
 
@@ -24,7 +24,7 @@ class Refusal:
     spi: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notices:
     """One message's worth."""
 

@@ -7,13 +7,14 @@ is an `Attempt`, a number, never an object: `negotiation` knows which exchange b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from hashlib import blake2b
 from typing import NewType
 
 from ikevd.addresses import Path
 from ikevd.errors import Finding
+from ikevd.frozen import frozen
 from ikevd.policy.identity import Identity
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.registry import NotifyType
@@ -22,7 +23,7 @@ Attempt = NewType("Attempt", int)
 """One exchange of one peer; no number is given twice."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerKey:
     """Who it is. Several clients may share one identity: the instance tells them apart."""
 
@@ -41,7 +42,7 @@ class Stage(Enum):
     """Deleted by either side: only farewells leave and are heard, in whatever order they come."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LastFlight:
     """What ended phase 1 on our side, for a peer that repeats itself since our answer was lost."""
 
@@ -56,7 +57,7 @@ class LastFlight:
         return blake2b(datagram, digest_size=16).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IsakmpState:
     """An ISAKMP SA and what changes about it."""
 
@@ -90,7 +91,7 @@ class Half(Enum):
     BOTH = "both"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PairState:
     """One IPsec SA pair."""
 
@@ -104,7 +105,7 @@ class PairState:
     """The Quick Mode that makes it; None once that has ended well."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChildState:
     """Where one child stands."""
 
@@ -134,7 +135,7 @@ class ChildState:
         return tuple(pair for pair in self.pairs if pair.attempt is None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QuickModeState:
     """A Quick Mode under way, whoever began it."""
 
@@ -150,7 +151,7 @@ class QuickModeState:
     """It was told to end: whatever else comes of it comes too late."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaidDelete:
     """A Delete for an SPI of ours, and when it was said."""
 
@@ -158,7 +159,7 @@ class SaidDelete:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PeerState:
     """All of one peer."""
 

@@ -6,8 +6,8 @@ docs/algorithms.md shows this table; a test holds both together. What can be com
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from ikevd.frozen import frozen
 from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
 
 DEFAULT_KEY_BITS = 128
@@ -15,7 +15,7 @@ DEFAULT_KEY_BITS = 128
 SHORT_KEY_BITS = 112
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CipherRow:
     """A cipher of IKE, of ESP, or of both."""
 
@@ -117,7 +117,7 @@ _CIPHERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HashRow:
     """A hash of IKE, whose HMAC is the prf, and the integrity check of ESP that is made of it."""
 
@@ -142,7 +142,7 @@ _HASHES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupRow:
     """A Diffie-Hellman group."""
 

@@ -7,12 +7,13 @@ that it did not offer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from ikevd.crypto import groups
 from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.findings import ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
+from ikevd.frozen import frozen
 from ikevd.policy.algorithms import GROUPS
 from ikevd.policy.differences import nearest
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
@@ -35,7 +36,7 @@ TUNNELS = (Encapsulation.TUNNEL, Encapsulation.UDP_TUNNEL, Encapsulation.UDP_TUN
 Suite = TypeVar("Suite", IkeSuite, EspSuite)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Phase1Choice:
     """What phase 1 will use. `answer` holds the chosen transform as it was offered."""
 
@@ -45,7 +46,7 @@ class Phase1Choice:
     answer: SaPayload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Phase2Choice:
     """What a Quick Mode will use; `peer_spi` is the SPI of the peer's proposal."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 
 from ikevd.addresses import Address
 from ikevd.errors import InvalidId
+from ikevd.frozen import frozen
 from ikevd.policy import distinguished_names
 from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import IdType
@@ -54,7 +55,7 @@ _LIKE_A_DN = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+)\s*=.*", r
 _LIKE_AN_ADDRESS = re.compile(r"(?=[0-9]*\.)[0-9./-]+|(?=[0-9A-Fa-f]*:)[0-9A-Fa-f:./-]+")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Identity:
     """An identification type with its data octets, kept as they came.
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import frozen
 from ikevd.policy.identity import Identity
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.wire.registry import AuthMethod, Cipher, Encapsulation, EspTransform, Group, Hash, Integrity
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Location:
     """Where something stands in the configuration."""
 
@@ -25,7 +26,7 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PreSharedKey:
     """A pre-shared key and where it is defined; the value is never shown."""
 
@@ -35,7 +36,7 @@ class PreSharedKey:
     wherever it stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IkeSuite:
     """One phase 1 transform: what `aes256-sha256-modp2048` means for IKE."""
 
@@ -46,7 +47,7 @@ class IkeSuite:
     auth: AuthMethod = AuthMethod.PSK
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspSuite:
     """One phase 2 transform: what `aes256-sha256` or, with PFS, `aes256-sha256-modp2048` means for ESP."""
 
@@ -58,7 +59,7 @@ class EspSuite:
     mode: Encapsulation = Encapsulation.TUNNEL
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lifetime:
     """A hard lifetime. `kilobytes` is None where volume does not matter."""
 
@@ -66,7 +67,7 @@ class Lifetime:
     kilobytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resend:
     """How a message that wants an answer is sent again: `sends` times in all, each pause `factor` longer."""
 
@@ -113,7 +114,7 @@ class Encap(Enum):
     """Always: for a path that blocks ESP."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddressRange:
     """The addresses `first` to `last`, both included and of one family."""
 
@@ -127,7 +128,7 @@ class AddressRange:
         return str(TrafficSelector(self.first, self.last))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Child:
     """One pair of selectors: one Quick Mode."""
 
@@ -160,7 +161,7 @@ class Child:
         return (self.name,) if self.group is None else (self.name, self.group)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connection:
     """One peer: how it is reached, how it proves itself, and its children."""
 
@@ -200,7 +201,7 @@ class Connection:
     """Send the vendor ID of Cisco Unity."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bypass:
     """Traffic that stays outside of every tunnel, however wide one is."""
 
@@ -209,7 +210,7 @@ class Bypass:
     remote: TrafficSelector
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """Bounds that protect this machine from strangers."""
 
@@ -241,7 +242,7 @@ class LogFormat(Enum):
     JSON = "json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listen:
     """The UDP sockets."""
 
@@ -253,7 +254,7 @@ class Listen:
     """Where no service manager keeps them open while ikevd is away: by a process of ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Control:
     """The unix socket of the control API."""
 
@@ -263,7 +264,7 @@ class Control:
     mode: int = 0o600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Config:
     """All of one configuration file."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, NoReturn, TypeVar
 
+from ikevd.frozen import frozen
 from ikevd.policy.algorithms import (
     ESP_CIPHERS,
     GROUPS,
@@ -61,7 +61,7 @@ NOT_SUPPORTED: Mapping[str, str] = {
 """Words of others whose meaning is known, and what to say of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Place(Generic[_T]):
     """One place of a proposal: what its words mean, and a few that are shown to who needs one."""
 

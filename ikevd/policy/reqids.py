@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ikevd.errors import LimitReached
+from ikevd.frozen import frozen
 from ikevd.policy.digest import written
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection
@@ -24,7 +24,7 @@ LEASABLE = TRIAL_REQID - REQID_FIRST
 CONTEXT = b"ikevd reqid 1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """Who has a number: a configured child or, where many peers share its connection, that child of one of them."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from ikevd.addresses import Address
 from ikevd.errors import InvalidId, Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import IdType
 
@@ -22,7 +22,7 @@ _NOTATION = re.compile(r"([^\[\]]*)(?:\[([^\[\]]*)\])?")
 _EXAMPLES = "10.1.0.0/24, 10.1.0.5, 10.1.0.10-10.1.0.20 or 10.1.0.0/24[tcp/443]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrafficSelector:
     """The addresses `first` to `last`, one IP protocol (0: any) and one port (0: any).
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ikevd.addresses import Address, Path
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import frozen
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, NatMethod
 from ikevd.policy.selectors import TrafficSelector
@@ -16,7 +15,7 @@ COOKIE_OCTETS = 8
 NO_COOKIE = bytes(COOKIE_OCTETS)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cookies:
     """The pair that names an ISAKMP SA (RFC 2408 section 2.5.3); `responder` is zero in the first message."""
 
@@ -47,7 +46,7 @@ class Spi(int):
         return f"Spi(0x{int(self):08x})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NatTraversal:
     """What phase 1 found out about NATs between the peers (RFC 3947 section 3)."""
 
@@ -65,7 +64,7 @@ class NatTraversal:
         return self.local or self.remote or self.forced
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UdpEncapsulation:
     """The UDP ports that ESP travels between (RFC 3948), seen from this machine."""
 
@@ -73,7 +72,7 @@ class UdpEncapsulation:
     remote_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IsakmpSa:
     """An established ISAKMP SA."""
 
@@ -108,7 +107,7 @@ class IsakmpSa:
         return self.cookies.initiator if self.initiator else self.cookies.responder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EspKeys:
     """Of one direction of an IPsec SA pair. The kernel alone keeps them: an SA that it lost is never added again."""
 
@@ -118,7 +117,7 @@ class EspKeys:
     """Empty where the cipher authenticates by itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IpsecSa:
     """A pair of ESP SAs, both directions, agreed in one Quick Mode; their keys travel beside it (`EspKeys`)."""
 

@@ -7,9 +7,9 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
+from ikevd.frozen import frozen
 from ikevd.service.holder_process import MAX_HELD, MAX_PACKET, NAME, VERSION
 from ikevd.service.holding import Held
 
@@ -17,7 +17,7 @@ ANSWER_SECONDS = 2.0
 _CREDENTIALS = struct.Struct("3i")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FormerHolder:
     """One that lives and has handed over its sockets, which it keeps too."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from ikevd.frozen import frozen
 from ikevd.store.scalars import Unreadable
 from ikevd.store.tables import CREATE
 
@@ -14,7 +15,7 @@ Migration = Callable[[sqlite3.Connection], None]
 """From one format to the next; within the transaction that also writes the new format's number."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Format:
     """Of the tables and of the records in them.
 
@@ -32,7 +33,7 @@ class Format:
 FORMAT = Format()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where a process runs, in so far as the kernel's SAs are those of that place."""
 
@@ -58,7 +59,7 @@ class Found(Enum):
     """Made invalid, or it cannot be used at all: this process runs without a store."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class About:
     """The row that every format has."""
 

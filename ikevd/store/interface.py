@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from ikevd.conversation.inputs import Inputs
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExchangeKey:
     """One exchange under an ISAKMP SA."""
 
@@ -21,7 +22,7 @@ class ExchangeKey:
     """Of 32 bits; 0: phase 1 itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExchangeState:
     """An exchange as a new process can tell it again, under way or ended: then it answers repetitions."""
 
@@ -32,7 +33,7 @@ class ExchangeState:
     """A Quick Mode of ours: which child it is for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changes:
     """What one transaction changes about one peer."""
 
@@ -60,7 +61,7 @@ class Changes:
         return self.gone or self.head is not None or self.digest is not None or any(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredPeer:
     """One peer as a former process left it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import frozen
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.codec import decode, encode
@@ -17,7 +18,7 @@ class Killed(BaseException):
     """The process ends here: nothing catches it but the test that asked for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kill:
     """At which transaction of a process it is killed."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from ikevd.files import open_private
+from ikevd.frozen import frozen
 from ikevd.obstacles import obstacle
 from ikevd.store.about import FORMAT, About, Format, Found, Place, create, migrate
 from ikevd.store.interface import NoStore, Store
@@ -19,7 +19,7 @@ _CURE = "wanted a runtime_directory on tmpfs, such as one in /run"
 DROPPED = (Found.OTHER_BOOT, Found.OTHER_FORMAT)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A store, and what was there."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
+from ikevd.frozen import frozen
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import Registry
 
@@ -26,7 +26,7 @@ class Unreadable(IkeError):
     """Stored octets that are no record of the kind that was asked for. It shows none of them: they hold keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form:
     """How the values of one type are written and read."""
 

@@ -12,7 +12,6 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, MissingPrivilege, PortInUse
 from ikevd.findings import Unreachable
+from ikevd.frozen import frozen
 from ikevd.policy.model import Listen
 from ikevd.readable import Readable
 from ikevd.transport.holder import holder_of
@@ -67,7 +67,7 @@ OnDatagram = Callable[[bytes, Path], None]
 Prepare = Callable[[socket.socket], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Bound:
     """A socket that is bound."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from struct import Struct
 
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import Reader
 
 BASIC = 0x8000
@@ -16,7 +16,7 @@ MAX_NUMBER_OCTETS = 8
 _HEAD = Struct("!HH")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attribute:
     """One attribute as it stands on the wire; `basic` is the two-octet form.
 

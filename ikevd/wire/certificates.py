@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import Reader, Writer
 from ikevd.wire.registry import PayloadType, Registry
 
@@ -26,7 +27,7 @@ class CertEncoding(Registry):
     RAW_RSA_KEY = 11
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertPayload:
     """A certificate or a part of a chain.
 
@@ -49,7 +50,7 @@ class CertPayload:
         return cls(CertEncoding(reader.u8()), reader.rest())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertReqPayload:
     """Which kind of certificate is wanted, and from which authority; empty: from any.
 
@@ -72,7 +73,7 @@ class CertReqPayload:
         return cls(CertEncoding(reader.u8()), reader.rest())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SigPayload:
     """SIG_I or SIG_R."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import Reader, Writer
 from ikevd.wire.registry import PayloadType
 
@@ -13,7 +13,7 @@ LAST = 1
 """Flag of the last fragment."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FragmentPayload:
     """A piece of a whole message, header included.
 

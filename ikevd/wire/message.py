@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 from typing import TypeVar
 
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import GENERIC, Reader, Writer
 from ikevd.wire.payloads import Payload, decode_payload, parts
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
@@ -32,7 +32,7 @@ MAX_TRAILER = 16
 P = TypeVar("P", bound=Payload)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """The fixed header.
 
@@ -99,7 +99,7 @@ def _check_length(datagram: bytes, length: int) -> None:
         raise Malformed(f"ISAKMP length is {length}, but the datagram has {len(datagram)} octets")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """A header with its payloads in the clear. `chain` is the octets of all payloads, without padding."""
 

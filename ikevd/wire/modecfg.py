@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from ikevd.frozen import frozen
 from ikevd.wire import attributes
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.buffer import Reader, Writer
@@ -62,7 +63,7 @@ class ConfigAttribute(Registry):
     UNITY_28683 = 28683
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttributesPayload:
     """Settings asked for or given. Its values may be passwords: they do not show in a repr.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import Reader, Writer
 from ikevd.wire.registry import IdType, PayloadType
 
 ADDRESS_OCTETS = {IdType.IPV4_ADDR: 4, IdType.IPV6_ADDR: 16}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NatDPayload:
     """A hash over the cookies and one endpoint (RFC 3947 section 3.2).
 
@@ -39,7 +39,7 @@ class NatDPayload:
         return cls(PayloadType.NAT_D_DRAFT, body)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NatOaPayload:
     """The address that an end of a transport mode SA has for itself (RFC 3947 section 5.2).
 

@@ -7,10 +7,11 @@ received) and `decode(body)`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire.buffer import Reader, Writer
 from ikevd.wire.certificates import CertPayload, CertReqPayload, SigPayload
 from ikevd.wire.fragment import FragmentPayload
@@ -47,7 +48,7 @@ MAX_SPIS = 512
 """Of one Delete payload: more than fit into a datagram that is not in pieces."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KePayload:
     """A Diffie-Hellman public value (RFC 2408 section 3.7)."""
 
@@ -60,7 +61,7 @@ class KePayload:
         return cls(body)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoncePayload:
     """Ni or Nr (RFC 2408 section 3.13)."""
 
@@ -76,7 +77,7 @@ class NoncePayload:
         return cls(body)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HashPayload:
     """HASH_I, HASH_R or HASH(1) to HASH(3) (RFC 2408 section 3.11)."""
 
@@ -89,7 +90,7 @@ class HashPayload:
         return cls(body)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VidPayload:
     """A vendor ID (RFC 2408 section 3.16)."""
 
@@ -102,7 +103,7 @@ class VidPayload:
         return cls(body)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IdPayload:
     """An identity, or a traffic selector in Quick Mode (RFC 2407 section 4.6.2).
 
@@ -127,7 +128,7 @@ class IdPayload:
         return cls(IdType(reader.u8()), reader.u8(), reader.u16(), reader.rest())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotifyPayload:
     """A notification (RFC 2408 section 3.14).
 
@@ -156,7 +157,7 @@ class NotifyPayload:
         return cls(protocol, kind, reader.take(spi_size), reader.rest(), doi)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeletePayload:
     """SPIs that the sender has dropped (RFC 2408 section 3.15).
 
@@ -197,7 +198,7 @@ class DeletePayload:
         return cls(protocol, tuple([octets[at : at + size] for at in range(0, len(octets), size)]), doi)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opaque:
     """A payload that this program does not read: kept and shown, never acted on."""
 

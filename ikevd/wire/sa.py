@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import Struct
 from typing import ClassVar
 
 from ikevd.errors import Malformed
+from ikevd.frozen import frozen
 from ikevd.wire import attributes
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.buffer import GENERIC, Reader, Writer
@@ -24,7 +25,7 @@ MAX_SA = 4096
 TOO_MANY = f"SA payload with more than {MAX_TRANSFORMS} transforms"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transform:
     """One combination of algorithms.
 
@@ -46,7 +47,7 @@ class Transform:
         return _TRANSFORM.pack(self.number, self.id, 0) + attributes.encode_all(self.attributes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proposal:
     """One protocol with the transforms offered for it.
 
@@ -81,7 +82,7 @@ class Proposal:
         return writer.octets(_encode_list([t.encode() for t in self.transforms], PayloadType.TRANSFORM)).done()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaPayload:
     """An offer, or the choice from one.
 
