@@ -98,16 +98,22 @@ class AtWork:
         return self._phase1_goes_on(work, work.running.tick())
 
     def adopt(self, sa: IsakmpSa, running: Running) -> None:
-        """An ISAKMP SA stands, whoever began its phase 1. Its last message is held until `release`."""
+        """An ISAKMP SA stands, whoever began its phase 1. Its last message is held until `learnt`."""
         self._enter(sa, running, running.record)
         lingering = Work(running, forget_at=self._ports.now() + LINGER)
         self._agenda.set(lingering, lingering.due)
         self._ports.export_key(sa)
 
-    def release(self, under: Cookies) -> None:
-        """The ISAKMP SA is stored: the last message of its phase 1 may leave."""
-        if exchanges := self._under.get(under):
-            exchanges.release()
+    def learnt(self, fact: facts.Fact) -> None:
+        """What the session has learnt is stored: the last message of a phase 1 that ended well may leave, and what has
+        ended is not under way any more."""
+        match fact:
+            case facts.PhaseOneUp(attempt, sa):
+                if exchanges := self._under.get(sa.cookies):
+                    exchanges.release()
+                self._ended(attempt)
+            case facts.PhaseOneFailed(attempt) | facts.QuickModeUp(attempt) | facts.QuickModeFailed(attempt):
+                self._ended(attempt)
 
     def restore(self, stored: StoredPeer) -> list[Happening]:
         """Go on where an earlier process was."""
@@ -173,11 +179,6 @@ class AtWork:
         work = self._begun.get(attempt)
         return self._goes_on(work, work.running.fail(error)) if work else []
 
-    def ended(self, attempt: Attempt | None) -> None:
-        """The session has learnt of its end."""
-        if attempt is not None:
-            self._begun.pop(attempt, None)
-
     def record(self, under: Cookies, fact: Fact) -> None:
         """Evidence for the phase 1 of an ISAKMP SA."""
         if exchanges := self._under.get(under):
@@ -203,6 +204,10 @@ class AtWork:
         self._begun.clear()
 
     # -- within -----------------------------------------------------------------------------------------------------
+
+    def _ended(self, attempt: Attempt | None) -> None:
+        if attempt is not None:
+            self._begun.pop(attempt, None)
 
     def _enter(self, sa: IsakmpSa, running: Running | None, record: Record) -> Exchanges:
         children, timing = self._connection.children, Timing(self._connection.resend)

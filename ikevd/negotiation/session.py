@@ -44,7 +44,6 @@ from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
 KernelWork = Coroutine[Any, Any, None]
-ENDS = (facts.QuickModeUp, facts.QuickModeFailed, facts.PhaseOneUp, facts.PhaseOneFailed)
 KEEPALIVE = object()
 """On the agenda, beside exchanges, ISAKMP SAs and children."""
 
@@ -269,13 +268,12 @@ class Session:
 
     def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
         before = self.state
+        if isinstance(fact, facts.Wanted):
+            self._waiters.admit(fact.child)
         self.state, todo = decide(self.connection, before, fact, self._ports.now())
         used = {fact.under: (fact.message_id,)} if isinstance(fact, facts.Informed) else NOTHING_USED
         self._ledger.learnt(self.state, used)
-        if isinstance(fact, facts.PhaseOneUp):
-            self._at_work.release(fact.sa.cookies)
-        if isinstance(fact, ENDS):
-            self._at_work.ended(fact.attempt)
+        self._at_work.learnt(fact)
         self._arm(before)
         views = self._kernel.differences(before, self.state)
         freed = before.quick_modes.keys() - self.state.quick_modes.keys()

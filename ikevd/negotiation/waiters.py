@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from ikevd.errors import IkeError
+
+Waiting = asyncio.Future[None]
 
 
 class Waiters:
     """Of one session, by child."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._coming: dict[str, deque[Waiting]] = {}
+        """Their command has not had its turn yet: what the attempt before comes to is none of their business."""
+        self._waiting: dict[str, list[Waiting]] = {}
 
-    def wait(self, child: str) -> asyncio.Future[None]:
-        """Holds the outcome of the present attempt, once there is one."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(child, []).append(future)
+    def wait(self, child: str) -> Waiting:
+        """Holds the outcome of the attempt that the command leads to, once there is one."""
+        future: Waiting = asyncio.get_running_loop().create_future()
+        self._coming.setdefault(child, deque()).append(future)
         return future
+
+    def admit(self, child: str) -> None:
+        """The turn of the oldest command has come."""
+        coming = self._coming[child]
+        self._waiting.setdefault(child, []).append(coming.popleft())
+        if not coming:
+            del self._coming[child]
 
     def answer(self, child: str, error: IkeError | None) -> None:
         """The attempt has ended; None: well."""

@@ -249,6 +249,27 @@ def test_a_pair_whose_lifetime_ends_is_removed_on_both_sides_and_replaced_where_
     run(story())
 
 
+@pytest.mark.parametrize("when", ["it stands", "it is down", "it is being negotiated"])
+def test_a_command_up_right_after_a_command_down_is_told_its_own_outcome(when: str) -> None:
+    async def story() -> None:
+        _, alice, _ = alice_and_bob()
+        first = alice.engine.session(connection()).want("lan")
+        if when == "it is being negotiated":
+            await asyncio.sleep(0.05)
+        else:
+            await first
+        if when == "it is down":
+            alice.session.unwant("lan")
+            await asyncio.sleep(1)
+        alice.session.unwant("lan")
+        await alice.session.want("lan")
+        assert alice.pairs == 1
+        if when == "it is being negotiated":
+            assert isinstance(first.exception(), Abandoned)
+
+    run(story())
+
+
 def test_a_command_down_while_negotiating_ends_the_attempt_and_leaves_nothing() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob(Network(jitter=0.5))
