@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from ipaddress import ip_address
 
 import pytest
 
 from ikevd.addresses import Address
+from ikevd.errors import Said
 from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
-from ikevd.peer.desired import NOTHING, View, desired_child
-from ikevd.peer.state import ChildState, Half
+from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
+from ikevd.peer.state import Attempt, ChildState, Half, PairState
 from ikevd.policy.model import Child, Connection, Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.sa.model import UdpEncapsulation
-from tests.builders import ALICE, BOB, ESP_AES128_SHA256, child, connection
-from tests.peer.records import ipsec, opening, ours, pair, theirs
+from ikevd.sa.model import IpsecSa, UdpEncapsulation
+from tests.builders import ALICE, BOB, ESP_AES128_SHA256, ESP_AES256_SHA1, child, connection, selector
+from tests.peer.records import B, ipsec, opening, ours, pair, theirs
 
 LAN = child()
 VIEW = connection()
@@ -173,3 +175,67 @@ def test_of_two_pairs_that_stand_the_newer_wins() -> None:
 def test_without_a_pair_the_ends_are_those_that_are_configured(local: str | None, remote: str, wanted: str) -> None:
     configured = replace(VIEW, local=ip_address(local) if local else None, remote=ip_address(remote))
     assert ends(view(DOWN, configured))[OUT] == (ip_address(wanted), ip_address(remote))
+
+
+# -- what may change without a look at the kernel
+
+OF_SA: dict[str, object] = {
+    "child": "dmz",
+    "reqid": 0x696B0009,
+    "local": CAROL,
+    "remote": CAROL,
+    "local_selector": selector("10.8.0.0/24"),
+    "remote_selector": selector("10.9.0.0/24"),
+    "suite": ESP_AES256_SHA1,
+    "lifetime": Lifetime(60),
+    "replay_window": 32,
+    "inbound": ours(9),
+    "outbound": theirs(9),
+    "initiator": False,
+    "encap": UdpEncapsulation(4500, 61000),
+    "icv_bits": 96,
+}
+OF_PAIR: dict[str, object] = {"under": B, "half": Half.INBOUND, "born": 5.0, "expires": 5.0, "attempt": Attempt(7)}
+OF_CHILD: dict[str, object] = {
+    "wanted": True,
+    "attempt": Attempt(7),
+    "again": True,
+    "failures": 3,
+    "retry_at": 5.0,
+    "cause": Said("silence"),
+    "since": 5.0,
+    "open": True,
+    "by_command": True,
+    "unplaced": Said("another owner's"),
+}
+"""Another value of each field; what holds other records is varied by theirs."""
+
+
+def test_each_field_of_the_records_is_varied() -> None:
+    assert OF_SA.keys() == {one.name for one in fields(IpsecSa)}
+    assert OF_PAIR.keys() | {"sa"} == {one.name for one in fields(PairState)}
+    assert OF_CHILD.keys() | {"pairs"} == {one.name for one in fields(ChildState)}
+
+
+def varied(state: ChildState) -> Iterator[ChildState]:
+    """One field after the other."""
+    yield from (replace(state, **{name: value}) for name, value in OF_CHILD.items())  # type: ignore[arg-type]
+    yield replace(state, pairs=state.pairs[:-1])
+    yield replace(state, pairs=(*state.pairs, opening(8, 8)))
+    for newest in state.pairs[-1:]:
+        pairs = [replace(newest, **{name: value}) for name, value in OF_PAIR.items()]  # type: ignore[arg-type]
+        sas = (replace(newest.sa, **{name: value}) for name, value in OF_SA.items())  # type: ignore[arg-type]
+        for other in (*pairs, *(replace(newest, sa=sa) for sa in sas)):
+            yield replace(state, pairs=(*state.pairs[:-1], other))
+
+
+@pytest.mark.parametrize("clear", [False, True], ids=["", "open"])
+@pytest.mark.parametrize("pairs", [(), (pair(1),), (opening(1, 7),), (pair(1), pair(2))])
+@pytest.mark.parametrize(("view_of", "lan"), [(VIEW, LAN), (VIEW, replace(LAN, fail_open=True)), (ANYONE, LAN)])
+def test_a_change_after_which_the_kernel_is_not_looked_at_changes_nothing_that_shall_stand(
+    view_of: Connection, lan: Child, pairs: tuple[PairState, ...], clear: bool
+) -> None:
+    before = ChildState(pairs=pairs, open=clear)
+    for after in varied(before):
+        if is_desired_alike(before, after):
+            assert view(after, view_of, lan) == view(before, view_of, lan), after
