@@ -50,7 +50,8 @@ def say_again(draft: Draft) -> None:
     """The process that said the last ones is gone, perhaps before their copies had left."""
     forget_old(draft)
     spis, draft.deletes_said = tuple(said.spi for said in draft.deletes_said), ()
-    if (chosen := isakmp.for_farewells(draft) or next(iter(draft.isakmp), None)) is not None:
+    leaving = (under for under, found in draft.isakmp.items() if not found.peer_deleted)
+    if (chosen := isakmp.for_farewells(draft) or next(leaving, None)) is not None:
         _say(draft, chosen, spis)
     else:
         draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]

@@ -79,8 +79,11 @@ def shorten(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) -> No
 
 def retire(draft: Draft, under: Cookies, *, tell: bool, cause: IkeError) -> None:
     """No new exchange, those under way end with `cause`. It cuts no IPsec SA (RFC 2408 section 3.15, strongSwan issue
-    1827)."""
+    1827). `tell`: say Delete; else the peer has said it."""
     isakmp = draft.isakmp.get(under)
+    if isakmp is not None and not tell:
+        isakmp = replace(isakmp, peer_deleted=True, delete_waits=False)
+        draft.isakmp.put(under, isakmp)
     if isakmp is None or isakmp.stage is Stage.LEAVING:
         return
     attempts.abort_under(draft, under, cause)

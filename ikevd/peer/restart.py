@@ -24,7 +24,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
         elif mode.ending:
             draft.say(Abort(attempt, Abandoned("it was told to end before the restart")))
     for under, found in tuple(draft.isakmp.items()):
-        if found.stage is Stage.LEAVING:
+        if found.stage is Stage.LEAVING and not found.peer_deleted:
             draft.isakmp.put(under, replace(found, delete_waits=True))
         informed.settle(draft, under)
         isakmp.say_waiting_delete(draft, under)
@@ -36,7 +36,8 @@ def _undo(draft: Draft, attempt: Attempt) -> None:
     mode = draft.quick_modes.drop(attempt)
     if mode is None:
         return
-    if mode.spi is not None:
+    under = draft.isakmp.get(mode.under)
+    if mode.spi is not None and not (under and under.peer_deleted):
         deletes.say_delete(draft, mode.spi, under=mode.under, insist=True)
     if mode.child is not None and draft.child(mode.child).attempt == attempt:
         draft.children.put(mode.child, replace(draft.child(mode.child), attempt=None))

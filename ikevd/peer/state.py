@@ -80,6 +80,8 @@ class IsakmpState:
     """SPIs that the peer deleted and that may be those of a Quick Mode under way: kept until none is."""
     delete_waits: bool = False
     """LEAVING: its Delete is said once the Quick Modes under it have ended, after their own last words."""
+    peer_deleted: bool = False
+    """LEAVING: the peer knows of it no more, and hears nothing under it."""
     last_flight: LastFlight | None = None
     """None: nothing answers phase 1, or the peer has shown that it got the answer."""
 

@@ -163,7 +163,7 @@ def test_the_peers_delete_ends_the_isakmp_sa_and_is_not_answered_with_one() -> N
         "record of A: the peer deleted the ISAKMP SA",
         "abort 7: PeerDeleted (the peer deleted the ISAKMP SA)",
     ]
-    assert after.isakmp[A] == isakmp(stage=Stage.LEAVING, leave_at=NOW + 10)
+    assert after.isakmp[A] == isakmp(stage=Stage.LEAVING, leave_at=NOW + 10, peer_deleted=True)
     assert after.children["dmz"] == UP, "it cuts no IPsec SA"
 
 

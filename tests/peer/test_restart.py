@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikevd.errors import NoAnswer
-from ikevd.peer.facts import Due, QuickModeFailed, Restarted, Unwanted, Worn
+import pytest
+
+from ikevd.errors import Abandoned, NoAnswer
+from ikevd.peer.facts import Due, Informed, QuickModeFailed, Restarted, Unwanted, Worn
+from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import Attempt, ChildState, Half, SaidDelete, Stage
 from tests.peer.records import NOW, A, isakmp, mode, opening, ours, pair, peer, told
 
@@ -85,6 +88,25 @@ def test_under_an_isakmp_sa_that_leaves_where_there_is_no_other_and_its_own_dele
     after, effects = told(before, Restarted(), now=NOW + 1)
     assert effects == ["say under A: delete d0000001", "say under A: delete ISAKMP SA A"]
     assert after.isakmp[A].stage is Stage.LEAVING
+
+
+@pytest.mark.parametrize("crossed", [False, True], ids=["the peer deleted it", "both sides deleted it"])
+def test_an_isakmp_sa_that_the_peer_deleted_is_told_nothing_any_more(crossed: bool) -> None:
+    deleted = Informed(A, (delete_isakmp(A),))
+    before, _ = told(peer(isakmp(), lan=UP), Unwanted("lan"), *((Worn(A),) if crossed else ()), deleted)
+    assert told(before, Restarted(), now=NOW + 1)[1] == ["begin phase 1 as 11"]
+
+
+def test_nor_by_the_process_in_which_the_peers_delete_came_while_ours_waited_for_a_quick_mode() -> None:
+    before, _ = told(peer(isakmp(), lan=TRYING, modes={7: mode()}), Worn(A), Informed(A, (delete_isakmp(A),)))
+    _, effects = told(before, QuickModeFailed(SEVEN, Abandoned("the end"), spoken=False, sent=False))
+    assert not [effect for effect in effects if effect.startswith("say")]
+
+
+def test_nor_of_a_quick_mode_under_it_that_cannot_go_on() -> None:
+    leaving = isakmp(stage=Stage.LEAVING, leave_at=NOW + 9, peer_deleted=True)
+    before = peer(leaving, modes={7: mode(ours=False, spi=ours(3), ending=True)})
+    assert told(before, Restarted())[1] == []
 
 
 def test_its_own_delete_waits_for_the_quick_modes_that_go_on() -> None:
