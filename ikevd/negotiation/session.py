@@ -40,6 +40,7 @@ from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, Pe
 from ikevd.peer.timing import LIVING
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys, IsakmpSa
+from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
@@ -86,7 +87,8 @@ class Session:
     def restore(self, stored: StoredPeer, found: InKernel) -> None:
         """Go on where an earlier process was, with what the kernel still holds."""
         children = {child.name: ChildState() for child in self.connection.children}
-        self.state = replace(stored.state, children={**children, **stored.state.children})
+        read = heard_at_the_latest(stored.state, self._ports.now())
+        self.state = replace(read, children={**children, **read.children})
         self._ledger.read(stored.state)
         happenings = self._at_work.restore(stored)
         revived = self._at_work.under_way

@@ -62,6 +62,7 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
         return
     if isakmp.heard == isakmp.born:
         draft.say(Confirm(under))
+    path = isakmp.path if path == isakmp.path else path  # what has not changed is the same object, and not written
     changed = last_blocks and last_blocks != isakmp.sa.last_blocks
     sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
     draft.isakmp.put(under, replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False, last_flight=None))

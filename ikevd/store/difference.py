@@ -37,6 +37,16 @@ def difference(before: PeerState | None, after: PeerState) -> Changes:
     )
 
 
+def heard_at_the_latest(stored: PeerState, now: float) -> PeerState:
+    """A state that was read: in each ISAKMP SA the latest time at which the peer may have been heard, so that nobody
+    takes it for silent who did not listen."""
+    latest = {
+        key: replace(known, heard=min(now, (known.heard // HEARD_EVERY + 1) * HEARD_EVERY))
+        for key, known in stored.isakmp.items()
+    }
+    return replace(stored, isakmp=latest)
+
+
 def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V]:
     if before is after:
         return {}

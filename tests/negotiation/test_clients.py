@@ -15,7 +15,7 @@ from ikevd.errors import PeerRefused
 from ikevd.host.interface import Action, Direction
 from ikevd.observe.words import say, say_error
 from ikevd.policy.model import Child, Connection, Resend
-from tests.builders import BOB, child, connection, fqdn, psk
+from tests.builders import BOB, child, connection, fqdn, psk, selector
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.nat import Nat, Nats
@@ -418,6 +418,31 @@ def test_after_a_restart_a_network_is_still_that_of_its_holder() -> None:
         ]
         await bring_up(first)
         await asyncio.sleep(1)
+        bob = await machine.restart()
+        with pytest.raises(PeerRefused):
+            await bring_up(second)
+        assert bob.pairs == first.pairs == 1
+
+    run(story())
+
+
+def test_a_client_that_was_heard_right_before_a_restart_keeps_its_network() -> None:
+    """That is stored once a minute only."""
+
+    async def story() -> None:
+        world = World(Network(nat=two_nats()))
+        machine = Machine(world, BOB, hub(*networks(2), group_key=True))
+        machine.boot()
+        view = client(CLIENTS[0], "10.3.0.0/24")
+        other = replace(view.children[0], name="dmz", reqid=0x696B0009, local=selector("10.3.1.0/24"))
+        first = world.gateway(CLIENTS[0], replace(view, children=(*view.children, other)))
+        second = world.gateway(CLIENTS[1], client(CLIENTS[1], "10.3.0.0/24"), seed=1)
+        await bring_up(first)
+        await asyncio.sleep(61)
+        await bring_up(first, "dmz")
+        await asyncio.sleep(50)
+        first.session.unwant("dmz")
+        await asyncio.sleep(5)
         bob = await machine.restart()
         with pytest.raises(PeerRefused):
             await bring_up(second)

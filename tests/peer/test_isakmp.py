@@ -122,6 +122,13 @@ def test_any_message_under_it_shows_that_it_lives_and_where_the_peer_is() -> Non
     assert effects == []
 
 
+def test_a_message_from_where_the_peer_was_leaves_the_path_the_same_object() -> None:
+    """By which the store knows that there is nothing to write but the time."""
+    before = peer(isakmp())
+    after, _ = told(before, Heard(A, replace(ALICE_TO_BOB)))
+    assert after.isakmp[A].path is before.isakmp[A].path
+
+
 def test_a_message_under_one_that_is_gone_changes_nothing() -> None:
     assert told(peer(isakmp(A)), Heard(B, ALICE_TO_BOB)) == (peer(isakmp(A)), [])
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ikevd.crypto.secret import Secret
 from ikevd.peer.state import Attempt, ChildState, PeerState
 from ikevd.sa.model import Cookies
-from ikevd.store.difference import HEARD_EVERY, difference
+from ikevd.store.difference import HEARD_EVERY, difference, heard_at_the_latest
 from ikevd.store.interface import Changes
 from tests.store.records import COOKIES, KEY, child_state, isakmp_state, peer_state
 
@@ -70,3 +70,16 @@ def test_only_changes_are_true() -> None:
     assert Changes(KEY, gone=True)
     assert Changes(KEY, digest=Secret(b""))
     assert Changes(KEY, children={"lan": child_state()})
+
+
+def test_what_was_stored_says_since_when_a_peer_may_have_been_silent() -> None:
+    """Whenever it was heard, and whatever of it was written: never earlier than it was, and never in the future."""
+    for heard in (0.0, 10.0, HEARD_EVERY - 1, HEARD_EVERY, 3 * HEARD_EVERY + 7):
+        written = _heard_at(peer_state(), heard // HEARD_EVERY * HEARD_EVERY)
+        for now in (heard, heard + 10, heard + 1000):
+            (isakmp,) = heard_at_the_latest(written, now).isakmp.values()
+            assert heard <= isakmp.heard <= min(now, heard + HEARD_EVERY)
+
+
+def _heard_at(state: PeerState, heard: float) -> PeerState:
+    return replace(state, isakmp={key: replace(known, heard=heard) for key, known in state.isakmp.items()})
