@@ -100,7 +100,7 @@ class EngineInNamespace:
 async def engine_in(
     node: Node, connection: Connection, kernel: XfrmKernel | None = None
 ) -> AsyncIterator[EngineInNamespace]:
-    """One engine; at the end it stops as the daemon does."""
+    """One engine; it begins and stops as in the daemon."""
     with inside(node):
         xfrm = kernel or XfrmKernel()
         history = History(time.time)
@@ -128,6 +128,7 @@ async def engine_in(
     )
     engine = Engine(Config((connection,)), ports)
     try:
+        await engine.restore()
         yield EngineInNamespace(engine, history, connection)
     finally:
         await engine.stop(last_words=0.05)
