@@ -68,7 +68,7 @@ def test_sigterm_and_a_few_kills(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize(("peer", "options", "number"), PAIRS)
 def test_kills_at_every_point(
     topology: Topology,
