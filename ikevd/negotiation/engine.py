@@ -217,7 +217,7 @@ class Engine:
         _surely(self._lobby.close)
         try:
             async with asyncio.timeout(STOP_WITHIN):
-                for session in self.sessions():
+                async for session in paced(self.sessions()):
                     await session.hand_over()
         except TimeoutError:
             self._ports.trouble("the kernel is slow: some SAs keep the limits that they have")

@@ -12,6 +12,7 @@ from ikevd.host.interface import Direction, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import Believed, closed
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
+from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import InKernel
 from ikevd.observe.words import say_error
@@ -175,14 +176,13 @@ class KernelSide:
     async def hand_over(self, state: PeerState) -> None:
         """Let no SA outlive its time unattended: each gets what is left of its life as the kernel's own limit."""
         now = self._ports.now()
-        for child in state.children.values():
-            for pair in child.standing:
-                left = max(1, round(pair.expires - now))
-                for name in (SaId(pair.sa.local, pair.sa.inbound), SaId(pair.sa.remote, pair.sa.outbound)):
-                    try:
-                        await self._ports.kernel.limit_sa(name, left)
-                    except IkeError as refusal:
-                        self.report([refusal])
+        async for pair in paced(pair for child in state.children.values() for pair in child.standing):
+            left = max(1, round(pair.expires - now))
+            for name in (SaId(pair.sa.local, pair.sa.inbound), SaId(pair.sa.remote, pair.sa.outbound)):
+                try:
+                    await self._ports.kernel.limit_sa(name, left)
+                except IkeError as refusal:
+                    self.report([refusal])
 
 
 def _is_whole(pair: PairState, present: Iterable[SaId]) -> bool:

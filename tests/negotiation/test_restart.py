@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -11,6 +12,7 @@ import pytest
 from ikevd.addresses import Address, Path
 from ikevd.facts import Established
 from ikevd.host.interface import Action
+from ikevd.negotiation.paced import STEP
 from ikevd.policy.model import Connection, Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
@@ -333,5 +335,43 @@ def test_message_2_of_quick_mode_that_is_repeated_to_a_new_process_is_answered_w
         assert len(third) > 1
         assert set(third) == {third[0]}
         assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+class Turns:
+    """Of the event loop, while somebody is at work in it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._over = False
+
+    async def during(self, work: Awaitable[bool]) -> bool:
+        counting = asyncio.ensure_future(self._tick())
+        done = await work
+        self._over = True
+        await counting
+        return done
+
+    async def _tick(self) -> None:
+        while not self._over:
+            self.count += 1
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("many", ["peers", "children of one peer"])
+def test_others_have_their_turn_while_many_are_handed_over(many: str) -> None:
+    async def story() -> None:
+        nets = [child(name=f"c{n}", reqid=0x696B0001 + n, remote=f"10.3.{n}.0/24") for n in range(100)]
+        if many == "peers":
+            views = [connection(name=lan.name, remote=BOB + n, children=(lan,)) for n, lan in enumerate(nets)]
+            alice = Machine(World(), ALICE, *views).boot()
+            alice.engine.start()
+        else:
+            _, _, _, alice, _ = await tunnel(connection(children=(child(), *nets)))
+            await asyncio.gather(*(alice.session.want(lan.name) for lan in nets))
+        turns = Turns()
+        assert await turns.during(alice.engine.hand_over())
+        assert turns.count >= 100 / STEP
 
     run(story())
