@@ -54,6 +54,8 @@ class HeldSelectors:
         self._claims: dict[Selectors, _Claim] = {}
         """Some may be out of date: what holds is asked of the holder."""
         self._sweep_at = FEW
+        self._asking: set[Holder] = set()
+        """Peers that wait for another one's answer."""
 
     async def claim(self, sa: IpsecSa, by: Holder, attempt: Attempt) -> None:
         """The selectors of a pair that `attempt` makes are that peer's from here on, as long as it holds them. Raises
@@ -63,8 +65,7 @@ class HeldSelectors:
         if has := clients.other_part(by.state, attempt, sa):
             raise InvalidId(OnePart(asked, sa.child, str(has)))
         held = self._other(selectors, by)
-        if held is not None and not await held.by.is_living(held.child):
-            await held.by.give_up(held.child, clients.where(by.state))
+        if held is not None and await self._gives_up(held, by):
             held = self._other(selectors, by)  # or a third peer was faster
         if held is not None:
             raise InvalidId(Held(asked, clients.where(held.by.state), int(LIVING)))
@@ -76,6 +77,20 @@ class HeldSelectors:
         for name, child in state.children.items():
             for pair in child.pairs:
                 self._claims[clients.selectors_of(pair.sa)] = _Claim(by, name, NEVER)
+
+    async def _gives_up(self, held: _Claim, by: Holder) -> bool:
+        """Does the holder make way? Not one that asks for something itself: it lives, and two that wait for each other
+        would wait for ever."""
+        if held.by in self._asking:
+            return False
+        self._asking.add(by)
+        try:
+            if await held.by.is_living(held.child) or held.by in self._asking:
+                return False
+            await held.by.give_up(held.child, clients.where(by.state))
+        finally:
+            self._asking.discard(by)
+        return True
 
     def _other(self, selectors: Selectors, by: Holder) -> _Claim | None:
         claim = self._claims.get(selectors)

@@ -4,59 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 
-from ikevd.addresses import Address
 from ikevd.control.pace import Pace
 from ikevd.control.status import connection_view
 from ikevd.errors import PeerRefused
 from ikevd.host.interface import Action, Direction
 from ikevd.observe.words import say, say_error
-from ikevd.policy.model import Child, Connection, Resend
-from tests.builders import BOB, child, connection, fqdn, psk, selector
+from tests.builders import BOB, child
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
-from tests.nat import Nat, Nats
-from tests.negotiation.mortal import Machine
+from tests.nat import Nat
+from tests.negotiation.roaming import (
+    CLIENTS,
+    HERE,
+    HUB_LAN,
+    client,
+    hub,
+    networks,
+    reborn,
+    roads,
+    two_nats,
+)
 from tests.virtual_time import run
-
-CLIENTS = tuple(ip_address(f"192.0.2.{number}") for number in range(1, 10))
-HERE, THERE = ip_address("203.0.113.1"), ip_address("203.0.113.2")
-"""The public addresses of two NATs: five clients are behind one, four behind the other."""
-HUB_LAN = "10.1.0.0/24"
-QUICK = Resend(interval=1, factor=1.5, sends=3)
-
-
-def two_nats() -> Nats:
-    return Nats(Nat(HERE, *CLIENTS[:5]), Nat(THERE, *CLIENTS[5:]))
-
-
-def client(address: Address, network: str) -> Connection:
-    """What a client has in its configuration; all show one identity, by one key."""
-    return connection(
-        name="hub",
-        local=address,
-        local_id=fqdn("clients.example"),
-        remote_id=fqdn("hub.example"),
-        psk=psk("the key of all clients"),
-        children=(child(local=network, remote=HUB_LAN),),
-        resend=QUICK,
-    )
-
-
-def hub(*children: Child, **changes: object) -> Connection:
-    """The other side of it."""
-    view = client(CLIENTS[0], "10.3.0.0/24")
-    mirror = replace(view, name="clients", local=BOB, remote=None, local_id=view.remote_id, remote_id=view.local_id)
-    return replace(mirror, children=children, **changes)  # type: ignore[arg-type]
-
-
-def networks(count: int) -> tuple[Child, ...]:
-    return tuple(
-        child(name=f"c{n}", reqid=0x696B0000 + n, local=HUB_LAN, remote=f"10.3.{n}.0/24") for n in range(count)
-    )
 
 
 def test_nine_clients_of_one_identity_behind_two_nats_each_have_a_tunnel_and_none_evicts_another() -> None:
@@ -107,14 +78,6 @@ def test_a_group_client_that_renews_its_isakmp_sa_is_found_again_by_its_address_
         assert instances == {1: 2, 2: 1}, "the first has a second ISAKMP SA, and nobody a third instance"
 
     run(story())
-
-
-async def reborn(world: World, former: Gateway, seed: int) -> Gateway:
-    """Another process at the same place, which knows nothing of the former one, brings up its child."""
-    new = world.gateway(former.address, *former.engine._config.connections, seed=seed)
-    await bring_up(new)
-    await asyncio.sleep(1)
-    return new
 
 
 # -- several ask for the same network -----------------------------------------------------------------------------
@@ -255,10 +218,6 @@ def test_a_second_quick_mode_from_the_same_place_is_a_rekey_and_ends_nothing() -
 # -- templates ----------------------------------------------------------------------------------------------------
 
 
-def roads() -> Child:
-    return child(name="roads", local=HUB_LAN, remote="10.3.0.0/16", template=True)
-
-
 def blocks(gateway: Gateway) -> list[tuple[str, bool]]:
     """The destinations that nothing leaves to, and whether a narrower policy goes before."""
     policies = gateway.kernel.policies.values()
@@ -380,72 +339,5 @@ def test_status_shows_what_each_client_has_of_a_template_and_where_it_is() -> No
             ("192.0.2.2", "10.3.1.0/24"),
         ]
         assert [isakmp["remote"] for isakmp in shown["isakmp"]] == ["192.0.2.1:500", "192.0.2.2:500"]
-
-    run(story())
-
-
-# -- after a restart ----------------------------------------------------------------------------------------------
-
-
-def test_after_a_restart_each_client_is_who_it_was_and_a_new_one_is_another() -> None:
-    async def story() -> None:
-        world = World(Network(nat=two_nats()))
-        machine = Machine(world, BOB, hub(roads(), group_key=True))
-        machine.boot()
-        clients = [world.gateway(where, client(where, f"10.3.{n}.0/24"), seed=n) for n, where in enumerate(CLIENTS)]
-        for each in clients[:3]:
-            await bring_up(each)
-        await asyncio.sleep(1)
-        bob = await machine.restart()
-        assert bob.pairs == 3
-        await reborn(world, clients[0], seed=50)
-        await bring_up(clients[3])
-        await asyncio.sleep(20)
-        instances = sorted(s.state.key.instance for s in bob.engine.sessions() if s.state.key.identity)
-        assert instances == [1, 2, 3, 4]
-        assert [each.pairs for each in clients[1:4]] == [1] * 3
-
-    run(story())
-
-
-def test_after_a_restart_a_network_is_still_that_of_its_holder() -> None:
-    async def story() -> None:
-        world = World(Network(nat=two_nats()))
-        machine = Machine(world, BOB, hub(roads(), group_key=True))
-        machine.boot()
-        first, second = [
-            world.gateway(where, client(where, "10.3.7.0/24"), seed=n) for n, where in enumerate(CLIENTS[:2])
-        ]
-        await bring_up(first)
-        await asyncio.sleep(1)
-        bob = await machine.restart()
-        with pytest.raises(PeerRefused):
-            await bring_up(second)
-        assert bob.pairs == first.pairs == 1
-
-    run(story())
-
-
-def test_a_client_that_was_heard_right_before_a_restart_keeps_its_network() -> None:
-    """That is stored once a minute only."""
-
-    async def story() -> None:
-        world = World(Network(nat=two_nats()))
-        machine = Machine(world, BOB, hub(*networks(2), group_key=True))
-        machine.boot()
-        view = client(CLIENTS[0], "10.3.0.0/24")
-        other = replace(view.children[0], name="dmz", reqid=0x696B0009, local=selector("10.3.1.0/24"))
-        first = world.gateway(CLIENTS[0], replace(view, children=(*view.children, other)))
-        second = world.gateway(CLIENTS[1], client(CLIENTS[1], "10.3.0.0/24"), seed=1)
-        await bring_up(first)
-        await asyncio.sleep(61)
-        await bring_up(first, "dmz")
-        await asyncio.sleep(50)
-        first.session.unwant("dmz")
-        await asyncio.sleep(5)
-        bob = await machine.restart()
-        with pytest.raises(PeerRefused):
-            await bring_up(second)
-        assert bob.pairs == first.pairs == 1
 
     run(story())
