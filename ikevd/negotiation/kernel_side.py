@@ -129,7 +129,8 @@ class KernelSide:
 
     def take_over(self, state: PeerState, found: InKernel, opening: Set[Attempt]) -> list[facts.Fact]:
         """After a restart. Gives the pairs that are not whole any more: what the kernel has lost is never installed
-        again under its keys. `opening`: Quick Modes that ask for their inbound SA, which has carried nothing yet."""
+        again under its keys. `opening`: Quick Modes that ask for their inbound SA. Only as long as its SPI is reserved
+        it never stood: else it may have been removed since."""
         lost: list[facts.Fact] = []
         for attempt, mode in state.quick_modes.items():
             if mode.spi is not None and (isakmp := state.isakmp.get(mode.under)):
@@ -142,9 +143,15 @@ class KernelSide:
         self, state: PeerState, name: str, found: InKernel, opening: Set[Attempt] = frozenset()
     ) -> list[facts.Fact]:
         """From here on what was found of a child is what is believed; the pairs of it that are not whole."""
-        present, standing = found.of(self._children[name].reqid)
+        reqid = self._children[name].reqid
+        present, standing = found.of(reqid)
         self.believed.found(name, present, standing)
-        pairs = [pair for pair in state.children.get(name, ChildState()).pairs if pair.attempt not in opening]
+        comes = {sa.id for sa in found.sas.get(reqid, ()) if sa.larval} if opening else set()
+        pairs = [
+            pair
+            for pair in state.children.get(name, ChildState()).pairs
+            if pair.attempt not in opening or SaId(pair.sa.local, pair.sa.inbound) not in comes
+        ]
         return [facts.Vanished(name, pair.sa.inbound) for pair in pairs if not _is_whole(pair, present)]
 
     def look(self, state: PeerState, name: str, found: InKernel) -> list[facts.Fact | Again] | None:

@@ -118,19 +118,24 @@ class Machine:
         """Of the process that runs."""
         self._process = Process(self)
         self._seed = 0
-        self._writes_left = 0
+        self._passes_left = 0
         """Until a kill; 0: none is asked for."""
+        self._killed_at = ""
 
     def strikes(self, point: str) -> bool:
         """Shall the process be killed at this point?"""
-        if point != "after put" or not self._writes_left:
+        if point != self._killed_at or not self._passes_left:
             return False
-        self._writes_left -= 1
-        return not self._writes_left
+        self._passes_left -= 1
+        return not self._passes_left
+
+    def kill_at(self, point: str, passes: int = 1) -> None:
+        """As `kill`, as soon as the process comes there so many times more."""
+        self._killed_at, self._passes_left = point, passes
 
     def kill_after(self, writes: int) -> None:
         """As `kill`, as soon as the process has written so many times more."""
-        self._writes_left = writes
+        self.kill_at("after put", writes)
 
     def pause(self) -> float:
         """Seconds that a call of the kernel takes, before it is done and after."""
@@ -154,6 +159,7 @@ class Machine:
     def kill(self) -> None:
         """The process that runs: kill -9."""
         self._process.dead = True
+        self._passes_left = 0
         self.world.gateways.pop(self.address, None)
         if self.gateway is not None:
             for session in self.gateway.engine.sessions():

@@ -152,6 +152,33 @@ def test_an_sa_that_the_kernel_has_lost_meanwhile_is_not_installed_again_but_neg
     run(story())
 
 
+@pytest.mark.parametrize("writes", range(1, 9))
+@pytest.mark.parametrize("after", ["add_sa", "put"])
+@pytest.mark.parametrize("who", ["initiator", "responder"])
+def test_nor_one_of_a_quick_mode_in_the_middle_of_which_the_process_was_killed(
+    who: str, after: str, writes: int
+) -> None:
+    async def story() -> None:
+        _, hers, his, alice, _ = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        alice.session.unwant("lan")
+        await asyncio.sleep(20)
+        killed, attempt = hers if who == "initiator" else his, asyncio.ensure_future(bring_up(alice))
+        killed.kill_at(f"after {after}", writes)
+        await asyncio.sleep(0.5)
+        killed.kill()
+        for sa in tuple(killed.kernel.sas):
+            killed.kernel.remove_sa(sa)
+        await killed.restart()
+        await asyncio.sleep(0.1)
+        assert not killed.kernel.dead
+        await asyncio.sleep(120)
+        attempt.cancel()
+        assert hers.kernel.keys == his.kernel.keys
+        assert len(hers.kernel.sas) == 2
+
+    run(story())
+
+
 def test_without_its_store_an_ikevd_removes_what_it_left_itself_and_nothing_else() -> None:
     async def story() -> None:
         _, hers, _, _, _ = await tunnel()
