@@ -53,9 +53,9 @@ def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey
         control=Control(file.control.socket, file.control.owner, file.control.mode),
         limits=Limits(
             half_open=file.limits.half_open,
-            half_open_per_address=file.limits.half_open_per_address,
+            half_open_per_address=min(file.limits.half_open_per_address, file.limits.half_open),
             first_messages=file.limits.first_messages,
-            first_messages_per_address=file.limits.first_messages_per_address,
+            first_messages_per_address=min(file.limits.first_messages_per_address, file.limits.first_messages),
             secrets=file.limits.secrets,
         ),
         log_format=LogFormat(file.log.format),

@@ -75,9 +75,8 @@ def _check_listen(problems: Problems, file: FileSection) -> None:
 def _check_limits(problems: Problems, file: FileSection) -> None:
     for key, total in (("half_open_per_address", "half_open"), ("first_messages_per_address", "first_messages")):
         share, of = getattr(file.limits, key), getattr(file.limits, total)
-        if share > of:
-            at = ("limits", key if key in file.limits.model_fields_set else total)
-            problems.error(at, f"{key} ({share}) is larger than {total} ({of})")
+        if share > of and key in file.limits.model_fields_set:
+            problems.error(("limits", key), f"{key} ({share}) is larger than {total} ({of})")
 
 
 def _check_connection(problems: Problems, path: YamlPath, connection: ConnectionSection, file: FileSection) -> None:

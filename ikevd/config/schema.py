@@ -219,7 +219,9 @@ class LimitsSection(Section):
         "proved themselves yet, in all",
     )
     half_open_per_address: Annotated[int, number(1, 1_000_000)] = Field(
-        default=5, description="such negotiations with one stranger; an IPv6 network of 64 bits counts as one"
+        default=128,
+        description="such negotiations with one stranger, behind whose address a whole office may be; an IPv6 network "
+        "of 64 bits counts as one",
     )
     first_messages: Annotated[int, number(1, 1_000_000)] = Field(
         default=32_768,

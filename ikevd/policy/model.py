@@ -217,8 +217,8 @@ class Limits:
     half_open: int = 500
     """Negotiations that cost a key pair and whose peer is not authenticated yet, of strangers: of all addresses that
     are not configured as `remote`, together."""
-    half_open_per_address: int = 5
-    """Of these, the share of one address."""
+    half_open_per_address: int = 128
+    """Of these, the share of one address, behind which a whole office may be."""
     first_messages: int = 32_768
     """First messages of Main Mode whose senders have not echoed our cookie: of configured addresses together, and as
     many of strangers."""

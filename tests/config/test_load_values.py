@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.files import CHILD, MINIMAL, child, connection, problems
+from tests.config.files import CHILD, MINIMAL, child, connection, problems, read
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,15 @@ def test_child_values(tmp_path: Path, key: str, value: str, message: str) -> Non
         (f"control: {{socket: /{'x' * 200}}}", "longer than the 107 octets"),
         ("control: {owner: 'a b'}", "control.owner: is 'a b'; wanted user or user:group"),
         ("limits: {half_open: 0}", "limits.half_open: is 0; wanted a number from 1"),
-        ("limits: {half_open: 4}", "limits.half_open: half_open_per_address (5) is larger than half_open (4)"),
+        (
+            "limits: {half_open: 4, half_open_per_address: 5}",
+            "limits.half_open_per_address: half_open_per_address (5) is larger than half_open (4)",
+        ),
         ("limits: {half_open_per_address: 501}", "limits.half_open_per_address: half_open_per_address (501) is larger"),
-        ("limits: {first_messages: 600}", "limits.first_messages: first_messages_per_address (1024) is larger than"),
+        (
+            "limits: {first_messages: 600, first_messages_per_address: 1024}",
+            "limits.first_messages_per_address: first_messages_per_address (1024) is larger than",
+        ),
         ("limits: {secrets: 0}", "limits.secrets: is 0; wanted a number from 1 to 64"),
         ("limits: {secrets: 65}", "limits.secrets: is 65; wanted"),
         ("control: {export_keys: 1}", "control.export_keys: is 1; did you mean true?"),
@@ -185,6 +191,11 @@ def test_other_sections(tmp_path: Path, line: str, message: str) -> None:
     (found,) = problems(tmp_path, MINIMAL + line)
     assert found.startswith("ikevd.yaml:7:")
     assert message in found
+
+
+def test_the_share_of_one_address_is_by_default_no_more_than_all_have(tmp_path: Path) -> None:
+    limits = read(tmp_path, MINIMAL + "limits: {half_open: 4, first_messages: 600}").config.limits
+    assert (limits.half_open_per_address, limits.first_messages_per_address) == (4, 600)
 
 
 def test_only_an_address_can_be_called(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """With IKEVD_CLAIMS set to a folder that several runs share, each test is run by one of them alone.
 
 The tests of a file are claimed in blocks, by making a folder: who comes to a block first runs it, the others pass it
-over. So two guests share the work whatever each test takes.
+over. A test with a time limit of its own, which takes minutes, is a block of its own. So two guests share the work
+whatever each test takes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Claims:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         met: Counter[Path] = Counter()
         for item in items:
-            self._blocks[item.nodeid] = f"{item.path.parent.name}-{item.path.stem}-{met[item.path] // BLOCK}"
+            part = f"{met[item.path] // BLOCK}" + (f"-{met[item.path]}" if item.get_closest_marker("timeout") else "")
+            self._blocks[item.nodeid] = f"{item.path.parent.name}-{item.path.stem}-{part}"
             met[item.path] += 1
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:

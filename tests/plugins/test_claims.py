@@ -55,3 +55,21 @@ def test_without_a_folder_every_test_is_run(pytester: pytest.Pytester, monkeypat
     monkeypatch.delenv("IKEVD_CLAIMS", raising=False)
     pytester.makepyfile(PASSING)
     pytester.runpytest("-p", "tests.plugins.claims", "-p", "no:asyncio").assert_outcomes(passed=2)
+
+
+TAKES_MINUTES = """
+import pytest
+
+@pytest.mark.timeout(500)
+@pytest.mark.parametrize("n", range(2))
+def test_long(n): pass
+"""
+
+
+def test_a_test_with_a_time_limit_of_its_own_is_claimed_alone(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IKEVD_CLAIMS", str(tmp_path))
+    pytester.makepyfile(test_long=TAKES_MINUTES)
+    (tmp_path / f"{pytester.path.name}-test_long-0-1").mkdir()  # by another run
+    pytester.runpytest("-p", "tests.plugins.claims", "-p", "no:asyncio").assert_outcomes(passed=1)
