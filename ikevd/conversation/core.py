@@ -43,6 +43,7 @@ from ikevd.exchanges.moves import floated
 from ikevd.facts import Dropped, Fact, Note
 from ikevd.findings import Undelivered, Unreachable
 from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
+from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType
 
 LARVAL_MESSAGES = 2
@@ -175,13 +176,14 @@ class Conversation(Generic[T_co]):
         if ended_at is not None and now - ended_at > LINGER:
             return []
         try:
-            if copy := self._inbox.find(datagram, path):
+            header = Header.decode_untrusted(datagram)
+            if copy := self._inbox.find(header, datagram, path):
                 forked = self._inbox.fork(copy, ended=self.ended)
                 self._effects += self._inbox.answer(copy, path, now, first=forked)
                 answered = self._flush()
                 return self._outbox.behind(answered, InputKind.HEARD, now, datagram, path) if forked else answered
             moves = paths.moves(self._situation, self._course.kind, path, self._awaiting)
-            opened = self._inbox.judge(datagram, path, self._awaiting)
+            opened = self._inbox.judge(header, datagram, path, self._awaiting)
         except (Malformed, Refused) as refusal:
             asked = self._awaiting.complain if self._awaiting and refusal is self._awaiting.rubbish else None
             self._effects += self._besides.complain(asked, datagram, self._situation, path, now) if asked else []

@@ -25,6 +25,8 @@ MAX_FORKS = 8
 FOR_THE_SHORTEST = 2
 """Beyond those, for copies with less than a block behind their payloads: most peers send no other."""
 FLAGS = 19
+"""Where they stand in the header."""
+BUT_COMMIT = ~int(Flags.COMMIT)
 
 
 @dataclass(slots=True)
@@ -54,9 +56,7 @@ class Accepted:
         return cls(label, _common(datagram), len(message.chain), digest, before, body[:block], [_end(body, block)])
 
     def copy(self, datagram: bytes, header: Header) -> Copy | None:
-        """The datagram as a copy of this message, or None where it is none."""
-        if _common(datagram) != self.header:
-            return None
+        """The datagram, which has the same in its header, as a copy of this message, or None where it is none."""
         body, block = _body(datagram, header), len(self.first_block)
         trailer = len(body) - self.size
         if not 0 <= trailer <= MAX_PADDING or body[:block] != self.first_block or (block and len(body) % block):
@@ -97,10 +97,13 @@ class Duplicates:
         if self._accepted:
             self._accepted[-1].answers.append(answer)
 
-    def find(self, datagram: bytes) -> Copy | None:
+    def find(self, header: Header, datagram: bytes) -> Copy | None:
         """The message that `datagram` is a copy of, or None where it is new. Raises `Malformed`."""
-        header = Header.decode_untrusted(datagram)
-        return next((copy for message in self._accepted if (copy := message.copy(datagram, header))), None)
+        common = _common(datagram)
+        for message in self._accepted:
+            if message.header == common and (copy := message.copy(datagram, header)):
+                return copy
+        return None
 
     def fork(self, copy: Copy) -> IvChain | None:
         """Where a copy of the message last accepted has an end that is new: seals the answers from there, too. Tells
@@ -132,7 +135,7 @@ class Duplicates:
 def _common(datagram: bytes) -> bytes:
     """What all copies of a message have in their headers: cookies, types, version, flags but the commit bit, message
     ID."""
-    return datagram[:FLAGS] + bytes([datagram[FLAGS] & ~int(Flags.COMMIT)]) + datagram[FLAGS + 1 : FLAGS + 5]
+    return datagram[:FLAGS] + bytes([datagram[FLAGS] & BUT_COMMIT]) + datagram[FLAGS + 1 : FLAGS + 5]
 
 
 def _body(datagram: bytes, header: Header) -> bytes:

@@ -46,15 +46,14 @@ class Inbox:
         """`answer` was said after the message last accepted: a repetition brings it out again."""
         self._duplicates.told(answer)
 
-    def find(self, datagram: bytes, path: Path) -> Copy | None:
+    def find(self, header: Header, datagram: bytes, path: Path) -> Copy | None:
         """The message that `datagram` repeats; None where it is new. Raises `Malformed`, and `UnexpectedMessage` where
         it comes from another address."""
         check_addresses(self._situation.path, path)
-        return self._duplicates.find(datagram)
+        return self._duplicates.find(header, datagram)
 
-    def judge(self, datagram: bytes, path: Path, awaited: Receive | None) -> Opened:
+    def judge(self, header: Header, datagram: bytes, path: Path, awaited: Receive | None) -> Opened:
         """Open a new message. Raises `Malformed` or `Refused`; then nothing has changed."""
-        header = Header.decode_untrusted(datagram)
         if awaited is None:
             raise UnexpectedMessage("no message is awaited now")
         check_header(header, self._situation, self._kind, self._initiator)

@@ -75,7 +75,8 @@ def _encapsulation(sa: IsakmpSa, path: Path) -> UdpEncapsulation | None:
 
 def at_path(sa: IpsecSa, path: Path) -> IpsecSa:
     """The pair with the ports of a later message: the NAT in front of the peer may have chosen others meanwhile."""
-    return replace(sa, encap=UdpEncapsulation(path.local.port, path.remote.port)) if sa.encap else sa
+    now = UdpEncapsulation(path.local.port, path.remote.port) if sa.encap else None
+    return sa if sa.encap == now else replace(sa, encap=now)
 
 
 def _icv_bits(child: Child, suite: EspSuite) -> int | None:

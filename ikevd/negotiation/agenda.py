@@ -74,3 +74,10 @@ class Agenda(Generic[K]):
         if due:
             self._on_due(due)
         self._arm()
+
+
+def sooner(one: float | None, other: float | None) -> float | None:
+    """The earlier of two times; None: never."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

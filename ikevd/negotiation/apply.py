@@ -63,16 +63,15 @@ class Believed:
         self._reserved[attempt] = SaId(call.local, spi)
         return spi
 
-    def reserved(self, attempts: Iterable[Attempt]) -> bool:
-        """Has the kernel given one of them an SPI?"""
-        return any(attempt in self._reserved for attempt in attempts)
+    def unused(self, attempts: Iterable[Attempt]) -> list[SaId]:
+        """Of the SPIs of Quick Modes that have ended: those that no SA has come of, and which `free` gives back."""
+        names = [self._reserved.pop(attempt) for attempt in attempts if attempt in self._reserved]
+        return [name for name in names if not any(name in held.sas for held in self._held.values())]
 
-    async def free_spi(self, attempt: Attempt) -> list[IkeError]:
-        """The Quick Mode has ended: give its SPI back, unless an SA has come of it. What the kernel refused."""
-        name = self._reserved.pop(attempt, None)
+    async def free(self, name: SaId) -> list[IkeError]:
+        """Give an SPI back. What the kernel refused."""
         refusals: list[IkeError] = []
-        if name is not None and not any(name in held.sas for held in self._held.values()):
-            await _trying(self._kernel.delete_sa(name), refusals)
+        await _trying(self._kernel.delete_sa(name), refusals)
         return refusals
 
     async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
@@ -136,33 +135,34 @@ class Believed:
 
     def differs(self, child: str, desired: View) -> bool:
         """Is there anything to do?"""
-        held = self._held.get(child) or _Held()
+        held = self._held.get(child)
+        if held is None:
+            return bool(desired.sas or desired.policies)
         return held.sas.keys() != desired.sas.keys() or held.policies != desired.policies or bool(held.doubtful)
 
     async def _install(self, held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) -> None:
-        policies = sorted(desired.policies.values(), key=lambda policy: ORDER[policy.id.direction])
-        for policy in policies:
+        policies, doubtful = desired.policies.items(), held.doubtful
+        wanting = [policy for name, policy in policies if held.policies.get(name) != policy or name in doubtful]
+        for policy in wanting:
             if policy.action is not Action.TUNNEL:
                 await self._put(held, policy)
         for name, sa in desired.sas.items():
             if name not in held.sas and name in keys:
-                await self._add(held, sa, keys[name])
-        for policy in policies:
+                await self._add(held, name, sa, keys[name])
+        for policy in wanting:
             if policy.action is Action.TUNNEL:
                 await self._put(held, policy)
 
-    async def _add(self, held: _Held, sa: KernelSa, keys: EspKeys) -> None:
+    async def _add(self, held: _Held, name: SaId, sa: KernelSa, keys: EspKeys) -> None:
         try:
-            await self._kernel.add_sa(sa, keys, reserved=sa.id in self._reserved.values())
+            await self._kernel.add_sa(sa, keys, reserved=name in self._reserved.values())
         except IkeError as error:
             if _may_stand(error):
-                held.sas[sa.id] = None
+                held.sas[name] = None
             raise
-        held.sas[sa.id] = None
+        held.sas[name] = None
 
     async def _put(self, held: _Held, policy: KernelPolicy) -> None:
-        if held.policies.get(policy.id) == policy and policy.id not in held.doubtful:
-            return
         try:
             await self._kernel.put_policy(policy)
         except IkeError as error:

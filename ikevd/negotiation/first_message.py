@@ -56,5 +56,6 @@ class FirstMessage:
 
 def key_of(octets: bytes, path: Path) -> bytes:
     """As `FirstMessage.key`, of what may be one."""
-    ends = (part for end in (path.remote, path.local) for part in (end.address.packed, end.port.to_bytes(2, "big")))
-    return b"".join((*ends, octets[:COOKIE_OCTETS]))
+    theirs, ours = path.remote, path.local
+    ports = theirs.port.to_bytes(2, "big") + ours.port.to_bytes(2, "big")
+    return theirs.address.packed + ours.address.packed + ports + octets[:COOKIE_OCTETS]

@@ -39,10 +39,10 @@ class Instances:
 
     def follow(self, state: PeerState) -> None:
         """A message of it was accepted, perhaps from another place than before."""
-        key, endpoint = state.key, clients.endpoint(state)
+        key = state.key
         if not key.instance or key.identity is None:
             return
-        before = self._places.get(key)
+        endpoint, before = clients.endpoint(state), self._places.get(key)
         if endpoint is None or (before is not None and before.endpoint == endpoint):
             self._alive(key.connection, key.identity)[key.instance] = None
             return

@@ -91,8 +91,7 @@ class KernelSide:
     async def _bring(self, name: str, desired: View, keys: Mapping[SaId, EspKeys], pause: float) -> IkeError | None:
         brought = await self.believed.bring(name, desired, keys)
         self.report(brought.left)
-        shut = closed(desired)
-        if brought.refusal and shut.policies != desired.policies and self.believed.ajar(name, desired):
+        if brought.refusal and self.believed.ajar(name, desired) and (shut := closed(desired)) != desired:
             await self.believed.bring(name, shut, NO_KEYS)
         if self.believed.differs(name, desired):
             self._agenda.set(Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)

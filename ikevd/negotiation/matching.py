@@ -22,7 +22,8 @@ class ByAddress:
     def find(self, path: Path) -> tuple[Connection, ...]:
         """Those whose `remote` is this very address, then those whose range holds it, then those for any address, each
         in the order of the file; `local` must fit where it is given."""
-        return tuple(c for c in self._by_remote(path.remote.address) if c.local in (None, path.local.address))
+        local = path.local.address
+        return tuple([c for c in self._by_remote(path.remote.address) if c.local is None or c.local == local])
 
     def exactly(self, remote: Address) -> Sequence[Connection]:
         """Those whose `remote` is this very address, whatever their `local`."""

@@ -7,6 +7,7 @@ from typing import Protocol
 from ikevd.addresses import Path
 from ikevd.findings import Unreachable
 from ikevd.negotiation import phase1
+from ikevd.negotiation.agenda import sooner
 from ikevd.negotiation.first_message import FirstMessage
 from ikevd.negotiation.router import Authenticated
 from ikevd.negotiation.running import Outcome, Running
@@ -35,8 +36,7 @@ class PeersAttempt:
     @property
     def due(self) -> float | None:
         """When something is to be done about it."""
-        times = (self.running.conversation.deadline, self.forget_at)
-        return min((time for time in times if time is not None), default=None)
+        return sooner(self.running.conversation.deadline, self.forget_at)
 
     def heard(self, header: Header, octets: bytes, path: Path) -> Authenticated | None:
         """A datagram that names our cookie, or repeats the first message."""

@@ -278,11 +278,11 @@ class Session:
         self._at_work.learnt(fact)
         self._arm(before)
         views = self._kernel.differences(before, self.state)
-        freed = before.quick_modes.keys() - self.state.quick_modes.keys()
-        if not views and not self._kernel.believed.reserved(freed):
+        unused = self._kernel.believed.unused(before.quick_modes.keys() - self.state.quick_modes.keys())
+        if not views and not unused:
             self._go_on(fact, todo, None)
             return None
-        return self._apply(fact, todo, views, freed, keys)
+        return self._apply(fact, todo, views, unused, keys)
 
     def _go_on(self, fact: Fact, todo: Sequence[Effect], refusal: IkeError | None) -> None:
         """The kernel is as the state desires, or has refused."""
@@ -321,14 +321,14 @@ class Session:
         fact: Fact,
         todo: Sequence[Effect],
         views: Mapping[str, View],
-        freed: Iterable[Attempt],
+        unused: Iterable[SaId],
         keys: Mapping[SaId, EspKeys],
     ) -> None:
         refusals = await self._kernel.bring(views, keys)
         found = self._kernel.placed(self.state, views, refusals)
         refusal = next(iter(refusals.values()), None)
-        for attempt in freed:
-            self._kernel.report(await self._kernel.believed.free_spi(attempt))
+        for name in unused:
+            self._kernel.report(await self._kernel.believed.free(name))
         if not isinstance(fact, facts.Opening):
             self._kernel.report(error for error in refusals.values() if not isinstance(error, PolicyTaken))
         self._inbox.extendleft(found)
@@ -373,7 +373,8 @@ class Session:
     def _arm(self, before: PeerState) -> None:
         """What changed is due at another time."""
         arm(self._agenda, before, self.state)
-        if self.connection.nat_keepalive and KEEPALIVE not in self._agenda and path_to_keep(self.state) is not None:
+        changed = before.isakmp is not self.state.isakmp or before.children is not self.state.children
+        if changed and self.connection.nat_keepalive and KEEPALIVE not in self._agenda and path_to_keep(self.state):
             self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)
 
     def _due(self, keys: list[object]) -> None:

@@ -12,11 +12,14 @@ WAITING = object()
 
 def arm(agenda: Agenda[object], before: PeerState, state: PeerState) -> None:
     """What changed is due at another time."""
-    for cookies in before.isakmp.keys() | state.isakmp.keys():
-        now = state.isakmp.get(cookies)
-        if now is not before.isakmp.get(cookies):
-            agenda.set(cookies, isakmp_due(now) if now else None)
-    for name, child in state.children.items():
-        if before.children.get(name) is not child:
-            agenda.set(name, child_due(child))
-    agenda.set(WAITING, turn_due(state))
+    if before.isakmp is not state.isakmp:
+        for cookies in before.isakmp.keys() | state.isakmp.keys():
+            now = state.isakmp.get(cookies)
+            if now is not before.isakmp.get(cookies):
+                agenda.set(cookies, isakmp_due(now) if now else None)
+    if before.children is not state.children:
+        for name, child in state.children.items():
+            if before.children.get(name) is not child:
+                agenda.set(name, child_due(child))
+    if before.waiting or state.waiting:
+        agenda.set(WAITING, turn_due(state))

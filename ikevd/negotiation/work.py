@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ikevd.exchanges.link import HostCall
 from ikevd.frozen import frozen
+from ikevd.negotiation.agenda import sooner
 from ikevd.negotiation.running import Running
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import Attempt
@@ -30,8 +31,7 @@ class Work:
     @property
     def due(self) -> float | None:
         """When something is to be done about it."""
-        times = (self.running.conversation.deadline, self.forget_at)
-        return min((time for time in times if time is not None), default=None)
+        return sooner(self.running.conversation.deadline, self.forget_at)
 
 
 @frozen

@@ -28,21 +28,25 @@ BRIEF = 500
 
 def weight(fact: Fact) -> int:
     """Octets that a fact takes, about."""
-    if isinstance(fact, Sent | Heard):
+    if isinstance(fact, (Sent, Heard)):
         return OBJECTS + len(fact.octets) + len(fact.chain)
     return OBJECTS + _weight(fact)
 
 
-def fitting(fact: Fact, taken: int) -> Fact | None:
-    """The fact for a record of `taken` octets: whole, cut short, or None where there is no room even for that."""
-    room = RECORD_OCTETS - taken - (0 if isinstance(fact, Established | Failed) else FOR_RESULT_OCTETS)
-    if weight(fact) <= room:
-        return fact
-    if isinstance(fact, Sent | Heard):
+def fitting(fact: Fact, taken: int) -> tuple[Fact, int] | None:
+    """The fact for a record of `taken` octets, whole or cut short, with what it takes; None where there is no room even
+    for that."""
+    room, size = RECORD_OCTETS - taken, weight(fact)
+    if not isinstance(fact, (Established, Failed)):
+        room -= FOR_RESULT_OCTETS
+    if size <= room:
+        return fact, size
+    if isinstance(fact, (Sent, Heard)):
         short: Fact = replace(fact, octets=fact.octets[:HEADER_OCTETS], chain=b"")
     else:
         short = brief(fact)
-    return short if weight(short) <= room else None
+    size = weight(short)
+    return (short, size) if size <= room else None
 
 
 def missing(message: bytes) -> int:
@@ -52,13 +56,12 @@ def missing(message: bytes) -> int:
 
 
 def _weight(value: Any) -> int:
-    if isinstance(value, str | bytes):
+    if isinstance(value, (str, bytes)):
         return len(value)
     if isinstance(value, tuple):
         return sum(map(_weight, value))
-    if is_dataclass(value):
-        return sum(_weight(getattr(value, field.name)) for field in fields(value))
-    return 0
+    names = getattr(value, "__match_args__", ())  # of a dataclass: its fields; quicker than to ask for these
+    return sum([_weight(getattr(value, name)) for name in names])
 
 
 def brief(value: Any) -> Any:

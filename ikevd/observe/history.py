@@ -14,7 +14,7 @@ from ikevd.errors import Abandoned, Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sent
 from ikevd.findings import OtherKey
 from ikevd.frozen import frozen
-from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting, weight
+from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting
 from ikevd.observe.packed import pack, unpack
 from ikevd.observe.refused import Refused, RefusedAttempts
 from ikevd.sa.model import Cookies, Spi
@@ -99,15 +99,15 @@ class Record:
         entry = Entry(self._history.now(), fact)
         if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
-        kept = fitting(fact, self.weight) if self.shelf and self._count < _room(fact) else None
-        if kept is None:
+        fits = fitting(fact, self.weight) if self.shelf and self._count < _room(fact) else None
+        if fits is None:
             self.overflow += 1
         else:
-            self._keep(entry if kept is fact else Entry(entry.at, kept))
+            kept, size = fits
+            self._keep(entry if kept is fact else Entry(entry.at, kept), size)
         self._history.tell(self, entry)
 
-    def _keep(self, entry: Entry) -> None:
-        size = weight(entry.fact)
+    def _keep(self, entry: Entry, size: int) -> None:
         self._tail = (*self._tail, entry)
         self._count += 1
         self.weight += size

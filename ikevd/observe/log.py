@@ -18,7 +18,7 @@ import structlog
 
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
-from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Sent
+from ikevd.facts import Dropped, Established, Fact, Failed, Hint, Note, Sent
 from ikevd.frozen import frozen
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.rate import Limits
@@ -143,15 +143,11 @@ class FactLog:
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
-        if _threshold > LEVELS["debug"] and _is_plain_message(entry.fact):
-            return
-        if not record.matches(self._only.spi, self._only.names, self._only.peer):
+        level = LEVELS[_level(record, entry.fact)]
+        if level < _threshold or not record.matches(self._only.spi, self._only.names, self._only.peer):
             return
         self._strangers.turn(entry.at)
         self._peers.turn(entry.at)
-        level = LEVELS[_level(record, entry.fact)]
-        if level < _threshold:
-            return
         if level > LEVELS["debug"] and not self._passes(record, entry):
             level = LEVELS["debug"]
             if level < _threshold:
@@ -199,11 +195,6 @@ def _kind(fact: Fact) -> Kind:
             return "sent", label
         case _:
             return (type(fact),)
-
-
-def _is_plain_message(fact: Fact) -> bool:
-    """Most facts are, and are only for debugging."""
-    return isinstance(fact, Heard) or (isinstance(fact, Sent) and fact.copy != FIRST_COPY)
 
 
 def _tell_held_back(connection: str | None, count: int) -> None:

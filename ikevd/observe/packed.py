@@ -11,6 +11,7 @@ import pickle
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
+from operator import attrgetter
 from typing import Any
 
 Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -29,14 +30,22 @@ class _Reducers(dict[type, Callable[[Any], Reduced]]):
     def __missing__(self, kind: type) -> Callable[[Any], Reduced]:
         if not is_dataclass(kind):
             raise KeyError(kind)
-        names, number = [field.name for field in fields(kind)], len(self.kinds)
+        number = len(self.kinds)
         self.kinds.append(kind)
+        values_of = _reader([field.name for field in fields(kind)])
 
         def reduce(value: Any) -> Reduced:
-            return _rebuilt, (number, *[getattr(value, name) for name in names])
+            return _rebuilt, (number, *values_of(value))
 
         self[kind] = reduce
         return reduce
+
+
+def _reader(names: Sequence[str]) -> Callable[[Any], Sequence[Any]]:
+    """Gives the values of these fields."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: [getattr(value, name) for name in names]
 
 
 _REDUCERS = _Reducers()

@@ -13,9 +13,11 @@ from ikevd.peer.state import ChildState, Half, PairState
 from ikevd.policy.model import Child, Connection
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
-from ikevd.sa.model import IpsecSa, UdpEncapsulation
+from ikevd.sa.model import IpsecSa, Spi
 
 INBOUND = (Direction.IN, Direction.FWD)
+Packets = tuple[Network, Network, int, int, int]
+"""Source and destination, protocol, source port, destination port."""
 
 
 @frozen
@@ -24,6 +26,7 @@ class View:
 
     sas: Mapping[SaId, KernelSa]
     policies: Mapping[PolicyId, KernelPolicy]
+    """In, fwd, then out."""
 
 
 NOTHING = View(MappingProxyType({}), MappingProxyType({}))
@@ -45,18 +48,19 @@ def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
 
 
 class ChildView:
-    """`desired_child` again and again, for one child: the names of its policies are made once."""
+    """`desired_child` again and again, for one child: the names of its policies are made once, as long as its selectors
+    stay."""
 
     __slots__ = ("_child", "_connection", "_names")
 
     def __init__(self, connection: Connection, child: Child) -> None:
         self._connection = connection
         self._child = child
-        self._names = _Names(child.local, child.remote, template=False)
+        self._names: _Names | None = None
 
     def of(self, state: ChildState) -> View:
         """What shall stand."""
-        sas = {sa.id: sa for pair in state.pairs for sa in _sas(pair)}
+        sas = dict(named for pair in state.pairs for named in _sas(pair))
         policies = {policy.id: policy for policy in self._gate(state)}
         return View(sas, policies)
 
@@ -66,44 +70,41 @@ class ChildView:
         if clear and not state.pairs:
             return
         newest = _of_pair(state.pairs[-1].sa) if state.pairs else _of_child(self._connection, child)
-        for direction in INBOUND:
-            yield from self._policies(newest, direction, Action.TUNNEL)
-        if both := [pair.sa for pair in state.pairs if pair.half is Half.BOTH]:
-            yield from self._policies(_of_pair(both[-1]), Direction.OUT, Action.TUNNEL)
+        names = self._names_between(newest)
+        template = Template(newest.remote, newest.local, newest.reqid)
+        for name, number in names.inwards:
+            yield KernelPolicy(name, Action.TUNNEL, number, template)
+        if both := next((pair.sa for pair in reversed(state.pairs) if pair.half is Half.BOTH), None):
+            names = names if both is state.pairs[-1].sa else self._names_between(_of_pair(both))
+            template = Template(both.local, both.remote, both.reqid)
+            for name, number in names.outwards:
+                yield KernelPolicy(name, Action.TUNNEL, number, template)
         elif not clear:
-            yield from self._policies(newest, Direction.OUT, Action.BLOCK)
+            template = Template(newest.local, newest.remote, newest.reqid)
+            for name, number in names.outwards:
+                yield KernelPolicy(name, Action.BLOCK, number, template)
 
-    def _policies(self, tunnel: _Tunnel, direction: Direction, action: Action) -> Iterator[KernelPolicy]:
-        """One policy for each pair of subnets that make up the two selectors."""
-        out = direction is Direction.OUT
-        ends = (tunnel.local, tunnel.remote) if out else (tunnel.remote, tunnel.local)
-        template = Template(*ends, tunnel.reqid)
-        names = self._names
-        if (tunnel.local_selector, tunnel.remote_selector, tunnel.template) != names.key:
-            names = _Names(tunnel.local_selector, tunnel.remote_selector, template=tunnel.template)
-        for name, number in names.of(direction):
-            yield KernelPolicy(name, action, number, template)
+    def _names_between(self, tunnel: _Tunnel) -> _Names:
+        key = tunnel.local_selector, tunnel.remote_selector, tunnel.template
+        if self._names is None or self._names.key != key:
+            self._names = _Names(tunnel.local_selector, tunnel.remote_selector, template=tunnel.template)
+        return self._names
 
 
 # -- SAs
 
 
-def _sas(pair: PairState) -> Iterator[KernelSa]:
-    yield _kernel_sa(pair.sa, outbound=False)
+def _sas(pair: PairState) -> Iterator[tuple[SaId, KernelSa]]:
+    sa, encap = pair.sa, pair.sa.encap
+    ports = UdpPorts(encap.remote_port, encap.local_port) if encap else None
+    yield SaId(sa.local, sa.inbound), _kernel_sa(sa, sa.remote, sa.local, sa.inbound, ports)
     if pair.half is Half.BOTH:
-        yield _kernel_sa(pair.sa, outbound=True)
+        ports = UdpPorts(encap.local_port, encap.remote_port) if encap else None
+        yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, sa.local, sa.remote, sa.outbound, ports)
 
 
-def _kernel_sa(sa: IpsecSa, *, outbound: bool) -> KernelSa:
-    source, destination = (sa.local, sa.remote) if outbound else (sa.remote, sa.local)
-    spi = sa.outbound if outbound else sa.inbound
-    encap = _ports(sa.encap, outbound=outbound) if sa.encap else None
+def _kernel_sa(sa: IpsecSa, source: Address, destination: Address, spi: Spi, encap: UdpPorts | None) -> KernelSa:
     return KernelSa(source, destination, spi, sa.reqid, sa.suite, sa.lifetime, sa.replay_window, encap, sa.icv_bits)
-
-
-def _ports(encap: UdpEncapsulation, *, outbound: bool) -> UdpPorts:
-    ours, theirs = encap.local_port, encap.remote_port
-    return UdpPorts(ours, theirs) if outbound else UdpPorts(theirs, ours)
 
 
 # -- the gate
@@ -138,28 +139,23 @@ def _any_like(address: Address | None) -> Address:
 
 
 class _Names:
-    """Names and priorities of the policies between two selectors. `template`: peers may ask for a part of these."""
+    """Names and priorities of the policies between two selectors: one for each pair of the subnets that make these up.
+    `template`: peers may ask for a part of these."""
 
-    __slots__ = ("_made", "key")
+    __slots__ = ("inwards", "key", "outwards")
 
     def __init__(self, local: TrafficSelector, remote: TrafficSelector, *, template: bool) -> None:
         self.key = local, remote, template
-        self._made: tuple[tuple[PolicyId, int], ...] = ()
-
-    def of(self, direction: Direction) -> Iterator[tuple[PolicyId, int]]:
-        """Those of one direction."""
-        self._made = self._made or tuple(self._make())
-        return (made for made in self._made if made[0].direction is direction)
-
-    def _make(self) -> Iterator[tuple[PolicyId, int]]:
-        ours, theirs, template = self.key
-        inwards, outwards = tuple(_between(theirs, ours)), tuple(_between(ours, theirs))
-        for direction in Direction:
-            for name in outwards if direction is Direction.OUT else inwards:
-                yield PolicyId(*name, direction), priority(*name, template=template)
+        inwards, outwards = tuple(_between(remote, local)), tuple(_between(local, remote))
+        self.inwards = tuple(_named(name, way, template=template) for way in INBOUND for name in inwards)
+        self.outwards = tuple(_named(name, Direction.OUT, template=template) for name in outwards)
 
 
-def _between(source: TrafficSelector, destination: TrafficSelector) -> Iterator[tuple[Network, Network, int, int, int]]:
+def _named(packets: Packets, direction: Direction, *, template: bool) -> tuple[PolicyId, int]:
+    return PolicyId(*packets, direction), priority(*packets, template=template)
+
+
+def _between(source: TrafficSelector, destination: TrafficSelector) -> Iterator[Packets]:
     packets = (source.protocol or destination.protocol, source.port, destination.port)
     for source_network in source.networks:
         for destination_network in destination.networks:

@@ -17,14 +17,12 @@ V = TypeVar("V")
 class Records(Generic[K, V]):
     """A mapping that is copied at the first change."""
 
-    def __init__(self, found: Mapping[K, V]) -> None:
-        self._found = found
-        self._copy: dict[K, V] | None = None
+    __slots__ = ("_changed", "result")
 
-    @property
-    def result(self) -> Mapping[K, V]:
+    def __init__(self, found: Mapping[K, V]) -> None:
+        self.result = found
         """What it was given, if nothing has changed."""
-        return self._found if self._copy is None else self._copy
+        self._changed: dict[K, V] | None = None
 
     def get(self, key: K) -> V | None:
         return self.result.get(key)
@@ -45,9 +43,9 @@ class Records(Generic[K, V]):
         return iter(tuple(self.result))
 
     def _own(self) -> dict[K, V]:
-        if self._copy is None:
-            self._copy = dict(self._found)
-        return self._copy
+        if self._changed is None:
+            self.result = self._changed = dict(self.result)
+        return self._changed
 
 
 class Draft:

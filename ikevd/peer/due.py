@@ -19,13 +19,17 @@ def child_due(child: ChildState) -> float | None:
 
 def isakmp_due(isakmp: IsakmpState) -> float | None:
     """The end of its lifetime, or of its farewells."""
-    return isakmp.leave_at if isakmp.stage is Stage.LEAVING else _first(isakmp.expires, isakmp.leave_at)
+    if isakmp.stage is Stage.LEAVING:
+        return isakmp.leave_at
+    return isakmp.expires if isakmp.leave_at is None else min(isakmp.expires, isakmp.leave_at)
 
 
 def turn_due(state: PeerState) -> float | None:
     """When the next child that waits for its turn may begin beside the Quick Modes of ours under way."""
+    if not state.waiting:
+        return None
     under = next((key for key, isakmp in reversed(tuple(state.isakmp.items())) if serves(isakmp)), None)
-    if under is None or not state.waiting:
+    if under is None:
         return None
     born = [mode.born for mode in state.quick_modes.values() if mode.ours and mode.under == under and not mode.ending]
     return max(born, default=-PACE) + PACE

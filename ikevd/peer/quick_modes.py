@@ -60,13 +60,15 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     mode = _asking(draft, attempt, sa.child)
     if mode is None:
         return
-    draft.quick_modes.put(attempt, replace(mode, child=sa.child))
+    if mode.child is None:
+        draft.quick_modes.put(attempt, replace(mode, child=sa.child))
     known = draft.child(sa.child)
-    expires = draft.now + sa.lifetime.seconds
-    fresh = PairState(sa, mode.under, half, draft.now, expires, attempt)
-    pairs = tuple(replace(pair, sa=sa, half=half) if pair.attempt == attempt else pair for pair in known.pairs)
-    if not any(pair.attempt == attempt for pair in pairs):
-        pairs = (*pairs, fresh)
+    made = next((pair for pair in known.pairs if pair.attempt == attempt), None)
+    if made is None:
+        fresh = PairState(sa, mode.under, half, draft.now, draft.now + sa.lifetime.seconds, attempt)
+        pairs = (*known.pairs, fresh)
+    else:
+        pairs = tuple([replace(made, sa=sa, half=half) if pair is made else pair for pair in known.pairs])
     draft.children.put(sa.child, replace(known, pairs=pairs))
     theirs = [pair.attempt for pair in pairs if pair.attempt is not None and pair.attempt < 0]
     if len(theirs) > MAX_MAKING:

@@ -98,13 +98,13 @@ def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
         return f"a transform without {IkeAttribute(min(missing))}", default
     if odd := numbers.keys() - wanted - {IkeAttribute.KEY_LENGTH}:
         return f"a transform with attribute {IkeAttribute(min(odd))}", default
-    cipher = Cipher(numbers[IkeAttribute.ENCRYPTION])
+    cipher = Cipher.of(numbers[IkeAttribute.ENCRYPTION])
     suite = IkeSuite(
         cipher,
         numbers.get(IkeAttribute.KEY_LENGTH, default_key_bits(IKE_CIPHERS.get(cipher))),
-        Hash(numbers[IkeAttribute.HASH]),
-        Group(numbers[IkeAttribute.GROUP]),
-        AuthMethod(numbers[IkeAttribute.AUTH_METHOD]),
+        Hash.of(numbers[IkeAttribute.HASH]),
+        Group.of(numbers[IkeAttribute.GROUP]),
+        AuthMethod.of(numbers[IkeAttribute.AUTH_METHOD]),
     )
     return suite, _lifetime(life, default)
 
@@ -123,13 +123,13 @@ def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
         return _odd(transform, IpsecAttribute(numbers)), default
     if odd := numbers.keys() - known:
         return f"a transform with attribute {IpsecAttribute(min(odd))}", default
-    kind, group = EspTransform(transform.id), numbers.get(IpsecAttribute.GROUP)
+    kind, group = EspTransform.of(transform.id), numbers.get(IpsecAttribute.GROUP)
     suite = EspSuite(
         kind,
         numbers.get(IpsecAttribute.KEY_LENGTH, default_key_bits(ESP_CIPHERS.get(kind))),
-        Integrity(numbers.get(IpsecAttribute.AUTHENTICATION, 0)),
+        Integrity.of(numbers.get(IpsecAttribute.AUTHENTICATION, 0)),
         None if group is None else Group(group),
-        Encapsulation(numbers.get(IpsecAttribute.ENCAPSULATION, Encapsulation.TUNNEL)),
+        Encapsulation.of(numbers.get(IpsecAttribute.ENCAPSULATION, Encapsulation.TUNNEL)),
     )
     return suite, _lifetime(life, default)
 

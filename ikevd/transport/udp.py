@@ -37,6 +37,7 @@ from ikevd.transport.pktinfo import (
 from ikevd.transport.sockaddr import family_of, from_sockaddr, interface_index, to_sockaddr
 
 MAX_DATAGRAM = 65_535
+TRUNCATED = int(socket.MSG_TRUNC)
 AT_ONCE = 64
 """Datagrams read from one socket per wake-up, so that a flood cannot keep timers and the control socket waiting."""
 RECEIVE_BUFFER = 4 * 2**20
@@ -226,7 +227,7 @@ class UdpTransport:
                 return
             except OSError:  # the error of a datagram that we sent before: it says nothing of what waits here
                 continue
-            if flags & socket.MSG_TRUNC:
+            if flags & TRUNCATED:
                 self._on_dropped("datagram too long")
                 continue
             path = _path(bound.endpoint, ancillary, sender)

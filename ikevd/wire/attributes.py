@@ -41,9 +41,9 @@ class Attribute:
 
     def as_number(self) -> int:
         """The value as a number, whatever its width up to eight octets."""
-        if not self.has_number:
-            raise Malformed(f"attribute {self.type} holds a number of {len(self.value)} octets, not 1 to 8")
-        return int.from_bytes(self.value, "big")
+        if self.basic or self.has_number:
+            return int.from_bytes(self.value, "big")
+        raise Malformed(f"attribute {self.type} holds a number of {len(self.value)} octets, not 1 to 8")
 
     @classmethod
     def decode(cls, reader: Reader) -> Attribute:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ikevd.errors import Malformed
 from ikevd.frozen import frozen
-from ikevd.wire.buffer import GENERIC, Reader, Writer
+from ikevd.wire.buffer import GENERIC, Reader
 from ikevd.wire.payloads import Payload, decode_payload, parts
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 
@@ -95,7 +95,7 @@ def _decode_header_untrusted(octets: bytes) -> Header:
 
 def _check_length(datagram: bytes, length: int) -> None:
     surplus = len(datagram) - length
-    if length < HEADER_OCTETS or not 0 <= surplus <= MAX_TRAILER or any(datagram[length:]):
+    if length < HEADER_OCTETS or not 0 <= surplus <= MAX_TRAILER or (surplus and any(datagram[length:])):
         raise Malformed(f"ISAKMP length is {length}, but the datagram has {len(datagram)} octets")
 
 
@@ -181,12 +181,12 @@ def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payloa
 
 def encode_chain(payloads: Sequence[Payload]) -> bytes:
     """The payloads with their generic headers."""
-    writer = Writer()
-    for position, payload in enumerate(payloads, start=1):
-        following = payloads[position].TYPE if position < len(payloads) else PayloadType.NONE
+    parts: list[bytes] = []
+    following = (*[payload.TYPE for payload in payloads[1:]], PayloadType.NONE)
+    for payload, behind in zip(payloads, following, strict=False):  # none at all has none behind it
         body = payload.body
-        writer.fields(GENERIC, following, 0, len(body) + GENERIC_OCTETS).octets(body)
-    return writer.done()
+        parts += GENERIC.pack(behind, 0, len(body) + GENERIC_OCTETS), body
+    return b"".join(parts)
 
 
 def names(payloads: Sequence[Payload]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
+from struct import Struct
 from typing import ClassVar
 
 from ikevd.errors import Malformed
@@ -42,6 +43,7 @@ __all__ = [
     "parts",
 ]
 
+_ID = Struct("!BBH")
 NONCE_OCTETS = (8, 256)
 """RFC 2409 section 5: the length of a nonce must be between 8 and 256 octets."""
 MAX_SPIS = 512
@@ -119,13 +121,14 @@ class IdPayload:
     @property
     def body(self) -> bytes:
         """IDii_b and IDir_b of RFC 2409: every field counts, so re-encoding gives the received octets."""
-        return Writer().u8(self.type, self.protocol).u16(self.port).octets(self.data).done()
+        return _ID.pack(self.type, self.protocol, self.port) + self.data
 
     @classmethod
     def decode(cls, body: bytes) -> IdPayload:
         """Read the body of an ID payload."""
         reader = Reader(body, "ID payload")
-        return cls(IdType(reader.u8()), reader.u8(), reader.u16(), reader.rest())
+        kind, protocol, port = reader.fields(_ID)
+        return cls(IdType.of(kind), protocol, port, reader.rest())
 
 
 @frozen
