@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, replace
 from enum import Enum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from ikevd.crypto.secret import Secret
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection
+from ikevd.policy.model import Connection, EspSuite, IkeSuite
 
 CONTEXT = b"ikevd connection 1"
 """Another one for each change of what is written below."""
@@ -29,34 +30,32 @@ def digest(connection: Connection) -> Secret:
 
 def written(value: Any) -> bytes:
     """Two values have the same octets if they are equal, and only then."""
-    match value:
-        case None:
-            return b"n"
-        case Enum():
-            return _framed(b"e", value.name.encode())
-        case int() | float():
-            return _framed(b"i", str(value.as_integer_ratio()).encode())
-        case str():
-            return _framed(b"s", value.encode())
-        case bytes():
-            return _framed(b"o", value)
-        case Secret():
-            return _framed(b"k", value.reveal())
-        case IPv4Address() | IPv6Address():
-            return _framed(b"a", value.packed)
-        case Identity():
-            return _framed(b"d", written((value.type, value.compared)))
-        case tuple():
-            return _framed(b"t", *map(written, value))
-        case _:
-            return _framed(b"r", *_members(value))
+    kind = type(value)
+    write = _WRITERS.get(kind)
+    if write is None:
+        write = _WRITERS[kind] = _enum if issubclass(kind, Enum) else _record(kind)
+    return write(value)
 
 
-def _members(record: Any) -> Iterator[bytes]:
-    for member in fields(record):
-        value = getattr(record, member.name)
-        if member.compare and value != _default(member):
-            yield _framed(b"m", member.name.encode(), written(value))
+def _enum(value: Enum) -> bytes:
+    return _framed(b"e", value.name.encode())
+
+
+def _number(value: float) -> bytes:
+    return _framed(b"i", str(value.as_integer_ratio()).encode())
+
+
+def _record(kind: type[Any]) -> Callable[[Any], bytes]:
+    """Each field that counts, with its name; one at its default is left out."""
+    members = [(one.name, one.name.encode(), _default(one)) for one in fields(kind) if one.compare]
+
+    def write(record: Any) -> bytes:
+        values = ((name, getattr(record, attribute), default) for attribute, name, default in members)
+        return _framed(
+            b"r", *(_framed(b"m", name, written(value)) for name, value, default in values if value != default)
+        )
+
+    return write
 
 
 def _default(member: Field[Any]) -> object:
@@ -65,4 +64,26 @@ def _default(member: Field[Any]) -> object:
 
 
 def _framed(kind: bytes, *parts: bytes) -> bytes:
-    return kind + len(parts).to_bytes(4) + b"".join(len(part).to_bytes(4) + part for part in parts)
+    octets = [kind, len(parts).to_bytes(4)]
+    for part in parts:
+        octets += (len(part).to_bytes(4), part)
+    return b"".join(octets)
+
+
+_WRITERS: dict[type[Any], Callable[[Any], bytes]] = {
+    type(None): lambda value: b"n",
+    bool: _number,
+    int: _number,
+    float: _number,
+    str: lambda value: _framed(b"s", value.encode()),
+    bytes: lambda value: _framed(b"o", value),
+    Secret: lambda value: _framed(b"k", value.reveal()),
+    IPv4Address: lambda value: _framed(b"a", value.packed),
+    IPv6Address: lambda value: _framed(b"a", value.packed),
+    Identity: lambda value: _framed(b"d", written((value.type, value.compared))),
+    tuple: lambda value: _framed(b"t", *map(written, value)),
+    IkeSuite: lru_cache(256)(_record(IkeSuite)),
+    EspSuite: lru_cache(256)(_record(EspSuite)),
+}
+"""By class; those of other records and of enums are added when they are first met. Thousands of connections have a few
+suites between them."""
