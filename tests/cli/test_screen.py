@@ -6,95 +6,10 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.console import Console
 
-from ikevd.cli.screen import ANY_WIDTH, screen, show
-
-LOCAL, REMOTE = "2001:db8:1111:2222:3333:4444:5555:0/112", "2001:db8:aaaa:bbbb:cccc:dddd:eeee:0/112"
-SA = {
-    "spi_in": "c0ffee01",
-    "spi_out": "deadbeef",
-    "local": "192.0.2.1",
-    "remote": "198.51.100.1",
-    "remote_selector": "10.2.0.0/24",
-    "udp_encapsulation": None,
-    "initiator": True,
-    "suite": "aes256-sha256-modp2048",
-    "age_seconds": 10,
-    "expires_in_seconds": 3590,
-    "lifetime_kilobytes": None,
-    "bytes_in": 84,
-    "packets_in": 1,
-    "bytes_out": 123_456_789,
-    "packets_out": 102_400,
-    "replayed_in": 0,
-    "forged_in": 0,
-}
-ISAKMP: dict[str, Any] = {
-    "cookies": "91e816c608db1602:4bc78b933b1eb81e",
-    "initiator": False,
-    "exchange": "AGGRESSIVE",
-    "cisco": {"ios": "QM_IDLE", "asa": "AM_ACTIVE"},
-    "local_id": "192.0.2.1",
-    "remote_id": "gw.example.net",
-    "local": "192.0.2.1:4500",
-    "remote": "198.51.100.1:4500",
-    "suite": "aes256-sha256-modp2048",
-    "age_seconds": 602,
-    "expires_in_seconds": 85_798,
-    "nat": {"method": "RFC 3947", "local": False, "remote": True, "forced": False},
-    "peer_vendors": ["strongSwan", "XAUTH", "Dead Peer Detection", "Cisco Unity", "NAT-T RFC 3947", "NAT-T draft-03"],
-}
-FAILED = {
-    "exchange": "MAIN_MODE",
-    "initiator": True,
-    "peer": "198.51.100.1:500",
-    "outcome": "failed",
-    "furthest": "MM5 sent",
-    "cisco": {"ios": "MM_KEY_EXCH", "asa": "MM_WAIT_MSG6"},
-    "cause": "no MM6",
-    "started": 0.0,
-    "last_event": 1.0,
-}
-
-
-HEAD: dict[str, Any] = {
-    "version": "1",
-    "pid": 1,
-    "uptime_seconds": 1.0,
-    "listening": [],
-    "socket_holder": {"kind": "none", "pid": None, "problem": None},
-    "half_open": 0,
-    "refused": [],
-}
-
-
-def child(**changes: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = {"name": "lan", "local": "10.1.0.0/24", "remote": "10.2.0.0/24", "state": "up", "sas": [SA]}
-    plain |= {
-        "last_cause": None,
-        "retry_in_seconds": None,
-        "last_in_seconds": 4,
-        "one_way_seconds": None,
-        "group": None,
-    }
-    return {**plain, "group": None, "esp_proposals": ["aes256-sha256-modp2048"], "pfs": "required", **changes}
-
-
-def connection(**changes: Any) -> dict[str, Any]:
-    plain = {"name": "berlin", "local": "192.0.2.1", "remote": "198.51.100.1", "negotiating": False, "phase1": None}
-    plain["ike_proposals"] = ["aes256-sha256-modp2048", "aes128-sha1-modp1024"]
-    return {**plain, "isakmp": [ISAKMP], "children": [child()], **changes}
-
-
-def drawn(width: int, *connections: dict[str, Any], config: bool = False) -> list[str]:
-    """The lines below the daemon's own."""
-    stream = io.StringIO()
-    status = {**HEAD, "version": "1.2.3", "listening": ["192.0.2.1:500"]}
-    show({**status, "connections": connections}, width, stream, config=config)
-    return stream.getvalue().splitlines()[2:]
+from ikevd.cli.screen import ANY_WIDTH, screen
+from tests.cli.status_views import FAILED, HEAD, ISAKMP, LOCAL, REMOTE, SA, child, connection, drawn
 
 
 def test_sockets_that_nobody_holds_though_somebody_should_are_told() -> None:
@@ -319,56 +234,6 @@ def test_the_configured_proposals_are_shown_where_they_are_asked_for() -> None:
         "  configured: lan  aes256-sha256-modp2048, pfs required",
     ]
     assert "configured" not in "".join(drawn(80, connection()))
-
-
-WORD = st.text("abcdefgh.:/-=0123456789", min_size=1, max_size=36)
-WORDS = st.lists(WORD, max_size=12)
-NUMBER = st.integers(0, 10**13)
-AGE = st.integers(0, 10**6)
-ANY_SA = st.fixed_dictionaries(
-    {
-        **{name: st.just(value) for name, value in SA.items()},
-        **dict.fromkeys(("bytes_in", "packets_in", "bytes_out", "packets_out", "replayed_in", "forged_in"), NUMBER),
-        "remote": WORD,
-        "suite": WORD,
-        "age_seconds": AGE,
-        "udp_encapsulation": st.sampled_from([None, {"local_port": 4500, "remote_port": 61234}]),
-    }
-)
-ANY_CHILD = st.builds(
-    child,
-    name=WORD,
-    local=WORD,
-    remote=WORD,
-    state=st.sampled_from(["up", "down", "retry", "negotiating"]),
-    last_cause=st.none() | WORDS.map(" ".join),
-    retry_in_seconds=st.none() | st.integers(0, 300),
-    last_in_seconds=st.none() | AGE,
-    one_way_seconds=st.none() | AGE,
-    esp_proposals=WORDS,
-    sas=st.lists(ANY_SA, max_size=2),
-)
-ANY_ISAKMP = st.fixed_dictionaries(
-    {**{name: st.just(value) for name, value in ISAKMP.items()}, "remote_id": WORD, "peer_vendors": WORDS}
-)
-ANY_CONNECTION = st.builds(
-    connection,
-    name=WORD,
-    local=WORD,
-    remote=WORD,
-    negotiating=st.booleans(),
-    phase1=st.sampled_from([None, FAILED, {**FAILED, "outcome": "negotiating"}]),
-    ike_proposals=WORDS,
-    isakmp=st.lists(ANY_ISAKMP, max_size=2),
-    children=st.lists(ANY_CHILD, max_size=3),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(ANY_CONNECTION, st.sampled_from([60, 80, 140]))
-def test_no_line_is_longer_than_the_screen_whatever_it_holds(view: dict[str, Any], width: int) -> None:
-    for line in screen({**HEAD, "connections": [view]}, width, config=True):
-        assert line.cell_len <= width, line.plain
 
 
 @pytest.mark.parametrize("width", [80, 140])

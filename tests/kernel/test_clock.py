@@ -14,7 +14,7 @@ from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.contract import PEER, REQID, SPI, add, sa_ids, sa_of
 from tests.kernel.namespaces import Namespace
-from tests.kernel.test_linux import kernel_in
+from tests.kernel.places import kernel_in
 
 pytestmark = pytest.mark.kernel
 

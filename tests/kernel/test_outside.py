@@ -16,7 +16,7 @@ from ikevd.policy.priorities import priority
 from tests.builders import connection
 from tests.kernel.contract import HERE, PEER, REQID
 from tests.kernel.namespaces import Namespace
-from tests.kernel.test_linux import LEFT, LEFT6, RIGHT, Pair, kernel_in
+from tests.kernel.places import LEFT, LEFT6, RIGHT, Pair, kernel_in
 
 pytestmark = pytest.mark.kernel
 
