@@ -145,6 +145,12 @@ def _points() -> Iterator[Point]:
 
 
 POINTS = tuple(_points())
+MAY_TAKE_A_DELETE_ALONG = {
+    Point(Act.PEER_DOWN, Moment(Place.WIRE, "Informational from there")),
+    Point(Act.PEER_DOWN, Moment(Place.STORE, "written")),
+}
+"""Between the arrival of the Delete and the end of the transaction that stores it: seen from outside, a transaction
+begins to be written before it counts."""
 
 
 @dataclass
@@ -153,12 +159,18 @@ class Toll:
 
     lost: list[tuple[Point, int]] = field(default_factory=list)
     missed: Counter[Point] = field(default_factory=Counter)
+    unheard: Counter[Point] = field(default_factory=Counter)
+    """Deletes that a process had read and not yet stored: lost as on the wire, since nobody says them twice."""
 
     def __str__(self) -> str:
         histogram = sorted(Counter(lost for _, lost in self.lost).items())
         packets = ", ".join(f"{lost} lost: {kills} kills" for lost, kills in histogram)
         missed = "; ".join(f"{point}: {count}" for point, count in self.missed.items())
-        return f"{len(self.lost)} kills; {packets}; moments that did not come: {missed or 'none'}"
+        unheard = "; ".join(f"{point}: {count}" for point, count in self.unheard.items())
+        return (
+            f"{len(self.lost)} kills; {packets}; moments that did not come: {missed or 'none'}; "
+            f"Deletes of the peer that died with the process that had read them: {unheard or 'none'}"
+        )
 
 
 @dataclass(frozen=True)
@@ -199,6 +211,8 @@ class Restarts:
                 with self._under_way(point):
                     self._ikevd.kill()
                     self._ikevd.start()
+                if point in MAY_TAKE_A_DELETE_ALONG:
+                    self._take_down_what_the_peer_has_deleted(point)
                 self._other_is_whole(before)
                 self._goes_on(before)
             except AssertionError as error:
@@ -233,6 +247,16 @@ class Restarts:
         sas = eventually(self._agreed)
         assert before.sas <= sas, f"the tunnel is lost: {before.sas} was, {sas} is"
         assert len(sas) in (2, 4)
+
+    def _take_down_what_the_peer_has_deleted(self, point: Point) -> None:
+        """Where the peer's Delete is lost, only an operator, or the end of its life, ends the pair (until DPD does)."""
+        with suppress(AssertionError):
+            eventually(self._agreed, within=WITHIN)
+            return
+        here, there = (_sas(node) for node in (self._topology.gw_a, self._topology.gw_b))
+        assert here > there, "the peer holds what ikevd has not"
+        self.toll.unheard[point] += 1
+        self._down(OTHER)
 
     def _agreed(self) -> frozenset[tuple[int, str, str]]:
         """The SAs of both sides; empty where they differ."""
