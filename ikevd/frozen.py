@@ -1,9 +1,9 @@
-"""`@frozen`: how the values of this program are declared."""
+"""`@frozen`: how the values of this program are declared, and `replace`: how another is made of one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
@@ -16,3 +16,13 @@ def frozen(cls: type[T]) -> type[T]:
     object, and one handshake makes some three hundred.
     """
     return dataclass(slots=True, unsafe_hash="__hash__" not in vars(cls))(cls)
+
+
+if TYPE_CHECKING:  # the same for mypy, which knows the fields of each class
+    from dataclasses import replace as replace
+else:
+
+    def replace(value: Any, /, **changes: Any) -> Any:
+        """A copy with other values in these fields: that of `dataclasses`, in half the time."""
+        names = value.__match_args__  # in the order in which they are declared
+        return type(value)(*[changes[name] if name in changes else getattr(value, name) for name in names])

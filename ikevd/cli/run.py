@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import click
 from ikevd.config.load import load
 from ikevd.daemon import Machine, Options, serve
 from ikevd.errors import ConfigError, IkeError
+from ikevd.frozen import replace
 from ikevd.observe import log
 from ikevd.observe.words import say_error
 from ikevd.obstacles import enough_descriptors

@@ -11,14 +11,13 @@ import binascii
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from ikevd import files, owners
 from ikevd.config import secret_doubts
 from ikevd.config.secret_form import Form, form
 from ikevd.crypto.secret import Secret
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.wording import closest, shown
 
 MAX_SECRET = 4096

@@ -4,7 +4,6 @@ ours may leave."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import blake2b
 
 from ikevd.addresses import Path
@@ -15,7 +14,7 @@ from ikevd.errors import IkeError, Malformed, Refused
 from ikevd.exchanges.link import Beside, Complaint, Situation
 from ikevd.facts import Fact, Heard, Note, Sent
 from ikevd.findings import AnsweredOtherwise
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type, names
 from ikevd.wire.registry import ExchangeType
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ikevd.addresses import Path
 from ikevd.crypto.keys import keymat
 from ikevd.crypto.secret import Secret
 from ikevd.crypto.weak_keys import is_weak_des_key, is_weak_triple_des_key
 from ikevd.errors import InvalidKey, Malformed
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.policy.algorithms import esp_key_octets
 from ikevd.policy.choose import Phase2Choice
 from ikevd.policy.model import Child, EspSuite

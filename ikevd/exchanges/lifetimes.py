@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ikevd.exchanges.link import Link
 from ikevd.findings import ClaimedLife, UnprovenLife
+from ikevd.frozen import replace
 from ikevd.policy.choose import shorter
 from ikevd.policy.transforms import read_responder_lifetime
 from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa

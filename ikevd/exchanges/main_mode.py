@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache, partial
 
 from ikevd.crypto import groups
@@ -28,6 +27,7 @@ from ikevd.exchanges.phase1 import (
     with_block,
 )
 from ikevd.findings import SecretsNotTried, Sign, Silence, SilentIdentity
+from ikevd.frozen import replace
 from ikevd.host.entropy import Entropy
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, PreSharedKey

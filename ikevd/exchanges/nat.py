@@ -110,7 +110,8 @@ def discovered(
     for spoken in (method, *_common(connection, link.vendor_ids)):
         hashes = [payload.body for payload in message.payloads if NUMBERS[spoken].nat_d == payload.TYPE][:MAX_NAT_D]
         if len(hashes) > 1:
-            ours = {endpoint_hash(hash, link.cookies, path.local) for path in (link.path, link.arriving)}
+            ends = (link.path.local,) if link.arriving is link.path else (link.path.local, link.arriving.local)
+            ours = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in ends}
             theirs = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in _ends_without_nat(link)}
             remote, forced = theirs.isdisjoint(hashes[1:]), connection.encap is Encap.FORCE
             return NatTraversal(spoken, local=hashes[0] not in ours, remote=remote, forced=forced)

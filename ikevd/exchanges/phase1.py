@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ikevd.addresses import Path
 from ikevd.crypto import groups, keys
@@ -16,7 +15,7 @@ from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, P
 from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.findings import Named, OddPorts, OtherIdentity, OtherKey, Sign
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1, shorter
 from ikevd.policy.identity import USUAL_PORTS, Identity
 from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey

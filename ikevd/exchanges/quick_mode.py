@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 from ikevd.addresses import Address
@@ -20,6 +19,7 @@ from ikevd.findings import (
     PeerRefuses,
     Traffic,
 )
+from ikevd.frozen import replace
 from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe, shorter
 from ikevd.policy.model import Child, EspSuite, Pfs

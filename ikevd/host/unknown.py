@@ -7,9 +7,8 @@ Only for a process that holds the lock and both ports of this network namespace:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.host import spi_range
 from ikevd.host.interface import Action, Direction, FoundPolicy, FoundSa, KernelPolicy, PolicyId, SaId
 from ikevd.policy import priorities, reqids

@@ -5,10 +5,9 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 
 from ikevd.addresses import Address
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys
@@ -79,8 +78,8 @@ class SaTable:
 
     def install(self, sa: KernelSa, keys: EspKeys) -> None:
         """An SA with keys, in the place of a larval one or new."""
-        dead = hash((sa.id, keys)) in self._worn
-        self._hold(Held(sa, keys, self._clock() + sa.lifetime.seconds, dead))
+        dead = bool(self._worn) and hash((sa.id, keys)) in self._worn
+        self._hold(sa.id, Held(sa, keys, self._clock() + sa.lifetime.seconds, dead))
 
     def remove(self, sa: SaId) -> Entry:
         """Whatever stands under that name."""
@@ -93,7 +92,7 @@ class SaTable:
         """An installed SA of ours ends that much from now; another is left alone."""
         entry = self.entries.get(sa)
         if isinstance(entry, Held) and is_ours(entry.reqid):
-            self._hold(replace(entry, ends=self._clock() + seconds))
+            self._hold(sa, replace(entry, ends=self._clock() + seconds))
 
     def carry(self, sa: SaId, octets: int, packets: int) -> KernelSa:
         """Count what passes through an installed SA, and end it where its kilobytes are used up."""
@@ -127,10 +126,10 @@ class SaTable:
         ends_in = entry.ends - self._clock()
         return FoundSa(sa, entry.source, entry.reqid, False, entry.counters, entry.sa.encap, ends_in)
 
-    def _hold(self, entry: Held) -> None:
-        self.entries[entry.sa.id] = entry
+    def _hold(self, name: SaId, entry: Held) -> None:
+        self.entries[name] = entry
         soft = soft_limit(entry.ends)
-        self._look_again(soft if soft > self._clock() else entry.ends, entry.sa.id)
+        self._look_again(soft if soft > self._clock() else entry.ends, name)
 
     def _warn(self, entry: Held) -> None:
         self._look_again(entry.ends, entry.sa.id)

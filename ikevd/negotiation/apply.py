@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Awaitable, Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import ReserveSpi
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId
 from ikevd.peer.desired import NOTHING, View
 from ikevd.peer.state import Attempt

@@ -95,7 +95,7 @@ class Beginnings:
     def _beginning(
         self, kind: ExchangeType, message_id: int, home: Path, *, initiator: bool, silent: bool = False
     ) -> Beginning:
-        chains, forks = self._ends.chains(message_id)
+        origins, forks = self._ends.origins
         last_was_ours = self._sa.exchange == ExchangeType.AGGRESSIVE and self._sa.initiator and silent
         return Beginning(
             Secret(self._ports.entropy.octets(SEED_OCTETS)),
@@ -104,8 +104,8 @@ class Beginnings:
             self._sa.cookies,
             message_id,
             home,
-            origins=tuple(chain.origin for chain in chains),
-            forks=tuple(chain.origin for chain in forks),
+            origins=origins,
+            forks=forks,
             nat_port=self._ports.nat_port,
             answered_at=self._ports.port if last_was_ours else None,  # message 3 may be the first on another port
         )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from ikevd.crypto.ciphers import IvChain
-from ikevd.exchanges import phase2
+from ikevd.frozen import replace
 from ikevd.sa.model import IsakmpSa
 
 
@@ -24,13 +22,15 @@ class Ends:
         """Those that stand beside the likeliest for what we begin."""
         self._proven = False
 
-    def chains(self, message_id: int) -> tuple[tuple[IvChain, ...], tuple[IvChain, ...]]:
-        """Where an exchange under the SA may begin, and of these apart those that stand beside the first one."""
-        chains = phase2.chains(self.sa, message_id)
+    @property
+    def origins(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """From which blocks an exchange under the SA may begin, and of these apart those that stand beside the first
+        one."""
+        blocks = self.sa.last_blocks
         if not self._forks:
-            return chains, ()
-        beside = tuple(chain for chain in chains if chain.origin in self._forks)
-        return tuple(chain for chain in chains if chain.origin not in self._forks), beside
+            return blocks, ()
+        beside = tuple(block for block in blocks if block in self._forks)
+        return tuple(block for block in blocks if block not in self._forks), beside
 
     def learn(self, others: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
         """Copies of the last message had these ends, each behind what we would go on from: tells which of all are

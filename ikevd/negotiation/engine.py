@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 
 from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
+from ikevd.frozen import replace
 from ikevd.host.interface import Kernel, KernelEvent, SaId
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.instances import Instances

@@ -49,13 +49,13 @@ class KernelSide:
         self._views = {child.name: ChildView(connection, child) for child in connection.children}
         self._ports = ports
         self._agenda = agenda
-        self._contest = Contest()
+        self._contest = Contest(ports.now)
         self.believed = Believed(ports.kernel)
 
     def desired(self, state: PeerState, child: str) -> View:
         """By one child; all closed while somebody fights its policies."""
         desired = self._views[child].of(state.children.get(child, ChildState()))
-        blocked = self._contest.blocked_until(child, self._ports.now()) is not None
+        blocked = self._contest.blocked_until(child) is not None
         return closed(desired) if blocked else desired
 
     def differences(self, before: PeerState, state: PeerState) -> dict[str, View]:
@@ -69,6 +69,12 @@ class KernelSide:
                 if self.believed.differs(name, desired):
                     views[name] = desired
         return views
+
+    def unused(self, before: PeerState, state: PeerState) -> list[SaId]:
+        """The SPIs of Quick Modes that have ended and that no SA has come of."""
+        if before.quick_modes is state.quick_modes:
+            return []
+        return self.believed.unused(before.quick_modes.keys() - state.quick_modes.keys())
 
     async def bring(self, views: Mapping[str, View], keys: Mapping[SaId, EspKeys]) -> dict[str, IkeError]:
         """The kernel to these; why one of them cannot stand, by child."""
@@ -96,7 +102,7 @@ class KernelSide:
         if self.believed.differs(name, desired):
             self._agenda.set(Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)
         else:
-            self._agenda.set(Again(name), self._contest.blocked_until(name, self._ports.now()))
+            self._agenda.set(Again(name), self._contest.blocked_until(name))
         return brought.refusal
 
     async def carried_within(self, seconds: float, state: PeerState, child: str) -> bool:
@@ -116,7 +122,7 @@ class KernelSide:
                 if refusal.finding != before:
                     self.report([refusal])
                     found.append(facts.Unplaced(name, refusal.finding))
-            elif before and not refusal and self._contest.blocked_until(name, self._ports.now()) is None:
+            elif before and not refusal and self._contest.blocked_until(name) is None:
                 found.append(facts.Placed(name))
         return found
 
@@ -158,11 +164,11 @@ class KernelSide:
         were begun after `believed.about_to_look`, say nothing of it."""
         if self.believed.moved(name):
             return None
-        now, unplaced = self._ports.now(), state.children.get(name, ChildState()).unplaced
+        unplaced = state.children.get(name, ChildState()).unplaced
         _, standing = found.of(self._children[name].reqid)
         untouched = self.believed.has_policies(name, standing)
         news: list[facts.Fact | Again] = [*self._compare(state, name, found)]
-        if not untouched and self._contest.changed(name, now):
+        if not untouched and self._contest.changed(name):
             news.append(self._fought(name))
         return news if untouched and not unplaced else [*news, Again(name)]
 

@@ -4,11 +4,11 @@ what it leads to."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from ikevd.conversation.effects import Remember
 from ikevd.conversation.inputs import Beginning, Inputs
+from ikevd.frozen import replace
 from ikevd.peer.state import Attempt, PeerKey, PeerState
 from ikevd.policy.digest import digest
 from ikevd.policy.model import Connection

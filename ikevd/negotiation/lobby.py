@@ -7,7 +7,6 @@ begins whole, and not often.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
@@ -18,6 +17,7 @@ from ikevd.errors import Abandoned, Finding, IkeError, InvalidKey, NoProposalCho
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Sent
 from ikevd.findings import AggressiveNotAllowed, NoConnection
+from ikevd.frozen import replace
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.first_message import FirstMessage, key_of
@@ -182,9 +182,10 @@ class Lobby:
                 return refusal
         if not self._key_pairs[address in self._static].allows(cost):
             return "too many Aggressive Modes begin"
-        if older is not None:
-            self._forget(older, MADE_WAY)
-            self._ports.counters.count("half-open negotiation made way for a newer one")
+        if older is None:
+            return None
+        self._forget(older, MADE_WAY)
+        self._ports.counters.count("half-open negotiation made way for a newer one")
         return places.refusal(address)
 
     def _begin(self, first: FirstMessage, ours: bytes, core: Conversation, record: history.Record) -> PeersAttempt:

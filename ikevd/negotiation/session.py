@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from typing import Any
 
 from ikevd.addresses import Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
+from ikevd.frozen import replace
 from ikevd.host.interface import PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.at_work import AtWork
@@ -277,8 +277,7 @@ class Session:
         self._ledger.learnt(self.state, used)
         self._at_work.learnt(fact)
         self._arm(before)
-        views = self._kernel.differences(before, self.state)
-        unused = self._kernel.believed.unused(before.quick_modes.keys() - self.state.quick_modes.keys())
+        views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
         if not views and not unused:
             self._go_on(fact, todo, None)
             return None

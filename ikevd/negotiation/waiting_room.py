@@ -66,37 +66,37 @@ class WaitingRoom:
     def answer_alike(self, first: FirstMessage) -> bool:
         """In a flood: was an equal message answered before? Then this one is answered alike, for a fraction of the
         cost, and has no record."""
-        kept = self._places(first.path).equal(first.octets)
+        places = self._places(first.path)
+        kept = places.equal(first.octets)
         answer = kept.answer if kept else None
-        if self._are_few(first) or answer is None or answer.connections != first.candidates.connections:
+        if answer is None or self._are_few(places, first) or answer.connections != first.candidates.connections:
             return False
         ours = self._router.mint()
         self._ports.transmit(first.cookie + ours + answer.octets, first.path)
-        self._keep(first, ours)
+        self._keep(places, first, ours)
         return True
 
     def enter(self, first: FirstMessage, ours: bytes, core: Conversation, effects: Sequence[Effect]) -> None:
         """`core` has heard `first` and waits for message 3: send what it answers, and keep a place."""
-        if self._are_few(first):
+        places = self._places(first.path)
+        if self._are_few(places, first):
             begun = Begun(core, first.open_record(core, self._ports))
-            self._places(first.path).begun[ours] = begun
+            places.begun[ours] = begun
             self._tell(effects, begun.record)
         else:
             core.close()
             self._tell(effects, None)
-        kept = self._keep(first, ours)
+        kept = self._keep(places, first, ours)
         if kept.places > 1:
             (answer,) = [effect.octets[2 * COOKIE_OCTETS :] for effect in effects if isinstance(effect, Transmit)]
             kept.answer = Answer(first.candidates.connections, answer)
 
-    def _are_few(self, first: FirstMessage) -> bool:
-        places = self._places(first.path)
+    def _are_few(self, places: Places, first: FirstMessage) -> bool:
         few_of_one = places is self._strangers or places.queued(first.path) < WHOLE_OF_ONE
         return few_of_one and len(places.begun) < WHOLE
 
-    def _keep(self, first: FirstMessage, ours: bytes) -> Kept:
+    def _keep(self, places: Places, first: FirstMessage, ours: bytes) -> Kept:
         place = Place(ours, first.octets, first.path, self._ports.now(), self._on_echo)
-        places = self._places(first.path)
         places.enter(place)
         self._router.register(ours, place)
         while older := places.to_make_way(place):

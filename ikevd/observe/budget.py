@@ -5,10 +5,11 @@ What a peer sends is kept as it came, so the peer chooses how long it is.
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ikevd.facts import Established, Fact, Failed, Heard, Sent
+from ikevd.frozen import replace
 from ikevd.wire.message import HEADER_OCTETS
 
 RECORD_OCTETS = 64 * 1024

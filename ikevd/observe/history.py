@@ -5,7 +5,7 @@ Status, trace, log and (later) diagnosis are views of this one record. A finishe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -99,7 +99,9 @@ class Record:
         entry = Entry(self._history.now(), fact)
         if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
-        fits = fitting(fact, self.weight) if self.shelf and self._count < _room(fact) else None
+        fits = (
+            fitting(fact, self.weight) if self.shelf and self._count < _ROOM.get(type(fact), ROOM_OF_OTHERS) else None
+        )
         if fits is None:
             self.overflow += 1
         else:
@@ -147,14 +149,14 @@ class Record:
         return any(name.startswith(spi) for name in names)
 
 
-def _room(fact: Fact) -> int:
-    match fact:
-        case Repeated() | Dropped():
-            return MAX_NOISE
-        case Established() | Failed():
-            return MAX_ENTRIES
-        case _:
-            return MAX_ENTRIES - FOR_RESULTS
+_ROOM: Mapping[type[Fact], int] = {
+    Repeated: MAX_NOISE,
+    Dropped: MAX_NOISE,
+    Established: MAX_ENTRIES,
+    Failed: MAX_ENTRIES,
+}
+"""How many facts there may be before one of this kind."""
+ROOM_OF_OTHERS = MAX_ENTRIES - FOR_RESULTS
 
 
 def _refusal(fact: Fact) -> Finding | None:

@@ -172,15 +172,19 @@ class FactLog:
 
 def _level(record: Record, fact: Fact) -> str:
     """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
-    match fact:
-        case Failed() | Dropped():
-            return "warning"
-        case Hint() | Established() | Note():
-            return "info"
-        case Sent(label=label, copy=copy) if copy == FIRST_COPY and (label != "INFO" or not record.authenticated):
-            return "info"
-        case _:
-            return "debug"
+    if isinstance(fact, Sent):
+        new = fact.copy == FIRST_COPY and (fact.label != "INFO" or not record.authenticated)
+        return "info" if new else "debug"
+    return _LEVEL_OF.get(type(fact), "debug")
+
+
+_LEVEL_OF: dict[type[Fact], str] = {
+    Failed: "warning",
+    Dropped: "warning",
+    Hint: "info",
+    Established: "info",
+    Note: "info",
+}
 
 
 def _kind(fact: Fact) -> Kind:

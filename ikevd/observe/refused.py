@@ -6,12 +6,11 @@ Strangers are among them, also those whose address no connection has, of whom th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from operator import attrgetter
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.errors import Finding
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.observe.budget import brief
 from ikevd.wire.registry import ExchangeType
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ikevd.errors import IkeError
+from ikevd.frozen import replace
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort
 from ikevd.peer.state import Attempt, QuickModeState

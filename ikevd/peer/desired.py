@@ -48,15 +48,14 @@ def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
 
 
 class ChildView:
-    """`desired_child` again and again, for one child: the names of its policies are made once, as long as its selectors
-    stay."""
+    """`desired_child` again and again, for one child: what its pairs have in common is made once."""
 
-    __slots__ = ("_child", "_connection", "_names")
+    __slots__ = ("_child", "_connection", "_policies")
 
     def __init__(self, connection: Connection, child: Child) -> None:
         self._connection = connection
         self._child = child
-        self._names: _Names | None = None
+        self._policies: _Policies | None = None
 
     def of(self, state: ChildState) -> View:
         """What shall stand."""
@@ -70,25 +69,16 @@ class ChildView:
         if clear and not state.pairs:
             return
         newest = _of_pair(state.pairs[-1].sa) if state.pairs else _of_child(self._connection, child)
-        names = self._names_between(newest)
-        template = Template(newest.remote, newest.local, newest.reqid)
-        for name, number in names.inwards:
-            yield KernelPolicy(name, Action.TUNNEL, number, template)
+        yield from self._between(newest).inwards
         if both := next((pair.sa for pair in reversed(state.pairs) if pair.half is Half.BOTH), None):
-            names = names if both is state.pairs[-1].sa else self._names_between(_of_pair(both))
-            template = Template(both.local, both.remote, both.reqid)
-            for name, number in names.outwards:
-                yield KernelPolicy(name, Action.TUNNEL, number, template)
+            yield from self._between(_of_pair(both)).outwards(Action.TUNNEL)
         elif not clear:
-            template = Template(newest.local, newest.remote, newest.reqid)
-            for name, number in names.outwards:
-                yield KernelPolicy(name, Action.BLOCK, number, template)
+            yield from self._between(newest).outwards(Action.BLOCK)
 
-    def _names_between(self, tunnel: _Tunnel) -> _Names:
-        key = tunnel.local_selector, tunnel.remote_selector, tunnel.template
-        if self._names is None or self._names.key != key:
-            self._names = _Names(tunnel.local_selector, tunnel.remote_selector, template=tunnel.template)
-        return self._names
+    def _between(self, tunnel: _Tunnel) -> _Policies:
+        if self._policies is None or self._policies.tunnel != tunnel:
+            self._policies = _Policies(tunnel)
+        return self._policies
 
 
 # -- SAs
@@ -138,21 +128,28 @@ def _any_like(address: Address | None) -> Address:
     return IPv6Address(0) if isinstance(address, IPv6Address) else IPv4Address(0)
 
 
-class _Names:
-    """Names and priorities of the policies between two selectors: one for each pair of the subnets that make these up.
-    `template`: peers may ask for a part of these."""
+class _Policies:
+    """Those of one tunnel: one for each pair of the subnets that make up its selectors, in each direction."""
 
-    __slots__ = ("inwards", "key", "outwards")
+    __slots__ = ("_outwards", "inwards", "tunnel")
 
-    def __init__(self, local: TrafficSelector, remote: TrafficSelector, *, template: bool) -> None:
-        self.key = local, remote, template
-        inwards, outwards = tuple(_between(remote, local)), tuple(_between(local, remote))
-        self.inwards = tuple(_named(name, way, template=template) for way in INBOUND for name in inwards)
-        self.outwards = tuple(_named(name, Direction.OUT, template=template) for name in outwards)
+    def __init__(self, tunnel: _Tunnel) -> None:
+        self.tunnel = tunnel
+        ours, theirs = tunnel.local_selector, tunnel.remote_selector
+        template, packets = Template(tunnel.remote, tunnel.local, tunnel.reqid), tuple(_between(theirs, ours))
+        named = [(PolicyId(*each, way), self._priority(each)) for way in INBOUND for each in packets]
+        self.inwards = tuple(KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named)
+        self._outwards = tuple(
+            (PolicyId(*each, Direction.OUT), self._priority(each)) for each in _between(ours, theirs)
+        )
 
+    def outwards(self, action: Action) -> Iterator[KernelPolicy]:
+        """Those of the packets that leave."""
+        template = Template(self.tunnel.local, self.tunnel.remote, self.tunnel.reqid)
+        return (KernelPolicy(name, action, number, template) for name, number in self._outwards)
 
-def _named(packets: Packets, direction: Direction, *, template: bool) -> tuple[PolicyId, int]:
-    return PolicyId(*packets, direction), priority(*packets, template=template)
+    def _priority(self, packets: Packets) -> int:
+        return priority(*packets, template=self.tunnel.template)
 
 
 def _between(source: TrafficSelector, destination: TrafficSelector) -> Iterator[Packets]:

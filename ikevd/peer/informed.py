@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ikevd.errors import Finding, PeerDeleted, PeerRefused, Said
 from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
+from ikevd.frozen import replace
 from ikevd.peer import attempts, child, isakmp, notices
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record

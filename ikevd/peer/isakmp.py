@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ikevd.addresses import Path
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import lifetimes
 from ikevd.facts import Established, Note
 from ikevd.findings import ClaimedLife, IsakmpSaStands
+from ikevd.frozen import replace
 from ikevd.peer import attempts
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_due, serves

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ikevd.errors import Abandoned, IkeError
+from ikevd.frozen import replace
 from ikevd.peer import child, deletes, isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginPhaseOne

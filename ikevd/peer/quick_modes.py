@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
+from ikevd.frozen import replace
 from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, phase1
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say

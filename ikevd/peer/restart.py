@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
 
 from ikevd.errors import Abandoned
+from ikevd.frozen import replace
 from ikevd.peer import attempts, child, deletes, informed, isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort

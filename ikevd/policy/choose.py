@@ -7,13 +7,13 @@ that it did not offer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar
 
 from ikevd.crypto import groups
 from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.findings import ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.policy.algorithms import GROUPS
 from ikevd.policy.differences import nearest
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
@@ -172,6 +172,7 @@ def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
 # -- what did not fit -------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=64)
 def describe(suite: IkeSuite | EspSuite) -> str:
     """One suite in the notation of the configuration, whatever numbers it holds. Whether ESP travels in UDP is no part
     of it."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, replace
+from dataclasses import MISSING, Field, fields
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import replace
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, EspSuite, IkeSuite
 

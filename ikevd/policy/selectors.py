@@ -73,11 +73,19 @@ class TrafficSelector:
     @property
     def _network(self) -> Network | None:
         """The one subnet that is the range, or None."""
+        bits = self._prefix
+        if bits is None:
+            return None
+        low = int(self.first)
+        return IPv4Network((low, bits)) if isinstance(self.first, IPv4Address) else IPv6Network((low, bits))
+
+    @property
+    def _prefix(self) -> int | None:
+        """The length of its prefix, likewise."""
         low, hosts = int(self.first), int(self.first) ^ int(self.last)
         if hosts & (hosts + 1) or low & hosts:
             return None
-        bits = self.first.max_prefixlen - hosts.bit_length()
-        return IPv4Network((low, bits)) if isinstance(self.first, IPv4Address) else IPv6Network((low, bits))
+        return self.first.max_prefixlen - hosts.bit_length()
 
     @classmethod
     def from_id(cls, payload: IdPayload) -> TrafficSelector:
@@ -105,7 +113,8 @@ class TrafficSelector:
         return IdPayload(type=kind, protocol=self.protocol, port=self.port, data=data)
 
     def __str__(self) -> str:
-        text = str(self._network or f"{self.first}-{self.last}")
+        bits = self._prefix
+        text = f"{self.first}-{self.last}" if bits is None else f"{self.first}/{bits}"
         if not self.protocol and not self.port:
             return text
         protocol = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))

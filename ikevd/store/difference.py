@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from itertools import compress
 from operator import attrgetter, is_not
 from typing import TypeVar
 
+from ikevd.frozen import replace
 from ikevd.peer.state import IsakmpState, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.interface import Changes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ikevd.crypto.secret import Secret
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.codec import decode, encode

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import replace
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.store.codec import decode, encode
