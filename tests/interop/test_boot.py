@@ -17,7 +17,7 @@ from tests.interop.topology import Topology
 def clear(topology: Topology) -> int:
     """Clear packets on the wire while host A pings host B three times in vain."""
     before = topology.wire.seen()
-    assert topology.host_a.ping(topology.host_b.address, 3) == 0
+    assert topology.host_a.ping(topology.host_b.address, 3, wait=1) == 0
     return (topology.wire.seen() - before).clear
 
 

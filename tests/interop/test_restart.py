@@ -17,7 +17,7 @@ from tests.service.harness import ServiceManager
 
 KILLS = 50
 """Of each of the four pairs, in `make soak`: 200 in all, each point five times at least."""
-SAMPLE = 10
+SAMPLE = 17
 """Of so many points one, in every run of the tests."""
 Peer = Callable[[Site], AbstractContextManager[Opposite]]
 NATIVE, UDP = (), ("encap: force",)
@@ -58,11 +58,16 @@ def restarts(topology: Topology, folder: Path, peer: Peer, options: tuple[str, .
 
 
 @pytest.mark.parametrize(("peer", "options", "number"), PAIRS[:2])
-def test_sigterm_and_a_few_kills(
+def test_a_hand_over_by_sigterm(
     topology: Topology, tmp_path: Path, peer: Peer, options: tuple[str, ...], number: int
 ) -> None:
     with restarts(topology, tmp_path, peer, options) as pair:
         assert pair.hand_over() == 0
+
+
+@pytest.mark.parametrize(("peer", "options", "number"), PAIRS[:2])
+def test_a_few_kills(topology: Topology, tmp_path: Path, peer: Peer, options: tuple[str, ...], number: int) -> None:
+    with restarts(topology, tmp_path, peer, options) as pair:
         for point in POINTS[number * SAMPLE // 2 :: SAMPLE]:
             assert pair.kill(point) == 0, point
 
