@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from ikevd.addresses import Address
 from ikevd.frozen import frozen
+from ikevd.policy import reqids
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.priorities import is_ours
 from ikevd.policy.selectors import Network
@@ -163,9 +164,16 @@ class FoundPolicy:
     """What `put_policy` would install as this one; None where that has no such form: other protocols, several
     templates."""
 
-    def belongs_to(self, reqid: int) -> bool:
-        """Is it that of the child with this reqid (0: of none), or one of ours without a template?"""
-        return self.reqid == reqid if self.reqid else is_ours(self.priority)
+    def carries(self, reqid: int) -> bool:
+        """Is it ours under just this reqid (0: without a template)?"""
+        return self.reqid == reqid and bool(reqid or is_ours(self.priority))
+
+    def belongs_to(self, reqid: int, former: int | None = None) -> bool:
+        """Is it that of the child with this reqid (0: of none), one of ours without a template, or one of ours under
+        the `former` reqid?"""
+        if not self.reqid:
+            return is_ours(self.priority)
+        return self.reqid == reqid or (self.reqid == former and reqids.is_ours(former) and is_ours(self.priority))
 
 
 # -- what the kernel says unasked. What this process did itself is not told, only what others did or time.
@@ -241,9 +249,10 @@ class Kernel(Protocol):
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""
 
-    async def put_policy(self, policy: KernelPolicy) -> None:
+    async def put_policy(self, policy: KernelPolicy, *, former: int | None = None) -> None:
         """Install a policy, or turn the one of that selector into it if it is ours: if it has the same reqid or,
-        without a template, a priority of ours. Two policies of one selector never stand side by side, whatever their
+        without a template, a priority of ours. `former`: it may also stand under this reqid of ours, whose holder has
+        no use for it any more. Two policies of one selector never stand side by side, whatever their
         actions and priorities: another owner's is refused (EEXIST)."""
 
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:

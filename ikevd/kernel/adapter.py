@@ -151,8 +151,8 @@ class XfrmKernel:
 
     # -- policies
 
-    async def put_policy(self, policy: KernelPolicy) -> None:
-        """Install a policy, or turn the one of its selector into it if it is ours."""
+    async def put_policy(self, policy: KernelPolicy, *, former: int | None = None) -> None:
+        """Install a policy, or turn the one of its selector into it if it is ours, see `Kernel.put_policy`."""
         body, what = build_policy(policy), f"install {describe_policy(policy.id)}"
         try:
             await self._requests.ask(Msg.NEWPOLICY, body)
@@ -162,14 +162,14 @@ class XfrmKernel:
         else:
             return
         found = await self._find_policy(policy.id)
-        if found is not None and not found.policy.belongs_to(policy.reqid):
+        if found is not None and not found.policy.belongs_to(policy.reqid, former):
             raise policy_taken(policy.id, found.policy.reqid)
         await self._ask(Msg.UPDPOLICY, body, what)
 
     async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
         """Remove a policy of ours with this reqid; another owner's is left alone, as one that is gone."""
         found = await self._find_policy(policy)
-        if found is not None and found.policy.belongs_to(reqid):
+        if found is not None and found.policy.carries(reqid):
             # By its index: exactly the one that was looked at.
             request = build_policy_id(policy, found.index)
             await self._ask(Msg.DELPOLICY, request, f"remove {describe_policy(policy)}", gone=errno.ENOENT)

@@ -231,12 +231,12 @@ class MemoryKernel:
 
     # -- policies
 
-    async def put_policy(self, policy: KernelPolicy) -> None:
-        """Install a policy, or turn the one of its selector into it if it is ours."""
+    async def put_policy(self, policy: KernelPolicy, *, former: int | None = None) -> None:
+        """Install a policy, or turn the one of its selector into it if it is ours, see `Kernel.put_policy`."""
         if code := self._fault("put_policy"):
             raise refused(f"install {describe_policy(policy.id)}", code)
         existing = self._find_policy(policy.id)
-        if existing is not None and not existing.belongs_to(policy.reqid):
+        if existing is not None and not existing.belongs_to(policy.reqid, former):
             raise policy_taken(policy.id, existing.reqid)
         self._policies[policy.id] = policy
         self._used.pop(policy.id, None)
@@ -246,7 +246,7 @@ class MemoryKernel:
         if code := self._fault("delete_policy"):
             raise refused(f"remove {describe_policy(policy)}", code)
         existing = self._find_policy(policy)
-        if existing is not None and existing.belongs_to(reqid):
+        if existing is not None and existing.carries(reqid):
             del self._policies[policy]
             self._used.pop(policy, None)
 

@@ -72,12 +72,12 @@ class RefusingKernel(XfrmKernel):
             keys = replace(keys, encryption=Secret(keys.encryption.reveal()[:-3]))
         await super().add_sa(sa, keys, reserved=reserved)
 
-    async def put_policy(self, policy: KernelPolicy) -> None:
+    async def put_policy(self, policy: KernelPolicy, *, former: int | None = None) -> None:
         tunnel_out = policy.action is Action.TUNNEL and policy.id.direction is Direction.OUT
         if self._step == "out policy" and tunnel_out and not self.refused:
             self.refused = True
             self._node.ip("xfrm", "policy", "update", *foreign_policy(policy))
-        await super().put_policy(policy)
+        await super().put_policy(policy, former=former)
 
 
 def foreign_policy(policy: KernelPolicy) -> list[str]:

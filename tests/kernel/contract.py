@@ -59,6 +59,7 @@ EVERY_CIPHER = [
 """Each with each key length, but of the 52 of Blowfish four."""
 EVERY_INTEGRITY = [EspSuite(EspTransform.AES_CBC, 128, integrity) for integrity in INTEGRITIES]
 REQID = REQID_FIRST + 7
+FORMER_REQID = REQID + 9
 FOREIGN_REQID = 1
 CHANGES = [
     (before, after) for before in Action for after in Action if after is not Action.BYPASS or before is Action.BYPASS
@@ -352,6 +353,29 @@ class KernelContract:
         with pytest.raises(KernelRefused, match=f"reqid {REQID:#x}"):
             await bench.kernel.put_policy(policy_of(action=Action.BYPASS))
         assert await standing(bench.kernel) == [policy_of(action=Action.BLOCK)]
+
+    @pytest.mark.parametrize("before", list(Action))
+    @pytest.mark.parametrize("after", list(Action))
+    async def test_a_policy_under_a_former_reqid_of_ours_is_turned(
+        self, bench: Bench, before: Action, after: Action
+    ) -> None:
+        await bench.kernel.put_policy(policy_of(action=before, reqid=FORMER_REQID))
+        policy = policy_of(action=after)
+        await bench.kernel.put_policy(policy, former=FORMER_REQID)
+        assert await standing(bench.kernel) == [policy]
+        await bench.kernel.delete_policy(policy.id, FORMER_REQID)
+        assert await standing(bench.kernel) == [policy], "the former holder has none any more"
+
+    @pytest.mark.parametrize("reqid", [FOREIGN_REQID, FORMER_REQID], ids=["its reqid", "its priority"])
+    async def test_what_is_not_ours_by_reqid_and_priority_is_not_turned(self, bench: Bench, reqid: int) -> None:
+        bench.plant_policy(policy_of().id, reqid)
+        with pytest.raises(KernelRefused, match=f"reqid {reqid:#x}"):
+            await bench.kernel.put_policy(policy_of(), former=reqid)
+
+    async def test_nor_what_has_another_reqid_than_the_former(self, bench: Bench) -> None:
+        await bench.kernel.put_policy(policy_of(reqid=REQID + 1))
+        with pytest.raises(KernelRefused, match=f"reqid {REQID + 1:#x}"):
+            await bench.kernel.put_policy(policy_of(), former=FORMER_REQID)
 
     async def test_a_changed_policy_may_have_another_priority(self, bench: Bench) -> None:
         policy = policy_of(action=Action.BLOCK)
