@@ -9,7 +9,7 @@ from enum import Enum
 
 from ikevd.frozen import frozen
 from ikevd.store.scalars import Unreadable
-from ikevd.store.tables import CREATE
+from ikevd.store.tables import ADDED, CREATE
 
 Migration = Callable[[sqlite3.Connection], None]
 """From one format to the next; within the transaction that also writes the new format's number."""
@@ -104,7 +104,7 @@ def create(connection: sqlite3.Connection, about: About) -> None:
     connection.execute(
         "CREATE TABLE about (format INTEGER, oldest_reader INTEGER, boot TEXT, namespace TEXT, version TEXT)"
     )
-    for statement in CREATE:
+    for statement in (*CREATE, *ADDED):
         connection.execute(statement)
     about.write(connection)
 
@@ -113,4 +113,6 @@ def migrate(connection: sqlite3.Connection, old: About, new: About, format: Form
     """Step by step to the new format, in the transaction of the caller. Raises what a migration raises."""
     for number in range(old.format, format.number):
         format.migrations[number](connection)
+    for statement in ADDED:
+        connection.execute(statement)
     new.write(connection)

@@ -13,7 +13,7 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from ikevd import errors, findings, refusals, selector_findings
 from ikevd.errors import Finding, Said
-from ikevd.store.scalars import ADDRESS, SCALARS, Form, Plain, Unreadable, checked, enumeration
+from ikevd.store.scalars import ADDRESS, NETWORK, SCALARS, Form, Plain, Unreadable, checked, enumeration
 
 KIND = "kind"
 """The key of a finding's class. No finding has a field of this name."""
@@ -49,10 +49,12 @@ def _make(hint: Any) -> Form:
 
 
 def _union(hints: tuple[Any, ...]) -> Form:
-    """Of addresses, of findings, or of one type and None."""
+    """Of addresses, of networks, of findings, or of one type and None."""
     kinds = [hint for hint in hints if hint is not NoneType]
     if all(SCALARS.get(kind) is ADDRESS for kind in kinds):
         form = ADDRESS
+    elif all(SCALARS.get(kind) is NETWORK for kind in kinds):
+        form = NETWORK
     elif all(isinstance(kind, type) and issubclass(kind, Finding) for kind in kinds):
         form = _FINDING
     elif len(kinds) == 1:

@@ -9,6 +9,7 @@ from typing import Protocol
 from ikevd.conversation.inputs import Inputs
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
+from ikevd.host.interface import PolicyId, SaId
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 
@@ -73,6 +74,24 @@ class StoredPeer:
     """Message IDs, by ISAKMP SA."""
 
 
+@frozen
+class PlacedPolicy:
+    """A policy that this ikevd has put, or is about to put."""
+
+    id: PolicyId
+    reqid: int
+    """0: a bypass."""
+
+
+@frozen
+class Placed:
+    """What stands in the kernel beside what the records of the peers name: what the file alone asks for, and what is
+    still to be removed."""
+
+    policies: tuple[PlacedPolicy, ...] = ()
+    sas: tuple[SaId, ...] = ()
+
+
 class Store(Protocol):
     """What it holds is valid, or it holds nothing: as soon as something cannot be written or read it is made invalid on
     its medium, is never read again, and from then on nothing is written."""
@@ -92,6 +111,12 @@ class Store(Protocol):
         far does not count either.
         """
 
+    def place(self, placed: Mapping[str, Placed | None]) -> str | None:
+        """As `put`: what stands in the kernel, by names of the caller's; None: nothing of that name any more."""
+
+    def placed(self) -> Iterator[tuple[str, Placed]]:
+        """As `load`: all that was placed, one name after the other."""
+
     def invalidate(self, reason: str) -> str | None:
         """What it holds is true no more. A sentence for the log, the first time only."""
 
@@ -110,6 +135,13 @@ class NoStore:
 
     def load(self) -> Iterator[StoredPeer]:
         """Nobody."""
+        return iter(())
+
+    def place(self, placed: Mapping[str, Placed | None]) -> None:
+        """Nothing is written, as was said."""
+
+    def placed(self) -> Iterator[tuple[str, Placed]]:
+        """Nothing."""
         return iter(())
 
     def invalidate(self, reason: str) -> None:

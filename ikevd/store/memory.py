@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen, replace
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.codec import decode, encode
-from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, StoredPeer
+from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Placed, StoredPeer
 from ikevd.store.scalars import Unreadable
 
 
@@ -45,6 +46,7 @@ class Disk:
     """What outlives a process."""
 
     peers: dict[PeerKey, _Rows] = field(default_factory=dict, repr=False)
+    placed: dict[str, bytes] = field(default_factory=dict)
     full: bool = False
     """Nothing more can be written."""
 
@@ -68,19 +70,22 @@ class MemoryStore:
 
     def put(self, *changes: Changes) -> str | None:
         """See `Store.put`. Raises `Killed` where that was asked for, and ever after."""
-        if self._invalid is not None:
-            return None
-        writes = [_Write(one) for one in changes if one]
-        if not writes:
-            return None
-        self.transactions += 1
-        self._die(written=False)
-        if self._disk.full:
-            return self.invalidate("the disk is full")
-        for write in writes:
-            write.run(self._disk.peers)
-        self._die(written=True)
-        return None
+        writes = [_Write(one) for one in changes if one] if self._invalid is None else []
+        return self._transact([partial(write.run, self._disk.peers) for write in writes])
+
+    def place(self, placed: Mapping[str, Placed | None]) -> str | None:
+        """See `Store.place`. Raises `Killed` as `put` does."""
+        rows = {name: None if one is None else encode(one) for name, one in placed.items()}
+        return self._transact([partial(self._place, name, octets) for name, octets in rows.items()])
+
+    def placed(self) -> Iterator[tuple[str, Placed]]:
+        """See `Store.placed`."""
+        try:
+            for name, octets in list(self._disk.placed.items()):
+                yield name, decode(Placed, octets)
+        except Unreadable as error:
+            self.invalidate(str(error))
+            raise
 
     def load(self) -> Iterator[StoredPeer]:
         """See `Store.load`."""
@@ -96,10 +101,29 @@ class MemoryStore:
             return None
         self._invalid = reason
         self._disk.peers.clear()
+        self._disk.placed.clear()
         return f"the store is invalid from here on: {reason}"
 
     def close(self) -> None:
         """See `Store.close`."""
+
+    def _place(self, name: str, octets: bytes | None) -> None:
+        if octets is None:
+            self._disk.placed.pop(name, None)
+        else:
+            self._disk.placed[name] = octets
+
+    def _transact(self, writes: Sequence[Callable[[], None]]) -> str | None:
+        if self._invalid is not None or not writes:
+            return None
+        self.transactions += 1
+        self._die(written=False)
+        if self._disk.full:
+            return self.invalidate("the disk is full")
+        for write in writes:
+            write()
+        self._die(written=True)
+        return None
 
     def _die(self, written: bool) -> None:
         """A dead process also writes nothing more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable, Mapping
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any, TypeVar
 
 from ikevd.addresses import Address
@@ -84,7 +84,12 @@ def _address(plain: Plain) -> Address:
     return IPv6Address(f"{address}%{scope}") if percent else address
 
 
+def _network(plain: Plain) -> IPv4Network | IPv6Network:
+    return ip_network(checked(plain, str))
+
+
 ADDRESS = Form(_of_address, _address)
+NETWORK = Form(str, _network)
 SCALARS: Mapping[object, Form] = {
     str: _just(str),
     int: _just(int),
@@ -95,6 +100,8 @@ SCALARS: Mapping[object, Form] = {
     Spi: Form(None, _spi),
     IPv4Address: ADDRESS,
     IPv6Address: ADDRESS,
+    IPv4Network: NETWORK,
+    IPv6Network: NETWORK,
 }
 
 

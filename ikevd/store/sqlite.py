@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from ikevd.store.interface import Changes, StoredPeer
+from ikevd.store.interface import Changes, Placed, StoredPeer
 from ikevd.store.scalars import Unreadable
 from ikevd.store.tables import Tables
+
+T = TypeVar("T")
 
 PRAGMAS = (
     "locking_mode = EXCLUSIVE",  # nobody else has any business here, and no lock is taken for each transaction
@@ -105,28 +108,19 @@ class SqliteStore:
 
     def put(self, *changes: Changes) -> str | None:
         """See `Store.put`."""
-        if self._invalid is not None or not any(changes):
-            return None
-        try:
-            with transaction(self._connection):
-                for one in changes:
-                    self._tables.write(one)
-        except FLAWS as error:
-            return self.invalidate(f"it cannot be written: {told(error, self._path)}")
-        return None
+        return self._write(lambda: self._tables.write(*changes)) if any(changes) else None
 
     def load(self) -> Iterator[StoredPeer]:
         """See `Store.load`."""
-        if self._invalid is not None:
-            return
-        try:
-            for number in self._tables.peers():
-                yield self._tables.read(number)
-        except FLAWS as error:
-            reason = f"it cannot be read: {told(error, self._path)}"
-        else:
-            return
-        raise Unreadable(self.invalidate(reason) or reason)
+        return self._read(lambda: map(self._tables.read, self._tables.peers()))
+
+    def place(self, placed: Mapping[str, Placed | None]) -> str | None:
+        """See `Store.place`."""
+        return self._write(lambda: self._tables.place(placed)) if placed else None
+
+    def placed(self) -> Iterator[tuple[str, Placed]]:
+        """See `Store.placed`."""
+        return self._read(self._tables.placed)
 
     def invalidate(self, reason: str) -> str | None:
         """See `Store.invalidate`."""
@@ -135,6 +129,27 @@ class SqliteStore:
         self._invalid = reason
         self.close()
         return without(self._path, reason)
+
+    def _write(self, rows: Callable[[], object]) -> str | None:
+        if self._invalid is not None:
+            return None
+        try:
+            with transaction(self._connection):
+                rows()
+        except FLAWS as error:
+            return self.invalidate(f"it cannot be written: {told(error, self._path)}")
+        return None
+
+    def _read(self, rows: Callable[[], Iterator[T]]) -> Iterator[T]:
+        if self._invalid is not None:
+            return
+        try:
+            yield from rows()
+        except FLAWS as error:
+            reason = f"it cannot be read: {told(error, self._path)}"
+        else:
+            return
+        raise Unreadable(self.invalidate(reason) or reason)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import replace
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.store.codec import decode, encode
-from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, StoredPeer
+from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Placed, StoredPeer
 from ikevd.store.scalars import Unreadable, checked
 
 CREATE = (
@@ -25,6 +25,8 @@ CREATE = (
     " PRIMARY KEY (peer, cookies, message_id)) WITHOUT ROWID",
 )
 """A row that is written again keeps its number: numbers tell which is the oldest."""
+ADDED = ("CREATE TABLE IF NOT EXISTS placed (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",)
+"""What a store of this format may lack, as an earlier ikevd wrote it."""
 
 _PUT_ISAKMP = (
     "INSERT INTO isakmp (peer, cookies, record) VALUES (?, ?, ?)"
@@ -45,20 +47,23 @@ class Tables:
         self._run = connection.execute
         self._numbers: dict[PeerKey, int] = {}
 
-    def write(self, changes: Changes) -> None:
+    def write(self, *changes: Changes) -> None:
         """Raises `sqlite3.Error`."""
-        number = self._number(changes.peer)
-        if changes.gone:
-            return self._remove_peer(changes.peer, number)
-        if number is None:
-            number = self._add_peer(changes)
-        elif changes.head is not None:
-            self._run("UPDATE peer SET head = ? WHERE id = ?", (encode(changes.head), number))
-        if changes.digest is not None:
-            self._run("UPDATE peer SET digest = ? WHERE id = ?", (changes.digest.reveal(), number))
-        self._remove(number, changes)
-        self._put(number, changes)
-        return None
+        for one in changes:
+            self._write(one)
+
+    def place(self, placed: Mapping[str, Placed | None]) -> None:
+        """Raises `sqlite3.Error`."""
+        for name, one in placed.items():
+            if one is None:
+                self._run("DELETE FROM placed WHERE name = ?", (name,))
+            else:
+                self._run("INSERT OR REPLACE INTO placed VALUES (?, ?)", (name, encode(one)))
+
+    def placed(self) -> Iterator[tuple[str, Placed]]:
+        """Raises `sqlite3.Error` and `Unreadable`."""
+        for name, record in self._run("SELECT name, record FROM placed ORDER BY name"):
+            yield checked(name, str), decode(Placed, record)
 
     def peers(self) -> list[int]:
         """The numbers of all peers. Raises `sqlite3.Error`."""
@@ -83,6 +88,20 @@ class Tables:
         state = replace(bare, isakmp={one.sa.cookies: one for one in isakmp}, children=children)
         digest = None if octets is None else Secret(checked(octets, bytes))
         return StoredPeer(state, digest, dict(self._exchanges(number)), self._used(number))
+
+    def _write(self, changes: Changes) -> None:
+        number = self._number(changes.peer)
+        if changes.gone:
+            return self._remove_peer(changes.peer, number)
+        if number is None:
+            number = self._add_peer(changes)
+        elif changes.head is not None:
+            self._run("UPDATE peer SET head = ? WHERE id = ?", (encode(changes.head), number))
+        if changes.digest is not None:
+            self._run("UPDATE peer SET digest = ? WHERE id = ?", (changes.digest.reveal(), number))
+        self._remove(number, changes)
+        self._put(number, changes)
+        return None
 
     def _exchanges(self, number: int) -> Iterator[tuple[ExchangeKey, ExchangeState]]:
         found = self._run("SELECT cookies, message_id, record FROM exchange WHERE peer = ?", (number,))

@@ -13,13 +13,14 @@ from typing import Any
 
 from ikevd.store.about import FORMAT
 from ikevd.store.codec import encode
-from tests.store.records import child_state, exchange_state, isakmp_state, peer_state, refused_child
+from tests.store.records import child_state, exchange_state, gates, isakmp_state, peer_state, refused_child
 
 EXAMPLES: Mapping[str, Any] = {
     "ISAKMP SA": isakmp_state(),
     "child that is up": child_state(),
     "child that was refused": refused_child(),
     "head of a peer": peer_state({}, isakmp={}),
+    "gates of a connection": gates(),
     "exchange": exchange_state(b"message 1", b"message 3"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Any
 
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.secret import Secret
 from ikevd.errors import Finding
 from ikevd.findings import Asked, PeerRefuses, Traffic
+from ikevd.host.interface import Direction, PolicyId, SaId
 from ikevd.peer.state import (
     Attempt,
     ChildState,
@@ -30,13 +31,22 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.model import Lifetime, NatMethod
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.store.forms import FINDINGS
-from ikevd.store.interface import ExchangeState
+from ikevd.store.interface import ExchangeState, Placed, PlacedPolicy
 from ikevd.wire import registry
 from ikevd.wire.registry import ExchangeType, Hash, IdType, Registry
 from tests.builders import AES128_SHA256_X25519, ALICE, BOB, ESP_AES128_SHA256, fqdn, selector
 from tests.plugins.secrets import MARK
 
-RECORDS: tuple[type, ...] = (PeerKey, PeerState, IsakmpState, ChildState, PairState, QuickModeState, ExchangeState)
+RECORDS: tuple[type, ...] = (
+    PeerKey,
+    PeerState,
+    IsakmpState,
+    ChildState,
+    PairState,
+    QuickModeState,
+    ExchangeState,
+    Placed,
+)
 _TIMES = st.floats(allow_nan=False)
 _SCOPES = st.sampled_from(["eth0", "1", "wlan0.7"])
 
@@ -64,6 +74,8 @@ def _register() -> None:
     st.register_type_strategy(Identity, _identities())
     st.register_type_strategy(IPv6Address, st.builds(_linked, st.ip_addresses(v=6), st.none() | _SCOPES))
     st.register_type_strategy(IPv4Address, st.ip_addresses(v=4))
+    st.register_type_strategy(IPv4Network, st.ip_addresses(v=4).map(IPv4Network))
+    st.register_type_strategy(IPv6Network, st.ip_addresses(v=6).map(IPv6Network))
     st.register_type_strategy(Finding, _findings())
     st.register_type_strategy(float, _TIMES)
     for kind in vars(registry).values():
@@ -137,6 +149,12 @@ def refused_child() -> ChildState:
     asked = Asked(Traffic("10.1.0.0/24", "10.2.0.0/24"), ("aes128-sha256",))
     cause = PeerRefuses("NO_PROPOSAL_CHOSEN", asked)
     return ChildState(wanted=True, failures=3, retry_at=20000.5, cause=cause, since=13000.25)
+
+
+def gates(network: str = "10.2.0.0/24") -> Placed:
+    """Of a connection with one child, and an SA that is still to be removed."""
+    name = PolicyId(ip_network("10.1.0.0/24"), ip_network(network), 0, 0, 0, Direction.OUT)
+    return Placed((PlacedPolicy(name, 0x696B0001),), (SaId(ALICE, Spi(0xD0000009)),))
 
 
 def peer_state(children: Mapping[str, ChildState] | None = None, **changes: Any) -> PeerState:

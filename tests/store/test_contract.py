@@ -13,11 +13,20 @@ from ikevd.crypto.secret import Secret
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
-from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store, StoredPeer
+from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Placed, Store, StoredPeer
 from ikevd.store.scalars import Unreadable
 from tests.builders import fqdn
 from tests.store.media import Medium
-from tests.store.records import COOKIES, KEY, child_state, exchange_state, isakmp_state, peer_state, refused_child
+from tests.store.records import (
+    COOKIES,
+    KEY,
+    child_state,
+    exchange_state,
+    gates,
+    isakmp_state,
+    peer_state,
+    refused_child,
+)
 
 QUICK_MODE, OTHER_MODE = ExchangeKey(COOKIES, 0xFFFFFFFF), ExchangeKey(COOKIES, 1)
 SEED, AND_MESSAGE_2 = exchange_state(b"message 1"), exchange_state(b"message 1", b"message 2")
@@ -185,6 +194,48 @@ def test_a_closed_store_can_be_closed_again(medium: Medium) -> None:
     store = medium.open()
     store.close()
     store.close()
+
+
+# -- what stands beside what the peers' records name -------------------------------------------------------------------
+
+
+def placed(store: Store) -> dict[str, Placed]:
+    with closing(store):
+        return dict(store.placed())
+
+
+def test_what_was_placed_is_read_by_the_next_process_until_it_is_gone(medium: Medium) -> None:
+    store = medium.open()
+    store.place({"berlin": gates(), "outside": Placed()})
+    store.place({"berlin": None, "oslo": gates("10.9.0.0/24")})
+    store.close()
+    assert placed(medium.open()) == {"oslo": gates("10.9.0.0/24"), "outside": Placed()}
+
+
+def test_what_was_placed_does_not_go_with_a_peer(medium: Medium) -> None:
+    store = kept(medium, difference(None, peer_state()))
+    store.place({"berlin": gates()})
+    store.put(Changes(KEY, gone=True))
+    store.close()
+    assert placed(medium.open()) == {"berlin": gates()}
+
+
+def test_nothing_placed_is_read_from_a_store_that_is_invalid(medium: Medium) -> None:
+    store = medium.open()
+    store.place({"berlin": gates()})
+    assert store.invalidate("a test")
+    assert dict(store.placed()) == {}
+    assert store.place({"berlin": gates()}) is None
+    store.close()
+    assert placed(medium.open()) == {}
+
+
+def test_a_place_that_cannot_be_written_makes_the_store_invalid(medium: Medium) -> None:
+    store = medium.open()
+    with medium.full():
+        said = [store.place({f"berlin {n}": gates()}) for n in range(1000)]
+    assert len([sentence for sentence in said if sentence]) == 1
+    assert store.invalid
 
 
 # -- many facts -------------------------------------------------------------------------------------------------------

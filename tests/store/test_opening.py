@@ -18,7 +18,7 @@ from ikevd.store.opening import Opened, open_store
 from ikevd.store.scalars import Unreadable
 from tests.plugins.secrets import shows_secret
 from tests.store.media import HERE, InFile, no_file_grows
-from tests.store.records import COOKIES, KEY, child_state, exchange_state, peer_state
+from tests.store.records import COOKIES, KEY, child_state, exchange_state, gates, peer_state
 
 
 def opened(file: InFile, here: Place = HERE, format: Format = FORMAT) -> tuple[Opened, list[PeerState]]:
@@ -186,6 +186,15 @@ def test_a_store_that_does_not_say_what_it_is_is_given_up(file: InFile, damage: 
     file.execute(damage)
     assert "it cannot be used" in runs_without(file)
     assert not file.path.exists()
+
+
+def test_a_table_that_was_only_added_is_made_in_the_store_of_an_earlier_ikevd(file: InFile) -> None:
+    write(file)
+    file.execute("DROP TABLE placed")
+    with closing(file.open()) as store:
+        assert store.place({"berlin": gates()}) is None
+        assert dict(store.placed()) == {"berlin": gates()}
+    assert opened(file)[1] == [peer_state()]
 
 
 def test_a_table_that_is_missing_is_noticed_at_the_first_look(file: InFile) -> None:
