@@ -27,6 +27,7 @@ from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
+from ikevd.peer.effects import Say
 from ikevd.policy.model import Listen
 from ikevd.store.interface import NoStore
 from ikevd.transport.udp import UdpTransport
@@ -101,7 +102,7 @@ class Initiator:
         for spoke in spokes:
             session = self._engine.session(self._connections[spoke.name])
             for cookies in session.state.isakmp:
-                session._at_work.say(session.state, cookies, payloads)
+                session._at_work.carry_out(session.state, Say(cookies, payloads))
 
     async def bring_up(self, spokes: Sequence[Spoke], *, at_once: int) -> list[float]:
         """A complete handshake for every child of every spoke; the seconds that each spoke took."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.host.entropy import Entropy
-from ikevd.host.interface import Action, Direction
+from ikevd.host.interface import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.ports import Ports
@@ -74,7 +75,10 @@ class World:
         kernel: MemoryKernel | None = None,
         store: Store | None = None,
         transmit: Callable[[bytes, Path], str | None] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        at_boot: Iterable[KernelPolicy] = (),
     ) -> Gateway:
+        """`settings`: what else the file says; `at_boot`: blocks from before any ikevd ran."""
         loop = asyncio.get_running_loop()
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
         kernel = kernel or MemoryKernel(clock=loop.time, entropy=spis or entropy)
@@ -92,8 +96,8 @@ class World:
             port=500,
             export_key=lambda sa: None,
         )
-        config = Config(connections, limits=limits or Limits())
-        gateway = Gateway(address, Engine(config, ports), kernel, history, counters, troubles)
+        config = replace(Config(connections, limits=limits or Limits()), **(settings or {}))
+        gateway = Gateway(address, Engine(config, ports, at_boot=at_boot), kernel, history, counters, troubles)
         self.gateways[address] = gateway
         return gateway
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ikevd.errors import KernelRefused
 from ikevd.host.interface import Kernel, KernelPolicy
 from ikevd.peer.desired import desired_child
 from ikevd.peer.outside import outside
 from ikevd.peer.state import ChildState
-from ikevd.policy.model import Config
+from ikevd.policy.model import Config, Connection
 from ikevd.policy.selectors import Network
 
 
@@ -18,15 +18,14 @@ def blocks(config: Config, connected: Iterable[Network]) -> tuple[KernelPolicy, 
 
     `connected`: the networks of this machine's interfaces.
     """
-    down = ChildState()
-    gates = (
-        policy
-        for connection in config.connections
-        for child in connection.children
-        for policy in desired_child(connection, child, down).policies.values()
-    )
-    found = {policy.id: policy for policy in gates}
+    found = {policy.id: policy for connection in config.connections for policy in gates(connection)}
     return (*outside(config, connected).values(), *found.values())
+
+
+def gates(connection: Connection) -> Iterator[KernelPolicy]:
+    """Of all its children while none of them is up."""
+    for child in connection.children:
+        yield from desired_child(connection, child, ChildState()).policies.values()
 
 
 async def install(kernel: Kernel, policies: Sequence[KernelPolicy]) -> tuple[str, ...]:

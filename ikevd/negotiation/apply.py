@@ -112,6 +112,16 @@ class Believed:
         out = {name for name in desired.policies if name.direction is Direction.OUT}
         return not out <= held.policies.keys() - held.doubtful
 
+    def held(self, child: str) -> tuple[Set[SaId], Set[PolicyId]]:
+        """What is believed to stand of a child."""
+        held = self._held.get(child) or _Held()
+        return held.sas.keys(), held.policies.keys()
+
+    def inherit(self, child: str, policies: Iterable[KernelPolicy]) -> None:
+        """These stand where policies of the child shall, under reqids that ikevd has no use for any more."""
+        held = self._held.setdefault(child, _Held())
+        held.policies.update((policy.id, policy) for policy in policies)
+
     def found(self, child: str, sas: Iterable[SaId], policies: Iterable[KernelPolicy]) -> None:
         """The kernel holds these, says a dump."""
         held = self._held.setdefault(child, _Held())
@@ -163,8 +173,10 @@ class Believed:
         held.sas[name] = None
 
     async def _put(self, held: _Held, policy: KernelPolicy) -> None:
+        standing = held.policies.get(policy.id)
+        former = standing.reqid if standing is not None and standing.reqid != policy.reqid else None
         try:
-            await self._kernel.put_policy(policy)
+            await self._kernel.put_policy(policy, former=former)
         except IkeError as error:
             if _may_stand(error):
                 held.policies[policy.id] = policy

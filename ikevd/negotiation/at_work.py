@@ -12,8 +12,7 @@ from ikevd.addresses import Path
 from ikevd.conversation.effects import Raised, Returned
 from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import IkeError, Said
-from ikevd.exchanges.link import HostAnswer
-from ikevd.facts import Fact, Note
+from ikevd.facts import Note
 from ikevd.findings import Unreachable
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
@@ -31,7 +30,6 @@ from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
-from ikevd.wire.payloads import Payload
 
 
 class AtWork:
@@ -143,8 +141,43 @@ class AtWork:
 
     # -- what is to be done -----------------------------------------------------------------------------------------
 
-    def begin_phase1(self, attempt: Attempt) -> list[Happening]:
-        """One of ours."""
+    def carry_out(self, state: PeerState, effect: effects.Effect) -> list[Happening]:
+        """What a fact has led to, if it is of exchanges."""
+        match effect:
+            case effects.BeginPhaseOne(attempt):
+                return self._begin_phase1(attempt)
+            case effects.BeginQuickMode():
+                return [*self._begin_quick_mode(state, effect), *self.worn()]
+            case effects.Abort(attempt, error) if work := self._begun.get(attempt):
+                return self._goes_on(work, work.running.fail(error))
+            case effects.Resume(attempt, None) if work := self._begun.get(attempt):
+                return self._goes_on(work, work.running.resume(state.quick_modes[attempt].spi))
+            case effects.Resume(attempt, IkeError() as error) if work := self._begun.get(attempt):
+                return self._goes_on(work, work.running.refuse(error))
+            case effects.Say(under, payloads) if exchanges := self._under.get(under):
+                exchanges.tell(payloads, self._home(state, exchanges))
+            case effects.Record(under, fact) if exchanges := self._under.get(under):
+                exchanges.record.add(fact)
+            case effects.Forget(under):
+                self._forget(under)
+        return []
+
+    def worn(self) -> list[Happening]:
+        """The ISAKMP SAs whose message IDs are used up."""
+        return [facts.Worn(cookies) for cookies, exchanges in self._under.items() if exchanges.worn]
+
+    def close(self) -> None:
+        """Forget everything without a word."""
+        for cookies in tuple(self._under):
+            self._forget(cookies)
+        for work in self._begun.values():
+            self._router.forget(work.running.conversation.cookies.initiator)
+            work.running.close()
+        self._begun.clear()
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _begin_phase1(self, attempt: Attempt) -> list[Happening]:
         cookie = self._router.mint()
         try:
             running = phase1.initiate(self._connection, cookie, self._ports)
@@ -154,56 +187,15 @@ class AtWork:
         self._router.register(cookie, self._owner)
         return self._phase1_goes_on(work, running.start())
 
-    def begin_quick_mode(self, state: PeerState, begin: effects.BeginQuickMode) -> list[Happening]:
-        """One of ours."""
+    def _begin_quick_mode(self, state: PeerState, begin: effects.BeginQuickMode) -> list[Happening]:
         exchanges, child = self._under[begin.under], self._children[begin.child]
         return exchanges.quick_mode(child, begin.attempt, self._home(state, exchanges))
 
-    def say(self, state: PeerState, under: Cookies, payloads: Sequence[Payload]) -> None:
-        """An Informational message."""
-        if exchanges := self._under.get(under):
-            exchanges.tell(payloads, self._home(state, exchanges))
-
-    def resume(self, attempt: Attempt, spi: HostAnswer) -> list[Happening]:
-        """This machine did what the exchange waits for; `spi`: what it gave, if it was asked for one."""
-        work = self._begun.get(attempt)
-        return self._goes_on(work, work.running.resume(spi)) if work else []
-
-    def refuse(self, attempt: Attempt, error: IkeError) -> list[Happening]:
-        """This machine could not."""
-        work = self._begun.get(attempt)
-        return self._goes_on(work, work.running.refuse(error)) if work else []
-
-    def abort(self, attempt: Attempt, error: IkeError) -> list[Happening]:
-        """End it."""
-        work = self._begun.get(attempt)
-        return self._goes_on(work, work.running.fail(error)) if work else []
-
-    def record(self, under: Cookies, fact: Fact) -> None:
-        """Evidence for the phase 1 of an ISAKMP SA."""
-        if exchanges := self._under.get(under):
-            exchanges.record.add(fact)
-
-    def forget(self, under: Cookies) -> None:
+    def _forget(self, under: Cookies) -> None:
         """The ISAKMP SA is gone."""
         if exchanges := self._under.pop(under, None):
             self._router.forget(exchanges.sa.our_cookie)
             exchanges.close()
-
-    def worn(self) -> list[Happening]:
-        """The ISAKMP SAs whose message IDs are used up."""
-        return [facts.Worn(cookies) for cookies, exchanges in self._under.items() if exchanges.worn]
-
-    def close(self) -> None:
-        """Forget everything without a word."""
-        for cookies in tuple(self._under):
-            self.forget(cookies)
-        for work in self._begun.values():
-            self._router.forget(work.running.conversation.cookies.initiator)
-            work.running.close()
-        self._begun.clear()
-
-    # -- within -----------------------------------------------------------------------------------------------------
 
     def _ended(self, attempt: Attempt | None) -> None:
         if attempt is not None:

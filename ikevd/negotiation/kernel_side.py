@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from types import MappingProxyType
 
 from ikevd.errors import IkeError, PolicyTaken, Said
 from ikevd.frozen import frozen
-from ikevd.host.interface import Direction, PolicyId, SaId
+from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import Believed, closed
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
+from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.restart import InKernel
 from ikevd.observe.words import say_error
 from ikevd.peer import facts
 from ikevd.peer.desired import ChildView, View, is_desired_alike
@@ -37,6 +37,17 @@ class Again:
 
     child: str
     pause: float = field(default=FIRST_PAUSE, compare=False)
+
+
+@frozen
+class _Own:
+    """Of all that was found under the reqid of a child what its record names, or what was believed to stand: another
+    ikevd may have a child of the same name, and so of the same reqid."""
+
+    sas: Sequence[SaId]
+    policies: Sequence[KernelPolicy]
+    pairs: Sequence[PairState]
+    """Of the record."""
 
 
 class KernelSide:
@@ -132,7 +143,13 @@ class KernelSide:
             self._ports.counters.count(f"kernel: {type(refusal).__name__}")
             self._ports.trouble(f"{self._name}: {say_error(refusal)}")
 
-    def take_over(self, state: PeerState, found: InKernel, opening: Set[Attempt]) -> list[facts.Fact]:
+    def inherit(self, state: PeerState, turned: Mapping[PolicyId, KernelPolicy]) -> None:
+        """These stand since an earlier process where one of ours shall, perhaps one of these children's."""
+        for name in self._children:
+            if policies := [turned[policy] for policy in self.desired(state, name).policies if policy in turned]:
+                self.believed.inherit(name, policies)
+
+    def take_over(self, state: PeerState, found: InKernel, opening: Set[Attempt | None]) -> list[facts.Fact]:
         """After a restart. Gives the pairs that are not whole any more: what the kernel has lost is never installed
         again under its keys. `opening`: Quick Modes that ask for their inbound SA. Only as long as its SPI is reserved
         it never stood: else it may have been removed since."""
@@ -140,24 +157,27 @@ class KernelSide:
         for attempt, mode in state.quick_modes.items():
             if mode.spi is not None and (isakmp := state.isakmp.get(mode.under)):
                 self.believed.was_reserved(attempt, SaId(isakmp.path.local.address, mode.spi))
-        for name in self._children:
-            lost += self._compare(state, name, found, opening)
+        for name, child in self._children.items():
+            own = self._own(state, name, found)
+            larval = {sa.id for sa in found.sas.get(child.reqid, ()) if sa.larval} if opening else ()
+            reserved = {pair.attempt for pair in own.pairs if SaId(pair.sa.local, pair.sa.inbound) in larval}
+            lost += self._learn(name, own, opening & reserved)
         return lost
 
-    def _compare(
-        self, state: PeerState, name: str, found: InKernel, opening: Set[Attempt] = frozenset()
-    ) -> list[facts.Fact]:
-        """From here on what was found of a child is what is believed; the pairs of it that are not whole."""
-        reqid = self._children[name].reqid
-        present, standing = found.of(reqid)
-        self.believed.found(name, present, standing)
-        comes = {sa.id for sa in found.sas.get(reqid, ()) if sa.larval} if opening else set()
-        pairs = [
-            pair
-            for pair in state.children.get(name, ChildState()).pairs
-            if pair.attempt not in opening or SaId(pair.sa.local, pair.sa.inbound) not in comes
-        ]
-        return [facts.Vanished(name, pair.sa.inbound) for pair in pairs if not _is_whole(pair, present)]
+    def _own(self, state: PeerState, name: str, found: InKernel) -> _Own:
+        """What was found of a child."""
+        sas, policies = found.of(self._children[name].reqid)
+        held_sas, held_policies = self.believed.held(name)
+        pairs = state.children.get(name, ChildState()).pairs
+        named = held_sas | {sa for pair in pairs for sa in _sas_of(pair)}
+        selectors = self.desired(state, name).policies.keys() | held_policies
+        return _Own([sa for sa in sas if sa in named], [policy for policy in policies if policy.id in selectors], pairs)
+
+    def _learn(self, name: str, own: _Own, coming: Set[Attempt | None] = frozenset()) -> list[facts.Fact]:
+        """From here on this is what is believed; the pairs that are not whole."""
+        self.believed.found(name, own.sas, own.policies)
+        lost = (pair for pair in own.pairs if pair.attempt not in coming and not _is_whole(pair, own.sas))
+        return [facts.Vanished(name, pair.sa.inbound) for pair in lost]
 
     def look(self, state: PeerState, name: str, found: InKernel) -> list[facts.Fact | Again] | None:
         """What somebody else has changed of a child. None: we change it ourselves just now, so that these dumps, which
@@ -165,9 +185,9 @@ class KernelSide:
         if self.believed.moved(name):
             return None
         unplaced = state.children.get(name, ChildState()).unplaced
-        _, standing = found.of(self._children[name].reqid)
-        untouched = self.believed.has_policies(name, standing)
-        news: list[facts.Fact | Again] = [*self._compare(state, name, found)]
+        own = self._own(state, name, found)
+        untouched = self.believed.has_policies(name, own.policies)
+        news: list[facts.Fact | Again] = [*self._learn(name, own)]
         if not untouched and self._contest.changed(name):
             news.append(self._fought(name))
         return news if untouched and not unplaced else [*news, Again(name)]
@@ -198,7 +218,10 @@ class KernelSide:
 
 
 def _is_whole(pair: PairState, present: Iterable[SaId]) -> bool:
-    wanted = {SaId(pair.sa.local, pair.sa.inbound)}
+    return set(_sas_of(pair)).issubset(present)
+
+
+def _sas_of(pair: PairState) -> Iterator[SaId]:
+    yield SaId(pair.sa.local, pair.sa.inbound)
     if pair.half is Half.BOTH:
-        wanted.add(SaId(pair.sa.remote, pair.sa.outbound))
-    return wanted.issubset(present)
+        yield SaId(pair.sa.remote, pair.sa.outbound)

@@ -24,7 +24,7 @@ NOTHING_USED: Mapping[Cookies, tuple[int, ...]] = MappingProxyType({})
 class Ledger:
     """Writes what a new process needs to go on with this peer."""
 
-    __slots__ = ("_connection", "_key", "_store", "_trouble", "_written", "kept_octets")
+    __slots__ = ("_connection", "_key", "_store", "_trouble", "_written", "kept_octets", "renews")
 
     def __init__(self, store: Store, key: PeerKey, connection: Connection, trouble: Callable[[str], None]) -> None:
         """`trouble` is told, once, that the store can be written no more."""
@@ -33,6 +33,8 @@ class Ledger:
         self._connection = connection
         self._trouble = trouble
         self._written: PeerState | None = None
+        self.renews = False
+        """What the store holds was written for another connection; from the next fact on it is this one's."""
         self.kept_octets = 0
         """Of the datagrams of all exchanges that are kept."""
 
@@ -42,7 +44,7 @@ class Ledger:
         return self._store.invalid is None
 
     def read(self, state: PeerState) -> None:
-        """This is what the store holds, written by an earlier process for the same connection."""
+        """This is what the store holds, written by an earlier process."""
         self._written = state
 
     def learnt(self, state: PeerState, used: Mapping[Cookies, tuple[int, ...]] = NOTHING_USED) -> None:
@@ -52,8 +54,8 @@ class Ledger:
         changes = difference(self._written, state)
         if used:
             changes = replace(changes, used={key: ids for key, ids in used.items() if key in state.isakmp})
-        if self._written is None:
-            changes = replace(changes, digest=digest(self._connection))
+        if self._written is None or self.renews:
+            changes, self.renews = replace(changes, digest=digest(self._connection)), False
         self._put(changes)
         self._written = state
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from ikevd.errors import IkeError
 from ikevd.host.interface import Kernel, KernelPolicy, PolicyId
-from ikevd.negotiation.restart import InKernel
+from ikevd.negotiation.in_kernel import InKernel
 from ikevd.observe.words import say_error
 from ikevd.policy.priorities import is_ours
 
@@ -24,10 +24,11 @@ class Outside:
         self._said: set[str] = set()
         """What was told of them already."""
 
-    async def put(self) -> None:
-        """Before any block stands."""
+    async def put(self, turned: Mapping[PolicyId, KernelPolicy]) -> None:
+        """Before any block stands. `turned`: what stands where ours shall, under a reqid that ikevd has no use for any
+        more."""
         for policy in self.policies.values():
-            await self._put(policy)
+            await self._put(policy, turned.get(policy.id))
 
     async def remove(self) -> None:
         """After all that may block has gone, unless another ikevd of this network namespace still has blocks. What the
@@ -51,9 +52,9 @@ class Outside:
             if standing.get(name) != policy:
                 await self._put(policy)
 
-    async def _put(self, policy: KernelPolicy) -> None:
+    async def _put(self, policy: KernelPolicy, turned: KernelPolicy | None = None) -> None:
         try:
-            await self._kernel.put_policy(policy)
+            await self._kernel.put_policy(policy, former=turned.reqid if turned else None)
         except IkeError as refusal:
             text = say_error(refusal)
             if text not in self._said:

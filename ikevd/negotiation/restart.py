@@ -1,111 +1,174 @@
-"""What an earlier process left in the kernel, and what of it nobody knows any more."""
+"""The start of a process after another one: each peer of the store goes on or is dismissed, and what the other process
+left in the kernel is taken over, turned or removed.
+
+In one order, so that no traffic of a configured child leaves in the clear, and that whoever is killed in between leaves
+the rest to the next one: what is to be removed is stored; what passes outside and all gates are put; the rest goes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from ikevd.boot.blocks import gates
 from ikevd.crypto.secret import Secret
-from ikevd.errors import IkeError
-from ikevd.frozen import frozen
-from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
-from ikevd.host.unknown import Unknown, find_unknown
+from ikevd.host.interface import KernelPolicy, PolicyId
+from ikevd.negotiation.in_kernel import InKernel
+from ikevd.negotiation.leavings import Ground, Known, Leavings, judge, remove_known, remove_unknown
+from ikevd.negotiation.outside import Outside
+from ikevd.negotiation.paced import paced
+from ikevd.negotiation.peers import Peers
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.session import Session
 from ikevd.observe.words import say_error
-from ikevd.peer.state import PeerState
-from ikevd.policy.model import Child, Connection, Location, PreSharedKey, Resend, Start
+from ikevd.policy.digest import digest
+from ikevd.policy.model import Config, Connection
+from ikevd.store.interface import Placed, PlacedPolicy, StoredPeer
+from ikevd.store.scalars import Unreadable
 
-MAX_NAMED = 50
-"""Objects that are named in the log."""
-NOWHERE = Location("the store", 0, 0)
-
-
-@frozen
-class InKernel:
-    """Two dumps."""
-
-    sas: Mapping[int, list[FoundSa]]
-    """By reqid."""
-    policies: Mapping[int, list[FoundPolicy]]
-    """By reqid."""
-
-    @classmethod
-    async def read(cls, kernel: Kernel) -> InKernel:
-        """Raises `KernelRefused`."""
-        sas: dict[int, list[FoundSa]] = {}
-        policies: dict[int, list[FoundPolicy]] = {}
-        for sa in await kernel.dump_sas():
-            sas.setdefault(sa.reqid, []).append(sa)
-        for policy in await kernel.dump_policies():
-            policies.setdefault(policy.reqid, []).append(policy)
-        return cls(sas, policies)
-
-    def of(self, reqid: int) -> tuple[list[SaId], list[KernelPolicy]]:
-        """The SAs, but for larval ones, and the policies under one number."""
-        sas = [sa.id for sa in self.sas.get(reqid, ()) if not sa.larval]
-        return sas, [one.policy for one in self.policies.get(reqid, ()) if one.policy is not None]
-
-    def unknown(self, sas: Collection[SaId], policies: Mapping[PolicyId, KernelPolicy]) -> Unknown:
-        """What is ours and not among these, which are known."""
-        found_sas = [sa for found in self.sas.values() for sa in found]
-        return find_unknown(found_sas, [one for found in self.policies.values() for one in found], sas, policies)
+OUTSIDE, GATES, LEFT = "outside", "gates of ", "left "
+"""Names of what is placed."""
+IN_ONE_ROW = 100
+"""Objects that are still to be removed."""
 
 
-async def remove(kernel: Kernel, unknown: Unknown) -> list[str]:
-    """Take away what nobody knows; what was done, in words. The selectors are blocked first, so that nothing leaves in
-    the clear meanwhile."""
-    said: list[str] = []
-    for block in unknown.blocks:
-        await _trying(kernel.put_policy(block), f"block {block.id.source} -> {block.id.destination}", [])
-    for sa in unknown.sas:
-        await _trying(kernel.delete_sa(sa.id), f"ESP SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}", said)
-    for policy in unknown.policies:
-        name = policy.id
-        what = f"{name.direction.value} policy {name.source} -> {name.destination}, reqid {policy.reqid:#x}"
-        await _trying(kernel.delete_policy(name, policy.reqid), what, said)
-    if len(said) > MAX_NAMED:
-        said[MAX_NAMED:] = [f"{len(said) - MAX_NAMED} more that an earlier ikevd left and nobody knows"]
-    return said
+@dataclass(slots=True)
+class _Sorted:
+    """The peers of the store."""
+
+    same: int = 0
+    """Which go on."""
+    changed: list[tuple[StoredPeer, Session]] = field(default_factory=list)
+    """With the session that their new connection has for them."""
+    gone: list[StoredPeer] = field(default_factory=list)
+    """Of which the file knows nothing any more."""
 
 
-async def _trying(step: Awaitable[None], what: str, said: list[str]) -> None:
-    try:
-        await step
-    except IkeError as refusal:
-        said.append(say_error(refusal))
-    else:
-        said.append(f"removed what an earlier ikevd left and nobody knows: {what}")
+class Restart:
+    """Done once, before any datagram is heard."""
+
+    def __init__(
+        self,
+        config: Config,
+        ports: Ports,
+        peers: Peers,
+        outside: Outside,
+        at_boot: Iterable[KernelPolicy] = (),
+    ) -> None:
+        """`at_boot`: what was installed before any ikevd ran."""
+        self._config = config
+        self._ports = ports
+        self._peers = peers
+        self._outside = outside
+        self._at_boot = Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in at_boot))
+        self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
+
+    async def run(self) -> int:
+        """Gives the number of peers that go on. Raises `KernelRefused` where the kernel does not tell what stands."""
+        stored, placed = await self._stored()
+        found, known = await InKernel.read(self._ports.kernel), Known(self._ground)
+        peers = await self._sort(stored, found, known)
+        known.add_placed((*placed.values(), self._at_boot))
+        unknown_too = self._config.remove_unknown and self._ground.everywhere
+        left = await judge(found, known, await self._wanted(), unknown_too=unknown_too)
+        await self._note(left, placed)
+        await self._stand(left, peers.changed)
+        async for one in paced(peers.gone):
+            self._peers.dismiss(one)
+        await self._remove(left, placed)
+        return peers.same
+
+    async def _stored(self) -> tuple[list[StoredPeer], dict[str, Placed]]:
+        store = self._ports.store
+        try:
+            return [one async for one in paced(store.load())], {name: one async for name, one in paced(store.placed())}
+        except Unreadable as flaw:
+            self._ports.trouble(f"the peers of the process before are lost: {flaw}")
+            return [], {}
+
+    async def _sort(self, stored: Iterable[StoredPeer], found: InKernel, known: Known) -> _Sorted:
+        """Those whose connection is what it was go on at once."""
+        peers, digests = _Sorted(), dict[str, Secret]()
+        async for one in paced(stored):
+            connection = self._peers.connection_of(one.state.key)
+            if connection is None:
+                known.add_former(one.state)
+                peers.gone.append(one)
+                continue
+            if connection.name not in digests:
+                digests[connection.name] = digest(connection)
+            equal = one.digest == digests[connection.name]
+            session = self._peers.former(connection, one.state, equal=equal)
+            if equal:
+                session.restore(one, found)
+                known.take(session.believed)
+                peers.same += 1
+            else:
+                known.add_former(one.state)
+                peers.changed.append((one, session))
+        return peers
+
+    async def _wanted(self) -> Mapping[PolicyId, KernelPolicy]:
+        wanted = dict(self._outside.policies)
+        async for _ in paced(self._peers.gatekeepers()):
+            pass
+        async for session in paced(self._peers):
+            for view in session.desired:
+                wanted.update(view.policies)
+        return wanted
+
+    async def _stand(self, left: Leavings, changed: Iterable[tuple[StoredPeer, Session]]) -> None:
+        """From here on nothing of a configured child leaves in the clear. What stands already is turned."""
+        await self._outside.put(left.turned)
+        if left.turned:
+            async for session in paced(self._peers):
+                session.inherit(left.turned)
+        async for one, session in paced(changed):
+            session.dismiss(one, replaced=True)
+        async for session in paced(self._peers.gatekeepers()):
+            session.start()
+        async for session in paced(self._peers):
+            await session.settled()
+
+    # -- what is of no use any more -----------------------------------------------------------------------------------
+
+    async def _note(self, left: Leavings, placed: Mapping[str, Placed]) -> None:
+        """What is to be removed, then what is to be put."""
+        async for name, row in paced(_rows(left)):
+            self._place(name, row)
+        shall = {GATES + connection.name: connection for connection in self._config.connections}
+        self._renew(OUTSIDE, Placed(tuple(PlacedPolicy(name, 0) for name in self._outside.policies)), placed)
+        async for name, connection in paced(shall.items()):
+            self._renew(name, _gates(connection), placed)
+        async for name in paced(placed.keys() - shall.keys()):
+            if name.startswith(GATES):
+                self._place(name, None)
+
+    def _renew(self, name: str, row: Placed, placed: Mapping[str, Placed]) -> None:
+        if row != placed.get(name, Placed()):
+            self._place(name, row)
+
+    def _place(self, name: str, row: Placed | None) -> None:
+        if said := self._ports.store.place({name: row}):
+            self._ports.trouble(said)
+
+    async def _remove(self, left: Leavings, placed: Mapping[str, Placed]) -> None:
+        refusals = await remove_known(self._ports.kernel, left)
+        for refusal in refusals:
+            self._ports.trouble(f"what an earlier ikevd left is still there: {say_error(refusal)}")
+        if not refusals:
+            names = {name for name in placed if name.startswith(LEFT)} | {name for name, _ in _rows(left)}
+            async for name in paced(names):
+                self._place(name, None)
+        for said in await remove_unknown(self._ports.kernel, left.unknown):
+            self._ports.trouble(said)
 
 
-def former_connection(state: PeerState) -> Connection | None:
-    """A connection for a peer whose own is changed or gone from the file: enough to say Delete and to remove its SAs.
-    None where no ISAKMP SA is left to say anything under."""
-    isakmp = next(reversed(tuple(state.isakmp.values())), None)
-    if isakmp is None:
-        return None
-    sa = isakmp.sa
-    children = [
-        Child(
-            name,
-            pair.sa.reqid,
-            pair.sa.local_selector,
-            pair.sa.remote_selector,
-            (pair.sa.suite,),
-            pair.sa.lifetime,
-            Start.MANUAL,
-            fail_open=True,
-        )
-        for name, child in state.children.items()
-        for pair in child.pairs[-1:]
-    ]
-    return Connection(
-        name=sa.connection,
-        local=isakmp.path.local.address,
-        remote=isakmp.path.remote.address,
-        local_id=sa.local_id,
-        remote_id=sa.remote_id,
-        psk=PreSharedKey(Secret(b""), "none: its connection is gone from the file"),
-        suites=(sa.suite,),
-        lifetime=sa.lifetime,
-        children=tuple(children),
-        resend=Resend(),
-        location=NOWHERE,
-    )
+def _gates(connection: Connection) -> Placed:
+    return Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in gates(connection)))
+
+
+def _rows(left: Leavings) -> Iterator[tuple[str, Placed]]:
+    for first in range(0, max(len(left.sas), len(left.policies)), IN_ONE_ROW):
+        part = slice(first, first + IN_ONE_ROW)
+        yield f"{LEFT}{first}", Placed(tuple(left.policies[part]), tuple(left.sas[part]))

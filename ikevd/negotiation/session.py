@@ -17,14 +17,14 @@ from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
-from ikevd.host.interface import PolicyId, SaId
+from ikevd.host.interface import KernelPolicy, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.held import HeldSelectors
+from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
 from ikevd.negotiation.ledger import NOTHING_USED, Ledger
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.restart import InKernel
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import arm
@@ -84,18 +84,32 @@ class Session:
             self._started = True
             self.post(*(Again(child.name) for child in self.connection.children))
 
+    def inherit(self, turned: Mapping[PolicyId, KernelPolicy]) -> None:
+        """These policies stand since an earlier process: those of them whose selectors are ours are turned."""
+        self._kernel.inherit(self.state, turned)
+
     def restore(self, stored: StoredPeer, found: InKernel) -> None:
         """Go on where an earlier process was, with what the kernel still holds."""
-        children = {child.name: ChildState() for child in self.connection.children}
+        happenings = self._read(stored)
+        revived = self._at_work.under_way
+        asks = [ask for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
+        lost = self._kernel.take_over(stored.state, found, {ask.work.attempt for ask in asks})
+        self.post(facts.Restarted(revived), *lost, *happenings)
+
+    def dismiss(self, stored: StoredPeer, *, replaced: bool) -> None:
+        """The connection that an earlier process had with the peer has changed, or (not `replaced`) is gone: tell the
+        peer. What stands in the kernel is removed elsewhere."""
+        self._ledger.renews = replaced
+        self._read(replace(stored, exchanges={}))
+        self.post(facts.Dismissed(replaced))
+
+    def _read(self, stored: StoredPeer) -> list[Happening]:
         read = heard_at_the_latest(stored.state, self._ports.now())
-        self.state = replace(read, children={**children, **read.children})
+        self.state = replace(read, children={**self.state.children, **read.children})
         self._ledger.read(stored.state)
         happenings = self._at_work.restore(stored)
-        revived = self._at_work.under_way
-        opening = [ask.work.attempt for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
-        lost = self._kernel.take_over(stored.state, found, {attempt for attempt in opening if attempt is not None})
         self._arm(PeerState(stored.state.key))
-        self.post(facts.Restarted(revived), *lost, *happenings)
+        return happenings
 
     async def hand_over(self) -> None:
         """The process ends and another one goes on: nothing is said, and all stays as it is."""
@@ -121,14 +135,10 @@ class Session:
         """Take everything down. `announce`: what no ISAKMP SA could protect is said under one made for it."""
         self.post(facts.Ended(announce))
 
-    def expired(self, child: str, sa: SaId) -> None:
-        """The kernel ended an SA whose lifetime is over."""
+    def gone(self, child: str, sa: SaId, *, expired: bool) -> None:
+        """The kernel ended an SA whose lifetime is over, or somebody removed it before its time."""
         self._kernel.believed.gone(child, sa)
-        self.post(facts.Expired(child, sa.spi))
-
-    def vanished(self, child: str, sa: SaId) -> None:
-        """Somebody removed an SA before its time."""
-        self.post(facts.Vanished(child, sa.spi))
+        self.post(facts.Expired(child, sa.spi) if expired else facts.Vanished(child, sa.spi))
 
     def concerned(self, policies: Set[PolicyId]) -> bool:
         """May a change of one of these be of any matter to it?"""
@@ -185,6 +195,11 @@ class Session:
     def desired(self) -> Iterator[View]:
         """What shall stand in the kernel, child by child."""
         return (self._kernel.desired(self.state, child.name) for child in self.connection.children)
+
+    @property
+    def believed(self) -> Iterator[tuple[int, Set[SaId], Set[PolicyId]]]:
+        """What is believed to stand in the kernel, child by child: reqid, SAs, policies."""
+        return ((child.reqid, *self._kernel.believed.held(child.name)) for child in self.connection.children)
 
     @property
     def idle(self) -> bool:
@@ -344,28 +359,11 @@ class Session:
             fact = facts.KernelRefused(attempt, refusal, child)
         self._inbox.appendleft(fact)
 
-    # -- effects ------------------------------------------------------------------------------------------------
-
     def _carry_out(self, effect: Effect) -> None:
-        match effect:
-            case effects.BeginPhaseOne(attempt):
-                self.post(*self._at_work.begin_phase1(attempt))
-            case effects.BeginQuickMode():
-                self.post(*self._at_work.begin_quick_mode(self.state, effect), *self._at_work.worn())
-            case effects.Abort(attempt, error):
-                self.post(*self._at_work.abort(attempt, error))
-            case effects.Resume(attempt, None):
-                self.post(*self._at_work.resume(attempt, self.state.quick_modes[attempt].spi))
-            case effects.Resume(attempt, IkeError() as error):
-                self.post(*self._at_work.refuse(attempt, error))
-            case effects.Say(under, payloads):
-                self._at_work.say(self.state, under, payloads)
-            case effects.Record(under, fact):
-                self._at_work.record(under, fact)
-            case effects.Forget(under):
-                self._at_work.forget(under)
-            case effects.Answer(child, error):
-                self._waiters.answer(child, error)
+        if isinstance(effect, effects.Answer):
+            self._waiters.answer(effect.child, effect.error)
+        else:
+            self.post(*self._at_work.carry_out(self.state, effect))
 
     # -- time ---------------------------------------------------------------------------------------------------
 

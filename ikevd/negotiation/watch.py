@@ -7,7 +7,6 @@ stands, one for however many events came; what we change ourselves meanwhile is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ikevd.errors import IkeError
@@ -22,13 +21,11 @@ from ikevd.host.interface import (
     SaRemoved,
     SasFlushed,
 )
+from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.outside import Outside
+from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.restart import InKernel
-from ikevd.negotiation.session import Session
 from ikevd.observe.words import say_error
-from ikevd.peer.state import PeerKey
-from ikevd.policy.reqids import Reqids
 
 SETTLE = 0.1
 """Seconds from an event to the dump: others come with it."""
@@ -38,8 +35,6 @@ MAX_NAMES = 1000
 """Changed policies that are told apart; of more, all are looked at."""
 STEP = 100
 """Children that are looked at before others have their turn."""
-
-Sessions = Mapping[str, Mapping[PeerKey, Session]]
 
 
 @dataclass(slots=True)
@@ -62,9 +57,8 @@ class _Doubt:
 class Watch:
     """Of all sessions of one daemon."""
 
-    def __init__(self, sessions: Sessions, reqids: Reqids, outside: Outside, ports: Ports) -> None:
-        self._sessions = sessions
-        self._reqids = reqids
+    def __init__(self, peers: Peers, outside: Outside, ports: Ports) -> None:
+        self._peers = peers
         self._outside = outside
         self._ports = ports
         self._doubt = _Doubt()
@@ -75,11 +69,11 @@ class Watch:
         """Of the kernel."""
         match event:
             case SaExpired(name, reqid, hard):
-                if hard and (found := self._session_of(reqid)):
-                    found[0].expired(found[1], name)
+                if hard and (found := self._peers.by_reqid(reqid)):
+                    found[0].gone(found[1], name, expired=True)
             case SaRemoved(name, reqid):
-                if found := self._session_of(reqid):
-                    found[0].vanished(found[1], name)
+                if found := self._peers.by_reqid(reqid):
+                    found[0].gone(found[1], name, expired=False)
             case PolicyChanged(policy) | PolicyRemoved(policy):
                 self._doubt.add(policy)
             case SasFlushed() | PoliciesFlushed() | Lost():
@@ -92,15 +86,6 @@ class Watch:
         self._closed = True
         if self._reading is not None:
             self._reading.cancel()
-
-    def _session_of(self, reqid: int) -> tuple[Session, str] | None:
-        holder = self._reqids.holder(reqid)
-        if holder is None:
-            return None
-        sessions = self._sessions.get(holder.connection, {})
-        key = PeerKey(holder.connection, holder.identity, holder.instance)
-        found = sessions.get(key) or (None if holder.identity else next(iter(sessions.values()), None))
-        return (found, holder.child) if found else None
 
     # -- dumps --------------------------------------------------------------------------------------------------
 
@@ -122,7 +107,7 @@ class Watch:
     async def _concerned(self, policies: set[PolicyId]) -> bool:
         if self._outside.concerned(policies):
             return True
-        for number, session in enumerate(self._each()):
+        for number, session in enumerate(self._peers):
             if session.concerned(policies):
                 return True
             if number % STEP == STEP - 1:
@@ -131,7 +116,7 @@ class Watch:
 
     async def _look(self) -> bool:
         """Is no child left that has to be looked at once more?"""
-        sessions = list(self._each())
+        sessions = list(self._peers)
         for session in sessions:
             session.about_to_look()
         try:
@@ -148,6 +133,3 @@ class Watch:
                 if number % STEP == 0:
                     await asyncio.sleep(0)
         return settled
-
-    def _each(self) -> Iterator[Session]:
-        return iter([session for peers in self._sessions.values() for session in peers.values()])

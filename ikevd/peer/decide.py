@@ -13,6 +13,7 @@ from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
+    Dismissed,
     Displaced,
     Due,
     Ended,
@@ -74,6 +75,10 @@ def _learn(draft: Draft, fact: Fact) -> None:
             child.placed(draft, name, None)
         case Ended(announce):
             _end(draft, announce=announce)
+        case Dismissed(replaced):
+            restart.dismissed(draft, replaced=replaced)
+            if replaced:
+                quick_modes.begin(draft)
         case _:
             _learn_and_begin(draft, fact)
 

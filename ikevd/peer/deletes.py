@@ -50,11 +50,15 @@ def say_again(draft: Draft) -> None:
     """The process that said the last ones is gone, perhaps before their copies had left."""
     forget_old(draft)
     spis, draft.deletes_said = tuple(said.spi for said in draft.deletes_said), ()
+    draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
+    say_now(draft)
+
+
+def say_now(draft: Draft) -> None:
+    """Those that wait, even under an ISAKMP SA that leaves, if the peer still has it."""
     leaving = (under for under, found in draft.isakmp.items() if not found.peer_deleted)
-    if (chosen := isakmp.for_farewells(draft) or next(leaving, None)) is not None:
-        _say(draft, chosen, spis)
-    else:
-        draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
+    if draft.deletes_to_send and (chosen := isakmp.for_farewells(draft) or next(leaving, None)):
+        say_waiting(draft, chosen)
 
 
 def forget_old(draft: Draft) -> None:

@@ -42,6 +42,12 @@ def desired_child(connection: Connection, child: Child, state: ChildState) -> Vi
     return ChildView(connection, child).of(state)
 
 
+def policies_of_pair(sa: IpsecSa) -> Iterator[PolicyId]:
+    """The names of the policies that a pair had."""
+    policies = _Policies(_of_pair(sa))
+    return (policy.id for policy in (*policies.inwards, *policies.outwards(Action.TUNNEL)))
+
+
 def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
     """Does what shall stand in the kernel not depend on what has changed?"""
     return before is not None and before.pairs is state.pairs and before.open is state.open

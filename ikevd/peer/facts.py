@@ -216,6 +216,14 @@ class Restarted:
     revived: frozenset[Attempt] = frozenset()
 
 
+@frozen
+class Dismissed:
+    """As `Restarted`, but the file has no such connection any more, or (`replaced`) another one of its name for the
+    same peer."""
+
+    replaced: bool
+
+
 Fact = (
     Wanted
     | Unwanted
@@ -239,4 +247,5 @@ Fact = (
     | Placed
     | Due
     | Restarted
+    | Dismissed
 )

@@ -9,7 +9,8 @@ from ikevd.frozen import replace
 from ikevd.peer import attempts, child, deletes, informed, isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort
-from ikevd.peer.state import Attempt, Stage
+from ikevd.peer.state import Attempt, ChildState, Stage
+from ikevd.sa.model import Cookies
 
 
 def restarted(draft: Draft, revived: Set[Attempt]) -> None:
@@ -23,11 +24,39 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
             _undo(draft, attempt)
         elif mode.ending:
             draft.say(Abort(attempt, Abandoned("it was told to end before the restart")))
-    for under, found in tuple(draft.isakmp.items()):
-        if found.stage is Stage.LEAVING and not found.peer_deleted:
-            draft.isakmp.put(under, replace(found, delete_waits=True))
-        informed.settle(draft, under)
-        isakmp.say_waiting_delete(draft, under)
+    for under in draft.isakmp:
+        _say_delete_again(draft, under)
+
+
+def dismissed(draft: Draft, *, replaced: bool) -> None:
+    """Nothing goes on: the peer hears Delete of all. `replaced`: by another connection, under whose first ISAKMP SA is
+    said what cannot be said now; else nobody is called for it."""
+    deletes.say_again(draft)
+    draft.phase1 = None
+    for attempt in draft.quick_modes:
+        _undo(draft, attempt)
+    for name, state in tuple(draft.children.items()):
+        for pair in state.standing:
+            deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
+        draft.children.drop(name)
+        if draft.configured(name) is not None:
+            draft.children.put(name, ChildState())
+    draft.waiting = ()
+    deletes.say_now(draft)
+    if not replaced:
+        draft.deletes_to_send = ()
+    for under in draft.isakmp:
+        _say_delete_again(draft, under)
+        isakmp.retire(draft, under, tell=True, cause=Abandoned("its connection has changed"))
+
+
+def _say_delete_again(draft: Draft, under: Cookies) -> None:
+    """Where it leaves, unless the peer has said it."""
+    found = draft.isakmp.get(under)
+    if found is not None and found.stage is Stage.LEAVING and not found.peer_deleted:
+        draft.isakmp.put(under, replace(found, delete_waits=True))
+    informed.settle(draft, under)
+    isakmp.say_waiting_delete(draft, under)
 
 
 def _undo(draft: Draft, attempt: Attempt) -> None:

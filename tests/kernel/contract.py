@@ -32,14 +32,15 @@ from ikevd.host.interface import (
     UdpPorts,
 )
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
-from ikevd.host.unknown import Unknown
-from ikevd.negotiation.restart import InKernel, remove
+from ikevd.negotiation.in_kernel import InKernel
+from ikevd.negotiation.leavings import Known, Leavings, judge, remove_known, remove_unknown
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import EspKeys, Spi
+from ikevd.store.interface import PlacedPolicy
 from ikevd.wire.registry import EspTransform, Integrity
 from tests.eventually import eventually_async
 
@@ -578,8 +579,8 @@ class KernelContract:
         bench.plant_sa(other_sa, FOREIGN_REQID)
         bench.plant_policy(other_policy, FOREIGN_REQID)
 
-        unknown = (await InKernel.read(bench.kernel)).unknown((), {})
-        said = await remove(bench.kernel, unknown)
+        left = await judge(await InKernel.read(bench.kernel), Known(), {}, unknown_too=True)
+        said = await remove_unknown(bench.kernel, left.unknown)
         assert sorted(text.split(": ")[1].split()[0] for text in said) == ["ESP", "ESP", "fwd", "in", "out"]
         assert await sa_ids(bench.kernel) == [other_sa]
         assert [policy.id for policy in await bench.kernel.dump_policies()] == [other_policy]
@@ -587,5 +588,17 @@ class KernelContract:
     async def test_what_is_known_stays(self, bench: Bench) -> None:
         await add(bench.kernel, sa_of())
         await bench.kernel.put_policy(policy_of())
+        known = Known(taken_sas={SaId(PEER, SPI)})
         found = await InKernel.read(bench.kernel)
-        assert found.unknown({SaId(PEER, SPI)}, {policy_of().id: policy_of()}) == Unknown()
+        left = await judge(found, known, {policy_of().id: policy_of()}, unknown_too=True)
+        assert left == Leavings()
+
+    async def test_what_the_store_knows_and_nobody_wants_is_removed_and_nothing_else(self, bench: Bench) -> None:
+        for number, reqid in enumerate((REQID, FORMER_REQID)):
+            await add(bench.kernel, sa_of(Spi(SPI + number), reqid=reqid))
+            await bench.kernel.put_policy(policy_of(f"10.3.{number}.0/24", reqid=reqid))
+        known = Known(sas={SaId(PEER, SPI)}, policies={PlacedPolicy(policy_of("10.3.0.0/24").id, REQID)})
+        left = await judge(await InKernel.read(bench.kernel), known, {}, unknown_too=False)
+        assert await remove_known(bench.kernel, left) == []
+        assert await sa_ids(bench.kernel) == [SaId(PEER, Spi(SPI + 1))]
+        assert [policy.reqid for policy in await bench.kernel.dump_policies()] == [FORMER_REQID]

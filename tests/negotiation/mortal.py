@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import Any, cast
 
 from ikevd.addresses import Address, Path
-from ikevd.host.interface import KernelEvent, Listener
+from ikevd.host.interface import KernelEvent, KernelPolicy, Listener
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.model import Connection
 from ikevd.store.memory import Disk, Killed, MemoryStore
 from tests.builders import SeededEntropy
 from tests.gateways import Gateway, World
 
-WRITES = ("put",)
+WRITES = ("put", "place")
 CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "put_policy", "delete_policy", "dump_sas", "dump_policies")
 
 
@@ -108,11 +108,18 @@ class Leash:
 class Machine:
     """A gateway's kernel and runtime folder: whatever process runs on it, they stay."""
 
-    def __init__(self, world: World, address: Address, *connections: Connection) -> None:
+    def __init__(
+        self, world: World, address: Address, *connections: Connection, kernel: MemoryKernel | None = None
+    ) -> None:
+        """`kernel`: of a network namespace in which another ikevd runs, too."""
         self.world = world
         self.address = address
         self.connections = connections
-        self.kernel = MemoryKernel(asyncio.get_running_loop().time, SeededEntropy(int(address)))
+        self.settings: dict[str, Any] = {}
+        """What else the file says."""
+        self.at_boot: tuple[KernelPolicy, ...] = ()
+        """Installed before any process ran, as it believes."""
+        self.kernel = kernel or MemoryKernel(asyncio.get_running_loop().time, SeededEntropy(int(address)))
         self.disk = Disk()
         self.gateway: Gateway | None = None
         """Of the process that runs."""
@@ -152,6 +159,8 @@ class Machine:
             kernel=cast(Any, Leash(process, self.kernel, self.pause)),
             store=cast(Any, Leash(process, MemoryStore(self.disk), self.pause)),
             transmit=process.transmit,
+            settings=self.settings,
+            at_boot=self.at_boot,
         )
         self.gateway.kernel = self.kernel
         return self.gateway
@@ -162,7 +171,7 @@ class Machine:
         self._passes_left = 0
         self.world.gateways.pop(self.address, None)
         if self.gateway is not None:
-            for session in self.gateway.engine.sessions():
+            for session in (*self.gateway.engine.sessions(), *self.gateway.engine.dismissed):
                 with suppress(Killed):
                     session.close()
         self.gateway = None

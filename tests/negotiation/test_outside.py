@@ -19,7 +19,7 @@ async def test_it_stays_while_another_ikevd_still_has_blocks() -> None:
     ours = Outside(kernel, outside(Config((VIEW,)), ()), troubles.append)
     for gate in GATE.values():
         await kernel.put_policy(gate)
-    await ours.put()
+    await ours.put({})
     await ours.remove()
     assert kernel.policies.keys() == GATE.keys() | ours.policies.keys()
     for gate in GATE.values():

@@ -73,7 +73,7 @@ def test_an_isakmp_sa_that_the_peer_lost_is_replaced_at_the_next_attempt() -> No
         await asyncio.sleep(100)
         reborn = world.gateway(BOB, *bob.engine._config.connections, seed=5)
         (inbound,) = [sa for sa in alice.kernel.sas if sa.destination == alice.address]
-        alice.session.expired("lan", inbound)
+        alice.session.gone("lan", inbound, expired=True)
         await asyncio.sleep(60)
         assert alice.pairs == reborn.pairs == 1
         assert len(alice.session.live) == 1
@@ -241,7 +241,7 @@ def test_a_pair_whose_lifetime_ends_is_removed_on_both_sides_and_replaced_where_
         await asyncio.sleep(1)
         before = outbound_spis(alice)
         (inbound,) = [sa for sa in alice.kernel.sas if sa.destination == alice.address]
-        alice.session.expired("lan", inbound)
+        alice.session.gone("lan", inbound, expired=True)
         await asyncio.sleep(20)
         assert alice.pairs == bob.pairs == 1
         assert outbound_spis(alice).isdisjoint(before)

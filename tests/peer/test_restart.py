@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Abandoned, NoAnswer
-from ikevd.peer.facts import Due, Informed, QuickModeFailed, Restarted, Unwanted, Worn
+from ikevd.peer.facts import Dismissed, Due, Informed, QuickModeFailed, Restarted, Unwanted, Worn
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import Attempt, ChildState, Half, SaidDelete, Stage
+from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, SaidDelete, Stage
 from tests.peer.records import NOW, A, isakmp, mode, opening, ours, pair, peer, told
 
 SEVEN = Attempt(7)
@@ -71,6 +71,48 @@ def test_a_phase_1_that_cannot_go_on_begins_anew_for_those_that_wait() -> None:
 
 def test_a_phase_1_that_nobody_waits_for_does_not_begin_anew() -> None:
     assert told(peer(phase1=Attempt(10)), Restarted()) == (peer(), [])
+
+
+# -- its connection is not what it was
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_of_a_peer_whose_connection_has_changed_all_goes_and_it_hears_so(replaced: bool) -> None:
+    going_on = replace(MAKING, pairs=(pair(1), opening(3, 7)), wanted=True)
+    before = peer(isakmp(), lan=going_on, modes={7: mode(spi=ours(3))}, phase1=Attempt(6), waiting=("dmz",))
+    before = replace(before, children={**before.children, "gone from the file": ChildState()})
+    after, effects = told(before, Dismissed(replaced))
+    assert effects == [
+        "say under A: delete d0000003",
+        "say under A: delete d0000001",
+        "say under A: delete ISAKMP SA A",
+    ]
+    assert after.children == {"lan": ChildState()}
+    assert (after.quick_modes, after.phase1, after.waiting) == ({}, None, ())
+    assert after.isakmp[A].stage is Stage.LEAVING
+
+
+def test_where_no_isakmp_sa_is_left_the_new_connection_makes_one_to_say_it() -> None:
+    after, effects = told(peer(lan=UP), Dismissed(replaced=True))
+    assert (after.deletes_to_send, effects) == ((ours(1),), ["begin phase 1 as 11"])
+
+
+@pytest.mark.parametrize("left", [(), (isakmp(stage=Stage.LEAVING, leave_at=NOW + 9, peer_deleted=True),)])
+def test_but_where_there_is_no_new_one_nobody_is_called(left: tuple[IsakmpState, ...]) -> None:
+    after, effects = told(peer(*left, lan=UP), Dismissed(replaced=False))
+    assert (after.deletes_to_send, after.phase1, effects) == ((), None, [])
+
+
+def test_it_is_said_even_under_an_isakmp_sa_that_leaves() -> None:
+    leaving = isakmp(stage=Stage.LEAVING, leave_at=NOW + 9)
+    _, effects = told(peer(leaving, lan=UP), Dismissed(replaced=False))
+    assert effects == ["say under A: delete d0000001", "say under A: delete ISAKMP SA A"]
+
+
+def test_it_is_said_again_by_the_process_after_that_one() -> None:
+    before, first = told(peer(isakmp(), lan=UP), Dismissed(replaced=False))
+    assert told(before, Dismissed(replaced=False), now=NOW + 1)[1] == first
+    assert told(before, Restarted(), now=NOW + 1)[1] == first
 
 
 # -- last words may have gone down with the process

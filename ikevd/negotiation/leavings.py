@@ -1,0 +1,183 @@
+"""What an earlier process left in the kernel: what of it is turned, what goes, and what nobody knows any more.
+
+What the store names is ours, exactly that: an SA by its SPI, a policy by its selector and reqid. What stands under a
+reqid that the store names is ours as well, but only where no other ikevd can have an end of a tunnel, since connections
+of one name have one reqid. The rest that bears our marks is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ikevd.addresses import Address
+from ikevd.errors import IkeError
+from ikevd.frozen import frozen
+from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
+from ikevd.host.unknown import Unknown, is_our_policy, is_our_sa
+from ikevd.negotiation.in_kernel import InKernel
+from ikevd.negotiation.paced import paced
+from ikevd.observe.words import say_error
+from ikevd.peer.desired import policies_of_pair
+from ikevd.peer.state import PeerState
+from ikevd.policy import reqids
+from ikevd.policy.model import Listen
+from ikevd.store.interface import Placed, PlacedPolicy
+
+MAX_NAMED = 50
+"""Objects that are named in the log."""
+
+
+@frozen
+class Ground:
+    """Where no other ikevd can have an end of a tunnel, since both ports of IKE are ours."""
+
+    addresses: tuple[Address, ...] = ()
+    everywhere: bool = True
+
+    @classmethod
+    def of(cls, listen: Listen, port: int, nat_port: int) -> Ground:
+        """`port`, `nat_port`: those of the sockets."""
+        if (port, nat_port) != (500, 4500):
+            return cls((), everywhere=False)
+        return cls(listen.addresses, everywhere=not listen.addresses)
+
+    def holds(self, *ends: Address) -> bool:
+        """Is one of these ends there?"""
+        return self.everywhere or any(end in self.addresses for end in ends)
+
+
+@dataclass(slots=True)
+class Known:
+    """What the store tells."""
+
+    ground: Ground = field(default_factory=Ground)
+    sas: set[SaId] = field(default_factory=set)
+    policies: set[PlacedPolicy] = field(default_factory=set)
+    reqids: set[int] = field(default_factory=set)
+    taken_sas: set[SaId] = field(default_factory=set)
+    """What sessions have taken over already, which is theirs to keep or to remove."""
+    taken_policies: set[PlacedPolicy] = field(default_factory=set)
+
+    def take(self, believed: Iterable[tuple[int, Iterable[SaId], Iterable[PolicyId]]]) -> None:
+        """A session has taken over these, child by child: reqid, SAs, policies."""
+        for reqid, sas, policies in believed:
+            self.reqids.add(reqid)
+            self.taken_sas.update(sas)
+            self.taken_policies.update(PlacedPolicy(name, reqid) for name in policies)
+
+    def add_former(self, state: PeerState) -> None:
+        """A peer whose connection has changed, or is gone from the file."""
+        for child in state.children.values():
+            for pair in child.pairs:
+                sa = pair.sa
+                self.reqids.add(sa.reqid)
+                self.sas.update((SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)))
+                self.policies.update(PlacedPolicy(name, sa.reqid) for name in policies_of_pair(sa))
+
+    def add_placed(self, placed: Iterable[Placed]) -> None:
+        """What the file asked for, or was still to be removed."""
+        for one in placed:
+            self.sas.update(one.sas)
+            self.policies.update(one.policies)
+            self.reqids.update(policy.reqid for policy in one.policies if policy.reqid)
+
+    def has_sa(self, found: FoundSa) -> bool:
+        """Is that ours, and of no use any more?"""
+        if found.larval or not reqids.is_ours(found.reqid) or found.id in self.taken_sas:
+            return False
+        return found.id in self.sas or (
+            found.reqid in self.reqids and self.ground.holds(found.source, found.id.destination)
+        )
+
+    def has_policy(self, found: FoundPolicy) -> bool:
+        """Is that ours?"""
+        name = PlacedPolicy(found.id, found.reqid)
+        template = found.policy.template if found.policy else None
+        here = template is not None and self.ground.holds(template.source, template.destination)
+        return is_our_policy(found) and (name in self.policies or (found.reqid in self.reqids and here))
+
+
+@dataclass(slots=True)
+class Leavings:
+    """What becomes of it."""
+
+    turned: dict[PolicyId, KernelPolicy] = field(default_factory=dict)
+    """Where one of ours shall stand under another reqid."""
+    sas: list[SaId] = field(default_factory=list)
+    """Known, and to be removed."""
+    policies: list[PlacedPolicy] = field(default_factory=list)
+    """Likewise."""
+    unknown: Unknown = field(default_factory=Unknown)
+
+
+async def judge(
+    found: InKernel, known: Known, wanted: Mapping[PolicyId, KernelPolicy], *, unknown_too: bool
+) -> Leavings:
+    """`wanted`: what shall stand. `unknown_too`: may what bears our marks be turned or removed, though no store knows
+    it?"""
+    left, unsure, shared = Leavings(), list[FoundPolicy](), set[int]()
+    async for policy in paced(one for some in found.policies.values() for one in some):
+        if not is_our_policy(policy):
+            continue
+        shared.add(policy.reqid)
+        shall, name = wanted.get(policy.id), PlacedPolicy(policy.id, policy.reqid)
+        if name in known.taken_policies or (shall is not None and shall.reqid == policy.reqid):
+            continue
+        has = known.has_policy(policy)
+        if shall is not None and policy.policy is not None and (has or unknown_too):
+            left.turned[policy.id] = policy.policy
+        elif has and shall is None:
+            left.policies.append(name)
+        elif shall is None:
+            unsure.append(policy)
+    strangers = list[FoundSa]()
+    async for sa in paced(one for some in found.sas.values() for one in some):
+        if known.has_sa(sa):
+            left.sas.append(sa.id)
+        elif sa.id not in known.taken_sas and is_our_sa(sa, shared):
+            strangers.append(sa)
+    if unknown_too:
+        left.unknown = Unknown(tuple(strangers), tuple(unsure))
+    return left
+
+
+async def remove_known(kernel: Kernel, left: Leavings) -> list[IkeError]:
+    """Take away what is of no use any more; what the kernel refused."""
+    refusals: list[IkeError] = []
+    async for name in paced(left.sas):
+        await _trying(kernel.delete_sa(name), refusals)
+    async for policy in paced(left.policies):
+        await _trying(kernel.delete_policy(policy.id, policy.reqid), refusals)
+    return refusals
+
+
+async def remove_unknown(kernel: Kernel, unknown: Unknown) -> list[str]:
+    """Take away what nobody knows; what was done, in words. The selectors are blocked first, so that nothing leaves in
+    the clear meanwhile."""
+    said: list[str] = []
+    async for block in paced(unknown.blocks):
+        await _trying(kernel.put_policy(block), [])
+    async for sa in paced(unknown.sas):
+        what = f"ESP SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}"
+        said.append(await _removed(kernel.delete_sa(sa.id), what))
+    async for policy in paced(unknown.policies):
+        name = policy.id
+        what = f"{name.direction.value} policy {name.source} -> {name.destination}, reqid {policy.reqid:#x}"
+        said.append(await _removed(kernel.delete_policy(name, policy.reqid), what))
+    if len(said) > MAX_NAMED:
+        said[MAX_NAMED:] = [f"{len(said) - MAX_NAMED} more that an earlier ikevd left and nobody knows"]
+    return said
+
+
+async def _removed(step: Awaitable[None], what: str) -> str:
+    refusals: list[IkeError] = []
+    await _trying(step, refusals)
+    return say_error(refusals[0]) if refusals else f"removed what an earlier ikevd left and nobody knows: {what}"
+
+
+async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> None:
+    try:
+        await step
+    except IkeError as refusal:
+        refusals.append(refusal)

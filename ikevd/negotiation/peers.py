@@ -1,0 +1,188 @@
+"""The sessions of one daemon: of each connection the one peer that it names, or all that have come from anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+from ikevd.errors import LimitReached
+from ikevd.frozen import replace
+from ikevd.negotiation.dismissed import former_connection
+from ikevd.negotiation.held import HeldSelectors
+from ikevd.negotiation.instances import Instances
+from ikevd.negotiation.paced import paced
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.router import Router
+from ikevd.negotiation.session import Session
+from ikevd.peer.state import PeerKey, PeerState
+from ikevd.peer.timing import RETIRED_FOR
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import Connection
+from ikevd.policy.reqids import Holder, Reqids
+from ikevd.sa.model import IsakmpSa
+from ikevd.store.interface import Changes, StoredPeer
+
+MAX_SESSIONS = 10_000
+"""Peers of connections with `remote: any` that are authenticated at one time, in all."""
+
+
+class Peers:
+    """Makes a session for a peer, finds it again, and drops it where there is no room."""
+
+    def __init__(self, connections: Iterable[Connection], router: Router, ports: Ports) -> None:
+        self._connections = {connection.name: connection for connection in connections}
+        self._router = router
+        self._ports = ports
+        self._reqids = Reqids.of(self._connections.values())
+        self._anywhere = [name for name, connection in self._connections.items() if connection.remote is None]
+        self._sessions: dict[str, dict[PeerKey, Session]] = {}
+        """By connection."""
+        self.dismissed: list[Session] = []
+        """Of connections that are gone from the file: they only say Delete."""
+        self._instances = Instances()
+        self._held = HeldSelectors()
+
+    def __iter__(self) -> Iterator[Session]:
+        """All of them, connection by connection."""
+        return iter([session for peers in self._sessions.values() for session in peers.values()])
+
+    def of(self, connection: str) -> Iterator[Session]:
+        """Those of one connection."""
+        return iter([*self._sessions.get(connection, {}).values()])
+
+    # -- of the configuration ---------------------------------------------------------------------------------------
+
+    def named(self, connection: Connection) -> Session:
+        """The peer that the connection names."""
+        return self._session(connection, _named(connection))
+
+    def gatekeepers(self) -> Iterator[Session]:
+        """Those that shut the gates of configured children. Of peers from anywhere nothing is known beforehand but what
+        a template says that they may ask for: that is nobody's in particular."""
+        for connection in self._connections.values():
+            if connection.remote is not None:
+                yield self.named(connection)
+            elif any(child.template for child in connection.children):
+                yield self._session(connection, PeerKey(connection.name, None))
+
+    def by_reqid(self, reqid: int) -> tuple[Session, str] | None:
+        """Whose objects of the kernel bear this number, and of which child."""
+        holder = self._reqids.holder(reqid)
+        if holder is None:
+            return None
+        sessions = self._sessions.get(holder.connection, {})
+        key = PeerKey(holder.connection, holder.identity, holder.instance)
+        found = sessions.get(key) or (None if holder.identity else next(iter(sessions.values()), None))
+        return (found, holder.child) if found else None
+
+    # -- of an earlier process --------------------------------------------------------------------------------------
+
+    def connection_of(self, key: PeerKey) -> Connection | None:
+        """The connection of the file that may have this peer."""
+        connection = self._connections.get(key.connection)
+        if connection is None:
+            return None
+        if connection.remote is not None:
+            return connection if key == _named(connection) else None
+        return connection if key.identity is None or bool(key.instance) == connection.group_key else None
+
+    def former(self, connection: Connection, state: PeerState, *, equal: bool) -> Session:
+        """The session of a peer that an earlier process had. `equal`: the connection is what it was then."""
+        session = self._session(connection, state.key, state)
+        self._instances.follow(state)
+        if equal and connection.remote is None:
+            self._held.restore(session, state)
+        return session
+
+    def dismiss(self, stored: StoredPeer) -> None:
+        """Nothing goes on with it: it is told Delete under the old ISAKMP SA, if there is one. What is stored of it
+        goes with that: a process that is killed before leaves the words to the next one."""
+        isakmp = next(reversed(tuple(stored.state.isakmp.values())), None)
+        if isakmp is None:
+            self._ports.store.put(Changes(stored.state.key, gone=True))
+            return
+        session = Session(stored.state.key, former_connection(isakmp), self._router, self._ports, self._held)
+        self.dismissed.append(session)
+        session.dismiss(stored, replaced=False)
+
+    async def let_dismissed_go(self) -> None:
+        """Once they have said all."""
+        await asyncio.sleep(RETIRED_FOR + 1)
+        dismissed, self.dismissed = self.dismissed, []
+        async for session in paced(dismissed):
+            session.close()
+            session.forget()
+
+    # -- of the network ---------------------------------------------------------------------------------------------
+
+    def proven(self, sa: IsakmpSa) -> Session:
+        """Of the peer of a phase 1 that has just authenticated it. One with an address of its own in the configuration
+        always finds room; else raises `LimitReached`."""
+        connection = self._connections[sa.connection]
+        key = self._instances.key(connection, sa.remote_id, sa.path.remote)
+        try:
+            self._find_room(connection, key)
+            return self._session(connection, key)
+        except LimitReached:
+            self._release(connection, key)
+            raise
+
+    def follow(self, session: Session) -> None:
+        """A message of it was accepted, perhaps from another place than before."""
+        self._instances.follow(session.state)
+
+    # -- within -----------------------------------------------------------------------------------------------------
+
+    def _session(self, connection: Connection, key: PeerKey, state: PeerState | None = None) -> Session:
+        """`state`: as it was in an earlier process."""
+        peers = self._sessions.setdefault(connection.name, {})
+        if key not in peers:
+            leased = self._leased(connection, key, state)
+            peers[key] = Session(key, leased, self._router, self._ports, self._held, connection)
+        return peers[key]
+
+    def _leased(self, connection: Connection, key: PeerKey, state: PeerState | None) -> Connection:
+        """The peers of a connection with `remote: any` each get reqids of their own: so what one of them holds in the
+        kernel is never taken for another's. Raises `LimitReached`."""
+        if connection.remote is not None:
+            return connection
+        children, own = [], key.identity is not None
+        for child in connection.children:
+            holder = Holder(connection.name, child.name, key.identity, key.instance)
+            pairs = state.children[child.name].pairs if state and child.name in state.children else ()
+            reqid = self._reqids.restore(holder, pairs[-1].sa.reqid) if pairs else self._reqids.lease(holder)
+            children.append(replace(child, reqid=reqid, instance=own))
+        return replace(connection, children=tuple(children))
+
+    def _find_room(self, connection: Connection, key: PeerKey) -> None:
+        if connection.remote is not None or key in self._sessions.get(connection.name, {}):
+            return
+        if self._roaming >= MAX_SESSIONS:
+            self._drop_idle_sessions()
+        if self._roaming >= MAX_SESSIONS:
+            raise LimitReached("too many peers at one time")
+
+    @property
+    def _roaming(self) -> int:
+        return sum(len(self._sessions.get(name, ())) for name in self._anywhere)
+
+    def _drop_idle_sessions(self) -> None:
+        for name in self._anywhere:
+            peers = self._sessions.get(name, {})
+            for key, session in tuple(peers.items()):
+                if session.idle and key.identity is not None:
+                    session.close()
+                    session.forget()
+                    del peers[key]
+                    self._instances.gone(key)
+                    self._release(session.connection, key)
+
+    def _release(self, connection: Connection, key: PeerKey) -> None:
+        for child in connection.children:
+            self._reqids.release(Holder(connection.name, child.name, key.identity, key.instance))
+
+
+def _named(connection: Connection) -> PeerKey:
+    if connection.remote_id is not None or connection.remote is None:
+        return PeerKey(connection.name, connection.remote_id)
+    return PeerKey(connection.name, Identity.of_address(connection.remote))
