@@ -225,6 +225,25 @@ def test_without_an_isakmp_sa_nobody_is_called_for_a_connection_that_is_gone() -
     run(story())
 
 
+@pytest.mark.parametrize("quickly", [True, False], ids=["at once", "later"])
+def test_what_comes_up_under_the_changed_connection_stays_at_the_next_restart(quickly: bool) -> None:
+    async def story() -> None:
+        world, hers, _, bob = await both_up(SHORT)
+        hers.connections = (replace(SHORT, nat_keepalive=33.0),)
+        alice = await hers.restart()
+        await asyncio.sleep(0.1 if quickly else 30)
+        await bring_up(alice)
+        await asyncio.sleep(30)
+        before, now = set(hers.kernel.sas), asyncio.get_running_loop().time()
+        alice = await hers.restart()
+        await asyncio.sleep(10)
+        assert set(hers.kernel.sas) == before
+        assert alice.pairs == bob.pairs == 1
+        assert not [octets for at, _, octets in world.wire if at > now]
+
+    run(story())
+
+
 # -- what passes outside ------------------------------------------------------------------------------------------
 
 
