@@ -82,6 +82,7 @@ def ranges(scene: Scene, number: int) -> None:
     scene.mallory.say(mode.message_1(*mode.payloads()[:2], *selectors))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("say", [first_messages, names, ranges])
 def test_a_flood_of_which_no_two_are_alike_leaves_nothing(say: Callable[[Scene, int], None]) -> None:
     async def story(scene: Scene) -> None:

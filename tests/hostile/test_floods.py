@@ -252,6 +252,7 @@ def test_a_first_message_of_64_kilobytes_is_not_kept() -> None:
     run(story())
 
 
+@pytest.mark.long
 def test_the_memory_that_a_flood_takes_is_given_back_but_for_the_bounded_record() -> None:
     async def story() -> None:
         world, bob = world_with_bob(Limits())

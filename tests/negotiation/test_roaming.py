@@ -17,6 +17,8 @@ from tests.nat import Nat
 from tests.negotiation.mortal import Machine
 from tests.virtual_time import run
 
+pytestmark = pytest.mark.long
+
 COUNT = 100
 HUB_LAN = "10.1.0.0/24"
 HOME, ROAD = ip_address("203.0.113.1"), ip_address("203.0.113.2")
