@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ikevd.peer.state import ChildState, IsakmpState, PeerState, Stage
-from ikevd.peer.timing import OVERDUE, PACE
+from ikevd.peer.timing import OVERDUE, PACE, SAID_AFTER
 
 
 def child_due(child: ChildState) -> float | None:
@@ -35,10 +35,15 @@ def turn_due(state: PeerState) -> float | None:
     return max(born, default=-PACE) + PACE
 
 
+def deletes_due(state: PeerState) -> float | None:
+    """When all copies of the oldest Delete have left."""
+    return state.deletes_said[0].at + SAID_AFTER if state.deletes_said else None
+
+
 def next_due(state: PeerState) -> float | None:
     """The first of all."""
     children = map(child_due, state.children.values())
-    return _first(turn_due(state), *map(isakmp_due, state.isakmp.values()), *children)
+    return _first(turn_due(state), deletes_due(state), *map(isakmp_due, state.isakmp.values()), *children)
 
 
 def serves(isakmp: IsakmpState) -> bool:

@@ -180,4 +180,4 @@ class PeerState:
     deletes_to_send: tuple[Spi, ...] = ()
     """SPIs of ours whose Delete waits for an ISAKMP SA."""
     deletes_said: tuple[SaidDelete, ...] = ()
-    """Deletes of the last seconds: a process that ends takes those copies with it that have not left."""
+    """Deletes whose copies may not have left yet: a process that ends takes those with it."""
