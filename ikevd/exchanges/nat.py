@@ -7,6 +7,7 @@ was translated on the way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.crypto.primitives import digest, hash_size
@@ -107,8 +108,9 @@ def discovered(
     """
     if method is None:
         return None
-    for spoken in (method, *_common(connection, link.vendor_ids)):
-        hashes = [payload.body for payload in message.payloads if NUMBERS[spoken].nat_d == payload.TYPE][:MAX_NAT_D]
+    for spoken in chain((method,), _common(connection, link.vendor_ids)):
+        number = NUMBERS[spoken].nat_d
+        hashes = [payload.body for payload in message.payloads if number == payload.TYPE][:MAX_NAT_D]
         if len(hashes) > 1:
             ends = (link.path.local,) if link.arriving is link.path else (link.path.local, link.arriving.local)
             ours = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in ends}

@@ -57,7 +57,8 @@ class Candidates:
             raise NoProposalChosen("no connection is configured for this peer")
         read, suites = Phase1Offer(offer), [_of_that_size(c.suites, public) for c in self.connections]
         choice = next((found for each in suites if (found := read.find(each))), None) or read.choose(suites[0])
-        return choice, replace(self, connections=tuple(c for c in self.connections if choice.suite in c.suites))
+        accepting = tuple([c for c in self.connections if choice.suite in c.suites])
+        return choice, Candidates(accepting, self.max_secrets)
 
     def stand_in(self) -> Connection:
         """One connection for all of them, before the peer has said which it means: what any of them needs, it has."""

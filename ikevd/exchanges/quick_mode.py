@@ -137,7 +137,9 @@ def _spi_in(message: Message) -> bytes:
 
 def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:
     """The child's suites in the encapsulation mode that the NATs on the way ask for, and in its other numbers."""
-    suites = [replace(suite, group=None) for suite in child.suites] if child.pfs is Pfs.OFF else child.suites
+    suites = child.suites
+    if child.pfs is Pfs.OFF:
+        suites = tuple([suite if suite.group is None else replace(suite, group=None) for suite in suites])
     return [
         tuple(suite if suite.mode == mode else replace(suite, mode=mode) for suite in suites)
         for mode in nat.tunnel_modes(sa.nat)

@@ -1,12 +1,11 @@
-"""What is due when, with one timer for all of it."""
+"""What is due when, with one timer for all of it, and for all sessions."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
 from collections.abc import Callable, Hashable
-from itertools import count
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
@@ -17,14 +16,18 @@ SPARE = 16
 class Agenda(Generic[K]):
     """A time for each key. `on_due` gets the keys whose time has come, each of which is off the agenda by then."""
 
-    def __init__(self, on_due: Callable[[list[K]], None]) -> None:
+    __slots__ = ("_armed_for", "_heap", "_number", "_on_due", "_timer", "_times", "_within")
+
+    def __init__(self, on_due: Callable[[list[K]], None], within: Agenda[Agenda[Any]] | None = None) -> None:
+        """`within`: the agenda of many (`agenda_of_many`), whose timer is for all of them; None: it has its own."""
         self._on_due = on_due
+        self._within = within
         self._times: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         """Some of it may be out of date; `_times` is right."""
-        self._number = count()
+        self._number = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._armed_for = 0.0
+        self._armed_for: float | None = None
 
     def __contains__(self, key: K) -> bool:
         return key in self._times
@@ -35,19 +38,41 @@ class Agenda(Generic[K]):
             self._times.pop(key, None)
         elif self._times.get(key) != when:
             self._times[key] = when
-            heapq.heappush(self._heap, (when, next(self._number), key))
+            self._number += 1  # of keys with one time, the one that was set first comes first
+            heapq.heappush(self._heap, (when, self._number, key))
             if len(self._heap) > 2 * len(self._times) + SPARE:
-                self._heap = [(due, next(self._number), key) for key, due in self._times.items()]
-                heapq.heapify(self._heap)
+                self._tidy()
+            self._arm()
+
+    def fire(self) -> None:
+        """The time that this agenda was armed for has come."""
+        self._timer = self._armed_for = None
+        now, due = asyncio.get_running_loop().time(), list[K]()
+        while self._heap and self._heap[0][0] <= now:
+            when, _, key = heapq.heappop(self._heap)
+            if self._times.get(key) == when:
+                del self._times[key]
+                due.append(key)
+        try:
+            if due:
+                self._on_due(due)
+        finally:
             self._arm()
 
     def close(self) -> None:
         """Nothing is due any more."""
         self._times.clear()
         self._heap.clear()
+        if self._within is not None:
+            self._within.set(self, None)
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        self._timer = self._armed_for = None
+
+    def _tidy(self) -> None:
+        self._heap = [(when, number, key) for number, (key, when) in enumerate(self._times.items())]
+        heapq.heapify(self._heap)
+        self._number = len(self._heap)
 
     def _arm(self) -> None:
         """A timer that comes too early is left alone: making one anew costs more than that one call."""
@@ -56,24 +81,29 @@ class Agenda(Generic[K]):
         if not self._heap:
             return
         when = self._heap[0][0]
+        if self._armed_for is not None and self._armed_for <= when:
+            return
+        self._armed_for = when
+        if self._within is not None:
+            self._within.set(self, when)
+            return
         if self._timer is not None:
-            if self._armed_for <= when:
-                return
             self._timer.cancel()
-        self._armed_for = when  # uvloop's handle cannot tell, where the time has come already
-        self._timer = asyncio.get_running_loop().call_at(when, self._fire)
+        self._timer = asyncio.get_running_loop().call_at(when, self.fire)
 
-    def _fire(self) -> None:
-        self._timer = None
-        now, due = asyncio.get_running_loop().time(), list[K]()
-        while self._heap and self._heap[0][0] <= now:
-            when, _, key = heapq.heappop(self._heap)
-            if self._times.get(key) == when:
-                del self._times[key]
-                due.append(key)
-        if due:
-            self._on_due(due)
-        self._arm()
+
+def agenda_of_many() -> Agenda[Agenda[Any]]:
+    """One timer for the agendas that are made within it: a timer takes 450 octets."""
+    return Agenda(_fire)
+
+
+def _fire(due: list[Agenda[Any]]) -> None:
+    for agenda in due:
+        try:
+            agenda.fire()
+        except Exception as bug:  # it is one agenda's, and no other's
+            context = {"message": "internal error at a time that was due", "exception": bug}
+            asyncio.get_running_loop().call_exception_handler(context)
 
 
 def sooner(one: float | None, other: float | None) -> float | None:

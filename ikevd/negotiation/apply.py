@@ -66,6 +66,8 @@ class Believed:
     def unused(self, attempts: Iterable[Attempt]) -> list[SaId]:
         """Of the SPIs of Quick Modes that have ended: those that no SA has come of, and which `free` gives back."""
         names = [self._reserved.pop(attempt) for attempt in attempts if attempt in self._reserved]
+        if not self._reserved:
+            self._reserved.clear()  # a dict that was emptied is three times as large as an empty one
         return [name for name in names if not any(name in held.sas for held in self._held.values())]
 
     async def free(self, name: SaId) -> list[IkeError]:

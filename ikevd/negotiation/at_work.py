@@ -48,6 +48,7 @@ class AtWork:
         Modes are stored in `ledger`."""
         self._connection = connection
         self._children = {child.name: child for child in connection.children}
+        self._timing = Timing(connection.resend)
         self._router = router
         self._ports = ports
         self._agenda = agenda
@@ -200,11 +201,21 @@ class AtWork:
     def _ended(self, attempt: Attempt | None) -> None:
         if attempt is not None:
             self._begun.pop(attempt, None)
+            if not self._begun:  # a dict that was emptied is three times as large as an empty one
+                self._begun.clear()
 
     def _enter(self, sa: IsakmpSa, running: Running | None, record: Record) -> Exchanges:
-        children, timing = self._connection.children, Timing(self._connection.resend)
         exchanges = Exchanges(
-            sa, running, record, children, timing, self._ports, self._agenda, self._numbers, self._begun, self._ledger
+            sa,
+            running,
+            record,
+            self._connection.children,
+            self._timing,
+            self._ports,
+            self._agenda,
+            self._numbers,
+            self._begun,
+            self._ledger,
         )
         self._under[sa.cookies] = exchanges
         self._router.register(sa.our_cookie, self._owner)

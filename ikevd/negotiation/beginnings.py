@@ -41,6 +41,8 @@ class Begun:
 class Beginnings:
     """Of one ISAKMP SA."""
 
+    __slots__ = ("_children", "_ends", "_ledger", "_ports", "_sa", "_timing")
+
     def __init__(
         self,
         sa: IsakmpSa,

@@ -15,6 +15,8 @@ class Ends:
     there, either may be the peer's.
     """
 
+    __slots__ = ("_forks", "_proven", "sa")
+
     def __init__(self, sa: IsakmpSa) -> None:
         self.sa = sa
         """With all candidates, the likeliest first."""

@@ -45,6 +45,24 @@ MAX_KEPT = 1000
 class Exchanges:
     """Hands each datagram to its exchange and begins new ones."""
 
+    __slots__ = (
+        "_agenda",
+        "_beginnings",
+        "_begun",
+        "_ends",
+        "_ledger",
+        "_numbers",
+        "_phase1",
+        "_ports",
+        "_silent",
+        "_theirs",
+        "_used",
+        "_works",
+        "last_flight",
+        "record",
+        "sa",
+    )
+
     def __init__(
         self,
         sa: IsakmpSa,

@@ -12,6 +12,8 @@ MAX_MESSAGE_IDS = 65_536
 class MessageIds:
     """A set of 32-bit numbers, sorted: the peer chooses most of them, so they take no more room than they must."""
 
+    __slots__ = ("_used",)
+
     def __init__(self) -> None:
         self._used = array("I")
 

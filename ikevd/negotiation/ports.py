@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import field
+from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.host.interface import Kernel
+from ikevd.negotiation.agenda import Agenda, agenda_of_many
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.sa.model import IsakmpSa
@@ -17,7 +20,7 @@ from ikevd.store.interface import Store
 
 @frozen
 class Ports:
-    """Shared by all sessions; holds no state of any peer."""
+    """Shared by all sessions; holds no state of any peer but when it is due."""
 
     transmit: Callable[[bytes, Path], str | None]
     """Sends; returns in words why a datagram could not leave this machine."""
@@ -38,6 +41,8 @@ class Ports:
     """Writes the key log, where the operator asked for one."""
     nat_port: int = 4500
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
+    due: Agenda[Agenda[Any]] = field(default_factory=agenda_of_many)
+    """The agendas of all sessions are within it."""
 
     @staticmethod
     def now() -> float:

@@ -66,7 +66,7 @@ class Session:
         self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
         self._ports = ports
         self._held = held
-        self._agenda: Agenda[object] = Agenda(self._due)
+        self._agenda: Agenda[object] = Agenda(self._due, ports.due)
         self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger)
         self._kernel = KernelSide(connection, ports, self._agenda)

@@ -5,7 +5,7 @@ Status, trace, log and (later) diagnosis are views of this one record. A finishe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -15,7 +15,7 @@ from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sen
 from ikevd.findings import OtherKey
 from ikevd.frozen import frozen
 from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting
-from ikevd.observe.packed import pack, unpack
+from ikevd.observe.packed import pack, pickled, unpack
 from ikevd.observe.refused import Refused, RefusedAttempts
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
@@ -32,6 +32,8 @@ FOR_RESULTS = 5
 """Of MAX_ENTRIES, for how it ended."""
 TAIL = 16
 """Facts behind those that are packed; then all are packed anew."""
+MAX_MODEL = 8 * 1024
+"""Octets of a record that others are packed after."""
 EMPTY_OCTETS = 3 * OBJECTS
 """What a record takes beside its facts."""
 
@@ -92,7 +94,7 @@ class Record:
     @property
     def entries(self) -> list[Entry]:
         """The facts, oldest first. It takes a moment: ask once."""
-        return [*(unpack(self._packed) if self._packed else ()), *self._tail]
+        return [*(self._history.unpack(self.kind, self._packed) if self._packed else ()), *self._tail]
 
     def add(self, fact: Fact) -> None:
         """Keep one fact, whole or cut short, and show it to the listeners."""
@@ -121,7 +123,7 @@ class Record:
     def pack(self) -> None:
         """The negotiation is over: its facts become one object of octets. Later ones may follow all the same."""
         if self._tail:
-            self._packed, self._tail = pack(self.entries), ()
+            self._packed, self._tail = self._history.pack(self.kind, self.entries), ()
             self._history.resize(self, EMPTY_OCTETS + len(self._packed))
 
     def make_way(self) -> None:
@@ -195,6 +197,9 @@ class History:
         self.octets = 0
         """What all records take, about."""
         self.refused = RefusedAttempts()
+        self._models: dict[ExchangeType, bytes] = {}
+        """A record of each kind, as it was before it was packed: its like has most in common with it but random octets.
+        """
 
     def now(self) -> float:
         """Unix time in seconds."""
@@ -246,6 +251,18 @@ class History:
             record.shelf.octets += more
             self.octets += more
             self._make_room(record.shelf)
+
+    def pack(self, kind: ExchangeType, entries: Sequence[Entry]) -> bytes:
+        """The facts of a record as one object (called by `Record`). The first record of a kind that ended well is the
+        model of those that follow."""
+        octets, model = pickled(entries), self._models.get(kind)
+        if model is None and len(octets) <= MAX_MODEL and any(isinstance(one.fact, Established) for one in entries):
+            self._models[kind] = octets
+        return pack(octets, model)
+
+    def unpack(self, kind: ExchangeType, octets: bytes) -> list[Entry]:
+        """What was packed (called by `Record`)."""
+        return unpack(octets, self._models.get(kind))
 
     def listen(self, listener: Callable[[Record, Entry], None]) -> None:
         """Call `listener` for every fact as it happens."""

@@ -55,16 +55,25 @@ def _rebuilt(number: int, *values: Any) -> Any:
     return _REDUCERS.kinds[number](*values)
 
 
-def pack(values: Sequence[Any]) -> bytes:
+def pickled(values: Sequence[Any]) -> bytes:
     """Plain values and frozen dataclasses of such, whose fields are what they are made with."""
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = _REDUCERS
     pickler.dump(list(values))
-    return zlib.compress(stream.getvalue(), LEVEL)
+    return stream.getvalue()
 
 
-def unpack(octets: bytes) -> list[Any]:
-    """What `pack` packed in this process."""
-    values: list[Any] = pickle.loads(zlib.decompress(octets))  # noqa: S301
+def pack(octets: bytes, model: bytes | None = None) -> bytes:
+    """What `pickled` gave. `model`: what it gave for similar values; what both have in common takes no room."""
+    if model is None:
+        return zlib.compress(octets, LEVEL)
+    packer = zlib.compressobj(LEVEL, zdict=model)
+    return packer.compress(octets) + packer.flush()
+
+
+def unpack(octets: bytes, model: bytes | None = None) -> list[Any]:
+    """What was packed in this process, with that model or with none."""
+    unpacker = zlib.decompressobj(zdict=model) if model else zlib.decompressobj()
+    values: list[Any] = pickle.loads(unpacker.decompress(octets))  # noqa: S301
     return values

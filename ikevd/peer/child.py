@@ -52,7 +52,7 @@ def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> None:
     """`pair` stands, by `attempt`, whoever began that. The newest win."""
     child = draft.child(name)
     standing = (*child.standing, pair)
-    opening = tuple(other for other in child.pairs if other.attempt is not None)
+    opening = tuple([other for other in child.pairs if other.attempt not in (None, attempt)])
     after = replace(
         child,
         attempt=None if child.attempt == attempt else child.attempt,

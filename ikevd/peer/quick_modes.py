@@ -122,7 +122,6 @@ def up(draft: Draft, attempt: Attempt, sa: IpsecSa) -> None:
     if mode.ending or pair is None:  # it was faster than the order to end
         failed(draft, attempt, Abandoned("it was told to end"), spoken=True, sent=True)
         return
-    attempts.drop_pair(draft, attempt)
     draft.quick_modes.drop(attempt)
     stands = replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None)
     child.up(draft, sa.child, stands, attempt)

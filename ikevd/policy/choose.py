@@ -109,7 +109,8 @@ def choose_phase2(
             for proposal, transform, read, life in offered:
                 if isinstance(read, EspSuite) and accepts(read, suite):
                     chosen = Proposal(proposal.number, Protocol.ESP, b"", (transform,))
-                    return Phase2Choice(read, shorter(lifetime, life), chosen, proposal.spi)
+                    agreed = suite if read == suite else read
+                    return Phase2Choice(agreed, shorter(lifetime, life), chosen, proposal.spi)
     others = [why for together in by_number.values() if (why := _other_than_esp(together))]
     miss = _miss(2, [*(read for _, _, read, _ in offered), *others], suites)
     if isinstance(miss, NothingComparable):
@@ -166,7 +167,8 @@ def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
     """Both ends keep the smaller of each value (RFC 2407 section 4.5.4), but none so small that it is an attack."""
     volumes = [volume for volume in (ours.kilobytes, theirs.kilobytes) if volume is not None]
     seconds = max(min(ours.seconds, theirs.seconds), LEAST_SECONDS)
-    return Lifetime(seconds, max(min(volumes), LEAST_KILOBYTES) if volumes else None)
+    both = Lifetime(seconds, max(min(volumes), LEAST_KILOBYTES) if volumes else None)
+    return ours if both == ours else both
 
 
 # -- what did not fit -------------------------------------------------------------------------------------------------

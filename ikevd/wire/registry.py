@@ -7,8 +7,9 @@ https://www.iana.org/assignments/ipsec-registry.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, IntFlag
-from typing import Self
+from typing import Any, Self
 
 
 class Registry(IntEnum):
@@ -26,8 +27,9 @@ class Registry(IntEnum):
     @classmethod
     def of(cls, number: int) -> Self:
         """`cls(number)` for received octets, of which there are many: five times as fast for a known one."""
-        member = cls._value2member_map_.get(number)
-        return member if isinstance(member, cls) else cls(number)
+        members: Mapping[int, Any] = cls._value2member_map_
+        member: Self | None = members.get(number)
+        return cls(number) if member is None else member
 
     @property
     def known(self) -> bool:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import uvloop
 
-from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.agenda import Agenda, agenda_of_many
 from tests.virtual_time import run
 
 
@@ -114,5 +114,62 @@ def test_nothing_is_told_after_it_is_closed() -> None:
         agenda.close()
         await asyncio.sleep(20)
         assert told == []
+
+    run(story())
+
+
+def test_agendas_within_one_have_their_own_keys_and_times() -> None:
+    async def story() -> None:
+        told: list[tuple[float, str, list[str]]] = []
+        loop, many = asyncio.get_running_loop(), agenda_of_many()
+        one = Agenda[str](lambda keys: told.append((loop.time(), "one", keys)), many)
+        other = Agenda[str](lambda keys: told.append((loop.time(), "other", keys)), many)
+        one.set("late", 5.0)
+        other.set("key", 3.0)
+        one.set("early", 2.0)
+        await asyncio.sleep(10)
+        one.set("again", 12.0)
+        await asyncio.sleep(10)
+        assert told == [
+            (2.0, "one", ["early"]),
+            (3.0, "other", ["key"]),
+            (5.0, "one", ["late"]),
+            (12.0, "one", ["again"]),
+        ]
+
+    run(story())
+
+
+def test_one_of_many_agendas_that_fails_is_reported_and_stops_no_other() -> None:
+    async def story() -> None:
+        told, reported = list[list[str]](), list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
+        bug, many = RuntimeError("a bug"), agenda_of_many()
+
+        def fails(keys: list[str]) -> None:
+            if keys == ["first"]:
+                raise bug
+            told.append(keys)
+
+        faulty, sound = Agenda[str](fails, many), Agenda[str](told.append, many)
+        faulty.set("first", 2.0)
+        faulty.set("second", 3.0)
+        sound.set("key", 2.0)
+        await asyncio.sleep(10)
+        assert told == [["key"], ["second"]]
+        assert reported == [bug]
+
+    run(story())
+
+
+def test_of_many_agendas_one_that_is_closed_is_told_nothing() -> None:
+    async def story() -> None:
+        told, many = list[list[str]](), agenda_of_many()
+        closed, open_ = Agenda[str](told.append, many), Agenda[str](told.append, many)
+        closed.set("key", 2.0)
+        open_.set("other", 3.0)
+        closed.close()
+        await asyncio.sleep(10)
+        assert told == [["other"]]
 
     run(story())
