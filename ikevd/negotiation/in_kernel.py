@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ikevd.frozen import frozen
 from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, SaId
+from ikevd.negotiation.paced import paced
 
 
 @frozen
@@ -20,15 +19,10 @@ class InKernel:
     @classmethod
     async def read(cls, kernel: Kernel) -> InKernel:
         """Raises `KernelRefused`."""
-        return cls.dumped(await kernel.dump_sas(), await kernel.dump_policies())
-
-    @classmethod
-    def dumped(cls, sas: Iterable[FoundSa], policies: Iterable[FoundPolicy]) -> InKernel:
-        """Sort them."""
         found = cls({}, {})
-        for sa in sas:
+        async for sa in paced(await kernel.dump_sas()):
             found.sas.setdefault(sa.reqid, []).append(sa)
-        for policy in policies:
+        async for policy in paced(await kernel.dump_policies()):
             found.policies.setdefault(policy.reqid, []).append(policy)
         return found
 

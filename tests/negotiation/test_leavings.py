@@ -38,13 +38,23 @@ async def dumped(spi: Spi, reqid: int = REQID) -> Unknown:
     return await unknown(await kernel.dump_sas(), policies, wanted=kernel.policies)
 
 
+def in_kernel(sas: Iterable[FoundSa] = (), policies: Iterable[FoundPolicy] = ()) -> InKernel:
+    """As `InKernel.read` sorts them."""
+    found = InKernel({}, {})
+    for sa in sas:
+        found.sas.setdefault(sa.reqid, []).append(sa)
+    for policy in policies:
+        found.policies.setdefault(policy.reqid, []).append(policy)
+    return found
+
+
 async def unknown(
     sas: Iterable[FoundSa] = (),
     policies: Iterable[FoundPolicy] = (),
     known: Known | None = None,
     wanted: Mapping[PolicyId, KernelPolicy] | None = None,
 ) -> Unknown:
-    return (await judge(InKernel.dumped(sas, policies), known or Known(), wanted or {}, unknown_too=True)).unknown
+    return (await judge(in_kernel(sas, policies), known or Known(), wanted or {}, unknown_too=True)).unknown
 
 
 # -- policies
@@ -73,14 +83,14 @@ async def test_a_policy_with_a_priority_of_ours_is_unknown_until_somebody_knows_
 async def test_a_policy_of_another_program_is_left_alone(changes: dict[str, int]) -> None:
     left, known = found(policy_of(), **changes), Known(policies={PlacedPolicy(policy_of().id, REQID)})
     wanted = policy_of(reqid=REQID + 1)
-    assert await judge(InKernel.dumped((), [left]), known, {}, unknown_too=True) == Leavings()
-    assert await judge(InKernel.dumped((), [left]), known, {wanted.id: wanted}, unknown_too=True) == Leavings()
+    assert await judge(in_kernel((), [left]), known, {}, unknown_too=True) == Leavings()
+    assert await judge(in_kernel((), [left]), known, {wanted.id: wanted}, unknown_too=True) == Leavings()
 
 
 async def test_where_a_policy_shall_stand_what_bears_another_reqid_of_ours_is_turned() -> None:
     """As of a child whose name was another one."""
     left = found(policy_of(reqid=REQID + 1), reqid=REQID + 1)
-    judged = await judge(InKernel.dumped((), [left]), Known(), {left.id: policy_of()}, unknown_too=True)
+    judged = await judge(in_kernel((), [left]), Known(), {left.id: policy_of()}, unknown_too=True)
     assert judged == Leavings(turned={left.id: policy_of(reqid=REQID + 1)})
 
 
@@ -174,7 +184,7 @@ async def test_what_it_names_is_turned_where_another_policy_of_ours_shall_stand(
 
 async def test_a_bypass_goes_where_the_store_names_it_and_stays_where_it_may_be_anothers() -> None:
     bypass = policy_of(action=Action.BYPASS)
-    name, dump = PlacedPolicy(bypass.id, 0), InKernel.dumped((), [found(bypass)])
+    name, dump = PlacedPolicy(bypass.id, 0), in_kernel((), [found(bypass)])
     assert (await judge(dump, Known(policies={name}), {}, unknown_too=False)).policies == [name]
     assert await judge(dump, Known(), {}, unknown_too=False) == Leavings()
 
