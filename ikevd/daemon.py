@@ -17,13 +17,13 @@ import cryptography.x509  # noqa: F401  # all modules are loaded before READY: a
 from ikevd import __version__
 from ikevd.addresses import Address
 from ikevd.boot.blocks import blocks
-from ikevd.boot.file import BLOCKS, write_blocks
+from ikevd.boot.file import BLOCKS, read_blocks, write_blocks
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, KernelRefused
 from ikevd.frozen import frozen
 from ikevd.host.entropy import SystemEntropy
-from ikevd.host.interface import Kernel
+from ikevd.host.interface import Kernel, KernelPolicy
 from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
@@ -126,7 +126,7 @@ async def _start(
         export_key=_key_log(options, stack),
         nat_port=config.listen.nat_port,
     )
-    engine = Engine(config, ports, _connected())
+    engine = Engine(config, ports, _connected(), _at_boot(environ))
     engine.wait()
     transport.open()
     for warning in transport.warnings:
@@ -149,15 +149,30 @@ async def _start(
 
 
 def _keep_blocks(config: Config, environ: Mapping[str, str]) -> None:
-    """For the next start of the machine, in the folder that StateDirectory= of the unit names; elsewhere there is no
-    unit to install them."""
-    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    if not folder:
-        return
+    """For the next start of the machine."""
+    if path := _blocks(environ):
+        try:
+            write_blocks(path, blocks(config, _connected()))
+        except CannotStart as error:
+            log.warning(f"no blocks at the next start of this machine: {error}")
+
+
+def _at_boot(environ: Mapping[str, str]) -> tuple[KernelPolicy, ...]:
+    """Those that stand since this machine's start, perhaps of another configuration."""
+    path = _blocks(environ)
+    if path is None or not path.exists():
+        return ()
     try:
-        write_blocks(Path(folder) / BLOCKS, blocks(config, _connected()))
+        return read_blocks(path)
     except CannotStart as error:
-        log.warning(f"no blocks at the next start of this machine: {error}")
+        log.warning(f"which blocks stand since the start of this machine is not known: {error}")
+        return ()
+
+
+def _blocks(environ: Mapping[str, str]) -> Path | None:
+    """Their file, in the folder that StateDirectory= of the unit names; elsewhere there is no unit to install them."""
+    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(folder) / BLOCKS if folder else None
 
 
 def _connected() -> list[Network]:

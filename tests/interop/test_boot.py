@@ -9,6 +9,7 @@ import pytest
 from ikevd.cli.run import UNUSABLE
 from tests.interop.crossing import packets_cross
 from tests.interop.daemon import IKEVD, Ikevd
+from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
@@ -19,6 +20,11 @@ def clear(topology: Topology) -> int:
     before = topology.wire.seen()
     assert topology.host_a.ping(topology.host_b.address, 3, wait=1) == 0
     return (topology.wire.seen() - before).clear
+
+
+def reqids(node: Node) -> set[int]:
+    """Of all policies."""
+    return {template.reqid for policy in node.xfrm_policy() for template in policy.templates}
 
 
 def test_blocks_stand_before_ikevd_runs_and_under_a_broken_file(
@@ -43,5 +49,28 @@ def test_blocks_stand_before_ikevd_runs_and_under_a_broken_file(
         with Ikevd(gateway, site.ikevd()) as ikevd:
             ikevd.up("lan")
             packets_cross(topology)
+    finally:
+        gateway.ip("xfrm", "policy", "flush")
+
+
+def test_blocks_of_another_configuration_are_turned_also_where_another_ikevd_may_be(
+    topology: Topology, charon_b: StrongSwan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, site = topology.gw_a, Site(topology.gw_a, topology.gw_b)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(gateway, site.ikevd()):
+        pass  # a good start
+    renamed = site.ikevd().replace("  peer:", "  renamed:") + f"\nlisten: {{addresses: ['{gateway.address}']}}\n"
+    try:
+        gateway.run(IKEVD, "blocks", str(tmp_path / "blocks"))
+        former = reqids(gateway)
+        with Ikevd(gateway, renamed) as ikevd:
+            assert clear(topology) == 0
+            assert len(reqids(gateway)) == len(former) == 1
+            assert reqids(gateway) != former
+            ikevd.up("lan")
+            packets_cross(topology)
+        assert gateway.xfrm_policy() == []
     finally:
         gateway.ip("xfrm", "policy", "flush")

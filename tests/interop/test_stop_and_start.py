@@ -120,6 +120,28 @@ def test_a_connection_that_changed_meanwhile_says_delete_and_comes_up_anew(
         assert "received DELETE for" in charon_b.log
 
 
+def test_under_another_name_nothing_of_a_connection_leaves_in_the_clear_and_the_peer_hears_delete(
+    topology: Topology, charon_b: StrongSwan, site: Site
+) -> None:
+    with (
+        tunnel(topology, charon_b, site) as (ikevd, restarts),
+        FloodPing(topology.host_a, topology.host_b.address) as ping,
+    ):
+        clear = topology.wire.seen().clear
+        ikevd.kill()
+        file = ikevd.directory / "ikevd.yaml"
+        file.write_text(file.read_text().replace("  peer:", "  renamed:"))
+        ikevd.start()
+        assert restarts.standing().sas == set()
+        eventually(charon_b.list_sas, lambda sas: not sas)
+        assert "received DELETE for" in charon_b.log
+        ikevd.up(STANDS)
+        assert ping.lost() > 0
+        assert topology.wire.seen().clear == clear
+        assert "removed what an earlier ikevd left" not in ikevd.log
+    assert site.here.xfrm_policy() == []
+
+
 def test_a_file_that_cannot_be_used_leaves_what_stands(topology: Topology, charon_b: StrongSwan, site: Site) -> None:
     with tunnel(topology, charon_b, site) as (ikevd, restarts):
         before = restarts.standing()

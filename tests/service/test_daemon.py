@@ -175,6 +175,15 @@ def test_a_good_start_keeps_the_blocks_and_a_bad_one_leaves_them(
     assert (tmp_path / "blocks").read_bytes() == kept
 
 
+def test_a_file_of_blocks_that_cannot_be_read_keeps_no_daemon_from_starting(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    (tmp_path / "blocks").write_text("no blocks")
+    daemon.start()
+    assert "which blocks stand since the start of this machine is not known: the file of blocks" in daemon.log
+
+
 def test_blocks_that_cannot_be_kept_keep_no_daemon_from_starting(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
