@@ -110,9 +110,12 @@ def create(connection: sqlite3.Connection, about: About) -> None:
 
 
 def migrate(connection: sqlite3.Connection, old: About, new: About, format: Format) -> None:
-    """Step by step to the new format, in the transaction of the caller. Raises what a migration raises."""
+    """Step by step to the new format, in the transaction of the caller; what was placed in another network namespace is
+    nothing here. Raises what a migration raises."""
     for number in range(old.format, format.number):
         format.migrations[number](connection)
     for statement in ADDED:
         connection.execute(statement)
+    if new.namespace != old.namespace:
+        connection.execute("DELETE FROM placed")
     new.write(connection)

@@ -112,6 +112,23 @@ def test_what_stands_is_turned_into_blocks_and_at_no_moment_a_selector_is_withou
     run(story())
 
 
+@pytest.mark.parametrize("after", CHANGED.values(), ids=CHANGED)
+def test_also_where_the_store_is_lost_and_ikevd_is_alone(after: tuple[Connection, ...]) -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up()
+        hers.guarded = frozenset(out(hers.kernel.policies.values()))
+        hers.connections = after
+        hers.disk.peers.clear()
+        hers.disk.placed.clear()
+        await hers.restart()
+        gates = out(hers.kernel.policies.values())
+        assert {one.action for one in gates.values()} == {Action.BLOCK}
+        assert {one.reqid for one in gates.values()} == {c.reqid for view in after for c in view.children}
+        assert not hers.kernel.sas
+
+    run(story())
+
+
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
 def test_of_a_connection_that_is_gone_from_the_file_nothing_is_left(settings: dict[str, Any], up: bool) -> None:

@@ -188,6 +188,14 @@ def test_a_store_that_does_not_say_what_it_is_is_given_up(file: InFile, damage: 
     assert not file.path.exists()
 
 
+def test_what_was_placed_in_another_network_namespace_is_nothing_here(file: InFile) -> None:
+    with closing(file.open()) as store:
+        store.place({"berlin": gates()})
+    for namespace, rows in ((HERE.namespace, {"berlin": gates()}), (815, {})):
+        with closing(open_store(file.path, replace(HERE, namespace=namespace), "1.2.3", on_disk=True).store) as store:
+            assert dict(store.placed()) == rows
+
+
 def test_a_table_that_was_only_added_is_made_in_the_store_of_an_earlier_ikevd(file: InFile) -> None:
     write(file)
     file.execute("DROP TABLE placed")
