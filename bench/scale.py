@@ -11,7 +11,7 @@ from bench.sides import Side, sides
 from bench.sites import Spoke, suite
 from ikevd.conversation.timing import LINGER
 
-MEMORY_AIM = 12.0
+MEMORY_AIM = 10.0
 """kB for each established tunnel, evidence included."""
 FLAT_AIM = 1.1
 """The last handshakes beside the first ones."""

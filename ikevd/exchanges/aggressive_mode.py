@@ -6,7 +6,7 @@ asks for message 2 can guess the secret offline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ikevd.crypto import groups
@@ -35,7 +35,7 @@ from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase1Choice
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, NatMethod
+from ikevd.policy.model import Connection, IkeSuite, NatMethod
 from ikevd.policy.transforms import offer_phase1
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message
@@ -72,7 +72,8 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     # HDR, SA, KE, Ni, IDii, VID -->
     #                            <--   HDR, SA, KE, Nr, IDir, HASH_R, VID, NAT-D
     group = connection.suites[0].group  # one KE, hence one group (RFC 2409 section 5)
-    offer = offer_phase1([suite for suite in connection.suites if suite.group == group], connection.lifetime)
+    suites = [suite for suite in connection.suites if suite.group == group]
+    offer = offer_phase1(suites, connection.lifetime)
     pair, ni = groups.generate(group, entropy.octets), entropy.octets(NONCE_OCTETS)
     idii = local_identity(connection, link.path).to_payload()
     wrong = mismatch((connection.psk,), Sign.HASH_R)
@@ -82,7 +83,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
         NoncePayload(ni),
         idii,
         *vendor_ids(connection),
-        accept=partial(_accept_second, connection, offer, pair, ni, wrong),
+        accept=partial(_accept_second, connection, suites, offer, pair, ni, wrong),
         rubbish=wrong,
     )
     await note_odd_ports(link, second.idir)
@@ -157,10 +158,16 @@ def accept_first(message: Message) -> First:
 
 
 def _accept_second(
-    connection: Connection, offer: SaPayload, pair: KeyPair, ni: bytes, wrong: ProbablePskMismatch, message: Message
+    connection: Connection,
+    suites: Sequence[IkeSuite],
+    offer: SaPayload,
+    pair: KeyPair,
+    ni: bytes,
+    wrong: ProbablePskMismatch,
+    message: Message,
 ) -> Second:
     """Message 2: a transform that we offered, and the peer's proof."""
-    choice, idir = accept_choice(offer, message), message.one(IdPayload)
+    choice, idir = accept_choice(suites, message), message.one(IdPayload)
     identity, proof = Identity.from_payload(idir), message.one(HashPayload)
     agreed = accept_key_exchange(pair, message)
     cookies = Cookies(message.header.initiator, message.header.responder)

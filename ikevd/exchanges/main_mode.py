@@ -41,7 +41,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     # HDR, SA, VID              -->
     #                           <--   HDR, SA, VID
     offer, vids = offer_phase1(connection.suites, connection.lifetime), vendor_ids(connection)
-    choice = await link.ask(offer, *vids, accept=partial(accept_choice, offer))
+    choice = await link.ask(offer, *vids, accept=partial(accept_choice, connection.suites))
     hash, method = choice.suite.hash, nat.choose(connection, link.vendor_ids)
 
     # HDR, KE, Ni, NAT-D        -->

@@ -228,9 +228,9 @@ def accept_offer(message: Message) -> SaPayload:
     return message.one(SaPayload)
 
 
-def accept_choice(offer: SaPayload, message: Message) -> Phase1Choice:
-    """Message 2: one transform that we offered."""
-    return accept_phase1(offer, message.one(SaPayload))
+def accept_choice(offered: Sequence[IkeSuite], message: Message) -> Phase1Choice:
+    """Message 2: one suite that we offered."""
+    return accept_phase1(offered, message.one(SaPayload))
 
 
 @frozen

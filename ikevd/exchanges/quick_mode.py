@@ -56,7 +56,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
     with _naming(_spi_in(answer)):
         _check_refusal(sa, child, answer)
-        choice = _as_claimed(accept_phase2(offer, answer.one(SaPayload), child.lifetime), answer)
+        choice = _as_claimed(accept_phase2(suites, answer.one(SaPayload), child.lifetime), answer)
         if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
             raise InvalidId(OtherSelectors(_traffic(child.local, child.remote), _traffic(*answered)))
         nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)

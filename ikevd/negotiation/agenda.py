@@ -53,6 +53,7 @@ class Agenda(Generic[K]):
             if self._times.get(key) == when:
                 del self._times[key]
                 due.append(key)
+        self._times = dict(self._times)  # a dict does not shrink by itself, and there are as many as sessions
         try:
             if due:
                 self._on_due(due)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
+from itertools import product
 from types import MappingProxyType
 
 from ikevd.addresses import Address
@@ -142,12 +143,13 @@ class _Policies:
     def __init__(self, tunnel: _Tunnel) -> None:
         self.tunnel = tunnel
         ours, theirs = tunnel.local_selector, tunnel.remote_selector
-        template, packets = Template(tunnel.remote, tunnel.local, tunnel.reqid), tuple(_between(theirs, ours))
-        named = [(PolicyId(*each, way), self._priority(each)) for way in INBOUND for each in packets]
-        self.inwards = tuple(KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named)
-        self._outwards = tuple(
-            (PolicyId(*each, Direction.OUT), self._priority(each)) for each in _between(ours, theirs)
-        )
+        protocol, networks = ours.protocol or theirs.protocol, tuple(product(ours.networks, theirs.networks))
+        arriving = [(remote, local, protocol, theirs.port, ours.port) for local, remote in networks]
+        leaving = [(local, remote, protocol, ours.port, theirs.port) for local, remote in networks]
+        template = Template(tunnel.remote, tunnel.local, tunnel.reqid)
+        named = [(PolicyId(*packets, way), self._priority(packets)) for way in INBOUND for packets in arriving]
+        self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
+        self._outwards = tuple([(PolicyId(*packets, Direction.OUT), self._priority(packets)) for packets in leaving])
 
     def outwards(self, action: Action) -> Iterator[KernelPolicy]:
         """Those of the packets that leave."""
@@ -156,10 +158,3 @@ class _Policies:
 
     def _priority(self, packets: Packets) -> int:
         return priority(*packets, template=self.tunnel.template)
-
-
-def _between(source: TrafficSelector, destination: TrafficSelector) -> Iterator[Packets]:
-    packets = (source.protocol or destination.protocol, source.port, destination.port)
-    for source_network in source.networks:
-        for destination_network in destination.networks:
-            yield source_network, destination_network, *packets

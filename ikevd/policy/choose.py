@@ -131,21 +131,19 @@ def _same_but_group(offered: EspSuite, ours: EspSuite) -> bool:
 # -- accepting (initiator) ----------------------------------------------------------------------------------------
 
 
-def accept_phase1(offer: SaPayload, answer: SaPayload) -> Phase1Choice:
+def accept_phase1(offered: Sequence[IkeSuite], answer: SaPayload) -> Phase1Choice:
     """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
     _, transform = _only(answer, Protocol.ISAKMP)
     suite, life = read_phase1(transform)
-    offered = [read_phase1(t)[0] for p in offer.proposals for t in p.transforms]
     if not isinstance(suite, IkeSuite) or suite not in offered:
         raise NoProposalChosen(_not_offered(suite, offered))
     return Phase1Choice(suite, life, answer)
 
 
-def accept_phase2(offer: SaPayload, answer: SaPayload, lifetime: Lifetime) -> Phase2Choice:
+def accept_phase2(offered: Sequence[EspSuite], answer: SaPayload, lifetime: Lifetime) -> Phase2Choice:
     """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
     proposal, transform = _only(answer, Protocol.ESP)
     suite, life = read_phase2(transform)
-    offered = [read_phase2(t)[0] for p in offer.proposals for t in p.transforms]
     if not isinstance(suite, EspSuite) or suite not in offered:
         raise NoProposalChosen(_not_offered(suite, offered))
     if len(proposal.spi) != SPI_OCTETS:
@@ -199,11 +197,10 @@ def _miss(phase: int, offered: Sequence[Suite | str], ours: Sequence[Suite]) -> 
     return NearestMiss(phase, describe(theirs), describe(own), fewest)
 
 
-def _not_offered(chosen: Suite | str, offered: Sequence[Suite | str]) -> NotOffered | NoSuite:
-    suites = [suite for suite in offered if not isinstance(suite, str)]
-    if isinstance(chosen, str) or not suites:
+def _not_offered(chosen: Suite | str, offered: Sequence[Suite]) -> NotOffered | NoSuite:
+    if isinstance(chosen, str) or not offered:
         return NoSuite(chosen if isinstance(chosen, str) else describe(chosen))
-    _, own, fewest = nearest([chosen], suites)
+    _, own, fewest = nearest([chosen], offered)
     return NotOffered(describe(chosen), describe(own), fewest)
 
 

@@ -21,7 +21,6 @@ with atheris.instrument_imports(include=["ikevd"]):
     from ikevd.policy.choose import Phase1Offer, accept_phase1, accept_phase2, choose_phase2
     from ikevd.policy.identity import MAX_SHOWN, Identity
     from ikevd.policy.selectors import TrafficSelector
-    from ikevd.policy.transforms import offer_phase1, offer_phase2
     from ikevd.wire.message import HEADER_OCTETS, VERSION, Header, Message, encode_chain, first_type
     from ikevd.wire.payloads import IdPayload
     from ikevd.wire.sa import SaPayload
@@ -33,8 +32,6 @@ from tests.fuzz.memory import Ceiling
 AS_IT_IS = 0x80
 """Flag in the first octet: the header is read as it stands; else its length and version are made right."""
 IKE, ESP = stages.ALICE_VIEW, (ESP_AES128_SHA256, stages.PFS)
-OFFER1 = offer_phase1(IKE.suites, IKE.lifetime)
-OFFER2 = offer_phase2(ESP, IKE.lifetime, bytes(4))
 
 ceiling = Ceiling()
 
@@ -79,8 +76,8 @@ def judge_offer(sa: SaPayload) -> None:
     for choose in (
         lambda: Phase1Offer(sa).choose(IKE.suites),
         lambda: choose_phase2(sa, ESP, IKE.lifetime),
-        lambda: accept_phase1(OFFER1, sa),
-        lambda: accept_phase2(OFFER2, sa, IKE.lifetime),
+        lambda: accept_phase1(IKE.suites, sa),
+        lambda: accept_phase2(ESP, sa, IKE.lifetime),
     ):
         with suppress(Malformed, Refused):
             choose()

@@ -85,7 +85,7 @@ def responder() -> Peer:
 async def _initiating_harness(link: Link, view: Connection, found: list[Keying]) -> None:
     """Main Mode up to message 4, keeping the keys for those who make up message 5."""
     offer = offer_phase1(view.suites, view.lifetime)
-    choice = await link.ask(offer, accept=partial(accept_choice, offer))
+    choice = await link.ask(offer, accept=partial(accept_choice, view.suites))
     pair = key_pair(choice.suite.group)
     peer = await link.ask(
         KePayload(pair.public), NoncePayload(NONCE), accept=lambda message: accept_key_exchange(pair, message)

@@ -91,8 +91,9 @@ def test_of_each_life_the_shorter_is_kept(ours: Lifetime, theirs: Lifetime, kept
 
 # -- the initiator judges the answer ----------------------------------------------------------------------------------
 
-IKE_OFFER = ike(AES128_SHA256_X25519, AES256_SHA1_MODP2048)
-ESP_OFFER = esp(ESP_AES128_SHA256, ESP_AES256_SHA1)
+IKE_SUITES = (AES128_SHA256_X25519, AES256_SHA1_MODP2048)
+ESP_SUITES = (ESP_AES128_SHA256, ESP_AES256_SHA1)
+IKE_OFFER, ESP_OFFER = ike(*IKE_SUITES), esp(*ESP_SUITES)
 
 
 def only(sa: SaPayload, number: int, **changes: object) -> SaPayload:
@@ -102,15 +103,15 @@ def only(sa: SaPayload, number: int, **changes: object) -> SaPayload:
 
 
 def test_what_was_offered_may_be_chosen() -> None:
-    assert accept_phase1(IKE_OFFER, only(IKE_OFFER, 2)).suite == AES256_SHA1_MODP2048
-    choice = accept_phase2(ESP_OFFER, only(ESP_OFFER, 2, spi=b"\0\0\xb0\0"), HOUR)
+    assert accept_phase1(IKE_SUITES, only(IKE_OFFER, 2)).suite == AES256_SHA1_MODP2048
+    choice = accept_phase2(ESP_SUITES, only(ESP_OFFER, 2, spi=b"\0\0\xb0\0"), HOUR)
     assert (choice.suite, choice.peer_spi) == (ESP_AES256_SHA1, b"\0\0\xb0\0")
 
 
 def test_a_peer_may_shorten_the_life_in_its_answer() -> None:
     answer = altered(only(IKE_OFFER, 1), without(IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION))
     answer = altered(answer, with_attributes(*life(LifeType.SECONDS, b"\x00\x00\x07\x08", IkeAttribute)))
-    assert accept_phase1(IKE_OFFER, answer).lifetime == Lifetime(1800)
+    assert accept_phase1(IKE_SUITES, answer).lifetime == Lifetime(1800)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_peer_may_shorten_the_life_in_its_answer() -> None:
 )
 def test_a_phase_1_choice_that_was_not_offered_is_refused(answer: SaPayload) -> None:
     with raises_saying(NoProposalChosen, "which we did not offer"):
-        accept_phase1(IKE_OFFER, answer)
+        accept_phase1(IKE_SUITES, answer)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_phase_1_choice_that_was_not_offered_is_refused(answer: SaPayload) -> 
 )
 def test_a_phase_2_choice_that_was_not_offered_is_refused(answer: SaPayload) -> None:
     with raises_saying(NoProposalChosen, "which we did not offer"):
-        accept_phase2(ESP_OFFER, answer, HOUR)
+        accept_phase2(ESP_SUITES, answer, HOUR)
 
 
 def test_an_answer_holds_one_proposal_with_one_transform_of_the_protocol_offered() -> None:
@@ -149,11 +150,11 @@ def test_an_answer_holds_one_proposal_with_one_transform_of_the_protocol_offered
     held = ("1 proposal and 2 transforms", "2 proposals and 2 transforms", "1 proposal and no transforms")
     for answer, words in zip((ESP_OFFER, several(one, one), none), held, strict=True):
         with raises_saying(NoProposalChosen, words):
-            accept_phase2(ESP_OFFER, answer, HOUR)
+            accept_phase2(ESP_SUITES, answer, HOUR)
     with raises_saying(NoProposalChosen, "the peer chose AH, we offered ESP"):
-        accept_phase2(ESP_OFFER, only(ESP_OFFER, 1, protocol=Protocol.AH), HOUR)
+        accept_phase2(ESP_SUITES, only(ESP_OFFER, 1, protocol=Protocol.AH), HOUR)
     with pytest.raises(Malformed, match="SPI has 8 octets, not 4"):
-        accept_phase2(ESP_OFFER, only(ESP_OFFER, 1, spi=bytes(8)), HOUR)
+        accept_phase2(ESP_SUITES, only(ESP_OFFER, 1, spi=bytes(8)), HOUR)
 
 
 # -- the nearest miss -------------------------------------------------------------------------------------------------
