@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
+FEW = 5
+"""Entries that fit into the smallest dict."""
 SPARE = 16
 """The heap is made anew once it has this many entries more than twice what is due."""
 
@@ -53,7 +55,8 @@ class Agenda(Generic[K]):
             if self._times.get(key) == when:
                 del self._times[key]
                 due.append(key)
-        self._times = dict(self._times)  # a dict does not shrink by itself, and there are as many as sessions
+        if len(self._times) <= FEW:
+            self._times = dict(self._times)  # one does not shrink by itself, and each session has one
         try:
             if due:
                 self._on_due(due)
