@@ -12,9 +12,9 @@ from ikevd.host.interface import KernelEvent, SaExpired, SaId
 from ikevd.policy.model import Lifetime
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
-from tests.kernel.contract import PEER, REQID, SPI, add, sa_ids, sa_of
 from tests.kernel.namespaces import Namespace
 from tests.kernel.places import kernel_in
+from tests.kernel.samples import PEER, REQID, SPI, add, sa_ids, sa_of
 
 pytestmark = pytest.mark.kernel
 

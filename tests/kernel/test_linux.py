@@ -32,7 +32,9 @@ from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.proposals import format_esp, parse_esp
 from ikevd.sa.model import Spi
 from tests.eventually import PATIENCE, eventually_async
-from tests.kernel.contract import (
+from tests.kernel.namespaces import Namespace
+from tests.kernel.places import LEFT, LEFT6, RIGHT, RIGHT6, TO_LEFT, TO_RIGHT, Ends, Pair, kernel_in
+from tests.kernel.samples import (
     AES_SHA1,
     AES_SHA256,
     EVERY_CIPHER,
@@ -46,8 +48,6 @@ from tests.kernel.contract import (
     policy_of,
     sa_of,
 )
-from tests.kernel.namespaces import Namespace
-from tests.kernel.places import LEFT, LEFT6, RIGHT, RIGHT6, TO_LEFT, TO_RIGHT, Ends, Pair, kernel_in
 
 pytestmark = pytest.mark.kernel
 

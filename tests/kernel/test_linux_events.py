@@ -19,7 +19,9 @@ from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
-from tests.kernel.contract import (
+from tests.kernel.namespaces import Namespace
+from tests.kernel.places import LEFT, RIGHT, TO_RIGHT, Pair, kernel_in
+from tests.kernel.samples import (
     AES_SHA256,
     PEER,
     REQID,
@@ -28,8 +30,6 @@ from tests.kernel.contract import (
     policy_of,
     sa_of,
 )
-from tests.kernel.namespaces import Namespace
-from tests.kernel.places import LEFT, RIGHT, TO_RIGHT, Pair, kernel_in
 
 pytestmark = pytest.mark.kernel
 

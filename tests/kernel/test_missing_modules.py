@@ -4,9 +4,9 @@ import pytest
 
 from ikevd.errors import KernelRefused
 from ikevd.kernel.adapter import XfrmKernel
-from tests.kernel.contract import AES_SHA256, add, sa_of
 from tests.kernel.modules import without
 from tests.kernel.namespaces import Namespace
+from tests.kernel.samples import AES_SHA256, add, sa_of
 
 pytestmark = pytest.mark.kernel
 

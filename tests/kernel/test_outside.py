@@ -14,9 +14,9 @@ from ikevd.peer.outside import outside
 from ikevd.policy.model import Config
 from ikevd.policy.priorities import priority
 from tests.builders import connection
-from tests.kernel.contract import HERE, PEER, REQID
 from tests.kernel.namespaces import Namespace
 from tests.kernel.places import LEFT, LEFT6, RIGHT, Pair, kernel_in
+from tests.kernel.samples import HERE, PEER, REQID
 
 pytestmark = pytest.mark.kernel
 

@@ -13,7 +13,7 @@ from ikevd.kernel.trial import TRIAL_DESTINATION, TRIES
 from ikevd.policy.model import Lifetime
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import Spi
-from tests.kernel.contract import AES_SHA256, HERE, PEER, REQID, SPI, add, keys_of, policy_of, sa_of
+from tests.kernel.samples import AES_SHA256, HERE, PEER, REQID, SPI, add, keys_of, policy_of, sa_of
 
 
 async def test_what_stands_can_be_looked_at() -> None:

@@ -17,7 +17,7 @@ from ikevd.kernel.xfrm_sas import build_limit, build_sa, read_sa
 from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import EspKeys, Spi
-from tests.kernel.contract import HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
+from tests.kernel.samples import HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
 
 
 def build(sa: KernelSa) -> bytes:

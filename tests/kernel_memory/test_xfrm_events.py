@@ -20,7 +20,7 @@ from ikevd.kernel.xfrm_events import OCTETS, read_event
 from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_policies import build_policy, build_policy_id
 from ikevd.kernel.xfrm_sas import build_sa, build_sa_id
-from tests.kernel.contract import AES_SHA256, FOREIGN_REQID, REQID, keys_of, policy_of, sa_of
+from tests.kernel.samples import AES_SHA256, FOREIGN_REQID, REQID, keys_of, policy_of, sa_of
 
 POLICY = policy_of(ports=(17, 53, 0), direction=Direction.FWD)
 SA = sa_of()

@@ -17,7 +17,7 @@ from ikevd.policy.model import Listen
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
 from ikevd.sa.model import Spi
 from ikevd.store.interface import PlacedPolicy
-from tests.kernel.contract import FOREIGN_REQID, HERE, PEER, REQID, add, policy_of, sa_of
+from tests.kernel.samples import FOREIGN_REQID, HERE, PEER, REQID, add, policy_of, sa_of
 
 OURS, THEIRS, STRONGSWANS = Spi(0xD0000001), Spi(0x12345678), Spi(0xC0000001)
 STRONGSWAN_PRIORITY = 375_423

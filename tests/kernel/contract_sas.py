@@ -1,0 +1,279 @@
+"""What every `Kernel` must do with SAs: made, found, limited, removed, tried."""
+
+import asyncio
+import errno
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_network
+
+import pytest
+
+from ikevd.addresses import Address
+from ikevd.crypto.secret import Secret
+from ikevd.errors import KernelRefused
+from ikevd.host.interface import (
+    Counters,
+    KernelEvent,
+    SaExpired,
+    SaId,
+    UdpPorts,
+)
+from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
+from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.proposals import format_esp
+from ikevd.sa.model import Spi
+from ikevd.wire.registry import EspTransform, Integrity
+from tests.kernel.bench import Bench
+from tests.kernel.samples import (
+    AES_GCM,
+    AES_SHA1,
+    AES_SHA256,
+    EVERY_CIPHER,
+    EVERY_INTEGRITY,
+    FOREIGN_REQID,
+    HERE,
+    HERE6,
+    LACKING,
+    PEER,
+    PEER6,
+    REQID,
+    SPI,
+    TRIPLE_DES_MD5,
+    add,
+    keys_of,
+    policy_of,
+    sa_ids,
+    sa_of,
+    standing,
+)
+
+
+class SaContract:
+    """SAs."""
+
+    async def test_a_reserved_spi_is_a_larval_sa(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        (found,) = await bench.kernel.dump_sas()
+        assert SPI_FIRST <= spi <= SPI_LAST
+        assert (found.id, found.reqid, found.larval) == (SaId(HERE, spi), REQID, True)
+
+    async def test_reserved_spis_differ(self, bench: Bench) -> None:
+        spis = await asyncio.gather(*(bench.kernel.reserve_spi(PEER, HERE, REQID) for _ in range(200)))
+        assert len(set(spis)) == 200
+        assert len(await sa_ids(bench.kernel, larval=True)) == 200
+
+    async def test_a_larval_sa_is_filled(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        sa = sa_of(spi, source=PEER, destination=HERE)
+        await add(bench.kernel, sa, reserved=True)
+        assert await sa_ids(bench.kernel) == [sa.id]
+        assert await sa_ids(bench.kernel, larval=True) == []
+        assert await bench.kernel.counters(sa.id) == Counters(0, 0)
+
+    async def test_a_filled_sa_outlives_the_reservation(self, bench: Bench) -> None:
+        seconds = bench.shorten_reservations()
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        await bench.pass_time(seconds)
+        assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
+
+    async def test_a_reservation_ends_and_nobody_is_told(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        seconds = bench.shorten_reservations()
+        await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await bench.pass_time(seconds)
+        assert await bench.kernel.dump_sas() == []
+        assert told == []
+
+    async def test_an_expired_reservation_is_installed_anew(self, bench: Bench) -> None:
+        seconds = bench.shorten_reservations()
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await bench.pass_time(seconds)
+        await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
+
+    async def test_a_reservation_of_an_earlier_process_is_filled(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await add(bench.successor(), sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
+
+    async def test_a_reservation_of_another_child_is_not_filled(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID + 1)
+        with pytest.raises(KernelRefused, match="that SPI already"):
+            await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
+
+    async def test_the_source_names_no_sa(self, bench: Bench) -> None:
+        await add(bench.kernel, sa_of())
+        with pytest.raises(KernelRefused, match="that SPI already"):
+            await add(bench.kernel, sa_of(source=IPv4Address("192.0.2.77")))
+        assert [found.source for found in await bench.kernel.dump_sas()] == [HERE]
+
+    @pytest.mark.parametrize("reserved", [True, False])
+    async def test_an_sa_is_installed_once(self, bench: Bench, reserved: bool) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID) if reserved else SPI
+        sa = sa_of(spi, source=PEER, destination=HERE)
+        await add(bench.kernel, sa, reserved=reserved)
+        with pytest.raises(KernelRefused, match=f"ESP SA {spi} to 192.0.2.1: .* that SPI already") as caught:
+            await add(bench.kernel, sa, reserved=reserved)
+        assert caught.value.errno == errno.EEXIST
+        assert await sa_ids(bench.kernel) == [sa.id]
+
+    async def test_a_larval_sa_is_not_overwritten_by_a_new_one(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        with pytest.raises(KernelRefused):
+            await add(bench.kernel, sa_of(spi, source=PEER, destination=HERE))
+        assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
+
+    @pytest.mark.parametrize("suite", [AES_SHA256, AES_SHA1, TRIPLE_DES_MD5], ids=["aes", "aes-sha1", "3des-md5"])
+    @pytest.mark.parametrize("replay_window", [1, 32, 33, 128, 4096])
+    async def test_suites_and_windows(self, bench: Bench, suite: EspSuite, replay_window: int) -> None:
+        await add(bench.kernel, sa_of(suite=suite, replay_window=replay_window))
+        assert await sa_ids(bench.kernel) == [SaId(PEER, SPI)]
+
+    async def test_ipv6(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER6, HERE6, REQID)
+        inbound = sa_of(spi, source=PEER6, destination=HERE6)
+        await add(bench.kernel, inbound, reserved=True)
+        policy = policy_of("2001:db8:a::/48", "10.2.0.0/24", ends=(HERE6, PEER6))
+        policy = replace(policy, id=replace(policy.id, destination=ip_network("2001:db8:b::/48")))
+        await bench.kernel.put_policy(policy)
+        assert await sa_ids(bench.kernel) == [inbound.id]
+        assert await standing(bench.kernel) == [policy]
+        await bench.kernel.delete_policy(policy.id, REQID)
+        await bench.kernel.delete_sa(inbound.id)
+        assert (await bench.kernel.dump_sas(), await bench.kernel.dump_policies()) == ([], [])
+
+    @pytest.mark.parametrize("ends", [(HERE, PEER), (HERE6, PEER6)], ids=["ipv4", "ipv6"])
+    async def test_esp_in_udp_is_found_in_a_dump(self, bench: Bench, ends: tuple[Address, Address]) -> None:
+        here, peer = ends
+        spi = await bench.kernel.reserve_spi(peer, here, REQID)
+        inbound = replace(sa_of(spi, source=peer, destination=here), encap=UdpPorts(61234, 4500))
+        outbound = replace(sa_of(source=here, destination=peer), encap=UdpPorts(4500, 61234))
+        await add(bench.kernel, inbound, reserved=True)
+        await add(bench.kernel, outbound)
+        await add(bench.kernel, sa_of(Spi(0x2222), source=here, destination=peer))
+        found = {sa.id: sa.encap for sa in await bench.kernel.dump_sas()}
+        assert found == {
+            inbound.id: UdpPorts(61234, 4500),
+            outbound.id: UdpPorts(4500, 61234),
+            SaId(peer, Spi(0x2222)): None,
+        }
+
+    @pytest.mark.parametrize("replay_window", [0, 4097])
+    async def test_a_window_that_no_kernel_holds(self, bench: Bench, replay_window: int) -> None:
+        with pytest.raises(KernelRefused, match=f"1 to 4096 packets, not {replay_window}"):
+            await add(bench.kernel, sa_of(replay_window=replay_window))
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_a_key_of_the_wrong_length(self, bench: Bench) -> None:
+        short = replace(keys_of(AES_SHA256), encryption=Secret(bytes(5)))
+        with pytest.raises(KernelRefused, match=r"cbc\(aes\)") as caught:
+            await bench.kernel.add_sa(sa_of(), short, reserved=False)
+        assert caught.value.errno == errno.EINVAL
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_an_algorithm_that_the_kernel_lacks(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        with bench.without_blowfish(), pytest.raises(KernelRefused, match=r"this kernel has no cbc\(blowfish\)"):
+            await add(bench.kernel, sa_of(spi, suite=LACKING, source=PEER, destination=HERE), reserved=True)
+        assert await sa_ids(bench.kernel, larval=True) == [SaId(HERE, spi)]
+
+    async def test_an_algorithm_without_a_name(self, bench: Bench) -> None:
+        for suite, name in [
+            (EspSuite(EspTransform(99), 0, Integrity.HMAC_SHA1), "ESPTRANSFORM_99"),
+            (EspSuite(EspTransform.AES_CBC, 128, Integrity.KPDK), "KPDK"),
+        ]:
+            with pytest.raises(KernelRefused, match=name):
+                await bench.kernel.probe(suite)
+
+    async def test_delete(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await add(bench.kernel, sa_of())
+        await bench.kernel.delete_sa(SaId(HERE, spi))
+        assert [found.id for found in await bench.kernel.dump_sas()] == [SaId(PEER, SPI)]
+        await bench.kernel.delete_sa(SaId(PEER, SPI))
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_deleting_what_is_gone_is_no_error(self, bench: Bench) -> None:
+        await bench.kernel.delete_sa(SaId(PEER, SPI))
+        await bench.kernel.delete_policy(policy_of().id, REQID)
+
+    async def test_counters_of_what_is_gone(self, bench: Bench) -> None:
+        assert await bench.kernel.counters(SaId(PEER, SPI)) is None
+
+    async def test_another_owners_sa_is_left_alone(self, bench: Bench) -> None:
+        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
+        with pytest.raises(KernelRefused):
+            await add(bench.kernel, sa_of())
+        await bench.kernel.delete_sa(SaId(PEER, SPI))
+        (found,) = await bench.kernel.dump_sas()
+        assert (found.id, found.reqid, found.larval) == (SaId(PEER, SPI), FOREIGN_REQID, False)
+
+    async def test_a_dump_tells_when_an_sa_ends(self, bench: Bench) -> None:
+        await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        await add(bench.kernel, sa_of(lifetime=Lifetime(3600, 2000)))
+        ends = {found.id.spi: found.ends_in for found in await bench.kernel.dump_sas()}
+        assert 3590 < (ends.pop(SPI) or 0) <= 3600
+        assert list(ends.values()) == [None]
+
+    @pytest.mark.parametrize("encap", [None, UdpPorts(4500, 4500)], ids=["esp", "udp"])
+    @pytest.mark.parametrize("suite", [AES_SHA256, TRIPLE_DES_MD5, AES_GCM], ids=format_esp)
+    async def test_a_live_sa_is_given_an_earlier_end(
+        self, bench: Bench, suite: EspSuite, encap: UdpPorts | None
+    ) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, replace(sa_of(suite=suite), encap=encap))
+        await bench.kernel.limit_sa(SaId(PEER, SPI), 2)
+        (found,) = await bench.kernel.dump_sas()
+        assert (found.encap, found.larval) == (encap, False)
+        await bench.pass_time(2)
+        assert await bench.kernel.dump_sas() == []
+        assert SaExpired(SaId(PEER, SPI), REQID, hard=True) in told
+
+    async def test_a_live_sa_is_given_a_later_end(self, bench: Bench) -> None:
+        await add(bench.kernel, sa_of(lifetime=Lifetime(3)))
+        await bench.kernel.limit_sa(SaId(PEER, SPI), 3600)
+        await bench.pass_time(3)
+        (found,) = await bench.kernel.dump_sas()
+        assert 3500 < (found.ends_in or 0) <= 3597
+
+    async def test_no_limit_is_given_to_what_is_gone_larval_or_anothers(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
+        for sa in (SaId(HERE, spi), SaId(PEER, SPI), SaId(PEER, Spi(0x2222))):
+            await bench.kernel.limit_sa(sa, 60)
+        assert {(found.id.spi, found.ends_in) for found in await bench.kernel.dump_sas()} == {(spi, None), (SPI, None)}
+
+    async def test_the_soft_limit_stands_a_second_before_the_hard_one(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, sa_of(lifetime=Lifetime(3)))
+        for _ in range(3):
+            await bench.pass_time(1)
+        assert told == [SaExpired(SaId(PEER, SPI), REQID, hard) for hard in (False, True)]
+
+    async def test_an_expired_sa_is_gone_and_told(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await add(bench.kernel, sa_of(lifetime=Lifetime(1)))
+        await add(bench.kernel, sa_of(Spi(0x1111), reqid=FOREIGN_REQID, lifetime=Lifetime(1)))
+        await bench.pass_time(1)
+        assert await bench.kernel.dump_sas() == []
+        assert told == [SaExpired(SaId(PEER, SPI), REQID, hard=True)]
+
+    @pytest.mark.parametrize("suite", EVERY_CIPHER + EVERY_INTEGRITY, ids=format_esp)
+    async def test_probe_of_every_suite_succeeds_and_leaves_nothing(self, bench: Bench, suite: EspSuite) -> None:
+        await bench.kernel.probe(suite)
+        assert await bench.kernel.dump_sas() == []
+
+    async def test_an_icv_of_another_length_than_usual(self, bench: Bench) -> None:
+        await add(bench.kernel, replace(sa_of(), icv_bits=96))
+        assert await sa_ids(bench.kernel) == [SaId(PEER, SPI)]
+
+    async def test_probe_of_a_suite_that_the_kernel_lacks(self, bench: Bench) -> None:
+        with bench.without_blowfish(), pytest.raises(KernelRefused) as caught:
+            await bench.kernel.probe(LACKING)
+        assert str(caught.value) == "this kernel has no cbc(blowfish) with hmac(sha256) for ESP"
+        assert await bench.kernel.dump_sas() == []

@@ -1,0 +1,98 @@
+"""SAs and policies for the tests of kernels."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from ikevd.addresses import Address
+from ikevd.crypto.secret import Secret
+from ikevd.host.interface import (
+    Action,
+    Direction,
+    Kernel,
+    KernelPolicy,
+    KernelSa,
+    PolicyId,
+    SaId,
+    Template,
+)
+from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
+from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.priorities import priority
+from ikevd.policy.reqids import REQID_FIRST
+from ikevd.sa.model import EspKeys, Spi
+from ikevd.wire.registry import EspTransform, Integrity
+
+HERE, PEER = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
+HERE6, PEER6 = IPv6Address("2001:db8::1"), IPv6Address("2001:db8:1::1")
+AES_SHA256 = EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
+AES_SHA1 = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
+AES_GCM = EspSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE)
+TRIPLE_DES_MD5 = EspSuite(EspTransform.TRIPLE_DES, 0, Integrity.HMAC_MD5)
+LACKING = EspSuite(EspTransform.BLOWFISH, 128, Integrity.HMAC_SHA2_256)
+"""What `Bench.without_blowfish` takes away."""
+EVERY_CIPHER = [
+    EspSuite(transform, bits, Integrity.NONE if row.icv_bits else Integrity.HMAC_SHA2_256)
+    for transform, row in ESP_CIPHERS.items()
+    for _, bits in list(row.words())[:: 13 if transform == EspTransform.BLOWFISH else 1]
+]
+"""Each with each key length, but of the 52 of Blowfish four."""
+EVERY_INTEGRITY = [EspSuite(EspTransform.AES_CBC, 128, integrity) for integrity in INTEGRITIES]
+REQID = REQID_FIRST + 7
+FORMER_REQID = REQID + 9
+FOREIGN_REQID = 1
+CHANGES = [
+    (before, after) for before in Action for after in Action if after is not Action.BYPASS or before is Action.BYPASS
+]
+"""Of one policy. A bypass has no reqid by which it could claim what a child owns."""
+SPI = Spi(0x0A0B0C0D)
+
+
+def sa_of(
+    spi: Spi = SPI,
+    *,
+    suite: EspSuite = AES_SHA256,
+    source: Address = HERE,
+    destination: Address = PEER,
+    lifetime: Lifetime = Lifetime(3600),  # noqa: B008  # frozen
+    replay_window: int = 128,
+    reqid: int = REQID,
+) -> KernelSa:
+    """An SA."""
+    return KernelSa(source, destination, spi, reqid, suite, lifetime, replay_window)
+
+
+def keys_of(suite: EspSuite) -> EspKeys:
+    """Keys of the right lengths."""
+    cipher_octets, mac_octets = esp_key_octets(suite.transform, suite.key_bits, suite.integrity)
+    return EspKeys(Secret(bytes(range(cipher_octets))), Secret(bytes(range(mac_octets))))
+
+
+async def add(kernel: Kernel, sa: KernelSa, *, reserved: bool = False) -> None:
+    """Install the SA under keys of the right lengths."""
+    await kernel.add_sa(sa, keys_of(sa.suite), reserved=reserved)
+
+
+def policy_of(
+    source: str = "10.1.0.0/24",
+    destination: str = "10.2.0.0/24",
+    *,
+    ports: tuple[int, int, int] = (0, 0, 0),
+    direction: Direction = Direction.OUT,
+    action: Action = Action.TUNNEL,
+    ends: tuple[Address, Address] = (HERE, PEER),
+    reqid: int = REQID,
+) -> KernelPolicy:
+    """A policy; `ports` are protocol, source and destination port."""
+    name = PolicyId(ip_network(source), ip_network(destination), *ports, direction)
+    bypass = action is Action.BYPASS
+    number = priority(name.source, name.destination, *ports, bypass=bypass)
+    return KernelPolicy(name, action, number, None if bypass else Template(*ends, reqid))
+
+
+async def standing(kernel: Kernel) -> list[KernelPolicy | None]:
+    """The policies of a dump, as they could be put."""
+    return [found.policy for found in await kernel.dump_policies()]
+
+
+async def sa_ids(kernel: Kernel, *, larval: bool = False) -> list[SaId]:
+    """The SAs of a dump that are, or are not, larval."""
+    return [found.id for found in await kernel.dump_sas() if found.larval == larval]
