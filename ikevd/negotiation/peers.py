@@ -14,12 +14,14 @@ from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.session import Session
+from ikevd.peer import facts
+from ikevd.peer.restart import owed
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection
 from ikevd.policy.reqids import Holder, Reqids
-from ikevd.sa.model import IsakmpSa
+from ikevd.sa.model import IsakmpSa, Spi
 from ikevd.store.interface import Changes, StoredPeer
 
 MAX_SESSIONS = 10_000
@@ -35,6 +37,11 @@ class Peers:
         self._ports = ports
         self._reqids = Reqids.of(self._connections.values())
         self._anywhere = [name for name, connection in self._connections.items() if connection.remote is None]
+        self._by_identity: dict[Identity | None, list[Connection]] = {}
+        """Those with one peer each."""
+        for connection in self._connections.values():
+            if connection.remote is not None:
+                self._by_identity.setdefault(_named(connection).identity, []).append(connection)
         self._sessions: dict[str, dict[PeerKey, Session]] = {}
         """By connection."""
         self.dismissed: list[Session] = []
@@ -95,15 +102,24 @@ class Peers:
         return session
 
     def dismiss(self, stored: StoredPeer) -> None:
-        """Nothing goes on with it: it is told Delete under the old ISAKMP SA, if there is one. What is stored of it
-        goes with that: a process that is killed before leaves the words to the next one."""
-        isakmp = next(reversed(tuple(stored.state.isakmp.values())), None)
+        """Nothing goes on with it: it is told Delete under the old ISAKMP SA or, where the peer has none any more, by
+        the connection that has the same peer now. What is stored of it goes with that: a process that is killed before
+        leaves the words to the next one."""
+        isakmp = next((known for known in stored.state.isakmp.values() if not known.peer_deleted), None)
         if isakmp is None:
+            if spis := owed(stored.state):
+                self._bequeath(stored.state, spis)
             self._ports.store.put(Changes(stored.state.key, gone=True))
             return
         session = Session(stored.state.key, former_connection(isakmp), self._router, self._ports, self._held)
         self.dismissed.append(session)
         session.dismiss(stored, replaced=False)
+
+    def _bequeath(self, state: PeerState, spis: tuple[Spi, ...]) -> None:
+        ends = {pair.sa.remote for child in state.children.values() for pair in child.pairs}
+        for connection in self._by_identity.get(state.key.identity, ()):
+            if connection.remote in ends:
+                self.named(connection).post(facts.Owed(spis))
 
     async def let_dismissed_go(self) -> None:
         """Once they have said all."""

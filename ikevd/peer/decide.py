@@ -24,6 +24,7 @@ from ikevd.peer.facts import (
     KernelDid,
     KernelRefused,
     Opening,
+    Owed,
     PhaseOneFailed,
     PhaseOneUp,
     Placed,
@@ -112,6 +113,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             _due(draft, names)
         case Restarted(revived):
             restart.restarted(draft, revived)
+        case Owed(spis):
+            deletes.owe(draft, spis)
     quick_modes.begin(draft)
 
 

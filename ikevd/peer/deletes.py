@@ -49,6 +49,11 @@ def say_waiting(draft: Draft, under: Cookies) -> None:
 def say_again(draft: Draft) -> None:
     """The process that said them, or was about to, is gone, however long ago: it would have forgotten what had left."""
     spis, draft.deletes_said = tuple(said.spi for said in draft.deletes_said), ()
+    owe(draft, spis)
+
+
+def owe(draft: Draft, spis: Sequence[Spi]) -> None:
+    """As soon as they can be said."""
     draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
     say_now(draft)
 

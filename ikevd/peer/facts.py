@@ -224,6 +224,14 @@ class Dismissed:
     replaced: bool
 
 
+@frozen
+class Owed:
+    """SPIs of ours that another connection had with the same peer, which is gone from the file, as they are: nothing of
+    it is left to say Delete under."""
+
+    spis: tuple[Spi, ...]
+
+
 Fact = (
     Wanted
     | Unwanted
@@ -248,4 +256,5 @@ Fact = (
     | Due
     | Restarted
     | Dismissed
+    | Owed
 )

@@ -9,8 +9,8 @@ from ikevd.frozen import replace
 from ikevd.peer import attempts, child, deletes, informed, isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort
-from ikevd.peer.state import Attempt, ChildState, Stage
-from ikevd.sa.model import Cookies
+from ikevd.peer.state import Attempt, ChildState, PeerState, Stage
+from ikevd.sa.model import Cookies, Spi
 
 
 def restarted(draft: Draft, revived: Set[Attempt]) -> None:
@@ -48,6 +48,13 @@ def dismissed(draft: Draft, *, replaced: bool) -> None:
     for under in draft.isakmp:
         _say_delete_again(draft, under)
         isakmp.retire(draft, under, tell=True, cause=Abandoned("its connection has changed"))
+
+
+def owed(state: PeerState) -> tuple[Spi, ...]:
+    """SPIs of ours of which nobody knows whether the peer has heard that they are gone."""
+    pairs = (pair.sa.inbound for child in state.children.values() for pair in child.pairs)
+    modes = (mode.spi for mode in state.quick_modes.values() if mode.spi is not None)
+    return (*dict.fromkeys((*state.deletes_to_send, *(said.spi for said in state.deletes_said), *pairs, *modes)),)
 
 
 def _say_delete_again(draft: Draft, under: Cookies) -> None:

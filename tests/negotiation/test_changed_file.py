@@ -11,6 +11,7 @@ import pytest
 
 from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
+from ikevd.peer import facts
 from ikevd.policy.model import Bypass, Child, Connection, Lifetime, Listen, Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored, selector
@@ -221,6 +222,26 @@ def test_without_an_isakmp_sa_the_peer_of_a_changed_connection_is_told_under_the
         assert alice.pairs == bob.pairs == 1
         assert not old & set(his.kernel.sas)
         assert hers.kernel.keys == his.kernel.keys
+
+    run(story())
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["none is left", "the peer has just deleted it"])
+def test_also_where_the_connection_with_that_peer_has_another_name(deleted: bool) -> None:
+    async def story() -> None:
+        _, hers, his, bob = await both_up(SHORT)
+        if deleted:
+            (isakmp,) = bob.session.live
+            bob.session.post(facts.Worn(isakmp.sa.cookies))
+            await asyncio.sleep(1)
+        else:
+            await asyncio.sleep(100)
+        old = set(his.kernel.sas)
+        hers.connections = (replace(SHORT, name="robert"),)
+        alice = await hers.restart()
+        await asyncio.sleep(30)
+        assert not old & set(his.kernel.sas)
+        assert not hers.disk.peers.keys() - {alice.session.state.key}
 
     run(story())
 

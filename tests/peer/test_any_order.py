@@ -109,6 +109,8 @@ class Dice:
             lambda: facts.Placed(self.name),
             lambda: facts.Due(),
             lambda: facts.Restarted(frozenset(key for key in state.quick_modes if self.yes)),
+            lambda: facts.Dismissed(self.yes),
+            lambda: facts.Owed((self.spi,)),
         )
         return self._random.choice(makes)()
 

@@ -8,8 +8,9 @@ import pytest
 
 from ikevd.errors import Abandoned, NoAnswer
 from ikevd.peer.due import next_due
-from ikevd.peer.facts import Dismissed, Due, Informed, QuickModeFailed, Restarted, Unwanted, Worn
+from ikevd.peer.facts import Dismissed, Due, Informed, Owed, QuickModeFailed, Restarted, Unwanted, Worn
 from ikevd.peer.notices import delete_isakmp
+from ikevd.peer.restart import owed
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, SaidDelete, Stage
 from tests.peer.records import NOW, A, isakmp, mode, opening, ours, pair, peer, told
 
@@ -114,6 +115,23 @@ def test_it_is_said_again_by_the_process_after_that_one() -> None:
     before, first = told(peer(isakmp(), lan=UP), Dismissed(replaced=False))
     assert told(before, Dismissed(replaced=False), now=NOW + 1)[1] == first
     assert told(before, Restarted(), now=NOW + 1)[1] == first
+
+
+def test_what_a_connection_that_is_gone_owes_the_same_peer_is_said_by_the_one_that_has_it_now() -> None:
+    assert told(peer(isakmp()), Owed((ours(8), ours(9))))[1] == ["say under A: delete d0000008 d0000009"]
+    after, effects = told(peer(), Owed((ours(8),)))
+    assert (after.deletes_to_send, effects) == ((ours(8),), ["begin phase 1 as 11"])
+
+
+def test_it_owes_what_waits_was_said_of_late_stands_or_was_being_made() -> None:
+    before = peer(
+        lan=replace(MAKING, pairs=(pair(1), opening(3, 7))),
+        modes={7: mode(spi=ours(3)), 8: mode(spi=ours(4)), 9: mode()},
+        deletes_to_send=(ours(5),),
+        deletes_said=(SaidDelete(ours(6), NOW),),
+    )
+    assert set(owed(before)) == {ours(1), ours(3), ours(4), ours(5), ours(6)}
+    assert len(owed(before)) == 5
 
 
 # -- last words may have gone down with the process
