@@ -183,7 +183,7 @@ class Engine:
                 if any(session.has_peer for session in self.sessions()):
                     await asyncio.sleep(last_words)
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
-                for session in (*self.sessions(), *self.dismissed):
+                async for session in paced((*self.sessions(), *self.dismissed)):
                     await session.clear()
                     session.forget()
                 await self._outside.remove()
@@ -200,7 +200,7 @@ class Engine:
         _surely(self._lobby.close)
 
     async def _take_down(self, *, announce: bool) -> None:
-        for session in self.sessions():
+        async for session in paced(self.sessions()):
             _surely(partial(session.end, announce=announce))
         for session in self.sessions():
             await session.settled()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import TypeVar
 
 import pytest
 
@@ -366,6 +367,9 @@ def test_message_2_of_quick_mode_that_is_repeated_to_a_new_process_is_answered_w
     run(story())
 
 
+T = TypeVar("T")
+
+
 class Turns:
     """Of the event loop, while somebody is at work in it."""
 
@@ -373,7 +377,7 @@ class Turns:
         self.count = 0
         self._over = False
 
-    async def during(self, work: Awaitable[bool]) -> bool:
+    async def during(self, work: Awaitable[T]) -> T:
         counting = asyncio.ensure_future(self._tick())
         done = await work
         self._over = True
@@ -400,5 +404,21 @@ def test_others_have_their_turn_while_many_are_handed_over(many: str) -> None:
         turns = Turns()
         assert await turns.during(alice.engine.hand_over())
         assert turns.count >= 100 / STEP
+
+    run(story())
+
+
+def test_others_have_their_turn_while_many_are_taken_down() -> None:
+    async def story() -> None:
+        nets = [child(name=f"c{n}", reqid=0x696B0001 + n, remote=f"10.3.{n}.0/24") for n in range(100)]
+        views = [connection(name=lan.name, remote=BOB + n, children=(lan,)) for n, lan in enumerate(nets)]
+        hers = Machine(World(), ALICE, *views)
+        alice = hers.boot()
+        alice.engine.start()
+        await asyncio.sleep(1)
+        turns = Turns()
+        await turns.during(alice.engine.stop())
+        assert turns.count >= 3 * 100 / STEP, "to end, to end what came up meanwhile, and to remove"
+        assert not hers.kernel.policies
 
     run(story())
