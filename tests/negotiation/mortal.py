@@ -6,16 +6,20 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, cast
 
 from ikevd.addresses import Address, Path
 from ikevd.host.interface import KernelEvent, KernelPolicy, Listener
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Connection
+from ikevd.policy.model import Connection, Start
 from ikevd.store.memory import Disk, Killed, MemoryStore
-from tests.builders import SeededEntropy
-from tests.gateways import Gateway, World
+from tests.builders import ALICE, BOB, SeededEntropy, child, connection, mirrored
+from tests.gateways import Gateway, World, bring_up
 
+EXCHANGE = 18
+"""Where its type stands in a message."""
+VIEW = connection(children=(child(start=Start.MANUAL),))
 WRITES = ("put", "place")
 CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "put_policy", "delete_policy", "dump_sas", "dump_policies")
 
@@ -183,3 +187,19 @@ class Machine:
         await gateway.engine.restore()
         gateway.engine.start()
         return gateway
+
+
+async def tunnel(view: Connection = VIEW) -> tuple[World, Machine, Machine, Gateway, Gateway]:
+    """Alice has called Bob; both on machines of their own."""
+    world, his = World(), mirrored(view)
+    waits = replace(his, children=tuple(replace(child, start=Start.MANUAL) for child in his.children))
+    machines = Machine(world, ALICE, view), Machine(world, BOB, waits)
+    alice, bob = (machine.boot() for machine in machines)
+    await bring_up(alice)
+    await asyncio.sleep(1)
+    return world, *machines, alice, bob
+
+
+def kinds(world: World, after: float) -> set[int]:
+    """Exchange types of all that was sent since then."""
+    return {octets[EXCHANGE] for at, _, octets in world.wire if at >= after}

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import replace
 from ipaddress import ip_network
-from typing import TypeVar
 
 import pytest
 
 from ikevd.addresses import Address, Path
 from ikevd.facts import Established
 from ikevd.host.interface import Action
-from ikevd.negotiation.paced import STEP
-from ikevd.policy.model import Connection, Start
+from ikevd.policy.model import Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
-from tests.negotiation.mortal import Machine
+from tests.negotiation.mortal import EXCHANGE, VIEW, Machine, kinds, tunnel
 from tests.virtual_time import run
-
-EXCHANGE = 18
-VIEW = connection(children=(child(start=Start.MANUAL),))
-
-
-async def tunnel(view: Connection = VIEW) -> tuple[World, Machine, Machine, Gateway, Gateway]:
-    """Alice has called Bob; both on machines of their own."""
-    world, his = World(), mirrored(view)
-    waits = replace(his, children=tuple(replace(child, start=Start.MANUAL) for child in his.children))
-    machines = Machine(world, ALICE, view), Machine(world, BOB, waits)
-    alice, bob = (machine.boot() for machine in machines)
-    await bring_up(alice)
-    await asyncio.sleep(1)
-    return world, *machines, alice, bob
-
-
-def kinds(world: World, after: float) -> set[int]:
-    """Exchange types of all that was sent since then."""
-    return {octets[EXCHANGE] for at, _, octets in world.wire if at >= after}
 
 
 @pytest.mark.parametrize("who", ["initiator", "responder", "both"])
@@ -187,20 +165,6 @@ def test_without_its_store_an_ikevd_removes_what_it_left_itself_and_nothing_else
         alice = await hers.restart()
         await asyncio.sleep(1)
         assert alice.nothing_installed
-
-    run(story())
-
-
-def test_a_hand_over_limits_each_sa_to_what_is_left_of_its_life() -> None:
-    async def story() -> None:
-        world, hers, _, alice, _ = await tunnel()
-        now = asyncio.get_running_loop().time()
-        assert await alice.engine.hand_over()
-        assert len(hers.kernel.sas) == 2
-        again = await hers.restart()
-        await asyncio.sleep(60)
-        assert again.pairs == 1
-        assert kinds(world, now) == set()
 
     run(story())
 
@@ -363,62 +327,5 @@ def test_message_2_of_quick_mode_that_is_repeated_to_a_new_process_is_answered_w
         assert len(third) > 1
         assert set(third) == {third[0]}
         assert alice.pairs == bob.pairs == 1
-
-    run(story())
-
-
-T = TypeVar("T")
-
-
-class Turns:
-    """Of the event loop, while somebody is at work in it."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._over = False
-
-    async def during(self, work: Awaitable[T]) -> T:
-        counting = asyncio.ensure_future(self._tick())
-        done = await work
-        self._over = True
-        await counting
-        return done
-
-    async def _tick(self) -> None:
-        while not self._over:
-            self.count += 1
-            await asyncio.sleep(0)
-
-
-@pytest.mark.parametrize("many", ["peers", "children of one peer"])
-def test_others_have_their_turn_while_many_are_handed_over(many: str) -> None:
-    async def story() -> None:
-        nets = [child(name=f"c{n}", reqid=0x696B0001 + n, remote=f"10.3.{n}.0/24") for n in range(100)]
-        if many == "peers":
-            views = [connection(name=lan.name, remote=BOB + n, children=(lan,)) for n, lan in enumerate(nets)]
-            alice = Machine(World(), ALICE, *views).boot()
-            alice.engine.start()
-        else:
-            _, _, _, alice, _ = await tunnel(connection(children=(child(), *nets)))
-            await asyncio.gather(*(alice.session.want(lan.name) for lan in nets))
-        turns = Turns()
-        assert await turns.during(alice.engine.hand_over())
-        assert turns.count >= 100 / STEP
-
-    run(story())
-
-
-def test_others_have_their_turn_while_many_are_taken_down() -> None:
-    async def story() -> None:
-        nets = [child(name=f"c{n}", reqid=0x696B0001 + n, remote=f"10.3.{n}.0/24") for n in range(100)]
-        views = [connection(name=lan.name, remote=BOB + n, children=(lan,)) for n, lan in enumerate(nets)]
-        hers = Machine(World(), ALICE, *views)
-        alice = hers.boot()
-        alice.engine.start()
-        await asyncio.sleep(1)
-        turns = Turns()
-        await turns.during(alice.engine.stop())
-        assert turns.count >= 3 * 100 / STEP, "to end, to end what came up meanwhile, and to remove"
-        assert not hers.kernel.policies
 
     run(story())

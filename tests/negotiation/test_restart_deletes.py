@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from ikevd.store.memory import Killed
-from tests.negotiation.test_restart import tunnel
+from tests.negotiation.mortal import tunnel
 from tests.virtual_time import run
 
 

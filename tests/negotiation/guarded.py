@@ -1,0 +1,59 @@
+"""A process that starts with another file than the one before it, watched at each of its steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
+from ikevd.policy.model import Child, Connection, Listen
+from tests.builders import ALICE, BOB, child, connection, mirrored
+from tests.gateways import Gateway, World, bring_up
+from tests.negotiation.mortal import Machine
+
+LAN = child()
+DMZ = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
+VIEW = connection(children=(LAN, DMZ))
+SETTINGS: dict[str, dict[str, Any]] = {
+    "alone": {},
+    "remove_unknown: false": {"remove_unknown": False},
+    "listen.addresses": {"listen": Listen((ALICE,))},
+}
+"""Of the file."""
+
+
+class Watched(Machine):
+    """At each step of its process every policy of `guarded` must stand, in whatever form."""
+
+    guarded: frozenset[PolicyId] = frozenset()
+
+    def strikes(self, point: str) -> bool:
+        """See `Machine.strikes`."""
+        assert self.guarded <= self.kernel.policies.keys(), f"clear text {point}"
+        return super().strikes(point)
+
+
+def out(policies: Iterable[KernelPolicy]) -> dict[PolicyId, KernelPolicy]:
+    return {one.id: one for one in policies if one.id.direction is Direction.OUT and one.action is not Action.BYPASS}
+
+
+async def both_up(view: Connection = VIEW, **settings: Any) -> tuple[World, Watched, Machine, Gateway]:
+    """Alice has called Bob for both children. His machine never changes."""
+    world = World()
+    hers, his = Watched(world, ALICE, view), Machine(world, BOB, mirrored(view))
+    hers.settings = settings
+    alice, bob = hers.boot(), his.boot()
+    for gateway in (alice, bob):
+        await gateway.engine.restore()
+        gateway.engine.start()
+    for name in [one.name for one in view.children]:
+        await bring_up(alice, name)
+    await asyncio.sleep(1)
+    assert len(hers.kernel.sas) == 2 * len(view.children)
+    return world, hers, his, bob
+
+
+def renamed(children: Iterable[Child], base: int) -> tuple[Child, ...]:
+    return tuple(replace(one, name=f"new {one.name}", reqid=base + n) for n, one in enumerate(children))

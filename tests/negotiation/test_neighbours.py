@@ -1,0 +1,75 @@
+"""Two ikevd in one network namespace, whose connections have the same names."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from ikevd.host.interface import Action
+from ikevd.kernel.memory import MemoryKernel
+from ikevd.policy.model import Listen, Start
+from tests.builders import ALICE, BOB, child, connection, mirrored
+from tests.gateways import World
+from tests.negotiation.guarded import LAN, Watched
+from tests.negotiation.mortal import Machine
+from tests.virtual_time import run
+
+CAROL, DAVE = ALICE + 1, BOB + 1
+
+
+async def neighbours(kernel: MemoryKernel) -> tuple[World, Watched, Watched]:
+    """Alice and Carol have one kernel, and connections, children and reqids of one name, each to a peer of her own."""
+    world = World()
+    lan = child(local="10.7.0.0/24", remote="10.8.0.0/24", start=Start.AUTO)
+    views = {ALICE: connection(children=(replace(LAN, start=Start.AUTO),))}
+    views[CAROL] = connection(local=CAROL, remote=DAVE, children=(lan,))
+    machines = []
+    for here, view in views.items():
+        machine = Watched(world, here, view, kernel=kernel)
+        machine.settings = {"listen": Listen((here,))}
+        waits = replace(mirrored(view), children=tuple(replace(c, start=Start.MANUAL) for c in mirrored(view).children))
+        assert view.remote is not None
+        await Machine(world, view.remote, waits).restart()
+        await machine.restart()
+        machines.append(machine)
+    await asyncio.sleep(10)
+    assert len(kernel.sas) == 4
+    return world, machines[0], machines[1]
+
+
+@pytest.mark.parametrize("what", ["as it was", "changed", "gone", "without its store", "fought"])
+def test_two_ikevd_with_connections_of_one_name_leave_each_others_sas_and_policies_alone(what: str) -> None:
+    async def story() -> None:
+        kernel = MemoryKernel(asyncio.get_running_loop().time)
+        _, hers, carols = await neighbours(kernel)
+        assert carols.gateway is not None
+        mine = {name for name in kernel.sas if CAROL in (name.destination, kernel.sas[name].source)}
+        theirs = {
+            policy.id
+            for policy in kernel.policies.values()
+            if policy.template and CAROL in (policy.template.source, policy.template.destination)
+        }
+        carols.guarded = hers.guarded = frozenset(theirs)
+        match what:
+            case "changed":
+                hers.connections = (replace(hers.connections[0], nat_keepalive=33.0),)
+            case "gone":
+                hers.connections = ()
+            case "without its store":
+                hers.disk.peers.clear()
+                hers.disk.placed.clear()
+        alice = await hers.restart()
+        if what == "fought":
+            kernel.remove_policy(next(one.id for one in kernel.policies.values() if one.id not in theirs))
+        await asyncio.sleep(30)
+        assert mine <= set(kernel.sas)
+        assert len(mine) == 2
+        assert {kernel.policies[name].action for name in theirs} == {Action.TUNNEL}
+        assert carols.gateway.pairs == 1
+        assert alice.troubles == carols.gateway.troubles == []
+        if what == "gone":
+            assert set(kernel.sas) == mine
+
+    run(story())
