@@ -142,4 +142,4 @@ def _chains(beginning: Beginning, blocks: tuple[bytes, ...], sa: IsakmpSa | None
     """From each of `blocks`. Raises ValueError where there is no ISAKMP SA for them."""
     if blocks and sa is None:
         raise ValueError("there is no ISAKMP SA for it")
-    return tuple(phase2.chain(sa, block, beginning.message_id) for block in blocks) if sa else ()
+    return phase2.chains_from(sa, blocks, beginning.message_id) if sa and blocks else ()

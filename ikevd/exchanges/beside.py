@@ -33,7 +33,7 @@ def _chains(keying: Keying, message_id: int) -> tuple[IvChain, ...]:
 
     # Deviates: libreswan 4.10 takes no block at all, hash(M-ID).
     """
-    return tuple(phase2.chain(keying, block, message_id) for block in (keying.chain.iv, b""))
+    return phase2.chains_from(keying, (keying.chain.iv, b""), message_id)
 
 
 def _accept(keying: Keying, ours: Identity, message: Message) -> IkeError | None:

@@ -5,6 +5,7 @@ This is the one verification path: no payload of phase 2 is looked at before its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ikevd.crypto import keys
@@ -23,13 +24,19 @@ from ikevd.wire.registry import PayloadType
 
 def chains(sa: IsakmpSa, message_id: int) -> tuple[IvChain, ...]:
     """One for each block that the peer may hold to be the last of phase 1."""
-    return tuple(chain(sa, block, message_id) for block in sa.last_blocks)
+    return chains_from(sa, sa.last_blocks, message_id)
+
+
+def chains_from(sa: Keyed, blocks: Sequence[bytes], message_id: int) -> tuple[IvChain, ...]:
+    """One for each of these blocks. IV = hash(last phase 1 block | M-ID): RFC 2409 appendix B."""
+    cipher, hash = CbcCipher(sa.suite.cipher, sa.cipher_key), sa.suite.hash
+    ivs = [keys.phase2_iv(hash, block, message_id, cipher.block_size) for block in blocks]
+    return tuple([IvChain(cipher, iv, origin=block) for iv, block in zip(ivs, blocks, strict=True)])
 
 
 def chain(sa: Keyed, block: bytes, message_id: int) -> IvChain:
-    """IV = hash(last phase 1 block | M-ID): RFC 2409 appendix B."""
-    cipher = CbcCipher(sa.suite.cipher, sa.cipher_key)
-    return IvChain(cipher, keys.phase2_iv(sa.suite.hash, block, message_id, cipher.block_size), origin=block)
+    """That of one block."""
+    return chains_from(sa, (block,), message_id)[0]
 
 
 class Keyed(Protocol):

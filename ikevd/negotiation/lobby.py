@@ -190,7 +190,7 @@ class Lobby:
 
     def _begin(self, first: FirstMessage, ours: bytes, core: Conversation, record: history.Record) -> PeersAttempt:
         attempt = PeersAttempt(first, ours, Running(core, record, self._ports, holds=True), self)
-        self._present[first.key] = attempt
+        self._present[attempt.key] = attempt
         self._whole[first.kind].enter(attempt, first.path.remote.address)
         self._router.register(ours, attempt)
         return attempt

@@ -98,7 +98,8 @@ class Record:
 
     def add(self, fact: Fact) -> None:
         """Keep one fact, whole or cut short, and show it to the listeners."""
-        entry = Entry(self._history.now(), fact)
+        history = self._history
+        entry = Entry(history.now(), fact)
         if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
         fits = (
@@ -109,7 +110,7 @@ class Record:
         else:
             kept, size = fits
             self._keep(entry if kept is fact else Entry(entry.at, kept), size)
-        self._history.tell(self, entry)
+        history.tell(self, entry)
 
     def _keep(self, entry: Entry, size: int) -> None:
         self._tail = (*self._tail, entry)
@@ -187,7 +188,8 @@ class History:
 
     def __init__(self, clock: Clock, room: int = ALL_OCTETS) -> None:
         """`room`: octets for all records."""
-        self._clock = clock
+        self.now = clock
+        """Unix time in seconds."""
         self._room = room
         self._all: dict[int, Record] = {}
         self._known: dict[str, Shelf] = {}
@@ -200,10 +202,6 @@ class History:
         self._models: dict[ExchangeType, bytes] = {}
         """A record of each kind, as it was before it was packed: its like has most in common with it but random octets.
         """
-
-    def now(self) -> float:
-        """Unix time in seconds."""
-        return self._clock()
 
     def open(
         self,
@@ -246,11 +244,13 @@ class History:
 
     def resize(self, record: Record, octets: int) -> None:
         """The record takes so many octets now (called by `Record`)."""
-        if record.shelf is not None:
+        shelf = record.shelf
+        if shelf is not None:
             more, record.octets = octets - record.octets, octets
-            record.shelf.octets += more
+            shelf.octets += more
             self.octets += more
-            self._make_room(record.shelf)
+            if more > 0:
+                self._make_room(shelf)
 
     def pack(self, kind: ExchangeType, entries: Sequence[Entry]) -> bytes:
         """The facts of a record as one object (called by `Record`). The first record of a kind that ended well is the
@@ -274,7 +274,7 @@ class History:
 
     def tell(self, record: Record, entry: Entry) -> None:
         """Show one fact to the listeners (called by `Record.add`)."""
-        if not record.initiator and (cause := _refusal(entry.fact)):
+        if not record.initiator and isinstance(entry.fact, (Failed, Dropped)) and (cause := _refusal(entry.fact)):
             refused = Refused(
                 record.kind,
                 record.peer,

@@ -68,6 +68,12 @@ def destination(ancillary: Ancillary) -> Address | None:
     return None
 
 
+def ipv4_destination(octets: bytes) -> IPv4Address | None:
+    """Likewise, of one `in_pktinfo`; None where the datagram was sent to many, as for `for_many`."""
+    _, ours, sent_to = _IN_PKTINFO.unpack(octets)
+    return IPv4Address(sent_to) if ours == sent_to else None
+
+
 def for_many(ancillary: Ancillary) -> bool:
     """Was the datagram sent to a broadcast or multicast address? No answer could leave from there."""
     for level, kind, data in ancillary:

@@ -32,6 +32,7 @@ from ikevd.transport.pktinfo import (
     for_many,
     from_address,
     icmp_error,
+    ipv4_destination,
     want_ancillary,
 )
 from ikevd.transport.sockaddr import family_of, from_sockaddr, interface_index, to_sockaddr
@@ -286,9 +287,8 @@ def _path(bound: Endpoint, ancillary: Ancillary, sender: Any) -> Path | None:
 @lru_cache(maxsize=1024)
 def _ipv4_path(pktinfo: bytes, port: int, sender: Any) -> Path | None:
     """One for all the datagrams of a negotiation, whose evidence keeps it."""
-    ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, pktinfo)]
-    local = destination(ancillary)
-    return None if local is None or for_many(ancillary) else Path(Endpoint(local, port), from_sockaddr(sender))
+    local = ipv4_destination(pktinfo)
+    return None if local is None else Path(Endpoint(local, port), from_sockaddr(sender))
 
 
 def _local(bound: Endpoint, ancillary: Ancillary) -> Endpoint:
