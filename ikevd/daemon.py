@@ -235,7 +235,7 @@ async def _probed(kernel: Kernel, config: Config) -> Kernel:
 def _store(config: Config, stack: AsyncExitStack) -> Store:
     """What an earlier process left in the runtime folder, which is ours alone."""
     stack.callback(RuntimeLock(config.runtime).release)
-    opened = open_store(config.runtime / "store", place(), __version__)
+    opened = open_store(config.runtime / "store", place(), __version__, key=config.store_key)
     if opened.said:
         log.warning(opened.said)
     stack.callback(opened.store.close)

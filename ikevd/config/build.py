@@ -9,6 +9,7 @@ from ikevd.addresses import Address
 from ikevd.config.problems import Problems
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
 from ikevd.config.schema_values import Within
+from ikevd.crypto.secret import Secret
 from ikevd.policy.model import (
     AddressRange,
     Bypass,
@@ -41,7 +42,9 @@ NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
 """What each word of `nat_method` announces, best first; draft 07 with `drafts` alone."""
 
 
-def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey]) -> Config:
+def build(
+    problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey], store_key: Secret | None = None
+) -> Config:
     """What the program works with. `keys`: of each connection, by name."""
     reqids = _leased(file)
     return Config(
@@ -61,6 +64,7 @@ def build(problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey
         log_format=LogFormat(file.log.format),
         log_level=file.log.level,
         runtime=file.runtime_directory,
+        store_key=store_key,
         bypasses=tuple(
             Bypass(member, *pair) for name, its in file.bypass.items() for member, pair in _pairs(name, its)
         ),

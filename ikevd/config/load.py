@@ -18,9 +18,11 @@ from ikevd.config.problems import Problems
 from ikevd.config.rivals import warn_of_many_secrets
 from ikevd.config.schema import FileSection, section_at
 from ikevd.config.secret_doubts import is_utf16
+from ikevd.config.store_key import find_store_key
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.typography import plain
 from ikevd.config.yaml_locations import TOP, Located, YamlError, YamlPath
+from ikevd.crypto.secret import Secret
 from ikevd.errors import ConfigError
 from ikevd.frozen import frozen
 from ikevd.policy.model import Config, PreSharedKey
@@ -62,15 +64,17 @@ def load(
     located.data = plain(problems, located.data)
     file = _validate(problems, located)
     found: dict[str, secrets.Found] = {}
+    store_key: Secret | None = None
     if file is not None:
         check(problems, file, known)
         found = _find(problems, _sources(file, located.data), path.parent, environ, exposed, account)
         warn_of_many_secrets(problems, file, {name: one.key for name, one in found.items()})
+        store_key = find_store_key(problems, file, path.parent, environ, account)
     if problems.errors:
         raise ConfigError(problems.errors)
     assert file is not None  # `_validate` returned None only with an error
     forms = tuple(f"connections.{name}.psk: {one.form.description}" for name, one in found.items())
-    return Loaded(build(problems, file, _keys(problems, found)), problems.warnings, forms)
+    return Loaded(build(problems, file, _keys(problems, found), store_key), problems.warnings, forms)
 
 
 def _read(path: Path, account: owners.Account) -> tuple[str, str | None]:

@@ -273,7 +273,13 @@ class FileSection(Section):
         "of? Each removal is logged",
     )
     runtime_directory: PathValue = Field(
-        default=Path("/run/ikevd"), description="for the journal of what ikevd put into the kernel"
+        default=Path("/run/ikevd"),
+        description="for what outlives the process, keys of ISAKMP SAs too: on tmpfs, or with a store_key",
+    )
+    store_key: PskValue | None = Field(
+        default=None,
+        description="seals what outlives the process, so that a runtime_directory on a disk may hold it: {file: NAME}, "
+        "{env: NAME} or {credential: NAME}, of 32 octets or more, on another medium than that disk",
     )
 
 

@@ -275,7 +275,9 @@ class Config:
     log_format: LogFormat = LogFormat.CONSOLE
     log_level: str = "info"
     runtime: Path = Path("/run/ikevd")
-    """Folder of the journal of what this daemon installed in the kernel."""
+    """Folder of what outlives the process."""
+    store_key: Secret | None = None
+    """Under which the store is sealed; None: it is not, and kept in memory only."""
     bypasses: tuple[Bypass, ...] = ()
     bypass_connected: bool = False
     """Does what stays within a network to which this machine is connected stay outside of every tunnel?"""

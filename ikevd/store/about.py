@@ -55,6 +55,8 @@ class Found(Enum):
     """Dropped: no SA of it stands any more."""
     OTHER_FORMAT = "other format"
     """Dropped: a newer ikevd wrote it, or one so old that nothing leads from there."""
+    OTHER_SEAL = "other seal"
+    """Dropped: it cannot be read with the `store_key` that is configured."""
     UNUSABLE = "unusable"
     """Made invalid, or it cannot be used at all: this process runs without a store."""
 

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from ikevd.store.interface import Changes, Placed, StoredPeer
 from ikevd.store.scalars import Unreadable
+from ikevd.store.seal import Seal
 from ikevd.store.tables import Tables
 
 T = TypeVar("T")
@@ -32,6 +33,8 @@ PRAGMAS = (
 )
 FLAWS = (sqlite3.Error, Unreadable, UnicodeDecodeError)
 """What a damaged file makes its reader or writer raise; the last where SQLite's own sentence quotes octets of it."""
+QUOTING = "Could not decode to UTF-8 column"
+"""So begins the sentence of Python's module that quotes a text of the file."""
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
 
 
@@ -68,7 +71,7 @@ class transaction:
 
 def told(error: Exception, path: Path) -> str:
     """Why the file cannot be used (one of `FLAWS`), and what mends it."""
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError) or str(error).startswith(QUOTING):
         return "it is damaged"
     name = getattr(error, "sqlite_errorname", None)
     text = f"{error} ({name})" if name else str(error)
@@ -95,9 +98,9 @@ def remove(path: Path) -> str | None:
 class SqliteStore:
     """`Store` in a file that is open, with the tables of the present format."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, seal: Seal) -> None:
         self._connection = connection
-        self._tables = Tables(connection)
+        self._tables = Tables(connection, seal)
         self._path = path
         self._invalid: str | None = None
 

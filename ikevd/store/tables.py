@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import replace
 from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
+from ikevd.store import seal as sealing
 from ikevd.store.codec import decode, encode
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Placed, StoredPeer
 from ikevd.store.scalars import Unreadable, checked
+
+T = TypeVar("T")
 
 CREATE = (
     "CREATE TABLE peer (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, head BLOB NOT NULL, digest BLOB)",
@@ -25,8 +29,14 @@ CREATE = (
     " PRIMARY KEY (peer, cookies, message_id)) WITHOUT ROWID",
 )
 """A row that is written again keeps its number: numbers tell which is the oldest."""
-ADDED = ("CREATE TABLE IF NOT EXISTS placed (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",)
+ADDED = (
+    "CREATE TABLE IF NOT EXISTS placed (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",
+    sealing.CREATE,
+)
 """What a store of this format may lack, as an earlier ikevd wrote it."""
+
+HEAD, DIGEST, ISAKMP, CHILD, EXCHANGE, PLACED = b"head", b"digest", b"isakmp", b"child", b"exchange", b"placed"
+"""What is sealed, where the store is: records, in which keys are. The names of rows are not."""
 
 _PUT_ISAKMP = (
     "INSERT INTO isakmp (peer, cookies, record) VALUES (?, ?, ?)"
@@ -43,8 +53,9 @@ _PUT_EXCHANGE = "INSERT OR REPLACE INTO exchange VALUES (?, ?, ?, ?)"
 class Tables:
     """Reads and writes rows; where a transaction begins and ends is its user's business."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, seal: sealing.Seal) -> None:
         self._run = connection.execute
+        self._seal = seal
         self._numbers: dict[PeerKey, int] = {}
 
     def write(self, *changes: Changes) -> None:
@@ -58,12 +69,12 @@ class Tables:
             if one is None:
                 self._run("DELETE FROM placed WHERE name = ?", (name,))
             else:
-                self._run("INSERT OR REPLACE INTO placed VALUES (?, ?)", (name, encode(one)))
+                self._run("INSERT OR REPLACE INTO placed VALUES (?, ?)", (name, self._closed(one, PLACED)))
 
     def placed(self) -> Iterator[tuple[str, Placed]]:
         """Raises `sqlite3.Error` and `Unreadable`."""
         for name, record in self._run("SELECT name, record FROM placed ORDER BY name"):
-            yield checked(name, str), decode(Placed, record)
+            yield checked(name, str), self._opened(Placed, record, PLACED)
 
     def peers(self) -> list[int]:
         """The numbers of all peers. Raises `sqlite3.Error`."""
@@ -76,18 +87,24 @@ class Tables:
             raise Unreadable("a peer that is listed is not there")
         head, octets = row
         isakmp = (
-            decode(IsakmpState, record)
+            self._opened(IsakmpState, record, ISAKMP)
             for (record,) in self._run("SELECT record FROM isakmp WHERE peer = ? ORDER BY id", (number,))
         )
         children = {
-            checked(name, str): decode(ChildState, record)
+            checked(name, str): self._opened(ChildState, record, CHILD)
             for name, record in self._run("SELECT name, record FROM child WHERE peer = ? ORDER BY id", (number,))
         }
-        bare = decode(PeerState, head)
+        bare = self._opened(PeerState, head, HEAD)
         self._numbers[bare.key] = number
         state = replace(bare, isakmp={one.sa.cookies: one for one in isakmp}, children=children)
-        digest = None if octets is None else Secret(checked(octets, bytes))
+        digest = None if octets is None else Secret(self._seal.open(octets, DIGEST))
         return StoredPeer(state, digest, dict(self._exchanges(number)), self._used(number))
+
+    def _closed(self, record: object, column: bytes) -> bytes:
+        return self._seal.close(encode(record), column)
+
+    def _opened(self, kind: type[T], octets: object, column: bytes) -> T:
+        return decode(kind, self._seal.open(octets, column))
 
     def _write(self, changes: Changes) -> None:
         number = self._number(changes.peer)
@@ -96,9 +113,11 @@ class Tables:
         if number is None:
             number = self._add_peer(changes)
         elif changes.head is not None:
-            self._run("UPDATE peer SET head = ? WHERE id = ?", (encode(changes.head), number))
+            self._run("UPDATE peer SET head = ? WHERE id = ?", (self._closed(changes.head, HEAD), number))
         if changes.digest is not None:
-            self._run("UPDATE peer SET digest = ? WHERE id = ?", (changes.digest.reveal(), number))
+            self._run(
+                "UPDATE peer SET digest = ? WHERE id = ?", (self._seal.close(changes.digest.reveal(), DIGEST), number)
+            )
         self._remove(number, changes)
         self._put(number, changes)
         return None
@@ -108,7 +127,7 @@ class Tables:
         for octets, message_id, record in found:
             both = checked(octets, bytes)
             key = ExchangeKey(Cookies(both[:COOKIE_OCTETS], both[COOKIE_OCTETS:]), checked(message_id, int))
-            yield key, decode(ExchangeState, record)
+            yield key, self._opened(ExchangeState, record, EXCHANGE)
 
     def _used(self, number: int) -> dict[Cookies, tuple[int, ...]]:
         used: dict[bytes, list[int]] = {}
@@ -127,7 +146,7 @@ class Tables:
 
     def _add_peer(self, changes: Changes) -> int:
         head = PeerState(changes.peer) if changes.head is None else changes.head
-        row = (encode(changes.peer), encode(head))
+        row = (encode(changes.peer), self._closed(head, HEAD))
         number = self._run("INSERT INTO peer (key, head, digest) VALUES (?, ?, NULL)", row).lastrowid
         assert number is not None
         self._numbers[changes.peer] = number
@@ -156,11 +175,11 @@ class Tables:
 
     def _put(self, number: int, changes: Changes) -> None:
         for cookies, state in changes.isakmp.items():
-            self._run(_PUT_ISAKMP, (number, cookies.octets, encode(state)))
+            self._run(_PUT_ISAKMP, (number, cookies.octets, self._closed(state, ISAKMP)))
         for name, child in changes.children.items():
-            self._run(_PUT_CHILD, (number, name, encode(child)))
+            self._run(_PUT_CHILD, (number, name, self._closed(child, CHILD)))
         for key, exchange in changes.exchanges.items():
-            self._run(_PUT_EXCHANGE, (number, key.cookies.octets, key.message_id, encode(exchange)))
+            self._run(_PUT_EXCHANGE, (number, key.cookies.octets, key.message_id, self._closed(exchange, EXCHANGE)))
         for cookies, message_ids in changes.used.items():
             for message_id in message_ids:
                 self._run(_PUT_USED, (number, cookies.octets, message_id))

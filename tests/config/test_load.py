@@ -258,11 +258,15 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
     text = (ROOT / "config" / "ikevd.yaml").read_text()
     (tmp_path / "berlin.psk").write_text(MARKED)
     (tmp_path / "berlin.psk").chmod(0o600)
+    (tmp_path / "store").write_text("a key of 32 octets, for the store")
     commented = read(tmp_path, text, 0o644)
     assert commented.warnings == ()
     _, _, body = text.partition("\n\n")
     loaded = read(
-        tmp_path, re.sub(r"^( {0,8})# ( *(?:[a-z_]+:|- ).*)$", r"\1\2", body, flags=re.MULTILINE), 0o644
+        tmp_path,
+        re.sub(r"^( {0,8})# ( *(?:[a-z_]+:|- ).*)$", r"\1\2", body, flags=re.MULTILINE),
+        0o644,
+        CREDENTIALS_DIRECTORY=str(tmp_path),
     ).config
     (berlin,), (by_default,) = loaded.connections, commented.config.connections
     assert (str(berlin.local_id), str(berlin.remote_id)) == ("gw-a.example", "gw-b.example")

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.crypto.secret import Secret
 from tests.store.media import InFile, InMemory, Medium
 
+SEALING = Secret(bytes(range(100, 132)))
 
-@pytest.fixture(params=["memory", "file"])
+
+@pytest.fixture(params=["memory", "file", "sealed file"])
 def medium(request: pytest.FixtureRequest, tmp_path: Path) -> Medium:
-    return InMemory() if request.param == "memory" else InFile(_folder(tmp_path) / "store")
+    if request.param == "memory":
+        return InMemory()
+    return InFile(_folder(tmp_path) / "store", SEALING if request.param == "sealed file" else None)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from ikevd.crypto.secret import Secret
 from ikevd.store.about import Place
 from ikevd.store.interface import Store
 from ikevd.store.memory import Disk, MemoryStore
@@ -54,11 +55,13 @@ class InMemory:
 class InFile:
     """A medium of `SqliteStore`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: Secret | None = None) -> None:
         self.path = path
+        self.key = key
+        """Under which it is sealed."""
 
     def open(self) -> Store:
-        return open_store(self.path, HERE, "1.2.3", on_disk=True).store
+        return open_store(self.path, HERE, "1.2.3", key=self.key, on_disk=True).store
 
     @contextmanager
     def full(self) -> Iterator[None]:

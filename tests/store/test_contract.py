@@ -183,7 +183,7 @@ def test_a_record_that_cannot_be_read_makes_the_store_invalid(medium: Medium) ->
     kept(medium, difference(None, peer_state())).close()
     medium.scribble()
     store = medium.open()
-    with pytest.raises(Unreadable, match="no ChildState that this ikevd can read"):
+    with pytest.raises(Unreadable, match=r"no ChildState that this ikevd can read|what was sealed was changed"):
         list(store.load())
     assert store.invalid
     store.close()

@@ -168,6 +168,15 @@ def runs_without(file: InFile) -> str:
     return found.said
 
 
+def test_a_record_that_has_become_text_is_not_quoted(file: InFile) -> None:
+    """SQLite's module for Python shows the text that it cannot decode; a record holds keys."""
+    write(file)
+    file.execute("UPDATE isakmp SET record = record || x'ff'")
+    with closing(file.open()) as store, pytest.raises(Unreadable, match="it is damaged") as refusal:
+        list(store.load())
+    assert "cookies" not in str(refusal.value)
+
+
 def test_a_file_that_is_no_store_is_given_up_and_never_read_again(file: InFile) -> None:
     file.path.write_bytes(b"no store at all, but long enough to be one" * 100)
     assert runs_without(file) == (

@@ -47,7 +47,7 @@ def test_on_a_disk_no_store_is_kept_and_it_is_said() -> None:
     assert opened.found is Found.UNUSABLE
     assert opened.said == (
         "the store /proc/store is not used: /proc is on proc, where keys would stay; "
-        "wanted a runtime_directory on tmpfs, such as one in /run"
+        "wanted a runtime_directory on tmpfs, such as one in /run, or a store_key, under which it is sealed"
     )
 
 
