@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
-from ikevd.peer.due import serves
+from ikevd.peer.due import lasts
 from ikevd.peer.effects import Say
 from ikevd.peer.notices import delete_esp
 from ikevd.peer.state import PairState, SaidDelete
@@ -33,9 +33,9 @@ def own(draft: Draft, pair: PairState) -> Cookies | None:
     """The newest ISAKMP SA that serves and leads to where the pair leads: another may lead to where the peer was, or to
     where it will be."""
     sa = pair.sa
-    for under, found in reversed(tuple(draft.isakmp.items())):
+    for under, found in isakmp.serving(draft):
         there = found.path.remote
-        if serves(found) and there.address == sa.remote and (sa.encap is None or sa.encap.remote_port == there.port):
+        if there.address == sa.remote and (sa.encap is None or sa.encap.remote_port == there.port):
             return under
     return None
 
@@ -60,7 +60,8 @@ def owe(draft: Draft, spis: Sequence[Spi]) -> None:
 
 def say_now(draft: Draft) -> None:
     """Those that wait, even under an ISAKMP SA that leaves, if the peer still has it."""
-    leaving = (under for under, found in draft.isakmp.items() if not found.peer_deleted)
+    known = ((under, found) for under, found in draft.isakmp.items() if lasts(found, draft.now))
+    leaving = (under for under, found in known if not found.peer_deleted)
     if draft.deletes_to_send and (chosen := isakmp.for_farewells(draft) or next(leaving, None)):
         say_waiting(draft, chosen)
 

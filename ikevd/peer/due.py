@@ -47,8 +47,13 @@ def next_due(state: PeerState) -> float | None:
 
 
 def serves(isakmp: IsakmpState) -> bool:
-    """May a new Quick Mode begin under it?"""
+    """May a new Quick Mode begin under it, as long as it `lasts`?"""
     return isakmp.stage is Stage.READY and not isakmp.unresponsive
+
+
+def lasts(isakmp: IsakmpState, now: float) -> bool:
+    """Not so one that came to its end while no process was there to notice: the peer has it no more."""
+    return now < isakmp.expires
 
 
 def _first(*times: float | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ikevd.addresses import Path
 from ikevd.errors import Abandoned, IkeError
@@ -12,7 +12,7 @@ from ikevd.findings import ClaimedLife, IsakmpSaStands
 from ikevd.frozen import replace
 from ikevd.peer import attempts
 from ikevd.peer.draft import Draft
-from ikevd.peer.due import isakmp_due, serves
+from ikevd.peer.due import isakmp_due, lasts, serves
 from ikevd.peer.effects import Confirm, Forget, Record, Say
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import IsakmpState, LastFlight, Stage
@@ -23,6 +23,7 @@ from ikevd.wire.payloads import NotifyPayload
 
 MAX_ISAKMP_SAS = 8
 """Of one peer: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
+OVER = "the lifetime of the ISAKMP SA ended"
 
 
 def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None) -> None:
@@ -43,15 +44,20 @@ def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None) -> None:
 
 def usable(draft: Draft) -> Cookies | None:
     """The newest ISAKMP SA for a new Quick Mode."""
-    found = (
-        key for key, isakmp in reversed(tuple(draft.isakmp.items())) if serves(isakmp) and draft.now < isakmp.expires
-    )
-    return next(found, None)
+    return next((key for key, _ in serving(draft)), None)
+
+
+def serving(draft: Draft) -> Iterator[tuple[Cookies, IsakmpState]]:
+    """All that are there for new Quick Modes, the newest first."""
+    for under, isakmp in reversed(tuple(draft.isakmp.items())):
+        if serves(isakmp) and lasts(isakmp, draft.now):
+            yield under, isakmp
 
 
 def for_farewells(draft: Draft) -> Cookies | None:
     """The best ISAKMP SA to say Delete under."""
-    ready = (key for key, isakmp in draft.isakmp.items() if isakmp.stage is Stage.READY)
+    standing = (key for key, isakmp in draft.isakmp.items() if lasts(isakmp, draft.now))
+    ready = (key for key in standing if _of(draft, key).stage is Stage.READY)
     return usable(draft) or next(ready, None)
 
 
@@ -111,12 +117,19 @@ def due(draft: Draft) -> None:
         if isakmp.stage is Stage.LEAVING:
             draft.isakmp.drop(under)
             draft.say(Forget(under))
-        elif draft.now >= isakmp.expires:
-            retire(draft, under, tell=True, cause=Abandoned("the lifetime of the ISAKMP SA ended"))
+        elif not lasts(isakmp, draft.now):
+            retire(draft, under, tell=True, cause=Abandoned(OVER))
         elif attempts.busy(draft, under) or any(child.wanted or child.standing for _, child in draft.children.items()):
             draft.isakmp.put(under, replace(isakmp, leave_at=None))  # it serves somebody by now
         else:
             retire(draft, under, tell=True, cause=Abandoned("it was only there to say Delete"))
+
+
+def retire_over(draft: Draft) -> None:
+    """Those whose lifetime ended while no process was there to notice."""
+    for under, isakmp in tuple(draft.isakmp.items()):
+        if not lasts(isakmp, draft.now):
+            retire(draft, under, tell=True, cause=Abandoned(OVER))
 
 
 def _of(draft: Draft, under: Cookies) -> IsakmpState:

@@ -8,6 +8,7 @@ from ikevd.errors import Abandoned
 from ikevd.frozen import replace
 from ikevd.peer import attempts, child, deletes, informed, isakmp
 from ikevd.peer.draft import Draft
+from ikevd.peer.due import lasts
 from ikevd.peer.effects import Abort
 from ikevd.peer.state import Attempt, ChildState, PeerState, Stage
 from ikevd.sa.model import Cookies, Spi
@@ -26,6 +27,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
             draft.say(Abort(attempt, Abandoned("it was told to end before the restart")))
     for under in draft.isakmp:
         _say_delete_again(draft, under)
+    isakmp.retire_over(draft)
 
 
 def dismissed(draft: Draft, *, replaced: bool) -> None:
@@ -74,7 +76,8 @@ def _undo(draft: Draft, attempt: Attempt) -> None:
         return
     under = draft.isakmp.get(mode.under)
     if mode.spi is not None and not (under and under.peer_deleted):
-        deletes.say_delete(draft, mode.spi, under=mode.under, insist=True)
+        there = mode.under if under and lasts(under, draft.now) else None
+        deletes.say_delete(draft, mode.spi, under=there, insist=True)
     if mode.child is not None and draft.child(mode.child).attempt == attempt:
         draft.children.put(mode.child, replace(draft.child(mode.child), attempt=None))
         child.negotiate(draft, mode.child)

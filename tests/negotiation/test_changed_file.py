@@ -178,6 +178,21 @@ def test_without_an_isakmp_sa_the_peer_of_a_changed_connection_is_told_under_the
     run(story())
 
 
+def test_also_where_it_ended_while_no_process_ran() -> None:
+    async def story() -> None:
+        _, hers, his, _ = await both_up(SHORT)
+        old = set(his.kernel.sas)
+        await asyncio.sleep(20)
+        hers.kill()
+        await asyncio.sleep(100)
+        hers.connections = (replace(SHORT, nat_keepalive=33.0),)
+        await hers.restart()
+        await asyncio.sleep(60)
+        assert not old & set(his.kernel.sas)
+
+    run(story())
+
+
 @pytest.mark.parametrize("deleted", [False, True], ids=["none is left", "the peer has just deleted it"])
 def test_also_where_the_connection_with_that_peer_has_another_name(deleted: bool) -> None:
     async def story() -> None:

@@ -184,6 +184,47 @@ def test_else_it_waits_for_an_isakmp_sa() -> None:
     assert (after.deletes_to_send, effects) == ((ours(1),), ["begin phase 1 as 11"])
 
 
+# -- an ISAKMP SA that came to its end while no process ran is the peer's no more
+
+OVER = isakmp(expires=NOW - 1)
+ITS_END = "say under A: delete ISAKMP SA A"
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_no_delete_is_said_under_it_where_the_connection_has_changed(replaced: bool) -> None:
+    after, effects = told(peer(OVER, lan=UP, modes={7: mode(spi=ours(3))}), Dismissed(replaced))
+    assert effects == [ITS_END, *(["begin phase 1 as 11"] if replaced else [])]
+    assert set(after.deletes_to_send) == ({ours(1), ours(3)} if replaced else set())
+
+
+def test_nor_of_a_quick_mode_that_cannot_go_on() -> None:
+    after, effects = told(peer(OVER, lan=MAKING, modes={7: mode(spi=ours(3))}), Restarted())
+    assert (after.deletes_to_send, effects) == ((ours(3),), [ITS_END, "begin phase 1 as 11"])
+    assert after.isakmp[A].stage is Stage.LEAVING
+
+
+def test_one_that_goes_on_ends_with_it() -> None:
+    before = peer(OVER, lan=MAKING, modes={7: mode(spi=ours(3))})
+    assert told(before, Restarted(frozenset({SEVEN})))[1] == [
+        "abort 7: Abandoned (the lifetime of the ISAKMP SA ended)"
+    ]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_nor_is_a_delete_said_again_under_it(leaves: bool) -> None:
+    before, _ = told(peer(isakmp(expires=NOW + 5), lan=UP), Unwanted("lan"), *((Worn(A),) if leaves else ()))
+    after, effects = told(before, Restarted(), now=NOW + 6)
+    assert (after.deletes_to_send, effects) == ((ours(1),), [ITS_END, "begin phase 1 as 11"])
+
+
+def test_what_the_connection_before_owes_is_said_under_the_next_one() -> None:
+    after, effects = told(peer(OVER), Owed((ours(8),)))
+    assert (after.deletes_to_send, effects) == ((ours(8),), ["begin phase 1 as 11"])
+
+
+# -- nothing is said for ever
+
+
 def test_after_8_s_all_copies_have_left_and_nothing_is_said_again() -> None:
     said, _ = told(peer(isakmp(), lan=UP), Unwanted("lan"))
     assert next_due(said) == NOW + 8
