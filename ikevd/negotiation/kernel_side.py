@@ -69,6 +69,11 @@ class KernelSide:
         blocked = self._contest.blocked_until(child) is not None
         return closed(desired) if blocked else desired
 
+    def is_wanting(self, state: PeerState, child: str) -> bool:
+        """Does something that the child desires not stand, or stand that it does not desire?"""
+        unplaced = child in state.children and state.children[child].unplaced
+        return bool(unplaced) or self.believed.differs(child, self.desired(state, child))
+
     def differences(self, before: PeerState, state: PeerState) -> dict[str, View]:
         """What the children that have changed desire, where the kernel is believed to hold something else."""
         if before.children is state.children:
@@ -184,13 +189,12 @@ class KernelSide:
         were begun after `believed.about_to_look`, say nothing of it."""
         if self.believed.moved(name):
             return None
-        unplaced = state.children.get(name, ChildState()).unplaced
         own = self._own(state, name, found)
         untouched = self.believed.has_policies(name, own.policies)
         news: list[facts.Fact | Again] = [*self._learn(name, own)]
         if not untouched and self._contest.changed(name):
             news.append(self._fought(name))
-        return news if untouched and not unplaced else [*news, Again(name)]
+        return [*news, Again(name)] if self.is_wanting(state, name) or not untouched else news
 
     def _fought(self, name: str) -> facts.Fact:
         child = self._children[name]

@@ -125,7 +125,7 @@ class Restart:
                 session.inherit(left.turned)
         async for one, session in paced(changed):
             session.dismiss(one, replaced=True)
-        async for session in paced(self._peers.gatekeepers()):
+        async for session in paced(self._peers):
             session.start()
         async for session in paced(self._peers):
             await session.settled()

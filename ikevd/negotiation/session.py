@@ -79,10 +79,11 @@ class Session:
     # -- what the operator and the kernel say -------------------------------------------------------------------
 
     def start(self) -> None:
-        """No traffic of its children leaves in the clear from here on."""
+        """No traffic of its children leaves in the clear from here on; what an earlier process left undone is done."""
         if not self._started:
             self._started = True
-            self.post(*(Again(child.name) for child in self.connection.children))
+            names = [child.name for child in self.connection.children]
+            self.post(*(Again(name) for name in names if self._kernel.is_wanting(self.state, name)))
 
     def inherit(self, turned: Mapping[PolicyId, KernelPolicy]) -> None:
         """These policies stand since an earlier process: those of them whose selectors are ours are turned."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import replace
 
 import pytest
 
 from ikevd.errors import PeerRefused
+from ikevd.host.interface import Action, Direction, PolicyId
 from tests.builders import BOB, selector
 from tests.duet import Network
 from tests.gateways import World, bring_up
+from tests.negotiation.guarded import out
 from tests.negotiation.mortal import Machine
 from tests.negotiation.roaming import CLIENTS, client, hub, networks, reborn, roads, two_nats
 from tests.virtual_time import run
@@ -76,6 +79,72 @@ def test_a_client_that_was_heard_right_before_a_restart_keeps_its_network() -> N
         with pytest.raises(PeerRefused):
             await bring_up(second)
         assert bob.pairs == first.pairs == 1
+
+    run(story())
+
+
+# -- policies that are missing
+
+
+def tunnels(machine: Machine) -> set[PolicyId]:
+    """Selectors of which packets leave through a tunnel."""
+    return {one.id for one in out(machine.kernel.policies.values()).values() if one.action is Action.TUNNEL}
+
+
+async def hub_with_a_client(kind: str) -> tuple[Machine, set[PolicyId]]:
+    """And what leaves for that client."""
+    world = World(Network(nat=two_nats()))
+    machine = Machine(world, BOB, hub(*((roads(),) if kind == "template" else networks(1)), group_key=True))
+    await machine.restart()
+    await bring_up(world.gateway(CLIENTS[0], client(CLIENTS[0], "10.3.0.0/24")))
+    await asyncio.sleep(1)
+    assert len(tunnels(machine)) == 1
+    return machine, tunnels(machine)
+
+
+@pytest.mark.parametrize("kind", ["template", "configured"])
+@pytest.mark.parametrize("away", [0, 300])
+def test_policies_of_a_client_that_were_flushed_while_no_process_ran_stand_as_soon_as_one_does(
+    kind: str, away: int
+) -> None:
+    async def story() -> None:
+        machine, before = await hub_with_a_client(kind)
+        all_of_them = machine.kernel.policies
+        machine.kill()
+        await asyncio.sleep(away)
+        machine.kernel.flush_policies()
+        bob = await machine.restart()
+        assert bob.pairs == 1
+        assert tunnels(machine) == before
+        assert machine.kernel.policies == all_of_them
+
+    run(story())
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_one_that_somebody_removed_right_before_a_kill_stands_again(direction: Direction) -> None:
+    async def story() -> None:
+        machine, _ = await hub_with_a_client("configured")
+        before = machine.kernel.policies
+        machine.kernel.remove_policy(
+            next(name for name in before if name.direction is direction and before[name].action is Action.TUNNEL)
+        )
+        machine.kill()
+        await machine.restart()
+        assert machine.kernel.policies == before
+
+    run(story())
+
+
+def test_what_the_kernel_refused_for_a_client_is_asked_for_by_the_next_process_too() -> None:
+    async def story() -> None:
+        machine, before = await hub_with_a_client("configured")
+        machine.kernel.fail("put_policy", errno.ENOMEM, 1)
+        machine.kernel.remove_policy(next(iter(before)))
+        await asyncio.sleep(0.6)
+        assert not tunnels(machine), "refused, and to be tried again"
+        await machine.restart()
+        assert tunnels(machine) == before
 
     run(story())
 
