@@ -32,7 +32,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
 
 def dismissed(draft: Draft, *, replaced: bool) -> None:
     """Nothing goes on: the peer hears Delete of all. `replaced`: by another connection, under whose first ISAKMP SA is
-    said what cannot be said now; else nobody is called for it."""
+    said what cannot be said now; else nobody is called for it. What the operator took down stays down."""
     deletes.say_again(draft)
     draft.phase1 = None
     for attempt in draft.quick_modes:
@@ -42,7 +42,7 @@ def dismissed(draft: Draft, *, replaced: bool) -> None:
             deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
         draft.children.drop(name)
         if draft.configured(name) is not None:
-            draft.children.put(name, ChildState())
+            draft.children.put(name, _of_the_new_connection(state))
     draft.waiting = ()
     deletes.say_now(draft)
     if not replaced:
@@ -50,6 +50,12 @@ def dismissed(draft: Draft, *, replaced: bool) -> None:
     for under in draft.isakmp:
         _say_delete_again(draft, under)
         isakmp.retire(draft, under, tell=True, cause=Abandoned("its connection has changed"))
+
+
+def _of_the_new_connection(former: ChildState) -> ChildState:
+    if not former.by_command and not former.open:
+        return ChildState()
+    return ChildState(cause=former.cause, since=former.since, open=former.open, by_command=former.by_command)
 
 
 def owed(state: PeerState) -> tuple[Spi, ...]:

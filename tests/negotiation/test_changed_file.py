@@ -10,12 +10,12 @@ import pytest
 
 from ikevd.host.interface import Action
 from ikevd.peer import facts
-from ikevd.policy.model import Connection, Lifetime, Listen
+from ikevd.policy.model import Connection, Lifetime, Listen, Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, connection
 from tests.gateways import bring_up
 from tests.negotiation.guarded import DMZ, LAN, SETTINGS, VIEW, both_up, out, renamed
-from tests.negotiation.mortal import kinds
+from tests.negotiation.mortal import kinds, tunnel
 from tests.virtual_time import run
 
 DAVE = BOB + 1
@@ -116,6 +116,26 @@ def test_of_a_child_that_is_gone_from_the_file_nothing_is_left(settings: dict[st
         assert not hers.kernel.sas
         assert bob.nothing_installed
         assert alice.troubles == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("in_clear", [False, True], ids=["down", "down --open"])
+def test_what_the_operator_took_down_stays_down_and_its_gate_as_it_was(in_clear: bool) -> None:
+    async def story() -> None:
+        view = connection(children=(replace(LAN, start=Start.AUTO),))
+        world, hers, _, alice, bob = await tunnel(view)
+        alice.session.unwant("lan", in_clear=in_clear)
+        await asyncio.sleep(1)
+        before, now = out(hers.kernel.policies.values()), asyncio.get_running_loop().time()
+        hers.connections = (replace(view, nat_keepalive=33.0),)
+        for _ in range(2):
+            alice = await hers.restart()
+            await asyncio.sleep(30)
+            assert alice.pairs == bob.pairs == 0
+            assert out(hers.kernel.policies.values()) == before
+        assert kinds(world, now) == {ExchangeType.INFORMATIONAL}
+        assert alice.session.states["lan"].open is in_clear
 
     run(story())
 

@@ -94,6 +94,20 @@ def test_of_a_peer_whose_connection_has_changed_all_goes_and_it_hears_so(replace
     assert after.isakmp[A].stage is Stage.LEAVING
 
 
+@pytest.mark.parametrize("open", [False, True], ids=["closed", "open"])
+def test_what_the_operator_took_down_stays_down_where_its_connection_has_changed(open: bool) -> None:
+    taken_down, _ = told(peer(isakmp(), lan=UP), Unwanted("lan", open))
+    after, _ = told(taken_down, Dismissed(replaced=True))
+    assert after.children == taken_down.children
+    assert (after.children["lan"].by_command, after.children["lan"].open) == (True, open)
+
+
+def test_also_where_the_peer_has_brought_it_up_since() -> None:
+    after, _ = told(peer(isakmp(), lan=replace(UP, wanted=False, by_command=True)), Dismissed(replaced=True))
+    assert after.children["lan"].by_command
+    assert not after.children["lan"].pairs
+
+
 def test_where_no_isakmp_sa_is_left_the_new_connection_makes_one_to_say_it() -> None:
     after, effects = told(peer(lan=UP), Dismissed(replaced=True))
     assert (after.deletes_to_send, effects) == ((ours(1),), ["begin phase 1 as 11"])
