@@ -77,13 +77,14 @@ class Beginnings:
         return Begun(INFORMATIONAL, replay.begin(beginning, make, self._timing, self._ends.sa, remembers=False))
 
     def again(self, stored: ExchangeState, now: float) -> tuple[Begun, replay.Revived[object]]:
-        """A Quick Mode of an earlier process, told again. Raises `Irreproducible`."""
+        """A Quick Mode of an earlier process, told again; its place in the store is its owner's business. Raises
+        `Irreproducible`."""
         child = next((child for child in self._children if child.name == stored.child), None)
         if self._ledger is None or (stored.child is not None and child is None):
             raise replay.Irreproducible("its child is not configured any more")
         make = self._maker(QUICK_MODE, child)
         revived = replay.revive(stored.inputs, make, self._timing, now, self._ends.sa)
-        return Begun(QUICK_MODE, revived.conversation, Kept.read(self._ledger, stored), stored.child), revived
+        return Begun(QUICK_MODE, revived.conversation, child=stored.child), revived
 
     def _begin(self, beginning: Beginning, child: Child | None) -> Begun:
         """Quick Modes are stored; of an Informational exchange what it changed is."""

@@ -15,11 +15,12 @@ from ikevd.exchanges import phase2
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.facts import Dropped
 from ikevd.findings import IpsecSaStands, Traffic, Unreachable
+from ikevd.frozen import replace
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.beginnings import INFORMATIONAL, QUICK_MODE, Beginnings, Begun
 from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.hints import hear_hints
-from ikevd.negotiation.ledger import Ledger
+from ikevd.negotiation.ledger import Kept, Ledger
 from ikevd.negotiation.message_ids import MessageIds
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Accepted, Outcome, Running
@@ -240,6 +241,7 @@ class Exchanges:
         """Leave everything, without a word."""
         for work in tuple(self._works.values()):
             self._forget(work)
+            work.running.leave()
         if self._phase1 is not None:
             self._phase1.fail(Abandoned("the ISAKMP SA is gone"))
             self._phase1.close()
@@ -268,11 +270,11 @@ class Exchanges:
             self._forget_stored(begun.core.message_id)
             return []
         if revived.returned is not None and state.attempt not in known:
-            self._linger(begun, home, now)
+            self._linger(begun, state, home, now)
             return []
         if state.inputs.given[-1].at + MAX_AWAY < now:
             raise replay.Irreproducible("its peer has given it up meanwhile")
-        work = self._enter(begun, home, state.attempt)
+        work = self._enter_again(begun, state, home, state.attempt)
         outcomes: list[Outcome] = []
         begins: list[Happening] = []
         if isinstance(revived.asks, ReserveSpi) and state.attempt is not None and state.attempt not in known:
@@ -283,7 +285,7 @@ class Exchanges:
             outcomes.append(Returned(revived.returned[0]))
         return [*begins, *self.goes_on(work, outcomes)]
 
-    def _linger(self, begun: Begun, home: Path, now: float) -> None:
+    def _linger(self, begun: Begun, state: ExchangeState, home: Path, now: float) -> None:
         """It ended, and the session knows: it only answers repetitions, for as long as it would have."""
         core = begun.core
         until = (core.ended_at or now) + core.wanted_for
@@ -291,7 +293,7 @@ class Exchanges:
             self._used.add(core.message_id)
             self._forget_stored(core.message_id)
             return
-        work = self._enter(begun, home)
+        work = self._enter_again(begun, state, home)
         work.forget_at = until
         self._agenda.set(work, work.due)
 
@@ -333,6 +335,11 @@ class Exchanges:
         if len(self._works) > MAX_KEPT:
             self._forget_oldest()
         return work
+
+    def _enter_again(self, begun: Begun, state: ExchangeState, home: Path, attempt: Attempt | None = None) -> Work:
+        """It goes on, and what is stored of it takes its room."""
+        kept = Kept.read(self._ledger, state) if self._ledger is not None else None
+        return self._enter(replace(begun, kept=kept), home, attempt)
 
     def _forget_oldest(self) -> None:
         ended = next((work for work in self._works.values() if work.running.conversation.ended), None)

@@ -78,6 +78,11 @@ class Ledger:
         """Nobody will ask for it any more."""
         self._put(Changes(self._key, gone_exchanges=(ExchangeKey(cookies, message_id),)))
 
+    def give_up(self, cookies: Cookies, message_id: int) -> None:
+        """The exchange goes on, but no other process can tell it again, nor begin another one with its message ID."""
+        used = {cookies: (message_id,)} if self._has(cookies) else {}
+        self._put(Changes(self._key, gone_exchanges=(ExchangeKey(cookies, message_id),), used=used))
+
     def gone(self) -> None:
         """Nothing of the peer is left."""
         self._put(Changes(self._key, gone=True))
@@ -119,7 +124,8 @@ class Kept:
         beginning, more = self._inputs.beginning, self._inputs.adding(new.given, new.said)
         added = len(new.given.octets)
         if more is None or self._ledger.kept_octets + added > MAX_KEPT_OCTETS:
-            self.forget()
+            self.let_go()
+            self._ledger.give_up(beginning.cookies, beginning.message_id)
             return
         self._inputs = more
         self._ledger.kept_octets += added
@@ -128,7 +134,13 @@ class Kept:
 
     def forget(self) -> None:
         """Nobody will ask for it any more."""
+        if inputs := self.let_go():
+            self._ledger.forget_exchange(inputs.beginning.cookies, inputs.beginning.message_id)
+
+    def let_go(self) -> Inputs | None:
+        """Its room is free again, as where its ISAKMP SA is gone, with which the store forgets it. Gives what was
+        kept."""
         inputs, self._inputs = self._inputs, None
         if inputs is not None:
             self._ledger.kept_octets -= inputs.octets
-            self._ledger.forget_exchange(inputs.beginning.cookies, inputs.beginning.message_id)
+        return inputs

@@ -151,6 +151,12 @@ class Running:
         self.conversation.close()
         self.record.pack()
 
+    def leave(self) -> None:
+        """Its ISAKMP SA is gone, or this process is: what is stored of it is not this exchange's business any more."""
+        self.close()
+        if self._kept is not None:
+            self._kept.let_go()
+
     def let_go(self) -> None:
         """It ended long ago: keep only what later evidence is added to."""
         self.conversation.let_go()

@@ -15,10 +15,16 @@ from tests.store.records import COOKIES, KEY, exchange_state, isakmp_state
 LONG = Remember(Input(InputKind.HEARD, octets=bytes(MAX_OCTETS - 1)), b"")
 
 
-def test_the_datagrams_that_are_kept_of_one_peer_have_a_bound_and_room_comes_back() -> None:
-    disk = Disk()
+def ledger_on(disk: Disk) -> Ledger:
+    """Of a peer with one ISAKMP SA."""
     ledger = Ledger(MemoryStore(disk), KEY, connection(), list[str]().append)
     ledger.learnt(PeerState(KEY, isakmp={COOKIES: isakmp_state()}))
+    return ledger
+
+
+def test_the_datagrams_that_are_kept_of_one_peer_have_a_bound_and_room_comes_back() -> None:
+    disk = Disk()
+    ledger = ledger_on(disk)
     begin = exchange_state().inputs.beginning
     many = [Kept(ledger, replace(begin, message_id=number)) for number in range(1, 40)]
     for kept in many:
@@ -28,3 +34,13 @@ def test_the_datagrams_that_are_kept_of_one_peer_have_a_bound_and_room_comes_bac
     for kept in many:
         kept.forget()
     assert (len(stored), ledger.kept_octets) == (0, 0)
+
+
+def test_an_exchange_that_is_not_kept_any_more_leaves_its_message_id_and_takes_no_room() -> None:
+    disk = Disk()
+    ledger = ledger_on(disk)
+    kept = Kept(ledger, replace(exchange_state().inputs.beginning, message_id=7, initiator=False))
+    kept.remember(Remember(Input(InputKind.STARTED), b""))
+    kept.remember(Remember(Input(InputKind.HEARD, octets=bytes(MAX_OCTETS + 1)), b""))
+    assert (disk.peers[KEY].exchanges, ledger.kept_octets) == ({}, 0)
+    assert disk.peers[KEY].used == {COOKIES: (7,)}
