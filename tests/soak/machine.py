@@ -6,6 +6,7 @@ import asyncio
 import errno
 import random
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 from ikevd.addresses import Address, Path
@@ -22,6 +23,7 @@ CHANCES_OF_WRITES = 10
 FAULTS: tuple[Operation, ...] = ("reserve_spi", "add_sa", "put_policy", "delete_sa", "delete_policy")
 POINTS = (
     *(f"{when} put" for when in ("before", "after") for _ in range(CHANCES_OF_WRITES)),
+    *(f"{when} place" for when in ("before", "after")),
     *(f"{when} {call}" for call in CALLS for when in ("before", "after", "answer of")),
 )
 
@@ -36,6 +38,8 @@ class MortalMachine(Machine):
         """How many, by point."""
         self.troubles: list[str] = []
         """Of all processes."""
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Happens while no process runs, right before the next one starts."""
         self._armed: dict[str, int] = {}
         self._starting: asyncio.Task[None] | None = None
         self._held: list[tuple[bytes, Path]] = []
@@ -84,6 +88,7 @@ class MortalMachine(Machine):
         self._starting = asyncio.get_running_loop().create_task(self._start())
 
     async def _start(self) -> None:
+        self.meanwhile()
         gateway = self.boot()
         self.world.others.pop(self.address, None)
         with suppress(Killed):

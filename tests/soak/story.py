@@ -7,9 +7,11 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from ikevd.policy.model import Child, Connection, Lifetime, Start
+from ikevd.host.interface import SaId
+from ikevd.policy.model import Child, Connection, Lifetime, Listen, Start
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import World
@@ -55,7 +57,9 @@ class Story:
         self._commands = dice.random() < 0.7
         self._refusals = dice.random() < 0.5
         self._removals = dice.random() < 0.5
+        self._edits = dice.random() < 0.4
         for machine in (self.alice, self.bob):
+            machine.meanwhile = partial(self._meanwhile, machine)
             for name in CHANGES:
                 setattr(machine.kernel, name, self._watched(getattr(machine.kernel, name)))
 
@@ -132,13 +136,31 @@ class Story:
         elif self._commands or chance > 0.9:
             self._command(machine)
 
+    def _meanwhile(self, machine: MortalMachine) -> None:
+        """Between two processes somebody removes the newest SA, or edits the file."""
+        newest = [*machine.kernel.sas][-1:]
+        if newest and self._removals and self.dice.random() < 0.2:
+            self._take(machine, *newest)
+        if self._edits and self.dice.random() < 0.2:
+            self._edit(machine)
+
+    def _edit(self, machine: MortalMachine) -> None:
+        """Another connection of that name, another name of the connection, and who else may be on this machine."""
+        (view,) = machine.connections
+        name = self.dice.choice((view.name, "renamed", "renamed again"))
+        machine.connections = (replace(view, name=name, nat_keepalive=self.dice.choice((20.0, 33.0))),)
+        machine.settings = self.dice.choice(({}, {"remove_unknown": False}, {"listen": Listen((machine.address,))}))
+        for each in view.children:
+            self.watch.take_down(each.name)
+
     def _remove(self, machine: MortalMachine) -> None:
-        """Somebody removes an SA that has stood for a while, perhaps while no process runs."""
-        sas = sorted(self.watch.old(machine), key=lambda name: name.spi)
-        if sas:
-            chosen = self.dice.choice(sas)
-            self.watch.take_down(f"c{machine.kernel.sas[chosen].reqid & 3}")
-            machine.kernel.remove_sa(chosen)
+        """Somebody removes an SA, perhaps while no process runs."""
+        if sas := sorted(machine.kernel.sas, key=lambda name: name.spi):
+            self._take(machine, self.dice.choice(sas))
+
+    def _take(self, machine: MortalMachine, name: SaId) -> None:
+        self.watch.take_down(f"c{machine.kernel.sas[name].reqid & 3}")
+        machine.kernel.remove_sa(name)
 
     def _command(self, machine: MortalMachine) -> None:
         session, name, chance = machine.session, f"c{self.dice.randrange(3)}", self.dice.random()

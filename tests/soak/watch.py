@@ -1,4 +1,4 @@
-"""No kill cuts a tunnel: looks at both kernels whenever one of them has changed.
+"""No kill cuts a tunnel or lets anything leave in the clear: looks at both kernels whenever one of them has changed.
 
 A child is *served* while both ends know a pair as standing and both kernels hold it: both SAs under the same keys, none
 of them installed a second time, and the policies out on both machines lead into a tunnel. From then on it must be
@@ -12,14 +12,12 @@ import asyncio
 from collections.abc import Sequence
 
 from ikevd.addresses import Address
-from ikevd.host.interface import Action, Direction, SaId
+from ikevd.host.interface import Action, Direction, PolicyId, SaId
 from ikevd.policy.model import Child
 from tests.soak.machine import MortalMachine
 
 ASKED_LATELY = 120.0
 """A command may be told to the peer so much later, where messages are lost."""
-OLD = 60.0
-"""Seconds after which no Quick Mode asks for an SA once more."""
 NEARLY = 10.0
 """Seconds before the end of its life at which a pair may go: one end has counted from an earlier moment."""
 
@@ -34,6 +32,7 @@ class Watch:
         self._known: dict[tuple[Address, str], set[tuple[SaId, SaId]]] = {}
         self._until: dict[SaId, float] = {}
         self._taken_down: dict[str, float] = {}
+        self._shut: dict[Address, set[PolicyId]] = {}
         self.wrong: list[str] = []
         self.served = 0
         """How often a child began to be served."""
@@ -41,11 +40,6 @@ class Watch:
     def take_down(self, child: str) -> None:
         """Somebody has asked for it."""
         self._taken_down[child] = asyncio.get_running_loop().time()
-
-    def old(self, machine: MortalMachine) -> list[SaId]:
-        """SAs that no Quick Mode under way can ask for once more."""
-        now, sas = asyncio.get_running_loop().time(), machine.kernel.sas
-        return [name for name, sa in sas.items() if self._until[name] - sa.lifetime.seconds + OLD < now]
 
     def look(self) -> None:
         """Something may have changed."""
@@ -55,8 +49,21 @@ class Watch:
                 self.wrong.append(f"an SA was installed again under its keys at {now:.3f}")
             for name, sa in machine.kernel.sas.items():
                 self._until.setdefault(name, now + sa.lifetime.seconds)
+            self._look_for_clear_text(machine)
         for child in self._children:
             self._look(child)
+
+    def _look_for_clear_text(self, machine: MortalMachine) -> None:
+        """What once was blocked or led into a tunnel is ever after."""
+        shut = self._shut.setdefault(machine.address, set())
+        policies = machine.kernel.policies
+        for name in shut - policies.keys():
+            self.wrong.append(f"{name} leaves in the clear at {asyncio.get_running_loop().time():.3f}")
+        shut.update(
+            name
+            for name, policy in policies.items()
+            if name.direction is Direction.OUT and policy.action is not Action.BYPASS
+        )
 
     def _look(self, child: Child) -> None:
         now, before = asyncio.get_running_loop().time(), self._served.get(child.name, frozenset())
