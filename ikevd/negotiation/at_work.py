@@ -222,7 +222,10 @@ class AtWork:
         return exchanges
 
     def _of_cookie(self, *cookies: bytes) -> Exchanges | None:
-        return next((found for found in reversed(self._under.values()) if found.sa.our_cookie in cookies), None)
+        for found in reversed(self._under.values()):
+            if found.sa.our_cookie in cookies:
+                return found
+        return None
 
     def _home(self, state: PeerState, exchanges: Exchanges) -> Path:
         """The path of its ISAKMP SA; the session may not have learnt of that yet."""
