@@ -32,13 +32,21 @@ class Reader:
         start = self.offset
         end = start + count
         if count < 0 or end > self._end:
-            raise Malformed(f"{self._what}: {count} octets wanted, {self.remaining} left")
+            raise self._too_short(count)
         self.offset = end
         return self._data[start:end]
 
     def fields(self, layout: Struct) -> tuple[Any, ...]:
-        """Several fields at once."""
-        return layout.unpack(self.take(layout.size))
+        """Several fields at once: what `take` would give, without a copy."""
+        start = self.offset
+        end = start + layout.size
+        if end > self._end:
+            raise self._too_short(layout.size)
+        self.offset = end
+        return layout.unpack_from(self._data, start)
+
+    def _too_short(self, count: int) -> Malformed:
+        return Malformed(f"{self._what}: {count} octets wanted, {self.remaining} left")
 
     def u8(self) -> int:
         """One octet."""
