@@ -29,6 +29,7 @@ MAX_PADDING = 255
 MAX_TRAILER = 16
 """# Deviates: RFC 2408 has no octets behind the last payload; an old Cisco client adds 16 zero ones."""
 
+NONE, SA = PayloadType.NONE, PayloadType.SA
 P = TypeVar("P", bound=Payload)
 
 
@@ -147,7 +148,7 @@ def split_untrusted(kind: PayloadType, body: bytes) -> tuple[bytes, bytes]:
     whether or not the payloads can be read. Raises only `Malformed`."""
     reader = Reader(body, "payload chain")
     bodies: list[bytes] = []
-    while kind != PayloadType.NONE:
+    while kind != NONE:
         following, _, length = reader.fields(GENERIC)
         bodies.append(reader.take(max(0, length - GENERIC_OCTETS)))
         kind = PayloadType.of(following)
@@ -159,7 +160,7 @@ def split_untrusted(kind: PayloadType, body: bytes) -> tuple[bytes, bytes]:
 def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payload]:
     """The payloads, the first of which is of type `kind`, one after the other; raises only `Malformed`."""
     number = read = offers = 0
-    while kind != PayloadType.NONE:
+    while kind != NONE:
         number += 1
         if number > MAX_PAYLOADS:
             raise Malformed(f"message with more than {MAX_PAYLOADS} payloads")
@@ -168,7 +169,7 @@ def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payloa
             raise Malformed(f"reserved octet of payload {number} ({kind}) is {reserved}, not 0")
         if length < GENERIC_OCTETS:
             raise Malformed(f"{kind} payload with length {length}; at least {GENERIC_OCTETS} is wanted")
-        offers += kind == PayloadType.SA
+        offers += kind == SA
         if offers > MAX_OFFERS:
             raise Malformed(f"message with more than {MAX_OFFERS} SA payloads")
         payload = decode_payload(kind, reader.take(length - GENERIC_OCTETS))
@@ -182,7 +183,7 @@ def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payloa
 def encode_chain(payloads: Sequence[Payload]) -> bytes:
     """The payloads with their generic headers."""
     parts: list[bytes] = []
-    following = (*[payload.TYPE for payload in payloads[1:]], PayloadType.NONE)
+    following = (*[payload.TYPE for payload in payloads[1:]], NONE)
     for payload, behind in zip(payloads, following, strict=False):  # none at all has none behind it
         body = payload.body
         parts += GENERIC.pack(behind, 0, len(body) + GENERIC_OCTETS), body
@@ -204,4 +205,4 @@ _NAMES = [str(PayloadType(number)) for number in range(256)]
 
 def first_type(payloads: Sequence[Payload]) -> PayloadType:
     """What the header calls the next payload."""
-    return payloads[0].TYPE if payloads else PayloadType.NONE
+    return payloads[0].TYPE if payloads else NONE

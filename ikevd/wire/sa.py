@@ -13,6 +13,7 @@ from ikevd.wire.attributes import Attribute
 from ikevd.wire.buffer import GENERIC, Reader, Writer
 from ikevd.wire.registry import Doi, PayloadType, Protocol
 
+NONE, PROPOSAL, TRANSFORM = PayloadType.NONE, PayloadType.PROPOSAL, PayloadType.TRANSFORM
 SITUATION_IDENTITY_ONLY = 1
 SUB_HEADER = GENERIC.size
 _TRANSFORM = Struct("!BBH")
@@ -65,11 +66,11 @@ class Proposal:
         number, protocol, spi_size, count = reader.fields(_PROPOSAL)
         spi = reader.take(spi_size)
         transforms: list[Transform] = []
-        more = PayloadType.TRANSFORM if reader.remaining else PayloadType.NONE
-        while more == PayloadType.TRANSFORM:
+        more = TRANSFORM if reader.remaining else NONE
+        while more == TRANSFORM:
             if len(transforms) == MAX_TRANSFORMS:
                 raise Malformed(TOO_MANY)
-            more, length = _sub_header(reader, PayloadType.TRANSFORM)
+            more, length = _sub_header(reader, TRANSFORM)
             with reader.within(length, f"transform {len(transforms) + 1}"):
                 transforms.append(Transform.decode(reader))
         if len(transforms) != count:
@@ -79,7 +80,7 @@ class Proposal:
     def encode(self) -> bytes:
         """The body of the Proposal payload."""
         writer = Writer().u8(self.number, self.protocol, len(self.spi), len(self.transforms)).octets(self.spi)
-        return writer.octets(_encode_list([t.encode() for t in self.transforms], PayloadType.TRANSFORM)).done()
+        return writer.octets(_encode_list([t.encode() for t in self.transforms], TRANSFORM)).done()
 
 
 @frozen
@@ -122,9 +123,9 @@ class SaPayload:
             raise Malformed(f"SA payload with situation 0x{situation:x}; identity only (1) is wanted")
         proposals: list[Proposal] = []
         transforms = 0
-        more = PayloadType.PROPOSAL
-        while more == PayloadType.PROPOSAL:
-            more, length = _sub_header(reader, PayloadType.PROPOSAL)
+        more = PROPOSAL
+        while more == PROPOSAL:
+            more, length = _sub_header(reader, PROPOSAL)
             with reader.within(length, f"proposal {len(proposals) + 1}"):
                 proposals.append(Proposal.decode(reader))
             transforms += max(1, len(proposals[-1].transforms))  # a proposal without any takes as long to read
@@ -136,7 +137,7 @@ class SaPayload:
 
     def encode(self) -> bytes:
         """The body of the SA payload."""
-        body = _encode_list([p.encode() for p in self.proposals], PayloadType.PROPOSAL)
+        body = _encode_list([p.encode() for p in self.proposals], PROPOSAL)
         return _SA.pack(Doi.IPSEC, SITUATION_IDENTITY_ONLY) + body
 
 
@@ -144,7 +145,7 @@ def _sub_header(reader: Reader, kind: PayloadType) -> tuple[PayloadType, int]:
     """Next payload and the length of the body that follows (RFC 2408 section 3.2)."""
     following, reserved, length = reader.fields(GENERIC)
     more = PayloadType.of(following)
-    if more not in (kind, PayloadType.NONE):
+    if more not in (kind, NONE):
         raise Malformed(f"{more} follows inside a list of {kind} payloads")
     if reserved:
         raise Malformed(f"reserved octet of a {kind} payload is {reserved}, not 0")
@@ -156,6 +157,6 @@ def _sub_header(reader: Reader, kind: PayloadType) -> tuple[PayloadType, int]:
 def _encode_list(bodies: list[bytes], kind: PayloadType) -> bytes:
     writer = Writer()
     for position, body in enumerate(bodies, start=1):
-        more = kind if position < len(bodies) else PayloadType.NONE
+        more = kind if position < len(bodies) else NONE
         writer.fields(GENERIC, more, 0, len(body) + SUB_HEADER).octets(body)
     return writer.done()
