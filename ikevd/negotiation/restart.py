@@ -154,9 +154,10 @@ class Restart:
 
     async def _remove(self, left: Leavings, placed: Mapping[str, Placed]) -> None:
         refusals = await remove_known(self._ports.kernel, left)
-        for refusal in refusals:
-            self._ports.trouble(f"what an earlier ikevd left is still there: {say_error(refusal)}")
-        if not refusals:
+        if refusals:
+            count, first = len(refusals), say_error(refusals[0])
+            self._ports.trouble(f"{count} of what an earlier ikevd left is still there: {first}")
+        else:
             names = {name for name in placed if name.startswith(LEFT)} | {name for name, _ in _rows(left)}
             async for name in paced(names):
                 self._place(name, None)

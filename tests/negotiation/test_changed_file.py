@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from ikevd.host.interface import Action
+from ikevd.host.interface import Action, PolicyId
+from ikevd.kernel.memory import MemoryKernel
 from ikevd.peer import facts
 from ikevd.policy.model import Connection, Lifetime, Listen, Start
 from ikevd.wire.registry import ExchangeType
@@ -19,6 +21,13 @@ from tests.negotiation.mortal import kinds, tunnel
 from tests.virtual_time import run
 
 DAVE = BOB + 1
+
+
+def of_children(kernel: MemoryKernel) -> list[PolicyId]:
+    """Policies that are no bypass."""
+    return [name for name, policy in kernel.policies.items() if policy.action is not Action.BYPASS]
+
+
 CHANGED: dict[str, tuple[Connection, ...]] = {
     "a key of it": (replace(VIEW, nat_keepalive=33.0),),
     "its name": (replace(VIEW, name="robert", children=tuple(replace(c, reqid=c.reqid + 9) for c in VIEW.children)),),
@@ -95,7 +104,7 @@ def test_of_a_connection_that_is_gone_from_the_file_nothing_is_left(settings: di
         now = asyncio.get_running_loop().time()
         alice = await hers.restart()
         assert not hers.kernel.sas
-        assert not [one for one in hers.kernel.policies.values() if one.action is not Action.BYPASS]
+        assert of_children(hers.kernel) == []
         await asyncio.sleep(30)
         assert bob.nothing_installed
         assert kinds(world, now) <= {ExchangeType.INFORMATIONAL}
@@ -136,6 +145,26 @@ def test_what_the_operator_took_down_stays_down_and_its_gate_as_it_was(in_clear:
             assert out(hers.kernel.policies.values()) == before
         assert kinds(world, now) == {ExchangeType.INFORMATIONAL}
         assert alice.session.states["lan"].open is in_clear
+
+    run(story())
+
+
+@pytest.mark.parametrize("call", ["delete_sa", "delete_policy"])
+def test_what_the_kernel_refuses_to_remove_is_told_and_removed_by_the_next_process(
+    call: Literal["delete_sa", "delete_policy"],
+) -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(listen=Listen((ALICE,)))
+        hers.connections = ()
+        hers.kernel.fail(call, errno.ENOMEM)
+        alice = await hers.restart()
+        assert [text.split(":")[0] for text in alice.troubles] == ["1 of what an earlier ikevd left is still there"]
+        after_one = {*hers.kernel.sas, *hers.kernel.policies}
+        alice = await hers.restart()
+        assert alice.troubles == []
+        assert len(after_one - {*hers.kernel.sas, *hers.kernel.policies}) == 1
+        assert [*hers.kernel.sas, *of_children(hers.kernel)] == []
+        assert hers.disk.placed.keys() == {"outside"}
 
     run(story())
 
