@@ -87,6 +87,16 @@ class PolicyId:
     def __hash__(self) -> int:
         return self._hash
 
+    def meets(self, other: PolicyId) -> bool:
+        """May one packet match both?"""
+        numbers = (
+            (self.protocol, other.protocol),
+            (self.source_port, other.source_port),
+            (self.destination_port, other.destination_port),
+        )
+        alike = self.direction is other.direction and all(not (one and two) or one == two for one, two in numbers)
+        return alike and self.source.overlaps(other.source) and self.destination.overlaps(other.destination)
+
 
 class Action(Enum):
     """What a policy does with a packet."""

@@ -65,6 +65,8 @@ class Engine:
         self._early: deque[tuple[bytes, Path]] | None = None
         """Datagrams that came before the peers of an earlier process were known."""
         self._letting_go: asyncio.Task[None] | None = None
+        self._restart: Restart | None = None
+        self._finishing: asyncio.Task[None] | None = None
         self._watch = Watch(self._peers, self._outside, ports)
         ports.kernel.on_event(self._kernel_event)
 
@@ -111,7 +113,9 @@ class Engine:
     async def restore(self) -> int:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
-        restored = await Restart(self._config, self._ports, self._peers, self._outside, self._at_boot).run()
+        restart = Restart(self._config, self._ports, self._peers, self._outside, self._at_boot)
+        restored, self._restart = await restart.run(), restart
+        self._finishing = asyncio.get_running_loop().create_task(restart.finish())
         if self.dismissed:
             self._letting_go = asyncio.get_running_loop().create_task(self._peers.let_dismissed_go())
         early, self._early = self._early, None
@@ -186,6 +190,8 @@ class Engine:
                 async for session in paced((*self.sessions(), *self.dismissed)):
                     await session.clear()
                     session.forget()
+                if self._restart is not None:
+                    await self._restart.clear()
                 await self._outside.remove()
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
@@ -195,8 +201,9 @@ class Engine:
     def _begin_no_more(self) -> None:
         self._stopping = True
         self._watch.close()
-        if self._letting_go is not None:
-            self._letting_go.cancel()
+        for task in (self._letting_go, self._finishing):
+            if task is not None:
+                task.cancel()
         _surely(self._lobby.close)
 
     async def _take_down(self, *, announce: bool) -> None:

@@ -108,6 +108,8 @@ class Leavings:
     """Known, and to be removed."""
     policies: list[PlacedPolicy] = field(default_factory=list)
     """Likewise."""
+    shared: list[PlacedPolicy] = field(default_factory=list)
+    """Bypasses that another ikevd may have as well: they stay."""
     unknown: Unknown = field(default_factory=Unknown)
 
 
@@ -143,12 +145,11 @@ async def judge(
 
 
 async def remove_known(kernel: Kernel, left: Leavings) -> list[IkeError]:
-    """Take away what is of no use any more; what the kernel refused."""
+    """Take away what is of no use any more. Why the kernel refused what of it is still left."""
     refusals: list[IkeError] = []
-    async for name in paced(left.sas):
-        await _trying(kernel.delete_sa(name), refusals)
-    async for policy in paced(left.policies):
-        await _trying(kernel.delete_policy(policy.id, policy.reqid), refusals)
+    left.sas = [name async for name in paced(left.sas) if not await _trying(kernel.delete_sa(name), refusals)]
+    removals = ((policy, kernel.delete_policy(policy.id, policy.reqid)) for policy in left.policies)
+    left.policies = [policy async for policy, removal in paced(removals) if not await _trying(removal, refusals)]
     return refusals
 
 
@@ -176,8 +177,10 @@ async def _removed(step: Awaitable[None], what: str) -> str:
     return say_error(refusals[0]) if refusals else f"removed what an earlier ikevd left and nobody knows: {what}"
 
 
-async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> None:
+async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> bool:
     try:
         await step
     except IkeError as refusal:
         refusals.append(refusal)
+        return False
+    return True

@@ -2,34 +2,30 @@
 left in the kernel is taken over, turned or removed.
 
 In one order, so that no traffic of a configured child leaves in the clear, and that whoever is killed in between leaves
-the rest to the next one: what is to be removed is stored; what passes outside and all gates are put; the rest goes.
+the rest to the next one: what is to be turned or removed is stored; what passes outside and all gates are put; the rest
+goes, each of it once what replaces it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ikevd.boot.blocks import gates
 from ikevd.crypto.secret import Secret
 from ikevd.host.interface import KernelPolicy, PolicyId
 from ikevd.negotiation.in_kernel import InKernel
-from ikevd.negotiation.leavings import Ground, Known, Leavings, judge, remove_known, remove_unknown
+from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.peers import Peers
+from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.remains import Remains
 from ikevd.negotiation.session import Session
-from ikevd.observe.words import say_error
 from ikevd.policy.digest import digest
-from ikevd.policy.model import Config, Connection
+from ikevd.policy.model import Config
 from ikevd.store.interface import Placed, PlacedPolicy, StoredPeer
 from ikevd.store.scalars import Unreadable
-
-OUTSIDE, GATES, LEFT = "outside", "gates of ", "left "
-"""Names of what is placed."""
-IN_ONE_ROW = 100
-"""Objects that are still to be removed."""
 
 
 @dataclass(slots=True)
@@ -62,6 +58,7 @@ class Restart:
         self._outside = outside
         self._at_boot = Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in at_boot))
         self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
+        self._remains: Remains | None = None
 
     async def run(self) -> int:
         """Gives the number of peers that go on. Raises `KernelRefused` where the kernel does not tell what stands."""
@@ -71,12 +68,25 @@ class Restart:
         known.add_placed((*placed.values(), self._at_boot))
         unknown_too = self._config.remove_unknown and self._ground.everywhere
         left = await judge(found, known, await self._wanted(), unknown_too=unknown_too)
-        await self._note(left, placed)
+        rows = PlacedRows(self._ports, placed)
+        self._remains = Remains(self._ports, rows, left)
+        await self._remains.note()
+        await rows.ask_for(self._outside.policies.values(), self._config.connections)
         await self._stand(left, peers.changed)
         async for one in paced(peers.gone):
             self._peers.dismiss(one)
-        await self._remove(left, placed)
+        await self._remains.go(await self._wanted())
         return peers.same
+
+    async def finish(self) -> None:
+        """After `run`: what still stands goes as soon as it can be spared."""
+        if self._remains is not None:
+            await self._remains.finish(self._wanted)
+
+    async def clear(self) -> None:
+        """At the end of the process, once nothing is wanted any more."""
+        if self._remains is not None:
+            await self._remains.go({})
 
     async def _stored(self) -> tuple[list[StoredPeer], dict[str, Placed]]:
         store = self._ports.store
@@ -129,47 +139,3 @@ class Restart:
             session.start()
         async for session in paced(self._peers):
             await session.settled()
-
-    # -- what is of no use any more -----------------------------------------------------------------------------------
-
-    async def _note(self, left: Leavings, placed: Mapping[str, Placed]) -> None:
-        """What is to be removed, then what is to be put."""
-        async for name, row in paced(_rows(left)):
-            self._place(name, row)
-        shall = {GATES + connection.name: connection for connection in self._config.connections}
-        self._renew(OUTSIDE, Placed(tuple(PlacedPolicy(name, 0) for name in self._outside.policies)), placed)
-        async for name, connection in paced(shall.items()):
-            self._renew(name, _gates(connection), placed)
-        async for name in paced(placed.keys() - shall.keys()):
-            if name.startswith(GATES):
-                self._place(name, None)
-
-    def _renew(self, name: str, row: Placed, placed: Mapping[str, Placed]) -> None:
-        if row != placed.get(name, Placed()):
-            self._place(name, row)
-
-    def _place(self, name: str, row: Placed | None) -> None:
-        if said := self._ports.store.place({name: row}):
-            self._ports.trouble(said)
-
-    async def _remove(self, left: Leavings, placed: Mapping[str, Placed]) -> None:
-        refusals = await remove_known(self._ports.kernel, left)
-        if refusals:
-            count, first = len(refusals), say_error(refusals[0])
-            self._ports.trouble(f"{count} of what an earlier ikevd left is still there: {first}")
-        else:
-            names = {name for name in placed if name.startswith(LEFT)} | {name for name, _ in _rows(left)}
-            async for name in paced(names):
-                self._place(name, None)
-        for said in await remove_unknown(self._ports.kernel, left.unknown):
-            self._ports.trouble(said)
-
-
-def _gates(connection: Connection) -> Placed:
-    return Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in gates(connection)))
-
-
-def _rows(left: Leavings) -> Iterator[tuple[str, Placed]]:
-    for first in range(0, max(len(left.sas), len(left.policies)), IN_ONE_ROW):
-        part = slice(first, first + IN_ONE_ROW)
-        yield f"{LEFT}{first}", Placed(tuple(left.policies[part]), tuple(left.sas[part]))

@@ -8,20 +8,50 @@ from dataclasses import replace
 from typing import Any
 
 from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
+from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.model import Child, Connection, Listen
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.gateways import Gateway, World, bring_up
 from tests.negotiation.mortal import Machine
 
+
+def renamed(children: Iterable[Child], base: int) -> tuple[Child, ...]:
+    return tuple(replace(one, name=f"new {one.name}", reqid=base + n) for n, one in enumerate(children))
+
+
 LAN = child()
 DMZ = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
 VIEW = connection(children=(LAN, DMZ))
+DAVE = BOB + 1
 SETTINGS: dict[str, dict[str, Any]] = {
     "alone": {},
     "remove_unknown: false": {"remove_unknown": False},
     "listen.addresses": {"listen": Listen((ALICE,))},
 }
 """Of the file."""
+
+CHANGED: dict[str, tuple[Connection, ...]] = {
+    "a key of it": (replace(VIEW, nat_keepalive=33.0),),
+    "its name": (replace(VIEW, name="robert", children=tuple(replace(c, reqid=c.reqid + 9) for c in VIEW.children)),),
+    "the names of its children": (replace(VIEW, children=renamed(VIEW.children, 0x696B0100)),),
+    "both": (replace(VIEW, name="robert", children=renamed(VIEW.children, 0x696B0100)),),
+    "a number that another child had": (replace(VIEW, name="robert", children=renamed(VIEW.children, DMZ.reqid)),),
+    "the networks of two children are exchanged": (
+        replace(
+            VIEW,
+            children=(
+                replace(LAN, local=DMZ.local, remote=DMZ.remote),
+                replace(DMZ, local=LAN.local, remote=LAN.remote),
+            ),
+        ),
+    ),
+    "its address": (replace(VIEW, remote=DAVE),),
+    "a child each of two connections": (
+        replace(VIEW, children=(LAN,)),
+        replace(VIEW, name="robert", remote=DAVE, children=(replace(DMZ, reqid=0x696B0100),)),
+    ),
+}
+"""Files that follow it."""
 
 
 class Watched(Machine):
@@ -33,6 +63,11 @@ class Watched(Machine):
         """See `Machine.strikes`."""
         assert self.guarded <= self.kernel.policies.keys(), f"clear text {point}"
         return super().strikes(point)
+
+
+def of_children(kernel: MemoryKernel) -> list[PolicyId]:
+    """Policies that are no bypass."""
+    return [name for name, policy in kernel.policies.items() if policy.action is not Action.BYPASS]
 
 
 def out(policies: Iterable[KernelPolicy]) -> dict[PolicyId, KernelPolicy]:
@@ -53,7 +88,3 @@ async def both_up(view: Connection = VIEW, **settings: Any) -> tuple[World, Watc
     await asyncio.sleep(1)
     assert len(hers.kernel.sas) == 2 * len(view.children)
     return world, hers, his, bob
-
-
-def renamed(children: Iterable[Child], base: int) -> tuple[Child, ...]:
-    return tuple(replace(one, name=f"new {one.name}", reqid=base + n) for n, one in enumerate(children))

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from ikevd.host.interface import Action, PolicyId
-from ikevd.kernel.memory import MemoryKernel
+from ikevd.host.interface import Action
 from ikevd.peer import facts
-from ikevd.policy.model import Connection, Lifetime, Listen, Start
+from ikevd.policy.model import Connection, Lifetime, Start
 from ikevd.wire.registry import ExchangeType
-from tests.builders import ALICE, BOB, connection
+from tests.builders import connection
 from tests.gateways import bring_up
-from tests.negotiation.guarded import DMZ, LAN, SETTINGS, VIEW, both_up, out, renamed
+from tests.negotiation.guarded import CHANGED, LAN, SETTINGS, VIEW, both_up, of_children, out
 from tests.negotiation.mortal import kinds, tunnel
 from tests.virtual_time import run
-
-DAVE = BOB + 1
-
-
-def of_children(kernel: MemoryKernel) -> list[PolicyId]:
-    """Policies that are no bypass."""
-    return [name for name, policy in kernel.policies.items() if policy.action is not Action.BYPASS]
-
-
-CHANGED: dict[str, tuple[Connection, ...]] = {
-    "a key of it": (replace(VIEW, nat_keepalive=33.0),),
-    "its name": (replace(VIEW, name="robert", children=tuple(replace(c, reqid=c.reqid + 9) for c in VIEW.children)),),
-    "the names of its children": (replace(VIEW, children=renamed(VIEW.children, 0x696B0100)),),
-    "both": (replace(VIEW, name="robert", children=renamed(VIEW.children, 0x696B0100)),),
-    "a number that another child had": (replace(VIEW, name="robert", children=renamed(VIEW.children, DMZ.reqid)),),
-    "the networks of two children are exchanged": (
-        replace(
-            VIEW,
-            children=(
-                replace(LAN, local=DMZ.local, remote=DMZ.remote),
-                replace(DMZ, local=LAN.local, remote=LAN.remote),
-            ),
-        ),
-    ),
-    "its address": (replace(VIEW, remote=DAVE),),
-    "a child each of two connections": (
-        replace(VIEW, children=(LAN,)),
-        replace(VIEW, name="robert", remote=DAVE, children=(replace(DMZ, reqid=0x696B0100),)),
-    ),
-}
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
@@ -145,60 +113,6 @@ def test_what_the_operator_took_down_stays_down_and_its_gate_as_it_was(in_clear:
             assert out(hers.kernel.policies.values()) == before
         assert kinds(world, now) == {ExchangeType.INFORMATIONAL}
         assert alice.session.states["lan"].open is in_clear
-
-    run(story())
-
-
-@pytest.mark.parametrize("call", ["delete_sa", "delete_policy"])
-def test_what_the_kernel_refuses_to_remove_is_told_and_removed_by_the_next_process(
-    call: Literal["delete_sa", "delete_policy"],
-) -> None:
-    async def story() -> None:
-        _, hers, _, _ = await both_up(listen=Listen((ALICE,)))
-        hers.connections = ()
-        hers.kernel.fail(call, errno.ENOMEM)
-        alice = await hers.restart()
-        assert [text.split(":")[0] for text in alice.troubles] == ["1 of what an earlier ikevd left is still there"]
-        after_one = {*hers.kernel.sas, *hers.kernel.policies}
-        alice = await hers.restart()
-        assert alice.troubles == []
-        assert len(after_one - {*hers.kernel.sas, *hers.kernel.policies}) == 1
-        assert [*hers.kernel.sas, *of_children(hers.kernel)] == []
-        assert hers.disk.placed.keys() == {"outside"}
-
-    run(story())
-
-
-POINTS = [
-    f"{when} {call}"
-    for call in ("place", "put", "put_policy", "delete_policy", "delete_sa")
-    for when in ("before", "after")
-]
-
-
-@pytest.mark.parametrize("passes", [1, 2, 3, 5, 8])
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("after", ["both", "the networks of two children are exchanged", "gone"])
-def test_whoever_is_killed_meanwhile_leaves_the_rest_to_the_next_process(after: str, point: str, passes: int) -> None:
-    async def story() -> None:
-        _, hers, _, bob = await both_up(listen=Listen((ALICE,)))
-        hers.connections = CHANGED.get(after, ())
-        wanted = out(hers.kernel.policies.values()) if hers.connections else {}
-        hers.guarded = frozenset(wanted)
-        hers.kill()
-        killed = hers.boot()
-        hers.kill_at(point, passes)
-        restoring = asyncio.ensure_future(killed.engine.restore())
-        await asyncio.sleep(0.5)
-        restoring.cancel()
-        await hers.restart()
-        await asyncio.sleep(60)
-        gates = out(hers.kernel.policies.values())
-        assert gates.keys() == wanted.keys()
-        assert {one.action for one in gates.values()} <= {Action.BLOCK}
-        assert {one.reqid for one in gates.values()} == {c.reqid for view in hers.connections for c in view.children}
-        assert not hers.kernel.sas
-        assert bob.nothing_installed
 
     run(story())
 

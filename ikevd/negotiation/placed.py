@@ -1,0 +1,71 @@
+"""The store's list of what no record of a peer names: what the file alone asks for in the kernel, and what of an
+earlier process is still to be turned or removed. Each is written before the kernel is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from ikevd.boot.blocks import gates
+from ikevd.host.interface import KernelPolicy, SaId
+from ikevd.negotiation.paced import paced
+from ikevd.negotiation.ports import Ports
+from ikevd.policy.model import Connection
+from ikevd.store.interface import Placed, PlacedPolicy
+
+OUTSIDE, GATES, LEFT = "outside", "gates of ", "left "
+"""Names of its rows; those of what is left are numbered."""
+IN_ONE_ROW = 100
+"""Objects that are left."""
+
+
+class PlacedRows:
+    """Written once at a start, and again as what is left goes."""
+
+    def __init__(self, ports: Ports, rows: Mapping[str, Placed]) -> None:
+        """`rows`: as the store holds them."""
+        self._store = ports.store
+        self._trouble = ports.trouble
+        self._rows = dict(rows)
+
+    async def leave(self, policies: Sequence[PlacedPolicy], sas: Sequence[SaId] = ()) -> None:
+        """These are left, and no others any more. At no moment one of them is in no row."""
+        former = [name for name in self._rows if name.startswith(LEFT)]
+        free = 1 + max((_number(name) for name in former), default=0)
+        async for number, row in paced(enumerate(_rows(policies, sas), start=free)):
+            self._renew(f"{LEFT}{number}", row)
+        async for name in paced(former):
+            self._renew(name, None)
+
+    async def ask_for(self, outside: Iterable[KernelPolicy], connections: Iterable[Connection]) -> None:
+        """What the file asks for while no tunnel stands."""
+        shall = {GATES + connection.name: connection for connection in connections}
+        self._renew(OUTSIDE, _named(outside))
+        async for name, connection in paced(shall.items()):
+            self._renew(name, _named(gates(connection)))
+        async for name in paced([name for name in self._rows if name.startswith(GATES) and name not in shall]):
+            self._renew(name, None)
+
+    def _renew(self, name: str, row: Placed | None) -> None:
+        if row == self._rows.get(name):
+            return
+        if said := self._store.place({name: row}):
+            self._trouble(said)
+        if row is None:
+            del self._rows[name]
+        else:
+            self._rows[name] = row
+
+
+def _named(policies: Iterable[KernelPolicy]) -> Placed:
+    return Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in policies))
+
+
+def _rows(policies: Sequence[PlacedPolicy], sas: Sequence[SaId]) -> Iterator[Placed]:
+    for first in range(0, max(len(sas), len(policies)), IN_ONE_ROW):
+        part = slice(first, first + IN_ONE_ROW)
+        yield Placed(tuple(policies[part]), tuple(sas[part]))
+
+
+def _number(name: str) -> int:
+    number = name.removeprefix(LEFT)
+    return int(number) if number.isdecimal() else 0

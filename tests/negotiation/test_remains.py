@@ -1,0 +1,121 @@
+"""What an earlier process left goes as soon as what replaces it stands, and no sooner."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+
+import pytest
+
+from ikevd.host.interface import Direction, PolicyId
+from ikevd.kernel.faults import Operation
+from ikevd.negotiation.placed import OUTSIDE
+from ikevd.policy.model import Listen
+from tests.builders import ALICE, child, connection
+from tests.negotiation.guarded import DMZ, both_up, of_children, out
+from tests.negotiation.mortal import Machine
+from tests.virtual_time import run
+
+WIDE = child(name="wide", local="10.1.0.0/16", remote="10.2.0.0/16")
+NARROW = child(name="narrow", reqid=0x696B0055)
+WIDE_OUT, NARROW_OUT = ("10.1.0.0/16", "10.2.0.0/16"), ("10.1.0.0/24", "10.2.0.0/24")
+
+
+(HERE,), (THERE,) = NARROW.local.networks, NARROW.remote.networks
+THEIRS = PolicyId(HERE, THERE, 0, 0, 0, Direction.OUT)
+"""Held by another program, it is in the way of a gate."""
+
+
+def covered(machine: Machine) -> set[tuple[str, str]]:
+    """By source and destination, what does not leave in the clear."""
+    return {(str(name.source), str(name.destination)) for name in out(machine.kernel.policies.values())}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "the store is lost"])
+@pytest.mark.parametrize("nth", range(1, 30))
+def test_what_stood_goes_only_once_the_gate_that_replaces_it_stands(nth: int, known: bool) -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(connection(children=(WIDE,)))
+        hers.connections = (connection(children=(NARROW,)),)
+        hers.kill()
+        if not known:
+            hers.disk.peers.clear()
+            hers.disk.placed.clear()
+        hers.kernel.fail("put_policy", errno.ENOMEM, nth)
+        alice = await hers.restart()
+        for _ in range(300):
+            assert {WIDE_OUT, NARROW_OUT} & covered(hers)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(10)
+        assert covered(hers) == {NARROW_OUT}
+        assert not hers.kernel.sas
+        assert hers.disk.placed.keys() == {OUTSIDE, "gates of bob"}
+        await alice.engine.stop()
+
+    run(story())
+
+
+def test_as_long_as_the_kernel_refuses_it_stays_and_the_log_says_so_once() -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(connection(children=(WIDE, DMZ)))
+        hers.connections = (connection(children=(NARROW,)),)
+        hers.kill()
+        hers.kernel.plant_policy(THEIRS, 4711)
+        alice = await hers.restart()
+        await asyncio.sleep(600)
+        assert covered(hers) == {WIDE_OUT}, "what has nothing to do with it is gone"
+        stay = "policies that an earlier ikevd left stay until those that replace them stand: 3"
+        assert alice.troubles.count(stay) == 1
+        hers.kernel.remove_policy(THEIRS)
+        await asyncio.sleep(130)
+        assert covered(hers) == {NARROW_OUT}
+
+    run(story())
+
+
+def test_a_process_that_ends_for_good_leaves_none_of_it() -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(connection(children=(WIDE,)))
+        hers.connections = (connection(children=(NARROW,)),)
+        hers.kill()
+        hers.kernel.plant_policy(THEIRS, 4711)
+        alice = await hers.restart()
+        await alice.engine.stop()
+        assert not hers.kernel.policies
+
+    run(story())
+
+
+@pytest.mark.parametrize("call", ["delete_sa", "delete_policy"])
+def test_what_the_kernel_refuses_to_remove_is_told_once_and_removed_as_soon_as_it_agrees(call: Operation) -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(listen=Listen((ALICE,)))
+        hers.connections = ()
+        hers.kill()
+        for nth in range(1, 10):
+            hers.kernel.fail(call, errno.ENOMEM, nth)
+        alice = await hers.restart()
+        assert [*hers.kernel.sas, *of_children(hers.kernel)]
+        await asyncio.sleep(30)
+        assert [*hers.kernel.sas, *of_children(hers.kernel)] == []
+        assert [text.split(":")[0] for text in alice.troubles] == ["what an earlier ikevd left is still there"]
+        assert hers.disk.placed.keys() == {OUTSIDE}
+
+    run(story())
+
+
+@pytest.mark.parametrize("call", ["delete_sa", "delete_policy"])
+def test_by_the_next_process_too(call: Operation) -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(listen=Listen((ALICE,)))
+        hers.connections = ()
+        hers.kernel.fail(call, errno.ENOMEM)
+        await hers.restart()
+        before = {*hers.kernel.sas, *hers.kernel.policies}
+        alice = await hers.restart()
+        assert len(before - {*hers.kernel.sas, *hers.kernel.policies}) == 1
+        assert alice.troubles == []
+        assert [*hers.kernel.sas, *of_children(hers.kernel)] == []
+        assert hers.disk.placed.keys() == {OUTSIDE}
+
+    run(story())
