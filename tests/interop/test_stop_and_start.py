@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.interop.kills import STANDS, OppositeStrongSwan, Restarts, site_of
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
+from tests.interop.xfrm import XfrmPolicy
 
 NOBODY = "listen: {holder: false}\n"
 
@@ -140,6 +142,38 @@ def test_under_another_name_nothing_of_a_connection_leaves_in_the_clear_and_the_
         assert topology.wire.seen().clear == clear
         assert "removed what an earlier ikevd left" not in ikevd.log
     assert site.here.xfrm_policy() == []
+
+
+def test_another_ikevd_of_this_machine_whose_connection_has_the_same_name_keeps_its_own(
+    topology: Topology, charon_b: StrongSwan, site: Site
+) -> None:
+    gateway, second = site.here, "192.0.2.77"
+    gateway.ip("address", "add", f"{second}/32", "dev", "wan")
+    there = replace(site, children=((STANDS, "10.7.0.0/24", "10.8.0.0/24"),)).ikevd().replace(gateway.address, second)
+    here = f"listen: {{addresses: ['{gateway.address}']}}\n"
+
+    def of_the_other() -> set[XfrmPolicy]:
+        return {policy for policy in gateway.xfrm_policy() if "10.7.0.0/24" in (policy.src, policy.dst)}
+
+    with (
+        tunnel(topology, charon_b, site, here) as (ikevd, restarts),
+        Ikevd(gateway, f"{there}listen: {{addresses: ['{second}']}}\n", store=True) as other,
+    ):
+        kept, before = of_the_other(), restarts.standing()
+        assert {policy.gate for policy in kept} == {("in", "allow"), ("fwd", "allow"), ("out", "block")}
+        assert {policy.templates[0].reqid for policy in kept} <= {state.reqid for state in gateway.xfrm_state()}
+        ikevd.kill()
+        ikevd.start()
+        assert (of_the_other(), restarts.standing()) == (kept, before)
+        other.kill()
+        other.start()
+        assert (of_the_other(), restarts.standing()) == (kept, before)
+        ikevd.kill()
+        file = ikevd.directory / "ikevd.yaml"
+        file.write_text(file.read_text().replace("  peer:", "  renamed:"))
+        ikevd.start()
+        assert of_the_other() == kept
+        assert gateway.xfrm_state() == []
 
 
 def test_a_file_that_cannot_be_used_leaves_what_stands(topology: Topology, charon_b: StrongSwan, site: Site) -> None:
