@@ -19,8 +19,8 @@ Reduced = tuple[Callable[..., Any], tuple[Any, ...]]
 LEVEL = 1
 """Of zlib. Level 6 takes a hundredth less room."""
 WINDOW, MEMORY = 13, 6
-"""Of zlib likewise: it looks back 8 kB. As usual (15, 8) it clears 256 kB for each record, which takes longer than the
-rest."""
+"""Of zlib likewise: it looks back 8 kB. As usual (15, 8) it takes 256 kB anew for each record, which takes longer than
+all the rest."""
 
 
 class _Reducers(dict[type, Callable[[Any], Reduced]]):
