@@ -78,6 +78,10 @@ class HeldSelectors:
             for pair in child.pairs:
                 self._claims[clients.selectors_of(pair.sa)] = _Claim(by, name, NEVER)
 
+    def forget(self, by: Holder) -> None:
+        """It holds nothing any more."""
+        self._claims = {key: claim for key, claim in self._claims.items() if claim.by is not by}
+
     async def _gives_up(self, held: _Claim, by: Holder) -> bool:
         """Does the holder make way? Not one that asks for something itself: it lives, and two that wait for each other
         would wait for ever."""

@@ -68,12 +68,12 @@ class Known:
 
     def add_former(self, state: PeerState) -> None:
         """A peer whose connection has changed, or is gone from the file."""
-        for child in state.children.values():
-            for pair in child.pairs:
-                sa = pair.sa
-                self.reqids.add(sa.reqid)
-                self.sas.update((SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)))
-                self.policies.update(PlacedPolicy(name, sa.reqid) for name in policies_of_pair(sa))
+        sas = [pair.sa for child in state.children.values() for pair in child.pairs]
+        for sa in sas:
+            self.reqids.add(sa.reqid)
+            self.sas.update((SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)))
+        for sa in sas:
+            self.policies.update(PlacedPolicy(name, sa.reqid) for name in policies_of_pair(sa))
 
     def add_placed(self, placed: Iterable[Placed]) -> None:
         """What the file asked for, or was still to be removed."""

@@ -21,7 +21,7 @@ from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection
 from ikevd.policy.reqids import Holder, Reqids
-from ikevd.sa.model import IsakmpSa, Spi
+from ikevd.sa.model import IsakmpSa
 from ikevd.store.interface import Changes, StoredPeer
 
 MAX_SESSIONS = 10_000
@@ -101,21 +101,43 @@ class Peers:
             self._held.restore(session, state)
         return session
 
+    def give_up(self, key: PeerKey) -> None:
+        """The session of a peer that cannot be taken over, however far it has come."""
+        session = self._sessions.get(key.connection, {}).pop(key, None)
+        if session is not None:
+            self._held.forget(session)
+            session.close()
+        self._instances.gone(key)
+        connection = self._connections[key.connection]
+        if connection.remote is None:
+            self._release(connection, key)
+
+    def renew(self, key: PeerKey) -> Session:
+        """A session that knows nothing of the past."""
+        return self._session(self._connections[key.connection], key)
+
+    def forget(self, key: PeerKey) -> None:
+        """In the store."""
+        self._ports.store.put(Changes(key, gone=True))
+
     def dismiss(self, stored: StoredPeer) -> None:
         """Nothing goes on with it: it is told Delete under the old ISAKMP SA or, where the peer has none any more, by
         the connection that has the same peer now. What is stored of it goes with that: a process that is killed before
         leaves the words to the next one."""
         isakmp = next((known for known in stored.state.isakmp.values() if not known.peer_deleted), None)
         if isakmp is None:
-            if spis := owed(stored.state):
-                self._bequeath(stored.state, spis)
-            self._ports.store.put(Changes(stored.state.key, gone=True))
+            self.bequeath(stored.state)
+            self.forget(stored.state.key)
             return
         session = Session(stored.state.key, former_connection(isakmp), self._router, self._ports, self._held)
         self.dismissed.append(session)
         session.dismiss(stored, replaced=False)
 
-    def _bequeath(self, state: PeerState, spis: tuple[Spi, ...]) -> None:
+    def bequeath(self, state: PeerState) -> None:
+        """What the peer has to hear is said by a connection that has the same peer now."""
+        spis = owed(state)
+        if not spis:
+            return
         ends = {pair.sa.remote for child in state.children.values() for pair in child.pairs}
         for connection in self._by_identity.get(state.key.identity, ()):
             if connection.remote in ends:

@@ -8,10 +8,12 @@ goes, each of it once what replaces it stands.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ikevd.crypto.secret import Secret
+from ikevd.errors import IkeError
 from ikevd.host.interface import KernelPolicy, PolicyId
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
@@ -22,6 +24,7 @@ from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.remains import Remains
 from ikevd.negotiation.session import Session
+from ikevd.observe.words import say_error
 from ikevd.policy.digest import digest
 from ikevd.policy.model import Config
 from ikevd.store.interface import Placed, PlacedPolicy, StoredPeer
@@ -38,6 +41,8 @@ class _Sorted:
     """With the session that their new connection has for them."""
     gone: list[StoredPeer] = field(default_factory=list)
     """Of which the file knows nothing any more."""
+    lost: list[StoredPeer] = field(default_factory=list)
+    """That cannot be taken over: a bug, or a limit, which costs that one peer."""
 
 
 class Restart:
@@ -72,9 +77,10 @@ class Restart:
         self._remains = Remains(self._ports, rows, left)
         await self._remains.note()
         await rows.ask_for(self._outside.policies.values(), self._config.connections)
+        async for one in paced(peers.lost):
+            self._peers.forget(one.state.key)
         await self._stand(left, peers.changed)
-        async for one in paced(peers.gone):
-            self._peers.dismiss(one)
+        await self._part(peers)
         await self._remains.go(await self._wanted())
         return peers.same
 
@@ -102,21 +108,47 @@ class Restart:
         async for one in paced(stored):
             connection = self._peers.connection_of(one.state.key)
             if connection is None:
-                known.add_former(one.state)
+                self._learn(known, one)
                 peers.gone.append(one)
                 continue
             if connection.name not in digests:
                 digests[connection.name] = digest(connection)
             equal = one.digest == digests[connection.name]
-            session = self._peers.former(connection, one.state, equal=equal)
+            try:
+                session = self._peers.former(connection, one.state, equal=equal)
+                if equal:
+                    session.restore(one, found)
+            except Exception as bug:  # one peer is lost, and no other
+                self._give_up(one, bug)
+                self._learn(known, one)
+                peers.lost.append(one)
+                continue
             if equal:
-                session.restore(one, found)
                 known.take(session.believed)
                 peers.same += 1
             else:
-                known.add_former(one.state)
+                self._learn(known, one)
                 peers.changed.append((one, session))
         return peers
+
+    def _learn(self, known: Known, one: StoredPeer) -> None:
+        try:
+            known.add_former(one.state)
+        except Exception as bug:
+            self._report(one, bug)
+
+    def _give_up(self, one: StoredPeer, bug: Exception) -> None:
+        self._report(one, bug)
+        self._peers.give_up(one.state.key)
+
+    def _report(self, one: StoredPeer, bug: Exception) -> None:
+        name = one.state.key.connection
+        if isinstance(bug, IkeError):
+            self._ports.trouble(f"{name}: a peer of the process before is given up: {say_error(bug)}")
+            return
+        self._ports.trouble(f"{name}: a peer of the process before is given up: its record cannot be used")
+        context = {"message": f"internal error at a stored peer of {name}", "exception": bug}
+        asyncio.get_running_loop().call_exception_handler(context)
 
     async def _wanted(self) -> Mapping[PolicyId, KernelPolicy]:
         wanted = dict(self._outside.policies)
@@ -134,8 +166,25 @@ class Restart:
             async for session in paced(self._peers):
                 session.inherit(left.turned)
         async for one, session in paced(changed):
-            session.dismiss(one, replaced=True)
+            try:
+                session.dismiss(one, replaced=True)
+            except Exception as bug:
+                self._give_up(one, bug)
+                self._peers.forget(one.state.key)
+                self._peers.renew(one.state.key).inherit(left.turned)
         async for session in paced(self._peers):
             session.start()
         async for session in paced(self._peers):
             await session.settled()
+
+    async def _part(self, peers: _Sorted) -> None:
+        """From those with which nothing goes on."""
+        async for one in paced(peers.gone):
+            try:
+                self._peers.dismiss(one)
+            except Exception as bug:
+                self._report(one, bug)
+                self._peers.forget(one.state.key)
+                self._peers.bequeath(one.state)
+        async for one in paced(peers.lost):
+            self._peers.bequeath(one.state)
