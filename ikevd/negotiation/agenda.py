@@ -11,6 +11,9 @@ K = TypeVar("K", bound=Hashable)
 
 FEW = 5
 """Entries that fit into the smallest dict."""
+AT_ONCE = 4
+"""Keys that are told in one turn of the event loop: much may be due at one time, as after a restart, and what comes
+from the network has its turn in between."""
 SPARE = 16
 """The heap is made anew once it has this many entries more than twice what is due."""
 
@@ -47,10 +50,10 @@ class Agenda(Generic[K]):
             self._arm()
 
     def fire(self) -> None:
-        """The time that this agenda was armed for has come."""
+        """The time that this agenda was armed for has come. What is due beyond `AT_ONCE` waits for the next turn."""
         self._timer = self._armed_for = None
         now, due = asyncio.get_running_loop().time(), list[K]()
-        while self._heap and self._heap[0][0] <= now:
+        while self._heap and self._heap[0][0] <= now and len(due) < AT_ONCE:
             when, _, key = heapq.heappop(self._heap)
             if self._times.get(key) == when:
                 del self._times[key]

@@ -16,10 +16,11 @@ from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy
+from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.outside import Outside
-from ikevd.negotiation.paced import paced
+from ikevd.negotiation.paced import apart, paced
 from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.restart import Restart
@@ -57,6 +58,8 @@ class Engine:
         self._router = Router(ports.entropy, ports.counters, ports.transmit, ports.now, ports.trouble)
         self._lobby = Lobby(config.connections, config.limits, self._router, self._ports)
         self._peers = Peers(config.connections, self._router, ports)
+        self._by_name = {connection.name: connection for connection in config.connections}
+        self._starts: Agenda[str] = Agenda(self._bring_up)
         self._by_remote = ByAddress(config.connections)
         self._stopping = False
         self.restored = asyncio.Event()
@@ -125,14 +128,18 @@ class Engine:
         return restored
 
     def start(self) -> None:
-        """Bring up every child with `start: auto`, but for those that an operator took down before a restart."""
+        """Bring up every child with `start: auto`, one peer after the other, but for those that an operator took
+        down before a restart."""
         for session in self._peers.gatekeepers():
             session.start()
-        for connection in self._config.connections:
-            if connection.remote is None:
-                continue
-            session = self.session(connection)
-            for child in connection.children:
+        mine = [one for one in self._config.connections if one.remote is not None]
+        for number, connection in enumerate(mine):
+            self._starts.set(connection.name, self._ports.now() + number * apart(len(mine)))
+
+    def _bring_up(self, names: Iterable[str]) -> None:
+        for name in names:
+            session = self._peers.named(self._by_name[name])
+            for child in session.connection.children:
                 if child.start is Start.AUTO and not session.states[child.name].by_command:
                     session.want(child.name).add_done_callback(_retrieve)
 
@@ -201,6 +208,7 @@ class Engine:
     def _begin_no_more(self) -> None:
         self._stopping = True
         self._watch.close()
+        self._starts.close()
         for task in (self._letting_go, self._finishing):
             if task is not None:
                 task.cancel()

@@ -10,11 +10,20 @@ T = TypeVar("T")
 
 STEP = 20
 """Of them at once: a few milliseconds."""
+FEW = 4
+"""Likewise where one may take one or two of them alone, as a peer that is restored."""
+APART, SPREAD = 0.01, 30.0
+"""Seconds between what is begun for one peer and for the next one, where it is due for many at once; and for all."""
 
 
-async def paced(many: Iterable[T]) -> AsyncIterator[T]:
+def apart(many: int) -> float:
+    """Seconds from one of so many peers to the next."""
+    return min(APART, SPREAD / max(1, many))
+
+
+async def paced(many: Iterable[T], step: int = STEP) -> AsyncIterator[T]:
     """One after the other."""
     for number, one in enumerate(many, start=1):
         yield one
-        if number % STEP == 0:
+        if number % step == 0:
             await asyncio.sleep(0)

@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ikevd.boot.blocks import gates
+from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, SaId
-from ikevd.negotiation.paced import paced
+from ikevd.negotiation.paced import FEW, paced
 from ikevd.negotiation.ports import Ports
 from ikevd.policy.model import Connection
 from ikevd.store.interface import Placed, PlacedPolicy
 
 OUTSIDE, GATES, LEFT = "outside", "gates of ", "left "
 """Names of its rows; those of what is left are numbered."""
-IN_ONE_ROW = 100
-"""Objects that are left."""
+IN_ONE_ROW, CHILDREN_IN_ONE_ROW = 100, 50
+"""Objects that are left; children whose gates are asked for. So no row takes long to read or to write."""
 
 
 class PlacedRows:
@@ -38,10 +39,11 @@ class PlacedRows:
 
     async def ask_for(self, outside: Iterable[KernelPolicy], connections: Iterable[Connection]) -> None:
         """What the file asks for while no tunnel stands."""
-        shall = {GATES + connection.name: connection for connection in connections}
+        shall = set[str]()
         self._renew(OUTSIDE, _named(outside))
-        async for name, connection in paced(shall.items()):
-            self._renew(name, _named(gates(connection)))
+        async for name, row in paced(_gates(connections), FEW):
+            self._renew(name, row)
+            shall.add(name)
         async for name in paced([name for name in self._rows if name.startswith(GATES) and name not in shall]):
             self._renew(name, None)
 
@@ -58,6 +60,15 @@ class PlacedRows:
 
 def _named(policies: Iterable[KernelPolicy]) -> Placed:
     return Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in policies))
+
+
+def _gates(connections: Iterable[Connection]) -> Iterator[tuple[str, Placed]]:
+    """In several rows where a connection has many children; the first row last, since it may hold them all so far."""
+    for connection in connections:
+        for first in reversed(range(0, max(1, len(connection.children)), CHILDREN_IN_ONE_ROW)):
+            part = replace(connection, children=connection.children[first : first + CHILDREN_IN_ONE_ROW])
+            name = f"{GATES}{connection.name}" + (f" from child {first} on" if first else "")
+            yield name, _named(gates(part))
 
 
 def _rows(policies: Sequence[PlacedPolicy], sas: Sequence[SaId]) -> Iterator[Placed]:

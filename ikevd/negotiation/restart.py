@@ -9,7 +9,7 @@ goes, each of it once what replaces it stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ikevd.crypto.secret import Secret
@@ -18,7 +18,7 @@ from ikevd.host.interface import KernelPolicy, PolicyId
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
 from ikevd.negotiation.outside import Outside
-from ikevd.negotiation.paced import paced
+from ikevd.negotiation.paced import FEW, apart, paced
 from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
@@ -97,15 +97,17 @@ class Restart:
     async def _stored(self) -> tuple[list[StoredPeer], dict[str, Placed]]:
         store = self._ports.store
         try:
-            return [one async for one in paced(store.load())], {name: one async for name, one in paced(store.placed())}
+            peers = [one async for one in paced(store.load(), FEW)]
+            return peers, {name: one async for name, one in paced(store.placed(), FEW)}
         except Unreadable as flaw:
             self._ports.trouble(f"the peers of the process before are lost: {flaw}")
             return [], {}
 
-    async def _sort(self, stored: Iterable[StoredPeer], found: InKernel, known: Known) -> _Sorted:
+    async def _sort(self, stored: Sequence[StoredPeer], found: InKernel, known: Known) -> _Sorted:
         """Those whose connection is what it was go on at once."""
         peers, digests = _Sorted(), dict[str, Secret]()
-        async for one in paced(stored):
+        pause = apart(len(stored))
+        async for one in paced(stored, FEW):
             connection = self._peers.connection_of(one.state.key)
             if connection is None:
                 self._learn(known, one)
@@ -117,7 +119,7 @@ class Restart:
             try:
                 session = self._peers.former(connection, one.state, equal=equal)
                 if equal:
-                    session.restore(one, found)
+                    session.restore(one, found, overdue_after=peers.same * pause)
             except Exception as bug:  # one peer is lost, and no other
                 self._give_up(one, bug)
                 self._learn(known, one)
@@ -154,9 +156,8 @@ class Restart:
         wanted = dict(self._outside.policies)
         async for _ in paced(self._peers.gatekeepers()):
             pass
-        async for session in paced(self._peers):
-            for view in session.desired:
-                wanted.update(view.policies)
+        async for view in paced(view for session in self._peers for view in session.desired):
+            wanted.update(view.policies)
         return wanted
 
     async def _stand(self, left: Leavings, changed: Iterable[tuple[StoredPeer, Session]]) -> None:
@@ -165,7 +166,7 @@ class Restart:
         if left.turned:
             async for session in paced(self._peers):
                 session.inherit(left.turned)
-        async for one, session in paced(changed):
+        async for one, session in paced(changed, FEW):
             try:
                 session.dismiss(one, replaced=True)
             except Exception as bug:
@@ -179,7 +180,7 @@ class Restart:
 
     async def _part(self, peers: _Sorted) -> None:
         """From those with which nothing goes on."""
-        async for one in paced(peers.gone):
+        async for one in paced(peers.gone, FEW):
             try:
                 self._peers.dismiss(one)
             except Exception as bug:

@@ -89,9 +89,10 @@ class Session:
         """These policies stand since an earlier process: those of them whose selectors are ours are turned."""
         self._kernel.inherit(self.state, turned)
 
-    def restore(self, stored: StoredPeer, found: InKernel) -> None:
-        """Go on where an earlier process was, with what the kernel still holds."""
-        happenings = self._read(stored)
+    def restore(self, stored: StoredPeer, found: InKernel, overdue_after: float = 0.0) -> None:
+        """Go on where an earlier process was, with what the kernel still holds; what was due meanwhile is done so many
+        seconds from now."""
+        happenings = self._read(stored, overdue_after)
         revived = self._at_work.under_way
         asks = [ask for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
         lost = self._kernel.take_over(stored.state, found, {ask.work.attempt for ask in asks})
@@ -104,12 +105,12 @@ class Session:
         self._read(replace(stored, exchanges={}))
         self.post(facts.Dismissed(replaced))
 
-    def _read(self, stored: StoredPeer) -> list[Happening]:
+    def _read(self, stored: StoredPeer, overdue_after: float = 0.0) -> list[Happening]:
         read = heard_at_the_latest(stored.state, self._ports.now())
         self.state = replace(read, children={**self.state.children, **read.children})
         self._ledger.read(stored.state)
         happenings = self._at_work.restore(stored)
-        self._arm(PeerState(stored.state.key))
+        self._arm(PeerState(stored.state.key), self._ports.now() + overdue_after)
         return happenings
 
     async def hand_over(self) -> None:
@@ -368,9 +369,9 @@ class Session:
 
     # -- time ---------------------------------------------------------------------------------------------------
 
-    def _arm(self, before: PeerState) -> None:
+    def _arm(self, before: PeerState, earliest: float = 0.0) -> None:
         """What changed is due at another time."""
-        arm(self._agenda, before, self.state)
+        arm(self._agenda, before, self.state, earliest)
         changed = before.isakmp is not self.state.isakmp or before.children is not self.state.children
         if changed and self.connection.nat_keepalive and KEEPALIVE not in self._agenda and path_to_keep(self.state):
             self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)

@@ -11,18 +11,22 @@ WAITING, DELETES = object(), object()
 cookies, those of children names."""
 
 
-def arm(agenda: Agenda[object], before: PeerState, state: PeerState) -> None:
-    """What changed is due at another time."""
+def arm(agenda: Agenda[object], before: PeerState, state: PeerState, earliest: float = 0.0) -> None:
+    """What changed is due at another time, but not before `earliest`."""
+
+    def at(key: object, when: float | None) -> None:
+        agenda.set(key, None if when is None else max(when, earliest))
+
     if before.isakmp is not state.isakmp:
         for cookies in before.isakmp.keys() | state.isakmp.keys():
             now = state.isakmp.get(cookies)
             if now is not before.isakmp.get(cookies):
-                agenda.set(cookies, isakmp_due(now) if now else None)
+                at(cookies, isakmp_due(now) if now else None)
     if before.children is not state.children:
         for name, child in state.children.items():
             if before.children.get(name) is not child:
-                agenda.set(name, child_due(child))
+                at(name, child_due(child))
     if before.deletes_said is not state.deletes_said:
-        agenda.set(DELETES, deletes_due(state))
+        at(DELETES, deletes_due(state))
     if before.waiting or state.waiting:
-        agenda.set(WAITING, turn_due(state))
+        at(WAITING, turn_due(state))

@@ -70,6 +70,7 @@ class Draft:
         self.deletes_said = state.deletes_said
         self.serial = state.serial
         self._before = state
+        self._configured: dict[str, Child] | None = None
 
     @property
     def result(self) -> PeerState:
@@ -95,7 +96,9 @@ class Draft:
 
     def configured(self, name: str) -> Child | None:
         """None: not in the configuration any more."""
-        return next((child for child in self.connection.children if child.name == name), None)
+        if self._configured is None:  # a peer may have 1,000 children, and a fact be about all of them
+            self._configured = {child.name: child for child in self.connection.children}
+        return self._configured.get(name)
 
     def number(self) -> Attempt:
         """For a new attempt of ours."""

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 import uvloop
 
-from ikevd.negotiation.agenda import Agenda, agenda_of_many
+from ikevd.negotiation.agenda import AT_ONCE, Agenda, agenda_of_many
+from tests.negotiation.turns import Turns
 from tests.virtual_time import run
 
 
@@ -136,6 +137,35 @@ def test_agendas_within_one_have_their_own_keys_and_times() -> None:
             (5.0, "one", ["late"]),
             (12.0, "one", ["again"]),
         ]
+
+    run(story())
+
+
+def test_of_much_that_is_overdue_a_few_are_told_in_one_turn_of_the_loop() -> None:
+    async def story() -> None:
+        await asyncio.sleep(10)
+        told, many = list[int](), agenda_of_many()
+        agendas = [Agenda[int](told.extend, many) for _ in range(50)]
+        for agenda in agendas:
+            for key in range(10):
+                agenda.set(key, 2.0)
+        with Turns(lambda: len(told)) as turns:
+            for _ in range(500):
+                await asyncio.sleep(0)
+        assert len(told) == 500
+        assert turns.most <= AT_ONCE**2
+
+    run(story())
+
+
+def test_of_many_keys_that_are_due_at_one_time_each_is_told_once_and_at_that_time() -> None:
+    async def story() -> None:
+        agenda, told = timed()
+        for key in range(50):
+            agenda.set(str(key), 2.0)
+        await asyncio.sleep(10)
+        assert [key for _, keys in told for key in keys] == [str(key) for key in range(50)]
+        assert {when for when, _ in told} == {2.0}
 
     run(story())
 
