@@ -1,8 +1,9 @@
 """What an earlier process left in the kernel: what of it is turned, what goes, and what nobody knows any more.
 
-What the store names is ours, exactly that: an SA by its SPI, a policy by its selector and reqid. What stands under a
-reqid that the store names is ours as well, but only where no other ikevd can have an end of a tunnel, since connections
-of one name have one reqid. The rest that bears our marks is unknown.
+What the store names is ours, exactly that: an SA by its SPI, a policy by its selector and reqid, unless its tunnel ends
+where none of ours ever did, as of a connection that has moved to another ikevd. What stands under a reqid that the
+store names is ours as well, but only where no other ikevd can have an end of a tunnel, since connections of one name
+have one reqid. The rest that bears our marks is unknown.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from ikevd.addresses import Address
 from ikevd.errors import IkeError
 from ikevd.frozen import frozen
-from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
+from ikevd.host.interface import Direction, FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
 from ikevd.host.unknown import Unknown, is_our_policy, is_our_sa
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.paced import paced
@@ -46,6 +47,11 @@ class Ground:
         """Is one of these ends there?"""
         return self.everywhere or any(end in self.addresses for end in ends)
 
+    def has(self, bypass: PolicyId) -> bool:
+        """Is no other ikevd concerned, since it is of one of these ends alone?"""
+        hosts = [one for one in (bypass.source, bypass.destination) if one.prefixlen == one.max_prefixlen]
+        return self.holds(*(host.network_address for host in hosts))
+
 
 @dataclass(slots=True)
 class Known:
@@ -55,6 +61,8 @@ class Known:
     sas: set[SaId] = field(default_factory=set)
     policies: set[PlacedPolicy] = field(default_factory=set)
     reqids: set[int] = field(default_factory=set)
+    ends: set[Address] = field(default_factory=set)
+    """Where tunnels of the earlier processes ended here."""
     taken_sas: set[SaId] = field(default_factory=set)
     """What sessions have taken over already, which is theirs to keep or to remove."""
     taken_policies: set[PlacedPolicy] = field(default_factory=set)
@@ -69,8 +77,10 @@ class Known:
     def add_former(self, state: PeerState) -> None:
         """A peer whose connection has changed, or is gone from the file."""
         sas = [pair.sa for child in state.children.values() for pair in child.pairs]
+        self.ends.update(isakmp.path.local.address for isakmp in state.isakmp.values())
         for sa in sas:
             self.reqids.add(sa.reqid)
+            self.ends.add(sa.local)
             self.sas.update((SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)))
         for sa in sas:
             self.policies.update(PlacedPolicy(name, sa.reqid) for name in policies_of_pair(sa))
@@ -80,6 +90,7 @@ class Known:
         for one in placed:
             self.sas.update(one.sas)
             self.policies.update(one.policies)
+            self.ends.update(one.ends)
             self.reqids.update(policy.reqid for policy in one.policies if policy.reqid)
 
     def has_sa(self, found: FoundSa) -> bool:
@@ -92,10 +103,24 @@ class Known:
 
     def has_policy(self, found: FoundPolicy) -> bool:
         """Is that ours?"""
-        name = PlacedPolicy(found.id, found.reqid)
+        if not is_our_policy(found):
+            return False
+        if PlacedPolicy(found.id, found.reqid) in self.policies:
+            return not self._is_moved(found)
         template = found.policy.template if found.policy else None
-        here = template is not None and self.ground.holds(template.source, template.destination)
-        return is_our_policy(found) and (name in self.policies or (found.reqid in self.reqids and here))
+        return (
+            found.reqid in self.reqids
+            and template is not None
+            and self.ground.holds(template.source, template.destination)
+        )
+
+    def _is_moved(self, found: FoundPolicy) -> bool:
+        """Does its tunnel end where none of ours did?"""
+        template = found.policy.template if found.policy else None
+        if template is None:
+            return False
+        end = template.source if found.id.direction is Direction.OUT else template.destination
+        return not (end.is_unspecified or end in self.ends or self.ground.holds(end))
 
 
 @dataclass(slots=True)
@@ -110,6 +135,8 @@ class Leavings:
     """Likewise."""
     shared: list[PlacedPolicy] = field(default_factory=list)
     """Bypasses that another ikevd may have as well: they stay."""
+    ends: frozenset[Address] = frozenset()
+    """See `Known`."""
     unknown: Unknown = field(default_factory=Unknown)
 
 
@@ -118,7 +145,7 @@ async def judge(
 ) -> Leavings:
     """`wanted`: what shall stand. `unknown_too`: may what bears our marks be turned or removed, though no store knows
     it?"""
-    left, unsure, shared = Leavings(), list[FoundPolicy](), set[int]()
+    left, unsure, shared, others = Leavings(ends=frozenset(known.ends)), list[FoundPolicy](), set[int](), False
     async for policy in paced(one for some in found.policies.values() for one in some):
         if not is_our_policy(policy):
             continue
@@ -133,6 +160,10 @@ async def judge(
             left.policies.append(name)
         elif shall is None:
             unsure.append(policy)
+        others |= not has and bool(policy.reqid)
+    if others:
+        left.shared = [name for name in left.policies if not name.reqid and not known.ground.has(name.id)]
+        left.policies = [name for name in left.policies if name not in left.shared]
     strangers = list[FoundSa]()
     async for sa in paced(one for some in found.sas.values() for one in some):
         if known.has_sa(sa):

@@ -3,14 +3,14 @@ earlier process is still to be turned or removed. Each is written before the ker
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from ikevd.boot.blocks import gates
 from ikevd.frozen import replace
-from ikevd.host.interface import KernelPolicy, SaId
+from ikevd.host.interface import KernelPolicy
 from ikevd.negotiation.paced import FEW, paced
 from ikevd.negotiation.ports import Ports
-from ikevd.policy.model import Connection
+from ikevd.policy.model import Config, Connection
 from ikevd.store.interface import Placed, PlacedPolicy
 
 OUTSIDE, GATES, LEFT = "outside", "gates of ", "left "
@@ -28,20 +28,22 @@ class PlacedRows:
         self._trouble = ports.trouble
         self._rows = dict(rows)
 
-    async def leave(self, policies: Sequence[PlacedPolicy], sas: Sequence[SaId] = ()) -> None:
+    async def leave(self, left: Placed) -> None:
         """These are left, and no others any more. At no moment one of them is in no row."""
         former = [name for name in self._rows if name.startswith(LEFT)]
         free = 1 + max((_number(name) for name in former), default=0)
-        async for number, row in paced(enumerate(_rows(policies, sas), start=free)):
+        async for number, row in paced(enumerate(_rows(left), start=free)):
             self._renew(f"{LEFT}{number}", row)
         async for name in paced(former):
             self._renew(name, None)
 
-    async def ask_for(self, outside: Iterable[KernelPolicy], connections: Iterable[Connection]) -> None:
+    async def ask_for(self, outside: Iterable[KernelPolicy], config: Config) -> None:
         """What the file asks for while no tunnel stands."""
         shall = set[str]()
-        self._renew(OUTSIDE, _named(outside))
-        async for name, row in paced(_gates(connections), FEW):
+        own = [connection.local for connection in config.connections if connection.local is not None]
+        ends = tuple(dict.fromkeys((*config.listen.addresses, *own)))
+        self._renew(OUTSIDE, replace(_named(outside), ends=ends))
+        async for name, row in paced(_gates(config.connections), FEW):
             self._renew(name, row)
             shall.add(name)
         async for name in paced([name for name in self._rows if name.startswith(GATES) and name not in shall]):
@@ -71,10 +73,10 @@ def _gates(connections: Iterable[Connection]) -> Iterator[tuple[str, Placed]]:
             yield name, _named(gates(part))
 
 
-def _rows(policies: Sequence[PlacedPolicy], sas: Sequence[SaId]) -> Iterator[Placed]:
-    for first in range(0, max(len(sas), len(policies)), IN_ONE_ROW):
+def _rows(left: Placed) -> Iterator[Placed]:
+    for first in range(0, max(len(left.sas), len(left.policies)), IN_ONE_ROW):
         part = slice(first, first + IN_ONE_ROW)
-        yield Placed(tuple(policies[part]), tuple(sas[part]))
+        yield Placed(left.policies[part], left.sas[part], left.ends)
 
 
 def _number(name: str) -> int:

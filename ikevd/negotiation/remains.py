@@ -14,7 +14,7 @@ from ikevd.negotiation.paced import paced
 from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.words import say_error
-from ikevd.store.interface import PlacedPolicy
+from ikevd.store.interface import Placed, PlacedPolicy
 
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 """Seconds from one try to the next; each pause is twice the one before."""
@@ -39,7 +39,11 @@ class Remains:
         """Before anything of it is turned or removed."""
         left = self._left
         turned = [PlacedPolicy(name, policy.reqid) for name, policy in left.turned.items()]
-        await self._rows.leave([*left.policies, *turned], left.sas)
+        known = Placed((*left.policies, *turned, *left.shared), tuple(left.sas), tuple(left.ends))
+        await self._rows.leave(known)
+        if left.shared:
+            why = f"another ikevd of this network namespace may have them ({len(left.shared)} policies)"
+            self._trouble("bypasses that an earlier ikevd left stay", why)
 
     @property
     def _over(self) -> bool:
@@ -94,7 +98,7 @@ class Remains:
         self._refused(await remove_known(self._kernel, left))
         left.policies += kept
         if not (left.sas or left.policies or left.turned):
-            await self._rows.leave(left.shared)
+            await self._rows.leave(Placed(tuple(left.shared)))
         unknown, left.unknown = left.unknown, Unknown((), tuple(unsure))
         names = {one.id for one in unsure}
         going = tuple([one for one in unknown.policies if one.id not in names])

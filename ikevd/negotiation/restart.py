@@ -76,7 +76,7 @@ class Restart:
         rows = PlacedRows(self._ports, placed)
         self._remains = Remains(self._ports, rows, left)
         await self._remains.note()
-        await rows.ask_for(self._outside.policies.values(), self._config.connections)
+        await rows.ask_for(self._outside.policies.values(), self._config)
         async for one in paced(peers.lost):
             self._peers.forget(one.state.key)
         await self._stand(left, peers.changed)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Protocol
 
+from ikevd.addresses import Address
 from ikevd.conversation.inputs import Inputs
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
@@ -90,6 +91,8 @@ class Placed:
 
     policies: tuple[PlacedPolicy, ...] = ()
     sas: tuple[SaId, ...] = ()
+    ends: tuple[Address, ...] = ()
+    """Where tunnels of this ikevd ended, or may have ended."""
 
 
 class Store(Protocol):

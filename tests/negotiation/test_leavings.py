@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -153,10 +154,31 @@ async def known_alone(known: Known, local: str, wanted: Mapping[PolicyId, Kernel
     return await judge(await InKernel.read(kernel), known, wanted or {}, unknown_too=False)
 
 
-@pytest.mark.parametrize("local", [str(HERE), str(ELSEWHERE), "0.0.0.0"])
-async def test_what_it_names_goes_wherever_its_end_is(local: str) -> None:
-    known = Known(NOWHERE, sas={SaId(PEER, THEIRS)}, policies={NAMED})
-    assert await known_alone(known, local) == Leavings(sas=[SaId(PEER, THEIRS)], policies=[NAMED])
+@pytest.mark.parametrize(
+    ("ground", "ends", "local", "goes"),
+    [
+        pytest.param(NOWHERE, {HERE}, str(HERE), True, id="where one of ours ended"),
+        pytest.param(NOWHERE, {HERE}, "0.0.0.0", True, id="an end that tells nothing"),
+        pytest.param(Ground(), {HERE}, str(ELSEWHERE), True, id="both ports are ours everywhere"),
+        pytest.param(ONLY_HERE, set(), str(HERE), True, id="an address at which we listen"),
+        pytest.param(ONLY_HERE, {HERE}, str(ELSEWHERE), False, id="it has moved to another ikevd"),
+        pytest.param(NOWHERE, {HERE}, str(ELSEWHERE), False, id="likewise, with other ports than those of IKE"),
+    ],
+)
+@pytest.mark.parametrize("direction", list(Direction))
+async def test_a_policy_that_it_names_goes_unless_its_tunnel_ends_where_none_of_ours_did(
+    ground: Ground, ends: set[Address], local: str, goes: bool, direction: Direction
+) -> None:
+    here, there = (ip_address(local), PEER)
+    policy = policy_of(direction=direction, ends=(here, there) if direction is Direction.OUT else (there, here))
+    name = PlacedPolicy(policy.id, REQID)
+    left = await judge(in_kernel((), [found(policy)]), Known(ground, policies={name}, ends=ends), {}, unknown_too=False)
+    assert left.policies == [name] * goes
+
+
+async def test_an_sa_that_it_names_goes_wherever_it_ends() -> None:
+    left = await known_alone(Known(NOWHERE, sas={SaId(PEER, THEIRS)}), str(ELSEWHERE))
+    assert left.sas == [SaId(PEER, THEIRS)]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +200,7 @@ async def test_under_a_reqid_that_it_names_goes_what_no_other_ikevd_can_have(
 
 async def test_what_it_names_is_turned_where_another_policy_of_ours_shall_stand() -> None:
     wanted = {policy_of().id: policy_of(reqid=REQID + 1)}
-    left = await known_alone(Known(NOWHERE, policies={NAMED}), str(HERE), wanted)
+    left = await known_alone(Known(NOWHERE, policies={NAMED}, ends={HERE}), str(HERE), wanted)
     assert (left.turned, left.policies) == ({policy_of().id: policy_of()}, [])
 
 
@@ -187,6 +209,35 @@ async def test_a_bypass_goes_where_the_store_names_it_and_stays_where_it_may_be_
     name, dump = PlacedPolicy(bypass.id, 0), in_kernel((), [found(bypass)])
     assert (await judge(dump, Known(policies={name}), {}, unknown_too=False)).policies == [name]
     assert await judge(dump, Known(), {}, unknown_too=False) == Leavings()
+
+
+OTHERS = found(policy_of(reqid=REQID + 1, ends=(ELSEWHERE, PEER)), reqid=REQID + 1)
+"""Of another ikevd."""
+
+
+@pytest.mark.parametrize(
+    ("ground", "policies", "goes"),
+    [
+        pytest.param(ONLY_HERE, [], True, id="no other one is seen"),
+        pytest.param(ONLY_HERE, [OTHERS], False, id="there is another one"),
+        pytest.param(Ground(), [OTHERS], True, id="there can be no other one"),
+    ],
+)
+async def test_a_bypass_stays_where_another_ikevd_may_have_it_as_well(
+    ground: Ground, policies: list[FoundPolicy], goes: bool
+) -> None:
+    bypass = policy_of("10.9.0.0/24", action=Action.BYPASS)
+    name = PlacedPolicy(bypass.id, 0)
+    dump = in_kernel((), [found(bypass), *policies])
+    left = await judge(dump, Known(ground, policies={name}), {}, unknown_too=False)
+    assert (left.policies, left.shared) == (([name], []) if goes else ([], [name]))
+
+
+async def test_but_not_one_of_an_address_at_which_this_ikevd_listens_alone() -> None:
+    name = PlacedPolicy(PolicyId(ip_network("0.0.0.0/0"), ip_network(HERE), 1, 3, 4, Direction.IN), 0)
+    bypass = replace(policy_of(action=Action.BYPASS), id=name.id)
+    dump = in_kernel((), [found(bypass), OTHERS])
+    assert (await judge(dump, Known(ONLY_HERE, policies={name}), {}, unknown_too=False)).policies == [name]
 
 
 @pytest.mark.parametrize(

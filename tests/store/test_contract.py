@@ -15,7 +15,7 @@ from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Placed, Store, StoredPeer
 from ikevd.store.scalars import Unreadable
-from tests.builders import fqdn
+from tests.builders import ALICE, fqdn
 from tests.store.media import Medium
 from tests.store.records import (
     COOKIES,
@@ -206,10 +206,10 @@ def placed(store: Store) -> dict[str, Placed]:
 
 def test_what_was_placed_is_read_by_the_next_process_until_it_is_gone(medium: Medium) -> None:
     store = medium.open()
-    store.place({"berlin": gates(), "outside": Placed()})
+    store.place({"berlin": gates(), "outside": Placed(ends=(ALICE,))})
     store.place({"berlin": None, "oslo": gates("10.9.0.0/24")})
     store.close()
-    assert placed(medium.open()) == {"oslo": gates("10.9.0.0/24"), "outside": Placed()}
+    assert placed(medium.open()) == {"oslo": gates("10.9.0.0/24"), "outside": Placed(ends=(ALICE,))}
 
 
 def test_what_was_placed_does_not_go_with_a_peer(medium: Medium) -> None:
