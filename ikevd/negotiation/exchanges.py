@@ -94,7 +94,7 @@ class Exchanges:
         self._beginnings = Beginnings(sa, self._ends, children, timing, ports, ledger)
         self._silent = True
         """Has the peer said nothing under this SA?"""
-        self._used = MessageIds()
+        self._used = MessageIds(ledger.message_ids if ledger else None)
         self._works: dict[int, Work] = {}
         self._theirs = 0
         """Exchanges that the peer began and that are under way."""
@@ -242,6 +242,7 @@ class Exchanges:
         for work in tuple(self._works.values()):
             self._forget(work)
             work.running.leave()
+        self._used.clear()
         if self._phase1 is not None:
             self._phase1.fail(Abandoned("the ISAKMP SA is gone"))
             self._phase1.close()
@@ -299,8 +300,7 @@ class Exchanges:
 
     def use_up(self, message_ids: Iterable[int]) -> None:
         """These were used in an earlier process."""
-        for message_id in message_ids:
-            self._used.add(message_id)
+        self._used.add_all(message_ids)
 
     def _forget_stored(self, message_id: int) -> None:
         if self._ledger is not None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from ikevd.conversation.effects import Remember
 from ikevd.conversation.inputs import Beginning, Inputs
 from ikevd.frozen import replace
+from ikevd.negotiation.message_ids import Tally
 from ikevd.peer.state import Attempt, PeerKey, PeerState
 from ikevd.policy.digest import digest
 from ikevd.policy.model import Connection
@@ -24,7 +25,7 @@ NOTHING_USED: Mapping[Cookies, tuple[int, ...]] = MappingProxyType({})
 class Ledger:
     """Writes what a new process needs to go on with this peer."""
 
-    __slots__ = ("_connection", "_key", "_store", "_trouble", "_written", "kept_octets", "renews")
+    __slots__ = ("_connection", "_key", "_store", "_trouble", "_written", "kept_octets", "message_ids", "renews")
 
     def __init__(self, store: Store, key: PeerKey, connection: Connection, trouble: Callable[[str], None]) -> None:
         """`trouble` is told, once, that the store can be written no more."""
@@ -37,6 +38,8 @@ class Ledger:
         """What the store holds was written for another connection; from the next fact on it is this one's."""
         self.kept_octets = 0
         """Of the datagrams of all exchanges that are kept."""
+        self.message_ids = Tally()
+        """How many the store holds of the peer."""
 
     @property
     def open(self) -> bool:

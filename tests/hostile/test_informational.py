@@ -12,7 +12,9 @@ from ikevd.conversation.meanwhile import MAX_HINTS
 from ikevd.conversation.timing import LINGER
 from ikevd.errors import Said
 from ikevd.facts import Hint, Note
+from ikevd.negotiation import message_ids
 from ikevd.negotiation.hints import clear_notifications
+from ikevd.peer.state import Stage
 from ikevd.policy.transforms import offer_phase2
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header
@@ -382,6 +384,29 @@ def test_what_has_no_consequence_is_noted() -> None:
         await tunnel(scene)
         scene.mallory.inform(RESTARTED, NotifyPayload(Protocol.ISAKMP, NotifyType(40000)))
         assert "has no consequence" in said(scene.facts(Note)[-1])
+        assert scene.tunnels == 1
+
+    attack(story)
+
+
+# -- too many
+
+
+def test_an_isakmp_sa_whose_message_ids_are_used_up_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_ids, "MAX_MESSAGE_IDS", 100)
+    monkeypatch.setattr(message_ids, "SHARE", 10)
+
+    async def story(scene: Scene) -> None:
+        await tunnel(scene)
+        (isakmp,) = scene.session.live
+        for number in range(1, 200):
+            scene.mallory.inform(NotifyPayload(Protocol.ISAKMP, NotifyType.R_U_THERE), message_id=number)
+        (isakmp,) = scene.session.live
+        assert isakmp.stage is Stage.LEAVING
+        assert scene.session._ledger.message_ids.count < 105
+        await asyncio.sleep(20)
+        assert not scene.session.live
+        assert scene.session._ledger.message_ids.count == 0
         assert scene.tunnels == 1
 
     attack(story)
