@@ -16,7 +16,7 @@ from ikevd.negotiation.router import Router
 from ikevd.negotiation.session import Session
 from ikevd.peer import facts
 from ikevd.peer.restart import owed
-from ikevd.peer.state import PeerKey, PeerState
+from ikevd.peer.state import ChildState, PeerKey, PeerState
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection
@@ -132,6 +132,16 @@ class Peers:
         session = Session(stored.state.key, former_connection(isakmp), self._router, self._ports, self._held)
         self.dismissed.append(session)
         session.dismiss(stored, replaced=False)
+
+    def keep_down(self, former: PeerState) -> None:
+        """What the operator took down stays down, though its connection has another peer now."""
+        connection = self._connections.get(former.key.connection)
+        if connection is None or connection.remote is None:
+            return
+        session = self.named(connection)
+        for name, child in former.children.items():
+            if child.by_command and session.states.get(name) == ChildState():
+                session.unwant(name, in_clear=child.open)
 
     def bequeath(self, state: PeerState) -> None:
         """What the peer has to hear is said by a connection that has the same peer now."""

@@ -181,6 +181,7 @@ class Restart:
     async def _part(self, peers: _Sorted) -> None:
         """From those with which nothing goes on."""
         async for one in paced(peers.gone, FEW):
+            self._peers.keep_down(one.state)
             try:
                 self._peers.dismiss(one)
             except Exception as bug:
@@ -188,4 +189,5 @@ class Restart:
                 self._peers.forget(one.state.key)
                 self._peers.bequeath(one.state)
         async for one in paced(peers.lost):
+            self._peers.keep_down(one.state)
             self._peers.bequeath(one.state)
