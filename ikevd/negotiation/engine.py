@@ -15,7 +15,7 @@ from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
-from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy
+from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
@@ -118,7 +118,7 @@ class Engine:
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
         restart = Restart(self._config, self._ports, self._peers, self._outside, self._at_boot)
         restored, self._restart = await restart.run(), restart
-        self._finishing = asyncio.get_running_loop().create_task(restart.finish())
+        self._finishing = asyncio.get_running_loop().create_task(restart.finish(partial(self._watch.event, Lost())))
         if self.dismissed:
             self._letting_go = asyncio.get_running_loop().create_task(self._peers.let_dismissed_go())
         early, self._early = self._early, None

@@ -50,12 +50,13 @@ class Remains:
         left = self._left
         return not (left.sas or left.policies or left.turned or left.unknown.sas or left.unknown.policies)
 
-    async def finish(self, wanted: Callable[[], Awaitable[Wanted]]) -> None:
-        """Until none is left."""
+    async def finish(self, wanted: Callable[[], Awaitable[Wanted]], look: Callable[[], None]) -> None:
+        """Until none is left. `look` at what stands afterwards: a session may have put meanwhile what was removed."""
         pause = FIRST_PAUSE
         while not self._over:
             await asyncio.sleep(pause)
             await self.go(await wanted())
+            look()
             pause = min(2 * pause, LAST_PAUSE)
 
     async def go(self, wanted: Wanted) -> None:

@@ -9,7 +9,7 @@ goes, each of it once what replaces it stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ikevd.crypto.secret import Secret
@@ -84,10 +84,11 @@ class Restart:
         await self._remains.go(await self._wanted())
         return peers.same
 
-    async def finish(self) -> None:
-        """After `run`: what still stands goes as soon as it can be spared."""
+    async def finish(self, look: Callable[[], None]) -> None:
+        """After `run`: what still stands goes as soon as it can be spared. `look`: the kernel may hold something else
+        than is believed."""
         if self._remains is not None:
-            await self._remains.finish(self._wanted)
+            await self._remains.finish(self._wanted, look)
 
     async def clear(self) -> None:
         """At the end of the process, once nothing is wanted any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -11,9 +12,12 @@ from ikevd.host.interface import Direction, PolicyId
 from ikevd.kernel.faults import Operation
 from ikevd.negotiation.placed import OUTSIDE
 from ikevd.policy.model import Listen
-from tests.builders import ALICE, child, connection
-from tests.negotiation.guarded import DMZ, both_up, of_children, out
+from tests.builders import ALICE, BOB, child, connection
+from tests.duet import Network
+from tests.gateways import World, bring_up
+from tests.negotiation.guarded import DMZ, Watched, both_up, of_children, out
 from tests.negotiation.mortal import Machine
+from tests.negotiation.roaming import CLIENTS, client, hub, networks, two_nats
 from tests.virtual_time import run
 
 WIDE = child(name="wide", local="10.1.0.0/16", remote="10.2.0.0/16")
@@ -117,5 +121,34 @@ def test_by_the_next_process_too(call: Operation) -> None:
         assert alice.troubles == []
         assert [*hers.kernel.sas, *of_children(hers.kernel)] == []
         assert hers.disk.placed.keys() == {OUTSIDE}
+
+    run(story())
+
+
+@pytest.mark.parametrize("after", [0.2, 1.5, 5.0])
+def test_what_a_client_needs_again_by_then_stays(after: float) -> None:
+    """It has the same reqid and the same selectors as before."""
+
+    async def story() -> None:
+        world, view = World(Network(nat=two_nats())), hub(*networks(1), group_key=True)
+        machine = Watched(world, BOB, view)
+        await machine.restart()
+        first = world.gateway(CLIENTS[0], client(CLIENTS[0], "10.3.0.0/24"))
+        await bring_up(first)
+        await asyncio.sleep(1)
+        before = {one.id: one.reqid for one in out(machine.kernel.policies.values()).values()}
+        machine.connections = (replace(view, nat_keepalive=33.0),)
+        machine.kill()
+        for nth in range(1, 10):
+            machine.kernel.fail("delete_policy", errno.ENOMEM, nth)
+        bob = await machine.restart()
+        await asyncio.sleep(after)
+        await bring_up(first)
+        machine.guarded = frozenset(before)
+        await asyncio.sleep(60)
+        assert {one.id: one.reqid for one in out(machine.kernel.policies.values()).values()} == before
+        assert bob.pairs == 1
+        assert len(machine.kernel.sas) == 2
+        assert not [name for name in machine.disk.placed if name.startswith("left")]
 
     run(story())
