@@ -16,6 +16,7 @@ from ikevd.facts import Note
 from ikevd.findings import Unreachable
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.ledger import Ledger
@@ -85,8 +86,11 @@ class AtWork:
         if work := self._phase1(state):
             work.running.unreachable(path, found)
 
-    def tick(self, work: Work) -> list[Happening]:
+    def tick(self, work: Work | Asleep) -> list[Happening]:
         """The time of an exchange has come."""
+        if isinstance(work, Asleep):
+            work.forget_over()
+            return []
         if work.under is not None:
             return work.under.tick(work)
         if work.forget_at is not None and self._ports.now() >= work.forget_at:

@@ -17,6 +17,7 @@ from ikevd.facts import Dropped
 from ikevd.findings import IpsecSaStands, Traffic, Unreachable
 from ikevd.frozen import replace
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.asleep import UNTOLD, Asleep, has_ended
 from ikevd.negotiation.beginnings import INFORMATIONAL, QUICK_MODE, Beginnings, Begun
 from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.hints import hear_hints
@@ -48,6 +49,7 @@ class Exchanges:
 
     __slots__ = (
         "_agenda",
+        "_asleep",
         "_beginnings",
         "_begun",
         "_ends",
@@ -96,6 +98,7 @@ class Exchanges:
         """Has the peer said nothing under this SA?"""
         self._used = MessageIds(ledger.message_ids if ledger else None)
         self._works: dict[int, Work] = {}
+        self._asleep = Asleep(ports, agenda)
         self._theirs = 0
         """Exchanges that the peer began and that are under way."""
 
@@ -110,7 +113,7 @@ class Exchanges:
         """A datagram that names our cookie. `home`: the path of the ISAKMP SA; `leaving`: only farewells begin."""
         if header.message_id == 0 or not header.encrypted:
             self._phase1_heard(header, octets, path)
-        elif work := self._works.get(header.message_id):
+        elif work := self._works.get(header.message_id) or self._woken(header.message_id, home):
             return self.goes_on(work, work.running.heard(octets, path))
         elif refusal := self._refusal(header, leaving=leaving):
             self._ports.counters.count(f"drop: {refusal}")
@@ -242,6 +245,7 @@ class Exchanges:
         for work in tuple(self._works.values()):
             self._forget(work)
             work.running.leave()
+        self._asleep.close()
         self._used.clear()
         if self._phase1 is not None:
             self._phase1.fail(Abandoned("the ISAKMP SA is gone"))
@@ -251,31 +255,33 @@ class Exchanges:
 
     def restore(self, home: Path, stored: Mapping[int, ExchangeState], known: Collection[Attempt]) -> list[Happening]:
         """Go on with the exchanges of an earlier process, by message ID. What cannot be told again is forgotten, and
-        its message ID stays used. `known`: the Quick Modes of which the session had learnt."""
-        happenings: list[Happening] = []
+        its message ID stays used. `known`: the Quick Modes that had not ended, as far as the session had learnt."""
+        happenings, ledger = list[Happening](), self._ledger
+        assert ledger is not None, "what is told again was stored"
         for message_id, state in stored.items():
             try:
-                happenings += self._revive(home, state, known)
+                happenings += self._revive(ledger, home, state, known)
             except replay.Irreproducible:
-                self._ports.counters.count("restart: an exchange could not be told again")
+                self._ports.counters.count(UNTOLD)
                 self._used.add(message_id)
-                self._forget_stored(message_id)
+                ledger.forget_exchange(self.sa.cookies, message_id)
+        self._asleep.forget_over()
         return happenings
 
-    def _revive(self, home: Path, state: ExchangeState, known: Collection[Attempt]) -> list[Happening]:
+    def _revive(self, ledger: Ledger, home: Path, state: ExchangeState, known: Collection[Attempt]) -> list[Happening]:
         """A Quick Mode of the peer's that the process before could only just store begins here. Raises
         `Irreproducible`."""
         now = self._ports.now()
+        if has_ended(state, known):
+            self._asleep.add(ledger, state)
+            return []
         begun, revived = self._beginnings.again(state, now)
         if not begun.core.initiator and not begun.core.has_spoken:  # its first message, repeated, begins it anew
-            self._forget_stored(begun.core.message_id)
-            return []
-        if revived.returned is not None and state.attempt not in known:
-            self._linger(begun, state, home, now)
+            ledger.forget_exchange(self.sa.cookies, begun.core.message_id)
             return []
         if state.inputs.given[-1].at + MAX_AWAY < now:
             raise replay.Irreproducible("its peer has given it up meanwhile")
-        work = self._enter_again(begun, state, home, state.attempt)
+        work = self._enter(replace(begun, kept=Kept.read(ledger, state)), home, state.attempt)
         outcomes: list[Outcome] = []
         begins: list[Happening] = []
         if isinstance(revived.asks, ReserveSpi) and state.attempt is not None and state.attempt not in known:
@@ -286,25 +292,19 @@ class Exchanges:
             outcomes.append(Returned(revived.returned[0]))
         return [*begins, *self.goes_on(work, outcomes)]
 
-    def _linger(self, begun: Begun, state: ExchangeState, home: Path, now: float) -> None:
-        """It ended, and the session knows: it only answers repetitions, for as long as it would have."""
-        core = begun.core
-        until = (core.ended_at or now) + core.wanted_for
-        if until <= now:
-            self._used.add(core.message_id)
-            self._forget_stored(core.message_id)
-            return
-        work = self._enter_again(begun, state, home)
+    def _woken(self, message_id: int, home: Path) -> Work | None:
+        """It ended before the restart, and somebody repeats a message of it: from here on it answers repetitions."""
+        if (woken := self._asleep.wake(message_id, self._beginnings)) is None:
+            return None
+        begun, until = woken
+        work = self._enter(begun, home)
         work.forget_at = until
         self._agenda.set(work, work.due)
+        return work
 
     def use_up(self, message_ids: Iterable[int]) -> None:
         """These were used in an earlier process."""
         self._used.add_all(message_ids)
-
-    def _forget_stored(self, message_id: int) -> None:
-        if self._ledger is not None:
-            self._ledger.forget_exchange(self.sa.cookies, message_id)
 
     # -- within -----------------------------------------------------------------------------------------------------
 
@@ -335,11 +335,6 @@ class Exchanges:
         if len(self._works) > MAX_KEPT:
             self._forget_oldest()
         return work
-
-    def _enter_again(self, begun: Begun, state: ExchangeState, home: Path, attempt: Attempt | None = None) -> Work:
-        """It goes on, and what is stored of it takes its room."""
-        kept = Kept.read(self._ledger, state) if self._ledger is not None else None
-        return self._enter(replace(begun, kept=kept), home, attempt)
 
     def _forget_oldest(self) -> None:
         ended = next((work for work in self._works.values() if work.running.conversation.ended), None)

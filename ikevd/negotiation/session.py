@@ -19,6 +19,7 @@ from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.in_kernel import InKernel
@@ -90,8 +91,7 @@ class Session:
         self._kernel.inherit(self.state, turned)
 
     def restore(self, stored: StoredPeer, found: InKernel, overdue_after: float = 0.0) -> None:
-        """Go on where an earlier process was, with what the kernel still holds; what was due meanwhile is done so many
-        seconds from now."""
+        """Go on where an earlier process was, with what the kernel holds; what was due waits so many seconds more."""
         happenings = self._read(stored, overdue_after)
         revived = self._at_work.under_way
         asks = [ask for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
@@ -380,7 +380,7 @@ class Session:
         decisions, children = False, list[str]()
         for key in keys:
             match key:
-                case Work():
+                case Work() | Asleep():
                     self.post(*self._at_work.tick(key))
                 case Again():
                     self.post(key)

@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
+from ikevd.addresses import Address, Path
 from ikevd.negotiation import ledger
 from ikevd.peer import facts
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB
-from tests.gateways import Gateway
+from tests.gateways import Gateway, World
 from tests.negotiation.mortal import EXCHANGE, Machine, tunnel
 from tests.virtual_time import run
 
@@ -94,3 +95,53 @@ async def after(machine: Machine, away: float) -> Gateway:
     machine.kill()
     await asyncio.sleep(away)
     return await machine.restart()
+
+
+# -- exchanges that had ended before the restart
+
+
+def quick_modes(gateway: Gateway) -> int:
+    """Of which the process has evidence, be they old or new."""
+    return len([record for record in gateway.history.find() if record.message_id])
+
+
+def nth_of(world: World, sender: Address, number: int) -> tuple[bytes, Path]:
+    """The `number`-th message of the Quick Mode that the sender has sent."""
+    quick = [(octets, path) for _, path, octets in world.wire if octets[EXCHANGE] == ExchangeType.QUICK_MODE]
+    return [(octets, path) for octets, path in quick if path.local.address == sender][number]
+
+
+@pytest.mark.parametrize("role", ["initiator", "responder"])
+def test_one_is_told_again_only_when_the_peer_repeats_itself(role: str) -> None:
+    async def story() -> None:
+        world, hers, his, *_ = await tunnel()
+        machine, peer, ours = (hers, BOB, 1) if role == "initiator" else (his, ALICE, 0)
+        gateway = await after(machine, 1.0)
+        await asyncio.sleep(1)
+        assert quick_modes(gateway) == 0
+        repeated, answer = nth_of(world, peer, 0), nth_of(world, machine.address, ours)
+        for _ in range(2):
+            said = len(world.wire)
+            world.carry(*repeated)
+            await asyncio.sleep(5)
+            assert answer[0] in [octets for _, _, octets in world.wire[said + 1 :]]
+        assert quick_modes(gateway) == 1
+        assert len(machine.kernel.sas) == 2
+
+    run(story())
+
+
+def test_one_is_forgotten_as_soon_as_the_peer_does_not_repeat_itself_any_more() -> None:
+    async def story() -> None:
+        world, _, his, *_ = await tunnel()
+        bob = await after(his, 1.0)
+        assert room(bob) > 0
+        await asyncio.sleep(80)
+        said = len(world.wire)
+        world.carry(*nth_of(world, ALICE, 0))
+        await asyncio.sleep(5)
+        assert [path for _, path, _ in world.wire[said + 1 :]] == []
+        assert room(bob) == 0
+        assert not [rows.exchanges for rows in his.disk.peers.values() if rows.exchanges]
+
+    run(story())
