@@ -19,14 +19,14 @@ IN_ONE_MESSAGE = 64
 """So that the datagram is not fragmented."""
 
 
-def say_delete(draft: Draft, spi: Spi, *, under: Cookies | None = None, insist: bool = False) -> None:
-    """We no longer receive on `spi`. `under`: said there, if it is still there; else under the best that stands.
+def say_delete(draft: Draft, *spis: Spi, under: Cookies | None = None, insist: bool = False) -> None:
+    """We no longer receive on `spis`. `under`: said there, if it is still there; else under the best that stands.
     `insist`: where none does, an ISAKMP SA is made for it; not at the end of a lifetime, which the peer sees itself."""
     chosen = under if under and draft.isakmp.get(under) else isakmp.for_farewells(draft)
     if chosen is not None:
-        _say(draft, chosen, (spi,))
+        _say(draft, chosen, spis)
     elif insist:
-        draft.deletes_to_send = (*draft.deletes_to_send, spi)[-MAX_DELETES:]
+        draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
 
 
 def own(draft: Draft, pair: PairState) -> Cookies | None:

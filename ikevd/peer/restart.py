@@ -37,19 +37,22 @@ def dismissed(draft: Draft, *, replaced: bool) -> None:
     draft.phase1 = None
     for attempt in draft.quick_modes:
         _undo(draft, attempt)
+    gone: dict[Cookies | None, list[Spi]] = {}
     for name, state in tuple(draft.children.items()):
         for pair in state.standing:
-            deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
+            gone.setdefault(deletes.own(draft, pair), []).append(pair.sa.inbound)
         draft.children.drop(name)
         if draft.configured(name) is not None:
             draft.children.put(name, _of_the_new_connection(state))
+    for under, spis in gone.items():  # few messages, however many children there were
+        deletes.say_delete(draft, *spis, under=under, insist=True)
     draft.waiting = ()
     deletes.say_now(draft)
     if not replaced:
         draft.deletes_to_send = ()
-    for under in draft.isakmp:
-        _say_delete_again(draft, under)
-        isakmp.retire(draft, under, tell=True, cause=Abandoned("its connection has changed"))
+    for cookies in draft.isakmp:
+        _say_delete_again(draft, cookies)
+        isakmp.retire(draft, cookies, tell=True, cause=Abandoned("its connection has changed"))
 
 
 def _of_the_new_connection(former: ChildState) -> ChildState:

@@ -108,6 +108,13 @@ def test_also_where_the_peer_has_brought_it_up_since() -> None:
     assert not after.children["lan"].pairs
 
 
+def test_many_children_go_in_few_messages() -> None:
+    many = {f"net{number}": replace(UP, pairs=(pair(number),)) for number in range(1, 101)}
+    _, effects = told(replace(peer(isakmp()), children=many), Dismissed(replaced=False))
+    assert [len(effect.split(": delete ")[1].split()) for effect in effects[:-1]] == [64, 36]
+    assert effects[-1] == "say under A: delete ISAKMP SA A"
+
+
 def test_where_no_isakmp_sa_is_left_the_new_connection_makes_one_to_say_it() -> None:
     after, effects = told(peer(lan=UP), Dismissed(replaced=True))
     assert (after.deletes_to_send, effects) == ((ours(1),), ["begin phase 1 as 11"])
