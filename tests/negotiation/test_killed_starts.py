@@ -16,6 +16,8 @@ from tests.negotiation.guarded import CHANGED, SETTINGS, VIEW, Watched, both_up,
 from tests.negotiation.mortal import Machine
 from tests.virtual_time import run
 
+pytestmark = pytest.mark.long  # some 300 starts
+
 POINTS = [
     f"{when} {call}"
     for call in ("place", "put", "put_policy", "delete_policy", "delete_sa")
