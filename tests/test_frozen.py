@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from dataclasses import field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mypy import api
 
+from ikevd import frozen as room
 from ikevd.frozen import frozen
 
 PACKAGE = Path(__file__).parent.parent / "ikevd"
@@ -32,6 +34,19 @@ class Named:
 
     def __hash__(self) -> int:
         return 7
+
+
+def test_a_copy_is_the_one_that_dataclasses_makes() -> None:
+    place = Place("Hill Road", 2, ["today"])
+    assert room.replace(place, number=3) == replace(place, number=3)
+    assert room.replace(place, number=3).seen is place.seen
+
+
+def test_a_field_that_there_is_not_is_refused() -> None:
+    """mypy sees names that are written out, and not those in a mapping."""
+    changes: dict[str, Any] = {"house": 3}
+    with pytest.raises(TypeError, match="Place has no field house"):
+        room.replace(Place("Hill Road"), **changes)
 
 
 def test_values_with_equal_fields_are_equal_and_have_one_hash() -> None:
