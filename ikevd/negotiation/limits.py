@@ -11,7 +11,7 @@ from ikevd.policy.model import Limits
 HOST_PREFIX, SITE_PREFIX = 64, 48
 """Bits of an IPv6 address: one host may use every address of the one, one site every network of the other."""
 HOSTS_OF_A_SITE = 8
-"""So many times the limit of an address may one site hold."""
+"""So many times the limit of an address may one site hold, but no more than half of what there is for all strangers."""
 EVICTIONS = 20
 """Per second, and at once: so often does an older negotiation of strangers make way for another."""
 
@@ -106,7 +106,8 @@ class HalfOpen(Generic[Attempt]):
             return {_source(address, address.max_prefixlen): self._each_static}
         if address.version == 4:
             return {_source(address, address.max_prefixlen): each}
-        return {_source(address, HOST_PREFIX): each, _source(address, SITE_PREFIX): each * HOSTS_OF_A_SITE}
+        of_a_site = max(each, min(each * HOSTS_OF_A_SITE, self._limits.half_open // 2))
+        return {_source(address, HOST_PREFIX): each, _source(address, SITE_PREFIX): of_a_site}
 
 
 class RateLimit:

@@ -1,8 +1,8 @@
-"""Who makes way for whom in the lobby is found at once, however many others there are."""
+"""Who has how many places in the lobby, and who makes way for whom: found at once, however many others there are."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from itertools import count
 
 import pytest
@@ -50,3 +50,14 @@ def half_open(*others: Address) -> HalfOpen[int]:
 @pytest.mark.parametrize("other", [FIRST, Asked("198.51.100.1")])
 def test_the_search_for_who_makes_way_takes_no_longer_among_many(newest: Address, other: Address) -> None:
     assert looks(half_open(*[other] * 1000), newest) == looks(half_open(), newest)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(half_open=40, half_open_per_address=5)], ids=["default", "narrow"])
+def test_all_hosts_of_one_ipv6_site_together_take_at_most_half_of_the_places_of_strangers(limits: Limits) -> None:
+    room = HalfOpen[int](limits, (), lambda: 0.0, each_static=1, evictions_static=1)
+    for host in range(limits.half_open):
+        address = ip_address((0x20010DB8 << 96) + (host << 64) + 1)
+        if room.refusal(address) is None:
+            room.enter(host, address)
+    assert len(room) == limits.half_open // 2
+    assert room.refusal(ip_address("2001:db8:1::1")) is None
