@@ -18,28 +18,28 @@ CREATE = "CREATE TABLE IF NOT EXISTS seal (salt BLOB NOT NULL, proof BLOB NOT NU
 """Empty in a store that is not sealed."""
 SALT_OCTETS, NONCE_OCTETS = 32, 12
 PROOF = b"proof"
-"""Column whose empty value tells whether a key is the right one."""
+"""Where an empty value tells whether a key is the right one."""
 
 
 class Seal(Protocol):
-    """What is done to each record on its way into the file and back. `column`: where it stands, which it cannot
-    leave."""
+    """What is done to each record on its way into the file and back. `where`: table, column and row, which it cannot
+    leave. (An older copy of the same row is not told from the newest.)"""
 
-    def close(self, octets: bytes, column: bytes) -> bytes:
+    def close(self, octets: bytes, where: bytes) -> bytes:
         """To be written."""
 
-    def open(self, octets: object, column: bytes) -> bytes:
+    def open(self, octets: object, where: bytes) -> bytes:
         """As it was. Raises `Unreadable`."""
 
 
 class Unsealed:
     """`Seal` of a store that lies in memory."""
 
-    def close(self, octets: bytes, column: bytes) -> bytes:
+    def close(self, octets: bytes, where: bytes) -> bytes:
         """As it is."""
         return octets
 
-    def open(self, octets: object, column: bytes) -> bytes:
+    def open(self, octets: object, where: bytes) -> bytes:
         """As it is."""
         return checked(octets, bytes)
 
@@ -51,16 +51,16 @@ class AesGcm:
     def __init__(self, key: Secret, salt: bytes) -> None:
         self._aead = AESGCM(HKDF(SHA256(), 32, salt, b"ikevd store 1").derive(key.reveal()))
 
-    def close(self, octets: bytes, column: bytes) -> bytes:
+    def close(self, octets: bytes, where: bytes) -> bytes:
         """Of `NONCE_OCTETS` + 16 octets more."""
         nonce = os.urandom(NONCE_OCTETS)
-        return nonce + self._aead.encrypt(nonce, octets, column)
+        return nonce + self._aead.encrypt(nonce, octets, where)
 
-    def open(self, octets: object, column: bytes) -> bytes:
+    def open(self, octets: object, where: bytes) -> bytes:
         """As it was."""
         sealed = checked(octets, bytes)
         try:
-            return self._aead.decrypt(sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:], column)
+            return self._aead.decrypt(sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:], where)
         except (InvalidTag, ValueError):
             pass  # outside of `except`: nothing of what was read hangs on the error
         raise Unreadable("what was sealed was changed")

@@ -168,6 +168,24 @@ def runs_without(file: InFile) -> str:
     return found.said
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE exchange SET message_id = -1",
+        "UPDATE exchange SET message_id = 4294967296",
+        "UPDATE used SET message_id = -1",
+        "UPDATE used SET message_id = 4294967296",
+    ],
+)
+def test_a_message_id_of_more_than_32_bits_makes_the_store_unreadable(file: InFile, damage: str) -> None:
+    with closing(file.open()) as store:
+        store.put(difference(None, peer_state()))
+        store.put(Changes(KEY, exchanges={ExchangeKey(COOKIES, 7): exchange_state()}, used={COOKIES: (7,)}))
+    file.execute(damage)
+    with closing(file.open()) as store, pytest.raises(Unreadable, match="no number of 32 bits"):
+        list(store.load())
+
+
 def test_a_record_that_has_become_text_is_not_quoted(file: InFile) -> None:
     """SQLite's module for Python shows the text that it cannot decode; a record holds keys."""
     write(file)

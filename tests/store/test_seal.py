@@ -78,6 +78,10 @@ def test_what_was_not_sealed_is_dropped_where_there_is_a_key(file: InFile) -> No
         "UPDATE child SET record = x'00'",
         "UPDATE peer SET digest = (SELECT record FROM isakmp)",
         "UPDATE isakmp SET record = (SELECT record FROM child)",
+        "UPDATE isakmp SET cookies = CAST('another cookie..' AS BLOB)",
+        "UPDATE child SET name = name || 'x'",
+        "UPDATE exchange SET message_id = message_id + 1",
+        "UPDATE peer SET key = CAST(key || ' ' AS BLOB)",
     ],
 )
 def test_what_was_changed_or_moved_on_the_disk_is_noticed(sealed: InFile, change: str) -> None:
