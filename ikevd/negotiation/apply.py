@@ -73,7 +73,7 @@ class Believed:
     async def free(self, name: SaId) -> list[IkeError]:
         """Give an SPI back. What the kernel refused."""
         refusals: list[IkeError] = []
-        await _trying(self._kernel.delete_sa(name), refusals)
+        await tried(self._kernel.delete_sa(name), refusals)
         return refusals
 
     async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
@@ -191,11 +191,11 @@ class Believed:
         """Policies first, then outbound SAs and inbound ones: the reverse of their coming."""
         surplus = [policy for name, policy in held.policies.items() if name not in desired.policies]
         for policy in sorted(surplus, key=lambda policy: -ORDER[policy.id.direction]):
-            if await _trying(self._kernel.delete_policy(policy.id, policy.reqid), refusals):
+            if await tried(self._kernel.delete_policy(policy.id, policy.reqid), refusals):
                 held.policies.pop(policy.id, None)
                 held.doubtful.discard(policy.id)
         for name in [name for name in reversed(held.sas) if name not in desired.sas]:
-            if await _trying(self._kernel.delete_sa(name), refusals):
+            if await tried(self._kernel.delete_sa(name), refusals):
                 held.sas.pop(name, None)  # which may have expired meanwhile
 
 
@@ -213,7 +213,8 @@ def _may_stand(error: IkeError) -> bool:
     return isinstance(error, KernelRefused) and error.errno in UNKNOWN_OUTCOME
 
 
-async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> bool:
+async def tried(step: Awaitable[None], refusals: list[IkeError]) -> bool:
+    """Has the kernel done it? Else `refusals` tells why not."""
     try:
         await step
     except IkeError as refusal:

@@ -25,8 +25,6 @@ from ikevd.sa.model import EspKeys
 NO_KEYS: Mapping[SaId, EspKeys] = MappingProxyType({})
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 """Seconds until the kernel is asked again for what it refused; each pause is twice the one before."""
-
-
 FEW_POLICIES = 8
 """Of one child, whose last packets are asked for: selectors that are ranges make many."""
 

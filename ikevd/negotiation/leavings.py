@@ -16,6 +16,7 @@ from ikevd.errors import IkeError
 from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
 from ikevd.host.unknown import Unknown, is_our_policy, is_our_sa
+from ikevd.negotiation.apply import tried
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.paced import paced
 from ikevd.observe.words import say_error
@@ -178,9 +179,9 @@ async def judge(
 async def remove_known(kernel: Kernel, left: Leavings) -> list[IkeError]:
     """Take away what is of no use any more. Why the kernel refused what of it is still left."""
     refusals: list[IkeError] = []
-    left.sas = [name async for name in paced(left.sas) if not await _trying(kernel.delete_sa(name), refusals)]
+    left.sas = [name async for name in paced(left.sas) if not await tried(kernel.delete_sa(name), refusals)]
     removals = ((policy, kernel.delete_policy(policy.id, policy.reqid)) for policy in left.policies)
-    left.policies = [policy async for policy, removal in paced(removals) if not await _trying(removal, refusals)]
+    left.policies = [policy async for policy, removal in paced(removals) if not await tried(removal, refusals)]
     return refusals
 
 
@@ -189,7 +190,7 @@ async def remove_unknown(kernel: Kernel, unknown: Unknown) -> list[str]:
     the clear meanwhile."""
     said: list[str] = []
     async for block in paced(unknown.blocks):
-        await _trying(kernel.put_policy(block), [])
+        await tried(kernel.put_policy(block), [])
     async for sa in paced(unknown.sas):
         what = f"ESP SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}"
         said.append(await _removed(kernel.delete_sa(sa.id), what))
@@ -204,14 +205,5 @@ async def remove_unknown(kernel: Kernel, unknown: Unknown) -> list[str]:
 
 async def _removed(step: Awaitable[None], what: str) -> str:
     refusals: list[IkeError] = []
-    await _trying(step, refusals)
+    await tried(step, refusals)
     return say_error(refusals[0]) if refusals else f"removed what an earlier ikevd left and nobody knows: {what}"
-
-
-async def _trying(step: Awaitable[None], refusals: list[IkeError]) -> bool:
-    try:
-        await step
-    except IkeError as refusal:
-        refusals.append(refusal)
-        return False
-    return True
