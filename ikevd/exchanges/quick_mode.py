@@ -14,11 +14,7 @@ from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerR
 from ikevd.exchanges import nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, esp_pair
 from ikevd.exchanges.link import Host, Link
-from ikevd.findings import (
-    Asked,
-    PeerRefuses,
-    Traffic,
-)
+from ikevd.findings import Asked, PeerRefuses, Traffic
 from ikevd.frozen import replace
 from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe, shorter
@@ -27,11 +23,7 @@ from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
 from ikevd.refusals import IdentityCount, KeMissing, KeUnasked
 from ikevd.sa.model import IpsecSa, IsakmpSa
-from ikevd.selector_findings import (
-    ChildTraffic,
-    NoSuchChild,
-    OtherSelectors,
-)
+from ikevd.selector_findings import ChildTraffic, NoSuchChild, OtherSelectors
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Payload
 from ikevd.wire.registry import Group, NotifyType, Protocol

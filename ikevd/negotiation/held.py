@@ -5,19 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from ikevd.errors import InvalidId
-from ikevd.findings import (
-    Traffic,
-)
+from ikevd.findings import Traffic
 from ikevd.frozen import frozen
 from ikevd.peer import clients
 from ikevd.peer.clients import Selectors
 from ikevd.peer.state import Attempt, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.sa.model import IpsecSa
-from ikevd.selector_findings import (
-    Held,
-    OnePart,
-)
+from ikevd.selector_findings import Held, OnePart
 
 NEVER = Attempt(0)
 """No Quick Mode has this number."""

@@ -14,14 +14,7 @@ from ikevd.peer.state import Stage
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import NotifyPayload, Payload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, Protocol
-from tests.hostile.established import (
-    DELETE,
-    REFUSAL,
-    RESTARTED,
-    UNPROVEN,
-    delete_isakmp,
-    tunnel,
-)
+from tests.hostile.established import DELETE, REFUSAL, RESTARTED, UNPROVEN, delete_isakmp, tunnel
 from tests.hostile.mallory import Chain, datagram
 from tests.hostile.scene import Scene, attack
 from tests.sayings import said

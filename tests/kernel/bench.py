@@ -3,12 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ikevd.host.interface import (
-    Kernel,
-    KernelPolicy,
-    PolicyId,
-    SaId,
-)
+from ikevd.host.interface import Kernel, KernelPolicy, PolicyId, SaId
 
 
 class Bench(Protocol):

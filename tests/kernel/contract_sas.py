@@ -10,13 +10,7 @@ import pytest
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
-from ikevd.host.interface import (
-    Counters,
-    KernelEvent,
-    SaExpired,
-    SaId,
-    UdpPorts,
-)
+from ikevd.host.interface import Counters, KernelEvent, SaExpired, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.proposals import format_esp

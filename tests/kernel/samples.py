@@ -4,16 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
-from ikevd.host.interface import (
-    Action,
-    Direction,
-    Kernel,
-    KernelPolicy,
-    KernelSa,
-    PolicyId,
-    SaId,
-    Template,
-)
+from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, Template
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.priorities import priority

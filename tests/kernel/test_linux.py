@@ -19,13 +19,7 @@ from ikevd.host.interface import Counters, Direction, KernelEvent, SaExpired, Sa
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
-from ikevd.kernel.netlink import (
-    MESSAGES_PER_WAKE,
-    NETLINK_XFRM,
-    NetlinkError,
-    RequestSocket,
-    attribute,
-)
+from ikevd.kernel.netlink import MESSAGES_PER_WAKE, NETLINK_XFRM, NetlinkError, RequestSocket, attribute
 from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_sas import build_sa
 from ikevd.policy.model import EspSuite, Lifetime

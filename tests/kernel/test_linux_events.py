@@ -7,12 +7,7 @@ import pytest
 
 from ikevd.host.interface import Action, KernelEvent, Lost, SaExpired, SaId, SasFlushed
 from ikevd.kernel.event_filter import hear_others_only
-from ikevd.kernel.netlink import (
-    HEADER,
-    NETLINK_XFRM,
-    EventSocket,
-    Message,
-)
+from ikevd.kernel.netlink import HEADER, NETLINK_XFRM, EventSocket, Message
 from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
 from ikevd.kernel.xfrm_layout import Group, Msg
 from ikevd.policy.model import Lifetime
@@ -21,15 +16,7 @@ from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.namespaces import Namespace
 from tests.kernel.places import LEFT, RIGHT, TO_RIGHT, Pair, kernel_in
-from tests.kernel.samples import (
-    AES_SHA256,
-    PEER,
-    REQID,
-    SPI,
-    add,
-    policy_of,
-    sa_of,
-)
+from tests.kernel.samples import AES_SHA256, PEER, REQID, SPI, add, policy_of, sa_of
 
 pytestmark = pytest.mark.kernel
 

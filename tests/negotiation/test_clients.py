@@ -16,17 +16,7 @@ from tests.builders import BOB, child
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.nat import Nat
-from tests.negotiation.roaming import (
-    CLIENTS,
-    HERE,
-    HUB_LAN,
-    client,
-    hub,
-    networks,
-    reborn,
-    roads,
-    two_nats,
-)
+from tests.negotiation.roaming import CLIENTS, HERE, HUB_LAN, client, hub, networks, reborn, roads, two_nats
 from tests.virtual_time import run
 
 

@@ -25,11 +25,7 @@ from ikevd.findings import (
     Unreachable,
 )
 from ikevd.observe.words import say
-from ikevd.selector_findings import (
-    ChildTraffic,
-    NoSuchChild,
-    OtherSelectors,
-)
+from ikevd.selector_findings import ChildTraffic, NoSuchChild, OtherSelectors
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 

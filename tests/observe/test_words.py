@@ -31,11 +31,7 @@ from ikevd.findings import (
 from ikevd.observe.views import finding_view
 from ikevd.observe.words import _SENTENCES, say
 from ikevd.refusals import OtherAddresses, OtherHash, OtherHeader, WrongPort
-from ikevd.selector_findings import (
-    ChildTraffic,
-    NoSuchChild,
-    OtherSelectors,
-)
+from ikevd.selector_findings import ChildTraffic, NoSuchChild, OtherSelectors
 
 LAN = Traffic("10.1.0.0/24", "10.2.0.0/24")
 ASKED = Asked(LAN, ("aes256-sha256-modp2048", "aes128-sha1-modp2048"))

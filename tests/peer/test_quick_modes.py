@@ -6,16 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.errors import (
-    Abandoned,
-    IkeError,
-    InvalidId,
-    KernelRefused,
-    NoAnswer,
-    PeerDeleted,
-    PeerRefused,
-    Said,
-)
+from ikevd.errors import Abandoned, IkeError, InvalidId, KernelRefused, NoAnswer, PeerDeleted, PeerRefused, Said
 from ikevd.peer import facts
 from ikevd.peer.facts import (
     Due,
