@@ -27,14 +27,20 @@ def reqids(node: Node) -> set[int]:
     return {template.reqid for policy in node.xfrm_policy() for template in policy.templates}
 
 
+def started_well(topology: Topology, charon: StrongSwan, state: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The tunnel of an ikevd that has run on gateway A, and has left its blocks in the folder `state`."""
+    site = Site(topology.gw_a, topology.gw_b)
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))
+    charon.load(site.mirrored().swanctl())
+    with Ikevd(topology.gw_a, site.ikevd()):
+        pass
+    return site
+
+
 def test_blocks_stand_before_ikevd_runs_and_under_a_broken_file(
     topology: Topology, charon_b: StrongSwan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway, site = topology.gw_a, Site(topology.gw_a, topology.gw_b)
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    charon_b.load(site.mirrored().swanctl())
-    with Ikevd(gateway, site.ikevd()):
-        pass  # a good start
+    gateway, site = topology.gw_a, started_well(topology, charon_b, tmp_path, monkeypatch)
     assert gateway.xfrm_policy() == []
     assert clear(topology) > 0, "else there is nothing to mend"
     broken = tmp_path / "broken.yaml"
@@ -56,11 +62,7 @@ def test_blocks_stand_before_ikevd_runs_and_under_a_broken_file(
 def test_blocks_of_another_configuration_are_turned_also_where_another_ikevd_may_be(
     topology: Topology, charon_b: StrongSwan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway, site = topology.gw_a, Site(topology.gw_a, topology.gw_b)
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    charon_b.load(site.mirrored().swanctl())
-    with Ikevd(gateway, site.ikevd()):
-        pass  # a good start
+    gateway, site = topology.gw_a, started_well(topology, charon_b, tmp_path, monkeypatch)
     renamed = site.ikevd().replace("  peer:", "  renamed:") + f"\nlisten: {{addresses: ['{gateway.address}']}}\n"
     try:
         gateway.run(IKEVD, "blocks", str(tmp_path / "blocks"))
