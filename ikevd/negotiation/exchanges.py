@@ -7,13 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ikevd.addresses import Path
 from ikevd.conversation import replay
-from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned
+from ikevd.conversation.effects import AskHost, Raised, Returned
 from ikevd.conversation.timing import Timing
-from ikevd.errors import Abandoned, IkeError, Malformed, UnexpectedMessage
+from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import phase2
 from ikevd.exchanges.link import ReserveSpi
-from ikevd.facts import Dropped
 from ikevd.findings import IpsecSaStands, Traffic, Unreachable
 from ikevd.frozen import replace
 from ikevd.negotiation.agenda import Agenda
@@ -24,6 +22,7 @@ from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.ledger import Kept, Ledger
 from ikevd.negotiation.message_ids import MessageIds
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.refused import count_rejected, unfit
 from ikevd.negotiation.running import Accepted, Outcome, Running
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe import history
@@ -130,13 +129,9 @@ class Exchanges:
         """Why no exchange begins with this message."""
         if header.message_id in self._used:
             return "message ID already used"
-        if leaving and header.exchange != INFORMATIONAL:
-            return "the ISAKMP SA has been deleted"
         if self._theirs >= MAX_AT_ONCE or self._used.full:
             return "too many exchanges under one ISAKMP SA"
-        if header.exchange not in (QUICK_MODE, INFORMATIONAL):
-            return f"{header.exchange if header.exchange.known else 'unknown exchange type'} is not supported"
-        return None
+        return unfit(header, leaving=leaving)
 
     def _phase1_heard(self, header: Header, octets: bytes, path: Path) -> None:
         under_way = [work.running for work in self._works.values() if not work.running.conversation.ended]
@@ -165,26 +160,13 @@ class Exchanges:
         begun, now = self._beginnings.by_peer(header.exchange, header.message_id, home), self._ports.now()
         effects = [*begun.core.start(now), *begun.core.heard(octets, path, now)]
         if not begun.core.has_spoken:
-            self._reject(begun.core, header, octets, effects)
+            begun.core.close()
+            count_rejected(self._ports, self.record, self._ends.sa, header, octets, effects)
             return []
         attempt = next(self._numbers) if begun.kind == QUICK_MODE else None
         work = self._enter(begun, home, attempt)
         happenings = self.goes_on(work, work.running.apply(effects))
         return happenings if attempt is None else [facts.QuickModeBegan(attempt, self.sa.cookies), *happenings]
-
-    def _reject(self, core: Conversation, header: Header, octets: bytes, effects: Sequence[Effect]) -> None:
-        core.close()
-        for effect in effects:
-            if isinstance(effect, Record) and isinstance(effect.fact, Dropped):
-                self._ports.counters.count(f"drop: {header.exchange} that {self._fault(effect.fact, header, octets)}")
-                self.record.add(effect.fact)
-
-    def _fault(self, dropped: Dropped, header: Header, octets: bytes) -> str:
-        if dropped.error == UnexpectedMessage.__name__:
-            return "does not belong here"
-        if dropped.error == Malformed.__name__ and phase2.proves_itself(self._ends.sa, header, octets):
-            return "is authentic, but malformed"
-        return "is not authentic"
 
     # -- sending ----------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,7 @@ turn in the same inbox.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from ikevd.addresses import Path
 from ikevd.errors import IkeError, PolicyTaken
@@ -23,8 +21,10 @@ from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.in_kernel import InKernel
+from ikevd.negotiation.inbox import Inbox, KernelWork
 from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
 from ikevd.negotiation.ledger import NOTHING_USED, Ledger
+from ikevd.negotiation.nat_keepalive import KEEPALIVE, arm_keepalive, keep_alive
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
@@ -36,7 +36,6 @@ from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
-from ikevd.peer.keepalive import path_to_keep
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.policy.model import Connection
@@ -45,12 +44,8 @@ from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
-KernelWork = Coroutine[Any, Any, None]
-KEEPALIVE = object()
-"""On the agenda, beside exchanges, ISAKMP SAs and children."""
 
-
-class Session:
+class Session(Inbox[Happening | Again]):
     """Carries out what `ikevd.peer` decides."""
 
     def __init__(
@@ -63,6 +58,7 @@ class Session:
         configured: Connection | None = None,
     ) -> None:
         """`configured`: the connection as the file has it, where `connection` has reqids of its own."""
+        super().__init__(connection.name)
         self.connection = connection
         self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
         self._ports = ports
@@ -71,9 +67,6 @@ class Session:
         self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger)
         self._kernel = KernelSide(connection, ports, self._agenda)
-        self._inbox: deque[Happening | Again] = deque()
-        self._busy = False
-        self._at_kernel: asyncio.Task[None] | None = None
         self._waiters = Waiters()
         self._started = False
 
@@ -156,12 +149,6 @@ class Session:
         self.post(*(news or ()))
         return news is not None
 
-    def post(self, *happenings: Happening | Again) -> None:
-        """Handle these, after what waits already."""
-        self._inbox.extend(happenings)
-        if not self._busy:
-            self._pump()
-
     # -- what the network says ----------------------------------------------------------------------------------
 
     def heard(self, header: Header, octets: bytes, path: Path) -> None:
@@ -208,17 +195,12 @@ class Session:
         """Does nothing stand, and is nothing under way?"""
         state = self.state
         busy = any(child.pairs or child.attempt for child in state.children.values())
-        return not (busy or state.waiting or state.isakmp or state.phase1 is not None or self._inbox)
+        return not (busy or state.waiting or state.isakmp or state.phase1 is not None or not self.empty)
 
     @property
     def has_peer(self) -> bool:
         """Is there somebody to whom last words can be said?"""
         return bool(self.state.isakmp) or self.state.phase1 is not None
-
-    async def settled(self) -> None:
-        """Wait until all that is in the inbox is done."""
-        while self._at_kernel is not None:
-            await asyncio.wait((self._at_kernel,))
 
     async def clear(self) -> None:
         """Remove all that stands in the kernel, blocks included."""
@@ -231,34 +213,7 @@ class Session:
 
     # -- the inbox ----------------------------------------------------------------------------------------------
 
-    def _pump(self) -> None:
-        """Handle what waits, one after the other; while the kernel is at work, all else waits for it."""
-        self._busy = True
-        while self._inbox:
-            try:
-                kernel_work = self._handle(self._inbox.popleft())
-            except Exception as bug:  # one fact is lost, and no other
-                self._report_bug(bug)
-                continue
-            if kernel_work is not None:
-                self._at_kernel = asyncio.get_running_loop().create_task(self._await_kernel(kernel_work))
-                return
-        self._busy = False
-
-    async def _await_kernel(self, kernel_work: KernelWork) -> None:
-        try:
-            await kernel_work
-        except Exception as bug:
-            self._report_bug(bug)
-        finally:  # whoever waits in `settled` waits for no task that was cancelled
-            self._at_kernel = None
-        self._pump()
-
-    def _report_bug(self, bug: Exception) -> None:
-        message = f"internal error in the session of {self.connection.name}"
-        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": bug})
-
-    def _handle(self, happening: Happening | Again) -> KernelWork | None:
+    def handle(self, happening: Happening | Again) -> KernelWork | None:
         """What the kernel must do for it, if anything."""
         match happening:
             case Ask():
@@ -306,7 +261,7 @@ class Session:
             self._carry_out(effect)
         if isinstance(fact, facts.Opening):
             attempt = fact.attempt
-            self._inbox.appendleft(facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt))
+            self.put_first((facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt),))
 
     # -- who has which selectors, among peers from anywhere -----------------------------------------------------
 
@@ -325,7 +280,7 @@ class Session:
         try:
             await self._held.claim(opening.sa, self, opening.attempt)
         except IkeError as refusal:
-            self._inbox.appendleft(facts.KernelRefused(opening.attempt, refusal, opening.sa.child))
+            self.put_first((facts.KernelRefused(opening.attempt, refusal, opening.sa.child),))
             return
         if kernel_work := self._learn(opening, keys):
             await kernel_work
@@ -347,11 +302,11 @@ class Session:
             self._kernel.report(await self._kernel.believed.free(name))
         if not isinstance(fact, facts.Opening):
             self._kernel.report(error for error in refusals.values() if not isinstance(error, PolicyTaken))
-        self._inbox.extendleft(found)
+        self.put_first(found)
         self._go_on(fact, todo, refusal)
 
     async def _bring_again(self, again: Again) -> None:
-        self._inbox.extendleft(await self._kernel.bring_again(self.state, again))
+        self.put_first(await self._kernel.bring_again(self.state, again))
 
     async def _reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> None:
         fact: Fact
@@ -359,7 +314,7 @@ class Session:
             fact = facts.Reserved(attempt, child, await self._kernel.believed.reserve_spi(attempt, call))
         except IkeError as refusal:
             fact = facts.KernelRefused(attempt, refusal, child)
-        self._inbox.appendleft(fact)
+        self.put_first((fact,))
 
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, effects.Answer):
@@ -372,9 +327,7 @@ class Session:
     def _arm(self, before: PeerState, earliest: float = 0.0) -> None:
         """What changed is due at another time."""
         arm(self._agenda, before, self.state, earliest)
-        changed = before.isakmp is not self.state.isakmp or before.children is not self.state.children
-        if changed and self.connection.nat_keepalive and KEEPALIVE not in self._agenda and path_to_keep(self.state):
-            self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)
+        arm_keepalive(self._agenda, self._ports, self.connection.nat_keepalive, before, self.state)
 
     def _due(self, keys: list[object]) -> None:
         decisions, children = False, list[str]()
@@ -385,16 +338,10 @@ class Session:
                 case Again():
                     self.post(key)
                 case _ if key is KEEPALIVE:
-                    self._keep_alive()
+                    keep_alive(self._agenda, self._ports, self.connection.nat_keepalive, self.state)
                 case str():
                     children.append(key)
                 case _:
                     decisions = True
         if decisions or children:
             self.post(facts.Due(tuple(children)))
-
-    def _keep_alive(self) -> None:
-        """One octet now and then, so that the NAT in front of us keeps its mapping (RFC 3948 section 4)."""
-        if path := path_to_keep(self.state):
-            self._ports.keepalive(path)
-            self._agenda.set(KEEPALIVE, self._ports.now() + self.connection.nat_keepalive)
