@@ -79,7 +79,7 @@ def _connection(
     name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Reqids
 ) -> Connection:
     remote, remote_range = addresses_of(section.remote)
-    default = Start.MANUAL if remote is None else Start.AUTO
+    default = Start.PASSIVE if remote is None else Start.ALWAYS
     return Connection(
         name=name,
         local=section.local,

@@ -101,10 +101,11 @@ def _check_connection(problems: Problems, path: YamlPath, connection: Connection
 
 def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
     remote = connection.remote
-    if child.start == "auto" and (remote is None or isinstance(remote, AddressRange)):
+    if child.start in ("always", "on-demand") and not advice.may_call(connection):
         problems.error(
             (*path, "start"),
-            f"is auto, but the remote is `{remote or 'any'}`, which cannot be called; wanted manual, or an address",
+            f"is {child.start}, but the remote is `{remote or 'any'}`, which cannot be called; wanted passive, or an "
+            "address",
         )
     _check_templates(problems, (*path, "remote"), child, connection)
     groups = {suite.group for suite in child.esp_proposals}

@@ -61,7 +61,12 @@ DEFAULT_LIFETIME = 3_600
 """1 h, as Cisco IOS and strongSwan."""
 
 # Words of other programs for values: strongSwan and libreswan `auto`, `pfs`, `forceencaps`; syslog's levels.
-START_WORDS = {"start": "auto", "yes": "auto", "add": "manual", "none": "manual", "no": "manual", "ignore": "manual"}
+START_WORDS = {
+    **dict.fromkeys(("auto", "start", "yes", "up"), "always"),
+    **dict.fromkeys(("route", "trap", "ondemand", "on_demand", "demand"), "on-demand"),
+    **dict.fromkeys(("listen", "responder", "answer", "respond"), "passive"),
+    **dict.fromkeys(("add", "none", "no", "ignore"), "manual"),
+}
 PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
 ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}
 LEVELS = {"warn": "warning", "err": "error", "crit": "error", "critical": "error", "notice": "info", "trace": "debug"}
@@ -95,8 +100,11 @@ class ChildSection(Section):
     lifetime_kilobytes: Annotated[int | None, number(MIN_KILOBYTES, 2**32 - 1)] = Field(
         default=None, description="of the IPsec SA, in units of 1024 octets; left out: volume does not matter"
     )
-    start: Annotated[str | None, one_of("auto", "manual", others=START_WORDS)] = Field(
-        default=None, description="auto, or manual; by default auto, and manual where only the peer can call"
+    start: Annotated[str | None, one_of("always", "on-demand", "passive", "manual", others=START_WORDS)] = Field(
+        default=None,
+        description="what brings it up: always (ikevd, at once and again whenever it is down), on-demand (the first "
+        "packet for it), passive (only the peer) or manual (`ikevd up`, or the peer); by default always, and passive "
+        "where only the peer can call",
     )
     fail_open: SwitchOrNone = Field(
         default=None,

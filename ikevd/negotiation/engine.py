@@ -128,7 +128,7 @@ class Engine:
         return restored
 
     def start(self) -> None:
-        """Bring up every child with `start: auto`, one peer after the other, but for those that an operator took
+        """Bring up every child with `start: always`, one peer after the other, but for those that an operator took
         down before a restart."""
         for session in self._peers.gatekeepers():
             session.start()
@@ -140,7 +140,7 @@ class Engine:
         for name in names:
             session = self._peers.named(self._by_name[name])
             for child in session.connection.children:
-                if child.start is Start.AUTO and not session.states[child.name].by_command:
+                if child.start is Start.ALWAYS and not session.states[child.name].by_command:
                     session.want(child.name).add_done_callback(_retrieve)
 
     async def hand_over(self) -> bool:

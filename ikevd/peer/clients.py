@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ikevd.addresses import Endpoint
 from ikevd.errors import Abandoned, Said
-from ikevd.peer import attempts, child, isakmp
+from ikevd.peer import attempts, isakmp, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.state import Attempt, PairState, PeerState
 from ikevd.peer.timing import LIVING
@@ -34,7 +34,7 @@ def up(draft: Draft, name: str, pair: PairState) -> None:
         _end_former(draft, pair)
     for other in others:
         if selectors_of(other.sa) != selectors_of(pair.sa):
-            child.replaced(draft, name, other, Said(f"the peer asks for {pair.sa.remote_selector} instead"))
+            pairs.replaced(draft, name, other, Said(f"the peer asks for {pair.sa.remote_selector} instead"))
 
 
 def displaced(draft: Draft, name: str, by: str) -> None:
@@ -42,7 +42,7 @@ def displaced(draft: Draft, name: str, by: str) -> None:
     cause = f"silent for {LIVING:.0f} s, and {by} asks for the same networks"
     attempts.abort_child(draft, name, Abandoned(cause))
     for pair in draft.child(name).standing:
-        child.replaced(draft, name, pair, Said(cause))
+        pairs.replaced(draft, name, pair, Said(cause))
 
 
 def holds(state: PeerState, name: str, selectors: Selectors, attempt: Attempt) -> bool:
@@ -93,7 +93,7 @@ def _end_former(draft: Draft, pair: PairState) -> None:
     for name, state in tuple(draft.children.items()):
         for other in state.standing:
             if _place(other.sa) != _place(pair.sa):
-                child.replaced(draft, name, other, Said(cause))
+                pairs.replaced(draft, name, other, Said(cause))
     now = draft.isakmp.get(pair.under)
     for under, known in tuple(draft.isakmp.items()):
         if now is not None and known.path.remote != now.path.remote:

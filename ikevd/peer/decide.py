@@ -1,14 +1,14 @@
 """What follows from one fact about a peer: the entry to the rules of its life.
 
-They stand in rooms: `isakmp`, the ISAKMP SAs; `phase1`, ours; `child`, what is wanted, what stands, when to try again;
-`quick_modes`, how each begins and ends; `clients`, who replaces whom; `informed`, what the peer says;
-`deletes`, what it is told; `restart`. Only the records that a fact names are looked at.
+They stand in rooms: `isakmp`, the ISAKMP SAs; `phase1`, ours; `child`, what is wanted and what stands; `start`, when a
+child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and ends; `clients`, who replaces whom;
+`informed`, what the peer says; `deletes`, what it is told; `restart`. Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
 
 from ikevd.errors import Abandoned
-from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, phase1, quick_modes, restart
+from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, pairs, phase1, quick_modes, restart
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
@@ -105,10 +105,10 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             isakmp.retire(draft, under, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
         case Expired(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned("the lifetime of its IPsec SA ended"))
-            child.over(draft, name, spi)
+            pairs.over(draft, name, spi)
         case Vanished(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned(GONE_EARLY))
-            child.vanished(draft, name, spi, GONE_EARLY)
+            pairs.vanished(draft, name, spi, GONE_EARLY)
         case Due(names):
             _due(draft, names)
         case Restarted(revived):

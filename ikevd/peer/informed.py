@@ -9,7 +9,7 @@ from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
 from ikevd.frozen import replace
-from ikevd.peer import attempts, child, isakmp, notices
+from ikevd.peer import attempts, isakmp, notices, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.notices import Refusal
@@ -62,7 +62,7 @@ def deleted_early(draft: Draft, under: Cookies, sa: IpsecSa) -> None:
     if found is not None and sa.outbound in found.early_deletes:
         left = tuple(spi for spi in found.early_deletes if spi != sa.outbound)
         _keep(draft, under, replace(found, early_deletes=left))
-        child.deleted(draft, sa.child, sa.outbound)
+        pairs.deleted(draft, sa.child, sa.outbound)
 
 
 def _refused(draft: Draft, under: Cookies, refusal: Refusal) -> None:
@@ -96,7 +96,7 @@ def _deleted(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
                 owners[pair.sa.inbound] = owners[pair.sa.outbound] = name
     for spi in spis:
         if spi in owners:
-            child.deleted(draft, owners[spi], spi)
+            pairs.deleted(draft, owners[spi], spi)
     unknown = tuple(spi for spi in spis if spi not in owners)
     found = draft.isakmp.get(under)
     if unknown and found is not None and attempts.busy(draft, under):

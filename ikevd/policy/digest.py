@@ -13,7 +13,7 @@ from typing import Any
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import replace
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, EspSuite, IkeSuite
+from ikevd.policy.model import Connection, EspSuite, IkeSuite, Start
 
 CONTEXT = b"ikevd connection 1"
 """Another one for each change of what is written below."""
@@ -81,10 +81,12 @@ _WRITERS: dict[type[Any], Callable[[Any], bytes]] = {
     Secret: lambda value: _framed(b"k", value.reveal()),
     IPv4Address: lambda value: _framed(b"a", value.packed),
     IPv6Address: lambda value: _framed(b"a", value.packed),
+    Start: lambda value: _framed(b"e", b"AUTO" if value is Start.ALWAYS else b"MANUAL"),
     Identity: lambda value: _framed(b"d", written((value.type, value.compared))),
     tuple: lambda value: _framed(b"t", *map(written, value)),
     IkeSuite: lru_cache(256)(_record(IkeSuite)),
     EspSuite: lru_cache(256)(_record(EspSuite)),
 }
 """By class; those of other records and of enums are added when they are first met. Thousands of connections have a few
-suites between them."""
+suites between them. Of the ways to start an ikevd before this one knew two: whatever begins a child, its SAs may go
+on."""

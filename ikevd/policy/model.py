@@ -79,10 +79,14 @@ class Resend:
 class Start(Enum):
     """What brings a child up."""
 
-    AUTO = "auto"
-    """ikevd initiates at start and again, with back-off, whenever the child is down."""
+    ALWAYS = "always"
+    """ikevd, at its start and again, with back-off, whenever the child is down."""
+    ON_DEMAND = "on-demand"
+    """The first packet for it, and `ikevd up` or the peer."""
+    PASSIVE = "passive"
+    """Only the peer."""
     MANUAL = "manual"
-    """Only `ikevd up` or the peer."""
+    """`ikevd up`, or the peer."""
 
 
 class Pfs(Enum):

@@ -47,7 +47,7 @@ def test_minimal_file_and_defaults(tmp_path: Path) -> None:
     assert berlin.resend == Resend()
     assert (lan.name, str(lan.local), str(lan.remote)) == ("lan", "10.1.0.0/24", "10.2.0.0/24")
     assert tuple(map(format_esp, lan.suites)) == DEFAULT_ESP_PROPOSALS
-    assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.AUTO, 128)
+    assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.ALWAYS, 128)
 
 
 def test_a_comment_above_a_connection_makes_it_no_other(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_key_is_that_of_a_group_where_it_says_so_or_no_identity_is_asked_for(
 def test_a_peer_from_anywhere_starts_nothing(tmp_path: Path) -> None:
     (berlin,) = read(tmp_path, connection(remote="any")).config.connections
     assert berlin.remote is None
-    assert berlin.children[0].start is Start.MANUAL
+    assert berlin.children[0].start is Start.PASSIVE
 
 
 def test_a_peer_from_some_addresses_starts_nothing(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_peer_from_some_addresses_starts_nothing(tmp_path: Path) -> None:
         (berlin,) = read(tmp_path, connection(remote=remote)).config.connections
         assert berlin.remote is None
         assert berlin.remote_range == AddressRange(ip_address("192.0.2.16"), ip_address("192.0.2.31"))
-        assert berlin.children[0].start is Start.MANUAL
+        assert berlin.children[0].start is Start.PASSIVE
     (berlin,) = read(tmp_path, connection(remote="192.0.2.16/32")).config.connections
     assert (berlin.remote, berlin.remote_range) == (ip_address("192.0.2.16"), None)
 

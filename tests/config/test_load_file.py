@@ -58,7 +58,7 @@ connections:
     remote: any
     psk: 0x5
     children:
-      lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, start: auto}
+      lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, start: always}
 log: {level: loud}
 lmits: 3
 """
@@ -72,8 +72,8 @@ lmits: 3
         "ikevd.yaml:8:7: connections.berlin.children.lan: is given twice; it stands on line 7 already",
         "ikevd.yaml:11:10: connections.paris.psk: the key begins with 0x, but what follows is not an even number of "
         "hexadecimal digits",
-        "ikevd.yaml:13:61: connections.paris.children.lan.start: is auto, but the remote is `any`, which cannot be "
-        "called; wanted manual, or an address",
+        "ikevd.yaml:13:61: connections.paris.children.lan.start: is always, but the remote is `any`, which cannot "
+        "be called; wanted passive, or an address",
         "ikevd.yaml:14:14: log.level: is 'loud'; wanted debug, info, warning or error",
         "ikevd.yaml:15:1: lmits: is not a known key; did you mean 'limits'?",
     ]

@@ -125,9 +125,10 @@ def test_connection_values(tmp_path: Path, key: str, value: str, message: str) -
         ("lifetime", "5s", "wanted whole seconds from 60"),
         ("lifetime_kilobytes", "100", "is 100; wanted a number from 2560 to"),
         ("lifetime_kilobytes", "", "has no value; wanted a number"),
-        ("start", "always", "is 'always'; wanted auto or manual"),
-        ("start", "aut", "did you mean 'auto'?"),
-        ("start", "start", "is 'start'; did you mean 'auto'?"),
+        ("start", "sometimes", "is 'sometimes'; wanted always, on-demand, passive or manual"),
+        ("start", "alway", "did you mean 'always'?"),
+        ("start", "auto", "is 'auto'; did you mean 'always'?"),
+        ("start", "route", "is 'route'; did you mean 'on-demand'?"),
         ("start", "add", "is 'add'; did you mean 'manual'?"),
         ("pfs", "yes", "is 'yes'; did you mean 'required'?"),
         ("pfs", "no", "is 'no'; did you mean 'off'?"),
@@ -198,11 +199,14 @@ def test_the_share_of_one_address_is_by_default_no_more_than_all_have(tmp_path: 
     assert (limits.half_open_per_address, limits.first_messages_per_address) == (4, 600)
 
 
-def test_only_an_address_can_be_called(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", ["always", "on-demand"])
+def test_only_an_address_can_be_called(tmp_path: Path, start: str) -> None:
     for remote in ("any", "192.0.2.0/24", "192.0.2.10-192.0.2.20"):
-        text = connection(remote=remote, children="{lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, start: auto}}")
+        text = connection(
+            remote=remote, children=f"{{lan: {{local: 10.1.0.0/24, remote: 10.2.0.0/24, start: {start}}}}}"
+        )
         (found,) = problems(tmp_path, text)
-        assert f"is auto, but the remote is `{remote}`, which cannot be called" in found
+        assert f"is {start}, but the remote is `{remote}`, which cannot be called" in found
 
 
 def test_a_range_is_of_the_family_of_local(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_both_sides_of_an_established_isakmp_sa_are_named_as_cisco_does() -> Non
 
 def test_a_child_that_waits_for_its_next_attempt_is_in_retry() -> None:
     async def story() -> None:
-        auto = replace(BOTH, children=(replace(LAN, start=Start.AUTO),))
+        auto = replace(BOTH, children=(replace(LAN, start=Start.ALWAYS),))
         _, alice, _ = alice_and_bob(SILENT, auto)
         controller = controlled(alice, auto)
         alice.engine.start()

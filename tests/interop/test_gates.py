@@ -117,7 +117,7 @@ def test_nothing_leaves_in_the_clear_when_the_last_pair_ends_and_ike_is_blocked(
     topology: Topology, charon_b: StrongSwan, site: Site
 ) -> None:
     charon_b.load(site.mirrored().swanctl())
-    text = site.ikevd().replace("start: manual", "start: auto")
+    text = site.ikevd().replace("start: manual", "start: always")
     with Ikevd(site.here, text), flood(topology) as running:
         charon_b.wait_for_children(1)
         becomes(site.here, TUNNEL)

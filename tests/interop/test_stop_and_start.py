@@ -112,7 +112,7 @@ def test_a_connection_that_changed_meanwhile_says_delete_and_comes_up_anew(
         before = restarts.standing()
         ikevd.kill()
         file = ikevd.directory / "ikevd.yaml"
-        file.write_text(file.read_text().replace("start: manual", "start: auto"))
+        file.write_text(file.read_text().replace("start: manual", "start: always"))
         ikevd.start()
         eventually(lambda: topology.host_a.ping(topology.host_b.address, 1) == 1)
         charon_b.wait_for_children(2)

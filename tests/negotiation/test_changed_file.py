@@ -101,7 +101,7 @@ def test_of_a_child_that_is_gone_from_the_file_nothing_is_left(settings: dict[st
 @pytest.mark.parametrize("changes", [{"nat_keepalive": 33.0}, {"remote": DAVE}], ids=["a key of it", "its address"])
 def test_what_the_operator_took_down_stays_down_and_its_gate_as_it_was(in_clear: bool, changes: dict[str, Any]) -> None:
     async def story() -> None:
-        view = connection(children=(replace(LAN, start=Start.AUTO),))
+        view = connection(children=(replace(LAN, start=Start.ALWAYS),))
         world, hers, _, alice, bob = await tunnel(view)
         alice.session.unwant("lan", in_clear=in_clear)
         await asyncio.sleep(1)

@@ -25,8 +25,8 @@ PRINTER = Bypass("printer", selector("10.1.0.0/24"), selector("10.9.0.9/32"))
 async def neighbours(kernel: MemoryKernel, *bypasses: Bypass) -> tuple[World, Watched, Watched]:
     """Alice and Carol have one kernel, and connections, children and reqids of one name, each to a peer of her own."""
     world = World()
-    lan = child(local="10.7.0.0/24", remote="10.8.0.0/24", start=Start.AUTO)
-    views = {ALICE: connection(children=(replace(LAN, start=Start.AUTO),))}
+    lan = child(local="10.7.0.0/24", remote="10.8.0.0/24", start=Start.ALWAYS)
+    views = {ALICE: connection(children=(replace(LAN, start=Start.ALWAYS),))}
     views[CAROL] = connection(local=CAROL, remote=DAVE, children=(lan,))
     machines = []
     for here, view in views.items():

@@ -63,7 +63,7 @@ def test_a_quick_mode_that_is_cut_in_the_middle_completes_or_is_undone_on_both_s
     """Killed when so many hundredths of a second of it have passed: a message takes one."""
 
     async def story() -> None:
-        _, hers, his, alice, bob = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        _, hers, his, alice, bob = await tunnel(connection(children=(child(start=Start.ALWAYS),)))
         alice.session.unwant("lan")
         await asyncio.sleep(20)
         attempt = asyncio.ensure_future(bring_up(alice))
@@ -118,7 +118,7 @@ def test_a_connection_that_has_changed_meanwhile_is_told_delete_and_begins_anew(
 
 def test_an_sa_that_the_kernel_has_lost_meanwhile_is_not_installed_again_but_negotiated_anew() -> None:
     async def story() -> None:
-        _, hers, his, alice, _ = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        _, hers, his, alice, _ = await tunnel(connection(children=(child(start=Start.ALWAYS),)))
         lost = next(sa for sa in hers.kernel.sas if sa.destination == BOB)
         hers.kill()
         hers.kernel.remove_sa(lost)
@@ -138,7 +138,7 @@ def test_nor_one_of_a_quick_mode_in_the_middle_of_which_the_process_was_killed(
     who: str, after: str, writes: int
 ) -> None:
     async def story() -> None:
-        _, hers, his, alice, _ = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        _, hers, his, alice, _ = await tunnel(connection(children=(child(start=Start.ALWAYS),)))
         alice.session.unwant("lan")
         await asyncio.sleep(20)
         killed, attempt = hers if who == "initiator" else his, asyncio.ensure_future(bring_up(alice))
@@ -237,7 +237,7 @@ def test_a_peer_that_comes_from_anywhere_is_taken_over_with_the_reqids_of_its_ow
 @pytest.mark.parametrize("end", ["a stop that takes all down", "the operator's down"])
 def test_a_child_of_start_auto_comes_up_again_unless_the_operator_took_it_down(end: str) -> None:
     async def story() -> None:
-        _, hers, _, alice, _ = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        _, hers, _, alice, _ = await tunnel(connection(children=(child(start=Start.ALWAYS),)))
         if end == "the operator's down":
             alice.session.unwant("lan")
             await asyncio.sleep(20)
@@ -282,7 +282,7 @@ def test_no_message_of_an_earlier_process_is_heard_a_second_time(sender: str) ->
 @pytest.mark.parametrize("after", range(1, 9))
 def test_a_process_that_is_away_for_longer_than_the_peer_waits_leaves_no_half_tunnel(after: int) -> None:
     async def story() -> None:
-        _, hers, his, alice, bob = await tunnel(connection(children=(child(start=Start.AUTO),)))
+        _, hers, his, alice, bob = await tunnel(connection(children=(child(start=Start.ALWAYS),)))
         alice.session.unwant("lan")
         await asyncio.sleep(20)
         attempt = asyncio.ensure_future(bring_up(alice))

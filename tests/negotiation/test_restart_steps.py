@@ -59,7 +59,7 @@ def test_many_peers_whose_isakmp_sa_ended_meanwhile_are_restored_a_few_in_one_tu
 @pytest.mark.parametrize("away", [None, 1000.0], ids=["first start", "restart"])
 def test_many_peers_with_start_auto_are_called_one_after_the_other(away: float | None) -> None:
     async def story() -> None:
-        world, spokes = World(), [spoke(number, Start.AUTO) for number in range(40)]
+        world, spokes = World(), [spoke(number, Start.ALWAYS) for number in range(40)]
         hub = Machine(world, ALICE, *spokes)
         if away is not None:
             await hub.restart()

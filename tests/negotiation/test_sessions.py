@@ -67,7 +67,7 @@ def test_an_unanswered_quick_mode_harms_neither_the_isakmp_sa_nor_its_siblings()
 
 def test_an_isakmp_sa_that_the_peer_lost_is_replaced_at_the_next_attempt() -> None:
     async def story() -> None:
-        view = connection(children=(child(start=Start.AUTO),), resend=QUICK)
+        view = connection(children=(child(start=Start.ALWAYS),), resend=QUICK)
         world, alice, bob = alice_and_bob(view=view)
         alice.engine.start()
         await asyncio.sleep(100)
@@ -209,7 +209,7 @@ def test_the_end_of_the_isakmp_sa_cuts_no_ipsec_sa() -> None:
 
 def test_a_persistent_child_is_retried_with_back_off_until_the_peer_answers() -> None:
     async def story() -> None:
-        view = connection(children=(child(start=Start.AUTO),), resend=QUICK)
+        view = connection(children=(child(start=Start.ALWAYS),), resend=QUICK)
         world, alice, bob = alice_and_bob(Network(loss=1.0), view)
         alice.engine.start()
         await asyncio.sleep(600)
@@ -235,7 +235,7 @@ def test_a_manual_child_is_tried_once_per_command() -> None:
 
 def test_a_pair_whose_lifetime_ends_is_removed_on_both_sides_and_replaced_where_it_is_wanted() -> None:
     async def story() -> None:
-        view = connection(children=(child(start=Start.AUTO),))
+        view = connection(children=(child(start=Start.ALWAYS),))
         _, alice, bob = alice_and_bob(view=view)
         alice.engine.start()
         await asyncio.sleep(1)

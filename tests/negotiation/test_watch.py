@@ -18,7 +18,7 @@ from tests.builders import ALICE, child, connection
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.virtual_time import run
 
-VIEW = connection(children=(child(start=Start.AUTO),))
+VIEW = connection(children=(child(start=Start.ALWAYS),))
 OTHERS_REQID = 7
 
 

@@ -55,10 +55,10 @@ from tests.builders import (
 
 NOW = 1000.0
 KEY = PeerKey("bob", fqdn("bob.example"))
-AUTO = child(name="lan", start=Start.AUTO)
+LAN = child(name="lan", start=Start.ALWAYS)
 OTHER = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
 """Manual."""
-VIEW = connection(children=(AUTO, OTHER))
+VIEW = connection(children=(LAN, OTHER))
 A, B, C = (Cookies(letter.encode() * 8, letter.lower().encode() * 8) for letter in "ABC")
 
 

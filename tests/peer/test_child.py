@@ -1,85 +1,18 @@
-"""The life of one child, as a table: a fact in a state, the child after, and what is done about it.
-
-`lan` is persistent (`start: auto`), `dmz` is not. One ISAKMP SA, A, serves.
-"""
+"""The life of one child until it is up, as a table (`tests.peer.rows`); how its pairs end: `test_pairs`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from ikevd.errors import InvalidId, KernelRefused, PeerRefused, Said
-from ikevd.peer.facts import (
-    Due,
-    Expired,
-    Fact,
-    Informed,
-    Placed,
-    QuickModeFailed,
-    QuickModeUp,
-    Unplaced,
-    Unwanted,
-    Vanished,
-    Wanted,
-)
-from ikevd.peer.notices import delete_esp
-from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
-from ikevd.sa.model import Spi
-from ikevd.wire.registry import NotifyType
-from tests.peer.records import NOW, A, ipsec, isakmp, mode, opening, ours, pair, peer, theirs, told
+from ikevd.errors import InvalidId, KernelRefused, Said
+from ikevd.peer.facts import Due, Placed, QuickModeFailed, Unplaced, Unwanted, Wanted
+from ikevd.peer.state import Attempt, ChildState
+from tests.peer.records import NOW, ipsec, isakmp, mode, opening, pair, peer, told
+from tests.peer.rows import DOWN, ELEVEN, NO, OLD, OLDER, REFUSED, TAKEN_DOWN, UP, WANTED, Row, lan, new, under_way, up
 
-NO = PeerRefused("no", NotifyType.NO_PROPOSAL_CHOSEN)
 BROKEN = KernelRefused("no memory", 12)
-REFUSED, BY_PEER, OVER = Said("no"), Said("deleted by the peer"), Said("lifetime ended")
-TAKEN_DOWN, LOST = Said("taken down by command"), Said("its IPsec SA is gone from the kernel before its time")
-
-DOWN = ChildState(since=5.0)
-WANTED = ChildState(wanted=True, since=5.0)
-OLD, OLDER, YOUNG = pair(1), pair(2, born=NOW - 900), pair(4, born=NOW - 9.9)
-UP = ChildState(wanted=True, pairs=(OLD,), since=5.0)
-ELEVEN = Attempt(11)
-
-
-def new(number: int, name: str = "lan", *, initiator: bool = True) -> PairState:
-    """A pair that came up now."""
-    made = opening(number, 7, name=name)
-    return replace(pair(number, name), sa=ipsec(number, name, initiator=initiator), born=NOW, expires=made.expires)
-
-
-def under_way(lan: ChildState, *, theirs: bool = False) -> PeerState:
-    """Quick Mode 7 makes the third pair of `lan`."""
-    made = replace(opening(3, 7), sa=ipsec(3, initiator=not theirs))
-    child = replace(lan, pairs=(*lan.pairs, made), attempt=lan.attempt if theirs else Attempt(7))
-    return peer(isakmp(), lan=child, modes={7: mode(ours=not theirs, spi=ours(3))})
-
-
-def up(*, theirs: bool = False) -> QuickModeUp:
-    return QuickModeUp(Attempt(7), ipsec(3, initiator=not theirs))
-
-
-def deleted(*spis: Spi) -> Informed:
-    return Informed(A, (delete_esp(*spis),))
-
-
-@dataclass(frozen=True)
-class Row:
-    rule: str
-    before: PeerState
-    fact: Fact
-    after: ChildState
-    effects: tuple[str, ...] = ()
-    name: str = "lan"
-
-
-def lan(state: ChildState) -> PeerState:
-    return peer(isakmp(), lan=state)
-
-
-def dmz(state: ChildState) -> PeerState:
-    return peer(isakmp(), dmz=state)
-
-
 ROWS = [
     # -- wanted
     Row("a command begins", lan(DOWN), Wanted("lan"), replace(WANTED, attempt=ELEVEN), ("begin lan as 11 under A",)),
@@ -255,119 +188,12 @@ ROWS = [
         DOWN,
         ("say under A: INVALID_ID_INFORMATION",),
     ),
-    # -- deleted by the peer
-    Row("a pair that is gone already", lan(WANTED), deleted(theirs(9)), WANTED),
-    Row(
-        "the last pair of a child that nobody wants",
-        lan(replace(UP, wanted=False)),
-        deleted(theirs(1)),
-        replace(DOWN, cause=BY_PEER, since=NOW),
-    ),
-    Row(
-        "some Cisco releases name the other side's SPI",
-        lan(replace(UP, wanted=False)),
-        deleted(ours(1)),
-        replace(DOWN, cause=BY_PEER, since=NOW),
-    ),
-    Row(
-        "a child that is not persistent is no longer wanted",
-        dmz(replace(UP, pairs=(pair(1, "dmz"),))),
-        deleted(theirs(1)),
-        replace(DOWN, cause=BY_PEER, since=NOW),
-        name="dmz",
-    ),
-    Row(
-        "a persistent child begins anew at once",
-        lan(UP),
-        deleted(theirs(1)),
-        replace(WANTED, cause=BY_PEER, since=NOW, attempt=ELEVEN),
-        ("begin lan as 11 under A",),
-    ),
-    Row(
-        "a pair that the peer deletes within 10 s is a failure",
-        lan(replace(UP, pairs=(YOUNG,))),
-        deleted(theirs(4)),
-        replace(WANTED, cause=BY_PEER, since=NOW, failures=1, retry_at=NOW + 2),
-    ),
-    Row(
-        "an attempt under way goes on",
-        peer(isakmp(), lan=replace(UP, attempt=Attempt(7)), modes={7: mode()}),
-        deleted(theirs(1)),
-        replace(WANTED, cause=BY_PEER, since=NOW, attempt=Attempt(7)),
-    ),
-    Row("another pair carries on", lan(replace(UP, pairs=(OLDER, OLD))), deleted(theirs(2)), UP),
-    # -- the end of its lifetime
-    Row(
-        "the lifetime of the last pair ends: the peer is told, a persistent child begins anew",
-        lan(UP),
-        Expired("lan", ours(1)),
-        replace(WANTED, cause=OVER, since=NOW, attempt=ELEVEN),
-        ("say under A: delete d0000001", "begin lan as 11 under A"),
-    ),
-    Row(
-        "the kernel may name the outbound SA",
-        lan(replace(UP, pairs=(OLDER, OLD))),
-        Expired("lan", theirs(2)),
-        UP,
-        ("say under A: delete d0000002",),
-    ),
-    Row(
-        "a life of 10 s is no failure where it was agreed",
-        lan(replace(UP, pairs=(YOUNG,))),
-        Expired("lan", ours(4)),
-        replace(WANTED, cause=OVER, since=NOW, attempt=ELEVEN),
-        ("say under A: delete d0000004", "begin lan as 11 under A"),
-    ),
-    Row(
-        "a pair whose end nobody told of ends 5 s late",
-        lan(replace(UP, pairs=(pair(1, expires=NOW - 5),))),
-        Due(("lan",)),
-        replace(WANTED, cause=OVER, since=NOW, attempt=ELEVEN),
-        ("say under A: delete d0000001", "begin lan as 11 under A"),
-    ),
-    Row(
-        "and no sooner: the kernel knows better",
-        lan(replace(UP, pairs=(pair(1, expires=NOW - 4.9),))),
-        Due(("lan",)),
-        replace(UP, pairs=(pair(1, expires=NOW - 4.9),)),
-    ),
-    # -- gone from the kernel
-    Row(
-        "somebody removed an SA: the peer is told, a new Quick Mode begins",
-        lan(UP),
-        Vanished("lan", theirs(1)),
-        replace(WANTED, cause=LOST, since=NOW, attempt=ELEVEN),
-        ("say under A: delete d0000001", "begin lan as 11 under A"),
-    ),
-    Row(
-        "whatever command wanted the child",
-        dmz(replace(UP, pairs=(pair(1, "dmz"),))),
-        Vanished("dmz", ours(1)),
-        replace(WANTED, cause=LOST, since=NOW, attempt=ELEVEN),
-        ("say under A: delete d0000001", "begin dmz as 11 under A"),
-        name="dmz",
-    ),
-    Row(
-        "nobody wanted it: the peer may begin anew",
-        lan(replace(UP, wanted=False)),
-        Vanished("lan", ours(1)),
-        replace(DOWN, cause=LOST, since=NOW),
-        ("say under A: delete d0000001",),
-    ),
-    Row(
-        "removed within 10 s it is a failure",
-        lan(replace(UP, pairs=(YOUNG,))),
-        Vanished("lan", ours(4)),
-        replace(WANTED, cause=LOST, since=NOW, failures=1, retry_at=NOW + 2),
-        ("say under A: delete d0000004",),
-    ),
 ]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.rule for row in ROWS])
 def test_what_follows(row: Row) -> None:
-    after, effects = told(row.before, row.fact)
-    assert (after.children[row.name], tuple(effects)) == (row.after, row.effects)
+    row.hold()
 
 
 def test_a_fact_about_one_child_leaves_the_record_of_another_the_same_object() -> None:
@@ -391,10 +217,3 @@ def test_why_its_policies_do_not_stand_is_known_until_they_do(before: ChildState
 def test_a_child_that_is_taken_down_still_says_why_its_policies_do_not_stand() -> None:
     after, _ = told(peer(isakmp(), lan=replace(UP, unplaced=TAKEN)), Unwanted("lan"))
     assert after.children["lan"].unplaced == TAKEN
-
-
-def test_a_young_pair_that_somebody_removes_is_tried_again_whatever_command_wanted_it() -> None:
-    young = ChildState(wanted=True, pairs=(pair(4, "dmz", born=NOW - 1),), since=5.0)
-    after, _ = told(peer(isakmp(), dmz=young), Vanished("dmz", ours(4)))
-    child = after.children["dmz"]
-    assert (child.wanted, child.retry_at, child.failures) == (True, NOW + 2.0, 1)

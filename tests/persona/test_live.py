@@ -292,7 +292,7 @@ def test_the_end_of_the_isakmp_sa_of_the_router_cuts_no_tunnel(doi: int) -> None
 
 def test_after_clear_crypto_session_a_child_that_is_always_wanted_is_back_at_once() -> None:
     async def story() -> None:
-        child = lan(start=Start.AUTO)
+        child = lan(start=Start.ALWAYS)
         _, alice, router = router_at_bob(Router(SECRET), ours(Router(SECRET), children=(child,)))
         alice.engine.start()
         await asyncio.sleep(60)
@@ -306,7 +306,7 @@ def test_after_clear_crypto_session_a_child_that_is_always_wanted_is_back_at_onc
 
 def test_a_delete_of_a_child_that_is_always_wanted_brings_its_replacement_at_once() -> None:
     async def story() -> None:
-        child = lan(start=Start.AUTO)
+        child = lan(start=Start.ALWAYS)
         _, alice, router = router_at_bob(Router(SECRET), ours(Router(SECRET), children=(child,)))
         alice.engine.start()
         await asyncio.sleep(60)

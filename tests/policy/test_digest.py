@@ -72,7 +72,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "remote": replace(selector("10.2.0.0/24"), protocol=6, port=443),
         "suites": (ESP_AES256_SHA1, ESP_AES128_SHA256),
         "lifetime": Lifetime(3600, kilobytes=1024),
-        "start": Start.AUTO,
+        "start": Start.ALWAYS,
         "replay_window": 64,
         "pfs": Pfs.OPTIONAL,
         "sha256_96": True,
@@ -117,6 +117,11 @@ def test_an_identity_that_is_written_otherwise_but_the_same_gives_the_same_diges
 def test_the_order_of_the_children_does_not_matter() -> None:
     lan, dmz = child(), child("10.3.0.0/24", name="dmz", reqid=0x696B0001)
     assert digest(connection(children=(lan, dmz))) == digest(connection(children=(dmz, lan)))
+
+
+@pytest.mark.parametrize("start", [Start.ON_DEMAND, Start.PASSIVE])
+def test_what_stands_goes_on_where_ikevd_shall_only_begin_otherwise(start: Start) -> None:
+    assert digest(connection(children=(child(start=start),))) == digest(connection(children=(child(),)))
 
 
 def test_the_digest_is_shown_nowhere() -> None:

@@ -54,7 +54,7 @@ def _of_one(machine: MortalMachine) -> Iterator[str]:
         yield f"something is under way for ever: {state.quick_modes} {state.waiting} {state.phase1}"
     for name, child in state.children.items():
         configured = next(each for each in session.connection.children if each.name == name)
-        yield from (f"{name}: {what}" for what in _of_child(child, automatic=configured.start is Start.AUTO))
+        yield from (f"{name}: {what}" for what in _of_child(child, automatic=configured.start is Start.ALWAYS))
     yield from _of_kernel(machine, session)
     yield from _of_store(machine, session)
     yield from (text for text in machine.troubles if "nobody knows" in text or "invalid" in text)

@@ -39,7 +39,7 @@ def story(seed: int) -> Outcome:
     alice.other, bob.other = bob, alice
     for side in (alice, bob):
         for configured in side.connection.children:
-            if configured.start is Start.AUTO:
+            if configured.start is Start.ALWAYS:
                 world.after(3 * world.dice.random(), _posts(side, facts.Wanted(configured.name)))
     for _ in range(25):
         world.after(TROUBLE * world.dice.random(), _disturbance(world, world.dice.choice((alice, bob))))
@@ -153,5 +153,5 @@ def _wrong_of(side: Side) -> Iterator[str]:
         view = desired_child(side.connection, configured, state)
         if (view.sas, view.policies) != (side.kernel.sas[configured.name], side.kernel.policies[configured.name]):
             yield "the kernel is no view of the state"
-        if state.wanted and configured.start is Start.AUTO and not state.standing and state.retry_at is None:
+        if state.wanted and configured.start is Start.ALWAYS and not state.standing and state.retry_at is None:
             yield "a child is wanted, and nobody tries"

@@ -1,0 +1,57 @@
+"""How a pair of a child ends: the peer deletes it, its lifetime is over, it gives way, or somebody removes it."""
+
+from __future__ import annotations
+
+from ikevd.errors import Finding, Said
+from ikevd.frozen import replace
+from ikevd.peer import deletes, start
+from ikevd.peer.draft import Draft
+from ikevd.peer.start import Anew
+from ikevd.peer.state import ChildState, PairState
+from ikevd.peer.timing import FLAPPING
+from ikevd.sa.model import Spi
+
+
+def deleted(draft: Draft, name: str, spi: Spi) -> None:
+    """The peer deleted a pair."""
+    if pair := standing(draft.child(name), spi):
+        quickly = draft.now - pair.born < FLAPPING
+        _gone(draft, name, pair, Said("deleted by the peer"), quickly=quickly)
+
+
+def over(draft: Draft, name: str, spi: Spi) -> None:
+    """The lifetime of a pair ended."""
+    if pair := standing(draft.child(name), spi):
+        deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
+        _gone(draft, name, pair, Said("lifetime ended"))
+
+
+def replaced(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
+    """A pair gives way, though its time has not come."""
+    deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
+    _gone(draft, name, pair, cause)
+
+
+def vanished(draft: Draft, name: str, spi: Spi, cause: str) -> None:
+    """Somebody removed an SA of a pair from the kernel: what is wanted begins anew, by whatever command."""
+    if pair := standing(draft.child(name), spi):
+        deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
+        quickly = draft.now - pair.born < FLAPPING
+        _gone(draft, name, pair, Said(cause), quickly=quickly, action=Anew.RESTART)
+
+
+def standing(child: ChildState, spi: Spi) -> PairState | None:
+    """`spi`: either of the two, as some Cisco releases name the other side's."""
+    return next((pair for pair in child.standing if spi in (pair.sa.inbound, pair.sa.outbound)), None)
+
+
+def _gone(
+    draft: Draft, name: str, pair: PairState, cause: Finding, *, quickly: bool = False, action: Anew | None = None
+) -> None:
+    """What follows where another pair carries on, and where none does."""
+    before = draft.child(name)
+    child = replace(before, pairs=tuple(other for other in before.pairs if other is not pair))
+    if child.standing:
+        draft.children.put(name, replace(child, cause=None))
+    else:
+        start.anew(draft, name, child, cause, quickly=quickly, action=action)

@@ -1,0 +1,70 @@
+"""A table about one child: a fact in a state, the child after, and what is done about it.
+
+`lan` is persistent (`start: always`), `dmz` is not. One ISAKMP SA, A, serves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ikevd.errors import PeerRefused, Said
+from ikevd.peer.facts import Fact, Informed, QuickModeUp
+from ikevd.peer.notices import delete_esp
+from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
+from ikevd.sa.model import Spi
+from ikevd.wire.registry import NotifyType
+from tests.peer.records import NOW, A, ipsec, isakmp, mode, opening, ours, pair, peer, told
+
+NO = PeerRefused("no", NotifyType.NO_PROPOSAL_CHOSEN)
+REFUSED, BY_PEER, OVER = Said("no"), Said("deleted by the peer"), Said("lifetime ended")
+TAKEN_DOWN, LOST = Said("taken down by command"), Said("its IPsec SA is gone from the kernel before its time")
+
+DOWN = ChildState(since=5.0)
+WANTED = ChildState(wanted=True, since=5.0)
+OLD, OLDER, YOUNG = pair(1), pair(2, born=NOW - 900), pair(4, born=NOW - 9.9)
+UP = ChildState(wanted=True, pairs=(OLD,), since=5.0)
+ELEVEN = Attempt(11)
+
+
+def new(number: int, name: str = "lan", *, initiator: bool = True) -> PairState:
+    """A pair that came up now."""
+    made = opening(number, 7, name=name)
+    return replace(pair(number, name), sa=ipsec(number, name, initiator=initiator), born=NOW, expires=made.expires)
+
+
+def under_way(lan: ChildState, *, theirs: bool = False) -> PeerState:
+    """Quick Mode 7 makes the third pair of `lan`."""
+    made = replace(opening(3, 7), sa=ipsec(3, initiator=not theirs))
+    child = replace(lan, pairs=(*lan.pairs, made), attempt=lan.attempt if theirs else Attempt(7))
+    return peer(isakmp(), lan=child, modes={7: mode(ours=not theirs, spi=ours(3))})
+
+
+def up(*, theirs: bool = False) -> QuickModeUp:
+    return QuickModeUp(Attempt(7), ipsec(3, initiator=not theirs))
+
+
+def deleted(*spis: Spi) -> Informed:
+    return Informed(A, (delete_esp(*spis),))
+
+
+@dataclass(frozen=True)
+class Row:
+    rule: str
+    before: PeerState
+    fact: Fact
+    after: ChildState
+    effects: tuple[str, ...] = ()
+    name: str = "lan"
+
+    def hold(self) -> None:
+        """Is that what follows?"""
+        after, effects = told(self.before, self.fact)
+        assert (after.children[self.name], tuple(effects)) == (self.after, self.effects)
+
+
+def lan(state: ChildState) -> PeerState:
+    return peer(isakmp(), lan=state)
+
+
+def dmz(state: ChildState) -> PeerState:
+    return peer(isakmp(), dmz=state)
