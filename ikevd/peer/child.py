@@ -17,13 +17,13 @@ MAX_PAIRS = 2
 
 def want(draft: Draft, name: str) -> None:
     """The operator, or the configuration at start, wants it up."""
-    child = replace(draft.child(name), wanted=True, open=False, by_command=False)
-    draft.children.put(name, child)
     configured = draft.configured(name)
+    passive = configured is not None and configured.start is Start.PASSIVE
+    child = replace(draft.child(name), wanted=not passive, open=False, by_command=False)
+    draft.children.put(name, child)
     if child.standing:
         draft.say(Answer(name, None))
-    elif configured is not None and configured.start is Start.PASSIVE:
-        draft.children.put(name, replace(child, wanted=False))
+    elif passive:
         draft.say(Answer(name, Abandoned(f"only the peer brings {name} up (start: passive)")))
     else:
         start.negotiate(draft, name)

@@ -49,8 +49,8 @@ def retry(draft: Draft, name: str, child: ChildState, cause: Finding, action: An
 def anew(
     draft: Draft, name: str, child: ChildState, cause: Finding, *, quickly: bool = False, action: Anew | None = None
 ) -> None:
-    """The last pair of `child` has gone. `quickly`: so soon after its birth that it counts as a failure. `action`: None:
-    by its start action."""
+    """The last pair of `child` has gone. `quickly`: so soon after its birth that it counts as a failure. `action`:
+    None: by its start action."""
     child = replace(child, cause=cause, since=draft.now)
     if quickly:
         retry(draft, name, child, cause, action)

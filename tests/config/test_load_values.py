@@ -202,9 +202,8 @@ def test_the_share_of_one_address_is_by_default_no_more_than_all_have(tmp_path: 
 @pytest.mark.parametrize("start", ["always", "on-demand"])
 def test_only_an_address_can_be_called(tmp_path: Path, start: str) -> None:
     for remote in ("any", "192.0.2.0/24", "192.0.2.10-192.0.2.20"):
-        text = connection(
-            remote=remote, children=f"{{lan: {{local: 10.1.0.0/24, remote: 10.2.0.0/24, start: {start}}}}}"
-        )
+        lan = f"{{local: 10.1.0.0/24, remote: 10.2.0.0/24, start: {start}}}"
+        text = connection(remote=remote, children=f"{{lan: {lan}}}")
         (found,) = problems(tmp_path, text)
         assert f"is {start}, but the remote is `{remote}`, which cannot be called" in found
 

@@ -38,7 +38,7 @@ from ikevd.peer.state import (
     QuickModeState,
     Stage,
 )
-from ikevd.policy.model import Lifetime, Start
+from ikevd.policy.model import Connection, Lifetime, Start
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import Hash, Protocol
@@ -148,11 +148,11 @@ def peer(
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def told(state: PeerState, *facts: Fact, now: float = NOW) -> tuple[PeerState, list[str]]:
+def told(state: PeerState, *facts: Fact, now: float = NOW, view: Connection = VIEW) -> tuple[PeerState, list[str]]:
     """The state after these facts, and the effects of the last one in words."""
     effects: tuple[Effect, ...] = ()
     for fact in facts:
-        state, effects = decide(VIEW, state, fact, now)
+        state, effects = decide(view, state, fact, now)
     return state, in_words(effects)
 
 

@@ -11,9 +11,10 @@ from ikevd.errors import PeerRefused, Said
 from ikevd.peer.facts import Fact, Informed, QuickModeUp
 from ikevd.peer.notices import delete_esp
 from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
+from ikevd.policy.model import Connection
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import NotifyType
-from tests.peer.records import NOW, A, ipsec, isakmp, mode, opening, ours, pair, peer, told
+from tests.peer.records import NOW, VIEW, A, ipsec, isakmp, mode, opening, ours, pair, peer, told
 
 NO = PeerRefused("no", NotifyType.NO_PROPOSAL_CHOSEN)
 REFUSED, BY_PEER, OVER = Said("no"), Said("deleted by the peer"), Said("lifetime ended")
@@ -55,10 +56,11 @@ class Row:
     after: ChildState
     effects: tuple[str, ...] = ()
     name: str = "lan"
+    view: Connection = VIEW
 
     def hold(self) -> None:
         """Is that what follows?"""
-        after, effects = told(self.before, self.fact)
+        after, effects = told(self.before, self.fact, view=self.view)
         assert (after.children[self.name], tuple(effects)) == (self.after, self.effects)
 
 
