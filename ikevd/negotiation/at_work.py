@@ -248,7 +248,7 @@ class AtWork:
             match outcome:
                 case Returned(IsakmpSa() as sa):
                     self.adopt(sa, work.running)
-                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight))
+                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight, work.running.began))
                 case Raised(error):
                     self._router.forget(work.running.conversation.cookies.initiator)
                     say_farewell(work.running, error, self._ports, self._agenda)

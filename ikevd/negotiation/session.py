@@ -166,7 +166,7 @@ class Session(Inbox[Happening | Again]):
     def adopt(self, sa: IsakmpSa, running: Running) -> None:
         """A phase 1 that the peer began has ended well."""
         self._at_work.adopt(sa, running)
-        self.post(facts.PhaseOneUp(None, sa, running.last_flight))
+        self.post(facts.PhaseOneUp(None, sa, running.last_flight, running.began))
 
     # -- how it stands ------------------------------------------------------------------------------------------
 

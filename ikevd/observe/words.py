@@ -192,6 +192,12 @@ def _claimed_life(found: f.ClaimedLife) -> str:
     )
 
 
+def _renewal_failed(found: f.RenewalFailed) -> str:
+    still = f"the ISAKMP SA stands {found.left} s more, and no child is cut"
+    again = f"the next phase 1 begins in {found.again} s" if found.again < found.left else "no time is left for another"
+    return f"its renewal came to nothing ({say(found.cause)}); {again}, {still}"
+
+
 def _mentioned(found: f.Mentioned) -> str:
     return f"the peer says {', '.join(found.names)}{'' if found.has_consequence else ', which has no consequence here'}"
 
@@ -262,6 +268,11 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     ),
     f.Mentioned: _mentioned,
     f.IsakmpDeleted: lambda found: "the peer deleted the ISAKMP SA",
+    f.IsakmpRenewal: lambda found: f"a new phase 1 begins, {found.left} s before the lifetime of the ISAKMP SA ends",
+    f.RenewalFailed: _renewal_failed,
+    f.IsakmpReplaced: lambda found: (
+        f"ISAKMP SA {found.by} has taken its place: Delete is said, and nothing begins under it"
+    ),
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",

@@ -60,6 +60,8 @@ class PhaseOneUp:
     attempt: Attempt | None
     sa: IsakmpSa
     last_flight: LastFlight | None = None
+    began: float | None = None
+    """When its message 1 was sent or came; None: this moment."""
 
 
 @frozen
