@@ -15,6 +15,7 @@ from ikevd.peer.effects import Record, Say
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import IsakmpState, Stage
 from ikevd.peer.timing import LOOK_AGAIN, REPLACED_FOR, SOONEST, backoff
+from ikevd.policy.model import Start
 from ikevd.sa.model import Cookies
 
 
@@ -73,7 +74,8 @@ def _can_call(draft: Draft, state: IsakmpState) -> bool:
     """Whom we have called we can call again; whoever has called us perhaps, unless it is behind a NAT."""
     if state.sa.initiator:
         return True
-    return draft.connection.remote is not None and not (state.sa.nat and state.sa.nat.remote)
+    calls = any(child.start is not Start.PASSIVE for child in draft.connection.children)
+    return calls and draft.connection.remote is not None and not (state.sa.nat and state.sa.nat.remote)
 
 
 def _renew(draft: Draft, under: Cookies) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import NoAnswer
+from ikevd.peer.decide import decide
 from ikevd.peer.due import isakmp_due
 from ikevd.peer.facts import (
     Due,
@@ -19,12 +20,12 @@ from ikevd.peer.facts import (
     Unwanted,
     Wanted,
 )
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, Stage
-from ikevd.policy.model import NatMethod
+from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState, Stage
+from ikevd.policy.model import NatMethod, Start
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import DeletePayload
 from ikevd.wire.registry import Protocol
-from tests.peer.records import NOW, A, B, isakmp, isakmp_sa, mode, pair, peer, told
+from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, mode, pair, peer, told
 
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
 BEGINS = "record of A: a new phase 1 begins, 600 s before the lifetime of the ISAKMP SA ends"
@@ -36,9 +37,9 @@ def ripe(cookies: Cookies = A, **changes: object) -> IsakmpState:
     return isakmp(cookies, **{"renew_at": NOW, "expires": NOW + 600, **changes})
 
 
-def renewing(**changes: object) -> PeerState:
+def renewing(modes: dict[int, QuickModeState] | None = None) -> PeerState:
     """Our phase 1 that renews A is under way."""
-    return peer(ripe(renew_at=NOW + 300, renewals=1), lan=UP, phase1=Attempt(11), serial=11, **changes)
+    return peer(ripe(renew_at=NOW + 300, renewals=1), lan=UP, modes=modes, phase1=Attempt(11), serial=11)
 
 
 # -- its beginning
@@ -91,6 +92,12 @@ def test_whom_we_cannot_call_we_leave_to_renew_it(*, initiator: bool, nat: NatTr
     assert (after.isakmp[A].renew_at is not None) is renews
 
 
+def test_nor_is_a_peer_called_of_which_all_children_are_passive() -> None:
+    passive = replace(VIEW, children=tuple(replace(child, start=Start.PASSIVE) for child in VIEW.children))
+    after, _ = decide(passive, peer(), PhaseOneUp(None, isakmp_sa(initiator=False)), NOW)
+    assert after.isakmp[A].renew_at is None
+
+
 # -- its failure
 
 
@@ -134,8 +141,9 @@ def test_a_process_that_ends_in_the_middle_of_it_leaves_it_to_the_next_one() -> 
 # -- the former one gives way
 
 
-def renewed(**changes: object) -> PeerState:
-    return told(renewing(**changes), PhaseOneUp(Attempt(11), isakmp_sa(B), began=NOW - 0.1))[0]
+def renewed(modes: dict[int, QuickModeState] | None = None) -> PeerState:
+    """It has ended well."""
+    return told(renewing(modes), PhaseOneUp(Attempt(11), isakmp_sa(B), began=NOW - 0.1))[0]
 
 
 def test_the_new_one_serves_at_once() -> None:
@@ -203,9 +211,9 @@ def test_what_the_peer_renewed_it_tells_delete_itself() -> None:
 # -- both at once
 
 
-def crossing(ours: Cookies, theirs: Cookies, **changes: object) -> PeerState:
+def crossing(ours: Cookies, theirs: Cookies, lan: ChildState = UP) -> PeerState:
     """The peer's phase 1 ends while ours is under way, then ours ends."""
-    before = peer(phase1=Attempt(11), serial=11, **{"lan": UP, **changes})  # type: ignore[arg-type]
+    before = peer(lan=lan, phase1=Attempt(11), serial=11)
     after, _ = told(before, PhaseOneUp(None, isakmp_sa(theirs, initiator=False), began=NOW - 0.2))
     return told(after, PhaseOneUp(Attempt(11), isakmp_sa(ours), began=NOW - 0.3), now=NOW + 0.1)[0]
 
@@ -213,7 +221,7 @@ def crossing(ours: Cookies, theirs: Cookies, **changes: object) -> PeerState:
 @pytest.mark.parametrize(("ours", "theirs", "goes_at"), [(A, B, 30.1), (B, A, 40.1)])
 def test_of_two_that_crossed_this_end_gives_up_what_it_began(ours: Cookies, theirs: Cookies, goes_at: float) -> None:
     lan = replace(UP, pairs=(replace(pair(1), under=Cookies(b"X" * 8)),))
-    state = crossing(ours, theirs, lan=lan)
+    state = crossing(ours, theirs, lan)
     assert told(state, Due(()), now=NOW + goes_at - 0.1)[1] == []
     after, _ = told(state, Due(()), now=NOW + goes_at)
     assert {key for key, known in after.isakmp.items() if known.retired} == {ours}
