@@ -291,6 +291,17 @@ class StaysOnPort(Finding):
     port: int
 
 
+@frozen
+class PeerMoved(Finding):
+    """What the peer sends comes through another port of the NAT in front of it."""
+
+    before: str
+    """Address and port."""
+    now: str
+    pairs: int
+    """IPsec SA pairs that went by the former one, and follow."""
+
+
 # -- what else is worth keeping -------------------------------------------------------------------------------------
 
 

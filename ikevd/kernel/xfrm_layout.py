@@ -42,6 +42,7 @@ class Msg(IntEnum):
     POLEXPIRE = 0x1B
     FLUSHSA = 0x1C
     FLUSHPOLICY = 0x1D
+    MAPPING = 0x26
 
 
 class Attr(IntEnum):
@@ -58,6 +59,7 @@ class Attr(IntEnum):
     MARK = 21
     REPLAY_ESN_VAL = 23
     IF_ID = 31
+    MTIMER_THRESH = 32
 
 
 class Group(IntEnum):
@@ -66,6 +68,7 @@ class Group(IntEnum):
     EXPIRE = 2
     SA = 3
     POLICY = 4
+    MAPPING = 8
 
 
 DIRECTIONS = {Direction.IN: 0, Direction.OUT: 1, Direction.FWD: 2}
@@ -90,6 +93,7 @@ ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
 ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
+USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)

@@ -163,6 +163,8 @@ class AtWork:
                 exchanges.tell(payloads, self._home(state, exchanges))
             case effects.Record(under, fact) if exchanges := self._under.get(under):
                 exchanges.record.add(fact)
+            case effects.Follow(under, path) if exchanges := self._under.get(under):
+                exchanges.follow(path)
             case effects.Forget(under):
                 self._forget(under)
         return []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
-from ikevd.addresses import Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
@@ -134,6 +134,10 @@ class Session(Inbox[Happening | Again]):
         """The kernel ended an SA whose lifetime is over, or somebody removed it before its time."""
         self._kernel.believed.gone(child, sa)
         self.post(facts.Expired(child, sa.spi) if expired else facts.Vanished(child, sa.spi))
+
+    def mapped(self, child: str, sa: SaId, place: Endpoint) -> None:
+        """A packet of the peer has come by an SA from there."""
+        self.post(facts.Mapped(child, sa.spi, place))
 
     def concerned(self, policies: Set[PolicyId]) -> bool:
         """May a change of one of these be of any matter to it?"""

@@ -164,6 +164,13 @@ def _nat_d_missing(found: f.NatDMissing) -> str:
     return f"no NAT traversal: the peer agreed on {found.method}, but sends no NAT-D payload ({found.number})"
 
 
+def _peer_moved(found: f.PeerMoved) -> str:
+    return (
+        f"what the peer sends comes from {found.now} now, before from {found.before}: the NAT in front of it has made "
+        f"a new mapping; {_count(found.pairs, 'IPsec SA pair')} went there, and what is sent does so from now on"
+    )
+
+
 # -- the rest -------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +264,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
     f.OddPorts: _odd_ports,
+    f.PeerMoved: _peer_moved,
     f.ClaimedLife: _claimed_life,
     f.UnprovenLife: lambda found: (
         "the peer claims a life for the ISAKMP SA (RESPONDER-LIFETIME) where nothing proves it: not heeded"

@@ -2,13 +2,13 @@
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
 wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
-ends; `clients`, who replaces whom;
-`informed`, what the peer says; `deletes`, what it is told; `restart`. Only the records that a fact names are looked at.
+ends; `clients`, who replaces whom; `informed`, what the peer says; `moves`, where it is; `deletes`, what it is told;
+`restart`. Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
 
-from ikevd.errors import Abandoned
+from ikevd.errors import Abandoned, Said
 from ikevd.peer import (
     attempts,
     child,
@@ -16,6 +16,7 @@ from ikevd.peer import (
     deletes,
     informed,
     isakmp,
+    moves,
     pairs,
     phase1,
     quick_modes,
@@ -36,6 +37,7 @@ from ikevd.peer.facts import (
     Informed,
     KernelDid,
     KernelRefused,
+    Mapped,
     Opening,
     Owed,
     PhaseOneFailed,
@@ -46,6 +48,7 @@ from ikevd.peer.facts import (
     QuickModeUp,
     Reserved,
     Restarted,
+    Unmovable,
     Unplaced,
     Unwanted,
     Vanished,
@@ -122,7 +125,12 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             pairs.over(draft, name, spi)
         case Vanished(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned(GONE_EARLY))
-            pairs.vanished(draft, name, spi, GONE_EARLY)
+            pairs.vanished(draft, name, spi, Said(GONE_EARLY))
+        case Unmovable(name, spi, cause):
+            quick_modes.abort_opening(draft, name, spi, Abandoned(cause))
+            pairs.vanished(draft, name, spi, cause)
+        case Mapped(name, spi, now):
+            moves.mapped(draft, pairs.standing(draft.child(name), spi), now)
         case Due(names):
             _due(draft, names)
         case Restarted(revived):

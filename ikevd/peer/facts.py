@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikevd.addresses import Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt, Half, LastFlight
@@ -186,6 +186,25 @@ class Vanished:
 
 
 @frozen
+class Mapped:
+    """A packet of the peer came by an SA of ESP in UDP, authenticated, from another place than the SA has."""
+
+    child: str
+    spi: Spi
+    """Ours."""
+    now: Endpoint
+
+
+@frozen
+class Unmovable:
+    """The kernel cannot let an SA follow the peer. `spi`: either of the pair."""
+
+    child: str
+    spi: Spi
+    cause: Finding
+
+
+@frozen
 class Unplaced:
     """Policies of a child cannot stand in the kernel: somebody else's have its selector, or fight them."""
 
@@ -253,6 +272,8 @@ Fact = (
     | KernelRefused
     | Expired
     | Vanished
+    | Mapped
+    | Unmovable
     | Unplaced
     | Placed
     | Due

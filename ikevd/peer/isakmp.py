@@ -10,7 +10,7 @@ from ikevd.exchanges import lifetimes
 from ikevd.facts import Established, Note
 from ikevd.findings import ClaimedLife, IsakmpSaStands
 from ikevd.frozen import replace
-from ikevd.peer import attempts
+from ikevd.peer import attempts, moves
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_due, lasts, serves
 from ikevd.peer.effects import Confirm, Forget, Record, Say
@@ -69,9 +69,11 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
     if isakmp.heard == isakmp.born:
         draft.say(Confirm(under))
     path = isakmp.path if path == isakmp.path else path  # what has not changed is the same object, and not written
-    changed = last_blocks and last_blocks != isakmp.sa.last_blocks
+    before, changed = isakmp.path, last_blocks and last_blocks != isakmp.sa.last_blocks
     sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
     draft.isakmp.put(under, replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False, last_flight=None))
+    if path is not before:
+        moves.heard(draft, under, before)
 
 
 def shorten(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) -> None:

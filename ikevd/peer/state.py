@@ -116,6 +116,8 @@ class PairState:
     expires: float
     attempt: Attempt | None
     """The Quick Mode that makes it; None once that has ended well."""
+    behind_nat: bool = False
+    """A NAT stands in front of the peer: the port of its ESP in UDP may become another."""
 
 
 @frozen

@@ -21,6 +21,7 @@ from ikevd.peer.effects import (
     BeginQuickMode,
     Confirm,
     Effect,
+    Follow,
     Forget,
     Record,
     Resume,
@@ -172,6 +173,8 @@ def _in_words(effect: Effect) -> str:
             return f"resume {attempt}" + (f": {_error(error)}" if error else "")
         case Say(under, payloads):
             return f"say under {_letter(under)}: {', '.join(map(_payload, payloads))}"
+        case Follow(under, path):
+            return f"follow {_letter(under)} to {path.remote}"
         case Confirm(under):
             return f"confirm {_letter(under)}"
         case Forget(under):
