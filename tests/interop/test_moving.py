@@ -26,6 +26,11 @@ def net() -> Iterator[Topology]:
         yield net
 
 
+@pytest.fixture(autouse=True)
+def _no_mapping_of_the_test_before(net: Topology) -> None:
+    net.forget_mappings()
+
+
 def mapped_port(net: Topology) -> int:
     """Of the NAT, as the kernel of gateway B has it."""
     (port,) = {sa.encap[1] for sa in sas(net) if sa.encap and sa.dst == net.nat_a.address}
@@ -58,8 +63,7 @@ def test_esp_follows_a_client_whose_nat_makes_a_new_mapping(net: Topology, begin
             charon.bring_up()
         assert net.host_a.ping(net.host_b.address, 3) == 3
         forget_mapping_and_ping(net)
-        said = ikevd.command("trace", "peer").stdout
-        assert "the NAT in front of it has made a new mapping; 1 IPsec SA pair went there" in said
+        assert "the NAT in front of it has made a new mapping; 1 IPsec SA pair went there" in ikevd.log
         charon.forget()
 
 
