@@ -130,13 +130,6 @@ def alice_and_bob(
     return world, alice, bob
 
 
-async def silence(world: World, seconds: float) -> None:
-    """Nothing arrives for so long."""
-    before, world.network.loss = world.network.loss, 1.0
-    await asyncio.sleep(seconds)
-    world.network.loss = before
-
-
 async def bring_up(gateway: Gateway, child: str = "lan") -> None:
     """What `ikevd up` does."""
     (name,) = {c.name for c in gateway.engine._config.connections}

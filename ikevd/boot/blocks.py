@@ -23,9 +23,10 @@ def blocks(config: Config, connected: Iterable[Network]) -> tuple[KernelPolicy, 
 
 
 def gates(connection: Connection) -> Iterator[KernelPolicy]:
-    """Of all its children while none of them is up."""
+    """Of all its children while none of them is up, and nobody hears what a trap asks for."""
+    down = ChildState(by_command=True)
     for child in connection.children:
-        yield from desired_child(connection, child, ChildState()).policies.values()
+        yield from desired_child(connection, child, down).policies.values()
 
 
 async def install(kernel: Kernel, policies: Sequence[KernelPolicy]) -> tuple[str, ...]:

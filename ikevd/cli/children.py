@@ -14,7 +14,7 @@ from ikevd.text import printable
 
 View = dict[str, Any]
 
-STYLES = {"up": "green", "negotiating": "yellow", "retry": "red", "down": "red"}
+STYLES = {"up": "green", "negotiating": "yellow", "retry": "red", "waiting": "dim", "down": "red"}
 NARROW = 70
 """Below so many columns numbers do not stand under one another."""
 COLUMNS = (
@@ -98,11 +98,12 @@ def one_way(child: View, width: int, first: str) -> Iterator[Text]:
 
 
 def trouble(child: View, width: int, first: str) -> Iterator[Text]:
-    """Why it is not up, and when that is tried again."""
-    cause, retry = child["last_cause"], child["retry_in_seconds"]
-    words = ["last", "cause:", *cause.split(" ")] if cause else []
+    """Why it is not up, and what is tried again when."""
+    cause, retry, waits = child["last_cause"], child["retry_in_seconds"], child["state"] == "waiting"
+    words = [*["on", "demand,", "waiting", "for", "traffic"], *(["-"] if cause else [])] if waits else []
+    words += ["last", "cause:", *cause.split(" ")] if cause else []
     if retry is not None:
-        words += ["(next", "attempt", "in", f"{retry:g} s)"]
+        words += ["(next", "attempt", *(["no", "sooner", "than"] if waits else []), "in", f"{retry:g} s)"]
     if words:
         yield from flowed(words, width, first=first, rest=" " * 6, separator=" ")
 

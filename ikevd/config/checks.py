@@ -107,6 +107,12 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
             f"is {child.start}, but the remote is `{remote or 'any'}`, which cannot be called; wanted passive, or an "
             "address",
         )
+    if child.start == "on-demand" and (connection.fail_open if child.fail_open is None else child.fail_open):
+        problems.error(
+            (*path, "start"),
+            "is on-demand, but fail_open lets the first packet leave in the clear, so that none would ever ask for the "
+            "tunnel; wanted fail_open: false, or start: always",
+        )
     _check_templates(problems, (*path, "remote"), child, connection)
     groups = {suite.group for suite in child.esp_proposals}
     _check_pfs(problems, (*path, "pfs"), child)

@@ -62,10 +62,6 @@ class Isakmp(TypedDict):
     """Seconds since it was established."""
     expires_in_seconds: int
     """Seconds until its lifetime ends."""
-    renews_in_seconds: int | None
-    """Seconds until this side renews it, if anything needs it then; null: it does not."""
-    retired: bool
-    """Another one has taken its place: it only answers, until the peer deletes it or its lifetime ends."""
     nat: Nat | None
     """null: the peers do not speak NAT traversal with one another."""
     peer_vendors: list[str]
@@ -155,13 +151,13 @@ class Child(TypedDict):
     remote: str
     """The remote selector; `within 10.3.0.0/16` where each peer has a part of its own."""
     state: str
-    """`up`, `negotiating`, `retry` (down until the next attempt) or `down`; with pairs and `down`, its policies cannot
-    stand in the kernel."""
+    """`up`, `negotiating`, `retry` (down until the next attempt), `waiting` (down until a packet for it comes) or
+    `down`; with pairs and `down`, its policies cannot stand in the kernel."""
     last_cause: str | None
     """Why its policies cannot stand in the kernel, else why the last attempt failed or the last pair ended, in one
     sentence."""
     retry_in_seconds: float | None
-    """Seconds until the next attempt; null: none is planned."""
+    """Seconds until the next attempt, or until a packet may bring one about; null: none is planned, or it may now."""
     last_in_seconds: int | None
     """Seconds since the last packet arrived for it; null: none did, or none since its policies were last replaced."""
     one_way_seconds: int | None

@@ -19,6 +19,7 @@ from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, finding_view
 from ikevd.observe.words import say
 from ikevd.peer.desired import desired_child
+from ikevd.peer.start import has_trap
 from ikevd.peer.state import ChildState, IsakmpState, PairState, PeerState, Stage
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Connection
@@ -118,7 +119,7 @@ async def _child(
         "group": child.group,
         "local": str(child.local),
         "remote": f"within {child.remote}" if child.template else str(child.remote),
-        "state": _state(peer, child.name),
+        "state": state_of(child, peer),
         "last_cause": say(cause) if cause else None,
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
         "last_in_seconds": traffic.last_in,
@@ -129,14 +130,16 @@ async def _child(
     }
 
 
-def _state(peer: PeerState | None, child: str) -> str:
+def state_of(child: Child, peer: PeerState | None) -> str:
     """In one word."""
-    state = peer.children[child] if peer else ChildState()
+    state = peer.children[child.name] if peer else ChildState()
     if state.standing:
         return "down" if state.unplaced else "up"
-    if state.attempt is not None or (peer and child in peer.waiting):
+    if state.attempt is not None or (peer and child.name in peer.waiting):
         return "negotiating"
-    return "down" if state.retry_at is None else "retry"
+    if state.wanted and state.retry_at is not None:
+        return "retry"
+    return "waiting" if has_trap(child, state) and not state.unplaced else "down"
 
 
 async def _pair(pair: PairState, kernel: Kernel) -> shapes.IpsecPair:
@@ -178,8 +181,6 @@ def _isakmp(live: IsakmpState) -> shapes.Isakmp:
         "suite": describe(sa.suite),
         "age_seconds": round(now - live.born),
         "expires_in_seconds": round(live.expires - now),
-        "renews_in_seconds": None if live.renew_at is None else round(max(0.0, live.renew_at - now)),
-        "retired": live.retired,
         "nat": _nat(sa.nat),
         "peer_vendors": list(sa.peer_vendors),
     }

@@ -10,7 +10,7 @@ from dataclasses import field
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from ikevd.addresses import Address, Endpoint
+from ikevd.addresses import Address
 from ikevd.frozen import frozen
 from ikevd.policy import reqids
 from ikevd.policy.model import EspSuite, Lifetime
@@ -150,7 +150,7 @@ class Counters:
 
 @frozen
 class FoundSa:
-    """One ESP SA in a dump; `larval` when only its SPI is reserved."""
+    """One ESP SA in a dump; `larval` when only its SPI is reserved or, with SPI 0, when a packet has asked for it."""
 
     id: SaId
     source: Address
@@ -160,6 +160,11 @@ class FoundSa:
     encap: UdpPorts | None = None
     ends_in: float | None = None
     """Seconds until its hard time limit; None where it has none."""
+
+    @property
+    def asked(self) -> bool:
+        """Does a packet ask for it?"""
+        return self.larval and not self.id.spi
 
 
 @frozen
@@ -199,16 +204,6 @@ class SaExpired:
 
 
 @frozen
-class SaMapped:
-    """A packet of the peer came by an inbound SA of ESP in UDP, authenticated, but not from where the SA has its peer.
-    Told once a second for each SA and port where the kernel can count (Linux 5.17), else for each packet."""
-
-    id: SaId
-    reqid: int
-    now: Endpoint
-
-
-@frozen
 class SaRemoved:
     """Somebody removed an SA before its time."""
 
@@ -245,7 +240,15 @@ class Lost:
     """Some of these were lost, since too many came at once (ENOBUFS): only a dump tells what stands."""
 
 
-KernelEvent = SaExpired | SaMapped | SaRemoved | SasFlushed | PolicyChanged | PolicyRemoved | PoliciesFlushed | Lost
+@frozen
+class SaAsked:
+    """A packet has met a tunnel that has no SA (XFRM_MSG_ACQUIRE). The kernel keeps a larval SA with SPI 0 for it, and
+    asks for no second one under this reqid until that ends, 30 s later, or makes way for an SA that is installed."""
+
+    reqid: int
+
+
+KernelEvent = SaExpired | SaRemoved | SaAsked | SasFlushed | PolicyChanged | PolicyRemoved | PoliciesFlushed | Lost
 Listener = Callable[[KernelEvent], None]
 
 
@@ -265,10 +268,6 @@ class Kernel(Protocol):
     async def limit_sa(self, sa: SaId, seconds: int) -> None:
         """Let the SA end that many seconds from now, whatever its limit was; its sequence numbers go on. One that is
         gone already is no error. Raises `KeysWithheld` where the kernel is locked down."""
-
-    async def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
-        """Let an SA of ESP in UDP have these ports; its sequence numbers, its replay window and its limits go on. One
-        that is gone already is no error. Raises `KeysWithheld` where the kernel is locked down."""
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""

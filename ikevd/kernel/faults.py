@@ -10,7 +10,6 @@ Operation = Literal[
     "add_sa",
     "delete_sa",
     "limit_sa",
-    "change_ports",
     "counters",
     "put_policy",
     "delete_policy",

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ikevd.addresses import Address, Endpoint
-from ikevd.errors import KeysWithheld
+from ikevd.addresses import Address
 from ikevd.host.entropy import Entropy, SystemEntropy
 from ikevd.host.interface import (
+    Action,
     Counters,
     FoundPolicy,
     FoundSa,
@@ -23,12 +23,11 @@ from ikevd.host.interface import (
     PolicyChanged,
     PolicyId,
     PolicyRemoved,
+    SaAsked,
     SaId,
-    SaMapped,
     SaRemoved,
     SasFlushed,
     Template,
-    UdpPorts,
 )
 from ikevd.host.spi_range import SPI_FIRST
 from ikevd.kernel.algorithms import kernel_algorithms
@@ -69,8 +68,6 @@ class MemoryKernel:
         """`FoundPolicy` where `put_policy` could not have installed it."""
         self._used: dict[PolicyId, float] = {}
         """When a packet last took a policy of ours, by the clock."""
-        self.locked_down = False
-        """It shows nobody the keys of its SAs, and so lets no SA be changed."""
         self._listeners: list[Listener] = []
         self._faults = Faults()
 
@@ -119,12 +116,23 @@ class MemoryKernel:
             if policy.template == Template(carried.source, carried.destination, carried.reqid):
                 self._used[policy.id] = self._clock()
 
-    def arrive(self, sa: SaId, source: Endpoint, octets: int = 100) -> None:
-        """A whole packet of the peer comes by an inbound SA of ESP in UDP, from there."""
-        carried = self.sas[sa]
-        self.carry(sa, octets)
-        if carried.encap is not None and source != Endpoint(carried.source, carried.encap.source):
-            self._tell(SaMapped(sa, carried.reqid, source))
+    def send(self, policy: PolicyId) -> bool:
+        """A packet meets an out policy: does it leave? Where a tunnel has no SA, one is asked for."""
+        self.tick()
+        found = self.policies.get(policy)
+        if found is None or found.action is Action.BYPASS:
+            return True
+        if found.action is Action.BLOCK or found.template is None:
+            return False
+        template = found.template
+        for name, entry in self._held():
+            somewhere = template.source.is_unspecified or template.source == entry.source
+            if somewhere and (name.destination, entry.reqid) == (template.destination, template.reqid):
+                self.carry(name, 100)
+                return True
+        if self._table.ask(template.reqid, template.source, template.destination):
+            self._tell(SaAsked(template.reqid))
+        return False
 
     def tick(self) -> None:
         """End what the clock has ended, and tell the listeners."""
@@ -161,6 +169,7 @@ class MemoryKernel:
         """It removes all SAs."""
         for sa in tuple(self._table.entries):
             self._table.remove(sa)
+        self._table.asked.clear()
         self._tell(SasFlushed())
 
     def flush_policies(self) -> None:
@@ -227,17 +236,7 @@ class MemoryKernel:
         """Let the SA end that many seconds from now; another owner's is left alone, as one that is gone."""
         if code := self._fault("limit_sa"):
             raise refused(f"limit the life of {describe_sa(sa)}", code)
-        if self.locked_down:
-            raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down)")
         self._table.limit(sa, seconds)
-
-    async def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
-        """Let an SA of ESP in UDP have these ports; another owner's is left alone, as one that is gone."""
-        if code := self._fault("change_ports"):
-            raise refused(f"give {describe_sa(sa)} other ports", code)
-        if self.locked_down:
-            raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down)")
-        self._table.change_ports(sa, ports)
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""
@@ -249,7 +248,7 @@ class MemoryKernel:
         """All ESP SAs, whoever installed them."""
         if code := self._fault("dump_sas"):
             raise refused("list the SAs", code)
-        return [self._table.found(sa) for sa in self._table.entries]
+        return self._table.found_all()
 
     # -- policies
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from ikevd.addresses import Address
 from ikevd.frozen import frozen, replace
-from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId, UdpPorts
+from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId
 from ikevd.policy.reqids import is_ours
-from ikevd.sa.model import EspKeys
+from ikevd.sa.model import EspKeys, Spi
 
 LARVAL_SECONDS = 30.0
 """Linux, net.core.xfrm_acq_expires."""
@@ -64,6 +64,8 @@ class SaTable:
         self._clock = clock
         self._tell = tell
         self.entries: dict[SaId, Entry] = {}
+        self.asked: dict[int, tuple[SaId, Larval]] = {}
+        """What packets ask for, by reqid: their larval SAs, which bear SPI 0."""
         self._due: list[tuple[float, int, SaId]] = []
         """A heap of what to look at when, with a number so that no two compare by SaId; some of it may be gone then."""
         self._count = itertools.count()
@@ -76,8 +78,27 @@ class SaTable:
         self.entries[sa] = larval
         self._look_again(larval.ends, sa)
 
+    def ask(self, reqid: int, source: Address, destination: Address) -> bool:
+        """A packet has met a tunnel without SA. False: another one has asked before."""
+        now = self._clock()
+        if reqid in self.asked and now < self.asked[reqid][1].ends:
+            return False
+        self.asked[reqid] = SaId(destination, Spi(0)), Larval(source, reqid, now + LARVAL_SECONDS)
+        return True
+
+    def found_all(self) -> list[FoundSa]:
+        """As a dump shows them."""
+        now = self._clock()
+        asked = [(sa, larval) for sa, larval in self.asked.values() if now < larval.ends]
+        return [
+            *map(self.found, self.entries),
+            *(FoundSa(sa, larval.source, larval.reqid, True, NOTHING_CARRIED) for sa, larval in asked),
+        ]
+
     def install(self, sa: KernelSa, keys: EspKeys) -> None:
         """An SA with keys, in the place of a larval one or new."""
+        if sa.reqid in self.asked and self.asked[sa.reqid][0].destination == sa.destination:
+            del self.asked[sa.reqid]
         dead = bool(self._worn) and hash((sa.id, keys)) in self._worn
         self._hold(sa.id, Held(sa, keys, self._clock() + sa.lifetime.seconds, dead))
 
@@ -93,12 +114,6 @@ class SaTable:
         entry = self.entries.get(sa)
         if isinstance(entry, Held) and is_ours(entry.reqid):
             self._hold(sa, replace(entry, ends=self._clock() + seconds))
-
-    def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
-        """Of an installed SA of ours, in UDP; another is left alone."""
-        entry = self.entries.get(sa)
-        if isinstance(entry, Held) and is_ours(entry.reqid) and entry.sa.encap:
-            self.entries[sa] = replace(entry, sa=replace(entry.sa, encap=ports))
 
     def carry(self, sa: SaId, octets: int, packets: int) -> KernelSa:
         """Count what passes through an installed SA, and end it where its kilobytes are used up."""

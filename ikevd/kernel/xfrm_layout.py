@@ -36,13 +36,13 @@ class Msg(IntEnum):
     DELPOLICY = 0x14
     GETPOLICY = 0x15
     ALLOCSPI = 0x16
+    ACQUIRE = 0x17
     EXPIRE = 0x18
     UPDPOLICY = 0x19
     UPDSA = 0x1A
     POLEXPIRE = 0x1B
     FLUSHSA = 0x1C
     FLUSHPOLICY = 0x1D
-    MAPPING = 0x26
 
 
 class Attr(IntEnum):
@@ -59,16 +59,15 @@ class Attr(IntEnum):
     MARK = 21
     REPLAY_ESN_VAL = 23
     IF_ID = 31
-    MTIMER_THRESH = 32
 
 
 class Group(IntEnum):
     """XFRMNLGRP_*"""
 
+    ACQUIRE = 1
     EXPIRE = 2
     SA = 3
     POLICY = 4
-    MAPPING = 8
 
 
 DIRECTIONS = {Direction.IN: 0, Direction.OUT: 1, Direction.FWD: 2}
@@ -92,8 +91,8 @@ ALGO_AEAD = Struct("=64sII")  # name key_bits icv_bits, then the key with its sa
 ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
 ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
+USER_ACQUIRE = Struct("=24s16s56s168s16x")  # id saddr sel policy, then the attributes
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
-USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)

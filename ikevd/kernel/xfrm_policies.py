@@ -15,6 +15,7 @@ from ikevd.kernel.xfrm_layout import (
     LIFETIME_CUR,
     MODE_TUNNEL,
     UNLIMITED,
+    USER_ACQUIRE,
     USER_TMPL,
     USERPOLICY_ID,
     USERPOLICY_INFO,
@@ -77,6 +78,12 @@ def read_policy(body: bytes) -> IndexedPolicy | None:
     policy = _as_put(name, action, priority, templates)
     used = LIFETIME_CUR.unpack(current)[3]
     return IndexedPolicy(FoundPolicy(name, reqid, priority, policy), index, used)
+
+
+def read_acquire(body: bytes) -> int:
+    """The reqid for which ACQUIRE asks; 0 where it names none."""
+    templates = _split_templates(dict(attributes(body[USER_ACQUIRE.size :])).get(Attr.TMPL, b""))
+    return USER_TMPL.unpack(templates[0])[TEMPLATE_REQID] if templates else 0
 
 
 def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) -> KernelPolicy | None:

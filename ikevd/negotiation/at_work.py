@@ -163,8 +163,6 @@ class AtWork:
                 exchanges.tell(payloads, self._home(state, exchanges))
             case effects.Record(under, fact) if exchanges := self._under.get(under):
                 exchanges.record.add(fact)
-            case effects.Follow(under, path) if exchanges := self._under.get(under):
-                exchanges.follow(path)
             case effects.Forget(under):
                 self._forget(under)
         return []
@@ -250,7 +248,7 @@ class AtWork:
             match outcome:
                 case Returned(IsakmpSa() as sa):
                     self.adopt(sa, work.running)
-                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight, work.running.began))
+                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight))
                 case Raised(error):
                     self._router.forget(work.running.conversation.cookies.initiator)
                     say_farewell(work.running, error, self._ports, self._agenda)

@@ -183,11 +183,6 @@ class Exchanges:
             self._ledger.used(self.sa.cookies, work.running.conversation.message_id)
         self.goes_on(work, work.running.start())
 
-    def follow(self, path: Path) -> None:
-        """The peer is there from now on: what is sent again goes there."""
-        for work in self._works.values():
-            work.running.conversation.follow(path)
-
     # -- going on ---------------------------------------------------------------------------------------------------
 
     def tick(self, work: Work) -> list[Happening]:
@@ -263,7 +258,6 @@ class Exchanges:
             self._asleep.add(ledger, state)
             return []
         begun, revived = self._beginnings.again(state, now)
-        begun.core.follow(home)
         if not begun.core.initiator and not begun.core.has_spoken:  # its first message, repeated, begins it anew
             ledger.forget_exchange(self.sa.cookies, begun.core.message_id)
             return []

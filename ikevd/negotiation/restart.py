@@ -80,6 +80,7 @@ class Restart:
         async for one in paced(peers.lost):
             self._peers.forget(one.state.key)
         await self._stand(left, peers.changed)
+        self._hear_former_traffic(found)
         await self._part(peers)
         await self._remains.go(await self._wanted())
         return peers.same
@@ -178,6 +179,13 @@ class Restart:
             session.start()
         async for session in paced(self._peers):
             await session.settled()
+
+    def _hear_former_traffic(self, found: InKernel) -> None:
+        """A packet that has met a trap while nobody listened: the kernel asks for no second time."""
+        for reqid in found.asked():
+            if its := self._peers.by_reqid(reqid):
+                session, child = its
+                session.acquired(child)
 
     async def _part(self, peers: _Sorted) -> None:
         """From those with which nothing goes on."""

@@ -51,6 +51,7 @@ def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> None:
         child,
         attempt=None if child.attempt == attempt else child.attempt,
         again=False,
+        held=False,
         pairs=(*standing[-MAX_PAIRS:], *opening),
         failures=0,
         retry_at=None,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ikevd.addresses import Address
 from ikevd.frozen import frozen
 from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, PolicyId, SaId, Template, UdpPorts
+from ikevd.peer import start
 from ikevd.peer.state import ChildState, Half, PairState
 from ikevd.policy.model import Child, Connection
 from ikevd.policy.priorities import priority
@@ -36,9 +37,10 @@ NOTHING = View(MappingProxyType({}), MappingProxyType({}))
 def desired_child(connection: Connection, child: Child, state: ChildState) -> View:
     """The SAs of its pairs, as far as they shall stand; and its gate.
 
-    Out: the newest pair that stands both ways, else a block. In and fwd: the tunnel of the newest pair, else of none,
-    which drops what comes in the clear. None of it where its traffic may pass in the clear, or its peer may be anybody;
-    but what a template is for is stated, and its gate is shut until a peer gets a part of it.
+    Out: the newest pair that stands both ways; else a trap, which is the tunnel of none, or a block. In and fwd: the
+    tunnel of the newest pair, else of none, which drops what comes in the clear. None of it where its traffic may pass
+    in the clear, or its peer may be anybody; but what a template is for is stated, and its gate is shut until a peer
+    gets a part of it.
     """
     return ChildView(connection, child).of(state)
 
@@ -51,7 +53,9 @@ def policies_of_pair(sa: IpsecSa) -> Iterator[PolicyId]:
 
 def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
     """Does what shall stand in the kernel not depend on what has changed?"""
-    return before is not None and before.pairs is state.pairs and before.open is state.open
+    if before is None or before.pairs is not state.pairs or before.open is not state.open:
+        return False
+    return before.held is state.held and before.by_command is state.by_command
 
 
 class ChildView:
@@ -80,7 +84,8 @@ class ChildView:
         if both := next((pair.sa for pair in reversed(state.pairs) if pair.half is Half.BOTH), None):
             yield from self._between(_of_pair(both)).outwards(Action.TUNNEL)
         elif not clear:
-            yield from self._between(newest).outwards(Action.BLOCK)
+            trap = start.has_trap(child, state)
+            yield from self._between(newest).outwards(Action.TUNNEL if trap else Action.BLOCK)
 
     def _between(self, tunnel: _Tunnel) -> _Policies:
         if self._policies is None or self._policies.tunnel != tunnel:

@@ -59,6 +59,7 @@ class Draft:
 
     def __init__(self, connection: Connection, state: PeerState, now: float) -> None:
         self.connection = connection
+        self.key = state.key
         self.now = now
         self.effects: list[Effect] = []
         self.isakmp: Records[Cookies, IsakmpState] = Records(state.isakmp)
@@ -69,14 +70,13 @@ class Draft:
         self.deletes_to_send = state.deletes_to_send
         self.deletes_said = state.deletes_said
         self.serial = state.serial
-        self._before = state
         self._configured: dict[str, Child] | None = None
 
     @property
     def result(self) -> PeerState:
         """The state after the fact."""
         return PeerState(
-            key=self._before.key,
+            key=self.key,
             isakmp=self.isakmp.result,
             children=self.children.result,
             quick_modes=self.quick_modes.result,

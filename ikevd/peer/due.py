@@ -18,10 +18,10 @@ def child_due(child: ChildState) -> float | None:
 
 
 def isakmp_due(isakmp: IsakmpState) -> float | None:
-    """The end of its lifetime or of its farewells, its renewal, or its Delete once it is replaced."""
+    """The end of its lifetime, or of its farewells."""
     if isakmp.stage is Stage.LEAVING:
         return isakmp.leave_at
-    return _first(isakmp.expires, isakmp.leave_at, isakmp.renew_at, isakmp.retire_at)
+    return isakmp.expires if isakmp.leave_at is None else min(isakmp.expires, isakmp.leave_at)
 
 
 def turn_due(state: PeerState) -> float | None:
@@ -48,7 +48,7 @@ def next_due(state: PeerState) -> float | None:
 
 def serves(isakmp: IsakmpState) -> bool:
     """May a new Quick Mode begin under it, as long as it `lasts`?"""
-    return isakmp.stage is Stage.READY and not isakmp.unresponsive and not isakmp.retired
+    return isakmp.stage is Stage.READY and not isakmp.unresponsive
 
 
 def lasts(isakmp: IsakmpState, now: float) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
+from hashlib import blake2b
 
 from ikevd.errors import Finding
 from ikevd.frozen import replace
 from ikevd.peer.draft import Draft
-from ikevd.peer.state import ChildState
-from ikevd.peer.timing import backoff
-from ikevd.policy.model import Start
+from ikevd.peer.state import ChildState, PeerKey
+from ikevd.peer.timing import SPREAD, backoff
+from ikevd.policy.model import Child, Start
 
 
 class Anew(Enum):
@@ -17,11 +18,13 @@ class Anew(Enum):
 
     RESTART = "restart"
     """It begins again: at once or, after a failure, after a pause."""
+    HOLD = "hold"
+    """The next packet for it begins it again; after a failure, no sooner than after a pause."""
     CLEAR = "clear"
     """It stays down until the operator or the peer brings it up."""
 
 
-BY_START = {Start.ALWAYS: Anew.RESTART}
+BY_START = {Start.ALWAYS: Anew.RESTART, Start.ON_DEMAND: Anew.HOLD}
 """CLEAR for the others."""
 
 
@@ -34,16 +37,40 @@ def negotiate(draft: Draft, name: str) -> None:
     draft.waiting = (*draft.waiting, name)
 
 
+def has_trap(configured: Child, child: ChildState) -> bool:
+    """Shall the first packet for it begin it, while no pair stands? Not once the operator has taken it down."""
+    return (configured.start is Start.ON_DEMAND or child.held) and not child.by_command
+
+
+def acquired(draft: Draft, name: str) -> None:
+    """A packet has met its trap. What comes while it pauses after a failure counts when the pause is over."""
+    child, configured = draft.child(name), draft.configured(name)
+    if configured is None or child.standing or not has_trap(configured, child):
+        return
+    draft.children.put(name, replace(child, wanted=True))
+    if child.retry_at is None:
+        negotiate(draft, name)
+
+
 def retry(draft: Draft, name: str, child: ChildState, cause: Finding, action: Anew | None = None) -> None:
     """`child` has failed; one whose pair stands asks for nothing. `action`: None: by its start action."""
-    child = replace(child, cause=cause)
+    child, action = replace(child, cause=cause), action or _action(draft, name, child)
     if child.standing:
         draft.children.put(name, child)
-    elif child.wanted and (action or by_start(draft, name)) is Anew.RESTART:
-        failures = child.failures + 1
-        draft.children.put(name, replace(child, failures=failures, retry_at=draft.now + backoff(failures)))
+    elif action is Anew.HOLD or (action is Anew.RESTART and child.wanted):
+        failures, wanted = child.failures + 1, action is Anew.RESTART
+        retry_at = draft.now + pause(draft.key, name, failures)
+        draft.children.put(name, replace(child, wanted=wanted, failures=failures, retry_at=retry_at))
     else:
         draft.children.put(name, replace(child, wanted=False))
+
+
+def pause(key: PeerKey, name: str, failures: int) -> float:
+    """Seconds after so many failures in a row: up to a quarter less than `backoff`, so that what failed together does
+    not call together again; by the names alone, the same in every process."""
+    seed = f"{key.connection}/{name}/{failures}/{key.identity}/{key.instance}".encode()
+    share = blake2b(seed, digest_size=1).digest()[0] / 255
+    return backoff(failures) * (1 - SPREAD * share)
 
 
 def anew(
@@ -51,17 +78,21 @@ def anew(
 ) -> None:
     """The last pair of `child` has gone. `quickly`: so soon after its birth that it counts as a failure. `action`:
     None: by its start action."""
-    child = replace(child, cause=cause, since=draft.now)
+    held = child.held if action is None else action is Anew.HOLD
+    child = replace(child, cause=cause, since=draft.now, held=held)
+    action = action or _action(draft, name, child)
     if quickly:
         retry(draft, name, child, cause, action)
-    elif child.wanted and (action or by_start(draft, name)) is Anew.RESTART:
+    elif child.wanted and action is Anew.RESTART:
         draft.children.put(name, child)
         negotiate(draft, name)
     else:
         draft.children.put(name, replace(child, wanted=False))
 
 
-def by_start(draft: Draft, name: str) -> Anew:
+def _action(draft: Draft, name: str, child: ChildState) -> Anew:
     """As the configuration has it; a child that is gone from there begins no more."""
     configured = draft.configured(name)
-    return BY_START.get(configured.start, Anew.CLEAR) if configured is not None else Anew.CLEAR
+    if configured is None:
+        return Anew.CLEAR
+    return Anew.HOLD if child.held else BY_START.get(configured.start, Anew.CLEAR)

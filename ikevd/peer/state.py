@@ -84,17 +84,6 @@ class IsakmpState:
     """LEAVING: the peer knows of it no more, and hears nothing under it."""
     last_flight: LastFlight | None = None
     """None: nothing answers phase 1, or the peer has shown that it got the answer."""
-    began: float | None = None
-    """When message 1 of its phase 1 was sent or came; None: not known, as in the record of an older ikevd."""
-    renew_at: float | None = None
-    """When a phase 1 of ours that renews it shall begin. None: at no time."""
-    renewals: int = 0
-    """Phase 1s of ours begun so far to renew it."""
-    retire_at: float | None = None
-    """When it is told Delete, since another one has taken its place."""
-    retired: bool = False
-    """It was: no exchange of ours begins under it, those of the peer are answered until the peer deletes it or it
-    expires."""
 
 
 class Half(Enum):
@@ -116,8 +105,6 @@ class PairState:
     expires: float
     attempt: Attempt | None
     """The Quick Mode that makes it; None once that has ended well."""
-    behind_nat: bool = False
-    """A NAT stands in front of the peer: the port of its ESP in UDP may become another."""
 
 
 @frozen
@@ -141,6 +128,8 @@ class ChildState:
     """The operator lets its traffic pass in the clear while it is down."""
     by_command: bool = False
     """It is down because the operator took it down: no start of ikevd brings it up."""
+    held: bool = False
+    """Its peer was found dead, or its traffic ended: the next packet for it begins it, whatever its start action."""
     unplaced: Finding | None = None
     """Why its policies do not stand in the kernel: whatever pairs it has, they carry nothing."""
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.policy.model import Start
 from tests.config.files import CHILD, MINIMAL, child, connection, problems, read
 
 
@@ -206,6 +207,19 @@ def test_only_an_address_can_be_called(tmp_path: Path, start: str) -> None:
         text = connection(remote=remote, children=f"{{lan: {lan}}}")
         (found,) = problems(tmp_path, text)
         assert f"is {start}, but the remote is `{remote}`, which cannot be called" in found
+
+
+@pytest.mark.parametrize(("fail_open", "childs"), [("true", ""), ("false", ", fail_open: true")])
+def test_what_may_leave_in_the_clear_asks_for_no_tunnel(tmp_path: Path, fail_open: str, childs: str) -> None:
+    lan = f"{{local: 10.1.0.0/24, remote: 10.2.0.0/24, start: on-demand{childs}}}"
+    (found,) = problems(tmp_path, connection(fail_open=fail_open, children=f"{{lan: {lan}}}"))
+    assert "lan.start: is on-demand, but fail_open lets the first packet leave in the clear" in found
+
+
+def test_a_child_on_demand_may_be_closed_where_the_others_are_open(tmp_path: Path) -> None:
+    lan = "{local: 10.1.0.0/24, remote: 10.2.0.0/24, start: on-demand, fail_open: false}"
+    (berlin,) = read(tmp_path, connection(fail_open="true", children=f"{{lan: {lan}}}")).config.connections
+    assert berlin.children[0].start is Start.ON_DEMAND
 
 
 def test_a_range_is_of_the_family_of_local(tmp_path: Path) -> None:

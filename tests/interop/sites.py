@@ -28,6 +28,8 @@ class Site:
     aggressive: bool = False
     sha256_96: bool = False
     """Is HMAC-SHA-256 of ESP cut to 96 bits?"""
+    start: str = "manual"
+    """Of ikevd's children."""
     options: tuple[str, ...] = ()
     """More lines of ikevd's connection: `encap: force`."""
 
@@ -69,7 +71,7 @@ class Site:
         lines += ["sha256_96: true"] if self.sha256_96 else []
         more = "".join(f"    {line}\n" for line in lines)
         children = "".join(
-            f"      {name}: {{local: '{ours}', remote: '{theirs}', esp_proposals: {self.esp}, start: manual}}\n"
+            f"      {name}: {{local: '{ours}', remote: '{theirs}', esp_proposals: {self.esp}, start: {self.start}}}\n"
             for name, ours, theirs in self.nets
         )
         return (

@@ -25,6 +25,9 @@ class Bench(Protocol):
     def successor(self) -> Kernel:
         """What a new process has of this kernel."""
 
+    def send(self, policy: PolicyId) -> None:
+        """A packet meets the out policy."""
+
     def remove_sa(self, sa: SaId) -> None:
         """Another program removes an SA."""
 

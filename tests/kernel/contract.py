@@ -4,7 +4,8 @@ from tests.kernel.contract_events import EventContract
 from tests.kernel.contract_leavings import LeavingsContract
 from tests.kernel.contract_policies import PolicyContract
 from tests.kernel.contract_sas import SaContract
+from tests.kernel.contract_traps import TrapContract
 
 
-class KernelContract(SaContract, PolicyContract, EventContract, LeavingsContract):
+class KernelContract(SaContract, PolicyContract, EventContract, TrapContract, LeavingsContract):
     """The suite: a subclass gives the fixture `bench`."""

@@ -13,6 +13,7 @@ from ikevd.kernel.adapter import XfrmKernel
 from tests.kernel.contract import KernelContract
 from tests.kernel.modules import without
 from tests.kernel.namespaces import Namespace
+from tests.kernel.samples import HERE, PEER
 
 pytestmark = pytest.mark.kernel
 
@@ -45,6 +46,19 @@ class LinuxBench:
     def close(self) -> None:
         for kernel in self._opened:
             kernel.close()
+
+    def send(self, policy: PolicyId) -> None:
+        source, destination = policy.source[1], policy.destination[1]
+        for words in (
+            "link add wire type dummy",
+            "link set wire up",
+            f"addr add {HERE}/32 dev wire",
+            f"addr add {source}/32 dev wire",
+            f"route add {policy.destination} dev wire",
+            f"route add {PEER} dev wire",
+        ):
+            self.namespace.run("sh", "-c", f"ip {words} 2>/dev/null || true")
+        self.namespace.run("sh", "-c", f"ping -c 1 -W 1 -I {source} {destination} || true")
 
     def remove_sa(self, sa: SaId) -> None:
         self._xfrm(f"state delete dst {sa.destination} proto esp spi 0x{sa.spi}")

@@ -32,6 +32,9 @@ class MemoryBench:
     def successor(self) -> MemoryKernel:
         return self.kernel
 
+    def send(self, policy: PolicyId) -> None:
+        self.kernel.send(policy)
+
     def remove_sa(self, sa: SaId) -> None:
         self.kernel.remove_sa(sa)
 

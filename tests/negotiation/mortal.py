@@ -21,8 +21,7 @@ EXCHANGE = 18
 """Where its type stands in a message."""
 VIEW = connection(children=(child(start=Start.MANUAL),))
 WRITES = ("put", "place")
-SA_CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "change_ports")
-CALLS = (*SA_CALLS, "put_policy", "delete_policy", "dump_sas", "dump_policies")
+CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "put_policy", "delete_policy", "dump_sas", "dump_policies")
 
 
 class Process:

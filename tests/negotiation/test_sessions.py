@@ -17,7 +17,7 @@ from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import BOB, child, connection, mirrored
 from tests.duet import Network
-from tests.gateways import Gateway, alice_and_bob, bring_up, silence
+from tests.gateways import Gateway, alice_and_bob, bring_up
 from tests.negotiation.kernel_steps import INBOUND, OUTBOUND, Role, Step, refuse
 from tests.virtual_time import run
 
@@ -197,9 +197,9 @@ def test_a_delete_from_the_peer_removes_the_pair_and_only_that() -> None:
 def test_the_end_of_the_isakmp_sa_cuts_no_ipsec_sa() -> None:
     async def story() -> None:
         view = connection(lifetime=Lifetime(120))
-        world, alice, bob = alice_and_bob(view=view)
+        _, alice, bob = alice_and_bob(view=view)
         await bring_up(alice)
-        await silence(world, 200)
+        await asyncio.sleep(200)
         assert not alice.session.live
         assert not bob.session.live
         assert alice.pairs == bob.pairs == 1

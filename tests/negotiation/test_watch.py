@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.control.status import _state
+from ikevd.control.status import state_of
 from ikevd.host.interface import Action, Direction, FoundSa, KernelPolicy, PolicyId, SaId
 from ikevd.negotiation.contest import PUT_BACK, WITHIN
 from ikevd.negotiation.watch import SETTLE
@@ -52,7 +52,7 @@ def foreign(policy: KernelPolicy) -> KernelPolicy:
 
 
 def status(gateway: Gateway) -> str:
-    return _state(gateway.session.state, "lan")
+    return state_of(VIEW.children[0], gateway.session.state)
 
 
 def sas_agree(alice: Gateway, bob: Gateway) -> bool:

@@ -21,13 +21,13 @@ from ikevd.peer.effects import (
     BeginQuickMode,
     Confirm,
     Effect,
-    Follow,
     Forget,
     Record,
     Resume,
     Say,
 )
 from ikevd.peer.facts import Fact
+from ikevd.peer.start import pause
 from ikevd.peer.state import (
     Attempt,
     ChildState,
@@ -149,6 +149,11 @@ def peer(
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def later(failures: int, name: str = "lan") -> float:
+    """When a child is tried again after so many failures in a row."""
+    return NOW + pause(KEY, name, failures)
+
+
 def told(state: PeerState, *facts: Fact, now: float = NOW, view: Connection = VIEW) -> tuple[PeerState, list[str]]:
     """The state after these facts, and the effects of the last one in words."""
     effects: tuple[Effect, ...] = ()
@@ -173,8 +178,6 @@ def _in_words(effect: Effect) -> str:
             return f"resume {attempt}" + (f": {_error(error)}" if error else "")
         case Say(under, payloads):
             return f"say under {_letter(under)}: {', '.join(map(_payload, payloads))}"
-        case Follow(under, path):
-            return f"follow {_letter(under)} to {path.remote}"
         case Confirm(under):
             return f"confirm {_letter(under)}"
         case Forget(under):

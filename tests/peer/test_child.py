@@ -9,7 +9,7 @@ import pytest
 from ikevd.errors import InvalidId, KernelRefused, Said
 from ikevd.peer.facts import Due, Placed, QuickModeFailed, Unplaced, Unwanted, Wanted
 from ikevd.peer.state import Attempt, ChildState
-from tests.peer.records import NOW, ipsec, isakmp, mode, opening, pair, peer, told
+from tests.peer.records import NOW, ipsec, isakmp, later, mode, opening, pair, peer, told
 from tests.peer.rows import DOWN, ELEVEN, NO, OLD, OLDER, REFUSED, TAKEN_DOWN, UP, WANTED, Row, lan, new, under_way, up
 
 BROKEN = KernelRefused("no memory", 12)
@@ -149,14 +149,14 @@ ROWS = [
         "a persistent child is tried again",
         under_way(WANTED),
         QuickModeFailed(Attempt(7), NO, spoken=True, sent=True),
-        replace(WANTED, cause=REFUSED, failures=1, retry_at=NOW + 2),
+        replace(WANTED, cause=REFUSED, failures=1, retry_at=later(1)),
         ("answer lan: PeerRefused (no)",),
     ),
     Row(
         "later each time",
         under_way(replace(WANTED, failures=3)),
         QuickModeFailed(Attempt(7), NO, spoken=True, sent=True),
-        replace(WANTED, cause=REFUSED, failures=4, retry_at=NOW + 16),
+        replace(WANTED, cause=REFUSED, failures=4, retry_at=later(4)),
         ("answer lan: PeerRefused (no)",),
     ),
     Row(

@@ -13,7 +13,7 @@ from ikevd.errors import Said
 from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
 from ikevd.peer.state import Attempt, ChildState, Half, PairState
-from ikevd.policy.model import Child, Connection, Lifetime
+from ikevd.policy.model import Child, Connection, Lifetime, Start
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa, UdpEncapsulation
@@ -21,6 +21,7 @@ from tests.builders import ALICE, BOB, ESP_AES128_SHA256, ESP_AES256_SHA1, child
 from tests.peer.records import B, ipsec, opening, ours, pair, theirs
 
 LAN = child()
+ON_DEMAND = replace(LAN, start=Start.ON_DEMAND)
 VIEW = connection()
 ANYONE = replace(VIEW, remote=None)
 OUT, IN, FWD = Direction.OUT, Direction.IN, Direction.FWD
@@ -88,6 +89,34 @@ def test_nothing_leaves_but_through_a_pair_and_nothing_enters_in_the_clear(
     pairs: tuple[object, ...], wanted: dict[Direction, Action]
 ) -> None:
     assert gate(view(ChildState(pairs=pairs))) == wanted  # type: ignore[arg-type]
+
+
+TRAP = {OUT: TUNNEL, IN: TUNNEL, FWD: TUNNEL}
+"""The first packet asks for an SA: the tunnel has none."""
+
+
+@pytest.mark.parametrize(
+    ("state", "lan", "wanted"),
+    [
+        (DOWN, ON_DEMAND, TRAP),
+        (replace(DOWN, wanted=True), ON_DEMAND, TRAP),
+        (replace(DOWN, pairs=(opening(1, 7),)), ON_DEMAND, TRAP),
+        (replace(DOWN, by_command=True), ON_DEMAND, GATE_OF_NONE),
+        (replace(DOWN, held=True), LAN, TRAP),
+        (replace(DOWN, held=True, by_command=True), LAN, GATE_OF_NONE),
+    ],
+    ids=["down", "wanted", "half a pair", "taken down by command", "held", "held and taken down"],
+)
+def test_a_trap_stands_until_a_pair_does_or_the_operator_takes_it_down(
+    state: ChildState, lan: Child, wanted: dict[Direction, Action]
+) -> None:
+    shown = view(state, lan=lan)
+    assert gate(shown) == wanted
+    assert {policy.reqid for policy in shown.policies.values()} == {lan.reqid}
+
+
+def test_a_trap_without_a_configured_local_address_leaves_that_to_routing() -> None:
+    assert ends(view(DOWN, replace(VIEW, local=None), ON_DEMAND))[OUT] == (ip_address("0.0.0.0"), BOB)
 
 
 CLEAR = {
@@ -195,14 +224,7 @@ OF_SA: dict[str, object] = {
     "encap": UdpEncapsulation(4500, 61000),
     "icv_bits": 96,
 }
-OF_PAIR: dict[str, object] = {
-    "under": B,
-    "half": Half.INBOUND,
-    "born": 5.0,
-    "expires": 5.0,
-    "attempt": Attempt(7),
-    "behind_nat": True,
-}
+OF_PAIR: dict[str, object] = {"under": B, "half": Half.INBOUND, "born": 5.0, "expires": 5.0, "attempt": Attempt(7)}
 OF_CHILD: dict[str, object] = {
     "wanted": True,
     "attempt": Attempt(7),
@@ -213,6 +235,7 @@ OF_CHILD: dict[str, object] = {
     "since": 5.0,
     "open": True,
     "by_command": True,
+    "held": True,
     "unplaced": Said("another owner's"),
 }
 """Another value of each field; what holds other records is varied by theirs."""
@@ -238,7 +261,9 @@ def varied(state: ChildState) -> Iterator[ChildState]:
 
 @pytest.mark.parametrize("clear", [False, True], ids=["", "open"])
 @pytest.mark.parametrize("pairs", [(), (pair(1),), (opening(1, 7),), (pair(1), pair(2))])
-@pytest.mark.parametrize(("view_of", "lan"), [(VIEW, LAN), (VIEW, replace(LAN, fail_open=True)), (ANYONE, LAN)])
+@pytest.mark.parametrize(
+    ("view_of", "lan"), [(VIEW, LAN), (VIEW, replace(LAN, fail_open=True)), (VIEW, ON_DEMAND), (ANYONE, LAN)]
+)
 def test_a_change_after_which_the_kernel_is_not_looked_at_changes_nothing_that_shall_stand(
     view_of: Connection, lan: Child, pairs: tuple[PairState, ...], clear: bool
 ) -> None:

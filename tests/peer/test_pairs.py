@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.peer.facts import Due, Expired, Vanished
 from ikevd.peer.state import Attempt, ChildState
-from tests.peer.records import NOW, isakmp, mode, ours, pair, peer, theirs, told
+from tests.peer.records import NOW, isakmp, later, mode, ours, pair, peer, theirs, told
 from tests.peer.rows import BY_PEER, DOWN, ELEVEN, LOST, OLD, OLDER, OVER, UP, WANTED, YOUNG, Row, deleted, dmz, lan
 
 ROWS = [
@@ -44,7 +44,7 @@ ROWS = [
         "a pair that the peer deletes within 10 s is a failure",
         lan(replace(UP, pairs=(YOUNG,))),
         deleted(theirs(4)),
-        replace(WANTED, cause=BY_PEER, since=NOW, failures=1, retry_at=NOW + 2),
+        replace(WANTED, cause=BY_PEER, since=NOW, failures=1, retry_at=later(1)),
     ),
     Row(
         "an attempt under way goes on",
@@ -115,7 +115,7 @@ ROWS = [
         "removed within 10 s it is a failure",
         lan(replace(UP, pairs=(YOUNG,))),
         Vanished("lan", ours(4)),
-        replace(WANTED, cause=LOST, since=NOW, failures=1, retry_at=NOW + 2),
+        replace(WANTED, cause=LOST, since=NOW, failures=1, retry_at=later(1)),
         ("say under A: delete d0000004",),
     ),
 ]
@@ -130,4 +130,4 @@ def test_a_young_pair_that_somebody_removes_is_tried_again_whatever_command_want
     young = ChildState(wanted=True, pairs=(pair(4, "dmz", born=NOW - 1),), since=5.0)
     after, _ = told(peer(isakmp(), dmz=young), Vanished("dmz", ours(4)))
     child = after.children["dmz"]
-    assert (child.wanted, child.retry_at, child.failures) == (True, NOW + 2.0, 1)
+    assert (child.wanted, child.retry_at, child.failures) == (True, later(1, "dmz"), 1)

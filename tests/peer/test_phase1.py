@@ -9,7 +9,7 @@ import pytest
 from ikevd.errors import Abandoned, NoAnswer, Said
 from ikevd.peer.facts import Due, PhaseOneFailed, PhaseOneUp, Unwanted, Vanished, Wanted
 from ikevd.peer.state import Attempt, ChildState, PeerState
-from tests.peer.records import NOW, A, B, isakmp, isakmp_sa, mode, ours, pair, peer, told
+from tests.peer.records import NOW, A, B, isakmp, isakmp_sa, later, mode, ours, pair, peer, told
 
 TEN = Attempt(10)
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
@@ -76,7 +76,7 @@ def test_all_that_wait_for_it_fail() -> None:
     assert effects == ["answer lan: NoAnswer (silence)", "answer dmz: NoAnswer (silence)"]
     cause = Said("silence")
     assert after.children == {
-        "lan": replace(WANTED, cause=cause, failures=1, retry_at=NOW + 2),
+        "lan": replace(WANTED, cause=cause, failures=1, retry_at=later(1)),
         "dmz": replace(WANTED, cause=cause, wanted=False),
     }
     assert (after.phase1, after.waiting) == (None, ())

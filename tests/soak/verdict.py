@@ -12,6 +12,7 @@ from ikevd.host.interface import Action, Direction, SaId
 from ikevd.negotiation.session import Session
 from ikevd.peer.child import MAX_PAIRS
 from ikevd.peer.outside import outside
+from ikevd.peer.start import has_trap
 from ikevd.peer.state import ChildState, Half, PeerState
 from ikevd.policy.model import Config, Start
 from ikevd.sa.model import EspKeys
@@ -86,7 +87,8 @@ def _of_kernel(machine: MortalMachine, session: Session) -> Iterator[str]:
             yield f"policy {name}: desired {desired.get(name)}, stands {kernel.policies.get(name)}"
     outward = [policy for policy in kernel.policies.values() if policy.id.direction is Direction.OUT]
     for child in session.connection.children:
-        action = Action.TUNNEL if session.states[child.name].standing else Action.BLOCK
+        state = session.states[child.name]
+        action = Action.TUNNEL if state.standing or has_trap(child, state) else Action.BLOCK
         if [policy.action for policy in outward if policy.reqid == child.reqid] != [action]:
             yield f"{child.name}: its policy out is not {action}"
 

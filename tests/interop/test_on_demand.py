@@ -1,0 +1,87 @@
+"""A child on demand against strongSwan: a ping brings it up, the trap is back when it goes, nothing leaves in the
+clear."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.eventually import eventually
+from tests.interop.daemon import Ikevd
+from tests.interop.node import Node
+from tests.interop.sites import Site
+from tests.interop.strongswan import StrongSwan
+from tests.interop.topology import Topology
+
+PINGS, INTERVAL = 25, 0.1
+
+
+@pytest.fixture
+def site(topology: Topology) -> Site:
+    return Site(topology.gw_a, topology.gw_b, start="on-demand")
+
+
+def state(ikevd: Ikevd) -> str:
+    (connection,) = ikevd.status()["connections"]
+    (child,) = connection["children"]
+    return str(child["state"])
+
+
+def gate(node: Node) -> set[tuple[str, str]]:
+    return {policy.gate for policy in node.xfrm_policy() if policy.gate}
+
+
+def lost_pings(topology: Topology) -> int:
+    """Of PINGS from host to host."""
+    command = ("ping", "-n", "-q", "-c", str(PINGS), "-i", str(INTERVAL), "-W", "5", topology.host_b.address)
+    received = re.search(r"(\d+) received", topology.host_a.run(*command, check=False))
+    assert received is not None
+    return PINGS - int(received[1])
+
+
+TRAP = {("in", "allow"), ("fwd", "allow"), ("out", "allow")}
+
+
+@pytest.mark.parametrize(("larval_drop", "most_lost"), [(1, PINGS // 2), (0, 0)], ids=["dropped", "kept"])
+def test_a_ping_brings_it_up_and_what_the_first_packets_meet_is_as_the_manual_says(
+    topology: Topology, charon_b: StrongSwan, site: Site, larval_drop: int, most_lost: int
+) -> None:
+    """`net.core.xfrm_larval_drop`: 1 drops packets until the tunnel stands, 0 keeps up to 100 of each policy."""
+    site.here.set_sysctl(core__xfrm_larval_drop=larval_drop)
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        assert (state(ikevd), gate(site.here), site.here.xfrm_state()) == ("waiting", TRAP, [])
+        before = topology.wire.seen()
+        lost = lost_pings(topology)
+        print(f"xfrm_larval_drop {larval_drop}: {lost} of {PINGS} pings lost, one each {INTERVAL} s")
+        assert state(ikevd) == "up"
+        charon_b.wait_for_children(1)
+        assert bool(lost) == bool(larval_drop)
+        assert lost <= most_lost
+        assert (topology.wire.seen() - before).clear == 0
+    site.here.set_sysctl(core__xfrm_larval_drop=1)
+
+
+def test_the_trap_is_back_after_the_peers_delete(topology: Topology, charon_b: StrongSwan, site: Site) -> None:
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        before = topology.wire.seen()
+        for _ in range(2):  # the second time after a pause: the peer has ended the first pair within seconds
+            assert topology.host_a.ping(topology.host_b.address, 2 * PINGS, interval=INTERVAL)
+            charon_b.wait_for_children(1)
+            eventually(lambda: state(ikevd), lambda seen: seen == "up")
+            charon_b.terminate(child="lan")
+            eventually(lambda: state(ikevd), lambda seen: seen == "waiting")
+            assert gate(site.here) == TRAP
+            assert site.here.xfrm_state() == []
+        assert (topology.wire.seen() - before).clear == 0
+
+
+def test_while_the_peer_is_away_nothing_leaves_in_the_clear(topology: Topology, site: Site) -> None:
+    with Ikevd(site.here, site.ikevd()) as ikevd:
+        before = topology.wire.seen()
+        assert lost_pings(topology) == PINGS
+        eventually(lambda: state(ikevd), lambda seen: seen == "waiting")
+        assert lost_pings(topology) == PINGS
+        assert (topology.wire.seen() - before).clear == 0

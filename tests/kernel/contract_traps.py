@@ -1,0 +1,84 @@
+"""What every `Kernel` must tell of packets that meet a tunnel without an SA."""
+
+from ikevd.host.interface import Action, KernelEvent, SaAsked, SaId
+from ikevd.sa.model import Spi
+from tests.eventually import eventually_async
+from tests.kernel.bench import Bench
+from tests.kernel.samples import FOREIGN_REQID, PEER, REQID, add, policy_of, sa_ids, sa_of
+
+TRAP = policy_of()
+
+
+class TrapContract:
+    """Traps: a tunnel policy that goes out, and no SA for it."""
+
+    async def test_a_packet_for_a_tunnel_without_an_sa_asks_for_one_once(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await bench.kernel.put_policy(TRAP)
+        for _ in range(3):
+            bench.send(TRAP.id)
+        await eventually_async(lambda: told)
+        assert told == [SaAsked(REQID)]
+
+    async def test_a_dump_shows_who_asks(self, bench: Bench) -> None:
+        await bench.kernel.put_policy(TRAP)
+        assert await bench.kernel.dump_sas() == []
+        bench.send(TRAP.id)
+        (found,) = await bench.kernel.dump_sas()
+        assert (found.id, found.reqid, found.larval, found.asked) == (SaId(PEER, Spi(0)), REQID, True, True)
+
+    async def test_a_reserved_spi_is_not_asked_for(self, bench: Bench) -> None:
+        await bench.kernel.reserve_spi(PEER, PEER, REQID)
+        assert [found.asked for found in await bench.kernel.dump_sas()] == [False]
+
+    async def test_an_sa_that_is_installed_takes_the_place_of_what_was_asked_for(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await bench.kernel.put_policy(TRAP)
+        bench.send(TRAP.id)
+        await add(bench.kernel, sa_of())
+        assert await sa_ids(bench.kernel, larval=True) == []
+        bench.send(TRAP.id)
+        counters = await bench.kernel.counters(sa_of().id)
+        assert counters is not None
+        assert counters.packets == 1
+        await bench.kernel.delete_sa(sa_of().id)
+        bench.send(TRAP.id)
+        await eventually_async(lambda: len(told) > 1)
+        assert told == [SaAsked(REQID), SaAsked(REQID)]
+
+    async def test_who_asked_asks_again_once_that_is_forgotten(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        seconds = bench.shorten_reservations()
+        await bench.kernel.put_policy(TRAP)
+        bench.send(TRAP.id)
+        await bench.pass_time(seconds)
+        assert await bench.kernel.dump_sas() == []
+        bench.send(TRAP.id)
+        await eventually_async(lambda: len(told) > 1)
+        assert told == [SaAsked(REQID), SaAsked(REQID)]
+
+    async def test_a_larval_sa_outlives_a_block_under_which_nothing_asks(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await bench.kernel.put_policy(policy_of(action=Action.BLOCK))
+        bench.send(TRAP.id)
+        assert await bench.kernel.dump_sas() == []
+        await bench.kernel.put_policy(TRAP)
+        bench.send(TRAP.id)
+        await bench.kernel.put_policy(policy_of(action=Action.BLOCK))
+        assert len(await sa_ids(bench.kernel, larval=True)) == 1
+        await eventually_async(lambda: told)
+        assert told == [SaAsked(REQID)]
+
+    async def test_what_packets_ask_of_another_program_is_not_told(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        bench.plant_policy(policy_of("10.1.1.0/24", "10.2.1.0/24").id, FOREIGN_REQID)
+        bench.send(policy_of("10.1.1.0/24", "10.2.1.0/24").id)
+        await bench.kernel.put_policy(TRAP)
+        bench.send(TRAP.id)
+        await eventually_async(lambda: SaAsked(REQID) in told)
+        assert not [event for event in told if isinstance(event, SaAsked) and event.reqid != REQID]
