@@ -16,6 +16,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
+from ikevd.policy.changes import Changes, changes
 from ikevd.policy.model import Config, Connection, Limits
 from ikevd.store.interface import NoStore, Store
 from tests.builders import ALICE, BOB, SeededEntropy, connection, mirrored
@@ -130,8 +131,17 @@ def alice_and_bob(
     return world, alice, bob
 
 
+async def reload(gateway: Gateway, *connections: Connection, **settings: Any) -> Changes:
+    """What `ikevd reload` does once the file is read; what it changes."""
+    before = gateway.engine.config
+    after = replace(before, connections=connections, **settings)
+    found = changes(before, after)
+    await gateway.engine.reload(after, found)
+    return found
+
+
 async def bring_up(gateway: Gateway, child: str = "lan") -> None:
     """What `ikevd up` does."""
-    (name,) = {c.name for c in gateway.engine._config.connections}
-    (view,) = [c for c in gateway.engine._config.connections if c.name == name]
+    (name,) = {c.name for c in gateway.engine.config.connections}
+    (view,) = [c for c in gateway.engine.config.connections if c.name == name]
     await gateway.engine.session(view).want(child)

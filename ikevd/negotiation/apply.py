@@ -44,6 +44,14 @@ class Brought:
     """Why something stands that is not: the next difference tries again."""
 
 
+@frozen
+class LetGo:
+    """What stands of a child that ends."""
+
+    sas: tuple[SaId, ...] = ()
+    policies: tuple[KernelPolicy, ...] = ()
+
+
 class Believed:
     """What the kernel holds of one peer, as far as is known."""
 
@@ -130,6 +138,12 @@ class Believed:
         held.sas = dict.fromkeys(sas)
         held.policies = {policy.id: policy for policy in policies}
         held.doubtful.clear()
+
+    def let_go(self, child: str) -> LetGo:
+        """What stands of a child, which is somebody else's to remove from here on."""
+        self._moved.add(child)
+        held = self._held.pop(child, None) or _Held()
+        return LetGo(tuple(held.sas), tuple(held.policies.values()))
 
     def was_reserved(self, attempt: Attempt, name: SaId) -> None:
         """An earlier process got this SPI for a Quick Mode that goes on."""

@@ -62,6 +62,14 @@ class AtWork:
         self._numbers = map(Attempt, count(-1, -1))
         """Of the peer's Quick Modes; ours are numbered by the state."""
 
+    def reload(self, connection: Connection) -> None:
+        """What begins from here on is for this connection; what is under way goes on as it began."""
+        self._connection = connection
+        self._children = {child.name: child for child in connection.children}
+        self._timing = Timing(connection.resend)
+        for exchanges in self._under.values():
+            exchanges.reload(connection.children, self._timing)
+
     # -- what comes in ----------------------------------------------------------------------------------------------
 
     def heard(self, state: PeerState, header: Header, octets: bytes, path: Path) -> list[Happening]:

@@ -59,6 +59,10 @@ class Beginnings:
         self._ports = ports
         self._ledger = ledger
 
+    def reload(self, children: Sequence[Child], timing: Timing) -> None:
+        """Those that begin from here on are for these."""
+        self._children, self._timing = children, timing
+
     def by_peer(self, kind: ExchangeType, message_id: int, home: Path) -> Begun:
         """A Quick Mode or an Informational exchange of the peer's."""
         return self._begin(self._beginning(kind, message_id, home, initiator=False), None)

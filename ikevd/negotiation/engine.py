@@ -15,19 +15,27 @@ from ikevd.addresses import Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
+from ikevd.frozen import replace
 from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.in_kernel import InKernel
+from ikevd.negotiation.leavings import Ground
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import apart, paced
 from ikevd.negotiation.peers import Peers
+from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.reload import Reload
+from ikevd.negotiation.remains import Remains
 from ikevd.negotiation.restart import Restart
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
+from ikevd.negotiation.wanted import wanted
 from ikevd.negotiation.watch import Watch
 from ikevd.peer.outside import outside
+from ikevd.policy.changes import ChangedConnection, Changes, Reach, effective
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.policy.selectors import Network
 
@@ -67,11 +75,18 @@ class Engine:
         self.restored.set()
         self._early: deque[tuple[bytes, Path]] | None = None
         """Datagrams that came before the peers of an earlier process were known."""
-        self._letting_go: asyncio.Task[None] | None = None
-        self._restart: Restart | None = None
+        self._letting_go = set[asyncio.Task[None]]()
+        self._rows = PlacedRows(ports)
+        self._remains = Remains(ports, self._rows)
+        self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
         self._finishing: asyncio.Task[None] | None = None
         self._watch = Watch(self._peers, self._outside, ports)
         ports.kernel.on_event(self._kernel_event)
+
+    @property
+    def config(self) -> Config:
+        """As it takes effect."""
+        return self._config
 
     @property
     def half_open(self) -> int:
@@ -116,28 +131,60 @@ class Engine:
     async def restore(self) -> int:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
-        restart = Restart(self._config, self._ports, self._peers, self._outside, self._at_boot)
-        restored, self._restart = await restart.run(), restart
-        self._finishing = asyncio.get_running_loop().create_task(restart.finish(partial(self._watch.event, Lost())))
-        if self.dismissed:
-            self._letting_go = asyncio.get_running_loop().create_task(self._peers.let_dismissed_go())
+        restored = await Restart(
+            self._config, self._ports, self._peers, self._outside, self._rows, self._remains, self._at_boot
+        ).run()
+        self._finish_later()
         early, self._early = self._early, None
         async for octets, path in paced(early or ()):
             self.datagram(octets, path)
         self.restored.set()
         return restored
 
+    async def reload(self, config: Config, found: Changes, connected: Iterable[Network] = ()) -> None:
+        """The file was read again: `found` is what `config` changes. Children of connections that have changed or are
+        new are brought up as at the start. Raises `KernelRefused` and `LimitReached`; then nothing has changed."""
+        shall = outside(config, connected)
+        ends = shall != self._outside.policies or any(map(_ends_something, found.changed)) or found.removed
+        in_kernel = await InKernel.read(self._ports.kernel) if ends else InKernel({}, {})
+        connections = self._peers.leased(config.connections)
+        self._config = config = replace(effective(self._config, config), connections=connections)
+        self._by_name = {connection.name: connection for connection in connections}
+        self._by_remote = ByAddress(connections)
+        self._lobby.reload(connections, config.limits)
+        reload = Reload(self._ports, self._peers, self._outside, self._rows, self._remains, self._ground)
+        await reload.run(config, found, shall, in_kernel)
+        self._finish_later()
+        names = {*found.added, *(one.name for one in found.changed)}
+        self._bring_up_soon([one for one in connections if one.name in names])
+
+    def _finish_later(self) -> None:
+        """What is left of an earlier process, or of another file."""
+        loop = asyncio.get_running_loop()
+        if self._finishing is None or self._finishing.done():
+            look = partial(self._watch.event, Lost())
+            self._finishing = loop.create_task(self._remains.finish(partial(wanted, self._peers, self._outside), look))
+        if self.dismissed:
+            letting_go = loop.create_task(self._peers.let_dismissed_go())
+            self._letting_go.add(letting_go)
+            letting_go.add_done_callback(self._letting_go.discard)
+
     def start(self) -> None:
         """Bring up every child with `start: always`, one peer after the other, but for those that an operator took
         down before a restart."""
         for session in self._peers.gatekeepers():
             session.start()
-        mine = [one for one in self._config.connections if one.remote is not None]
+        self._bring_up_soon(self._config.connections)
+
+    def _bring_up_soon(self, connections: Iterable[Connection]) -> None:
+        mine = [one for one in connections if one.remote is not None]
         for number, connection in enumerate(mine):
             self._starts.set(connection.name, self._ports.now() + number * apart(len(mine)))
 
     def _bring_up(self, names: Iterable[str]) -> None:
         for name in names:
+            if name not in self._by_name:  # it is gone from the file meanwhile
+                continue
             session = self._peers.named(self._by_name[name])
             for child in session.connection.children:
                 if child.start is Start.ALWAYS and not session.states[child.name].by_command:
@@ -197,8 +244,7 @@ class Engine:
                 async for session in paced((*self.sessions(), *self.dismissed)):
                     await session.clear()
                     session.forget()
-                if self._restart is not None:
-                    await self._restart.clear()
+                await self._remains.go({})
                 await self._outside.remove()
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
@@ -209,9 +255,8 @@ class Engine:
         self._stopping = True
         self._watch.close()
         self._starts.close()
-        for task in (self._letting_go, self._finishing):
-            if task is not None:
-                task.cancel()
+        for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
+            task.cancel()
         _surely(self._lobby.close)
 
     async def _take_down(self, *, announce: bool) -> None:
@@ -224,18 +269,24 @@ class Engine:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
         sa, running = peer.sa, peer.running
         try:
-            session = self._peers.proven(sa)
-        except LimitReached as full:
+            session = self._peers.proven(peer)
+        except (LimitReached, Abandoned) as refusal:
             running.conversation.unconfirmed = sa
             running.release()
             self._router.forget(sa.cookies.responder)
-            self._lobby.say_farewell(running, full)
+            self._lobby.say_farewell(running, refusal)
             return
         session.adopt(sa, running)
         self._peers.follow(session)
 
     def _kernel_event(self, event: KernelEvent) -> None:
         self._watch.event(event)
+
+
+def _ends_something(change: ChangedConnection) -> bool:
+    """Does a pair, or a gate, have to go for it?"""
+    reaches = (change.reach, *(child.reach for child in change.children))
+    return bool(change.removed) or any(reach is not Reach.OURS for reach in reaches)
 
 
 def _surely(step: Callable[[], None]) -> None:

@@ -106,6 +106,10 @@ class Exchanges:
         """The last blocks of phase 1 that the peer may hold, the likeliest first."""
         return self._ends.sa.last_blocks
 
+    def reload(self, children: Sequence[Child], timing: Timing) -> None:
+        """The connection has these children from here on."""
+        self._beginnings.reload(children, timing)
+
     # -- receiving --------------------------------------------------------------------------------------------------
 
     def heard(self, header: Header, octets: bytes, path: Path, home: Path, *, leaving: bool) -> list[Happening]:

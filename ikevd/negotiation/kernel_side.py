@@ -61,6 +61,14 @@ class KernelSide:
         self._contest = Contest(ports.now)
         self.believed = Believed(ports.kernel)
 
+    def reload(self, connection: Connection) -> None:
+        """Other children, perhaps; what stands of those that are gone was let go before."""
+        former, self._children = self._children, {child.name: child for child in connection.children}
+        self._views = {
+            name: self._views[name] if former.get(name) == child else ChildView(connection, child)
+            for name, child in self._children.items()
+        }
+
     def desired(self, state: PeerState, child: str) -> View:
         """By one child; all closed while somebody fights its policies."""
         desired = self._views[child].of(state.children.get(child, ChildState()))
@@ -100,6 +108,8 @@ class KernelSide:
 
     async def bring_again(self, state: PeerState, again: Again) -> list[facts.Fact]:
         """The kernel to what a child desires now."""
+        if again.child not in self._views:  # it is gone from the configuration
+            return []
         name, desired, refusal = again.child, self.desired(state, again.child), None
         if self.believed.differs(name, desired):
             refusal = await self._bring(name, desired, NO_KEYS, again.pause)

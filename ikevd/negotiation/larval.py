@@ -113,6 +113,13 @@ class Places:
     def __len__(self) -> int:
         return len(self._by_age)
 
+    def bound(self, each: int, total: int) -> None:
+        """Other bounds from here on: what is too much leaves as others come."""
+        self._each, self._total = each, total
+
+    def __contains__(self, place: Place) -> bool:
+        return place.cookie in self._by_age
+
     def __iter__(self) -> Iterator[Place]:
         """Oldest first."""
         return iter(self._by_age.values())

@@ -140,6 +140,15 @@ class Leavings:
     """See `Known`."""
     unknown: Unknown = field(default_factory=Unknown)
 
+    def add(self, more: Leavings) -> None:
+        """All that another judgement found."""
+        self.turned |= more.turned
+        self.sas += more.sas
+        self.policies += more.policies
+        self.shared += more.shared
+        self.ends |= more.ends
+        self.unknown = Unknown((*self.unknown.sas, *more.unknown.sas), (*self.unknown.policies, *more.unknown.policies))
+
 
 async def judge(
     found: InKernel, known: Known, wanted: Mapping[PolicyId, KernelPolicy], *, unknown_too: bool

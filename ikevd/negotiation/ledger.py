@@ -41,6 +41,10 @@ class Ledger:
         self.message_ids = Tally()
         """How many the store holds of the peer."""
 
+    def reload(self, connection: Connection) -> None:
+        """The connection is another one from the next fact on."""
+        self._connection, self.renews = connection, True
+
     @property
     def open(self) -> bool:
         """Is anything written at all?"""

@@ -55,6 +55,14 @@ class HalfOpen(Generic[Attempt]):
     def __len__(self) -> int:
         return len(self._addresses)
 
+    def reload(self, limits: Limits, static: Collection[Address]) -> None:
+        """Other bounds from here on. Nobody makes way for that."""
+        present, self._addresses = self._addresses, {}
+        self._limits, self._static = limits, frozenset(static)
+        self._strangers, self._held = {}, {}
+        for attempt, address in present.items():
+            self.enter(attempt, address)
+
     def refusal(self, address: Address) -> str | None:
         """Why no further negotiation from `address` may begin, or None where it may."""
         if self._full_source(address):

@@ -60,7 +60,7 @@ class Lobby:
         self._router = router
         self._ports = ports
         self._agenda: Agenda[object] = Agenda(self._due)
-        self._static = frozenset(c.remote for c in connections if c.remote is not None)
+        self._static = _configured(connections)
         self._waiting = WaitingRoom(limits, self._static, router, ports, self._candidates, self._echoed)
         self._whole: dict[ExchangeType, HalfOpen[PeersAttempt]] = {
             kind: HalfOpen(limits, self._static, ports.now, each_static=each, evictions_static=rate)
@@ -70,6 +70,15 @@ class Lobby:
         self._key_pairs = {known: RateLimit(KEY_PAIRS, KEY_PAIRS, ports.now) for known in (True, False)}
         self._present: dict[bytes, PeersAttempt] = {}
         """By the key of the first message; they stay for a while after their end."""
+
+    def reload(self, connections: Sequence[Connection], limits: Limits) -> None:
+        """The file was read again. What is under way goes on as it began."""
+        self._connections = ByAddress(connections)
+        self._max_secrets = limits.secrets
+        self._static = _configured(connections)
+        self._waiting.reload(limits, self._static)
+        for places in self._whole.values():
+            places.reload(limits, self._static)
 
     @property
     def half_open(self) -> int:
@@ -227,7 +236,8 @@ class Lobby:
         self._whole[attempt.kind].leave(attempt)
         attempt.forget_at = self._ports.now() + LINGER
         attempt.running.record.belongs_to(sa.connection)
-        return Authenticated(sa, attempt.running)
+        (connection,) = [one for one in attempt.connections if one.name == sa.connection]
+        return Authenticated(sa, attempt.running, connection)
 
     def _failed(self, attempt: PeersAttempt, error: IkeError) -> None:
         running = attempt.running
@@ -243,6 +253,10 @@ class Lobby:
             self._ports.transmit(refusal, path)
             running.record.add(Sent("INFO", (str(PayloadType.N),), refusal, path))
         running.close()
+
+
+def _configured(connections: Sequence[Connection]) -> frozenset[Address]:
+    return frozenset(one.remote for one in connections if one.remote is not None)
 
 
 def _cost_of_a_key_pair(first: FirstMessage) -> float:

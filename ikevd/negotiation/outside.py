@@ -30,6 +30,13 @@ class Outside:
         for policy in self.policies.values():
             await self._put(policy, turned.get(policy.id))
 
+    async def change(self, policies: Mapping[PolicyId, KernelPolicy], turned: Mapping[PolicyId, KernelPolicy]) -> None:
+        """These shall stand from here on; those that shall not any more are removed elsewhere. `turned`: see `put`."""
+        former, self.policies = self.policies, policies
+        for name, policy in policies.items():
+            if name not in former:
+                await self._put(policy, turned.get(name))
+
     async def remove(self) -> None:
         """After all that may block has gone, unless another ikevd of this network namespace still has blocks. What the
         kernel refuses is for the next start."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from ikevd.errors import LimitReached
+from ikevd.errors import Abandoned, LimitReached
 from ikevd.frozen import replace
 from ikevd.negotiation.dismissed import former_connection
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.instances import Instances
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.router import Router
+from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
 from ikevd.peer import facts
 from ikevd.peer.restart import owed
@@ -21,7 +21,6 @@ from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection
 from ikevd.policy.reqids import Holder, Reqids
-from ikevd.sa.model import IsakmpSa
 from ikevd.store.interface import Changes, StoredPeer
 
 MAX_SESSIONS = 10_000
@@ -32,16 +31,10 @@ class Peers:
     """Makes a session for a peer, finds it again, and drops it where there is no room."""
 
     def __init__(self, connections: Iterable[Connection], router: Router, ports: Ports) -> None:
-        self._connections = {connection.name: connection for connection in connections}
         self._router = router
         self._ports = ports
+        self._know(tuple(connections))
         self._reqids = Reqids.of(self._connections.values())
-        self._anywhere = [name for name, connection in self._connections.items() if connection.remote is None]
-        self._by_identity: dict[Identity | None, list[Connection]] = {}
-        """Those with one peer each."""
-        for connection in self._connections.values():
-            if connection.remote is not None:
-                self._by_identity.setdefault(_named(connection).identity, []).append(connection)
         self._sessions: dict[str, dict[PeerKey, Session]] = {}
         """By connection."""
         self.dismissed: list[Session] = []
@@ -56,6 +49,15 @@ class Peers:
     def of(self, connection: str) -> Iterator[Session]:
         """Those of one connection."""
         return iter([*self._sessions.get(connection, {}).values()])
+
+    def _know(self, connections: Sequence[Connection]) -> None:
+        self._connections = {connection.name: connection for connection in connections}
+        self._anywhere = [name for name, connection in self._connections.items() if connection.remote is None]
+        self._by_identity: dict[Identity | None, list[Connection]] = {}
+        """Those with one peer each."""
+        for connection in connections:
+            if connection.remote is not None:
+                self._by_identity.setdefault(_named(connection).identity, []).append(connection)
 
     # -- of the configuration ---------------------------------------------------------------------------------------
 
@@ -81,6 +83,60 @@ class Peers:
         key = PeerKey(holder.connection, holder.identity, holder.instance)
         found = sessions.get(key) or (None if holder.identity else next(iter(sessions.values()), None))
         return (found, holder.child) if found else None
+
+    # -- of a file that is read again -------------------------------------------------------------------------------
+
+    def leased(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
+        """The same, each child with the number that it has here, or gets. Raises `LimitReached`."""
+        return tuple([self._with_numbers(connection) for connection in connections])
+
+    def reload(self, connections: Sequence[Connection]) -> list[Session]:
+        """These are the connections from here on. Gives the sessions of peers that none of them has: they are nobody's
+        any more, until `part` or `forget`."""
+        self._know(connections)
+        gone = [session for session in self if self.connection_of(session.state.key) is None]
+        for session in gone:
+            self.take_out(session)
+        return gone
+
+    def take_out(self, session: Session) -> None:
+        """It is nobody's any more."""
+        del self._sessions[session.state.key.connection][session.state.key]
+        self._held.forget(session)
+        self._instances.gone(session.state.key)
+
+    def configured(self, name: str) -> Connection:
+        """As the file has it."""
+        return self._connections[name]
+
+    def of_session(self, session: Session) -> Connection:
+        """The connection as the file has it now, as that session needs it. Raises `LimitReached`."""
+        key = session.state.key
+        return self._leased(self._connections[key.connection], key, session.state)
+
+    def part(self, session: Session, former: PeerState) -> None:
+        """From a peer that no connection has any more, and that was told of all of its `former` state that it could be
+        told of."""
+        self.keep_down(former)
+        if all(known.peer_deleted for known in former.isakmp.values()):
+            self.bequeath(former)
+            session.close()
+            session.forget()
+        else:
+            self.dismissed.append(session)
+
+    def holders(self, session: Session) -> list[Holder]:
+        """Who has the numbers of its children."""
+        key, connection = session.state.key, session.connection
+        own = (key.identity, key.instance) if connection.remote is None else (None, 0)
+        return [Holder(connection.name, child.name, *own) for child in connection.children]
+
+    def release(self, holders: Iterable[Holder]) -> None:
+        """Nothing of these stands in the kernel any more, but of those that the file has."""
+        kept = {Holder(c.name, child.name) for c in self._connections.values() for child in c.children}
+        for holder in holders:
+            if holder not in kept:
+                self._reqids.release(holder)
 
     # -- of an earlier process --------------------------------------------------------------------------------------
 
@@ -155,18 +211,26 @@ class Peers:
 
     async def let_dismissed_go(self) -> None:
         """Once they have said all."""
+        dismissed = tuple(self.dismissed)
         await asyncio.sleep(RETIRED_FOR + 1)
-        dismissed, self.dismissed = self.dismissed, []
         async for session in paced(dismissed):
+            self._let_go(session)
+
+    def _let_go(self, session: Session) -> None:
+        """Unless it has gone already."""
+        if session in self.dismissed:
+            self.dismissed.remove(session)
             session.close()
             session.forget()
 
     # -- of the network ---------------------------------------------------------------------------------------------
 
-    def proven(self, sa: IsakmpSa) -> Session:
+    def proven(self, peer: Authenticated) -> Session:
         """Of the peer of a phase 1 that has just authenticated it. One with an address of its own in the configuration
-        always finds room; else raises `LimitReached`."""
-        connection = self._connections[sa.connection]
+        always finds room; else raises `LimitReached`. Raises `Abandoned` where its connection has changed meanwhile."""
+        sa, connection = peer.sa, self._connections.get(peer.sa.connection)
+        if connection is None or not _alike(connection, peer.connection):
+            raise Abandoned("its connection has changed meanwhile")
         key = self._instances.key(connection, sa.remote_id, sa.path.remote)
         try:
             self._find_room(connection, key)
@@ -177,14 +241,24 @@ class Peers:
 
     def follow(self, session: Session) -> None:
         """A message of it was accepted, perhaps from another place than before."""
-        self._instances.follow(session.state)
+        if self._sessions.get(session.state.key.connection, {}).get(session.state.key) is session:
+            self._instances.follow(session.state)
 
     # -- within -----------------------------------------------------------------------------------------------------
+
+    def _with_numbers(self, connection: Connection) -> Connection:
+        numbers = [self._reqids.lease(Holder(connection.name, child.name)) for child in connection.children]
+        if numbers == [child.reqid for child in connection.children]:
+            return connection
+        children = zip(connection.children, numbers, strict=True)
+        return replace(connection, children=tuple([replace(child, reqid=number) for child, number in children]))
 
     def _session(self, connection: Connection, key: PeerKey, state: PeerState | None = None) -> Session:
         """`state`: as it was in an earlier process."""
         peers = self._sessions.setdefault(connection.name, {})
         if key not in peers:
+            for dismissed in [one for one in self.dismissed if one.state.key == key]:
+                self._let_go(dismissed)  # its place in the store is needed
             leased = self._leased(connection, key, state)
             peers[key] = Session(key, leased, self._router, self._ports, self._held, connection)
         return peers[key]
@@ -228,6 +302,11 @@ class Peers:
     def _release(self, connection: Connection, key: PeerKey) -> None:
         for child in connection.children:
             self._reqids.release(Holder(connection.name, child.name, key.identity, key.instance))
+
+
+def _alike(one: Connection, other: Connection) -> bool:
+    """But for their children."""
+    return one is other or replace(one, children=()) == replace(other, children=())
 
 
 def _named(connection: Connection) -> PeerKey:

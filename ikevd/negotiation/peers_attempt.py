@@ -27,6 +27,7 @@ class PeersAttempt:
     def __init__(self, first: FirstMessage, cookie: bytes, running: Running, owner: Owner) -> None:
         """`cookie`: ours."""
         self.kind, self.key = first.kind, first.key
+        self.connections = first.candidates.connections
         self.cookie = cookie
         self.running = running
         self.forget_at: float | None = None

@@ -20,12 +20,15 @@ IN_ONE_ROW, CHILDREN_IN_ONE_ROW = 100, 50
 
 
 class PlacedRows:
-    """Written once at a start, and again as what is left goes."""
+    """Written once at a start, when the file is read again, and as what is left goes."""
 
-    def __init__(self, ports: Ports, rows: Mapping[str, Placed]) -> None:
-        """`rows`: as the store holds them."""
+    def __init__(self, ports: Ports) -> None:
         self._store = ports.store
         self._trouble = ports.trouble
+        self._rows = dict[str, Placed]()
+
+    def read(self, rows: Mapping[str, Placed]) -> None:
+        """The store holds these, says an earlier process."""
         self._rows = dict(rows)
 
     async def leave(self, left: Placed) -> None:

@@ -1,5 +1,5 @@
-"""What an earlier process left in the kernel goes as soon as what replaces it stands, and no sooner: where the kernel
-refuses a gate, the policy that was there instead stays until the gate stands."""
+"""What an earlier process or configuration left in the kernel goes as soon as what replaces it stands, and no sooner:
+where the kernel refuses a gate, the policy that was there instead stays until the gate stands."""
 
 from __future__ import annotations
 
@@ -28,32 +28,40 @@ Wanted = Mapping[PolicyId, KernelPolicy]
 class Remains:
     """Removed here, or turned by the sessions, until none is left."""
 
-    def __init__(self, ports: Ports, rows: PlacedRows, left: Leavings) -> None:
+    def __init__(self, ports: Ports, rows: PlacedRows) -> None:
         self._kernel = ports.kernel
         self._tell = ports.trouble
         self._rows = rows
-        self._left = left
+        self._left = Leavings()
+        self._at_work = asyncio.Lock()
         self._said: set[str] = set()
 
-    async def note(self) -> None:
-        """Before anything of it is turned or removed."""
+    async def add(self, left: Leavings) -> None:
+        """More of it: before anything of that is turned or removed."""
+        async with self._at_work:
+            self._left.add(left)
+            self._said.clear()
+            await self._note()
+
+    async def _note(self) -> None:
         left = self._left
         turned = [PlacedPolicy(name, policy.reqid) for name, policy in left.turned.items()]
         known = Placed((*left.policies, *turned, *left.shared), tuple(left.sas), tuple(left.ends))
         await self._rows.leave(known)
         if left.shared:
             why = f"another ikevd of this network namespace may have them ({len(left.shared)} policies)"
-            self._trouble("bypasses that an earlier ikevd left stay", why)
+            self._trouble("bypasses that nobody wants any more stay", why)
 
     @property
-    def _over(self) -> bool:
+    def over(self) -> bool:
+        """Is none of it left?"""
         left = self._left
         return not (left.sas or left.policies or left.turned or left.unknown.sas or left.unknown.policies)
 
     async def finish(self, wanted: Callable[[], Awaitable[Wanted]], look: Callable[[], None]) -> None:
         """Until none is left. `look` at what stands afterwards: a session may have put meanwhile what was removed."""
         pause = FIRST_PAUSE
-        while not self._over:
+        while not self.over:
             await asyncio.sleep(pause)
             await self.go(await wanted())
             look()
@@ -61,8 +69,11 @@ class Remains:
 
     async def go(self, wanted: Wanted) -> None:
         """All of it that can be spared now."""
-        if self._over:
-            return
+        async with self._at_work:
+            if not self.over:
+                await self._go(wanted)
+
+    async def _go(self, wanted: Wanted) -> None:
         try:
             stands = await self._stands()
         except IkeError as refusal:
@@ -74,7 +85,7 @@ class Remains:
         unknown = self._left.unknown.policies
         unsure = [one async for one in paced(unknown) if one.reqid and _may_replace(one.id, wanted, lacking)]
         if count := len(kept) + len(unsure):
-            self._trouble("policies that an earlier ikevd left stay until those that replace them stand", f"{count}")
+            self._trouble("policies that are not wanted any more stay until those that replace them stand", f"{count}")
         await self._remove(kept, unsure)
 
     async def _stands(self) -> Mapping[PolicyId, int]:
@@ -109,7 +120,7 @@ class Remains:
     def _refused(self, refusals: Sequence[IkeError]) -> None:
         if refusals:
             self._trouble(
-                "what an earlier ikevd left is still there", f"{say_error(refusals[0])} ({len(refusals)} of it)"
+                "what is not wanted any more is still there", f"{say_error(refusals[0])} ({len(refusals)} of it)"
             )
 
     def _trouble(self, what: str, more: str) -> None:

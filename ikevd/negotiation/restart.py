@@ -9,12 +9,12 @@ goes, each of it once what replaces it stands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
-from ikevd.host.interface import KernelPolicy, PolicyId
+from ikevd.host.interface import KernelPolicy
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
 from ikevd.negotiation.outside import Outside
@@ -24,6 +24,7 @@ from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.remains import Remains
 from ikevd.negotiation.session import Session
+from ikevd.negotiation.wanted import wanted
 from ikevd.observe.words import say_error
 from ikevd.policy.digest import digest
 from ikevd.policy.model import Config
@@ -54,6 +55,8 @@ class Restart:
         ports: Ports,
         peers: Peers,
         outside: Outside,
+        rows: PlacedRows,
+        remains: Remains,
         at_boot: Iterable[KernelPolicy] = (),
     ) -> None:
         """`at_boot`: what was installed before any ikevd ran."""
@@ -63,7 +66,8 @@ class Restart:
         self._outside = outside
         self._at_boot = Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in at_boot))
         self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
-        self._remains: Remains | None = None
+        self._rows = rows
+        self._remains = remains
 
     async def run(self) -> int:
         """Gives the number of peers that go on. Raises `KernelRefused` where the kernel does not tell what stands."""
@@ -72,29 +76,17 @@ class Restart:
         peers = await self._sort(stored, found, known)
         known.add_placed((*placed.values(), self._at_boot))
         unknown_too = self._config.remove_unknown and self._ground.everywhere
-        left = await judge(found, known, await self._wanted(), unknown_too=unknown_too)
-        rows = PlacedRows(self._ports, placed)
-        self._remains = Remains(self._ports, rows, left)
-        await self._remains.note()
-        await rows.ask_for(self._outside.policies.values(), self._config)
+        left = await judge(found, known, await wanted(self._peers, self._outside), unknown_too=unknown_too)
+        self._rows.read(placed)
+        await self._remains.add(left)
+        await self._rows.ask_for(self._outside.policies.values(), self._config)
         async for one in paced(peers.lost):
             self._peers.forget(one.state.key)
         await self._stand(left, peers.changed)
         self._hear_former_traffic(found)
         await self._part(peers)
-        await self._remains.go(await self._wanted())
+        await self._remains.go(await wanted(self._peers, self._outside))
         return peers.same
-
-    async def finish(self, look: Callable[[], None]) -> None:
-        """After `run`: what still stands goes as soon as it can be spared. `look`: the kernel may hold something else
-        than is believed."""
-        if self._remains is not None:
-            await self._remains.finish(self._wanted, look)
-
-    async def clear(self) -> None:
-        """At the end of the process, once nothing is wanted any more."""
-        if self._remains is not None:
-            await self._remains.go({})
 
     async def _stored(self) -> tuple[list[StoredPeer], dict[str, Placed]]:
         store = self._ports.store
@@ -153,14 +145,6 @@ class Restart:
         self._ports.trouble(f"{name}: a peer of the process before is given up: its record cannot be used")
         context = {"message": f"internal error at a stored peer of {name}", "exception": bug}
         asyncio.get_running_loop().call_exception_handler(context)
-
-    async def _wanted(self) -> Mapping[PolicyId, KernelPolicy]:
-        wanted = dict(self._outside.policies)
-        async for _ in paced(self._peers.gatekeepers()):
-            pass
-        async for view in paced(view for session in self._peers for view in session.desired):
-            wanted.update(view.policies)
-        return wanted
 
     async def _stand(self, left: Leavings, changed: Iterable[tuple[StoredPeer, Session]]) -> None:
         """From here on nothing of a configured child leaves in the clear. What stands already is turned."""

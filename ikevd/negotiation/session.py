@@ -17,6 +17,7 @@ from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.held import HeldSelectors
@@ -90,6 +91,37 @@ class Session(Inbox[Happening | Again]):
         asks = [ask for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
         lost = self._kernel.take_over(stored.state, found, {ask.work.attempt for ask in asks})
         self.post(facts.Restarted(revived), *lost, *happenings)
+
+    def reload(
+        self,
+        connection: Connection,
+        fact: facts.Reloaded | None,
+        turned: Mapping[PolicyId, KernelPolicy],
+        configured: Connection | None = None,
+    ) -> list[LetGo]:
+        """The file was read again. `fact`: what it says otherwise of the connection; None: nothing. Gives what stands
+        of children that end, which is removed elsewhere; of the policies that are `turned` those with our selectors are
+        ours. `configured`: as at the beginning."""
+        former, self.connection = self.connection, connection
+        self._at_work.reload(connection)
+        if fact is None:
+            return []
+        known, now = ({child.name: child for child in one.children} for one in (former, connection))
+        let_go = [self._kernel.believed.let_go(name) for name in known if name not in now or name in fact.ended]
+        self._ledger.reload(configured or connection)
+        self._kernel.reload(connection)
+        self._kernel.inherit(PeerState(self.state.key), turned)
+        self.post(fact, *(Again(name) for name, child in now.items() if child != known.get(name)))
+        return let_go
+
+    def leave(self) -> list[LetGo]:
+        """The connection is gone from the file: the peer is told, nobody is called for it, and nothing is put any more.
+        Gives what stands, which is removed elsewhere."""
+        let_go = [self._kernel.believed.let_go(child.name) for child in self.connection.children]
+        self.connection = replace(self.connection, children=())
+        self._kernel.reload(self.connection)
+        self.end(announce=False)
+        return let_go
 
     def dismiss(self, stored: StoredPeer, *, replaced: bool) -> None:
         """The connection that an earlier process had with the peer has changed, or (not `replaced`) is gone: tell the

@@ -60,6 +60,12 @@ class WaitingRoom:
         self._on_echo = on_echo
         self._sweep: asyncio.TimerHandle | None = None
 
+    def reload(self, limits: Limits, static: Collection[Address]) -> None:
+        """Other bounds from here on, and other addresses that have a queue of their own. Who waits stays in his."""
+        self._static = frozenset(static)
+        self._known.bound(limits.first_messages_per_address, limits.first_messages)
+        self._strangers.bound(limits.first_messages, limits.first_messages)
+
     def __len__(self) -> int:
         return len(self._known) + len(self._strangers)
 
@@ -126,7 +132,7 @@ class WaitingRoom:
     def take(self, place: Place) -> tuple[FirstMessage, bytes, Conversation, history.Record]:
         """Our cookie has come back: message 1, that cookie, the exchange as though it had been kept all the while, and
         its record."""
-        first, begun = self._first(place), self._places(place.path).leave(place)
+        first, begun = self._first(place), self._of(place).leave(place)
         if begun is not None:
             return first, place.cookie, begun.core, begun.record
         core, effects = first.play(place.cookie, place.since, self._ports)
@@ -145,6 +151,10 @@ class WaitingRoom:
     def _places(self, path: Path) -> Places:
         return self._known if path.remote.address in self._static else self._strangers
 
+    def _of(self, place: Place) -> Places:
+        """Its address may have been configured, or no more, since it came."""
+        return self._known if place in self._known else self._strangers
+
     def _first(self, place: Place) -> FirstMessage:
         return FirstMessage(ExchangeType.MAIN_MODE, place.octets, place.path, self._candidates(place.path))
 
@@ -157,7 +167,7 @@ class WaitingRoom:
                     self._ports.transmit(octets, path)
 
     def _forget(self, place: Place, cause: IkeError) -> None:
-        begun = self._places(place.path).leave(place)
+        begun = self._of(place).leave(place)
         self._router.forget(place.cookie)
         if begun is not None:
             begun.core.close()

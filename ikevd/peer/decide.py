@@ -2,13 +2,27 @@
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `phase1`, ours; `child`, what is wanted and what stands; `start`, when a
 child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and ends; `clients`, who replaces whom;
-`informed`, what the peer says; `deletes`, what it is told; `restart`. Only the records that a fact names are looked at.
+`informed`, what the peer says; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names are
+looked at.
 """
 
 from __future__ import annotations
 
 from ikevd.errors import Abandoned
-from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, pairs, phase1, quick_modes, restart, start
+from ikevd.peer import (
+    attempts,
+    child,
+    clients,
+    deletes,
+    informed,
+    isakmp,
+    pairs,
+    phase1,
+    quick_modes,
+    reload,
+    restart,
+    start,
+)
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
@@ -32,6 +46,7 @@ from ikevd.peer.facts import (
     QuickModeBegan,
     QuickModeFailed,
     QuickModeUp,
+    Reloaded,
     Reserved,
     Restarted,
     Unplaced,
@@ -92,6 +107,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             child.want(draft, name)
         case Unwanted(name, open):
             _unwant(draft, name, open=open, by_command=True)
+        case Reloaded(ended, anew):
+            reload.reloaded(draft, ended, phase1=anew)
         case Displaced(name, by):
             clients.displaced(draft, name, by)
         case PhaseOneUp(attempt, sa, last_flight):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
@@ -27,6 +27,15 @@ def say_delete(draft: Draft, *spis: Spi, under: Cookies | None = None, insist: b
         _say(draft, chosen, spis)
     elif insist:
         draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
+
+
+def say_deletes(draft: Draft, pairs: Iterable[PairState]) -> None:
+    """Of many pairs, whose end no lifetime tells: few messages, however many children there were."""
+    gone: dict[Cookies | None, list[Spi]] = {}
+    for pair in pairs:
+        gone.setdefault(own(draft, pair), []).append(pair.sa.inbound)
+    for under, spis in gone.items():
+        say_delete(draft, *spis, under=under, insist=True)
 
 
 def own(draft: Draft, pair: PairState) -> Cookies | None:

@@ -34,6 +34,16 @@ class Unwanted:
 
 
 @frozen
+class Reloaded:
+    """The file was read again and says otherwise of the connection, which is the new one from here on."""
+
+    ended: frozenset[str] = frozenset()
+    """Of its children those whose pairs cannot go on, as for other networks."""
+    phase1: bool = False
+    """It begins anew, as with another key."""
+
+
+@frozen
 class Displaced:
     """Another peer asks for the selectors of the child, and nothing was heard of this one for long."""
 
@@ -242,6 +252,7 @@ class Owed:
 Fact = (
     Wanted
     | Unwanted
+    | Reloaded
     | Displaced
     | Ended
     | PhaseOneUp

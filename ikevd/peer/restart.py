@@ -37,15 +37,12 @@ def dismissed(draft: Draft, *, replaced: bool) -> None:
     draft.phase1 = None
     for attempt in draft.quick_modes:
         _undo(draft, attempt)
-    gone: dict[Cookies | None, list[Spi]] = {}
+    gone = [pair for _, state in draft.children.items() for pair in state.standing]
     for name, state in tuple(draft.children.items()):
-        for pair in state.standing:
-            gone.setdefault(deletes.own(draft, pair), []).append(pair.sa.inbound)
         draft.children.drop(name)
         if draft.configured(name) is not None:
             draft.children.put(name, _of_the_new_connection(state))
-    for under, spis in gone.items():  # few messages, however many children there were
-        deletes.say_delete(draft, *spis, under=under, insist=True)
+    deletes.say_deletes(draft, gone)
     draft.waiting = ()
     deletes.say_now(draft)
     if not replaced:

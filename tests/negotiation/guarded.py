@@ -9,7 +9,7 @@ from typing import Any
 
 from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Child, Connection, Listen
+from ikevd.policy.model import Child, Connection, Listen, Start
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.gateways import Gateway, World, bring_up
 from tests.negotiation.mortal import Machine
@@ -74,10 +74,16 @@ def out(policies: Iterable[KernelPolicy]) -> dict[PolicyId, KernelPolicy]:
     return {one.id: one for one in policies if one.id.direction is Direction.OUT and one.action is not Action.BYPASS}
 
 
+def waiting(view: Connection) -> Connection:
+    """Bob's side of it: he never calls."""
+    his = mirrored(view)
+    return replace(his, children=tuple(replace(one, start=Start.MANUAL) for one in his.children))
+
+
 async def both_up(view: Connection = VIEW, **settings: Any) -> tuple[World, Watched, Machine, Gateway]:
     """Alice has called Bob for both children. His machine never changes."""
     world = World()
-    hers, his = Watched(world, ALICE, view), Machine(world, BOB, mirrored(view))
+    hers, his = Watched(world, ALICE, view), Machine(world, BOB, waiting(view))
     hers.settings = settings
     alice, bob = hers.boot(), his.boot()
     for gateway in (alice, bob):

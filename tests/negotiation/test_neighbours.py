@@ -89,7 +89,7 @@ def test_a_bypass_that_both_have_stays_until_one_of_them_starts_alone() -> None:
             alice = await hers.restart()
             await asyncio.sleep(30)
             assert printers <= kernel.policies.keys()
-            assert ["bypasses that an earlier ikevd left stay" in text for text in alice.troubles] == [True]
+            assert ["bypasses that nobody wants any more stay" in text for text in alice.troubles] == [True]
         assert carols.gateway is not None
         await carols.gateway.engine.stop()
         carols.kill()

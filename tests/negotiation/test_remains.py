@@ -68,7 +68,7 @@ def test_as_long_as_the_kernel_refuses_it_stays_and_the_log_says_so_once() -> No
         alice = await hers.restart()
         await asyncio.sleep(600)
         assert covered(hers) == {WIDE_OUT}, "what has nothing to do with it is gone"
-        stay = "policies that an earlier ikevd left stay until those that replace them stand: 3"
+        stay = "policies that are not wanted any more stay until those that replace them stand: 3"
         assert alice.troubles.count(stay) == 1
         hers.kernel.remove_policy(THEIRS)
         await asyncio.sleep(130)
@@ -102,7 +102,7 @@ def test_what_the_kernel_refuses_to_remove_is_told_once_and_removed_as_soon_as_i
         assert [*hers.kernel.sas, *of_children(hers.kernel)]
         await asyncio.sleep(30)
         assert [*hers.kernel.sas, *of_children(hers.kernel)] == []
-        assert [text.split(":")[0] for text in alice.troubles] == ["what an earlier ikevd left is still there"]
+        assert [text.split(":")[0] for text in alice.troubles] == ["what is not wanted any more is still there"]
         assert hers.disk.placed.keys() == {OUTSIDE}
 
     run(story())

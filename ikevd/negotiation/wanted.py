@@ -1,0 +1,20 @@
+"""Which policies shall stand in the kernel, of all that this daemon has to do with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ikevd.host.interface import KernelPolicy, PolicyId
+from ikevd.negotiation.outside import Outside
+from ikevd.negotiation.paced import paced
+from ikevd.negotiation.peers import Peers
+
+
+async def wanted(peers: Peers, outside: Outside) -> Mapping[PolicyId, KernelPolicy]:
+    """What passes outside, the gates of all configured children, and what the peers have."""
+    found = dict(outside.policies)
+    async for _ in paced(peers.gatekeepers()):
+        pass
+    async for view in paced(view for session in peers for view in session.desired):
+        found.update(view.policies)
+    return found

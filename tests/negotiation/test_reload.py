@@ -1,0 +1,328 @@
+"""A file that is read again: no packet leaves in the clear, nothing is left, and who is as before does not notice."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ikevd.host.interface import Action, KernelPolicy, PolicyId
+from ikevd.kernel.memory import MemoryKernel
+from ikevd.policy.model import Bypass, Connection, Limits, Start
+from ikevd.wire.registry import ExchangeType
+from tests.builders import ALICE, BOB, SeededEntropy, child, connection, psk, selector
+from tests.gateways import Gateway, World, reload
+from tests.negotiation.guarded import CHANGED, DAVE, DMZ, LAN, SETTINGS, VIEW, both_up, of_children, out, waiting
+from tests.negotiation.mortal import kinds
+from tests.virtual_time import run
+
+ALWAYS = connection(children=tuple(replace(one, start=Start.ALWAYS) for one in (LAN, DMZ)))
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def of(gateway: Gateway, child: str) -> list[PolicyId]:
+    """The ways out of one child."""
+    return [name for name, one in out(gateway.kernel.policies.values()).items() if one.reqid == reqid(gateway, child)]
+
+
+def reqid(gateway: Gateway, child: str) -> int:
+    (found,) = [one.reqid for c in gateway.engine.config.connections for one in c.children if one.name == child]
+    return found
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("after", CHANGED.values(), ids=CHANGED)
+def test_at_no_moment_a_selector_is_without_a_policy_and_nothing_is_left(
+    after: tuple[Connection, ...], settings: dict[str, Any]
+) -> None:
+    async def story() -> None:
+        _, hers, _, bob = await both_up(**settings)
+        hers.guarded = frozenset(out(hers.kernel.policies.values()))
+        alice = hers.gateway
+        assert alice is not None
+        await reload(alice, *after)
+        await asyncio.sleep(30)
+        gates = out(hers.kernel.policies.values())
+        assert gates.keys() == hers.guarded
+        numbers = {child.reqid for one in alice.engine.config.connections for child in one.children}
+        assert {one.reqid for one in hers.kernel.policies.values() if one.reqid} == numbers
+        pairs = [pair for session in alice.engine.sessions() for one in session.states.values() for pair in one.pairs]
+        assert len(hers.kernel.sas) == 2 * len(pairs)
+        assert alice.pairs == bob.pairs
+        assert alice.troubles == []
+        assert not hers.disk.placed.keys() - {"outside", *(f"gates of {view.name}" for view in after)}
+
+    run(story())
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_of_a_connection_that_is_gone_from_the_file_nothing_is_left(settings: dict[str, Any]) -> None:
+    async def story() -> None:
+        world, hers, _, bob = await both_up(**settings)
+        alice, began = hers.gateway, now()
+        assert alice is not None
+        await reload(alice)
+        assert not hers.kernel.sas
+        assert of_children(hers.kernel) == []
+        await asyncio.sleep(30)
+        assert bob.nothing_installed
+        assert kinds(world, began) == {ExchangeType.INFORMATIONAL}
+        assert alice.troubles == []
+        assert not hers.disk.peers
+        assert not list(alice.engine.sessions())
+        assert alice.engine.dismissed == []
+
+    run(story())
+
+
+def test_a_child_that_is_gone_goes_alone() -> None:
+    async def story() -> None:
+        world, hers, _, bob = await both_up()
+        alice, began = hers.gateway, now()
+        assert alice is not None
+        before = dict(out(hers.kernel.policies.values()))
+        await reload(alice, replace(VIEW, children=(LAN,)))
+        await asyncio.sleep(5)
+        assert out(hers.kernel.policies.values()) == {name: before[name] for name in of(alice, "lan")}
+        assert alice.pairs == bob.pairs == 1
+        assert kinds(world, began) == {ExchangeType.INFORMATIONAL}
+        assert not hers.disk.placed.keys() - {"outside", "gates of bob"}
+
+    run(story())
+
+
+def test_a_new_child_comes_up_under_the_isakmp_sa_that_stands() -> None:
+    async def story() -> None:
+        world, hers, _, bob = await both_up(replace(VIEW, children=(LAN,)))
+        alice, began = hers.gateway, now()
+        assert alice is not None
+        await reload(bob, waiting(VIEW))
+        await reload(alice, replace(VIEW, children=(LAN, replace(DMZ, start=Start.ALWAYS))))
+        await asyncio.sleep(5)
+        assert alice.pairs == bob.pairs == 2
+        assert kinds(world, began) == {ExchangeType.QUICK_MODE}
+
+    run(story())
+
+
+def test_a_new_connection_comes_up() -> None:
+    async def story() -> None:
+        world = World()
+        alice, bob = world.gateway(ALICE), world.gateway(BOB)
+        for gateway in (alice, bob):
+            await gateway.engine.restore()
+            gateway.engine.start()
+        await reload(bob, waiting(replace(VIEW, children=(LAN,))))
+        await reload(alice, connection(children=(replace(LAN, start=Start.ALWAYS),)))
+        assert out(alice.kernel.policies.values()), "its gate stands at once"
+        await asyncio.sleep(5)
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"remote": selector("10.3.0.0/24")}, {"local": selector("10.1.4.0/24")}],
+    ids=["remote", "local"],
+)
+def test_a_child_with_other_networks_begins_anew_and_its_sibling_stays(change: dict[str, Any]) -> None:
+    async def story() -> None:
+        world, hers, _, bob = await both_up(ALWAYS)
+        alice, began = hers.gateway, now()
+        assert alice is not None
+        sibling = {name: hers.kernel.policies[name] for name in of(alice, "dmz")}
+        after = replace(ALWAYS, children=(replace(ALWAYS.children[0], **change), ALWAYS.children[1]))
+        await reload(bob, waiting(after))
+        await reload(alice, after)
+        await asyncio.sleep(5)
+        assert {name: hers.kernel.policies[name] for name in sibling} == sibling
+        assert alice.pairs == bob.pairs == 2
+        assert kinds(world, began) == {ExchangeType.INFORMATIONAL, ExchangeType.QUICK_MODE}
+        (gate,) = [hers.kernel.policies[name] for name in of(alice, "lan")]
+        assert gate.action is Action.TUNNEL
+        assert len(hers.kernel.sas) == 4
+        assert alice.troubles == bob.troubles == []
+
+    run(story())
+
+
+def test_another_key_begins_phase_1_anew() -> None:
+    async def story() -> None:
+        _, hers, _, bob = await both_up(ALWAYS)
+        alice = hers.gateway
+        assert alice is not None
+        hers.guarded = frozenset(out(hers.kernel.policies.values()))
+        (old,) = (isakmp.sa.cookies for isakmp in alice.session.live)
+        after = replace(ALWAYS, psk=psk("another one"))
+        await reload(bob, waiting(after))
+        await reload(alice, after)
+        await asyncio.sleep(60)
+        assert old not in alice.session.state.isakmp
+        assert alice.pairs == bob.pairs == 2
+        assert len(hers.kernel.sas) == 4
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "change", [{"nat_keepalive": 33.0}, {"location": replace(VIEW.location, line=99)}], ids=["a setting", "its place"]
+)
+def test_what_the_peer_has_no_part_in_is_changed_without_a_word(change: dict[str, Any]) -> None:
+    async def story() -> None:
+        world, hers, _, _ = await both_up()
+        alice, began, before = hers.gateway, now(), (set(hers.kernel.sas), dict(hers.kernel.policies))
+        assert alice is not None
+        after = replace(VIEW, **change)
+        await reload(alice, after)
+        await asyncio.sleep(10)
+        assert (set(hers.kernel.sas), dict(hers.kernel.policies)) == before
+        assert kinds(world, began) == set()
+        assert alice.session.connection == after
+        assert alice.session.connection.location == after.location
+        hers.connections = (after,)
+        alice = await hers.restart()
+        assert alice.pairs == 2, "the store knows of it"
+        assert kinds(world, began) == set()
+
+    run(story())
+
+
+def test_what_the_operator_took_down_stays_down() -> None:
+    async def story() -> None:
+        _, hers, _, bob = await both_up(ALWAYS)
+        alice = hers.gateway
+        assert alice is not None
+        alice.session.unwant("lan")
+        await asyncio.sleep(1)
+        await reload(alice, replace(ALWAYS, psk=psk("another one")))
+        await reload(bob, waiting(replace(ALWAYS, psk=psk("another one"))))
+        await asyncio.sleep(60)
+        assert not alice.session.states["lan"].pairs
+        assert alice.session.states["dmz"].pairs
+
+    run(story())
+
+
+def test_a_child_that_was_brought_up_by_command_comes_back() -> None:
+    async def story() -> None:
+        _, hers, _, bob = await both_up(VIEW)
+        alice = hers.gateway
+        assert alice is not None
+        after = replace(VIEW, children=(replace(LAN, remote=selector("10.3.0.0/24")), DMZ))
+        await reload(bob, waiting(after))
+        await reload(alice, after)
+        await asyncio.sleep(5)
+        assert alice.pairs == 2
+
+    run(story())
+
+
+def test_to_leave_and_to_come_back_at_once_ends_well() -> None:
+    async def story() -> None:
+        _, hers, _, bob = await both_up(ALWAYS)
+        alice = hers.gateway
+        assert alice is not None
+        await reload(alice)
+        await reload(alice, ALWAYS)
+        await asyncio.sleep(60)
+        assert alice.pairs == bob.pairs == 2
+        assert len(hers.disk.peers) == 1
+        hers.connections = alice.engine.config.connections
+        alice = await hers.restart()
+        assert alice.pairs == 2
+
+    run(story())
+
+
+def test_bypasses_come_and_go_before_and_after_what_they_concern() -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up()
+        alice, before = hers.gateway, dict(hers.kernel.policies)
+        assert alice is not None
+        own = Bypass("own", selector("10.1.0.0/24"), selector("10.1.0.0/16"))
+        await reload(alice, VIEW, bypasses=(own,))
+        added = {name: one for name, one in hers.kernel.policies.items() if name not in before}
+        assert len(added) == 3
+        assert {one.action for one in added.values()} == {Action.BYPASS}
+        await reload(alice, VIEW, bypasses=())
+        assert hers.kernel.policies == before
+        assert alice.troubles == []
+
+    run(story())
+
+
+def test_fail_open_opens_and_shuts_the_gate_of_a_child_that_is_down() -> None:
+    async def story() -> None:
+        world = World()
+        alice = world.gateway(ALICE, VIEW)
+        await alice.engine.restore()
+        alice.engine.start()
+        gates = out(alice.kernel.policies.values())
+        assert len(gates) == 2
+        await reload(alice, replace(VIEW, children=(replace(LAN, fail_open=True), DMZ)))
+        assert out(alice.kernel.policies.values()).keys() == set(of(alice, "dmz"))
+        await reload(alice, VIEW)
+        assert out(alice.kernel.policies.values()) == gates
+
+    run(story())
+
+
+def test_limits_hold_from_then_on() -> None:
+    async def story() -> None:
+        world = World()
+        alice = world.gateway(ALICE, VIEW)
+        await reload(alice, VIEW, limits=Limits(half_open=7))
+        assert alice.engine.config.limits.half_open == 7
+
+    run(story())
+
+
+def test_a_thousand_connections_of_which_one_changes_leave_the_others_alone() -> None:
+    """Counted in calls of the kernel, not in seconds; `bench reload` has the figure."""
+
+    async def story() -> None:
+        world = World()
+        views = [_numbered(number) for number in range(1000)]
+        alice = world.gateway(ALICE, *views, kernel=(kernel := Counted()))
+        await alice.engine.restore()
+        alice.engine.start()
+        await asyncio.sleep(1)
+        before = dict(alice.kernel.policies)
+        changed = replace(views[500], children=(replace(views[500].children[0], remote=selector("10.250.0.0/24")),))
+        kernel.numbers.clear()
+        await reload(alice, *views[:500], changed, *views[501:])
+        await asyncio.sleep(1)
+        (number,) = kernel.numbers
+        assert number == alice.engine.config.connections[500].children[0].reqid
+        same = {name: one for name, one in before.items() if one.reqid != number}
+        assert same.items() <= alice.kernel.policies.items()
+
+    run(story())
+
+
+def _numbered(number: int) -> Connection:
+    high, low = divmod(number, 250)
+    lan = child(reqid=0x696B0000 + number, remote=f"10.{100 + high}.{low}.0/24", start=Start.MANUAL)
+    return connection(name=f"peer {number}", remote=DAVE + number, children=(lan,))
+
+
+class Counted(MemoryKernel):
+    """Of its policies: the reqids of those that are put or removed."""
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.get_running_loop().time, SeededEntropy(0))
+        self.numbers = set[int]()
+
+    async def put_policy(self, policy: KernelPolicy, *, former: int | None = None) -> None:
+        self.numbers.add(policy.reqid)
+        await super().put_policy(policy, former=former)
+
+    async def delete_policy(self, policy: PolicyId, reqid: int) -> None:
+        self.numbers.add(reqid)
+        await super().delete_policy(policy, reqid)
