@@ -95,7 +95,7 @@ class Initiator:
 
     def controller(self) -> EngineController:
         """What a control socket would show of us."""
-        return EngineController(self._engine, self.config, self._history, self._counters, ())
+        return EngineController(self._engine, self._history, self._counters, ())
 
     def tell(self, spokes: Sequence[Spoke], *payloads: Payload) -> None:
         """An Informational message of each spoke."""

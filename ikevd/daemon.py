@@ -18,6 +18,7 @@ from ikevd import __version__
 from ikevd.addresses import Address
 from ikevd.boot.blocks import blocks
 from ikevd.boot.file import BLOCKS, read_blocks, write_blocks
+from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, KernelRefused
@@ -36,9 +37,10 @@ from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
-from ikevd.policy.model import Config, OnStop
+from ikevd.policy.model import Config, EspSuite, LogFormat, OnStop
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.selectors import Network
+from ikevd.reloading import Reloading
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
 from ikevd.service.choose_holding import choose_holding
@@ -61,6 +63,10 @@ class Options:
     key_log: Path | None = None
     only: log.Filter = field(default_factory=log.Filter)
     """Which negotiations are logged."""
+    read: Callable[[], Loaded] | None = None
+    """Reads the file again; None: there is none."""
+    told: tuple[str, ...] = ()
+    """Warnings of the file so far."""
 
 
 @frozen
@@ -76,14 +82,13 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str], ma
     """Run until SIGTERM, SIGINT or SIGQUIT. Raises `IkeError` where the daemon cannot start."""
     async with AsyncExitStack() as stack:
         stop = stop_signal()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, log.no_reload)
         asyncio.get_running_loop().set_exception_handler(_log_bug)
         try:
             notifier = stack.enter_context(Notifier(environ))
-            engine, holding = await _start(config, options, notifier, environ, machine or Machine(), stack)
+            engine, holding, reloading = await _start(config, options, notifier, environ, machine or Machine(), stack)
         except OSError as error:
             raise unforeseen(error) from error
-        await _run(engine, holding, notifier, stop, config)
+        await _run(engine, holding, notifier, stop, reloading)
 
 
 async def _start(
@@ -93,7 +98,7 @@ async def _start(
     environ: Mapping[str, str],
     machine: Machine,
     stack: AsyncExitStack,
-) -> tuple[Engine, Holding]:
+) -> tuple[Engine, Holding, Reloading | None]:
     """Everything that the daemon needs, bound and connected; `stack` undoes it."""
     history, counters = History(time.time), Counters()
     history.listen(log.FactLog(options.only))
@@ -132,7 +137,9 @@ async def _start(
     for warning in transport.warnings:
         log.warning(warning)
     stack.callback(transport.close)
-    controller = EngineController(engine, config, history, counters, transport.endpoints, holding)
+    reloading = _reloading(options, engine, kernel, notifier, holding, environ)
+    reload = reloading.reload if reloading else None
+    controller = EngineController(engine, history, counters, transport.endpoints, holding, reload)
     server = ControlServer(controller, config.control)
     stack.push_async_callback(server.close)
     await server.start()
@@ -145,7 +152,40 @@ async def _start(
     holding.outlast(_longest_life(config))
     holding.keep(transport.sockets)
     _rarely_collect_garbage()
-    return engine, holding
+    return engine, holding, reloading
+
+
+def _reloading(
+    options: Options,
+    engine: Engine,
+    kernel: Kernel,
+    notifier: Notifier,
+    holding: Holding,
+    environ: Mapping[str, str],
+) -> Reloading | None:
+    """What else than the engine a reload concerns."""
+    if options.read is None:
+        return None
+    logged = _logged(engine.config)
+
+    async def before(config: Config) -> None:
+        await _probed(kernel, config, tried=engine.config)
+
+    def after(config: Config) -> None:
+        nonlocal logged
+        if logged != (logged := _logged(config)):
+            log.configure(config.log_format, config.log_level)
+        _keep_blocks(config, environ)
+        holding.outlast(_longest_life(config))
+        gc.freeze()
+
+    reloading = Reloading(options.read, engine, notifier, before, after, connected=_connected, told=options.told)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
+    return reloading
+
+
+def _logged(config: Config) -> tuple[LogFormat, str]:
+    return config.log_format, config.log_level
 
 
 def _keep_blocks(config: Config, environ: Mapping[str, str]) -> None:
@@ -196,24 +236,30 @@ def _rarely_collect_garbage() -> None:
 
 
 async def _run(
-    engine: Engine, holding: Holding, notifier: Notifier, stop: asyncio.Future[Stop], config: Config
+    engine: Engine, holding: Holding, notifier: Notifier, stop: asyncio.Future[Stop], reloading: Reloading | None
 ) -> None:
     """Whatever fails, the engine stops: nothing of it stays in the kernel."""
-    beat = asyncio.create_task(watchdog(notifier, lambda: True))
+    services = [asyncio.create_task(watchdog(notifier, lambda: True))]
     how = Stop.TAKE_DOWN
     try:
         engine.start()
         notifier.ready(f"ikevd {__version__} is ready")
+        if reloading is not None:
+            services.append(asyncio.create_task(reloading.serve()))
         how = await stop
         notifier.stopping()
         log.stopping()
     finally:
-        await _end(engine, holding, how, config)
-        beat.cancel()
+        if reloading is not None:
+            await reloading.close()
+        await _end(engine, holding, how)
+        for service in services:
+            service.cancel()
 
 
-async def _end(engine: Engine, holding: Holding, how: Stop, config: Config) -> None:
+async def _end(engine: Engine, holding: Holding, how: Stop) -> None:
     """Tunnels and sockets are kept for the next ikevd, or taken down."""
+    config = engine.config
     if how is Stop.HAND_OVER and config.on_stop is OnStop.KEEP and await engine.hand_over():
         holding.outlast(_longest_life(config))
         log.handed_over(sockets_stay=holding.outlives_stop)
@@ -222,14 +268,19 @@ async def _end(engine: Engine, holding: Holding, how: Stop, config: Config) -> N
     holding.release()
 
 
-async def _probed(kernel: Kernel, config: Config) -> Kernel:
-    """The kernel, tried with every configured ESP suite."""
-    for suite in {suite: None for c in config.connections for child in c.children for suite in child.suites}:
+async def _probed(kernel: Kernel, config: Config, tried: Config | None = None) -> Kernel:
+    """The kernel, tried with every configured ESP suite, but for those that were `tried`."""
+    known = _suites(tried) if tried is not None else {}
+    for suite in [suite for suite in _suites(config) if suite not in known]:
         try:
             await kernel.probe(suite)
         except KernelRefused as refusal:
             raise KernelRefused(f"esp_proposals {format_esp(suite)}: {refusal}", refusal.errno) from refusal
     return kernel
+
+
+def _suites(config: Config) -> dict[EspSuite, None]:
+    return {suite: None for c in config.connections for child in c.children for suite in child.suites}
 
 
 def _store(config: Config, stack: AsyncExitStack) -> Store:

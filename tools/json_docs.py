@@ -20,7 +20,7 @@ from ikevd.observe.views import kind_of
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SCHEMA, PAGE = DOCS / "json.schema.json", DOCS / "json.md"
-Answer = shapes.Status | shapes.Trace | shapes.Line | shapes.Version | shapes.Names | shapes.Keys
+Answer = shapes.Status | shapes.Trace | shapes.Line | shapes.Version | shapes.Names | shapes.Keys | shapes.Reload
 Schema = dict[str, Any]
 
 INTRODUCTION = f"""\
@@ -37,6 +37,7 @@ As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
 | `ikevd up NAME --json`, `ikevd down NAME --json` | lines: an [Owner](#owner) with the fields of a fact each, \
 [End](#end) last | `POST /v1/up/NAME?timeout=…`, `POST /v1/down/NAME?timeout=…`; \
 for all connections (`--all`) without `/NAME`, for `--open` with `open=1` |
+| `ikevd reload [--dry-run] --json` | [Reload](#reload) | `POST /v1/reload?dry_run=1` |
 | `ikevd version --json` | [Version](#version) | `GET /v1/version` |
 | | [Names](#names) | `GET /v1/names` |
 | `ikevd capture FILE` | a pcap file | `GET /v1/capture?spi=…&connection=…&peer=…&last=…` |

@@ -159,6 +159,24 @@ def down(name: str | None, every: bool, in_clear: bool, timeout: float, as_json:
 
 
 @main.command()
+@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
+@socket_option
+def reload(dry_run: bool, as_json: bool, socket: Path) -> None:
+    """Have the running daemon read its configuration file again, with all secrets, and carry out what it changes.
+
+    Tunnels of which the file says the same do not notice. Those that have changed are negotiated anew, those that are
+    gone are deleted, new ones are brought up as at the start. A file that cannot be used changes nothing. SIGHUP does
+    the same and tells it to the log.
+
+    Exit code 0 if the file can be used, else 1 with all that is wrong with it.
+    """
+    from ikevd.cli.reload import reload_file
+
+    raise SystemExit(reload_file(socket, dry_run=dry_run, as_json=as_json))
+
+
+@main.command()
 @click.argument("name", required=False, callback=a_name, shell_complete=names)
 @spi_option
 @peer_option

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ikevd.config.load import load
+from ikevd.config.load import Loaded, load
 from ikevd.daemon import Machine, Options, serve
 from ikevd.errors import ConfigError, IkeError
 from ikevd.frozen import replace
@@ -34,7 +35,7 @@ def run_daemon(
     machine: Machine | None = None,
     **only: Any,
 ) -> int:
-    """Load the configuration and serve until SIGTERM.
+    """Load the configuration and serve until SIGTERM. On SIGHUP it is read again.
 
     Exit code `UNUSABLE` is for what only the operator can mend, in the configuration; a service manager that meets
     `FAILED` may try again.
@@ -45,16 +46,20 @@ def run_daemon(
     except ConfigError as error:
         click.echo(str(error), err=True)
         return UNUSABLE
-    settings = loaded.config
+    overridden = {"log_level": log_level, "log_format": LogFormat(log_format) if log_format else None}
+    settings = _overridden(loaded, overridden).config
     if nobody := _unknown(only.get("connection"), settings):
         click.echo(f"--connection: {nobody}", err=True)
         return UNUSABLE
-    if log_format:
-        settings = replace(settings, log_format=LogFormat(log_format))
-    log.configure(settings.log_format, log_level or settings.log_level)
+    log.configure(settings.log_format, settings.log_level)
     for warning in loaded.warnings:
         log.config_warning(warning)
-    options = Options(key_log=key_log, only=_filter(settings, **only))
+    options = Options(
+        key_log=key_log,
+        only=_filter(settings, **only),
+        read=lambda: _overridden(load(config, os.environ), overridden),
+        told=loaded.warnings,
+    )
     try:
         enough_descriptors()
         with asyncio.Runner(loop_factory=_factory(loop)) as runner:
@@ -66,6 +71,12 @@ def run_daemon(
         click.echo(f"ikevd cannot run: {say_error(error)}", err=True)
         return FAILED
     return OK
+
+
+def _overridden(loaded: Loaded, options: Mapping[str, object]) -> Loaded:
+    """By the command line."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    return replace(loaded, config=replace(loaded.config, **given))
 
 
 def _unknown(name: str | None, config: Config) -> str | None:

@@ -38,6 +38,9 @@ class Loaded:
     warnings: tuple[str, ...]
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Length and form of each connection's key, for the operator's screen; for no log."""
+    fixed: tuple[str, ...] = ()
+    """The connections whose keys are those of the start, however often the file is read: systemd's credentials and
+    environment variables do not change while a process runs."""
 
 
 def load(
@@ -64,17 +67,20 @@ def load(
     located.data = plain(problems, located.data)
     file = _validate(problems, located)
     found: dict[str, secrets.Found] = {}
+    sources: dict[str, secrets.Source] = {}
     store_key: Secret | None = None
     if file is not None:
         check(problems, file, known)
-        found = _find(problems, _sources(file, located.data), path.parent, environ, exposed, account)
+        sources = _sources(file, located.data)
+        found = _find(problems, sources, path.parent, environ, exposed, account)
         warn_of_many_secrets(problems, file, {name: one.key for name, one in found.items()})
         store_key = find_store_key(problems, file, path.parent, environ, account)
     if problems.errors:
         raise ConfigError(problems.errors)
     assert file is not None  # `_validate` returned None only with an error
     forms = tuple(f"connections.{name}.psk: {one.form.description}" for name, one in found.items())
-    return Loaded(build(problems, file, _keys(problems, found), store_key), problems.warnings, forms)
+    fixed = tuple(name for name, source in sources.items() if isinstance(source, secrets.FIXED))
+    return Loaded(build(problems, file, _keys(problems, found), store_key), problems.warnings, forms, fixed)
 
 
 def _read(path: Path, account: owners.Account) -> tuple[str, str | None]:

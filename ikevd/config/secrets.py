@@ -55,6 +55,8 @@ class FromCredential:
     name: str
 
 
+FIXED = (FromEnvironment, FromCredential)
+"""What is the same for as long as a process runs."""
 Source = Inline | FromFile | FromEnvironment | FromCredential
 
 

@@ -15,6 +15,7 @@ from ikevd.wording import Names
 
 ANSWER_SECONDS = 10.0
 SLACK_SECONDS = 5.0
+RELOAD_SECONDS = 125.0
 View = dict[str, Any]
 
 
@@ -89,6 +90,13 @@ class Client:
         target = "/v1/down" if name is None else f"/v1/down/{quote(name)}"
         query = _query(timeout=f"{timeout:g}", open=1 if in_clear else None)
         return self._stream(f"{target}?{query}", timeout)
+
+    def reload(self, *, dry_run: bool = False) -> View:
+        """What the file changes; with `dry_run` nothing is done."""
+        target = f"/v1/reload?{_query(dry_run=1 if dry_run else None)}"
+        with self._request("POST", target, RELOAD_SECONDS) as response, _broken_off():
+            answer: View = json.loads(response.read())
+            return answer
 
     def _get(self, target: str, timeout: float | None = None) -> View:
         with self._request("GET", target, timeout or ANSWER_SECONDS) as response, _broken_off():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from itertools import groupby, islice
 
 from ikevd import __version__
@@ -39,6 +39,10 @@ MAX_REFUSED = 20
 PHASE_1 = frozenset({ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE})
 
 
+Reload = Callable[[bool], Awaitable[shapes.Reload]]
+"""Reads the file again; True: only to tell what it changes."""
+
+
 @frozen
 class Wanted:
     """Which negotiations are asked for; None is any."""
@@ -55,19 +59,24 @@ class EngineController:
     def __init__(
         self,
         engine: Engine,
-        config: Config,
         history: History,
         counters: Counters,
         listening: Iterable[Endpoint],
         holding: Holding | None = None,
+        reload: Reload | None = None,
     ) -> None:
+        """`reload`: reads the file again; None: there is none."""
         self._engine = engine
-        self._config = config
+        self._reload = reload
         self._history = history
         self._counters = counters
         self._listening = [str(endpoint) for endpoint in listening]
         self._holding = holding or NoHolding()
         self._started = time.time()
+
+    @property
+    def _config(self) -> Config:
+        return self._engine.config
 
     # -- looking ------------------------------------------------------------------------------------------------
 
@@ -209,6 +218,13 @@ class EngineController:
                 session.unwant(child.name, in_clear=in_clear)
             for session, _ in sessions:
                 await session.settled()
+
+    async def reload(self, *, dry_run: bool) -> shapes.Reload:
+        """Read the file again and carry out what it changes, or (`dry_run`) only tell it."""
+        if self._reload is None:
+            raise NotAllowed("this daemon was not started from a file")
+        await self._engine.restored.wait()
+        return await self._reload(dry_run)
 
     def _every(self) -> list[tuple[Connection, Child]]:
         return [(connection, child) for connection in self._config.connections for child in connection.children]

@@ -64,6 +64,10 @@ class Controller(Protocol):
         Cancelled when nobody waits any more; the daemon's own attempt goes on.
         """
 
+    async def reload(self, *, dry_run: bool) -> shapes.Reload:
+        """Read the file again and carry out what it changes, or (`dry_run`) only tell it. Returns once that is begun:
+        each gate stands, each peer is told; negotiations go on. Raises `IkeError` where it cannot be carried out."""
+
     async def down(self, name: str | None, progress: Progress, *, in_clear: bool = False) -> None:
         """Take down a child, or a connection with its ISAKMP SAs, or all (None); returns when the kernel holds nothing
         of it but the block that keeps its traffic from leaving in the clear, and with `in_clear` not even that."""

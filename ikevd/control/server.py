@@ -38,6 +38,8 @@ LOOK_UP_SECONDS = 8.0
 """Longer takes no look-up; the client waits a little longer."""
 SENDING_SECONDS = 15.0
 """So much longer a client may take to read an answer."""
+RELOAD_SECONDS = 120.0
+"""A file of 65,000 pairs of networks takes a minute to read."""
 FILTERS = ("spi", "connection", "peer")
 LIMIT = web.RequestKey("limit", asyncio.Timeout)
 """When an answer must have been made; while a long one is sent it moves on."""
@@ -63,6 +65,7 @@ class ControlServer:
                 web.get("/v1/capture", self._capture),
                 web.get("/v1/keys", self._keys),
                 web.post("/v1/up/{name:.+}", self._up),
+                web.post("/v1/reload", self._reload),
                 web.post("/v1/down", self._down),
                 web.post("/v1/down/{name:.+}", self._down),
             ]
@@ -148,6 +151,15 @@ class ControlServer:
         return await self._run(
             request, timeout, lambda progress: self._controller.down(name, progress, in_clear=in_clear)
         )
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        """What the file changes; with `dry_run` nothing is done."""
+        dry_run = _query(request, "dry_run").flag("dry_run")
+        if self._connections is not None:
+            self._connections.allow(request.protocol, RELOAD_SECONDS)
+        if not dry_run:
+            self._log_who(request)
+        return web.json_response(await self._controller.reload(dry_run=dry_run))
 
     async def _run(self, request: web.Request, within: float, action: Action) -> web.StreamResponse:
         """One JSON line for each fact as it happens, and a last one with the outcome."""

@@ -223,9 +223,19 @@ def stopping() -> None:
     _log.info("stopping")
 
 
-def no_reload() -> None:
-    """SIGHUP came."""
-    _log.warning("warning", text="SIGHUP does nothing: there is no reload yet; a restart reads the configuration anew")
+def reloaded(*, unchanged: int, changed: list[str], removed: list[str], added: list[str], settings: list[str]) -> None:
+    """The file was read again: how many connections are what they were, and the names of what is not."""
+    _log.info("reloaded", unchanged=unchanged, changed=changed, removed=removed, added=added, settings=settings)
+
+
+def not_reloaded(problem: str) -> None:
+    """The file was read again and cannot be used, or not be carried out; one line for each problem."""
+    _log.error("not reloaded", text=f"nothing has changed: {problem}")
+
+
+def reload_remark(text: str) -> None:
+    """What somebody should know of a reload."""
+    _log.warning("warning", text=text)
 
 
 def warning(text: str) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import select
 import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import Self
 
@@ -44,6 +45,11 @@ class Notifier:
     def ready(self, status: str) -> None:
         """Sockets and kernel are ready: `systemctl start` returns."""
         self._send(f"READY=1\nSTATUS={_one_line(status)}", PATIENCE)
+
+    def reloading(self) -> None:
+        """The file is read again; `ready` follows, whatever comes of it. systemd matches the two by the time
+        (Type=notify-reload, systemd 253 and later)."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}", PATIENCE)
 
     def stopping(self) -> None:
         """The daemon begins to take its tunnels down."""

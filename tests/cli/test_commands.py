@@ -60,7 +60,7 @@ def test_version_as_json() -> None:
     assert json.loads(ikevd("version", "--json").stdout) == {"schema": 1, "version": __version__}
 
 
-@pytest.mark.parametrize("words", ["version", "status", "trace", "capture x", "up berlin", "down berlin"])
+@pytest.mark.parametrize("words", ["version", "status", "trace", "capture x", "up berlin", "down berlin", "reload"])
 def test_short_commands_load_nothing_heavy(words: str, tmp_path: Path) -> None:
     code = (
         "import sys\nfrom ikevd.cli.main import main\n"

@@ -9,7 +9,7 @@ from ikevd.control.controller import EngineController
 from ikevd.control.shapes import Child, Status
 from ikevd.dissect.lazy import whole
 from ikevd.observe.views import View
-from ikevd.policy.model import Config, Connection, Resend
+from ikevd.policy.model import Connection, Resend
 from tests.builders import ALICE, BOB, child, connection
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob
@@ -21,15 +21,14 @@ BOTH = connection(children=(LAN, DMZ), resend=QUICK)
 SILENT = Network(loss=1.0)
 
 
-def controlled(gateway: Gateway, *connections: Connection, export_keys: bool = False) -> EngineController:
+def controlled(gateway: Gateway) -> EngineController:
     listening = (Endpoint(gateway.address, 500),)
-    config = Config(connections, export_keys=export_keys)
-    return EngineController(gateway.engine, config, gateway.history, gateway.counters, listening)
+    return EngineController(gateway.engine, gateway.history, gateway.counters, listening)
 
 
 def pair(network: Network | None = None, view: Connection = BOTH) -> tuple[Gateway, Gateway, EngineController]:
     _, alice, bob = alice_and_bob(network, view)
-    return alice, bob, controlled(alice, view)
+    return alice, bob, controlled(alice)
 
 
 def ignore(_: View) -> None:
@@ -57,4 +56,4 @@ async def children(controller: EngineController) -> dict[str, Child]:
 
 def two_with_the_same_child() -> EngineController:
     elsewhere = connection(name="carol", remote=BOB + 1)
-    return controlled(World().gateway(ALICE, BOTH, elsewhere), BOTH, elsewhere)
+    return controlled(World().gateway(ALICE, BOTH, elsewhere))

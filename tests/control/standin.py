@@ -12,7 +12,7 @@ from ikevd.addresses import Address
 from ikevd.control.client import Client
 from ikevd.control.interface import NotAllowed, Progress, UnknownName
 from ikevd.control.pace import Pace, paced
-from ikevd.control.shapes import Connection, Phase1, Status
+from ikevd.control.shapes import Connection, Phase1, Reload, Status
 from ikevd.dissect.frames import Datagram
 from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.errors import IkeError, PeerRefused, Said
@@ -176,6 +176,40 @@ CAPTURED = Datagram(1_700_000_000_500_000_000, ALICE_TO_BOB.local, ALICE_TO_BOB.
 KEY = "0123456789abcdef,00112233445566778899aabbccddeeff"
 
 
+RELOADED: Reload = {
+    "schema": 1,
+    "ok": True,
+    "dry_run": False,
+    "problems": [],
+    "unchanged": 997,
+    "changed": [
+        {
+            "name": "berlin",
+            "keys": ["ike_proposals"],
+            "reach": "renewed",
+            "children": [{"name": "lan", "keys": ["remote"], "reach": "replaced"}],
+            "added": ["dmz"],
+            "removed": ["old"],
+        }
+    ],
+    "removed": ["paris"],
+    "added": ["madrid"],
+    "settings": [{"key": "log.level", "at_next_start": False}, {"key": "listen.port", "at_next_start": True}],
+    "remarks": ["listen.port takes effect at the next start"],
+}
+UNUSABLE: Reload = {
+    **RELOADED,
+    "ok": False,
+    "problems": ["/etc/ikevd/ikevd.yaml:3:5: connections.berlin: has no psk", "evil \x1b[2J"],
+    "unchanged": 0,
+    "changed": [],
+    "removed": [],
+    "added": [],
+    "settings": [],
+    "remarks": [],
+}
+
+
 @dataclass
 class StandIn:
     """`dmz` is refused, `silent` and `mute` never answer, `broken` is a bug, `gone` cannot be taken down."""
@@ -187,6 +221,7 @@ class StandIn:
     stalled: bool = False
     records: Callable[[], Iterator[View]] | None = None
     """What a trace gives instead of the usual."""
+    reloaded: Reload = field(default_factory=lambda: RELOADED)
 
     async def status(
         self, name: str | None, peer: Address | None, pace: Pace
@@ -254,6 +289,12 @@ class StandIn:
             await self._for_ever()
         if name == "gone":
             raise IkeError("the kernel keeps it")
+
+    async def reload(self, *, dry_run: bool) -> Reload:
+        self.asked.append(("reload", "dry run" if dry_run else None))
+        if self.trouble:
+            raise self.trouble
+        return {**self.reloaded, "dry_run": dry_run}
 
     async def _for_ever(self) -> None:
         self.waiting += 1

@@ -75,7 +75,7 @@ def test_up_fails_with_the_cause() -> None:
         alice = world.gateway(ALICE, BOTH)
         world.gateway(BOB, replace(mirrored(BOTH), psk=psk("another")), seed=1)
         with raises_saying(IkeError, "pre-shared key"):
-            await controlled(alice, BOTH).up("lan", ignore)
+            await controlled(alice).up("lan", ignore)
 
     run(story())
 
@@ -83,7 +83,7 @@ def test_up_fails_with_the_cause() -> None:
 def test_up_of_a_connection_tells_the_failure_of_one_child_and_leaves_the_other_up() -> None:
     async def story() -> None:
         _, alice, _ = alice_and_bob(None, BOTH, replace(mirrored(BOTH), children=mirrored(BOTH).children[:1]))
-        controller = controlled(alice, BOTH)
+        controller = controlled(alice)
         with pytest.raises(IkeError):
             await controller.up("bob", ignore)
         found = await children(controller)
@@ -99,7 +99,7 @@ def test_up_tells_nothing_of_other_connections() -> None:
         world = World()
         alice = world.gateway(ALICE, BOTH, elsewhere)
         world.gateway(BOB, mirrored(BOTH), seed=1)
-        controller = controlled(alice, BOTH, elsewhere)
+        controller = controlled(alice)
         other = asyncio.create_task(controller.up("wan", ignore))
         facts: list[View] = []
         await controller.up("lan", facts.append)

@@ -11,7 +11,7 @@ from ikevd.dissect.pcap_writer import file_header
 from ikevd.facts import Heard, Sent
 from tests.builders import BOB
 from tests.control.controlled import BOTH, controlled, ignore, pair, traced
-from tests.gateways import alice_and_bob
+from tests.gateways import alice_and_bob, reload
 from tests.virtual_time import run
 
 # -- evidence that leaves the daemon ------------------------------------------------------------------------------
@@ -68,7 +68,8 @@ def test_keys_are_withheld_unless_the_configuration_allows_them() -> None:
 def test_keys_are_those_of_the_isakmp_sas_that_stand_and_fit() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob(None, BOTH)
-        controller = controlled(alice, BOTH, export_keys=True)
+        controller = controlled(alice)
+        await reload(alice, BOTH, export_keys=True)
         await controller.up("lan", ignore)
         (session,) = bob.engine.sessions()
         (theirs,) = session.live

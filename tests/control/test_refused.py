@@ -25,8 +25,8 @@ from tests.virtual_time import run
 ANYWHERE = replace(mirrored(BOTH), remote=None, remote_id=Identity.of_address(ALICE))
 
 
-async def refused(gateway: Gateway, view: Connection, **filters: Any) -> list[dict[str, Any]]:
-    head, _ = await controlled(gateway, view).status(**filters)
+async def refused(gateway: Gateway, **filters: Any) -> list[dict[str, Any]]:
+    head, _ = await controlled(gateway).status(**filters)
     return list(head["refused"])
 
 
@@ -43,7 +43,7 @@ def test_a_refused_proposal_stands_with_when_from_where_and_why() -> None:
     async def story() -> None:
         theirs = replace(mirrored(BOTH), suites=(parse_ike("aes256-sha1-modp1024"),))
         _, bob = await tried(BOTH, theirs)
-        (one,) = await refused(bob, theirs)
+        (one,) = await refused(bob)
         assert (one["exchange"], one["peer"], one["connection"]) == ("MAIN_MODE", "192.0.2.1:500", theirs.name)
         assert one["finding"]["kind"] == "nearest_miss"
         assert one["cause"].startswith("no acceptable phase 1 proposal")
@@ -69,7 +69,7 @@ def test_a_refused_child_stands_beside_its_connection_and_the_notify_in_the_trac
     async def story() -> None:
         theirs = replace(mirrored(BOTH), children=mirrored(BOTH).children[:1])
         _, bob = await tried(BOTH, theirs, ("dmz",))
-        (one,) = await refused(bob, theirs)
+        (one,) = await refused(bob)
         assert (one["exchange"], one["connection"], one["child"]) == ("QUICK_MODE", theirs.name, None)
         assert one["finding"]["kind"] == "no_such_child"
         told = [
@@ -84,9 +84,9 @@ def test_a_peer_of_a_connection_for_any_address_stands_there_too() -> None:
     async def story() -> None:
         theirs = replace(ANYWHERE, psk=psk("another key"))
         _, bob = await tried(BOTH, theirs)
-        (early,) = await refused(bob, theirs)
+        (early,) = await refused(bob)
         await asyncio.sleep(100)
-        (late,) = await refused(bob, theirs)
+        (late,) = await refused(bob)
         for one in (early, late):
             assert (one["peer"], one["finding"]["kind"], one["times"]) == ("192.0.2.1:500", "other_key", 1)
 
@@ -97,12 +97,12 @@ def test_a_stranger_whose_address_no_connection_has_stands_there_with_its_number
     async def story() -> None:
         theirs = replace(mirrored(BOTH), remote=BOB + 7)
         _, bob = await tried(BOTH, theirs)
-        (one,) = await refused(bob, theirs)
+        (one,) = await refused(bob)
         assert (one["peer"], one["connection"], one["times"]) == ("192.0.2.1:500", None, QUICK.sends)
         assert one["cause"] == "no connection has this address as its remote"
-        assert await refused(bob, theirs, name=theirs.name) == []
-        assert await refused(bob, theirs, peer=BOB) == []
-        assert await refused(bob, theirs, peer=ALICE) == [one]
+        assert await refused(bob, name=theirs.name) == []
+        assert await refused(bob, peer=BOB) == []
+        assert await refused(bob, peer=ALICE) == [one]
 
     run(story())
 
@@ -111,7 +111,7 @@ def test_aggressive_mode_that_is_not_allowed_is_named() -> None:
     async def story() -> None:
         theirs = mirrored(BOTH)
         _, bob = await tried(replace(BOTH, aggressive=True), theirs)
-        (one,) = await refused(bob, theirs)
+        (one,) = await refused(bob)
         assert one["cause"] == f"it asks for Aggressive Mode, which {theirs.name} does not allow"
 
     run(story())
@@ -121,7 +121,7 @@ def test_what_we_began_ourselves_is_no_refused_attempt() -> None:
     async def story() -> None:
         theirs = replace(mirrored(BOTH), suites=(parse_ike("aes256-sha1-modp1024"),))
         alice, _ = await tried(BOTH, theirs)
-        assert await refused(alice, BOTH) == []
+        assert await refused(alice) == []
 
     run(story())
 
@@ -130,7 +130,7 @@ def test_a_negotiation_that_ended_well_is_none() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob(None, BOTH)
         await alice.engine.session(BOTH).want("lan")
-        assert await refused(bob, mirrored(BOTH)) == []
+        assert await refused(bob) == []
 
     run(story())
 
@@ -191,7 +191,7 @@ def test_one_status_shows_the_latest_of_all() -> None:
         bob = World().gateway(BOB, mirrored(BOTH))
         for name in range(30):
             bob.history.refused.add(attempt(name, f"connection {name}"))
-        found = await refused(bob, mirrored(BOTH))
+        found = await refused(bob)
         assert [one["at"] for one in found] == [float(number) for number in range(30 - MAX_REFUSED, 30)]
 
     run(story())

@@ -13,15 +13,17 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ikevd.control import shapes
 from ikevd.control.client import Client
 from ikevd.control.command import Command
+from ikevd.control.reload import refused_view, reload_view
 from ikevd.errors import IkeError, Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.history import Entry
 from ikevd.observe.shapes import Record
 from ikevd.observe.views import entry_view
-from ikevd.policy.model import Encap
+from ikevd.policy.changes import changes
+from ikevd.policy.model import Config, Encap
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, mirrored, psk
-from tests.control.controlled import BOTH, SILENT, controlled, ignore, status_of, traced
+from tests.control.controlled import BOTH, LAN, SILENT, controlled, ignore, status_of, traced
 from tests.control.standin import RECORD, STATUS, Daemon
 from tests.gateways import World, alice_and_bob
 from tests.virtual_time import run
@@ -68,20 +70,20 @@ def test_every_field_has_a_meaning() -> None:
 def test_status_and_trace_fit_before_during_and_after_success() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob(None, replace(BOTH, encap=Encap.FORCE))
-        for gateway, view in ((alice, BOTH), (bob, mirrored(BOTH))):
-            fits(await status_of(controlled(gateway, view)), shapes.Status)
-        up = asyncio.create_task(controlled(alice, BOTH).up("bob", ignore))
+        for gateway in (alice, bob):
+            fits(await status_of(controlled(gateway)), shapes.Status)
+        up = asyncio.create_task(controlled(alice).up("bob", ignore))
         await asyncio.sleep(0.015)
-        fits(await status_of(controlled(alice, BOTH)), shapes.Status)
+        fits(await status_of(controlled(alice)), shapes.Status)
         await up
         await asyncio.sleep(1)
-        for gateway, view in ((alice, BOTH), (bob, mirrored(BOTH))):
-            status = await status_of(controlled(gateway, view))
+        for gateway in (alice, bob):
+            status = await status_of(controlled(gateway))
             fits(status, shapes.Status)
             (one,) = status["connections"]
             assert one["isakmp"][0]["nat"]
             assert one["children"][0]["sas"][0]["udp_encapsulation"]
-            records = await traced(controlled(gateway, view))
+            records = await traced(controlled(gateway))
             fits({"schema": 1, "records": records}, shapes.Trace)
 
     run(story())
@@ -91,7 +93,7 @@ def test_status_and_trace_of_aggressive_mode_fit() -> None:
     async def story() -> None:
         view = replace(BOTH, aggressive=True)
         _, alice, _ = alice_and_bob(None, view)
-        controller = controlled(alice, view)
+        controller = controlled(alice)
         await controller.up("bob", ignore)
         status = await status_of(controller)
         fits(status, shapes.Status)
@@ -107,7 +109,7 @@ def test_status_and_trace_of_failures_fit() -> None:
         world = World()
         alice = world.gateway(ALICE, BOTH)
         world.gateway(BOB, replace(mirrored(BOTH), psk=psk("another")), seed=1)
-        controller = controlled(alice, BOTH)
+        controller = controlled(alice)
         with pytest.raises(IkeError):
             await controller.up("lan", ignore)
         fits(await status_of(controller), shapes.Status)
@@ -120,7 +122,7 @@ def test_status_and_trace_of_failures_fit() -> None:
 def test_every_line_of_up_fits(lost: bool) -> None:
     async def story() -> None:
         _, alice, _ = alice_and_bob(SILENT if lost else None, BOTH)
-        controller = controlled(alice, BOTH)
+        controller = controlled(alice)
         async with Command(lambda progress: controller.up("bob", progress), timeout=60) as command:
             lines = [line async for line in command]
         for line in lines:
@@ -135,6 +137,7 @@ async def test_what_travels_over_the_socket_fits(daemon: Daemon) -> None:
     fits(await daemon.ask(Client.version), shapes.Version)
     fits(await daemon.ask(Client.status), shapes.Status)
     fits({"schema": 1, "connections": await daemon.ask(Client.names)}, shapes.Names)
+    fits(await daemon.ask(Client.reload), shapes.Reload)
     for name in ("berlin", "dmz"):
         for line in await daemon.ask(lambda client, name=name: list(client.up(name, 5))):  # type: ignore[misc]
             fits(line, shapes.Line)
@@ -143,6 +146,12 @@ async def test_what_travels_over_the_socket_fits(daemon: Daemon) -> None:
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: type(fact).__name__)
 def test_every_kind_of_fact_fits(fact: Fact) -> None:
     fits({**RECORD, "events": [entry_view(Entry(7.5, fact))]}, Record)
+
+
+def test_the_view_of_a_reload_fits() -> None:
+    before, after = Config((BOTH,)), Config((replace(BOTH, psk=psk("other"), children=(LAN,)),), log_level="debug")
+    fits(reload_view(changes(before, after), dry_run=True, remarks=["so"]), shapes.Reload)
+    fits(refused_view(["why"], dry_run=False), shapes.Reload)
 
 
 def test_the_stand_in_of_other_tests_fits() -> None:

@@ -133,7 +133,7 @@ def test_a_peer_from_anywhere_is_found_by_the_address_of_its_isakmp_sa() -> None
     async def story() -> None:
         anywhere = replace(mirrored(BOTH), remote=None, remote_id=Identity.of_address(ALICE))
         _, alice, bob = alice_and_bob(None, BOTH, anywhere)
-        controller = controlled(bob, anywhere)
+        controller = controlled(bob)
         assert (await status_of(controller, peer=ALICE))["connections"] == []
         await alice.engine.session(BOTH).want("lan")
         await asyncio.sleep(1)
@@ -161,9 +161,9 @@ def test_status_keeps_the_furthest_point_of_a_failed_phase_1_with_its_cisco_name
 def test_both_sides_of_an_established_isakmp_sa_are_named_as_cisco_does() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob(None, BOTH)
-        await controlled(alice, BOTH).up("lan", ignore)
-        for gateway, view in ((alice, BOTH), (bob, mirrored(BOTH))):
-            (one,) = (await status_of(controlled(gateway, view)))["connections"]
+        await controlled(alice).up("lan", ignore)
+        for gateway in (alice, bob):
+            (one,) = (await status_of(controlled(gateway)))["connections"]
             (isakmp,) = one["isakmp"]
             assert (isakmp["exchange"], isakmp["cisco"]["ios"], isakmp["cisco"]["asa"]) == (
                 "MAIN_MODE",
@@ -180,7 +180,7 @@ def test_a_child_that_waits_for_its_next_attempt_is_in_retry() -> None:
     async def story() -> None:
         auto = replace(BOTH, children=(replace(LAN, start=Start.ALWAYS),))
         _, alice, _ = alice_and_bob(SILENT, auto)
-        controller = controlled(alice, auto)
+        controller = controlled(alice)
         alice.engine.start()
         await asyncio.sleep(6)
         found = (await children(controller))["lan"]

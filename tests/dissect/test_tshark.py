@@ -42,7 +42,7 @@ from tests.builders import ALICE, BOB
 from tests.control.controlled import BOTH, controlled, traced
 from tests.crypto.test_captures import ANDROID, CERTS, decrypt, read_messages, session_of
 from tests.dissect.test_decode import datagram
-from tests.gateways import alice_and_bob
+from tests.gateways import alice_and_bob, reload
 from tests.tshark import Pairs, Tshark
 from tests.virtual_time import run
 
@@ -339,7 +339,8 @@ def test_a_negotiation_captured_and_decrypted_by_tshark_is_what_the_trace_shows(
 
     async def story() -> tuple[bytes, list[str], list[View]]:
         _, alice, _ = alice_and_bob(None, BOTH)
-        controller = controlled(alice, BOTH, export_keys=True)
+        controller = controlled(alice)
+        await reload(alice, BOTH, export_keys=True)
         await controller.up("bob", lambda _: None)
         keys = await controller.keys(None, None, None)
         await controller.down("bob", lambda _: None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ import pytest
 from ikevd.boot.file import read_blocks
 from ikevd.cli.run import UNUSABLE
 from ikevd.host.interface import Action
-from tests.eventually import eventually
 from tests.service.daemon import NOTHING_LEFT, Daemon, free_port, pair
 
 pytestmark = pytest.mark.long  # starts daemons
@@ -63,13 +61,6 @@ def test_a_daemon_with_64_descriptors_and_60_held_connections_beats_answers_and_
 
 
 # -- signals
-
-
-def test_hup_is_a_line_in_the_log_and_the_daemon_goes_on(running: Daemon) -> None:
-    running.process.send_signal(signal.SIGHUP)
-    assert running.client.version()["schema"] == 1
-    (line,) = eventually(lambda: [json.loads(line) for line in running.log.splitlines() if "SIGHUP" in line])
-    assert line["text"] == "SIGHUP does nothing: there is no reload yet; a restart reads the configuration anew"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
