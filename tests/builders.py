@@ -14,6 +14,8 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.model import (
     Child,
     Connection,
+    Dpd,
+    DpdMode,
     EspSuite,
     IkeSuite,
     Lifetime,
@@ -70,6 +72,10 @@ def child(local: str = "10.1.0.0/24", remote: str = "10.2.0.0/24", **changes: ob
         start=Start.MANUAL,
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+NO_DPD = Dpd(mode=DpdMode.OFF)
+"""Of a peer that is silent for long, or where all that is said matters."""
 
 
 def connection(**changes: object) -> Connection:

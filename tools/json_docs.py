@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from ikevd import findings, refusals, selector_findings
+from ikevd import findings, liveness_findings, refusals, selector_findings
 from ikevd.control import shapes
 from ikevd.errors import Finding, Said
 from ikevd.observe.views import kind_of
@@ -85,10 +85,17 @@ def page_text() -> str:
 
 
 def _findings() -> Iterator[str]:
-    """The kinds of `finding`, from `ikevd.findings`, `ikevd.selector_findings` and `ikevd.refusals`."""
+    """The kinds of `finding`, from `ikevd.findings` and the modules beside it."""
     yield from ("## Findings", "", "What `finding` holds: `kind`, and the fields of that kind.", "")
     yield from ("| kind | fields | meaning |", "|---|---|---|")
-    found = (Said, *(one for module in (findings, selector_findings, refusals) for one in vars(module).values()))
+    found = (
+        Said,
+        *(
+            one
+            for module in (findings, selector_findings, liveness_findings, refusals)
+            for one in vars(module).values()
+        ),
+    )
     kinds = (kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding))
     for kind in dict.fromkeys(kinds):
         if kind is not Finding:

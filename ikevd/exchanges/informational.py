@@ -15,6 +15,11 @@ async def tell(link: Link, sa: IsakmpSa, *payloads: Payload) -> None:
     await link.conclude(*phase2.with_hash_1(sa, link.message_id, *payloads))
 
 
+async def say(link: Link, sa: IsakmpSa, *payloads: Payload) -> None:
+    """HDR*, HASH(1), N   -->   sent once, since something answers it or it is such an answer (RFC 3706 section 5)."""
+    await link.answer(*phase2.with_hash_1(sa, link.message_id, *payloads))
+
+
 async def hear(link: Link, sa: IsakmpSa) -> tuple[Payload, ...]:
     """-->  HDR*, HASH(1), N/D   The payloads behind the verified HASH."""
     message = await link.receive(partial(phase2.accept_hash_1, sa, link.message_id))

@@ -9,6 +9,7 @@ from ikevd.errors import IkeError, InvalidId, NoAnswer, ProbablePskMismatch
 from ikevd.exchanges import beside, lifetimes, nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import (
+    DPD_ANNOUNCED,
     NONCE_OCTETS,
     Candidates,
     Keying,
@@ -23,6 +24,7 @@ from ikevd.exchanges.phase1 import (
     note_odd_ports,
     other_identity,
     remote_identity,
+    speaks_dpd,
     vendor_ids,
     with_block,
 )
@@ -91,7 +93,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     del offer  # what was read of it is long, and the peer nobody yet
     anyone, hash, group = candidates.stand_in(), choice.suite.hash, choice.suite.group
     method = nat.choose(anyone, link.vendor_ids)
-    await link.answer(choice.answer, *vendor_ids(anyone, nat.answered(method, link.vendor_ids)))
+    dpd = speaks_dpd(link)  # else IOS says it in message 3; to a stranger no answer is longer than what it answers
+    await link.answer(choice.answer, *vendor_ids(anyone, nat.answered(method, link.vendor_ids), dpd=dpd))
 
     # HDR, KE, Ni, NAT-D        -->
     #                           <--   HDR, KE, Nr, NAT-D
@@ -101,7 +104,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     found = nat.discovered(method, hash, link, anyone, peer.message)
     await nat.take(link, method, found, anyone, must_float=True)
     natd = nat.discovery(found.method, hash, link, anyone, entropy) if found else ()  # its numbers
-    await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *natd)
+    await link.answer(KePayload(peer.pair.public), NoncePayload(nr), *(() if dpd else DPD_ANNOUNCED), *natd)
     secrets = candidates.secrets()
     if candidates.untried:
         await link.note(SecretsNotTried(candidates.untried))

@@ -25,9 +25,10 @@ from ikevd.wire.message import Message
 from ikevd.wire.payloads import HashPayload, IdPayload, KePayload, NoncePayload, VidPayload
 from ikevd.wire.registry import ExchangeType, Group
 from ikevd.wire.sa import SaPayload
-from ikevd.wire.vendor_ids import CISCO_UNITY
+from ikevd.wire.vendor_ids import CISCO_UNITY, DPD, is_dpd
 
 NONCE_OCTETS = 32
+DPD_ANNOUNCED = (VidPayload(DPD),)
 MAX_NAMED = 8
 """Identities that one message names."""
 
@@ -194,6 +195,7 @@ class Keying:
             exchange=exchange,
             nat=nat,
             peer_vendors=link.peer_vendors,
+            dpd=speaks_dpd(link),
         )
 
 
@@ -202,11 +204,19 @@ def with_block(sa: IsakmpSa, block: bytes) -> IsakmpSa:
     return replace(sa, last_blocks=(block, *sa.last_blocks))
 
 
-def vendor_ids(connection: Connection, nat_traversal: tuple[VidPayload, ...] | None = None) -> tuple[VidPayload, ...]:
-    """What we announce: all our methods of NAT traversal, or the one that answers the peer's, and what the connection
-    adds."""
+def vendor_ids(
+    connection: Connection, nat_traversal: tuple[VidPayload, ...] | None = None, *, dpd: bool = True
+) -> tuple[VidPayload, ...]:
+    """What we announce: all our methods of NAT traversal, or the one that answers the peer's, dead peer detection, and
+    what the connection adds."""
     more = (VidPayload(CISCO_UNITY),) if connection.cisco_unity else ()
-    return (nat.announced(connection) if nat_traversal is None else nat_traversal) + more
+    methods = nat.announced(connection) if nat_traversal is None else nat_traversal
+    return (*methods, *(DPD_ANNOUNCED if dpd else ()), *more)
+
+
+def speaks_dpd(link: Link) -> bool:
+    """Has the peer announced dead peer detection (RFC 3706 section 5.1) so far?"""
+    return any(map(is_dpd, link.vendor_ids))
 
 
 def mismatch(secrets: tuple[PreSharedKey, ...], sign: Sign) -> ProbablePskMismatch:

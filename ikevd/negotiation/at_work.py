@@ -167,8 +167,9 @@ class AtWork:
                 return self._goes_on(work, work.running.resume(state.quick_modes[attempt].spi))
             case effects.Resume(attempt, IkeError() as error) if work := self._begun.get(attempt):
                 return self._goes_on(work, work.running.refuse(error))
-            case effects.Say(under, payloads) if exchanges := self._under.get(under):
-                exchanges.tell(payloads, self._home(state, exchanges))
+            case effects.Say(under, payloads, once) if exchanges := self._under.get(under):
+                tell = exchanges.tell_once if once else exchanges.tell
+                tell(payloads, self._home(state, exchanges))
             case effects.Record(under, fact) if exchanges := self._under.get(under):
                 exchanges.record.add(fact)
             case effects.Forget(under):

@@ -71,11 +71,14 @@ class Beginnings:
         """Ours. `silent`: has the peer said nothing under this SA?"""
         return self._begin(self._beginning(QUICK_MODE, message_id, home, initiator=True, silent=silent), child)
 
-    def telling(self, message_id: int, home: Path, payloads: Sequence[Payload], *, silent: bool) -> Begun:
+    def telling(
+        self, message_id: int, home: Path, payloads: Sequence[Payload], *, silent: bool, once: bool = False
+    ) -> Begun:
         """An Informational message of ours."""
+        speak = informational.say if once else informational.tell
 
         def make(link: Link, host: Host, entropy: Entropy) -> Exchange[object]:
-            return informational.tell(link, self._sa, *payloads)
+            return speak(link, self._sa, *payloads)
 
         beginning = self._beginning(INFORMATIONAL, message_id, home, initiator=True, silent=silent)
         return Begun(INFORMATIONAL, replay.begin(beginning, make, self._timing, self._ends.sa, remembers=False))

@@ -7,13 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ikevd.addresses import Path
 from ikevd.conversation import replay
+from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Raised, Returned
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import phase2
 from ikevd.exchanges.link import ReserveSpi
-from ikevd.findings import IpsecSaStands, Traffic, Unreachable
+from ikevd.facts import Note
+from ikevd.findings import IpsecSaStands, Traffic, Undelivered, Unreachable
 from ikevd.frozen import replace
+from ikevd.negotiation import dpd
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import UNTOLD, Asleep, has_ended
 from ikevd.negotiation.beginnings import INFORMATIONAL, QUICK_MODE, Beginnings, Begun
@@ -167,6 +170,10 @@ class Exchanges:
             begun.core.close()
             count_rejected(self._ports, self.record, self._ends.sa, header, octets, effects)
             return []
+        if said := dpd.said_alone(effects):
+            self._authentic(begun.core)
+            begun.core.close()
+            return [facts.HeardDpd(self.sa.cookies, said, begun.core.path, self._ends.sa.last_blocks)]
         attempt = next(self._numbers) if begun.kind == QUICK_MODE else None
         work = self._enter(begun, home, attempt)
         happenings = self.goes_on(work, work.running.apply(effects))
@@ -187,6 +194,12 @@ class Exchanges:
             self._ledger.used(self.sa.cookies, work.running.conversation.message_id)
         self.goes_on(work, work.running.start())
 
+    def tell_once(self, payloads: Sequence[Payload], home: Path) -> None:
+        """Likewise, sent once. Many such are said in the life of an ISAKMP SA: nothing of it is kept."""
+        begun = self._beginnings.telling(self._fresh_id(), home, payloads, silent=self._silent, once=True)
+        if reason := dpd.send(begun.core, self._ports):
+            self.record.add(Note(Undelivered(reason)))
+
     # -- going on ---------------------------------------------------------------------------------------------------
 
     def tick(self, work: Work) -> list[Happening]:
@@ -203,7 +216,7 @@ class Exchanges:
         for outcome in outcomes:
             match outcome:
                 case Accepted(path):
-                    self._authentic(work)
+                    self._authentic(work.running.conversation)
                     happenings.append(facts.Heard(self.sa.cookies, path, self._ends.sa.last_blocks))
                 case AskHost(call):
                     happenings.append(Ask(work, call))
@@ -328,9 +341,9 @@ class Exchanges:
             self._forget(ended)
             ended.running.forget()
 
-    def _authentic(self, work: Work) -> None:
+    def _authentic(self, conversation: Conversation) -> None:
         """The peer has shown that it holds the SA."""
-        self._ends.prove(work.running.conversation.origin)
+        self._ends.prove(conversation.origin)
         self.last_flight = None
         if self._silent:
             self._silent = False

@@ -129,12 +129,13 @@ class KernelSide:
             self._agenda.set(Again(name), self._contest.blocked_until(name))
         return brought.refusal
 
-    async def carried_within(self, seconds: float, state: PeerState, child: str) -> bool:
-        """Did a packet of the peer come for the child? Raises `KernelRefused`."""
+    async def idle(self, state: PeerState, child: str) -> float | None:
+        """Seconds since a packet met an inbound policy of the child; None where none did since they were installed.
+        Raises `KernelRefused`."""
         policies = self.desired(state, child).policies
         arriving = [policy for policy in policies if policy.direction is not Direction.OUT]
         idle = [await self._ports.kernel.idle_seconds(policy) for policy in arriving[:FEW_POLICIES]]
-        return any(since is not None and since < seconds for since in idle)
+        return min((since for since in idle if since is not None), default=None)
 
     def placed(self, state: PeerState, views: Iterable[str], refusals: Mapping[str, IkeError]) -> list[facts.Fact]:
         """What the state does not know yet of children that were brought to what they desire: whose policies stand,

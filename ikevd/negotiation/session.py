@@ -18,6 +18,7 @@ from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
+from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.held import HeldSelectors
@@ -35,18 +36,18 @@ from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.peer import clients, effects, facts
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
-from ikevd.peer.effects import Effect
+from ikevd.peer.effects import AskTraffic, Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.policy.model import Connection
-from ikevd.sa.model import EspKeys, IsakmpSa
+from ikevd.sa.model import Cookies, EspKeys, IsakmpSa
 from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
 
-class Session(Inbox[Happening | Again]):
+class Session(Inbox[Happening | Again | AskTraffic]):
     """Carries out what `ikevd.peer` decides."""
 
     def __init__(
@@ -68,6 +69,7 @@ class Session(Inbox[Happening | Again]):
         self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger)
         self._kernel = KernelSide(connection, ports, self._agenda)
+        self._arrivals = Arrivals(self._kernel, ports)
         self._waiters = Waiters()
         self._started = False
 
@@ -251,11 +253,13 @@ class Session(Inbox[Happening | Again]):
 
     # -- the inbox ----------------------------------------------------------------------------------------------
 
-    def handle(self, happening: Happening | Again) -> KernelWork | None:
+    def handle(self, happening: Happening | Again | AskTraffic) -> KernelWork | None:
         """What the kernel must do for it, if anything."""
         match happening:
             case Ask():
                 return self._serve(happening)
+            case AskTraffic(under):
+                return self._ask_traffic(under)
             case Again():
                 return self._bring_again(happening)
             case _:
@@ -305,8 +309,10 @@ class Session(Inbox[Happening | Again]):
 
     async def is_living(self, child: str) -> bool:
         """Was the peer heard of lately, by IKE or ESP?"""
-        spoke = clients.spoke(self.state, self._ports.now())
-        return spoke or await self._kernel.carried_within(LIVING, self.state, child)
+        if clients.spoke(self.state, self._ports.now()):
+            return True
+        idle = await self._kernel.idle(self.state, child)
+        return idle is not None and idle < LIVING
 
     async def give_up(self, child: str, by: str) -> None:
         """Another peer gets its selectors."""
@@ -346,6 +352,9 @@ class Session(Inbox[Happening | Again]):
     async def _bring_again(self, again: Again) -> None:
         self.put_first(await self._kernel.bring_again(self.state, again))
 
+    async def _ask_traffic(self, under: Cookies) -> None:
+        self.put_first((facts.Carried(under, await self._arrivals.newest(self.state)),))
+
     async def _reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> None:
         fact: Fact
         try:
@@ -355,10 +364,13 @@ class Session(Inbox[Happening | Again]):
         self.put_first((fact,))
 
     def _carry_out(self, effect: Effect) -> None:
-        if isinstance(effect, effects.Answer):
-            self._waiters.answer(effect.child, effect.error)
-        else:
-            self.post(*self._at_work.carry_out(self.state, effect))
+        match effect:
+            case effects.Answer(child, error):
+                self._waiters.answer(child, error)
+            case AskTraffic():
+                self.post(effect)
+            case _:
+                self.post(*self._at_work.carry_out(self.state, effect))
 
     # -- time ---------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ikevd import findings as f
+from ikevd import liveness_findings as lf
 from ikevd import refusals
 from ikevd import selector_findings as sf
 from ikevd.errors import Finding, IkeError, Said
@@ -164,6 +165,14 @@ def _nat_d_missing(found: f.NatDMissing) -> str:
     return f"no NAT traversal: the peer agreed on {found.method}, but sends no NAT-D payload ({found.number})"
 
 
+# -- whether the peer lives -----------------------------------------------------------------------------------------
+
+
+def _peer_dead(found: lf.PeerDead) -> str:
+    heard = f"last heard of {found.silent:.0f} s ago, by {found.sign}"
+    return f"the peer is dead: no answer to {found.asked} R-U-THERE within {found.seconds:.0f} s, {heard}"
+
+
 # -- the rest -------------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +271,10 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     ),
     f.Mentioned: _mentioned,
     f.IsakmpDeleted: lambda found: "the peer deleted the ISAKMP SA",
+    lf.OddQuestion: lambda found: f"the peer asks whether we live (R-U-THERE) {found.quirk.value}: answered",
+    lf.Doubted: lambda found: f"the peer is asked whether it lives (R-U-THERE): {found.why}",
+    lf.AnswersAgain: lambda found: f"the peer shows life again, after {found.asked} R-U-THERE without an answer",
+    lf.PeerDead: _peer_dead,
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",

@@ -2,8 +2,8 @@
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `phase1`, ours; `child`, what is wanted and what stands; `start`, when a
 child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and ends; `clients`, who replaces whom;
-`informed`, what the peer says; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names are
-looked at.
+`informed`, what the peer says; `dpd` and `liveness`, whether it lives; `deletes`, what it is told; `restart`; `reload`.
+Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from ikevd.peer import (
     child,
     clients,
     deletes,
+    dpd,
     informed,
     isakmp,
+    liveness,
     pairs,
     phase1,
     quick_modes,
@@ -28,6 +30,7 @@ from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
     Acquired,
+    Carried,
     Dismissed,
     Displaced,
     Due,
@@ -35,6 +38,7 @@ from ikevd.peer.facts import (
     Expired,
     Fact,
     Heard,
+    HeardDpd,
     Informed,
     KernelDid,
     KernelRefused,
@@ -72,6 +76,8 @@ def _learn(draft: Draft, fact: Fact) -> None:
     match fact:
         case Heard(under, path, last_blocks):
             isakmp.heard(draft, under, path, last_blocks)
+        case HeardDpd(under, said, path, last_blocks):
+            dpd.heard(draft, under, said, path, last_blocks)
         case QuickModeBegan(attempt, under):
             quick_modes.began(draft, attempt, under)
         case Reserved(attempt, name, spi):
@@ -121,6 +127,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             informed.informed(draft, under, payloads)
         case Worn(under):
             isakmp.retire(draft, under, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
+        case Carried(under, at):
+            liveness.carried(draft, under, at)
         case Expired(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned("the lifetime of its IPsec SA ended"))
             pairs.over(draft, name, spi)
@@ -160,6 +168,7 @@ def _end(draft: Draft, *, announce: bool) -> None:
 
 def _due(draft: Draft, names: tuple[str, ...] | None) -> None:
     isakmp.due(draft)
+    liveness.due(draft)
     for name in draft.children if names is None else names:
         when = child_due(draft.child(name))
         if when is not None and when <= draft.now:

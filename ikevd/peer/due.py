@@ -18,6 +18,14 @@ def child_due(child: ChildState) -> float | None:
 
 
 def isakmp_due(isakmp: IsakmpState) -> float | None:
+    """The end of its lifetime, or of its farewells, or a look at whether the peer lives."""
+    end = isakmp_ends(isakmp)
+    if isakmp.stage is Stage.LEAVING or isakmp.liveness is None:
+        return end
+    return _first(end, isakmp.liveness.look_at)
+
+
+def isakmp_ends(isakmp: IsakmpState) -> float | None:
     """The end of its lifetime, or of its farewells."""
     if isakmp.stage is Stage.LEAVING:
         return isakmp.leave_at

@@ -48,6 +48,15 @@ class Say:
 
     under: Cookies
     payloads: tuple[Payload, ...]
+    once: bool = False
+    """Sent once: it will be answered, or asked for again."""
+
+
+@frozen
+class AskTraffic:
+    """Did packets of the peer come? `Carried` follows."""
+
+    under: Cookies
 
 
 @frozen
@@ -80,4 +89,4 @@ class Answer:
     error: IkeError | None
 
 
-Effect = BeginPhaseOne | BeginQuickMode | Abort | Resume | Say | Confirm | Forget | Record | Answer
+Effect = BeginPhaseOne | BeginQuickMode | Abort | Resume | Say | AskTraffic | Confirm | Forget | Record | Answer

@@ -12,7 +12,7 @@ from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
-from ikevd.wire.payloads import Payload
+from ikevd.wire.payloads import NotifyPayload, Payload
 
 # -- of the operator
 
@@ -151,6 +151,18 @@ class Informed:
 
 
 @frozen
+class HeardDpd:
+    """An authentic message that holds R-U-THERE or R-U-THERE-ACK and nothing else. Its number, not its message ID,
+    tells whether it is new."""
+
+    under: Cookies
+    said: NotifyPayload
+    path: Path
+    last_blocks: tuple[bytes, ...] = ()
+    """As in `Heard`."""
+
+
+@frozen
 class Worn:
     """The message IDs of the ISAKMP SA are used up."""
 
@@ -175,6 +187,15 @@ class KernelRefused:
     error: IkeError
     child: str | None = None
     """Whose it was, where no `Reserved` told it before."""
+
+
+@frozen
+class Carried:
+    """The kernel was asked whether packets came for a child (`AskTraffic`)."""
+
+    under: Cookies
+    at: float | None
+    """When the last of them came, if any did since it was last asked."""
 
 
 @frozen
@@ -264,9 +285,11 @@ Fact = (
     | QuickModeFailed
     | Heard
     | Informed
+    | HeardDpd
     | Worn
     | KernelDid
     | KernelRefused
+    | Carried
     | Expired
     | Vanished
     | Acquired

@@ -9,7 +9,7 @@ from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
 from ikevd.frozen import replace
-from ikevd.peer import attempts, isakmp, notices, pairs
+from ikevd.peer import attempts, dpd, isakmp, notices, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.notices import Refusal
@@ -29,6 +29,8 @@ def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload]) -> None:
     said = notices.read(payloads)
     for refusal in said.refusals:
         _refused(draft, under, refusal)
+    for payload in said.dpd:
+        dpd.told(draft, under, payload)
     if said.others:
         draft.say(Record(under, Note(Mentioned(said.others))))
     isakmp.shorten(draft, under, said.lives)

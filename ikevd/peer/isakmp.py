@@ -10,12 +10,13 @@ from ikevd.exchanges import lifetimes
 from ikevd.facts import Established, Note
 from ikevd.findings import ClaimedLife, IsakmpSaStands
 from ikevd.frozen import replace
+from ikevd.liveness_findings import AnswersAgain
 from ikevd.peer import attempts
 from ikevd.peer.draft import Draft
-from ikevd.peer.due import isakmp_due, lasts, serves
+from ikevd.peer.due import isakmp_ends, lasts, serves
 from ikevd.peer.effects import Confirm, Forget, Record, Say
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import IsakmpState, LastFlight, Stage
+from ikevd.peer.state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.choose import describe
 from ikevd.sa.model import Cookies, IsakmpSa
@@ -71,7 +72,20 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
     path = isakmp.path if path == isakmp.path else path  # what has not changed is the same object, and not written
     changed = last_blocks and last_blocks != isakmp.sa.last_blocks
     sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
-    draft.isakmp.put(under, replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False, last_flight=None))
+    live = isakmp.liveness and answered(draft, under, isakmp.liveness)
+    draft.isakmp.put(
+        under,
+        replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False, last_flight=None, liveness=live),
+    )
+
+
+def answered(draft: Draft, under: Cookies, live: Liveness) -> Liveness:
+    """A sign of life, whichever, answers what the peer was asked."""
+    if not live.asked:
+        return live
+    if live.asked > 1:
+        draft.say(Record(under, Note(AnswersAgain(live.asked))))
+    return replace(live, asked=0)
 
 
 def shorten(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) -> None:
@@ -111,7 +125,7 @@ def due(draft: Draft) -> None:
     """What has come to its end."""
     for under in draft.isakmp:
         isakmp = _of(draft, under)
-        when = isakmp_due(isakmp)
+        when = isakmp_ends(isakmp)
         if when is None or draft.now < when:
             continue
         if isakmp.stage is Stage.LEAVING:

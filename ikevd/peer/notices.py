@@ -12,6 +12,7 @@ from ikevd.wire.registry import NotifyType, Protocol
 
 DOIS = frozenset({0, 1})
 """ISAKMP itself and IPsec (RFC 2407 section 4.1)."""
+DPD = frozenset({NotifyType.R_U_THERE, NotifyType.R_U_THERE_ACK})
 MAX_READ = 512
 """Of one message, of each sort: far more than any peer has SAs with us."""
 
@@ -33,6 +34,8 @@ class Notices:
     deleted_esp: tuple[Spi, ...]
     lives: tuple[NotifyPayload, ...]
     """Claims of a life for an ISAKMP SA."""
+    dpd: tuple[NotifyPayload, ...]
+    """The first R-U-THERE or R-U-THERE-ACK."""
     others: tuple[str, ...]
     """Names of what was read and has no consequence."""
 
@@ -43,6 +46,7 @@ def read(payloads: Sequence[Payload]) -> Notices:
     isakmp: list[Cookies] = []
     esp: list[Spi] = []
     lives: list[NotifyPayload] = []
+    dpd: list[NotifyPayload] = []
     others: list[str] = []
     for payload in payloads:
         match payload:
@@ -52,6 +56,8 @@ def read(payloads: Sequence[Payload]) -> Notices:
                 refusals.append(Refusal(kind, spi))
             case NotifyPayload() if claims(payload):
                 lives.append(payload)
+            case NotifyPayload() if is_dpd(payload):
+                dpd.append(payload)
             case DeletePayload(protocol=Protocol.ISAKMP, spis=spis):
                 isakmp.extend(Cookies(spi[:8], spi[8:]) for spi in spis[:MAX_READ])
             case DeletePayload(protocol=Protocol.ESP, spis=spis):
@@ -62,7 +68,22 @@ def read(payloads: Sequence[Payload]) -> Notices:
                 others.append(str(payload.TYPE))
     names = tuple(dict.fromkeys(others))
     deleted = tuple(isakmp[:MAX_READ]), tuple(esp[:MAX_READ])
-    return Notices(tuple(refusals[:MAX_READ]), *deleted, tuple(lives[:MAX_READ]), names[:MAX_READ])
+    return Notices(tuple(refusals[:MAX_READ]), *deleted, tuple(lives[:MAX_READ]), tuple(dpd[:1]), names[:MAX_READ])
+
+
+def is_dpd(payload: Payload) -> bool:
+    """Is it R-U-THERE or R-U-THERE-ACK (RFC 3706 section 5)?"""
+    return isinstance(payload, NotifyPayload) and payload.type in DPD and int(payload.doi) in DOIS
+
+
+def r_u_there(cookies: Cookies, number: int) -> NotifyPayload:
+    """Do you live?"""
+    return NotifyPayload(Protocol.ISAKMP, NotifyType.R_U_THERE, cookies.octets, number.to_bytes(4, "big"))
+
+
+def r_u_there_ack(cookies: Cookies, data: bytes) -> NotifyPayload:
+    """We do. `data`: the number, as it came."""
+    return NotifyPayload(Protocol.ISAKMP, NotifyType.R_U_THERE_ACK, cookies.octets, data)
 
 
 def delete_esp(*spis: Spi) -> DeletePayload:

@@ -40,6 +40,14 @@ def vanished(draft: Draft, name: str, spi: Spi, cause: str) -> None:
         _gone(draft, name, pair, Said(cause), quickly=quickly, action=Anew.RESTART)
 
 
+def lost(draft: Draft, name: str, cause: Finding, action: Anew | None) -> None:
+    """All pairs go, since the peer is dead. `action`: None: by the child's start action."""
+    child = draft.child(name)
+    opening = tuple(pair for pair in child.pairs if pair.attempt is not None)
+    wanted = child.wanted or action is Anew.RESTART
+    start.anew(draft, name, replace(child, pairs=opening, wanted=wanted), cause, action=action)
+
+
 def standing(child: ChildState, spi: Spi) -> PairState | None:
     """`spi`: either of the two, as some Cisco releases name the other side's."""
     return next((pair for pair in child.standing if spi in (pair.sa.inbound, pair.sa.outbound)), None)

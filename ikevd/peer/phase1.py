@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.errors import Abandoned, IkeError
 from ikevd.frozen import replace
-from ikevd.peer import child, deletes, isakmp
+from ikevd.peer import child, deletes, isakmp, liveness
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginPhaseOne
 from ikevd.peer.state import Attempt, LastFlight
@@ -24,6 +24,7 @@ def up(draft: Draft, attempt: Attempt | None, sa: IsakmpSa, last_flight: LastFli
     if draft.isakmp.get(sa.cookies):
         return  # told once more after a restart
     isakmp.adopt(draft, sa, last_flight)
+    liveness.begin(draft, sa.cookies)
     if attempt is not None and attempt != draft.phase1:
         isakmp.retire(draft, sa.cookies, tell=True, cause=Abandoned("the connection was taken down"))
         return

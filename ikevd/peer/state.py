@@ -15,6 +15,7 @@ from typing import NewType
 from ikevd.addresses import Path
 from ikevd.errors import Finding
 from ikevd.frozen import frozen
+from ikevd.liveness_findings import Quirk
 from ikevd.policy.identity import Identity
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.registry import NotifyType
@@ -58,6 +59,29 @@ class LastFlight:
 
 
 @frozen
+class Liveness:
+    """Of one ISAKMP SA: whether the peer lives, what it was asked about that, and what it asks (RFC 3706)."""
+
+    number: int
+    """Of our last R-U-THERE."""
+    look_at: float | None = None
+    """When to see whether the peer has been silent for too long; None: nobody asks it."""
+    asked: int = 0
+    """R-U-THERE since its last sign of life: none is answered."""
+    asked_at: float = 0.0
+    """When the first of these left, or of those before."""
+    carried: float | None = None
+    """When a packet came through an SA of a child."""
+    theirs: int | None = None
+    """The number of the peer's newest R-U-THERE."""
+    answers: int = 0
+    """Of ours, within the second that began with `answered_at`."""
+    answered_at: float = 0.0
+    quirks: tuple[Quirk, ...] = ()
+    """That stand in the record."""
+
+
+@frozen
 class IsakmpState:
     """An ISAKMP SA and what changes about it."""
 
@@ -84,6 +108,8 @@ class IsakmpState:
     """LEAVING: the peer knows of it no more, and hears nothing under it."""
     last_flight: LastFlight | None = None
     """None: nothing answers phase 1, or the peer has shown that it got the answer."""
+    liveness: Liveness | None = None
+    """None: neither side has asked, and nobody will."""
 
 
 class Half(Enum):

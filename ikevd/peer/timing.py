@@ -22,6 +22,20 @@ OVERDUE = 5.0
 LIVING = 30.0
 """Who was heard of within so many seconds, by IKE or ESP, keeps what another peer asks for."""
 
+# -- whether the peer lives (RFC 3706, which names no time) -----------------------------------------------------------
+
+QUESTIONS = 8
+"""R-U-THERE that a silent peer gets until it is dead: with 20 % loss, one such peer in 3,500 is taken for dead."""
+LEAST_PAUSE = 1.0
+"""Between two of them."""
+CONFIRMING = 75.0
+"""So long a peer may still repeat its last message of phase 1, since our answer is lost, before it says anything else:
+IOS does so every ten seconds."""
+YOUNG = 4.0
+"""A Quick Mode of ours that began so lately asks as much: its messages are repeated."""
+ANSWERS = 4
+"""R-U-THERE under one ISAKMP SA that are answered within one second."""
+
 # -- Quick Modes under one ISAKMP SA ----------------------------------------------------------------------------------
 
 PACE = 1.0

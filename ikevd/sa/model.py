@@ -100,6 +100,8 @@ class IsakmpSa:
     """None: one of the peers does not speak NAT traversal."""
     peer_vendors: tuple[str, ...] = ()
     """Names of the peer's vendor IDs, in the order in which they came."""
+    dpd: bool = False
+    """Did the peer announce dead peer detection (RFC 3706)?"""
 
     @property
     def our_cookie(self) -> bytes:

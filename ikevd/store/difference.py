@@ -9,18 +9,22 @@ from operator import attrgetter, is_not
 from typing import TypeVar
 
 from ikevd.frozen import replace
-from ikevd.peer.state import IsakmpState, PeerState
+from ikevd.peer.dpd import NUMBERS
+from ikevd.peer.state import IsakmpState, Liveness, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.interface import Changes
 
 HEARD_EVERY = 60.0
 """Seconds. A record that differs only in when the peer was last heard is written this seldom: no message needs it."""
+NUMBERS_RESERVED = 1000
+"""Of dead peer detection: a new process goes on with the next block, and no question that was lost or answered is
+written."""
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 _head_fields = attrgetter(*(one.name for one in fields(PeerState) if one.name not in ("isakmp", "children")))
-_but_heard = attrgetter(*(one.name for one in fields(IsakmpState) if one.name != "heard"))
+_but_heard = attrgetter(*(one.name for one in fields(IsakmpState) if one.name not in ("heard", "liveness")))
 
 
 def difference(before: PeerState | None, after: PeerState) -> Changes:
@@ -40,12 +44,21 @@ def difference(before: PeerState | None, after: PeerState) -> Changes:
 
 def heard_at_the_latest(stored: PeerState, now: float) -> PeerState:
     """A state that was read: in each ISAKMP SA the latest time at which the peer may have been heard, so that nobody
-    takes it for silent who did not listen."""
+    takes it for silent who did not listen, and numbers that no process before has used."""
     latest = {
-        key: replace(known, heard=min(now, (known.heard // HEARD_EVERY + 1) * HEARD_EVERY))
+        key: replace(
+            known,
+            heard=min(now, (known.heard // HEARD_EVERY + 1) * HEARD_EVERY),
+            liveness=known.liveness and _renumbered(known.liveness),
+        )
         for key, known in stored.isakmp.items()
     }
     return replace(stored, isakmp=latest)
+
+
+def _renumbered(stored: Liveness) -> Liveness:
+    """Whatever was asked, nobody waits for the answer any more."""
+    return replace(stored, number=(stored.number // NUMBERS_RESERVED + 1) * NUMBERS_RESERVED % NUMBERS, asked=0)
 
 
 def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V]:
@@ -73,4 +86,13 @@ def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
 
 
 def _merely_heard(before: IsakmpState, after: IsakmpState) -> bool:
-    return before.heard // HEARD_EVERY == after.heard // HEARD_EVERY and _same(_but_heard(before), _but_heard(after))
+    return (
+        before.heard // HEARD_EVERY == after.heard // HEARD_EVERY
+        and _block(before.liveness) == _block(after.liveness)
+        and _same(_but_heard(before), _but_heard(after))
+    )
+
+
+def _block(liveness: Liveness | None) -> tuple[int, bool] | None:
+    """What of it must be written at once."""
+    return None if liveness is None else (liveness.number // NUMBERS_RESERVED, liveness.look_at is None)

@@ -16,6 +16,7 @@ from ikevd.policy.model import Connection
 from ikevd.policy.transforms import offer_phase1
 from ikevd.wire.message import HEADER_OCTETS, Header
 from ikevd.wire.registry import ExchangeType
+from ikevd.wire.vendor_ids import DPD
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,
@@ -156,12 +157,14 @@ def test_message_2_answers_each_copy_of_message_1() -> None:
 
 
 def test_a_forged_message_2_is_dropped_and_the_genuine_one_accepted() -> None:
-    alice = aggressive(nat_methods=())  # so that HASH_R stands last
+    alice = aggressive(nat_methods=())  # so that HASH_R stands last but for the vendor ID of DPD
+    behind = 4 + len(DPD)
 
     def forge(sender: str, datagram: bytes) -> list[bytes]:
         if sender == "initiator":
             return [datagram]
-        hash_r_altered = datagram[:-1] + bytes([datagram[-1] ^ 1])
+        last = len(datagram) - behind - 1
+        hash_r_altered = datagram[:last] + bytes([datagram[last] ^ 1]) + datagram[last + 1 :]
         return [hash_r_altered, datagram] if len(datagram) > HEADER_OCTETS else [datagram]
 
     duet = aggressive_mode_between(

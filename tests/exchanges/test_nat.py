@@ -146,7 +146,8 @@ def test_the_responder_answers_with_the_one_method_it_chose() -> None:
     alice = alice_behind_nat()
     bob = replace(mirrored(alice), nat_methods=(NatMethod.DRAFT_03, NatMethod.DRAFT_02))
 
-    assert phase1(main_mode, alice, bob).initiator.result.peer_vendors == ("NAT-T draft-03",)
+    announced = phase1(main_mode, alice, bob).initiator.result.peer_vendors
+    assert [name for name in announced if "NAT-T" in name] == ["NAT-T draft-03"]
 
 
 @pytest.mark.parametrize("mode", MODES)

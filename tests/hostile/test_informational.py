@@ -129,7 +129,7 @@ def test_an_isakmp_sa_whose_message_ids_are_used_up_is_replaced(monkeypatch: pyt
         await tunnel(scene)
         (isakmp,) = scene.session.live
         for number in range(1, 200):
-            scene.mallory.inform(NotifyPayload(Protocol.ISAKMP, NotifyType.R_U_THERE), message_id=number)
+            scene.mallory.inform(NotifyPayload(Protocol.ISAKMP, NotifyType(40000)), message_id=number)
         (isakmp,) = scene.session.live
         assert isakmp.stage is Stage.LEAVING
         assert scene.session._ledger.message_ids.count < 105

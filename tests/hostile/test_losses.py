@@ -13,12 +13,12 @@ import pytest
 from ikevd.addresses import Path
 from ikevd.facts import Dropped, Failed, Repeated, Sent
 from ikevd.policy.model import Connection, Resend
-from tests.builders import ALICE, ALICE_TO_BOB, BOB, BOB_TO_ALICE, connection
+from tests.builders import ALICE, ALICE_TO_BOB, BOB, BOB_TO_ALICE, NO_DPD, connection
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.virtual_time import run
 
-MAIN = connection(resend=Resend(interval=1, factor=1.5, sends=4))
+MAIN = connection(resend=Resend(interval=1, factor=1.5, sends=4), dpd=NO_DPD)
 AGGRESSIVE = replace(MAIN, aggressive=True)
 MODES = {"Main Mode": MAIN, "Aggressive Mode": AGGRESSIVE}
 EACH_MODE = pytest.mark.parametrize("view", MODES.values(), ids=MODES)

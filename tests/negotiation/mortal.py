@@ -14,12 +14,12 @@ from ikevd.host.interface import KernelEvent, KernelPolicy, Listener
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.model import Connection, Start
 from ikevd.store.memory import Disk, Killed, MemoryStore
-from tests.builders import ALICE, BOB, SeededEntropy, child, connection, mirrored
+from tests.builders import ALICE, BOB, NO_DPD, SeededEntropy, child, connection, mirrored
 from tests.gateways import Gateway, World, bring_up
 
 EXCHANGE = 18
 """Where its type stands in a message."""
-VIEW = connection(children=(child(start=Start.MANUAL),))
+VIEW = connection(children=(child(start=Start.MANUAL),), dpd=NO_DPD)
 WRITES = ("put", "place")
 CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "put_policy", "delete_policy", "dump_sas", "dump_policies")
 

@@ -12,7 +12,7 @@ from ikevd.host.interface import Action
 from ikevd.peer import facts
 from ikevd.policy.model import Connection, Lifetime, Start
 from ikevd.wire.registry import ExchangeType
-from tests.builders import connection
+from tests.builders import NO_DPD, connection
 from tests.gateways import bring_up
 from tests.negotiation.guarded import CHANGED, DAVE, LAN, SETTINGS, VIEW, both_up, of_children, out
 from tests.negotiation.mortal import kinds, tunnel
@@ -121,7 +121,7 @@ def test_what_the_operator_took_down_stays_down_and_its_gate_as_it_was(in_clear:
 # -- what the peer is told ----------------------------------------------------------------------------------------
 
 
-SHORT = connection(lifetime=Lifetime(60), children=(LAN,))
+SHORT = connection(lifetime=Lifetime(60), children=(LAN,), dpd=NO_DPD)
 """Its ISAKMP SA ends long before its IPsec SAs."""
 
 

@@ -12,7 +12,7 @@ from ikevd.control.status import connection_view
 from ikevd.errors import PeerRefused
 from ikevd.host.interface import Action, Direction
 from ikevd.observe.words import say, say_error
-from tests.builders import BOB, child
+from tests.builders import BOB, NO_DPD, child
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.nat import Nat
@@ -97,8 +97,9 @@ def test_of_nine_clients_that_ask_for_one_network_the_first_has_it_and_the_other
 async def one_holds_and_another_asks(silence: float, esp_at: float | None = None) -> tuple[Gateway, Gateway, Gateway]:
     """The hub, the client that has the network, and one that asks for it when IKE was silent for so many seconds."""
     world = World(Network(nat=two_nats()))
-    bob = world.gateway(BOB, hub(*networks(1), group_key=True))
-    first, second = [world.gateway(where, client(where, "10.3.0.0/24"), seed=n) for n, where in enumerate(CLIENTS[:2])]
+    bob = world.gateway(BOB, hub(*networks(1), group_key=True, dpd=NO_DPD))
+    views = [replace(client(where, "10.3.0.0/24"), dpd=NO_DPD) for where in CLIENTS[:2]]
+    first, second = [world.gateway(CLIENTS[n], view, seed=n) for n, view in enumerate(views)]
     await bring_up(first)
     if esp_at is not None:
         await asyncio.sleep(esp_at)

@@ -19,7 +19,7 @@ from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.model import Lifetime
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
-from tests.builders import ALICE, ALICE_TO_BOB, BOB, child, connection, fqdn, mirrored, psk
+from tests.builders import ALICE, ALICE_TO_BOB, BOB, NO_DPD, child, connection, fqdn, mirrored, psk
 from tests.gateways import World, alice_and_bob, bring_up
 from tests.virtual_time import run
 
@@ -40,7 +40,7 @@ class ChosenSpi:
 def test_a_peer_cannot_remove_another_peers_sa_by_choosing_its_spi() -> None:
     async def story() -> None:
         world = World()
-        good = connection(name="good", local_id=fqdn("good.example"), psk=psk("m4rked-secret one"))
+        good = connection(name="good", local_id=fqdn("good.example"), psk=psk("m4rked-secret one"), dpd=NO_DPD)
         bad = connection(
             name="bad",
             local_id=fqdn("bad.example"),

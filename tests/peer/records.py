@@ -17,6 +17,7 @@ from ikevd.peer.decide import decide
 from ikevd.peer.effects import (
     Abort,
     Answer,
+    AskTraffic,
     BeginPhaseOne,
     BeginQuickMode,
     Confirm,
@@ -162,6 +163,11 @@ def told(state: PeerState, *facts: Fact, now: float = NOW, view: Connection = VI
     return state, in_words(effects)
 
 
+def effects_of(state: PeerState, fact: Fact, now: float = NOW) -> tuple[Effect, ...]:
+    """As they are."""
+    return decide(VIEW, state, fact, now)[1]
+
+
 def in_words(effects: Iterable[Effect]) -> list[str]:
     return [_in_words(effect) for effect in effects]
 
@@ -176,8 +182,10 @@ def _in_words(effect: Effect) -> str:
             return f"abort {attempt}: {_error(error)}"
         case Resume(attempt, error):
             return f"resume {attempt}" + (f": {_error(error)}" if error else "")
-        case Say(under, payloads):
-            return f"say under {_letter(under)}: {', '.join(map(_payload, payloads))}"
+        case Say(under, payloads, once):
+            return f"say{' once' if once else ''} under {_letter(under)}: {', '.join(map(_payload, payloads))}"
+        case AskTraffic(under):
+            return f"ask for traffic under {_letter(under)}"
         case Confirm(under):
             return f"confirm {_letter(under)}"
         case Forget(under):

@@ -19,7 +19,7 @@ from ikevd.wire.payloads import Opaque
 from ikevd.wire.registry import ExchangeType
 from tests.gateways import World
 from tests.persona import phase1, phase2
-from tests.persona.octets import DELETE, ESP, ISAKMP, bodies, delete, payload
+from tests.persona.octets import DELETE, ESP, ISAKMP, NOTIFY, R_U_THERE, R_U_THERE_ACK, bodies, delete, payload
 from tests.persona.router import Router, RouterPair, RouterSa
 
 IOS_RESENDS = Timing(Resend(interval=10.0, factor=1.0, sends=6))
@@ -117,11 +117,19 @@ class LiveRouter:
             exchange, on_end = phase2.respond_quick_mode(Link(situation), Host(), sa), self.pairs.append
         else:
             situation = self._under_sa(header.message_id, sa)
-            exchange, on_end = phase2.hear(Link(situation), sa), self.told.append
+            exchange, on_end = phase2.hear(Link(situation), sa), self._told
         core = Conversation(exchange, header.exchange, situation, IOS_RESENDS, initiator=False, minted=minted)
         self._keep(core, on_end)
         self._apply(core, core.start(self._now()))
         return core
+
+    def _told(self, message: Message) -> None:
+        """R-U-THERE is answered with what it brought."""
+        self.told.append(message)
+        for asked in bodies(message, NOTIFY):
+            if asked[6:8] == R_U_THERE.to_bytes(2, "big"):
+                answer = payload(NOTIFY, asked[:6] + R_U_THERE_ACK.to_bytes(2, "big") + asked[8:])
+                self._answering_dpd = asyncio.ensure_future(self.tell(answer))
 
     def heard(self, number: int) -> list[bytes]:
         """Bodies of one payload type in all Informational messages that came."""

@@ -14,7 +14,7 @@ from ikevd.observe.history import Record
 from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, NatMethod, Start
 from ikevd.wire.registry import ExchangeType, NotifyType
-from tests.builders import ALICE, BOB, BOB_TO_ALICE, fqdn
+from tests.builders import ALICE, BOB, BOB_TO_ALICE, NO_DPD, fqdn
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.nat import FIRST_PORT, Nat
@@ -155,7 +155,6 @@ def test_a_network_that_loses_a_third_is_no_hindrance() -> None:
 # -- what the router says in between -------------------------------------------------------------------------------
 
 HARMLESS = [
-    pytest.param(octets.R_U_THERE, id="R-U-THERE, which we did not announce"),
     pytest.param(octets.INITIAL_CONTACT, id="INITIAL-CONTACT"),
     pytest.param(30000, id="HELLO"),
     pytest.param(30001, id="WWTEBR"),
@@ -195,6 +194,37 @@ def test_a_notification_that_we_do_not_act_on_is_named_and_does_no_harm(number: 
     run(story())
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_r_u_there_of_the_router_is_answered_also_with_its_cookies_swapped(swapped: bool) -> None:
+    """As IOS 12.3(8)T swaps them on an 836."""
+
+    async def story() -> None:
+        _, router, bob = router_at_alice(Router(SECRET))
+        pair = await up(router)
+        number = bytes([1, 2, 3, 4])
+        asked = octets.notify(ISAKMP, octets.R_U_THERE, cookies(router, swapped=swapped), number)
+        await router.tell(payload(NOTIFY, asked))
+        await asyncio.sleep(1)
+        assert router.heard(NOTIFY) == [octets.notify(ISAKMP, octets.R_U_THERE_ACK, cookies(router), number)]
+        notes = [said(entry.fact) for entry in phase1(bob).entries if isinstance(entry.fact, Note)]
+        assert any("cookies swapped" in text for text in notes) is swapped
+        agree(bob, pair)
+
+    run(story())
+
+
+def test_a_router_that_is_asked_whether_it_lives_keeps_its_tunnel() -> None:
+    async def story() -> None:
+        _, alice, router = router_at_bob(Router(SECRET))
+        await bring_up(alice)
+        await asyncio.sleep(300)
+        asked = [body for body in router.heard(NOTIFY) if body[6:8] == octets.R_U_THERE.to_bytes(2, "big")]
+        assert len(asked) == 9
+        agree(alice, router.pairs[0])
+
+    run(story())
+
+
 def test_a_refusal_in_the_clear_after_message_2_does_not_end_what_goes_on() -> None:
     """As in a capture of strongSwan: the initiator says NO-PROPOSAL-CHOSEN, and goes on when message 2 comes again."""
 
@@ -218,7 +248,7 @@ def test_what_does_not_decrypt_is_met_with_silence() -> None:
     """An answer in the clear would tell a forger which cookies live, and confuse the peer."""
 
     async def story() -> None:
-        world, router, bob = router_at_alice(Router(SECRET))
+        world, router, bob = router_at_alice(Router(SECRET), seen_from_bob(ours(Router(SECRET), dpd=NO_DPD)))
         pair = await up(router)
         said = len(world.wire)
         for exchange in (2, 4, 5, 6, 32):

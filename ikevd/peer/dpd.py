@@ -1,0 +1,100 @@
+"""Messages of dead peer detection (RFC 3706) that come. What the peer asks is answered; only what can be no copy of an
+old message shows that it lives."""
+
+from __future__ import annotations
+
+from ikevd.addresses import Path
+from ikevd.crypto import keys
+from ikevd.facts import Note
+from ikevd.frozen import replace
+from ikevd.liveness_findings import OddQuestion, Quirk
+from ikevd.peer import isakmp
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import Record, Say
+from ikevd.peer.notices import r_u_there_ack
+from ikevd.peer.state import IsakmpState, Liveness
+from ikevd.peer.timing import ANSWERS
+from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import NotifyType
+
+NUMBERS = 2**32
+"""They wrap."""
+NUMBER_OCTETS = 4
+MAX_ECHOED = 8
+"""Octets of what came in place of a number."""
+
+
+def heard(draft: Draft, under: Cookies, said: NotifyPayload, path: Path, last_blocks: tuple[bytes, ...]) -> None:
+    """A message with nothing else in it. It may be an old one: only a number that fits is a sign of life."""
+    found = draft.isakmp.get(under)
+    if found is None:
+        return
+    if _is_new(liveness_of(found), said):
+        isakmp.heard(draft, under, path, last_blocks)
+    told(draft, under, said)
+
+
+def told(draft: Draft, under: Cookies, said: NotifyPayload) -> None:
+    """R-U-THERE is answered whatever its number, as isakmpd repeats it, but not at any rate."""
+    found = draft.isakmp.get(under)
+    if found is None or said.type != NotifyType.R_U_THERE:
+        return
+    live = liveness_of(found)
+    for quirk in _quirks(found.sa, live, said):
+        if quirk not in live.quirks:
+            live = replace(live, quirks=(*live.quirks, quirk))
+            draft.say(Record(under, Note(OddQuestion(quirk))))
+    if _is_new(live, said):
+        live = replace(live, theirs=_number(said))
+    if draft.now >= live.answered_at + 1 or not live.answers:
+        live = replace(live, answers=0, answered_at=draft.now)
+    if live.answers < ANSWERS:
+        live = replace(live, answers=live.answers + 1)
+        draft.say(Say(under, (r_u_there_ack(under, said.data[:MAX_ECHOED]),), once=True))
+    put(draft, under, found, live)
+
+
+def _is_new(live: Liveness, said: NotifyPayload) -> bool:
+    """Can it be no copy of an old one? An answer must be to what we ask now; a question counts on from the one before,
+    of which some may have been lost."""
+    number = _number(said)
+    if number is None:
+        return False
+    if said.type == NotifyType.R_U_THERE_ACK:
+        return (live.number - number) % NUMBERS < live.asked
+    return live.theirs is None or 0 < (number - live.theirs) % NUMBERS < NUMBERS // 2
+
+
+def _quirks(sa: IsakmpSa, live: Liveness, said: NotifyPayload) -> list[Quirk]:
+    cookies, quirks = sa.cookies, list[Quirk]()
+    if not sa.dpd:
+        quirks.append(Quirk.UNANNOUNCED)
+    if said.spi == cookies.responder + cookies.initiator:
+        quirks.append(Quirk.SWAPPED)
+    elif said.spi != cookies.octets:
+        quirks.append(Quirk.OTHER_COOKIES)
+    if _number(said) is None:
+        quirks.append(Quirk.NO_NUMBER)
+    elif not _is_new(live, said):
+        quirks.append(Quirk.OLD_NUMBER)
+    return quirks
+
+
+def _number(said: NotifyPayload) -> int | None:
+    return int.from_bytes(said.data, "big") if len(said.data) == NUMBER_OCTETS else None
+
+
+def liveness_of(found: IsakmpState) -> Liveness:
+    """Where nothing was asked before: our numbers begin anywhere, with the top bit clear (RFC 3706 section 6.2 wants
+    room to count)."""
+    if found.liveness is not None:
+        return found.liveness
+    drawn = keys.hash_1(found.sa.keys, 0, b"R-U-THERE")[:NUMBER_OCTETS]
+    return Liveness(int.from_bytes(drawn, "big") & (NUMBERS // 2 - 1))
+
+
+def put(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> IsakmpState:
+    changed = replace(found, liveness=live)
+    draft.isakmp.put(under, changed)
+    return changed

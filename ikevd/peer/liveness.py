@@ -1,0 +1,178 @@
+"""Does the peer live (RFC 3706)? What it says, authenticated, shows it, or a packet through an inbound SA; what we send
+shows nothing."""
+
+from __future__ import annotations
+
+from ikevd.errors import Abandoned
+from ikevd.facts import Note
+from ikevd.frozen import replace
+from ikevd.liveness_findings import Doubted, PeerDead
+from ikevd.peer import attempts, deletes, dpd, isakmp, pairs
+from ikevd.peer.draft import Draft
+from ikevd.peer.due import lasts
+from ikevd.peer.effects import AskTraffic, Record, Say
+from ikevd.peer.notices import r_u_there
+from ikevd.peer.start import Anew
+from ikevd.peer.state import IsakmpState, Liveness, Stage
+from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, QUESTIONS, YOUNG
+from ikevd.policy.model import Child, Dpd, DpdMode, Start
+from ikevd.sa.model import Cookies
+
+WHOLE_SECOND = 1.0
+"""What the kernel counts in."""
+
+
+def begin(draft: Draft, under: Cookies) -> None:
+    """An ISAKMP SA stands. A peer that did not announce dead peer detection is never asked."""
+    found, wanted = draft.isakmp.get(under), draft.connection.dpd
+    if found is not None and found.sa.dpd and wanted.mode is not DpdMode.OFF:
+        dpd.put(draft, under, found, replace(dpd.liveness_of(found), look_at=draft.now + wanted.delay))
+
+
+# -- asking -----------------------------------------------------------------------------------------------------------
+
+
+def probe(draft: Draft, under: Cookies, why: str) -> bool:
+    """Ask the peer at once whether it lives, unless it was asked already; `why` stands in the record. A sign of life is
+    `IsakmpState.heard`; without one it is dead after `Dpd.timeout`. False: it cannot be asked, since it lacks dead peer
+    detection, or that is off, or the ISAKMP SA is gone or leaves."""
+    known = _asking(draft, under)
+    if known is None:
+        return False
+    found, live = known
+    if not live.asked:
+        draft.say(Record(under, Note(Doubted(why))))
+        _ask(draft, under, found, live)
+    return True
+
+
+def due(draft: Draft) -> None:
+    """Time to look whether the peer has been silent for too long. The newest ISAKMP SA speaks for all of them."""
+    newest = _newest(draft)
+    for under in draft.isakmp:
+        known = _asking(draft, under)
+        if known is None or known[1].look_at is None or draft.now < known[1].look_at:
+            continue
+        found, live = known
+        pause = draft.now + _pause(draft.connection.dpd)
+        if under != newest:
+            _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
+        elif not live.asked and draft.now < (when := _when(draft, found, live)):
+            _look(draft, under, found, live, when)
+        elif _trying(draft, under):
+            _look(draft, under, found, live, pause)
+        else:
+            _look(draft, under, found, live, pause)
+            draft.say(AskTraffic(under))
+
+
+def carried(draft: Draft, under: Cookies, at: float | None) -> None:
+    """What the kernel has counted, asked before the peer is, and before it is given up."""
+    known = _asking(draft, under)
+    if known is None:
+        return
+    found, live = known
+    if at is not None and (not live.asked or at >= live.asked_at - WHOLE_SECOND):
+        live = replace(isakmp.answered(draft, under, live), carried=at)
+    when = _when(draft, found, live)
+    if live.asked and draft.now >= live.asked_at + draft.connection.dpd.timeout:
+        _dead(draft, under, found, live)
+    elif live.asked or draft.now >= when:
+        _ask(draft, under, found, live)
+    else:
+        _look(draft, under, found, live, when)
+
+
+def _asking(draft: Draft, under: Cookies) -> tuple[IsakmpState, Liveness] | None:
+    """The ISAKMP SA, where the peer may be asked under it."""
+    found = draft.isakmp.get(under)
+    if found is None or found.stage is not Stage.READY or not lasts(found, draft.now):
+        return None
+    live = found.liveness
+    return None if live is None or live.look_at is None else (found, live)
+
+
+def _newest(draft: Draft) -> Cookies | None:
+    ready = (key for key, found in reversed(tuple(draft.isakmp.items())) if found.stage is Stage.READY)
+    return next(ready, None)
+
+
+def _when(draft: Draft, found: IsakmpState, live: Liveness) -> float:
+    """The peer is asked then, unless it shows itself before."""
+    wanted = draft.connection.dpd
+    since = max(found.born, live.asked_at) if wanted.mode is DpdMode.PERIODIC else _last_sign(found, live)
+    return since + wanted.delay + (CONFIRMING if _unconfirmed(found) else 0.0)
+
+
+def _last_sign(found: IsakmpState, live: Liveness) -> float:
+    return found.heard if live.carried is None else max(found.heard, live.carried)
+
+
+def _unconfirmed(found: IsakmpState) -> bool:
+    """May the peer still be waiting for our last message of phase 1?"""
+    return not found.sa.initiator and found.heard == found.born
+
+
+def _trying(draft: Draft, under: Cookies) -> bool:
+    """Is a Quick Mode of ours under way that asks as much?"""
+    return any(draft.now < mode.born + YOUNG for mode in attempts.ours(draft, under).values())
+
+
+def _look(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness, when: float) -> None:
+    dpd.put(draft, under, found, replace(live, look_at=when))
+
+
+def _ask(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> None:
+    """Each question has a number of its own: the answer to any of them will do."""
+    asked = replace(
+        live,
+        number=(live.number + 1) % dpd.NUMBERS,
+        asked=live.asked + 1,
+        asked_at=live.asked_at if live.asked else draft.now,
+        look_at=draft.now + _pause(draft.connection.dpd),
+    )
+    dpd.put(draft, under, found, asked)
+    draft.say(Say(under, (r_u_there(under, asked.number),), once=True))
+
+
+def _pause(wanted: Dpd) -> float:
+    return max(LEAST_PAUSE, wanted.timeout / QUESTIONS)
+
+
+# -- a peer that is dead ----------------------------------------------------------------------------------------------
+
+
+def _dead(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> None:
+    """All goes that has shown no life since the first question. Where the peer spoke meanwhile under another ISAKMP SA,
+    it has only lost this one, which ends no IPsec SA."""
+    sign = "ESP" if live.carried is not None and live.carried > found.heard else "IKE"
+    cause = PeerDead(live.asked, draft.now - live.asked_at, draft.now - _last_sign(found, live), sign)
+    draft.say(Record(under, Note(cause)))
+    ready = [key for key, other in draft.isakmp.items() if other.stage is not Stage.LEAVING]
+    silent = [key for key in ready if key == under or _silent(draft, key, live.asked_at)]
+    if silent == ready:
+        _take_down(draft, under, cause)
+    for key in silent:
+        isakmp.retire(draft, key, tell=True, cause=Abandoned(cause))
+
+
+def _silent(draft: Draft, under: Cookies, since: float) -> bool:
+    found = draft.isakmp.get(under)
+    return found is None or found.heard < since
+
+
+def _take_down(draft: Draft, under: Cookies, cause: PeerDead) -> None:
+    """Every child that stands. The peer is told, in case that only its own words are lost."""
+    standing = [(name, state) for name, state in draft.children.items() if state.standing]
+    spis = [pair.sa.inbound for _, state in standing for pair in state.standing]
+    if spis:
+        deletes.say_delete(draft, *spis, under=under)
+    for name, _ in standing:
+        pairs.lost(draft, name, cause, action_of(draft.connection.dpd, draft.configured(name)))
+
+
+def action_of(wanted: Dpd, configured: Child | None) -> Anew | None:
+    """What becomes of a child of a dead peer; None: by its start action. One that only the peer begins stays down."""
+    if configured is None or configured.start is Start.PASSIVE:
+        return Anew.CLEAR
+    return Anew(wanted.action.value) if wanted.action else None

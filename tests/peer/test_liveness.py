@@ -1,0 +1,215 @@
+"""When a peer is asked whether it lives, what shows that it does, and what goes when it is dead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevd.peer import liveness
+from ikevd.peer.decide import decide
+from ikevd.peer.draft import Draft
+from ikevd.peer.due import isakmp_due
+from ikevd.peer.facts import Carried, Due, Fact, Heard, PhaseOneUp
+from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
+from ikevd.peer.timing import QUESTIONS, YOUNG
+from ikevd.policy.model import Connection, Dpd, DpdMode
+from tests.builders import ALICE_TO_BOB, NO_DPD
+from tests.peer.records import NOW, VIEW, A, B, in_words, isakmp, isakmp_sa, mode, pair, peer
+
+SPEAKS, OF_B = replace(isakmp_sa(), dpd=True), replace(isakmp_sa(B), dpd=True)
+PERIODIC = replace(VIEW, dpd=Dpd(DpdMode.PERIODIC))
+ASKED = Liveness(100, look_at=NOW, asked=3, asked_at=NOW - 4)
+UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
+PAUSE = 1.25
+
+
+def silent_since(heard: float, live: Liveness | None = None, **changes: object) -> IsakmpState:
+    """Its peer speaks dead peer detection; it is looked at now."""
+    return isakmp(A, sa=SPEAKS, heard=heard, liveness=live or Liveness(100, look_at=NOW), **changes)
+
+
+def told(
+    state: PeerState, *facts: Fact, now: float = NOW, view: Connection = VIEW
+) -> tuple[Liveness | None, list[str]]:
+    """What is known of A then, and the effects of the last fact."""
+    words: list[str] = []
+    for fact in facts:
+        state, effects = decide(view, state, fact, now)
+        words = in_words(effects)
+    return (state.isakmp[A].liveness if A in state.isakmp else None), words
+
+
+# -- who is asked
+
+
+@pytest.mark.parametrize(
+    ("announced", "dpd", "look_at"),
+    [(True, Dpd(), NOW + 30), (True, Dpd(delay=7), NOW + 7), (True, NO_DPD, None), (False, Dpd(), None)],
+    ids=["after 30 s", "after the delay", "off", "not announced"],
+)
+def test_a_peer_is_asked_that_announced_dead_peer_detection(announced: bool, dpd: Dpd, look_at: float | None) -> None:
+    live, _ = told(peer(), PhaseOneUp(None, replace(SPEAKS, dpd=announced)), view=replace(VIEW, dpd=dpd))
+    assert (live.look_at if live else None) == look_at
+
+
+def test_none_is_asked_under_an_isakmp_sa_that_leaves() -> None:
+    before = peer(silent_since(900.0, stage=Stage.LEAVING, leave_at=NOW + 5))
+    assert told(before, Due())[1] == told(before, Carried(A, None))[1] == []
+
+
+def test_the_newest_isakmp_sa_speaks_for_all_of_them() -> None:
+    newer = isakmp(B, sa=OF_B, heard=900.0, liveness=Liveness(5, look_at=NOW))
+    assert told(peer(silent_since(900.0), newer), Due())[1] == ["ask for traffic under B"]
+
+
+# -- when
+
+
+def test_the_kernel_is_asked_first() -> None:
+    live, effects = told(peer(silent_since(NOW - 30)), Due())
+    assert effects == ["ask for traffic under A"]
+    assert live is not None
+    assert live.asked == 0
+
+
+def test_then_the_peer_is_asked_where_no_packet_came_either() -> None:
+    live, effects = told(peer(silent_since(NOW - 30)), Due(), Carried(A, None))
+    assert effects == [f"say once under A: R_U_THERE for {A.octets.hex()}"]
+    assert live == Liveness(101, look_at=NOW + PAUSE, asked=1, asked_at=NOW)
+
+
+def test_a_packet_that_came_lately_is_a_sign_of_life() -> None:
+    live, effects = told(peer(silent_since(NOW - 30)), Due(), Carried(A, NOW - 10))
+    assert effects == []
+    assert live == Liveness(100, look_at=NOW + 20, carried=NOW - 10)
+
+
+def test_a_peer_that_spoke_meanwhile_is_looked_at_later() -> None:
+    live, effects = told(peer(silent_since(NOW - 12)), Due())
+    assert (effects, live) == ([], Liveness(100, look_at=NOW + 18))
+
+
+def test_a_message_of_the_peer_moves_no_timer() -> None:
+    before = silent_since(NOW - 12)
+    state, _ = decide(VIEW, peer(before), Heard(A, ALICE_TO_BOB), NOW)
+    assert isakmp_due(state.isakmp[A]) == isakmp_due(before)
+
+
+@pytest.mark.parametrize(
+    ("born", "asks"), [(NOW - YOUNG + 1, False), (NOW - YOUNG, True)], ids=["young", "unanswered for long"]
+)
+def test_a_quick_mode_of_ours_asks_as_much_while_it_is_young(born: float, asks: bool) -> None:
+    before = peer(silent_since(NOW - 30), modes={7: mode(born=born)})
+    live, effects = told(before, Due())
+    assert ("ask for traffic under A" in effects) is asks
+    assert live is not None
+    assert live.look_at == NOW + PAUSE
+
+
+def test_a_peer_that_may_still_repeat_its_last_message_of_phase_1_is_not_asked_yet() -> None:
+    """It does not hold the ISAKMP SA before it has got our answer."""
+    fresh = silent_since(NOW - 30, born=NOW - 30)
+    theirs = replace(fresh, sa=replace(SPEAKS, initiator=False))
+    live, effects = told(peer(theirs), Due())
+    assert effects == []
+    assert live is not None
+    assert live.look_at == NOW + 75
+    assert told(peer(fresh), Due())[1] == ["ask for traffic under A"]
+
+
+def test_periodically_it_is_asked_whatever_was_heard() -> None:
+    before = peer(silent_since(NOW - 1, Liveness(100, look_at=NOW, asked_at=NOW - 30)))
+    _, effects = told(before, Due(), Carried(A, NOW - 1), view=PERIODIC)
+    assert effects == [f"say once under A: R_U_THERE for {A.octets.hex()}"]
+    assert told(before, Due())[1] == []
+
+
+# -- signs of life
+
+
+def test_a_question_without_an_answer_is_followed_by_another_with_the_next_number() -> None:
+    live, effects = told(peer(silent_since(NOW - 34, ASKED)), Carried(A, None))
+    assert effects == [f"say once under A: R_U_THERE for {A.octets.hex()}"]
+    assert live == Liveness(101, look_at=NOW + PAUSE, asked=4, asked_at=NOW - 4)
+
+
+def test_whatever_the_peer_says_answers_all_questions() -> None:
+    live, effects = told(peer(silent_since(NOW - 34, ASKED)), Heard(A, ALICE_TO_BOB))
+    assert live == replace(ASKED, asked=0)
+    assert "record of A: the peer shows life again, after 3 R-U-THERE without an answer" in effects
+
+
+@pytest.mark.parametrize(
+    ("at", "life"), [(NOW - 3, True), (NOW - 5, True), (NOW - 6, False)], ids=["after", "in that second", "before"]
+)
+def test_a_packet_answers_them_that_came_after_the_first(at: float, life: bool) -> None:
+    live, _ = told(peer(silent_since(NOW - 34, ASKED)), Carried(A, at))
+    assert live is not None
+    assert (live.asked == 0) is life
+
+
+# -- out of turn
+
+
+def probed(state: PeerState, view: Connection = VIEW) -> tuple[bool, list[str]]:
+    draft = Draft(view, state, NOW)
+    return liveness.probe(draft, A, "another peer asks for its network"), in_words(draft.effects)
+
+
+def test_a_probe_asks_at_once_and_says_why() -> None:
+    assert probed(peer(silent_since(NOW - 1))) == (
+        True,
+        [
+            "record of A: the peer is asked whether it lives (R-U-THERE): another peer asks for its network",
+            f"say once under A: R_U_THERE for {A.octets.hex()}",
+        ],
+    )
+
+
+def test_a_probe_adds_nothing_to_questions_that_are_not_answered_yet() -> None:
+    assert probed(peer(silent_since(NOW - 34, ASKED))) == (True, [])
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        peer(),
+        peer(isakmp(A)),
+        peer(silent_since(990.0, Liveness(100))),
+        peer(silent_since(990.0, stage=Stage.LEAVING)),
+        peer(silent_since(990.0, expires=NOW)),
+    ],
+    ids=["gone", "not announced", "off", "leaving", "over"],
+)
+def test_a_probe_says_where_the_peer_cannot_be_asked(state: PeerState) -> None:
+    assert probed(state) == (False, [])
+
+
+# -- dead
+
+
+def dying(**changes: object) -> IsakmpState:
+    """Its last question was asked long enough ago."""
+    live = Liveness(108, look_at=NOW, asked=QUESTIONS, asked_at=NOW - 10)
+    return silent_since(NOW - 40, replace(live, **changes))  # type: ignore[arg-type]
+
+
+def test_after_10_s_without_a_sign_of_life_the_peer_is_dead() -> None:
+    _, effects = told(peer(dying()), Carried(A, None))
+    assert (
+        effects[0]
+        == "record of A: the peer is dead: no answer to 8 R-U-THERE within 10 s, last heard of 40 s ago, by IKE"
+    )
+
+
+def test_its_last_sign_of_life_may_have_been_a_packet() -> None:
+    _, effects = told(peer(dying(carried=NOW - 31)), Carried(A, None))
+    assert effects[0].endswith("last heard of 31 s ago, by ESP")
+
+
+def test_before_that_a_packet_saves_it() -> None:
+    live, effects = told(peer(dying()), Carried(A, NOW - 2))
+    assert live is not None
+    assert (live.asked, live.look_at) == (0, NOW + 28)
+    assert effects == ["record of A: the peer shows life again, after 8 R-U-THERE without an answer"]
