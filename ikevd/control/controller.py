@@ -210,13 +210,14 @@ class EngineController:
         meant = self._every() if name is None else self._named(name)
         with self._following(meant, progress):
             whole = {connection.name for connection in self._config.connections} | {None}
-            present = list(self._engine.sessions())
-            sessions = [(s, child) for c, child in meant for s in present if s.connection.name == c.name]
-            for session, child in sessions:
+            runs = groupby(meant, key=lambda owned: owned[0].name)
+            children = {connection: [child.name for _, child in its] for connection, its in runs}
+            sessions = [session for session in self._engine.sessions() if session.connection.name in children]
+            for session in sessions:
                 if name in whole:
                     session.end()
-                session.unwant(child.name, in_clear=in_clear)
-            for session, _ in sessions:
+                session.unwant(*children[session.connection.name], in_clear=in_clear)
+            for session in sessions:
                 await session.settled()
 
     async def reload(self, *, dry_run: bool) -> shapes.Reload:

@@ -156,9 +156,9 @@ class Session(Inbox[Happening | Again | AskTraffic]):
         self.post(facts.Wanted(child))
         return future
 
-    def unwant(self, child: str, *, in_clear: bool = False) -> None:
-        """Take a child down and tell the peer. `in_clear`: its traffic passes in the clear from then on."""
-        self.post(facts.Unwanted(child, in_clear))
+    def unwant(self, *children: str, in_clear: bool = False) -> None:
+        """Take children down and tell the peer. `in_clear`: their traffic passes in the clear from then on."""
+        self.post(facts.Unwanted(children, in_clear))
 
     def end(self, *, announce: bool = True) -> None:
         """Take everything down. `announce`: what no ISAKMP SA could protect is said under one made for it."""

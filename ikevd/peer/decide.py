@@ -111,8 +111,9 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
     match fact:
         case Wanted(name):
             child.want(draft, name)
-        case Unwanted(name, open):
-            _unwant(draft, name, open=open, by_command=True)
+        case Unwanted(names, open):
+            for name in names:
+                _unwant(draft, name, open=open, by_command=True)
         case Reloaded(ended, anew):
             reload.reloaded(draft, ended, phase1=anew)
         case Displaced(name, by):

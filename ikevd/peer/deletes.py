@@ -15,8 +15,8 @@ from ikevd.sa.model import Cookies, Spi
 
 MAX_DELETES = 1024
 """Kept of those that wait, and of those that were said."""
-IN_ONE_MESSAGE = 64
-"""So that the datagram is not fragmented."""
+IN_ONE_MESSAGE = 256
+"""So that the datagram, of 1,140 octets at most with the longest hash, is not fragmented."""
 
 
 def say_delete(draft: Draft, *spis: Spi, under: Cookies | None = None, insist: bool = False) -> None:
@@ -82,7 +82,15 @@ def forget_old(draft: Draft) -> None:
 
 
 def _say(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
-    for first in range(0, len(spis), IN_ONE_MESSAGE):
-        draft.say(Say(under, (delete_esp(*spis[first : first + IN_ONE_MESSAGE]),)))
+    """In as few messages as can be: beside those that this fact has led to already."""
+    left = tuple(spis)
+    while left:
+        place, said = draft.farewells.get(under, (len(draft.effects), ()))
+        if len(said) == IN_ONE_MESSAGE:
+            place, said = len(draft.effects), ()
+        room = IN_ONE_MESSAGE - len(said)
+        said, left = (*said, *left[:room]), left[room:]
+        draft.farewells[under] = place, said
+        draft.effects[place : place + 1] = [Say(under, (delete_esp(*said),))]
     forget_old(draft)
     draft.deletes_said = (*draft.deletes_said, *(SaidDelete(spi, draft.now) for spi in spis))[-MAX_DELETES:]

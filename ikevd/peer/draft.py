@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from ikevd.peer.effects import Effect
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState
 from ikevd.policy.model import Child, Connection
-from ikevd.sa.model import Cookies
+from ikevd.sa.model import Cookies, Spi
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -62,6 +62,8 @@ class Draft:
         self.key = state.key
         self.now = now
         self.effects: list[Effect] = []
+        self.farewells: dict[Cookies, tuple[int, tuple[Spi, ...]]] = {}
+        """The newest Delete of IPsec SAs under each ISAKMP SA: its place among the effects, and its SPIs."""
         self.isakmp: Records[Cookies, IsakmpState] = Records(state.isakmp)
         self.children: Records[str, ChildState] = Records(state.children)
         self.quick_modes: Records[Attempt, QuickModeState] = Records(state.quick_modes)

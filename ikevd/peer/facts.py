@@ -26,11 +26,11 @@ class Wanted:
 
 @frozen
 class Unwanted:
-    """Take the child down and tell the peer."""
+    """Take these children down and tell the peer."""
 
-    child: str
+    children: tuple[str, ...]
     open: bool = False
-    """From here on its traffic passes in the clear."""
+    """From here on their traffic passes in the clear."""
 
 
 @frozen

@@ -32,21 +32,21 @@ def identity(text: str) -> str:
 
 
 def ipsec_conf(site: Site, **options: str) -> str:
-    """The tunnel as /etc/ipsec.conf has it. It has one pair of networks."""
+    """The tunnel as /etc/ipsec.conf has it: libreswan makes a child of each network here with each one there."""
     local, remote = site.addresses
     local_id, remote_id = map(identity, site.identities)
-    ((_, ours, theirs),) = site.nets
+    ours, theirs = (dict.fromkeys(nets) for nets in list(zip(*site.nets, strict=True))[1:])
     esp, pfs = libreswan_esp(site.esp)
     words = {
         "ikev2": "no",
         "authby": "secret",
         "left": local,
         "leftid": local_id,
-        "leftsubnet": ours,
+        "leftsubnets": f"{{{' '.join(ours)}}}",
         "leftupdown": "%disabled",
         "right": remote,
         "rightid": remote_id,
-        "rightsubnet": theirs,
+        "rightsubnets": f"{{{' '.join(theirs)}}}",
         "ike": libreswan_ike(site.ike),
         "phase2alg": esp,
         "sha2-truncbug": "yes" if site.sha256_96 else "no",

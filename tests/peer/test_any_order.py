@@ -87,7 +87,7 @@ class Dice:
         phase1 = self._random.choice((state.phase1, None, self.attempt))
         makes: tuple[Callable[[], Fact], ...] = (
             lambda: facts.Wanted(self.name),
-            lambda: facts.Unwanted(self.name, self.yes),
+            lambda: facts.Unwanted((self.name,), self.yes),
             lambda: facts.Ended(self.yes),
             lambda: facts.PhaseOneUp(phase1, isakmp_sa(self.under, initiator=self.yes, seconds=100)),
             lambda: facts.PhaseOneUp(None, isakmp_sa(self.under, initiator=self.yes, seconds=100)),

@@ -70,39 +70,38 @@ ROWS = [
     Row(
         "every pair goes, and the peer is told",
         lan(replace(UP, pairs=(OLDER, OLD), failures=3)),
-        Unwanted("lan"),
+        Unwanted(("lan",)),
         ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True),
         (
-            "say under A: delete d0000002",
-            "say under A: delete d0000001",
+            "say under A: delete d0000002 d0000001",
             "answer lan: Abandoned (lan was taken down)",
         ),
     ),
     Row(
         "a retry is called off",
         lan(replace(WANTED, retry_at=NOW + 9, failures=2)),
-        Unwanted("lan"),
+        Unwanted(("lan",)),
         ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True),
         ("answer lan: Abandoned (lan was taken down)",),
     ),
     Row(
         "from here on its traffic passes in the clear",
         lan(DOWN),
-        Unwanted("lan", open=True),
+        Unwanted(("lan",), open=True),
         ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True, open=True),
         ("answer lan: Abandoned (lan was taken down)",),
     ),
     Row(
         "our Quick Mode ends; what it has opened goes when it has",
         under_way(WANTED),
-        Unwanted("lan"),
+        Unwanted(("lan",)),
         ChildState(cause=TAKEN_DOWN, since=NOW, by_command=True, pairs=(opening(3, 7),)),
         ("abort 7: Abandoned (taken down by command)", "answer lan: Abandoned (lan was taken down)"),
     ),
     Row(
         "so does the peer's",
         under_way(DOWN, theirs=True),
-        Unwanted("lan"),
+        Unwanted(("lan",)),
         ChildState(
             cause=TAKEN_DOWN, since=NOW, by_command=True, pairs=(replace(opening(3, 7), sa=ipsec(3, initiator=False)),)
         ),
@@ -215,5 +214,5 @@ def test_why_its_policies_do_not_stand_is_known_until_they_do(before: ChildState
 
 
 def test_a_child_that_is_taken_down_still_says_why_its_policies_do_not_stand() -> None:
-    after, _ = told(peer(isakmp(), lan=replace(UP, unplaced=TAKEN)), Unwanted("lan"))
+    after, _ = told(peer(isakmp(), lan=replace(UP, unplaced=TAKEN)), Unwanted(("lan",)))
     assert after.children["lan"].unplaced == TAKEN

@@ -101,7 +101,7 @@ def test_where_none_serves_phase_1_begins(stands: list[IsakmpState]) -> None:
     ids=["the one that serves", "the oldest that stands", "none that leaves"],
 )
 def test_a_delete_is_said_under_the_best(stands: list[IsakmpState], said_under: str) -> None:
-    _, effects = told(peer(*stands, lan=UP), Unwanted("lan"))
+    _, effects = told(peer(*stands, lan=UP), Unwanted(("lan",)))
     assert effects[0] == f"say under {said_under}: delete d0000001"
 
 

@@ -30,7 +30,7 @@ def test_one_phase_1_serves_all_children_that_wait() -> None:
 
 
 def test_it_begins_for_a_delete_that_no_isakmp_sa_is_there_to_protect() -> None:
-    after, effects = told(peer(lan=UP), Unwanted("lan"))
+    after, effects = told(peer(lan=UP), Unwanted(("lan",)))
     assert effects == ["answer lan: Abandoned (lan was taken down)", "begin phase 1 as 11"]
     assert after.deletes_to_send == (ours(1),)
 

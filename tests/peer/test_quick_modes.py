@@ -198,7 +198,7 @@ def test_it_ended_well() -> None:
 
 def test_taken_down_a_moment_before_it_is_undone() -> None:
     """It had ended before the order to end came to it."""
-    after, effects = told(making(Half.BOTH), Unwanted("lan"), QuickModeUp(SEVEN, ipsec(3)))
+    after, effects = told(making(Half.BOTH), Unwanted(("lan",)), QuickModeUp(SEVEN, ipsec(3)))
     assert effects == ["say under A: delete d0000003"]
     assert (after.children["lan"].pairs, after.quick_modes) == ((), {})
 
@@ -260,7 +260,7 @@ def test_nor_once_more_for_another_cause() -> None:
 
 
 def test_nor_once_more_for_a_child_that_was_taken_down() -> None:
-    ending, _ = told(peer(isakmp(), lan=TRYING, modes={7: mode()}), Unwanted("lan"), Worn(A))
+    ending, _ = told(peer(isakmp(), lan=TRYING, modes={7: mode()}), Unwanted(("lan",)), Worn(A))
     after, effects = told(ending, failed(Abandoned("taken down by command")))
     assert after.waiting == ()
     assert effects == ["say under A: delete ISAKMP SA A"]
@@ -268,7 +268,7 @@ def test_nor_once_more_for_a_child_that_was_taken_down() -> None:
 
 def test_wanted_again_before_the_old_one_has_ended_a_new_one_begins_at_once() -> None:
     before = peer(isakmp(), lan=TRYING, modes={7: mode(spi=ours(3))})
-    again, effects = told(before, Unwanted("lan"), Wanted("lan"))
+    again, effects = told(before, Unwanted(("lan",)), Wanted("lan"))
     assert effects == ["begin lan as 11 under A"]
     after, effects = told(again, failed(Abandoned("taken down by command")))
     assert effects == ["say under A: delete d0000003"]

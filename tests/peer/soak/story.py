@@ -82,7 +82,7 @@ def _disturbance(world: World, side: Side) -> Callable[[], None]:
     if chance < 0.45:
         return _posts(side, facts.Wanted(name))
     if chance < 0.65:
-        return _posts(side, facts.Unwanted(name))
+        return _posts(side, facts.Unwanted((name,)))
     if chance < 0.75:
         return _posts(side, facts.Ended())
     if chance < 0.85:
@@ -103,7 +103,7 @@ def _start_badly(world: World, alice: Side, bob: Side) -> None:
     for number in range(3):
         alice.post(facts.Wanted(f"c{number}"))
         side = world.dice.choice((alice, bob))
-        world.after(0.5 * world.dice.random(), _posts(side, facts.Unwanted(f"c{number}")))
+        world.after(0.5 * world.dice.random(), _posts(side, facts.Unwanted((f"c{number}",))))
     world.run_until(world.now + 5)
     world.refusals = 0.0
     world.run_until(world.now + 10)
