@@ -291,6 +291,17 @@ class StaysOnPort(Finding):
     port: int
 
 
+@frozen
+class PeerMoved(Finding):
+    """What the peer sends comes through another port of the NAT in front of it."""
+
+    before: str
+    """Address and port."""
+    now: str
+    pairs: int
+    """IPsec SA pairs that went by the former one, and follow."""
+
+
 # -- what else is worth keeping -------------------------------------------------------------------------------------
 
 
@@ -346,6 +357,29 @@ class UnprovenLife(Finding):
 @frozen
 class IsakmpDeleted(Finding):
     """The peer deleted the ISAKMP SA."""
+
+
+@frozen
+class IsakmpRenewal(Finding):
+    """A phase 1 that renews the ISAKMP SA begins, so many seconds before its end."""
+
+    left: int
+
+
+@frozen
+class RenewalFailed(Finding):
+    """Such a phase 1 came to nothing: the next one begins in `again` seconds, the lifetime ends in `left`."""
+
+    cause: Finding
+    again: int
+    left: int
+
+
+@frozen
+class IsakmpReplaced(Finding):
+    """Another ISAKMP SA, with these cookies, has taken its place: it was told Delete."""
+
+    by: str
 
 
 # -- results --------------------------------------------------------------------------------------------------------

@@ -140,6 +140,13 @@ async def reload(gateway: Gateway, *connections: Connection, **settings: Any) ->
     return found
 
 
+async def silence(world: World, seconds: float) -> None:
+    """Nothing arrives for so long."""
+    before, world.network.loss = world.network.loss, 1.0
+    await asyncio.sleep(seconds)
+    world.network.loss = before
+
+
 async def bring_up(gateway: Gateway, child: str = "lan") -> None:
     """What `ikevd up` does."""
     (name,) = {c.name for c in gateway.engine.config.connections}

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ikevd.cli.children import blocks, one_way, refused_packets, table_of, trouble
-from ikevd.cli.values import clock, expiry, flowed
+from ikevd.cli.values import clock, expiry, flowed, renewal
 from ikevd.dissect.brief import EXCHANGE_NAMES
 from ikevd.observe.ladder import moment
 from ikevd.text import printable
@@ -98,10 +98,14 @@ def _configured(connection: View, width: int) -> Iterator[Text]:
 
 def _isakmp(isakmp: View, width: int) -> Iterator[Text]:
     """Labelled lines, or as few lines as hold it all."""
-    head = ["up", _exchange(isakmp), f"Cisco {_cisco(isakmp['cisco'])}"]
+    head = [
+        "replaced, it only answers" if isakmp["retired"] else "up",
+        _exchange(isakmp),
+        f"Cisco {_cisco(isakmp['cisco'])}",
+    ]
     rows = [
         ("peer:", [isakmp["remote"], f"identity {isakmp['remote_id']}"]),
-        ("suite:", [isakmp["suite"], f"age {clock(isakmp['age_seconds'])}", expiry(isakmp)]),
+        ("suite:", [isakmp["suite"], f"age {clock(isakmp['age_seconds'])}", expiry(isakmp), *renewal(isakmp)]),
         ("cookies:", [isakmp["cookies"]]),
         ("NAT:", _nat(isakmp["nat"])),
         ("vendors:", isakmp["peer_vendors"] or ["none"]),

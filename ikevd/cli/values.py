@@ -30,6 +30,12 @@ def expiry(sa: View) -> str:
     return f"expires in {clock(max(0, sa['expires_in_seconds']))}"
 
 
+def renewal(isakmp: View) -> list[str]:
+    """Of an ISAKMP SA, when this side renews it."""
+    seconds = isakmp["renews_in_seconds"]
+    return [] if seconds is None else [f"renewal in {clock(seconds)}"]
+
+
 def time_left(seconds: int) -> str:
     """`59m58s`, `23h59m`, `6d23h`."""
     minutes, seconds = divmod(max(0, seconds), 60)

@@ -62,6 +62,10 @@ class Isakmp(TypedDict):
     """Seconds since it was established."""
     expires_in_seconds: int
     """Seconds until its lifetime ends."""
+    renews_in_seconds: int | None
+    """Seconds until this side renews it, if anything needs it then; null: it does not."""
+    retired: bool
+    """Another one has taken its place: it only answers, until the peer deletes it or its lifetime ends."""
     nat: Nat | None
     """null: the peers do not speak NAT traversal with one another."""
     peer_vendors: list[str]

@@ -181,6 +181,8 @@ def _isakmp(live: IsakmpState) -> shapes.Isakmp:
         "suite": describe(sa.suite),
         "age_seconds": round(now - live.born),
         "expires_in_seconds": round(live.expires - now),
+        "renews_in_seconds": None if live.renew_at is None else round(max(0.0, live.renew_at - now)),
+        "retired": live.retired,
         "nat": _nat(sa.nat),
         "peer_vendors": list(sa.peer_vendors),
     }

@@ -287,6 +287,10 @@ class Conversation(Generic[T_co]):
             return []
         return [*self._outbox.remind()]
 
+    def follow(self, path: Path) -> None:
+        """Another exchange has shown that the peer is there now."""
+        self._situation.path = path
+
     def close(self) -> None:
         """Forget the exchange without a word."""
         self._waiting = self._awaiting = None

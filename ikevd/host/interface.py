@@ -10,7 +10,7 @@ from dataclasses import field
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from ikevd.addresses import Address
+from ikevd.addresses import Address, Endpoint
 from ikevd.frozen import frozen
 from ikevd.policy import reqids
 from ikevd.policy.model import EspSuite, Lifetime
@@ -204,6 +204,16 @@ class SaExpired:
 
 
 @frozen
+class SaMapped:
+    """A packet of the peer came by an inbound SA of ESP in UDP, authenticated, but not from where the SA has its peer.
+    Told once a second for each SA and port where the kernel can count (Linux 5.17), else for each packet."""
+
+    id: SaId
+    reqid: int
+    now: Endpoint
+
+
+@frozen
 class SaRemoved:
     """Somebody removed an SA before its time."""
 
@@ -248,7 +258,9 @@ class SaAsked:
     reqid: int
 
 
-KernelEvent = SaExpired | SaRemoved | SaAsked | SasFlushed | PolicyChanged | PolicyRemoved | PoliciesFlushed | Lost
+KernelEvent = (
+    SaExpired | SaMapped | SaRemoved | SaAsked | SasFlushed | PolicyChanged | PolicyRemoved | PoliciesFlushed | Lost
+)
 Listener = Callable[[KernelEvent], None]
 
 
@@ -268,6 +280,10 @@ class Kernel(Protocol):
     async def limit_sa(self, sa: SaId, seconds: int) -> None:
         """Let the SA end that many seconds from now, whatever its limit was; its sequence numbers go on. One that is
         gone already is no error. Raises `KeysWithheld` where the kernel is locked down."""
+
+    async def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
+        """Let an SA of ESP in UDP have these ports; its sequence numbers, its replay window and its limits go on. One
+        that is gone already is no error. Raises `KeysWithheld` where the kernel is locked down."""
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""

@@ -22,6 +22,7 @@ from ikevd.host.interface import (
     Lost,
     PolicyId,
     SaId,
+    UdpPorts,
 )
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.kernel.event_filter import hear_others_only
@@ -32,7 +33,7 @@ from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
 from ikevd.kernel.xfrm_events import WHOLE, read_event
 from ikevd.kernel.xfrm_layout import Group, Msg
 from ikevd.kernel.xfrm_policies import IndexedPolicy, build_policy, build_policy_id, read_policy
-from ikevd.kernel.xfrm_sas import build_limit, build_sa, build_sa_id, build_spi_request, read_info, read_sa
+from ikevd.kernel.xfrm_sas import build_limit, build_ports, build_sa, build_sa_id, build_spi_request, read_info, read_sa
 from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
@@ -41,7 +42,7 @@ T = TypeVar("T")
 
 SO_RCVBUFFORCE = 33
 EVENT_BUFFER = 4 * 1024 * 1024
-EVENTS = (Group.ACQUIRE, Group.EXPIRE, Group.SA, Group.POLICY)
+EVENTS = (Group.ACQUIRE, Group.EXPIRE, Group.SA, Group.POLICY, Group.MAPPING)
 
 
 class XfrmKernel:
@@ -133,6 +134,14 @@ class XfrmKernel:
             found = read_sa(answer, now)
             if found is not None and is_ours(found.reqid) and not found.larval:
                 await self._ask(Msg.UPDSA, build_limit(answer, seconds, now), what, gone=errno.ESRCH)
+
+    async def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
+        """Let an SA of ESP in UDP have these ports; another owner's is left alone, as one that is gone."""
+        what = f"give {describe_sa(sa)} other ports"
+        for answer in await self._ask(Msg.GETSA, build_sa_id(sa), what, gone=errno.ESRCH):
+            found = read_sa(answer, time.time())
+            if found is not None and is_ours(found.reqid) and found.encap and not found.larval:
+                await self._ask(Msg.UPDSA, build_ports(answer, ports), what, gone=errno.ESRCH)
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""

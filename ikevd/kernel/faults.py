@@ -10,6 +10,7 @@ Operation = Literal[
     "add_sa",
     "delete_sa",
     "limit_sa",
+    "change_ports",
     "counters",
     "put_policy",
     "delete_policy",

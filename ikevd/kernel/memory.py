@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ikevd.addresses import Address
+from ikevd.addresses import Address, Endpoint
+from ikevd.errors import KeysWithheld
 from ikevd.host.entropy import Entropy, SystemEntropy
 from ikevd.host.interface import (
     Action,
@@ -25,9 +26,11 @@ from ikevd.host.interface import (
     PolicyRemoved,
     SaAsked,
     SaId,
+    SaMapped,
     SaRemoved,
     SasFlushed,
     Template,
+    UdpPorts,
 )
 from ikevd.host.spi_range import SPI_FIRST
 from ikevd.kernel.algorithms import kernel_algorithms
@@ -68,6 +71,8 @@ class MemoryKernel:
         """`FoundPolicy` where `put_policy` could not have installed it."""
         self._used: dict[PolicyId, float] = {}
         """When a packet last took a policy of ours, by the clock."""
+        self.locked_down = False
+        """It shows nobody the keys of its SAs, and so lets no SA be changed."""
         self._listeners: list[Listener] = []
         self._faults = Faults()
 
@@ -115,6 +120,13 @@ class MemoryKernel:
         for policy in self.policies.values():
             if policy.template == Template(carried.source, carried.destination, carried.reqid):
                 self._used[policy.id] = self._clock()
+
+    def arrive(self, sa: SaId, source: Endpoint, octets: int = 100) -> None:
+        """A whole packet of the peer comes by an inbound SA of ESP in UDP, from there."""
+        carried = self.sas[sa]
+        self.carry(sa, octets)
+        if carried.encap is not None and source != Endpoint(carried.source, carried.encap.source):
+            self._tell(SaMapped(sa, carried.reqid, source))
 
     def send(self, policy: PolicyId) -> bool:
         """A packet meets an out policy: does it leave? Where a tunnel has no SA, one is asked for."""
@@ -236,7 +248,17 @@ class MemoryKernel:
         """Let the SA end that many seconds from now; another owner's is left alone, as one that is gone."""
         if code := self._fault("limit_sa"):
             raise refused(f"limit the life of {describe_sa(sa)}", code)
+        if self.locked_down:
+            raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down)")
         self._table.limit(sa, seconds)
+
+    async def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
+        """Let an SA of ESP in UDP have these ports; another owner's is left alone, as one that is gone."""
+        if code := self._fault("change_ports"):
+            raise refused(f"give {describe_sa(sa)} other ports", code)
+        if self.locked_down:
+            raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down)")
+        self._table.change_ports(sa, ports)
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ikevd.addresses import Address
 from ikevd.frozen import frozen, replace
-from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId
+from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId, UdpPorts
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
 
@@ -114,6 +114,12 @@ class SaTable:
         entry = self.entries.get(sa)
         if isinstance(entry, Held) and is_ours(entry.reqid):
             self._hold(sa, replace(entry, ends=self._clock() + seconds))
+
+    def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
+        """Of an installed SA of ours, in UDP; another is left alone."""
+        entry = self.entries.get(sa)
+        if isinstance(entry, Held) and is_ours(entry.reqid) and entry.sa.encap:
+            self.entries[sa] = replace(entry, sa=replace(entry.sa, encap=ports))
 
     def carry(self, sa: SaId, octets: int, packets: int) -> KernelSa:
         """Count what passes through an installed SA, and end it where its kilobytes are used up."""

@@ -5,6 +5,7 @@ Events of SAs hold their keys behind the fields that are read here: they are cut
 
 from __future__ import annotations
 
+from ikevd.addresses import Endpoint
 from ikevd.host.interface import (
     KernelEvent,
     PoliciesFlushed,
@@ -13,6 +14,8 @@ from ikevd.host.interface import (
     PolicyRemoved,
     SaAsked,
     SaExpired,
+    SaId,
+    SaMapped,
     SaRemoved,
     SasFlushed,
 )
@@ -23,6 +26,7 @@ from ikevd.kernel.xfrm_layout import (
     IPPROTO_ESP,
     STATE_AF_UNSPEC,
     USER_EXPIRE,
+    USER_MAPPING,
     USER_POLEXPIRE,
     USERPOLICY_ID,
     USERPOLICY_INFO,
@@ -30,11 +34,13 @@ from ikevd.kernel.xfrm_layout import (
     USERSA_INFO,
     Attr,
     Msg,
+    unpack_address,
     unpack_selector,
 )
 from ikevd.kernel.xfrm_policies import read_acquire
 from ikevd.kernel.xfrm_sas import SaInfo, read_info
 from ikevd.policy.reqids import is_ours
+from ikevd.sa.model import Spi
 
 OCTETS = HEADER.size + USERSA_ID.size + 4 + USERSA_INFO.size
 """The longest event that may bear keys, DELSA, up to where these begin."""
@@ -43,7 +49,7 @@ WHOLE = (Msg.ACQUIRE,)
 
 
 def read_event(message: Message) -> KernelEvent | None:
-    """What a message of the groups ACQUIRE, EXPIRE, SA and POLICY tells; None where it is nothing of ours."""
+    """What a message of the groups ACQUIRE, EXPIRE, SA, POLICY and MAPPING tells; None where it is nothing of ours."""
     body = message.body
     match message.kind:
         case Msg.EXPIRE:
@@ -52,6 +58,8 @@ def read_event(message: Message) -> KernelEvent | None:
             return _asked(body)
         case Msg.DELSA:
             return _removed(body)
+        case Msg.MAPPING:
+            return _mapped(body)
         case Msg.FLUSHSA:
             return SasFlushed() if body[0] in (0, IPPROTO_ESP, IPPROTO_ANY) else None
         case Msg.NEWPOLICY | Msg.UPDPOLICY:
@@ -82,6 +90,15 @@ def _removed(body: bytes) -> SaRemoved | None:
         if kind == Attr.SA and (sa := _full_and_ours(value)):
             return SaRemoved(sa.id, sa.reqid)
     return None
+
+
+def _mapped(body: bytes) -> SaMapped | None:
+    name, reqid, _, source, _, port = USER_MAPPING.unpack_from(body)
+    destination, spi, family, _ = USERSA_ID.unpack(name)
+    if not is_ours(reqid):
+        return None
+    sa = SaId(unpack_address(destination, family), Spi.from_bytes(spi, "big"))
+    return SaMapped(sa, reqid, Endpoint(unpack_address(source, family), int.from_bytes(port, "big")))
 
 
 def _full_and_ours(octets: bytes) -> SaInfo | None:

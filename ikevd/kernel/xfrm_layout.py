@@ -43,6 +43,7 @@ class Msg(IntEnum):
     POLEXPIRE = 0x1B
     FLUSHSA = 0x1C
     FLUSHPOLICY = 0x1D
+    MAPPING = 0x26
 
 
 class Attr(IntEnum):
@@ -59,6 +60,7 @@ class Attr(IntEnum):
     MARK = 21
     REPLAY_ESN_VAL = 23
     IF_ID = 31
+    MTIMER_THRESH = 32
 
 
 class Group(IntEnum):
@@ -68,6 +70,7 @@ class Group(IntEnum):
     EXPIRE = 2
     SA = 3
     POLICY = 4
+    MAPPING = 8
 
 
 DIRECTIONS = {Direction.IN: 0, Direction.OUT: 1, Direction.FWD: 2}
@@ -93,6 +96,7 @@ ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
 USER_ACQUIRE = Struct("=24s16s56s168s16x")  # id saddr sel policy, then the attributes
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
+USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from struct import Struct
 
 from ikevd.addresses import Address
@@ -49,6 +50,9 @@ KEYED: dict[int, Struct] = {
 }
 """Attributes that hold a key, with the struct in front of it. A larval SA has none."""
 SENT_AGAIN = {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH_TRUNC, Attr.ENCAP, Attr.MARK, Attr.IF_ID}
+MAPPING_PAUSE = 1
+"""Seconds between two events about packets that come by an SA from the same other port (Linux 5.17; older kernels pass
+over the attribute)."""
 PLAIN_REPLAY_WINDOW = 32
 """Up to here the window fits into the fixed part of the message; beyond, XFRMA_REPLAY_ESN_VAL holds it."""
 
@@ -62,6 +66,7 @@ def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
     body += _build_algorithms(sa, keys)
     if sa.encap:
         body += attribute(Attr.ENCAP, _pack_encap(sa.encap))
+        body += attribute(Attr.MTIMER_THRESH, MAPPING_PAUSE.to_bytes(4, sys.byteorder))
     if large:
         words = (sa.replay_window + 31) // 32
         window = REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words)
@@ -124,18 +129,29 @@ def read_sa(body: bytes, now: float) -> FoundSa | None:
 
 def build_limit(body: bytes, seconds: int, now: float) -> bytes:
     """The body of UPDSA that gives a live SA another time limit, from that of its answered NEWSA: `seconds` from `now`.
+    Raises `KeysWithheld`."""
+    octets = LIFETIME_CFG.unpack_from(body, LIFETIME_OFFSET)[1]
+    limits = _limits(octets, int(now) - read_info(body).added + seconds)
+    fixed = body[:LIFETIME_OFFSET] + limits + body[LIFETIME_OFFSET + LIFETIME_CFG.size : USERSA_INFO.size]
+    return fixed + _same_attributes(body)
 
-    UPDSA takes over nothing but limits and the ports of ESP in UDP, yet checks a whole SA: its algorithms are sent
-    again. Raises `KeysWithheld` where a locked-down kernel showed zeros in place of the keys.
-    """
+
+def build_ports(body: bytes, ports: UdpPorts) -> bytes:
+    """The body of UPDSA that gives a live SA of ESP in UDP other ports, from that of its answered NEWSA, whose limits
+    it repeats. Raises `KeysWithheld`."""
+    return body[: USERSA_INFO.size] + _same_attributes(body, ports)
+
+
+def _same_attributes(body: bytes, ports: UdpPorts | None = None) -> bytes:
+    """UPDSA takes over nothing but limits and the ports of ESP in UDP, yet checks a whole SA: its algorithms are sent
+    again. Raises `KeysWithheld` where a locked-down kernel showed zeros in place of the keys."""
     present = dict(attributes(body[USERSA_INFO.size :]))
     keys = b"".join(value[KEYED[kind].size :] for kind, value in present.items() if kind in KEYED)
     if keys and not any(keys):
         raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down): they cannot be changed")
-    octets = LIFETIME_CFG.unpack_from(body, LIFETIME_OFFSET)[1]
-    limits = _limits(octets, int(now) - read_info(body).added + seconds)
-    fixed = body[:LIFETIME_OFFSET] + limits + body[LIFETIME_OFFSET + LIFETIME_CFG.size : USERSA_INFO.size]
-    return fixed + b"".join(attribute(kind, value) for kind, value in present.items() if kind in SENT_AGAIN)
+    if ports is not None:
+        present[Attr.ENCAP] = _pack_encap(ports)
+    return b"".join(attribute(kind, value) for kind, value in present.items() if kind in SENT_AGAIN)
 
 
 def _pack_encap(ports: UdpPorts) -> bytes:

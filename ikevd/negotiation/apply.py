@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ikevd.errors import IkeError, KernelRefused
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen, replace
-from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId
+from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, UdpPorts
 from ikevd.peer.desired import NOTHING, View
 from ikevd.peer.state import Attempt
 from ikevd.sa.model import EspKeys, Spi
@@ -27,8 +27,8 @@ ORDER = {Direction.IN: 0, Direction.FWD: 1, Direction.OUT: 2}
 class _Held:
     """Of one child."""
 
-    sas: dict[SaId, None] = field(default_factory=dict)
-    """Oldest first."""
+    sas: dict[SaId, UdpPorts | None] = field(default_factory=dict)
+    """Oldest first, each with its ports where it is one of ESP in UDP."""
     policies: dict[PolicyId, KernelPolicy] = field(default_factory=dict)
     doubtful: set[PolicyId] = field(default_factory=set)
     """Of these the kernel's answer was lost, or somebody has changed them."""
@@ -132,10 +132,10 @@ class Believed:
         held = self._held.setdefault(child, _Held())
         held.policies.update((policy.id, policy) for policy in policies)
 
-    def found(self, child: str, sas: Iterable[SaId], policies: Iterable[KernelPolicy]) -> None:
+    def found(self, child: str, sas: Mapping[SaId, UdpPorts | None], policies: Iterable[KernelPolicy]) -> None:
         """The kernel holds these, says a dump."""
         held = self._held.setdefault(child, _Held())
-        held.sas = dict.fromkeys(sas)
+        held.sas = dict(sas)
         held.policies = {policy.id: policy for policy in policies}
         held.doubtful.clear()
 
@@ -164,7 +164,14 @@ class Believed:
         held = self._held.get(child)
         if held is None:
             return bool(desired.sas or desired.policies)
-        return held.sas.keys() != desired.sas.keys() or held.policies != desired.policies or bool(held.doubtful)
+        if held.sas.keys() != desired.sas.keys() or held.policies != desired.policies or held.doubtful:
+            return True
+        return any(held.sas[name] != sa.encap for name, sa in desired.sas.items())
+
+    def elsewhere(self, child: str, desired: View) -> list[SaId]:
+        """The SAs that do not have the ports that they shall have."""
+        held = self._held.get(child) or _Held()
+        return [name for name, sa in desired.sas.items() if held.sas.get(name, sa.encap) != sa.encap]
 
     async def _install(self, held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) -> None:
         policies, doubtful = desired.policies.items(), held.doubtful
@@ -175,6 +182,9 @@ class Believed:
         for name, sa in desired.sas.items():
             if name not in held.sas and name in keys:
                 await self._add(held, name, sa, keys[name])
+            elif sa.encap is not None and held.sas.get(name, sa.encap) != sa.encap:
+                await self._kernel.change_ports(name, sa.encap)
+                held.sas[name] = sa.encap
         for policy in wanting:
             if policy.action is Action.TUNNEL:
                 await self._put(held, policy)
@@ -184,9 +194,9 @@ class Believed:
             await self._kernel.add_sa(sa, keys, reserved=name in self._reserved.values())
         except IkeError as error:
             if _may_stand(error):
-                held.sas[name] = None
+                held.sas[name] = sa.encap
             raise
-        held.sas[name] = None
+        held.sas[name] = sa.encap
 
     async def _put(self, held: _Held, policy: KernelPolicy) -> None:
         standing = held.policies.get(policy.id)

@@ -172,6 +172,8 @@ class AtWork:
                 tell(payloads, self._home(state, exchanges))
             case effects.Record(under, fact) if exchanges := self._under.get(under):
                 exchanges.record.add(fact)
+            case effects.Follow(under, path) if exchanges := self._under.get(under):
+                exchanges.follow(path)
             case effects.Forget(under):
                 self._forget(under)
         return []
@@ -257,7 +259,7 @@ class AtWork:
             match outcome:
                 case Returned(IsakmpSa() as sa):
                     self.adopt(sa, work.running)
-                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight))
+                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight, work.running.began))
                 case Raised(error):
                     self._router.forget(work.running.conversation.cookies.initiator)
                     say_farewell(work.running, error, self._ports, self._agenda)

@@ -200,6 +200,11 @@ class Exchanges:
         if reason := dpd.send(begun.core, self._ports):
             self.record.add(Note(Undelivered(reason)))
 
+    def follow(self, path: Path) -> None:
+        """The peer is there from now on: what is sent again goes there."""
+        for work in self._works.values():
+            work.running.conversation.follow(path)
+
     # -- going on ---------------------------------------------------------------------------------------------------
 
     def tick(self, work: Work) -> list[Happening]:
@@ -275,6 +280,7 @@ class Exchanges:
             self._asleep.add(ledger, state)
             return []
         begun, revived = self._beginnings.again(state, now)
+        begun.core.follow(home)
         if not begun.core.initiator and not begun.core.has_spoken:  # its first message, repeated, begins it anew
             ledger.forget_exchange(self.sa.cookies, begun.core.message_id)
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ikevd.frozen import frozen
-from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, SaId
+from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, SaId, UdpPorts
 from ikevd.negotiation.paced import paced
 
 
@@ -32,7 +32,8 @@ class InKernel:
         """The numbers under which a packet asks for an SA."""
         return (reqid for reqid, sas in self.sas.items() if any(sa.asked for sa in sas))
 
-    def of(self, reqid: int) -> tuple[list[SaId], list[KernelPolicy]]:
-        """The SAs, but for larval ones, and the policies under one number, which may not be ours alone."""
-        sas = [sa.id for sa in self.sas.get(reqid, ()) if not sa.larval]
+    def of(self, reqid: int) -> tuple[dict[SaId, UdpPorts | None], list[KernelPolicy]]:
+        """The SAs with their ports of ESP in UDP, but for larval ones, and the policies under one number, which may not
+        be ours alone."""
+        sas = {sa.id: sa.encap for sa in self.sas.get(reqid, ()) if not sa.larval}
         return sas, [one.policy for one in self.policies.get(reqid, ()) if one.policy is not None]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from types import MappingProxyType
 
-from ikevd.errors import IkeError, PolicyTaken, Said
+from ikevd.errors import IkeError, KeysWithheld, PolicyTaken, Said
 from ikevd.frozen import frozen
-from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId
+from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId, UdpPorts
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import Believed, closed
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
@@ -42,7 +42,7 @@ class _Own:
     """Of all that was found under the reqid of a child what its record names, or what was believed to stand: another
     ikevd may have a child of the same name, and so of the same reqid."""
 
-    sas: Sequence[SaId]
+    sas: Mapping[SaId, UdpPorts | None]
     policies: Sequence[KernelPolicy]
     pairs: Sequence[PairState]
     """Of the record."""
@@ -147,6 +147,9 @@ class KernelSide:
                 if refusal.finding != before:
                     self.report([refusal])
                     found.append(facts.Unplaced(name, refusal.finding))
+            elif isinstance(refusal, KeysWithheld):
+                stuck = self.believed.elsewhere(name, self.desired(state, name))
+                found += [facts.Unmovable(name, sa.spi, refusal.finding) for sa in stuck]
             elif before and not refusal and self._contest.blocked_until(name) is None:
                 found.append(facts.Placed(name))
         return found
@@ -185,7 +188,8 @@ class KernelSide:
         pairs = state.children.get(name, ChildState()).pairs
         named = held_sas | {sa for pair in pairs for sa in _sas_of(pair)}
         selectors = self.desired(state, name).policies.keys() | held_policies
-        return _Own([sa for sa in sas if sa in named], [policy for policy in policies if policy.id in selectors], pairs)
+        own = {sa: ports for sa, ports in sas.items() if sa in named}
+        return _Own(own, [policy for policy in policies if policy.id in selectors], pairs)
 
     def _learn(self, name: str, own: _Own, coming: Set[Attempt | None] = frozenset()) -> list[facts.Fact]:
         """From here on this is what is believed; the pairs that are not whole."""

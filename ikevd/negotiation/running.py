@@ -36,7 +36,7 @@ Outcome = Accepted | AskHost | Returned | Raised
 class Running:
     """A conversation and its record."""
 
-    __slots__ = ("_held", "_holds", "_kept", "_last", "_ports", "_undelivered", "conversation", "record")
+    __slots__ = ("_held", "_holds", "_kept", "_last", "_ports", "_undelivered", "began", "conversation", "record")
 
     def __init__(
         self,
@@ -53,6 +53,8 @@ class Running:
         self.record = record
         self._kept = kept
         self._holds = holds
+        self.began = ports.now() if holds else None
+        """When its first message is sent or has come, of a phase 1."""
         self._held: list[Transmit] = []
         self._last = b""
         self._ports = ports

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
-from ikevd.addresses import Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
@@ -169,6 +169,10 @@ class Session(Inbox[Happening | Again | AskTraffic]):
         self._kernel.believed.gone(child, sa)
         self.post(facts.Expired(child, sa.spi) if expired else facts.Vanished(child, sa.spi))
 
+    def mapped(self, child: str, sa: SaId, place: Endpoint) -> None:
+        """A packet of the peer has come by an SA from there."""
+        self.post(facts.Mapped(child, sa.spi, place))
+
     def acquired(self, child: str) -> None:
         """A packet has met the trap of a child, which tells nothing new while that one begins or stands."""
         known = self.states.get(child, ChildState())
@@ -206,7 +210,7 @@ class Session(Inbox[Happening | Again | AskTraffic]):
     def adopt(self, sa: IsakmpSa, running: Running) -> None:
         """A phase 1 that the peer began has ended well."""
         self._at_work.adopt(sa, running)
-        self.post(facts.PhaseOneUp(None, sa, running.last_flight))
+        self.post(facts.PhaseOneUp(None, sa, running.last_flight, running.began))
 
     # -- how it stands ------------------------------------------------------------------------------------------
 

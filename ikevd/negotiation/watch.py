@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from ikevd.addresses import Endpoint
 from ikevd.errors import IkeError
 from ikevd.host.interface import (
     KernelEvent,
@@ -19,6 +20,8 @@ from ikevd.host.interface import (
     PolicyRemoved,
     SaAsked,
     SaExpired,
+    SaId,
+    SaMapped,
     SaRemoved,
     SasFlushed,
 )
@@ -32,6 +35,8 @@ SETTLE = 0.1
 """Seconds from an event to the dump: others come with it."""
 PAUSE, LAST_PAUSE = 0.4, 6.4
 """Seconds from one dump to the next; longer each time while only our own changes ask for another."""
+MAPPING_PAUSE = 1.0
+"""Seconds for which packets by one SA move nothing after one of them did."""
 MAX_NAMES = 1000
 """Changed policies that are told apart; of more, all are looked at."""
 STEP = 100
@@ -65,6 +70,8 @@ class Watch:
         self._doubt = _Doubt()
         self._reading: asyncio.Task[None] | None = None
         self._closed = False
+        self._mapped_at: dict[SaId, float] = {}
+        """When a packet from elsewhere was last heeded, of each SA."""
 
     def event(self, event: KernelEvent) -> None:
         """Of the kernel."""
@@ -72,6 +79,8 @@ class Watch:
             case SaExpired(name, reqid, hard):
                 if hard and (found := self._peers.by_reqid(reqid)):
                     found[0].gone(found[1], name, expired=True)
+            case SaMapped(name, reqid, place):
+                self._mapped(name, reqid, place)
             case SaRemoved(name, reqid):
                 if found := self._peers.by_reqid(reqid):
                     found[0].gone(found[1], name, expired=False)
@@ -89,6 +98,19 @@ class Watch:
         self._closed = True
         if self._reading is not None:
             self._reading.cancel()
+
+    def _mapped(self, sa: SaId, reqid: int, place: Endpoint) -> None:
+        """One packet a second and SA says where the peer is: a kernel that does not count tells of each."""
+        now = self._ports.now()
+        if now < self._mapped_at.get(sa, -MAPPING_PAUSE) + MAPPING_PAUSE:
+            return
+        if len(self._mapped_at) >= MAX_NAMES:
+            self._mapped_at = {sa: at for sa, at in self._mapped_at.items() if now < at + MAPPING_PAUSE}
+        self._mapped_at[sa] = now
+        if found := self._peers.by_reqid(reqid):
+            session, child = found
+            session.mapped(child, sa, place)
+            self._peers.follow(session)
 
     def _asked(self, reqid: int) -> None:
         """A packet has met the trap of a child."""

@@ -165,6 +165,13 @@ def _nat_d_missing(found: f.NatDMissing) -> str:
     return f"no NAT traversal: the peer agreed on {found.method}, but sends no NAT-D payload ({found.number})"
 
 
+def _peer_moved(found: f.PeerMoved) -> str:
+    return (
+        f"what the peer sends comes from {found.now} now, before from {found.before}: the NAT in front of it has made "
+        f"a new mapping; {_count(found.pairs, 'IPsec SA pair')} went there, and what is sent does so from now on"
+    )
+
+
 # -- whether the peer lives -----------------------------------------------------------------------------------------
 
 
@@ -199,6 +206,12 @@ def _claimed_life(found: f.ClaimedLife) -> str:
         "the peer claims a shorter life for the ISAKMP SA (RESPONDER-LIFETIME): "
         f"{found.after} s count instead of {found.before} s"
     )
+
+
+def _renewal_failed(found: f.RenewalFailed) -> str:
+    still = f"the ISAKMP SA stands {found.left} s more, and no child is cut"
+    again = f"the next phase 1 begins in {found.again} s" if found.again < found.left else "no time is left for another"
+    return f"its renewal came to nothing ({say(found.cause)}); {again}, {still}"
 
 
 def _mentioned(found: f.Mentioned) -> str:
@@ -260,6 +273,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
     f.OddPorts: _odd_ports,
+    f.PeerMoved: _peer_moved,
     f.ClaimedLife: _claimed_life,
     f.UnprovenLife: lambda found: (
         "the peer claims a life for the ISAKMP SA (RESPONDER-LIFETIME) where nothing proves it: not heeded"
@@ -275,6 +289,11 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     lf.Doubted: lambda found: f"the peer is asked whether it lives (R-U-THERE): {found.why}",
     lf.AnswersAgain: lambda found: f"the peer shows life again, after {found.asked} R-U-THERE without an answer",
     lf.PeerDead: _peer_dead,
+    f.IsakmpRenewal: lambda found: f"a new phase 1 begins, {found.left} s before the lifetime of the ISAKMP SA ends",
+    f.RenewalFailed: _renewal_failed,
+    f.IsakmpReplaced: lambda found: (
+        f"ISAKMP SA {found.by} has taken its place: Delete is said, and nothing begins under it"
+    ),
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",

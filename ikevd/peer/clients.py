@@ -10,6 +10,7 @@ from ikevd.addresses import Endpoint
 from ikevd.errors import Abandoned, Said
 from ikevd.peer import attempts, isakmp, pairs
 from ikevd.peer.draft import Draft
+from ikevd.peer.moves import place
 from ikevd.peer.state import Attempt, PairState, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.policy.selectors import TrafficSelector
@@ -30,7 +31,7 @@ def up(draft: Draft, name: str, pair: PairState) -> None:
     others = [other for other in draft.child(name).standing if other is not pair]
     if pair.sa.initiator:
         return
-    if any(_place(other.sa) != _place(pair.sa) for other in others):
+    if any(place(other.sa) != place(pair.sa) for other in others):
         _end_former(draft, pair)
     for other in others:
         if selectors_of(other.sa) != selectors_of(pair.sa):
@@ -60,7 +61,7 @@ def spoke(state: PeerState, now: float) -> bool:
 def endpoint(state: PeerState) -> Endpoint | None:
     """Where the peer was heard last, by its newest ISAKMP SA, or else where its packets go."""
     heard = (known.path.remote for known in reversed(tuple(state.isakmp.values())))
-    places = (_place(pair.sa) for known in state.children.values() for pair in known.pairs)
+    places = (place(pair.sa) for known in state.children.values() for pair in known.pairs)
     return next(heard, None) or next(places, None)
 
 
@@ -82,17 +83,12 @@ def other_part(state: PeerState, attempt: Attempt, sa: IpsecSa) -> TrafficSelect
     return None
 
 
-def _place(sa: IpsecSa) -> Endpoint:
-    """Where its packets go."""
-    return Endpoint(sa.remote, sa.encap.remote_port if sa.encap else 0)
-
-
 def _end_former(draft: Draft, pair: PairState) -> None:
     """All that is not from where the peer is now."""
     cause = f"the peer has moved to {pair.sa.remote}"
     for name, state in tuple(draft.children.items()):
         for other in state.standing:
-            if _place(other.sa) != _place(pair.sa):
+            if place(other.sa) != place(pair.sa):
                 pairs.replaced(draft, name, other, Said(cause))
     now = draft.isakmp.get(pair.under)
     for under, known in tuple(draft.isakmp.items()):

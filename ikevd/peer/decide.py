@@ -1,14 +1,14 @@
 """What follows from one fact about a peer: the entry to the rules of its life.
 
-They stand in rooms: `isakmp`, the ISAKMP SAs; `phase1`, ours; `child`, what is wanted and what stands; `start`, when a
-child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and ends; `clients`, who replaces whom;
-`informed`, what the peer says; `dpd` and `liveness`, whether it lives; `deletes`, what it is told; `restart`; `reload`.
-Only the records that a fact names are looked at.
+They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
+wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
+ends; `clients`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`, whether it lives; `moves`,
+where it is; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
 
-from ikevd.errors import Abandoned
+from ikevd.errors import Abandoned, Said
 from ikevd.peer import (
     attempts,
     child,
@@ -18,12 +18,14 @@ from ikevd.peer import (
     informed,
     isakmp,
     liveness,
+    moves,
     pairs,
     phase1,
     quick_modes,
     reload,
     restart,
     start,
+    succession,
 )
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
@@ -42,6 +44,7 @@ from ikevd.peer.facts import (
     Informed,
     KernelDid,
     KernelRefused,
+    Mapped,
     Opening,
     Owed,
     PhaseOneFailed,
@@ -53,6 +56,7 @@ from ikevd.peer.facts import (
     Reloaded,
     Reserved,
     Restarted,
+    Unmovable,
     Unplaced,
     Unwanted,
     Vanished,
@@ -89,7 +93,8 @@ def _learn(draft: Draft, fact: Fact) -> None:
         case KernelRefused(attempt, error, named):
             quick_modes.kernel_refused(draft, attempt, error, named)
         case PhaseOneFailed(attempt, error):
-            phase1.failed(draft, attempt, error)
+            if phase1.failed(draft, attempt, error):
+                succession.failed(draft, error)
             if isakmp.usable(draft) is not None:  # else the next attempt waits for its time, or for a command
                 quick_modes.begin(draft)
         case Unplaced(name, cause):
@@ -118,8 +123,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             reload.reloaded(draft, ended, phase1=anew)
         case Displaced(name, by):
             clients.displaced(draft, name, by)
-        case PhaseOneUp(attempt, sa, last_flight):
-            phase1.up(draft, attempt, sa, last_flight)
+        case PhaseOneUp(attempt, sa) if phase1.up(draft, fact):
+            succession.adopted(draft, sa.cookies, ours=attempt is not None)
         case QuickModeUp(attempt, ipsec):
             quick_modes.up(draft, attempt, ipsec)
         case QuickModeFailed(attempt, error, spoken, sent):
@@ -135,7 +140,12 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             pairs.over(draft, name, spi)
         case Vanished(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned(GONE_EARLY))
-            pairs.vanished(draft, name, spi, GONE_EARLY)
+            pairs.vanished(draft, name, spi, Said(GONE_EARLY))
+        case Unmovable(name, spi, cause):
+            quick_modes.abort_opening(draft, name, spi, Abandoned(cause))
+            pairs.vanished(draft, name, spi, cause)
+        case Mapped(name, spi, now):
+            moves.mapped(draft, pairs.standing(draft.child(name), spi), now)
         case Acquired(name):
             start.acquired(draft, name)
         case Due(names):
@@ -170,6 +180,7 @@ def _end(draft: Draft, *, announce: bool) -> None:
 def _due(draft: Draft, names: tuple[str, ...] | None) -> None:
     isakmp.due(draft)
     liveness.due(draft)
+    succession.due(draft)
     for name in draft.children if names is None else names:
         when = child_due(draft.child(name))
         if when is not None and when <= draft.now:

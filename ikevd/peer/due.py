@@ -18,11 +18,13 @@ def child_due(child: ChildState) -> float | None:
 
 
 def isakmp_due(isakmp: IsakmpState) -> float | None:
-    """The end of its lifetime, or of its farewells, or a look at whether the peer lives."""
+    """The end of its lifetime or of its farewells, its renewal, its Delete once it is replaced, or a look at whether
+    the peer lives."""
     end = isakmp_ends(isakmp)
-    if isakmp.stage is Stage.LEAVING or isakmp.liveness is None:
+    if isakmp.stage is Stage.LEAVING:
         return end
-    return _first(end, isakmp.liveness.look_at)
+    look_at = None if isakmp.liveness is None else isakmp.liveness.look_at
+    return _first(end, isakmp.renew_at, isakmp.retire_at, look_at)
 
 
 def isakmp_ends(isakmp: IsakmpState) -> float | None:
@@ -56,7 +58,7 @@ def next_due(state: PeerState) -> float | None:
 
 def serves(isakmp: IsakmpState) -> bool:
     """May a new Quick Mode begin under it, as long as it `lasts`?"""
-    return isakmp.stage is Stage.READY and not isakmp.unresponsive
+    return isakmp.stage is Stage.READY and not isakmp.unresponsive and not isakmp.retired
 
 
 def lasts(isakmp: IsakmpState, now: float) -> bool:

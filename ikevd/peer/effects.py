@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ikevd import facts
+from ikevd.addresses import Path
 from ikevd.errors import IkeError
 from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt
@@ -67,6 +68,14 @@ class Confirm:
 
 
 @frozen
+class Follow:
+    """The path of the ISAKMP SA is this from now on: what is under way under it goes by it."""
+
+    under: Cookies
+    path: Path
+
+
+@frozen
 class Forget:
     """The ISAKMP SA is gone from the state: its exchanges end, its cookie is nobody's."""
 
@@ -89,4 +98,6 @@ class Answer:
     error: IkeError | None
 
 
-Effect = BeginPhaseOne | BeginQuickMode | Abort | Resume | Say | AskTraffic | Confirm | Forget | Record | Answer
+Effect = (
+    BeginPhaseOne | BeginQuickMode | Abort | Resume | Say | AskTraffic | Confirm | Follow | Forget | Record | Answer
+)

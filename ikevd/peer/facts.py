@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikevd.addresses import Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt, Half, LastFlight
@@ -70,6 +70,8 @@ class PhaseOneUp:
     attempt: Attempt | None
     sa: IsakmpSa
     last_flight: LastFlight | None = None
+    began: float | None = None
+    """When its message 1 was sent or came; None: this moment."""
 
 
 @frozen
@@ -215,6 +217,25 @@ class Vanished:
 
 
 @frozen
+class Mapped:
+    """A packet of the peer came by an SA of ESP in UDP, authenticated, from another place than the SA has."""
+
+    child: str
+    spi: Spi
+    """Ours."""
+    now: Endpoint
+
+
+@frozen
+class Unmovable:
+    """The kernel cannot let an SA follow the peer. `spi`: either of the pair."""
+
+    child: str
+    spi: Spi
+    cause: Finding
+
+
+@frozen
 class Acquired:
     """The kernel asks for an SA of the child: a packet has met its trap."""
 
@@ -292,6 +313,8 @@ Fact = (
     | Carried
     | Expired
     | Vanished
+    | Mapped
+    | Unmovable
     | Acquired
     | Unplaced
     | Placed

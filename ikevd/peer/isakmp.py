@@ -11,7 +11,7 @@ from ikevd.facts import Established, Note
 from ikevd.findings import ClaimedLife, IsakmpSaStands
 from ikevd.frozen import replace
 from ikevd.liveness_findings import AnswersAgain
-from ikevd.peer import attempts
+from ikevd.peer import attempts, moves
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_ends, lasts, serves
 from ikevd.peer.effects import Confirm, Forget, Record, Say
@@ -27,7 +27,7 @@ MAX_ISAKMP_SAS = 8
 OVER = "the lifetime of the ISAKMP SA ended"
 
 
-def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None) -> None:
+def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None, began: float | None) -> None:
     """A phase 1 ended well, in either role."""
     stands = IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), describe(sa.suite), sa.lifetime.seconds)
     draft.say(Record(sa.cookies, Established(stands)))
@@ -36,7 +36,7 @@ def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None) -> None:
             retire(draft, under, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
     expires = draft.now + sa.lifetime.seconds
     born = draft.now
-    state = IsakmpState(sa, Stage.READY, sa.path, born, born, expires, last_flight=last_flight)
+    state = IsakmpState(sa, Stage.READY, sa.path, born, born, expires, last_flight=last_flight, began=began)
     draft.isakmp.put(sa.cookies, state)
     standing = [key for key, isakmp in draft.isakmp.items() if isakmp.stage is not Stage.LEAVING]
     if len(standing) > MAX_ISAKMP_SAS:
@@ -58,7 +58,7 @@ def serving(draft: Draft) -> Iterator[tuple[Cookies, IsakmpState]]:
 def for_farewells(draft: Draft) -> Cookies | None:
     """The best ISAKMP SA to say Delete under."""
     standing = (key for key, isakmp in draft.isakmp.items() if lasts(isakmp, draft.now))
-    ready = (key for key in standing if _of(draft, key).stage is Stage.READY)
+    ready = (key for key in standing if _of(draft, key).stage is Stage.READY and not _of(draft, key).retired)
     return usable(draft) or next(ready, None)
 
 
@@ -70,13 +70,15 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
     if isakmp.heard == isakmp.born:
         draft.say(Confirm(under))
     path = isakmp.path if path == isakmp.path else path  # what has not changed is the same object, and not written
-    changed = last_blocks and last_blocks != isakmp.sa.last_blocks
+    before, changed = isakmp.path, last_blocks and last_blocks != isakmp.sa.last_blocks
     sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
     live = isakmp.liveness and answered(draft, under, isakmp.liveness)
     draft.isakmp.put(
         under,
         replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False, last_flight=None, liveness=live),
     )
+    if path is not before:
+        moves.heard(draft, under, before)
 
 
 def answered(draft: Draft, under: Cookies, live: Liveness) -> Liveness:
@@ -132,18 +134,23 @@ def due(draft: Draft) -> None:
             draft.isakmp.drop(under)
             draft.say(Forget(under))
         elif not lasts(isakmp, draft.now):
-            retire(draft, under, tell=True, cause=Abandoned(OVER))
-        elif attempts.busy(draft, under) or any(child.wanted or child.standing for _, child in draft.children.items()):
+            retire(draft, under, tell=not isakmp.retired, cause=Abandoned(OVER))
+        elif is_wanted(draft, under):
             draft.isakmp.put(under, replace(isakmp, leave_at=None))  # it serves somebody by now
         else:
             retire(draft, under, tell=True, cause=Abandoned("it was only there to say Delete"))
+
+
+def is_wanted(draft: Draft, under: Cookies) -> bool:
+    """Is it there for somebody?"""
+    return attempts.busy(draft, under) or any(child.wanted or child.standing for _, child in draft.children.items())
 
 
 def retire_over(draft: Draft) -> None:
     """Those whose lifetime ended while no process was there to notice."""
     for under, isakmp in tuple(draft.isakmp.items()):
         if not lasts(isakmp, draft.now):
-            retire(draft, under, tell=True, cause=Abandoned(OVER))
+            retire(draft, under, tell=not isakmp.retired, cause=Abandoned(OVER))
 
 
 def _of(draft: Draft, under: Cookies) -> IsakmpState:

@@ -86,15 +86,15 @@ def carried(draft: Draft, under: Cookies, at: float | None) -> None:
 def _asking(draft: Draft, under: Cookies) -> tuple[IsakmpState, Liveness] | None:
     """The ISAKMP SA, where the peer may be asked under it."""
     found = draft.isakmp.get(under)
-    if found is None or found.stage is not Stage.READY or not lasts(found, draft.now):
+    if found is None or found.stage is not Stage.READY or found.retired or not lasts(found, draft.now):
         return None
     live = found.liveness
     return None if live is None or live.look_at is None else (found, live)
 
 
 def _newest(draft: Draft) -> Cookies | None:
-    ready = (key for key, found in reversed(tuple(draft.isakmp.items())) if found.stage is Stage.READY)
-    return next(ready, None)
+    newest_first = reversed(tuple(draft.isakmp.items()))
+    return next((key for key, found in newest_first if found.stage is Stage.READY and not found.retired), None)
 
 
 def _when(draft: Draft, found: IsakmpState, live: Liveness) -> float:

@@ -32,12 +32,12 @@ def replaced(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
     _gone(draft, name, pair, cause)
 
 
-def vanished(draft: Draft, name: str, spi: Spi, cause: str) -> None:
-    """Somebody removed an SA of a pair from the kernel: what is wanted begins anew, by whatever command."""
+def vanished(draft: Draft, name: str, spi: Spi, cause: Finding) -> None:
+    """An SA of a pair is gone from the kernel, or of no use: what is wanted begins anew, by whatever command."""
     if pair := standing(draft.child(name), spi):
         deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
         quickly = draft.now - pair.born < FLAPPING
-        _gone(draft, name, pair, Said(cause), quickly=quickly, action=Anew.RESTART)
+        _gone(draft, name, pair, cause, quickly=quickly, action=Anew.RESTART)
 
 
 def lost(draft: Draft, name: str, cause: Finding, action: Anew | None) -> None:

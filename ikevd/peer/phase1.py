@@ -7,7 +7,8 @@ from ikevd.frozen import replace
 from ikevd.peer import child, deletes, isakmp, liveness
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginPhaseOne
-from ikevd.peer.state import Attempt, LastFlight
+from ikevd.peer.facts import PhaseOneUp
+from ikevd.peer.state import Attempt
 from ikevd.peer.timing import SAID_AFTER
 from ikevd.sa.model import IsakmpSa
 
@@ -19,31 +20,43 @@ def begin(draft: Draft) -> None:
         draft.say(BeginPhaseOne(draft.phase1))
 
 
-def up(draft: Draft, attempt: Attempt | None, sa: IsakmpSa, last_flight: LastFlight | None) -> None:
-    """A phase 1 ended well, in either role."""
+def renew(draft: Draft) -> bool:
+    """One that renews what serves. False: one of ours is under way already."""
+    if draft.phase1 is not None:
+        return False
+    draft.phase1 = draft.number()
+    draft.say(BeginPhaseOne(draft.phase1))
+    return True
+
+
+def up(draft: Draft, fact: PhaseOneUp) -> bool:
+    """A phase 1 ended well, in either role. False: it is no news."""
+    attempt, sa = fact.attempt, fact.sa
     if draft.isakmp.get(sa.cookies):
-        return  # told once more after a restart
-    isakmp.adopt(draft, sa, last_flight)
+        return False  # told once more after a restart
+    isakmp.adopt(draft, sa, fact.last_flight, fact.began)
     liveness.begin(draft, sa.cookies)
     if attempt is not None and attempt != draft.phase1:
         isakmp.retire(draft, sa.cookies, tell=True, cause=Abandoned("the connection was taken down"))
-        return
+        return True
     if attempt is not None:
         draft.phase1 = None
     if draft.deletes_to_send:
         deletes.say_waiting(draft, sa.cookies)
         if sa.initiator:
             _leave_soon(draft, sa)
+    return True
 
 
-def failed(draft: Draft, attempt: Attempt, error: IkeError) -> None:
-    """All that wait for it fail."""
+def failed(draft: Draft, attempt: Attempt, error: IkeError) -> bool:
+    """All that wait for it fail. False: it was given up already."""
     if attempt != draft.phase1:
-        return
+        return False
     draft.phase1 = None
     if not isinstance(error, Abandoned):
         draft.deletes_to_send = ()
     _fail_waiting(draft, error)
+    return True
 
 
 def abort(draft: Draft, cause: IkeError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.frozen import replace
-from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, phase1
+from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, moves, phase1
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
 from ikevd.peer.state import Attempt, Half, PairState, QuickModeState, Stage
@@ -64,7 +64,8 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     known = draft.child(sa.child)
     made = next((pair for pair in known.pairs if pair.attempt == attempt), None)
     if made is None:
-        fresh = PairState(sa, mode.under, half, draft.now, draft.now + sa.lifetime.seconds, attempt)
+        expires, behind_nat = draft.now + sa.lifetime.seconds, moves.is_behind_nat(draft, mode.under)
+        fresh = PairState(sa, mode.under, half, draft.now, expires, attempt, behind_nat)
         pairs = (*known.pairs, fresh)
     else:
         pairs = tuple([replace(made, sa=sa, half=half) if pair is made else pair for pair in known.pairs])
@@ -123,7 +124,7 @@ def up(draft: Draft, attempt: Attempt, sa: IpsecSa) -> None:
         failed(draft, attempt, Abandoned("it was told to end"), spoken=True, sent=True)
         return
     draft.quick_modes.drop(attempt)
-    stands = replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None)
+    stands = moves.at_home(draft, replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None))
     child.up(draft, sa.child, stands, attempt)
     clients.up(draft, sa.child, stands)
     informed.deleted_early(draft, mode.under, sa)

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, informed, isakmp, start
+from ikevd.peer import attempts, deletes, informed, isakmp, start, succession
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Abort
@@ -68,6 +68,8 @@ def owed(state: PeerState) -> tuple[Spi, ...]:
 def _say_delete_again(draft: Draft, under: Cookies) -> None:
     """Where it leaves, unless the peer has said it."""
     found = draft.isakmp.get(under)
+    if found is not None and found.stage is Stage.READY and found.retired:
+        succession.say_delete(draft, under)
     if found is not None and found.stage is Stage.LEAVING and not found.peer_deleted:
         draft.isakmp.put(under, replace(found, delete_waits=True))
     informed.settle(draft, under)

@@ -110,6 +110,17 @@ class IsakmpState:
     """None: nothing answers phase 1, or the peer has shown that it got the answer."""
     liveness: Liveness | None = None
     """None: neither side has asked, and nobody will."""
+    began: float | None = None
+    """When message 1 of its phase 1 was sent or came; None: not known, as in the record of an older ikevd."""
+    renew_at: float | None = None
+    """When a phase 1 of ours that renews it shall begin. None: at no time."""
+    renewals: int = 0
+    """Phase 1s of ours begun so far to renew it."""
+    retire_at: float | None = None
+    """When it is told Delete, since another one has taken its place."""
+    retired: bool = False
+    """It was: no exchange of ours begins under it, those of the peer are answered until the peer deletes it or it
+    expires."""
 
 
 class Half(Enum):
@@ -131,6 +142,8 @@ class PairState:
     expires: float
     attempt: Attempt | None
     """The Quick Mode that makes it; None once that has ended well."""
+    behind_nat: bool = False
+    """A NAT stands in front of the peer: the port of its ESP in UDP may become another."""
 
 
 @frozen

@@ -51,6 +51,21 @@ RETIRED_FOR = 10.0
 """A deleted ISAKMP SA still sends its farewells so long."""
 
 
+# -- its renewal ------------------------------------------------------------------------------------------------------
+
+RENEWAL_SHARE, LONGEST_MARGIN = 0.1, 540.0
+"""The margin is that share of a lifetime, and so many seconds at most. Whoever began the ISAKMP SA renews it two to
+three margins before its end, the other one, who is only there in case of need, one to one and a half."""
+SOONEST = 30.0
+"""No ISAKMP SA is renewed before it is so old, whatever is claimed of its life or sent under it."""
+REPLACED_FOR = 30.0
+"""So long after its renewal the former ISAKMP SA is told Delete by whoever renewed it."""
+CROSSED_FOR = 10.0
+"""Of two that crossed the second one goes so long after the first should have gone."""
+LOOK_AGAIN = 2.0
+"""What cannot be done now is looked at again after half of the time that is left, but not sooner than this."""
+
+
 def backoff(failures: int) -> float:
     """The pause after so many failures in a row, at least one: 2, 4, 8 … 300 seconds."""
     return min(FIRST_RETRY * 2.0 ** min(failures - 1, 30), LAST_RETRY)

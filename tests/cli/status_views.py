@@ -39,6 +39,8 @@ ISAKMP: dict[str, Any] = {
     "suite": "aes256-sha256-modp2048",
     "age_seconds": 602,
     "expires_in_seconds": 85_798,
+    "renews_in_seconds": 84_358,
+    "retired": False,
     "nat": {"method": "RFC 3947", "local": False, "remote": True, "forced": False},
     "peer_vendors": ["strongSwan", "XAUTH", "Dead Peer Detection", "Cisco Unity", "NAT-T RFC 3947", "NAT-T draft-03"],
 }

@@ -23,7 +23,8 @@ def test_blocks_of_80_columns() -> None:
         "berlin  192.0.2.1 ── 198.51.100.1",
         "  ISAKMP SA  up, Aggressive Mode as responder, Cisco QM_IDLE (ASA AM_ACTIVE)",
         "    peer:    198.51.100.1:4500, identity gw.example.net",
-        "    suite:   aes256-sha256-modp2048, age 0:10:02, expires in 23:49:58",
+        "    suite:   aes256-sha256-modp2048, age 0:10:02, expires in 23:49:58,",
+        "             renewal in 23:25:58",
         "    cookies: 91e816c608db1602:4bc78b933b1eb81e",
         "    NAT:     the peer is behind a NAT (RFC 3947)",
         "    vendors: strongSwan, XAUTH, Dead Peer Detection, Cisco Unity,",
@@ -42,7 +43,7 @@ def test_a_line_for_each_child_at_140_columns() -> None:
         "berlin  192.0.2.1 ── 198.51.100.1",
         "  ISAKMP SA  up, Aggressive Mode as responder, Cisco QM_IDLE (ASA AM_ACTIVE), peer: 198.51.100.1:4500, "
         "identity gw.example.net,",
-        "    suite: aes256-sha256-modp2048, age 0:10:02, expires in 23:49:58, "
+        "    suite: aes256-sha256-modp2048, age 0:10:02, expires in 23:49:58, renewal in 23:25:58, "
         "cookies: 91e816c608db1602:4bc78b933b1eb81e,",
         "    NAT: the peer is behind a NAT (RFC 3947), vendors: strongSwan, XAUTH, Dead Peer Detection, Cisco Unity, "
         "NAT-T RFC 3947, NAT-T draft-03",

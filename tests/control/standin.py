@@ -69,6 +69,8 @@ STATUS: Status = {
                     "suite": "aes128-sha256-x25519",
                     "age_seconds": 10,
                     "expires_in_seconds": 86390,
+                    "renews_in_seconds": 84_358,
+                    "retired": False,
                     "nat": {"method": "RFC 3947", "local": True, "remote": False, "forced": False},
                     "peer_vendors": ["DPD", "Cisco Unity", "evil \x1b[2J"],
                 }

@@ -61,6 +61,8 @@ def test_status_shows_sas_with_age_and_what_they_carried() -> None:
         assert isakmp["initiator"]
         assert isakmp["remote_id"].startswith("198.51.100.1")
         assert isakmp["expires_in_seconds"] == 86300
+        assert isakmp["renews_in_seconds"] in range(84_680, 85_221)
+        assert not isakmp["retired"]
 
     run(story())
 

@@ -14,6 +14,7 @@ from ikevd.host.interface import (
     SaId,
     SaRemoved,
     SasFlushed,
+    UdpPorts,
 )
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
@@ -70,6 +71,8 @@ class EventContract:
         await bench.kernel.limit_sa(SaId(PEER, SPI), 60)
         for action in (Action.BLOCK, Action.TUNNEL):
             await bench.kernel.put_policy(policy_of(action=action))
+        await add(bench.kernel, replace(sa_of(Spi(0x3333)), encap=UdpPorts(4500, 4500)))
+        await bench.kernel.change_ports(SaId(PEER, Spi(0x3333)), UdpPorts(4500, 40002))
         await bench.kernel.delete_policy(policy_of().id, REQID)
         await bench.kernel.delete_sa(SaId(PEER, SPI))
         await add(bench.kernel, sa_of())

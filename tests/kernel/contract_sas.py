@@ -240,6 +240,22 @@ class SaContract:
             await bench.kernel.limit_sa(sa, 60)
         assert {(found.id.spi, found.ends_in) for found in await bench.kernel.dump_sas()} == {(spi, None), (SPI, None)}
 
+    @pytest.mark.parametrize("suite", [AES_SHA256, TRIPLE_DES_MD5, AES_GCM], ids=format_esp)
+    async def test_a_live_sa_in_udp_is_given_other_ports_and_keeps_its_end(self, bench: Bench, suite: EspSuite) -> None:
+        await add(bench.kernel, replace(sa_of(suite=suite), encap=UdpPorts(4500, 40001)))
+        await bench.kernel.change_ports(SaId(PEER, SPI), UdpPorts(4500, 40002))
+        (found,) = await bench.kernel.dump_sas()
+        assert (found.encap, found.larval) == (UdpPorts(4500, 40002), False)
+        assert 3590 < (found.ends_in or 0) <= 3600
+
+    async def test_no_ports_are_given_to_what_is_gone_larval_anothers_or_not_in_udp(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
+        await add(bench.kernel, sa_of(Spi(0x3333)))
+        for sa in (SaId(HERE, spi), SaId(PEER, SPI), SaId(PEER, Spi(0x2222)), SaId(PEER, Spi(0x3333))):
+            await bench.kernel.change_ports(sa, UdpPorts(4500, 40002))
+        assert {found.encap for found in await bench.kernel.dump_sas()} == {None}
+
     async def test_the_soft_limit_stands_a_second_before_the_hard_one(self, bench: Bench) -> None:
         told: list[KernelEvent] = []
         bench.kernel.on_event(told.append)

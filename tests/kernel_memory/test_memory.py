@@ -7,7 +7,7 @@ import pytest
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused, MissingPrivilege
-from ikevd.host.interface import Counters, KernelEvent, Lost, SaExpired, SaId, SasFlushed
+from ikevd.host.interface import Counters, KernelEvent, Lost, SaExpired, SaId, SasFlushed, UdpPorts
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.kernel.trial import TRIAL_DESTINATION, TRIES
 from ikevd.policy.model import Lifetime
@@ -48,6 +48,7 @@ async def test_every_operation_can_fail_and_changes_nothing() -> None:
         "reserve_spi": lambda: kernel.reserve_spi(PEER, HERE, REQID),
         "add_sa": lambda: add(kernel, sa_of(Spi(2))),
         "delete_sa": lambda: kernel.delete_sa(SaId(PEER, SPI)),
+        "change_ports": lambda: kernel.change_ports(SaId(PEER, SPI), UdpPorts(4500, 4501)),
         "limit_sa": lambda: kernel.limit_sa(SaId(PEER, SPI), 1),
         "counters": lambda: kernel.counters(SaId(PEER, SPI)),
         "put_policy": lambda: kernel.put_policy(policy_of("10.3.0.0/16")),

@@ -1,5 +1,6 @@
 """The codec of XFRM messages: sizes, and what is read. Acceptance by a real kernel is tested in tests/kernel."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -13,11 +14,14 @@ from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import Attr
 from ikevd.kernel.xfrm_policies import build_policy, read_policy
-from ikevd.kernel.xfrm_sas import build_limit, build_sa, read_sa
+from ikevd.kernel.xfrm_sas import build_limit, build_ports, build_sa, read_sa
 from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import EspKeys
 from tests.kernel.samples import HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
+
+OF_NEW_SAS = {Attr.REPLAY_ESN_VAL, Attr.MTIMER_THRESH}
+"""What UPDSA does not change."""
 
 
 def build(sa: KernelSa) -> bytes:
@@ -43,6 +47,7 @@ def test_sizes_are_those_of_linux_xfrm_h() -> None:
         layout.ENCAP_TMPL: 24,
         layout.USER_EXPIRE: 232,
         layout.USER_POLEXPIRE: 176,
+        layout.USER_MAPPING: 64,
     }
     assert {struct.format: struct.size for struct in sizes} == {struct.format: n for struct, n in sizes.items()}
 
@@ -77,7 +82,25 @@ def test_a_new_limit_keeps_algorithms_ports_and_volume(suite: str) -> None:
     assert layout.LIFETIME_CFG.unpack(after[96:160])[1:6:4] == (2048, 160)
     assert (after[:96], after[160:224]) == (before[:96], before[160:224])
     kept, given = dict(attributes(after[224:])), dict(attributes(before[224:]))
-    assert kept == {kind: value for kind, value in given.items() if kind != Attr.REPLAY_ESN_VAL}
+    assert kept == {kind: value for kind, value in given.items() if kind not in OF_NEW_SAS}
+
+
+@pytest.mark.parametrize("suite", ["aes128-sha256", "aes256gcm16", "null-sha1"])
+def test_new_ports_keep_algorithms_and_limits(suite: str) -> None:
+    sa = replace(sa_of(suite=parse_esp(suite), lifetime=Lifetime(3600, 2)), encap=UdpPorts(4500, 40001))
+    before = added_at(build(sa), 1000)
+    after = build_ports(before, UdpPorts(4500, 40002))
+    assert after[:224] == before[:224]
+    assert dict(attributes(after[224:])).keys() == dict(attributes(before[224:])).keys() - OF_NEW_SAS
+    found = read_sa(after, 0.0)
+    assert found is not None
+    assert found.encap == UdpPorts(4500, 40002)
+
+
+def test_of_packets_from_another_port_an_sa_in_udp_tells_once_a_second() -> None:
+    encapsulated = replace(sa_of(), encap=UdpPorts(4500, 61234))
+    assert dict(attributes(build(encapsulated)[224:]))[Attr.MTIMER_THRESH] == (1).to_bytes(4, sys.byteorder)
+    assert Attr.MTIMER_THRESH not in dict(attributes(build(sa_of())[224:]))
 
 
 def test_a_new_limit_holds_for_an_sa_that_seems_to_be_of_tomorrow() -> None:
@@ -93,6 +116,8 @@ def test_keys_that_the_kernel_withholds_are_not_sent_back(suite: str) -> None:
     zeros = EspKeys(Secret(bytes(len(keys.encryption))), Secret(bytes(len(keys.integrity))))
     with pytest.raises(KeysWithheld, match="locked down"):
         build_limit(build_sa(sa, zeros), 60, now=0.0)
+    with pytest.raises(KeysWithheld, match="locked down"):
+        build_ports(build_sa(sa, zeros), UdpPorts(4500, 4501))
 
 
 def added_at(body: bytes, when: int) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 
+from ikevd.addresses import Address, Endpoint
 from ikevd.host.interface import (
     Direction,
     KernelEvent,
@@ -12,6 +15,8 @@ from ikevd.host.interface import (
     PolicyRemoved,
     SaAsked,
     SaExpired,
+    SaId,
+    SaMapped,
     SaRemoved,
     SasFlushed,
 )
@@ -21,10 +26,11 @@ from ikevd.kernel.xfrm_events import OCTETS, read_event
 from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_policies import build_policy, build_policy_id
 from ikevd.kernel.xfrm_sas import build_sa, build_sa_id
-from tests.kernel.samples import AES_SHA256, FOREIGN_REQID, REQID, keys_of, policy_of, sa_of
+from tests.kernel.samples import AES_SHA256, FOREIGN_REQID, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
 
 POLICY = policy_of(ports=(17, 53, 0), direction=Direction.FWD)
 SA = sa_of()
+FURTHER = ip_address("203.0.113.9")
 NO_FLAGS = slice(216, 217)
 PROTOCOL = slice(76, 77)
 
@@ -40,6 +46,12 @@ def info(reqid: int = REQID) -> bytes:
 
 def removed(info: bytes) -> bytes:
     return build_sa_id(SA.id) + attribute(Attr.SA, info)
+
+
+def mapping(sa: SaId, before: Address, now: Address, reqid: int = REQID) -> bytes:
+    """From port 40001 before to 40002 now."""
+    ports = ((40001).to_bytes(2, "big"), (40002).to_bytes(2, "big"))
+    return layout.USER_MAPPING.pack(build_sa_id(sa), reqid, before.packed, now.packed, *ports)
 
 
 @pytest.mark.parametrize("hard", [True, False])
@@ -59,6 +71,13 @@ def test_a_larval_sa_and_one_of_another_protocol_are_passed_over(where: slice, w
     changed[where] = what
     assert read(Msg.EXPIRE, layout.USER_EXPIRE.pack(bytes(changed), 1)) is None
     assert read(Msg.DELSA, removed(bytes(changed))) is None
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_the_peer_of_an_sa_in_udp_has_another_port(family: str) -> None:
+    sa, (before, now) = (SA, (PEER, FURTHER)) if family == "ipv4" else (sa_of(destination=HERE6), (PEER6, PEER6))
+    assert read(Msg.MAPPING, mapping(sa.id, before, now)) == SaMapped(sa.id, REQID, Endpoint(now, 40002))
+    assert read(Msg.MAPPING, mapping(sa.id, before, now, FOREIGN_REQID)) is None
 
 
 def test_anothers_sa_is_passed_over() -> None:

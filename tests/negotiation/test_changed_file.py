@@ -13,7 +13,7 @@ from ikevd.peer import facts
 from ikevd.policy.model import Connection, Lifetime, Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import NO_DPD, connection
-from tests.gateways import bring_up
+from tests.gateways import bring_up, silence
 from tests.negotiation.guarded import CHANGED, DAVE, LAN, SETTINGS, VIEW, both_up, of_children, out
 from tests.negotiation.mortal import kinds, tunnel
 from tests.virtual_time import run
@@ -127,8 +127,8 @@ SHORT = connection(lifetime=Lifetime(60), children=(LAN,), dpd=NO_DPD)
 
 def test_without_an_isakmp_sa_the_peer_of_a_changed_connection_is_told_under_the_next_one() -> None:
     async def story() -> None:
-        _, hers, his, bob = await both_up(SHORT)
-        await asyncio.sleep(100)
+        world, hers, his, bob = await both_up(SHORT)
+        await silence(world, 110)
         assert not bob.session.live
         old = set(his.kernel.sas)
         hers.connections = (replace(SHORT, nat_keepalive=33.0),)
@@ -182,7 +182,7 @@ def test_without_an_isakmp_sa_nobody_is_called_for_a_connection_that_is_gone() -
 
     async def story() -> None:
         world, hers, _, _ = await both_up(SHORT)
-        await asyncio.sleep(100)
+        await silence(world, 110)
         now = asyncio.get_running_loop().time()
         hers.connections = ()
         await hers.restart()

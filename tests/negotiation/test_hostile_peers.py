@@ -20,7 +20,7 @@ from ikevd.policy.model import Lifetime
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, NO_DPD, child, connection, fqdn, mirrored, psk
-from tests.gateways import World, alice_and_bob, bring_up
+from tests.gateways import World, alice_and_bob, bring_up, silence
 from tests.virtual_time import run
 
 ATTACKER = ip_address("203.0.113.66")
@@ -134,9 +134,9 @@ def test_stopping_ends_in_time_although_the_kernel_does_not_answer() -> None:
 
 def test_a_delete_is_said_although_the_isakmp_sa_has_ended() -> None:
     async def story() -> None:
-        _, alice, bob = alice_and_bob(view=connection(lifetime=Lifetime(100)))
+        world, alice, bob = alice_and_bob(view=connection(lifetime=Lifetime(100), dpd=NO_DPD))
         await bring_up(alice)
-        await asyncio.sleep(200)
+        await silence(world, 200)
         assert not alice.session.live
         alice.session.unwant("lan")
         await asyncio.sleep(60)
@@ -152,7 +152,7 @@ def test_a_delete_left_unsaid_does_not_end_the_isakmp_sa_that_the_peer_makes() -
         view = connection(lifetime=Lifetime(100), local_id=fqdn("alice.example"))
         world, alice, bob = alice_and_bob(view=view, other=anywhere)
         await bring_up(alice)
-        await asyncio.sleep(200)
+        await silence(world, 200)
         bob.session.unwant("lan")
         reborn = world.gateway(ALICE, view, seed=3)
         await bring_up(reborn)

@@ -15,9 +15,9 @@ from ikevd.peer.timing import PACE
 from ikevd.policy.model import Connection, Lifetime, Resend, Start
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType
-from tests.builders import BOB, child, connection, mirrored
+from tests.builders import BOB, NO_DPD, child, connection, mirrored
 from tests.duet import Network
-from tests.gateways import Gateway, alice_and_bob, bring_up
+from tests.gateways import Gateway, alice_and_bob, bring_up, silence
 from tests.negotiation.kernel_steps import INBOUND, OUTBOUND, Role, Step, refuse
 from tests.virtual_time import run
 
@@ -196,10 +196,10 @@ def test_a_delete_from_the_peer_removes_the_pair_and_only_that() -> None:
 
 def test_the_end_of_the_isakmp_sa_cuts_no_ipsec_sa() -> None:
     async def story() -> None:
-        view = connection(lifetime=Lifetime(120))
-        _, alice, bob = alice_and_bob(view=view)
+        view = connection(lifetime=Lifetime(120), dpd=NO_DPD)
+        world, alice, bob = alice_and_bob(view=view)
         await bring_up(alice)
-        await asyncio.sleep(200)
+        await silence(world, 200)
         assert not alice.session.live
         assert not bob.session.live
         assert alice.pairs == bob.pairs == 1

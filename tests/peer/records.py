@@ -22,6 +22,7 @@ from ikevd.peer.effects import (
     BeginQuickMode,
     Confirm,
     Effect,
+    Follow,
     Forget,
     Record,
     Resume,
@@ -186,6 +187,8 @@ def _in_words(effect: Effect) -> str:
             return f"say{' once' if once else ''} under {_letter(under)}: {', '.join(map(_payload, payloads))}"
         case AskTraffic(under):
             return f"ask for traffic under {_letter(under)}"
+        case Follow(under, path):
+            return f"follow {_letter(under)} to {path.remote}"
         case Confirm(under):
             return f"confirm {_letter(under)}"
         case Forget(under):

@@ -224,7 +224,14 @@ OF_SA: dict[str, object] = {
     "encap": UdpEncapsulation(4500, 61000),
     "icv_bits": 96,
 }
-OF_PAIR: dict[str, object] = {"under": B, "half": Half.INBOUND, "born": 5.0, "expires": 5.0, "attempt": Attempt(7)}
+OF_PAIR: dict[str, object] = {
+    "under": B,
+    "half": Half.INBOUND,
+    "born": 5.0,
+    "expires": 5.0,
+    "attempt": Attempt(7),
+    "behind_nat": True,
+}
 OF_CHILD: dict[str, object] = {
     "wanted": True,
     "attempt": Attempt(7),

@@ -32,9 +32,13 @@ def leaving(cookies: Cookies = A, *, delete_waits: bool = False) -> IsakmpState:
 def test_a_phase_1_that_ended_well_gives_an_isakmp_sa_that_serves(*, initiator: bool) -> None:
     sa = isakmp_sa(A, initiator=initiator, seconds=600)
     after, effects = told(peer(), PhaseOneUp(None, sa))
-    assert after.isakmp == {A: IsakmpState(sa, Stage.READY, ALICE_TO_BOB, born=NOW, heard=NOW, expires=NOW + 600)}
-    stands = "ISAKMP SA with bob.example at 198.51.100.1:500, aes128-sha256-curve25519, 600 s"
-    assert effects == [f"record of A: {stands}"]
+    stands = after.isakmp[A]
+    plain = IsakmpState(sa, Stage.READY, ALICE_TO_BOB, born=NOW, heard=NOW, expires=NOW + 600)
+    assert stands == replace(plain, renew_at=stands.renew_at)
+    assert stands.renew_at is not None
+    assert NOW < stands.renew_at < stands.expires
+    said = "ISAKMP SA with bob.example at 198.51.100.1:500, aes128-sha256-curve25519, 600 s"
+    assert effects == [f"record of A: {said}"]
 
 
 def test_one_that_is_told_twice_changes_nothing() -> None:

@@ -1,0 +1,87 @@
+"""Where the peer is: what it sends moves the path, as far as a NAT in front of it explains that.
+
+A message that is authenticated proves its content, never where it came from: whoever hears it can send a copy from
+another port before it arrives. So without a NAT in front of the peer nothing moves (RFC 3947 section 4). Behind one the
+newest port counts, for all that went by the former one: the peer sends IKE and ESP from the same port.
+"""
+
+from __future__ import annotations
+
+from ikevd.addresses import Endpoint, Path
+from ikevd.facts import Note
+from ikevd.findings import PeerMoved
+from ikevd.frozen import replace
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import Follow, Record
+from ikevd.peer.state import IsakmpState, PairState
+from ikevd.sa.model import Cookies, IpsecSa, UdpEncapsulation
+
+
+def heard(draft: Draft, under: Cookies, before: Path) -> None:
+    """An authenticated message under that ISAKMP SA has come by another path than the last one."""
+    isakmp = draft.isakmp.get(under)
+    if isakmp is not None and _behind_nat(isakmp):
+        draft.say(Follow(under, isakmp.path))
+        _follow(draft, before.remote, isakmp.path.remote)
+
+
+def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
+    """A packet of the peer has come by the pair, from there."""
+    if pair is not None and pair.behind_nat and pair.sa.encap is not None:
+        _follow(draft, place(pair.sa), now)
+
+
+def at_home(draft: Draft, pair: PairState) -> PairState:
+    """A pair that has just been made, with the port that its ISAKMP SA has by now."""
+    isakmp = draft.isakmp.get(pair.under)
+    if isakmp is None or not pair.behind_nat or isakmp.path.remote.address != pair.sa.remote:
+        return pair
+    return _at(pair, isakmp.path.remote.port)
+
+
+def is_behind_nat(draft: Draft, under: Cookies) -> bool:
+    """Has phase 1 found a NAT in front of the peer?"""
+    isakmp = draft.isakmp.get(under)
+    return isakmp is not None and _behind_nat(isakmp)
+
+
+def place(sa: IpsecSa) -> Endpoint:
+    """Where the packets of a pair go; port 0: as ESP."""
+    return Endpoint(sa.remote, sa.encap.remote_port if sa.encap else 0)
+
+
+def _follow(draft: Draft, before: Endpoint, now: Endpoint) -> None:
+    """All that went to the one port of the peer's NAT goes to the other."""
+    if before.address != now.address or before.port == now.port:
+        return
+    moved = _pairs_follow(draft, before, now)
+    for under, isakmp in tuple(draft.isakmp.items()):
+        if isakmp.path.remote == before and _behind_nat(isakmp):
+            path = Path(isakmp.path.local, now)
+            draft.isakmp.put(under, replace(isakmp, path=path))
+            draft.say(Follow(under, path))
+    there = [under for under, isakmp in draft.isakmp.items() if isakmp.path.remote == now]
+    if there:
+        draft.say(Record(there[-1], Note(PeerMoved(str(before), str(now), moved))))
+
+
+def _pairs_follow(draft: Draft, before: Endpoint, now: Endpoint) -> int:
+    """How many there are."""
+    count = 0
+    for name, child in tuple(draft.children.items()):
+        pairs = tuple([_at(p, now.port) if p.behind_nat and place(p.sa) == before else p for p in child.pairs])
+        if pairs != child.pairs:
+            draft.children.put(name, replace(child, pairs=pairs))
+            count += sum(after is not pair for after, pair in zip(pairs, child.pairs, strict=True))
+    return count
+
+
+def _at(pair: PairState, port: int) -> PairState:
+    encap = pair.sa.encap
+    if encap is None or encap.remote_port == port:
+        return pair
+    return replace(pair, sa=replace(pair.sa, encap=UdpEncapsulation(encap.local_port, port)))
+
+
+def _behind_nat(isakmp: IsakmpState) -> bool:
+    return isakmp.sa.nat is not None and isakmp.sa.nat.remote

@@ -1,0 +1,169 @@
+"""The NAT in front of a peer makes a new mapping: whole engines in virtual time (a real NAT: tests/interop)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from dataclasses import replace
+
+from ikevd.addresses import Endpoint
+from ikevd.host.interface import SaId, UdpPorts
+from ikevd.policy.model import Connection, Encap
+from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
+from tests.duet import Network
+from tests.gateways import alice_and_bob, bring_up
+from tests.nat import FIRST_PORT, Nat
+from tests.negotiation.test_behind_a_nat import PUBLIC
+from tests.virtual_time import run
+
+LAN, DMZ = child(), child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
+ALICE_VIEW = connection(local=ALICE, local_id=fqdn("alice.example"), children=(LAN, DMZ))
+BOB_VIEW = replace(mirrored(ALICE_VIEW), remote=None)
+FORMER, NOW = FIRST_PORT + 1, FIRST_PORT + 2
+"""Port 500 got the first one."""
+
+
+class Story:
+    """Alice is behind a NAT; one child is up. Then the NAT forgets what it knows of her."""
+
+    def __init__(self, view: Connection = ALICE_VIEW, other: Connection = BOB_VIEW) -> None:
+        self.nat = Nat(PUBLIC, ALICE)
+        self.world, self.alice, self.bob = alice_and_bob(Network(nat=self.nat), view, other)
+
+    async def until_forgotten(self) -> None:
+        await bring_up(self.alice)
+        await asyncio.sleep(5)
+        assert self.port == FORMER
+        self.nat.forget(ALICE)
+
+    @property
+    def inbound(self) -> SaId:
+        """Of Bob's kernel."""
+        return next(name for name, sa in self.bob.kernel.sas.items() if sa.source == PUBLIC)
+
+    @property
+    def port(self) -> int:
+        """Where Bob's packets for Alice go."""
+        (port,) = {sa.encap.destination for sa in self.bob.kernel.sas.values() if sa.encap and sa.destination == PUBLIC}
+        return port
+
+    @property
+    def isakmp_port(self) -> int:
+        """Where Bob's messages for Alice go."""
+        return self.bob.session.live[-1].path.remote.port
+
+    def map_anew(self) -> None:
+        """Something of Alice's leaves by her port 4500, so that the NAT knows her again."""
+        self.world.carry(b"\xff", self.alice.session.live[-1].path)
+
+    async def packet(self, port: int) -> None:
+        """One of Alice's, in ESP, comes to Bob from there."""
+        self.bob.kernel.arrive(self.inbound, Endpoint(PUBLIC, port))
+        await asyncio.sleep(0.01)
+
+
+def test_esp_follows_the_packets_of_the_peer_and_so_does_ike() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        await tale.packet(NOW)
+
+        assert tale.port == tale.isakmp_port == NOW
+        assert tale.bob.kernel.sas[tale.inbound].encap == UdpPorts(NOW, 4500)
+        assert tale.bob.kernel.dead == []
+        assert tale.bob.pairs == 1
+
+    run(story())
+
+
+def test_esp_follows_the_messages_of_the_peer() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        await tale.alice.engine.session(ALICE_VIEW).want("dmz")
+        await asyncio.sleep(1)
+
+        assert tale.port == tale.isakmp_port == NOW, "that of the other child too"
+        assert tale.bob.kernel.dead == []
+        assert tale.bob.pairs == 2
+
+    run(story())
+
+
+def test_a_quick_mode_of_ours_under_way_goes_on_by_the_new_port() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        wanted = tale.bob.session.want("dmz")
+        await asyncio.sleep(1)
+        assert not wanted.done(), "message 1 went to a mapping that is gone"
+        tale.map_anew()
+        await tale.packet(NOW)
+        await wanted
+
+        assert tale.port == NOW
+        assert tale.bob.pairs == 2
+
+    run(story())
+
+
+def test_packets_from_many_ports_move_the_sa_once_a_second() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        for port in (50_001, 50_002, 50_003):
+            await tale.packet(port)
+        assert tale.port == 50_001
+        await asyncio.sleep(1)
+        await tale.packet(NOW)
+        assert tale.port == NOW
+
+    run(story())
+
+
+def test_a_port_that_the_kernel_does_not_change_at_once_is_tried_again() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        tale.bob.kernel.fail("change_ports", errno.ENOBUFS)
+        await tale.packet(NOW)
+        assert tale.isakmp_port == NOW
+        await asyncio.sleep(1.5)
+        assert tale.port == NOW
+        assert tale.bob.kernel.sas[tale.inbound].encap == UdpPorts(NOW, 4500)
+
+    run(story())
+
+
+def test_where_the_kernel_is_locked_down_the_pair_is_made_anew() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        tale.bob.kernel.locked_down = True
+        before = tale.inbound
+        tale.map_anew()
+        await tale.packet(NOW)
+        await asyncio.sleep(2)
+
+        assert before not in tale.bob.kernel.sas
+        assert any("locked down" in said for said in tale.bob.troubles)
+
+    run(story())
+
+
+def test_without_a_nat_in_front_of_the_peer_nothing_moves() -> None:
+    """Alice forces encapsulation: Bob believes that she is behind a NAT, and she knows that he is behind none."""
+
+    async def story() -> None:
+        _, alice, _ = alice_and_bob(None, replace(ALICE_VIEW, encap=Encap.FORCE), mirrored(ALICE_VIEW))
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        (inbound,) = (name for name, sa in alice.kernel.sas.items() if sa.source == BOB)
+        before = dict(alice.kernel.sas)
+        alice.kernel.arrive(inbound, Endpoint(BOB, 4999))
+        await asyncio.sleep(1)
+
+        assert before[inbound].encap == UdpPorts(4500, 4500)
+        assert dict(alice.kernel.sas) == before
+
+    run(story())

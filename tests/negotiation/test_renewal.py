@@ -1,0 +1,153 @@
+"""Two gateways renew their ISAKMP SA while the children carry traffic."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from ikevd.peer.due import serves
+from ikevd.policy.model import Lifetime
+from ikevd.wire.registry import ExchangeType
+from tests.builders import NO_DPD, child, connection
+from tests.duet import Network
+from tests.gateways import Gateway, World, alice_and_bob, bring_up, silence
+from tests.virtual_time import run
+
+SHORT = connection(lifetime=Lifetime(300), children=(child(lifetime=Lifetime(86400)),), dpd=NO_DPD)
+OVER = 320
+"""So many seconds after its birth an ISAKMP SA of 300 s is forgotten by both ends, whatever became of it."""
+
+
+def serving(gateway: Gateway) -> set[str]:
+    """The ISAKMP SAs under which something may begin."""
+    return {str(one.sa.cookies) for one in gateway.session.live if serves(one)}
+
+
+def stands(gateway: Gateway) -> set[object]:
+    """The SAs in the kernel."""
+    return set(gateway.kernel.sas)
+
+
+async def up() -> tuple[World, Gateway, Gateway]:
+    """Both ends of the tunnel stand."""
+    world, alice, bob = alice_and_bob(view=SHORT)
+    await bring_up(alice)
+    await asyncio.sleep(1)
+    return world, alice, bob
+
+
+async def at_once(alice: Gateway, bob: Gateway) -> None:
+    """Both begin to renew it before either hears of the other."""
+    for gateway in (alice, bob):
+        session, now = gateway.session, asyncio.get_running_loop().time()
+        ripe = {cookies: replace(known, renew_at=now) for cookies, known in session.state.isakmp.items()}
+        before, session.state = session.state, replace(session.state, isakmp=ripe)
+        session._arm(before)
+    await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize("aggressive", [False, True], ids=["Main Mode", "Aggressive Mode"])
+def test_the_isakmp_sa_is_renewed_and_its_children_do_not_notice(*, aggressive: bool) -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob(view=replace(SHORT, aggressive=aggressive))
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        first, carrying = serving(alice), (stands(alice), stands(bob))
+        await asyncio.sleep(OVER)
+        assert serving(alice) == serving(bob)
+        assert len(serving(alice)) == 1
+        assert serving(alice) != first
+        assert (stands(alice), stands(bob)) == carrying
+        assert len(alice.session.live) == len(bob.session.live) == 1, "the former one is forgotten"
+
+    run(story())
+
+
+def test_for_three_hours_there_is_always_one_and_never_three() -> None:
+    async def story() -> None:
+        _, alice, bob = await up()
+        seen = set[str]()
+        for _ in range(180 * 6):
+            await asyncio.sleep(10)
+            assert 1 <= len(serving(alice)) <= 2
+            assert 1 <= len(serving(bob)) <= 2
+            seen |= serving(alice)
+        assert 180 / 4 < len(seen) < 180 / 3.4, "one every 210 to 240 s"
+
+    run(story())
+
+
+def test_an_isakmp_sa_that_nobody_needs_is_not_renewed() -> None:
+    async def story() -> None:
+        _, alice, bob = await up()
+        alice.session.unwant("lan")
+        await asyncio.sleep(OVER)
+        assert not alice.session.live
+        assert not bob.session.live
+
+    run(story())
+
+
+def test_where_both_renew_it_at_once_one_is_left_after_40_s_and_it_is_the_same() -> None:
+    async def story() -> None:
+        for seed in range(8):
+            _, alice, bob = alice_and_bob(view=SHORT, seed=seed)
+            await bring_up(alice)
+            await asyncio.sleep(1)
+            first, carrying = serving(alice), (stands(alice), stands(bob))
+            await at_once(alice, bob)
+            assert len(serving(alice)) == len(serving(bob)) == 3
+            await asyncio.sleep(41)
+            assert serving(alice) == serving(bob)
+            assert len(serving(alice) - first) == 1
+            assert (stands(alice), stands(bob)) == carrying
+
+    run(story())
+
+
+@pytest.mark.parametrize("loss", [0.1, 0.3])
+def test_on_a_lossy_network_the_pairs_stand_for_an_hour_of_renewals(loss: float) -> None:
+    async def story() -> None:
+        world, alice, bob = await up()
+        carrying = stands(alice), stands(bob)
+        world.network = Network(loss=loss, duplicate=0.1, jitter=0.2, seed=4)
+        for _ in range(340):
+            await asyncio.sleep(10)
+            assert (stands(alice), stands(bob)) == carrying
+            assert serving(alice)
+            assert serving(bob)
+        world.network = Network()
+        await asyncio.sleep(OVER)
+        assert serving(alice) & serving(bob)
+
+    run(story())
+
+
+def test_a_peer_that_is_silent_for_a_minute_when_it_should_be_renewed_costs_nothing() -> None:
+    async def story() -> None:
+        world, alice, bob = await up()
+        first = serving(alice)
+        await asyncio.sleep(200)
+        await silence(world, 70)
+        await asyncio.sleep(OVER)
+        assert serving(alice) == serving(bob)
+        assert serving(alice)
+        assert not serving(alice) & first
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_a_new_phase_1_is_on_record_with_the_reason_and_the_former_one_with_its_heir() -> None:
+    async def story() -> None:
+        _, alice, _ = await up()
+        await asyncio.sleep(OVER)
+        said = [str(entry.fact) for record in alice.history.find() for entry in record.entries]
+        assert [one for one in said if "IsakmpRenewal" in one]
+        assert [one for one in said if "IsakmpReplaced" in one]
+        kinds = [record.kind for record in alice.history.find()]
+        assert kinds.count(ExchangeType.MAIN_MODE) == 2
+
+    run(story())

@@ -1,0 +1,128 @@
+"""Where the peer is: a new port of the NAT in front of it, and nothing else, moves what went by the former one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from ikevd.addresses import Endpoint, Path
+from ikevd.errors import Said
+from ikevd.peer.facts import Heard, Mapped, Opening, QuickModeUp, Unmovable
+from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PairState, PeerState
+from ikevd.policy.model import NatMethod
+from ikevd.sa.model import Cookies, NatTraversal, UdpEncapsulation
+from tests.builders import ALICE, BOB
+from tests.peer.records import A, B, ipsec, isakmp, isakmp_sa, mode, ours, pair, peer, theirs, told
+
+ELSEWHERE = ip_address("203.0.113.9")
+
+
+def path(port: int) -> Path:
+    return Path(Endpoint(ALICE, 4500), Endpoint(BOB, port))
+
+
+def behind_nat(cookies: Cookies = A, port: int = 40001, *, remote: bool = True) -> IsakmpState:
+    """An ISAKMP SA that went by that port of the NAT; not `remote`: the NAT is in front of us."""
+    nat = NatTraversal(NatMethod.RFC_3947, local=not remote, remote=remote)
+    return isakmp(cookies, sa=replace(isakmp_sa(cookies), nat=nat), path=path(port))
+
+
+def in_udp(number: int = 1, port: int = 40001, **changes: object) -> PairState:
+    made = ipsec(number, encap=UdpEncapsulation(4500, port))
+    return replace(pair(number, sa=made, behind_nat=True), **changes)  # type: ignore[arg-type]
+
+
+def ports(state: PeerState) -> list[int]:
+    """Of the peer, pair by pair."""
+    pairs = [pair for child in state.children.values() for pair in child.pairs]
+    return [pair.sa.encap.remote_port if pair.sa.encap else 0 for pair in pairs]
+
+
+def up(*pairs: PairState) -> ChildState:
+    return ChildState(wanted=True, pairs=pairs, since=5.0)
+
+
+MOVED = (
+    "record of A: what the peer sends comes from 198.51.100.1:40002 now, before from 198.51.100.1:40001: the NAT in "
+    "front of it has made a new mapping; 1 IPsec SA pair went there, and what is sent does so from now on"
+)
+
+
+def test_a_message_from_another_port_takes_the_pairs_along() -> None:
+    after, effects = told(peer(behind_nat(), lan=up(in_udp())), Heard(A, path(40002)))
+    assert after.isakmp[A].path == path(40002)
+    assert ports(after) == [40002]
+    assert effects == ["follow A to 198.51.100.1:40002", MOVED]
+
+
+def test_so_does_a_packet_and_the_isakmp_sa_with_them() -> None:
+    before = peer(behind_nat(), lan=up(in_udp()))
+    after, effects = told(before, Mapped("lan", ours(), Endpoint(BOB, 40002)))
+    assert after.isakmp[A].path == path(40002)
+    assert after.isakmp[A].heard == before.isakmp[A].heard, "a packet is no message"
+    assert ports(after) == [40002]
+    assert effects == ["follow A to 198.51.100.1:40002", MOVED]
+
+
+@pytest.mark.parametrize("fact", [Heard(A, path(40002)), Mapped("lan", ours(1), Endpoint(BOB, 40002))])
+def test_all_that_went_by_the_former_port_follows_and_nothing_else(fact: Heard | Mapped) -> None:
+    apart = in_udp(4, 41000)
+    before = peer(behind_nat(), behind_nat(B), lan=up(in_udp(1), in_udp(2)), dmz=up(in_udp(3), apart))
+    after, _ = told(before, fact)
+    assert [known.path.remote.port for known in after.isakmp.values()] == [40002, 40002]
+    assert ports(after) == [40002, 40002, 40002, 41000]
+
+
+def test_a_pair_outlives_its_isakmp_sa_and_still_follows() -> None:
+    after, effects = told(peer(lan=up(in_udp())), Mapped("lan", ours(), Endpoint(BOB, 40002)))
+    assert ports(after) == [40002]
+    assert effects == []
+
+
+def test_without_a_nat_in_front_of_the_peer_nothing_follows() -> None:
+    before = peer(behind_nat(port=4500, remote=False), lan=up(in_udp(port=4500, behind_nat=False)))
+    for fact in (Heard(A, path(4501)), Mapped("lan", ours(), Endpoint(BOB, 4501))):
+        after, effects = told(before, fact)
+        assert ports(after) == [4500]
+        assert effects == []
+
+
+@pytest.mark.parametrize(
+    "now",
+    [Endpoint(BOB, 40001), Endpoint(ELSEWHERE, 40001), Endpoint(ELSEWHERE, 40002)],
+    ids=["the same place", "another address", "another address and port"],
+)
+def test_a_packet_moves_no_pair_but_to_another_port(now: Endpoint) -> None:
+    before = peer(behind_nat(), lan=up(in_udp()))
+    assert told(before, Mapped("lan", ours(), now)) == (before, [])
+
+
+def test_a_packet_moves_no_pair_of_plain_esp_and_none_that_is_gone() -> None:
+    before = peer(behind_nat(), lan=up(pair(1, behind_nat=True)))
+    for spi in (ours(1), ours(9)):
+        assert told(before, Mapped("lan", spi, Endpoint(BOB, 40002))) == (before, [])
+
+
+def test_a_pair_knows_by_its_isakmp_sa_whether_a_nat_is_in_front_of_the_peer() -> None:
+    for remote in (True, False):
+        before = peer(behind_nat(remote=remote), lan=ChildState(), modes={7: mode(None)})
+        after, _ = told(before, Opening(Attempt(7), ipsec(1, encap=UdpEncapsulation(4500, 40001)), Half.INBOUND))
+        assert [made.behind_nat for made in after.children["lan"].pairs] == [remote]
+
+
+def test_a_pair_that_was_made_by_a_port_that_is_past_goes_by_the_new_one() -> None:
+    made = ipsec(1, encap=UdpEncapsulation(4500, 40001))
+    half_made = in_udp(1, attempt=Attempt(7))
+    before = peer(behind_nat(port=40002), lan=up(half_made), modes={7: mode()})
+    after, _ = told(before, QuickModeUp(Attempt(7), made))
+    assert ports(after) == [40002]
+
+
+def test_a_pair_that_the_kernel_cannot_move_is_made_anew() -> None:
+    before = peer(behind_nat(), lan=up(in_udp()))
+    after, effects = told(before, Unmovable("lan", theirs(), Said("the kernel is locked down")))
+    assert after.children["lan"].pairs == ()
+    assert "say under A: delete d0000001" in effects
+    assert "begin lan as 11 under A" in effects
