@@ -140,9 +140,11 @@ async def _start(
     reloading = _reloading(options, engine, kernel, notifier, holding, environ)
     reload = reloading.reload if reloading else None
     controller = EngineController(engine, history, counters, transport.endpoints, holding, reload)
-    server = ControlServer(controller, config.control)
-    stack.push_async_callback(server.close)
-    await server.start()
+    for settings in (config.control, config.control.looks):
+        if settings is not None:
+            server = ControlServer(controller, settings)
+            stack.push_async_callback(server.close)
+            await server.start()
     gc.disable()  # with thousands of peers a collection would take longer than all the rest
     if restored := await engine.restore():  # last of all: what cannot start leaves the kernel as it was
         log.restored(restored)

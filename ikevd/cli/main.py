@@ -116,7 +116,9 @@ def status(name: str | None, peer: str | None, as_json: bool, config: bool, wide
     without it all are shown. From 120 columns on children stand in a table where it fits. What is no terminal gets 80
     columns and no colours.
 
-    Exit code 0 if something is shown, whether it is up or not; 1 if no daemon answers or nothing fits.
+    Exit code without NAME: 0 if something is shown. With NAME, for monitoring: 0 only if all of it is up, 3 if not
+    all of it is (also where it waits for its first packet). 1 if no daemon answers or nothing fits. Who may look and
+    not act names the socket of control.read_only with --socket.
     """
     from ikevd.cli.show import show_status
 

@@ -15,9 +15,12 @@ from ikevd.observe.folding import folded_failures
 from ikevd.observe.ladder import ladder
 from ikevd.text import printable
 
+NOT_UP = 3
+"""Of `ikevd status NAME`, as of `systemctl is-active`."""
+
 
 def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool, wide: bool, config: bool) -> int:
-    """What stands; exit code 1 where nothing fits."""
+    """What stands; exit code 1 where nothing fits, `NOT_UP` where not all that is named is up."""
     try:
         status = Client(socket).status(name=name, peer=peer)
     except ControlError as error:
@@ -31,7 +34,15 @@ def show_status(socket: Path, name: str | None, peer: str | None, as_json: bool,
         from ikevd.cli.screen import ANY_WIDTH, show
 
         show(status, ANY_WIDTH if wide else width(), config=config)
-    return 0 if status["connections"] or status["refused"] or not peer else 1
+    if peer and not status["connections"] and not status["refused"]:
+        return 1
+    return 0 if name is None or _is_up(status) else NOT_UP
+
+
+def _is_up(status: dict[str, Any]) -> bool:
+    """All of it, and at least one child."""
+    states = {child["state"] for connection in status["connections"] for child in connection["children"]}
+    return states == {"up"}
 
 
 def show_trace(socket: Path, name: str | None, as_json: bool, **filters: Any) -> int:

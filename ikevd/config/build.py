@@ -7,7 +7,7 @@ from itertools import product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, FileSection
 from ikevd.config.schema_values import Within
 from ikevd.crypto.secret import Secret
 from ikevd.policy.model import (
@@ -23,6 +23,7 @@ from ikevd.policy.model import (
     Listen,
     Location,
     LogFormat,
+    Looks,
     NatMethod,
     OnStop,
     Pfs,
@@ -53,7 +54,7 @@ def build(
             for name, section in file.connections.items()
         ),
         listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port, file.listen.holder),
-        control=Control(file.control.socket, file.control.owner, file.control.mode),
+        control=_control(file.control),
         limits=Limits(
             half_open=file.limits.half_open,
             half_open_per_address=min(file.limits.half_open_per_address, file.limits.half_open),
@@ -73,6 +74,13 @@ def build(
         remove_unknown=file.remove_unknown,
         export_keys=file.control.export_keys,
     )
+
+
+def _control(section: ControlSection) -> Control:
+    looks = None
+    if section.read_only is not None:
+        looks = Looks(section.read_only, section.read_only_owner, section.read_only_mode)
+    return Control(section.socket, section.owner, section.mode, looks)
 
 
 def _connection(

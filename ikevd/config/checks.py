@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from ikevd.config import advice, blocked, bypasses, networks, overlaps
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
-from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, FileSection
 from ikevd.config.schema_values import Within
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
@@ -38,6 +38,7 @@ def _check_name(problems: Problems, path: YamlPath) -> None:
 def check(problems: Problems, file: FileSection, known: Surroundings | None) -> None:
     """Every check of this module but `check_names`. `known`: of this machine; None where it does not matter."""
     _check_listen(problems, file)
+    _check_control(problems, file.control)
     advice.on_control(problems, file.control)
     _check_limits(problems, file)
     if not file.connections and not problems.errors:
@@ -55,6 +56,14 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     overlaps.doubt(problems, file)
     if known is not None and known.plain_swaps:
         _doubt_swap(problems, file, known.plain_swaps)
+
+
+def _check_control(problems: Problems, control: ControlSection) -> None:
+    if control.read_only == control.socket:
+        problems.error(("control", "read_only"), f"is also control.socket ({control.socket}); wanted another path")
+    for key in ("read_only_owner", "read_only_mode"):
+        if control.read_only is None and key in control.model_fields_set:
+            problems.warn(("control", key), "has no effect: control.read_only names no socket")
 
 
 def _doubt_swap(problems: Problems, file: FileSection, swaps: tuple[str, ...]) -> None:

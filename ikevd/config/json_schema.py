@@ -21,6 +21,7 @@ WRITTEN: Mapping[tuple[str, str], object] = {
     ("ConnectionSection", "nat_keepalive"): "20s",
     ("RetransmitSection", "interval"): "1s",
     ("ControlSection", "mode"): "0600",
+    ("ControlSection", "read_only_mode"): "0660",
 }
 """Defaults that the file writes otherwise than the program holds them."""
 

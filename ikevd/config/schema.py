@@ -30,6 +30,7 @@ from ikevd.config.schema_values import (
     RemoteSelectorValue,
     RemoteValue,
     SelectorValue,
+    SocketOrNone,
     SocketValue,
     Switch,
     SwitchOrNone,
@@ -213,6 +214,13 @@ class ControlSection(Section):
     socket: SocketValue = Field(default=Path("/run/ikevd/control.sock"), description="its path")
     owner: OwnerOrNone = Field(default=None, description="user or user:group; left out: whoever runs ikevd")
     mode: ModeValue = Field(default=0o600, description="its permissions: four octal digits")
+    read_only: SocketOrNone = Field(
+        default=None,
+        description="the path of a second socket, for who may look and not act: status, trace and capture, no keys; "
+        "left out: there is none",
+    )
+    read_only_owner: OwnerOrNone = Field(default=None, description="as owner, of that socket")
+    read_only_mode: ModeValue = Field(default=0o660, description="as mode, of that socket")
     export_keys: Switch = Field(
         default=False, description="may `ikevd capture --keys` hand out the keys of ISAKMP SAs, to decrypt with?"
     )

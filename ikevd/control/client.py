@@ -118,7 +118,8 @@ class Client:
                 raise ControlError(f"is ikevd running? Nothing listens on its control socket {self._path}") from error
             except PermissionError as error:
                 denied = f"permission denied for the control socket {self._path}"
-                raise ControlError(f"{denied}: use sudo, or set control.owner") from error
+                cure = "use sudo, or set control.owner; to look only, --socket with the path of control.read_only"
+                raise ControlError(f"{denied}: {cure}") from error
             except BlockingIOError as error:
                 raise ControlError(f"ikevd is busy: too many commands wait at {self._path}") from error
             except ConnectionError as error:

@@ -25,10 +25,12 @@ PAUSE = 1.0
 """Seconds until the next try where this machine has no descriptor to give."""
 
 
-def room() -> int:
-    """How many connections may be held at one time, of the descriptors that this process may have."""
+def room(*, looks: bool = False) -> int:
+    """How many connections may be held at one time, of the descriptors that this process may have. `looks`: to the
+    socket of those who may only look, half as many."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST if soft == resource.RLIM_INFINITY else max(LEAST, min(MOST, soft // SHARE))
+    share = 2 * SHARE if looks else SHARE
+    return MOST if soft == resource.RLIM_INFINITY else max(LEAST, min(MOST, soft // share))
 
 
 class Connections:

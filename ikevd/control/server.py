@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -24,7 +24,7 @@ from ikevd.dissect.lazy import pieces
 from ikevd.errors import IkeError
 from ikevd.observe import log
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Control
+from ikevd.policy.model import Control, Looks
 from ikevd.wording import names_of_children
 
 MAX_REQUEST = 64 * 1024
@@ -45,31 +45,22 @@ LIMIT = web.RequestKey("limit", asyncio.Timeout)
 """When an answer must have been made; while a long one is sent it moves on."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Action = Callable[[Progress], Awaitable[None]]
+Add = Callable[[str, Handler], object]
 
 
 class ControlServer:
     """Opens the socket, answers requests, removes the socket."""
 
-    def __init__(self, controller: Controller, settings: Control) -> None:
+    def __init__(self, controller: Controller, settings: Control | Looks) -> None:
+        """With `Looks` nothing can be changed through it, and no key be read."""
         self._controller = controller
         self._settings = settings
         self._listening: ListeningSocket | None = None
         self._connections: Connections | None = None
         app = web.Application(client_max_size=MAX_REQUEST, middlewares=[self._within_bounds, _plain_errors])
-        app.add_routes(
-            [
-                web.get("/v1/version", self._version),
-                web.get("/v1/status", self._status),
-                web.get("/v1/names", self._names),
-                web.get("/v1/trace", self._trace),
-                web.get("/v1/capture", self._capture),
-                web.get("/v1/keys", self._keys),
-                web.post("/v1/up/{name:.+}", self._up),
-                web.post("/v1/reload", self._reload),
-                web.post("/v1/down", self._down),
-                web.post("/v1/down/{name:.+}", self._down),
-            ]
-        )
+        self._only_looks = isinstance(settings, Looks)
+        for look, add, path, handler in self._routes(app.router):
+            add(path, handler if look or not self._only_looks else _refuse)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -80,12 +71,26 @@ class ControlServer:
             shutdown_timeout=1.0,
         )
 
+    def _routes(self, router: web.UrlDispatcher) -> Iterator[tuple[bool, Add, str, Handler]]:
+        """Each with how to add it. The first: is it for who may only look?"""
+        get, post = router.add_get, router.add_post
+        yield True, get, "/v1/version", self._version
+        yield True, get, "/v1/status", self._status
+        yield True, get, "/v1/names", self._names
+        yield True, get, "/v1/trace", self._trace
+        yield True, get, "/v1/capture", self._capture
+        yield False, get, "/v1/keys", self._keys
+        yield False, post, "/v1/up/{name:.+}", self._up
+        yield False, post, "/v1/down", self._down
+        yield False, post, "/v1/down/{name:.+}", self._down
+        yield False, post, "/v1/reload", self._reload
+
     async def start(self) -> None:
         """Listen; raises `ConfigError` or `CannotStart` where the socket cannot be made."""
         self._listening = ListeningSocket(self._settings)
         await self._runner.setup()
         assert self._runner.server is not None
-        self._connections = Connections(self._listening.socket, self._runner.server, room())
+        self._connections = Connections(self._listening.socket, self._runner.server, room(looks=self._only_looks))
 
     async def close(self) -> None:
         """Stop answering and remove the socket file."""
@@ -242,6 +247,10 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception as bug:
         log.internal_error(f"{request.method} {request.path}", bug)
         return _error(500, "internal error; see the log of ikevd")
+
+
+async def _refuse(request: web.Request) -> web.StreamResponse:
+    raise NotAllowed(f"{request.method} {request.path}: this socket is only for looking; wanted that of control.socket")
 
 
 def _error(status: int, sentence: str) -> web.Response:

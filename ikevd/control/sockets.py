@@ -16,7 +16,7 @@ from pathlib import Path
 from ikevd.errors import CannotStart, ConfigError
 from ikevd.frozen import frozen
 from ikevd.obstacles import obstacle
-from ikevd.policy.model import Control
+from ikevd.policy.model import Control, Looks
 
 BACKLOG = 64
 PROBE_SECONDS = 1.0
@@ -34,29 +34,32 @@ class Peer:
 class ListeningSocket:
     """A listening socket at its path. Raises `ConfigError`, and `CannotStart` for what this machine has in the way."""
 
-    def __init__(self, settings: Control) -> None:
+    def __init__(self, settings: Control | Looks) -> None:
         self.path = settings.path
+        looks = isinstance(settings, Looks)
+        self._key = "control.read_only" if looks else "control.socket"
+        self._owner_key = "control.read_only_owner" if looks else "control.owner"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
             self._inode = self._open(settings)
         except OSError as error:
             self.socket.close()
             if error.errno is None:
-                raise ConfigError((f"control.socket {self.path}: {error}",)) from error
-            raise obstacle("control.socket", self.path, error) from error
+                raise ConfigError((f"{self._key} {self.path}: {error}",)) from error
+            raise obstacle(self._key, self.path, error) from error
         except BaseException:
             self.socket.close()
             raise
 
-    def _open(self, settings: Control) -> tuple[int, int]:
+    def _open(self, settings: Control | Looks) -> tuple[int, int]:
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _refuse_what_is_not_ours(self.path)
+        _refuse_what_is_not_ours(f"{self._key} {self.path}", self.path)
         folder = Path(tempfile.mkdtemp(prefix=".", dir=self.path.parent))  # mode 0700
         try:
             hidden = folder / "s"
             self.socket.bind(str(hidden))
             if settings.owner is not None:
-                os.chown(hidden, *_ids(settings.owner))
+                os.chown(hidden, *_ids(self._owner_key, settings.owner))
             hidden.chmod(settings.mode)
             self.socket.listen(BACKLOG)
             found = hidden.stat()
@@ -82,11 +85,11 @@ def peer_of(connected: socket.socket) -> Peer:
     return Peer(pid, uid)
 
 
-def _refuse_what_is_not_ours(path: Path) -> None:
+def _refuse_what_is_not_ours(what: str, path: Path) -> None:
     """A stale socket may be replaced; a living one and any other kind of file may not."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise CannotStart(f"control.socket {path}: a file that is no socket is in the way")
+            raise CannotStart(f"{what}: a file that is no socket is in the way")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -98,20 +101,20 @@ def _refuse_what_is_not_ours(path: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.EAGAIN, None):  # a full backlog is a living one
                 raise
-            raise CannotStart(f"control.socket {path}: another ikevd is listening there") from None
+            raise CannotStart(f"{what}: another ikevd is listening there") from None
         holder = peer_of(probe).pid
-    raise CannotStart(f"control.socket {path}: another ikevd (pid {holder}) is listening there")
+    raise CannotStart(f"{what}: another ikevd (pid {holder}) is listening there")
 
 
-def _ids(owner: str) -> tuple[int, int]:
+def _ids(key: str, owner: str) -> tuple[int, int]:
     """User and group id; -1 leaves the group as it is."""
     user, _, group = owner.partition(":")
     try:
         uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
     except KeyError:
-        raise ConfigError((f"control.owner: this machine has no user {user!r}",)) from None
+        raise ConfigError((f"{key}: this machine has no user {user!r}",)) from None
     try:
         gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid if group else -1
     except KeyError:
-        raise ConfigError((f"control.owner: this machine has no group {group!r}",)) from None
+        raise ConfigError((f"{key}: this machine has no group {group!r}",)) from None
     return uid, gid

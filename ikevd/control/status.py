@@ -104,12 +104,12 @@ async def _child(
 ) -> shapes.Child:
     now, sas = _now(), list[shapes.IpsecPair]()
     peers = [session.state for session in sessions]
-    pairs = [pair for peer in peers for pair in peer.children[child.name].standing]
+    pairs = [pair for peer in peers for pair in _of(peer, child).standing]
     for pair in pairs:
         sas.append(await _pair(pair, kernel))
         await pace.keep()
-    peer = next((p for p in peers if p.children[child.name].standing), peers[0] if peers else None)
-    state = peer.children[child.name] if peer else ChildState()
+    peer = next((p for p in peers if _of(p, child).standing), peers[0] if peers else None)
+    state = _of(peer, child)
     cause = state.unplaced or state.cause
     policies = desired_child(connection, child, state).policies
     traffic = await traffic_of(pairs, policies, kernel, now, received=any(sa["packets_in"] for sa in sas))
@@ -130,9 +130,14 @@ async def _child(
     }
 
 
+def _of(peer: PeerState | None, child: Child) -> ChildState:
+    """Of a child that the file has since a moment ago the peer knows nothing yet."""
+    return (peer.children.get(child.name) if peer else None) or ChildState()
+
+
 def state_of(child: Child, peer: PeerState | None) -> str:
     """In one word."""
-    state = peer.children[child.name] if peer else ChildState()
+    state = _of(peer, child)
     if state.standing:
         return "down" if state.unplaced else "up"
     if state.attempt is not None or (peer and child.name in peer.waiting):

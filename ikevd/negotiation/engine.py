@@ -71,7 +71,7 @@ class Engine:
         self._by_remote = ByAddress(config.connections)
         self._stopping = False
         self.restored = asyncio.Event()
-        """No command is carried out before."""
+        """No command is carried out before, nor while a file that was read again is."""
         self.restored.set()
         self._early: deque[tuple[bytes, Path]] | None = None
         """Datagrams that came before the peers of an earlier process were known."""
@@ -152,8 +152,12 @@ class Engine:
         self._by_name = {connection.name: connection for connection in connections}
         self._by_remote = ByAddress(connections)
         self._lobby.reload(connections, config.limits)
+        self.restored.clear()
         reload = Reload(self._ports, self._peers, self._outside, self._rows, self._remains, self._ground)
-        await reload.run(config, found, shall, in_kernel)
+        try:
+            await reload.run(config, found, shall, in_kernel)
+        finally:
+            self.restored.set()
         self._finish_later()
         names = {*found.added, *(one.name for one in found.changed)}
         self._bring_up_soon([one for one in connections if one.name in names])

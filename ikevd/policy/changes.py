@@ -178,7 +178,7 @@ def _reach(names: list[str], known: Mapping[str, Reach]) -> Reach:
 
 AT_START = ("listen", "control", "runtime", "store_key")
 """What a process has bound, opened or locked."""
-SECTIONS = {"listen": {}, "control": {"path": "socket"}, "limits": {}}
+SECTIONS = {"listen": {}, "control": {"path": "socket", "looks": "read_only"}, "limits": {}}
 """With the fields that the file names otherwise."""
 SETTINGS = {
     "log_format": "log.format",

@@ -295,6 +295,16 @@ class Listen:
 
 
 @frozen
+class Looks:
+    """A unix socket through which nothing can be changed, and no key be read."""
+
+    path: Path
+    owner: str | None = None
+    """As of `Control`."""
+    mode: int = 0o660
+
+
+@frozen
 class Control:
     """The unix socket of the control API."""
 
@@ -302,6 +312,8 @@ class Control:
     owner: str | None = None
     """`user` or `user:group`; None: whoever runs the daemon."""
     mode: int = 0o600
+    looks: Looks | None = None
+    """A second socket; None: there is none."""
 
 
 @frozen

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from ikevd import __version__
 from ikevd.cli.main import main
+from ikevd.cli.show import NOT_UP
 from tests.config.files import peers
 from tests.control.standin import RECORD, STATUS, StandIn
 from tests.plugins.secrets import MARK
@@ -211,8 +212,28 @@ def test_status_wide_gives_each_child_one_line(served: str) -> None:
 
 def test_status_of_one_connection_shows_no_other(served: str) -> None:
     result = ikevd("status", "munich", "--socket", served)
-    assert result.exit_code == 0
     assert "berlin" not in result.stdout
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        (["up", "up"], 0),
+        (["up", "down"], NOT_UP),
+        (["waiting", "waiting"], NOT_UP),
+        (["negotiating"], NOT_UP),
+        ([], NOT_UP),
+    ],
+)
+def test_status_of_a_name_exits_with_0_only_if_all_of_it_is_up(
+    served: str, controller: StandIn, states: list[str], code: int, more: list[str]
+) -> None:
+    (berlin, *_) = STATUS["connections"]
+    child = berlin["children"][0]
+    controller.connections = [{**berlin, "children": [{**child, "state": state} for state in states]}]
+    assert ikevd("status", "berlin", *more, "--socket", served).exit_code == code
+    assert ikevd("status", *more, "--socket", served).exit_code == 0
 
 
 def test_status_of_an_unknown_name_exits_with_1(served: str) -> None:

@@ -20,6 +20,7 @@ from ikevd.policy.model import (
     Limits,
     Listen,
     LogFormat,
+    Looks,
     NatMethod,
     OnStop,
     Pfs,
@@ -87,7 +88,8 @@ connections:
         start: manual
         replay_window: 256
 listen: {addresses: [192.0.2.1, "2001:db8::1"], port: 501, nat_port: 4501}
-control: {socket: /run/x.sock, owner: root:netops, mode: 0660, export_keys: true}
+control:
+  {socket: /run/x.sock, owner: root:netops, mode: 0660, export_keys: true, read_only: /run/l, read_only_owner: root:w}
 limits: {half_open: 50, half_open_per_address: 4, first_messages: 900, first_messages_per_address: 90, secrets: 3}
 log: {format: json, level: debug}
 bypass:
@@ -138,7 +140,9 @@ def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
     assert config.on_stop is OnStop.DOWN
     assert not config.remove_unknown
     assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)
-    assert config.control == Control(Path("/run/x.sock"), "root:netops", 0o660)
+    assert config.control == Control(
+        Path("/run/x.sock"), "root:netops", 0o660, Looks(Path("/run/l"), "root:w", 0o660)
+    )
     assert config.limits == Limits(50, 4, 900, 90, 3)
     assert (config.log_format, config.log_level, config.runtime) == (LogFormat.JSON, "debug", Path("/run/x"))
 
@@ -274,7 +278,7 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
     untold = replace(berlin, local_id=None, remote_id=None, children=unlimited)
     assert replace(untold, psk=by_default.psk, location=by_default.location) == by_default
     assert replace(loaded.listen, addresses=()) == Listen()
-    assert replace(loaded.control, owner=None) == Control()
+    assert replace(loaded.control, owner=None, looks=None) == Control()
     assert (loaded.limits, loaded.log_format, loaded.log_level) == (Limits(), LogFormat.CONSOLE, "info")
     assert loaded.export_keys is commented.config.export_keys is False
 

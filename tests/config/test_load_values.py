@@ -174,7 +174,15 @@ def test_child_values(tmp_path: Path, key: str, value: str, message: str) -> Non
         ("limits: {secrets: 65}", "limits.secrets: is 65; wanted"),
         ("control: {export_keys: 1}", "control.export_keys: is 1; did you mean true?"),
         ("listen: {prot: 1}", "listen.prot: is not a known key; did you mean 'port'?"),
-        ("control: {path: /x}", "control.path: is not a known key; wanted socket, owner, mode or export_keys"),
+        (
+            "control: {path: /x}",
+            "control.path: is not a known key; wanted socket, owner, mode, read_only, read_only_owner, "
+            "read_only_mode or export_keys",
+        ),
+        (
+            "control: {socket: /x, read_only: /x}",
+            "control.read_only: is also control.socket (/x); wanted another path",
+        ),
         (
             "limits: {x: 1}",
             "limits.x: is not a known key; wanted half_open, half_open_per_address, first_messages, "

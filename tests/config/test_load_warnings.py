@@ -119,6 +119,11 @@ def test_what_weakens_is_told(tmp_path: Path) -> None:
     assert "control.export_keys: is on: whoever may use the control socket can read the keys" in found
 
 
+def test_the_owner_of_a_read_only_socket_that_there_is_not_is_told(tmp_path: Path) -> None:
+    found = warned(tmp_path, connection() + "control: {read_only_mode: 0600}\n")
+    assert "control.read_only_mode: has no effect: control.read_only names no socket" in found
+
+
 @pytest.mark.parametrize("psk", [f"{MARKED} # behind", f"{MARKED}\t#behind"])
 def test_a_key_that_a_comment_cuts_is_told(tmp_path: Path, psk: str) -> None:
     found = warned(tmp_path, connection(psk=psk))

@@ -223,6 +223,8 @@ class StandIn:
     stalled: bool = False
     records: Callable[[], Iterator[View]] | None = None
     """What a trace gives instead of the usual."""
+    connections: list[Connection] = field(default_factory=lambda: STATUS["connections"])
+    """Of the status."""
     reloaded: Reload = field(default_factory=lambda: RELOADED)
 
     async def status(
@@ -234,7 +236,7 @@ class StandIn:
             await self._for_ever()
         if name == "paris":
             self.expect(name)
-        shown = [c for c in STATUS["connections"] if name in (None, c["name"]) and str(peer) in ("None", c["remote"])]
+        shown = [c for c in self.connections if name in (None, c["name"]) and str(peer) in ("None", c["remote"])]
         return {key: value for key, value in STATUS.items() if key != "connections"}, paced(iter(shown))
 
     def names(self) -> Names:

@@ -46,7 +46,7 @@ async def callers(daemon: Daemon) -> AsyncIterator[Callers]:
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "room", lambda: 4)
+    monkeypatch.setattr(server, "room", lambda *, looks: 4)
 
 
 async def is_over(reader: asyncio.StreamReader) -> bool:
