@@ -140,9 +140,7 @@ def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
     assert config.on_stop is OnStop.DOWN
     assert not config.remove_unknown
     assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)
-    assert config.control == Control(
-        Path("/run/x.sock"), "root:netops", 0o660, Looks(Path("/run/l"), "root:w", 0o660)
-    )
+    assert config.control == Control(Path("/run/x.sock"), "root:netops", 0o660, Looks(Path("/run/l"), "root:w", 0o660))
     assert config.limits == Limits(50, 4, 900, 90, 3)
     assert (config.log_format, config.log_level, config.runtime) == (LogFormat.JSON, "debug", Path("/run/x"))
 
