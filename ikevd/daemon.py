@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, KernelRefused
+from ikevd.findings import NoRoute
 from ikevd.frozen import frozen
 from ikevd.host.entropy import SystemEntropy
 from ikevd.host.interface import Kernel, KernelPolicy
@@ -308,7 +310,7 @@ def _source_for(remote: Address) -> Address:
     try:
         return source_for(remote)
     except OSError as error:
-        raise Abandoned(f"there is no route to {remote}: {error.strerror}") from error
+        raise Abandoned(NoRoute(str(remote), os.strerror(error.errno or 0))) from error
 
 
 def _log_bug(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

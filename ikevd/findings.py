@@ -254,6 +254,31 @@ class RecordedLate(Finding):
     """How long ago."""
 
 
+# -- this side's ways -----------------------------------------------------------------------------------------------
+
+
+@frozen
+class NoLocalAddress(Finding):
+    """What the file calls `local` is not an address of this machine now."""
+
+    address: str
+
+
+@frozen
+class LocalAddressGone(Finding):
+    """This machine has lost the address that an SA used."""
+
+    address: str
+
+
+@frozen
+class NoRoute(Finding):
+    """This machine knows no way to the peer."""
+
+    remote: str
+    reason: str
+
+
 # -- NAT traversal --------------------------------------------------------------------------------------------------
 
 

@@ -246,6 +246,11 @@ class PoliciesFlushed:
 
 
 @frozen
+class WaysChanged:
+    """Addresses, links or routes of this machine are others now; which is not told."""
+
+
+@frozen
 class Lost:
     """Some of these were lost, since too many came at once (ENOBUFS): only a dump tells what stands."""
 
@@ -258,9 +263,9 @@ class SaAsked:
     reqid: int
 
 
-KernelEvent = (
-    SaExpired | SaMapped | SaRemoved | SaAsked | SasFlushed | PolicyChanged | PolicyRemoved | PoliciesFlushed | Lost
-)
+SaEvent = SaExpired | SaMapped | SaRemoved | SaAsked | SasFlushed
+PolicyEvent = PolicyChanged | PolicyRemoved | PoliciesFlushed
+KernelEvent = SaEvent | PolicyEvent | WaysChanged | Lost
 Listener = Callable[[KernelEvent], None]
 
 
@@ -312,6 +317,10 @@ class Kernel(Protocol):
     async def probe(self, suite: EspSuite) -> None:
         """Install and remove a trial SA: raises `KernelRefused` where this kernel cannot run the suite."""
 
+    def has_address(self, address: Address) -> bool:
+        """Is a packet to it for this machine?"""
+
     def on_event(self, listener: Listener) -> None:
         """Call `listener` for every change that this process did not make: of SAs in our reqid range (a reserved SPI
-        is none), and of policies of whatever owner. It is a hint, never the state: what stands is read anew."""
+        is none), of policies of whatever owner, and of addresses, links and routes. It is a hint, never the state: what
+        stands is read anew."""

@@ -23,12 +23,14 @@ from ikevd.host.interface import (
     PolicyId,
     SaId,
     UdpPorts,
+    WaysChanged,
 )
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
 from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused
 from ikevd.kernel.trial import run_trial
+from ikevd.kernel.ways import Locals, WayEvents
 from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
 from ikevd.kernel.xfrm_events import WHOLE, read_event
 from ikevd.kernel.xfrm_layout import Group, Msg
@@ -63,6 +65,8 @@ class XfrmKernel:
             self._requests = RequestSocket(NETLINK_XFRM)
             try:
                 self._events = EventSocket(NETLINK_XFRM, EVENTS, self._heard, self._lost, self._prepare)
+                self._locals = Locals()
+                self._ways = WayEvents(lambda: self._tell(WaysChanged()))
             except OSError:
                 self._requests.close()
                 raise
@@ -83,6 +87,8 @@ class XfrmKernel:
     def close(self) -> None:
         """Close the sockets; requests that wait fail with ECANCELED. Idempotent."""
         self._events.close()
+        self._ways.close()
+        self._locals.close()
         self._requests.close()
 
     # -- SAs
@@ -203,6 +209,12 @@ class XfrmKernel:
     async def probe(self, suite: EspSuite) -> None:
         """Install and remove a trial SA between documentation addresses."""
         await run_trial(self, suite, self._entropy)
+
+    # -- addresses
+
+    def has_address(self, address: Address) -> bool:
+        """Is a packet to it for this machine?"""
+        return self._locals.has(address)
 
     # -- events
 

@@ -31,6 +31,7 @@ from ikevd.host.interface import (
     SasFlushed,
     Template,
     UdpPorts,
+    WaysChanged,
 )
 from ikevd.host.spi_range import SPI_FIRST
 from ikevd.kernel.algorithms import kernel_algorithms
@@ -73,6 +74,8 @@ class MemoryKernel:
         """When a packet last took a policy of ours, by the clock."""
         self.locked_down = False
         """It shows nobody the keys of its SAs, and so lets no SA be changed."""
+        self.absent: set[Address] = set()
+        """The addresses that this machine does not have."""
         self._listeners: list[Listener] = []
         self._faults = Faults()
 
@@ -188,6 +191,16 @@ class MemoryKernel:
         """It removes all policies."""
         self._policies.clear()
         self._tell(PoliciesFlushed())
+
+    def lose_address(self, address: Address) -> None:
+        """It takes an address away."""
+        self.absent.add(address)
+        self._tell(WaysChanged())
+
+    def gain_address(self, address: Address) -> None:
+        """It gives an address to this machine."""
+        self.absent.discard(address)
+        self._tell(WaysChanged())
 
     @contextmanager
     def deaf(self) -> Iterator[None]:
@@ -315,6 +328,10 @@ class MemoryKernel:
     async def probe(self, suite: EspSuite) -> None:
         """Install and remove a trial SA."""
         await run_trial(self, suite, self._entropy)
+
+    def has_address(self, address: Address) -> bool:
+        """Is it ours?"""
+        return address not in self.absent
 
     def on_event(self, listener: Listener) -> None:
         """Call `listener` for every change that was not made by an operation, see `Kernel.on_event`."""

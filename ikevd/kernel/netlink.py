@@ -19,6 +19,7 @@ from ikevd.readable import Readable
 
 T = TypeVar("T")
 
+NETLINK_ROUTE = 0
 NETLINK_XFRM = 6
 SOL_NETLINK = 270
 NETLINK_CAP_ACK = 10
@@ -125,7 +126,7 @@ class RequestSocket:
         self._sequence = count(1)
         self._waiting: dict[int, _Waiting] = {}
         self._dumping = asyncio.Lock()
-        self._socket = _open(family)
+        self._socket = open_netlink(family)
         self.port: int = self._socket.getsockname()[0]
         """What all its requests bear. The kernel gave it: no other socket of the namespace has it."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
@@ -231,7 +232,7 @@ class EventSocket:
     ) -> None:
         self._heard = heard
         self._lost = lost
-        self._socket = _open(family, sum(1 << (group - 1) for group in groups), prepare)
+        self._socket = open_netlink(family, groups, prepare)
         self._readable = Readable()
         self._readable.watch(self._socket, self._drain)
 
@@ -246,13 +247,16 @@ class EventSocket:
                 self._heard(message)
 
 
-def _open(family: int, groups: int = 0, prepare: Callable[[socket.socket], None] | None = None) -> socket.socket:
+def open_netlink(
+    family: int, groups: Iterable[int] = (), prepare: Callable[[socket.socket], None] | None = None
+) -> socket.socket:
+    """One that does not block. `prepare` is given it before it joins the multicast groups. Raises OSError."""
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
     try:
         opened.setblocking(False)
         if prepare:
             prepare(opened)
-        opened.bind((0, groups))
+        opened.bind((0, sum(1 << (group - 1) for group in groups)))
     except OSError:
         opened.close()
         raise

@@ -15,6 +15,7 @@ from struct import Struct
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
 from ikevd.kernel import needed
 from ikevd.kernel.netlink import (
+    NETLINK_ROUTE,
     NLM_F_DUMP,
     NLM_F_REQUEST,
     NLMSG_DONE,
@@ -26,7 +27,6 @@ from ikevd.kernel.netlink import (
 )
 from ikevd.kernel.swap import plain_swaps
 
-NETLINK_ROUTE = 0
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 IFADDRMSG = Struct("=BBBBI")  # family prefixlen flags scope index
@@ -38,15 +38,16 @@ NO_INTERFACES = ("all", "default", "lo")
 def read() -> Surroundings | None:
     """Of the network namespace of this process; None where they cannot be read."""
     try:
-        addresses = tuple(_addresses())
+        found = tuple(addresses())
     except OSError:
         return None
-    found = {version: _forwards(SYSCTL / f"ipv{version}" / "conf") for version in (4, 6)}
-    forwards = {version: value for version, value in found.items() if value is not None}
-    return Surroundings(addresses, forwards, plain_swaps(), needed.resolvers(), needed.session())
+    switches = {version: _forwards(SYSCTL / f"ipv{version}" / "conf") for version in (4, 6)}
+    forwards = {version: value for version, value in switches.items() if value is not None}
+    return Surroundings(found, forwards, plain_swaps(), needed.resolvers(), needed.session())
 
 
-def _addresses() -> Iterator[InterfaceAddress]:
+def addresses() -> Iterator[InterfaceAddress]:
+    """Of all interfaces. Raises OSError."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE) as netlink:
         netlink.settimeout(SECONDS)
         netlink.send(pack(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP, 1, 0, bytes(IFADDRMSG.size)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from ikevd.addresses import Path
+from ikevd.addresses import Address, Path
 from ikevd.conversation.effects import Raised, Returned
 from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import IkeError, Said
@@ -152,6 +152,11 @@ class AtWork:
         """The Quick Modes that go on."""
         return frozenset(self._begun)
 
+    def phase1_source(self, state: PeerState) -> Address | None:
+        """From which address our phase 1 is under way."""
+        work = self._phase1(state)
+        return work.running.conversation.path.local.address if work else None
+
     # -- what is to be done -----------------------------------------------------------------------------------------
 
     def carry_out(self, state: PeerState, effect: effects.Effect) -> list[Happening]:
@@ -198,6 +203,7 @@ class AtWork:
         try:
             running = phase1.initiate(self._connection, cookie, self._ports)
         except IkeError as refusal:
+            phase1.refused(self._connection, cookie, self._ports, refusal)
             return [facts.PhaseOneFailed(attempt, refusal)]
         work = self._begun[attempt] = Work(running, attempt=attempt)
         self._router.register(cookie, self._owner)

@@ -16,7 +16,7 @@ from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
-from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost
+from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost, WaysChanged
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground
@@ -34,6 +34,7 @@ from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
 from ikevd.negotiation.wanted import wanted
 from ikevd.negotiation.watch import Watch
+from ikevd.negotiation.ways import Ways
 from ikevd.peer.outside import outside
 from ikevd.policy.changes import ChangedConnection, Changes, Reach, effective
 from ikevd.policy.model import Config, Connection, Start
@@ -81,6 +82,7 @@ class Engine:
         self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
         self._finishing: asyncio.Task[None] | None = None
         self._watch = Watch(self._peers, self._outside, ports)
+        self._ways = Ways(self._peers, ports)
         ports.kernel.on_event(self._kernel_event)
 
     @property
@@ -178,6 +180,7 @@ class Engine:
         down before a restart."""
         for session in self._peers.gatekeepers():
             session.start()
+        self._ways.changed()  # while no process was there
         self._bring_up_soon(self._config.connections)
 
     def _bring_up_soon(self, connections: Iterable[Connection]) -> None:
@@ -258,6 +261,7 @@ class Engine:
     def _begin_no_more(self) -> None:
         self._stopping = True
         self._watch.close()
+        self._ways.close()
         self._starts.close()
         for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
             task.cancel()
@@ -284,7 +288,10 @@ class Engine:
         self._peers.follow(session)
 
     def _kernel_event(self, event: KernelEvent) -> None:
-        self._watch.event(event)
+        if isinstance(event, WaysChanged):
+            self._ways.changed()
+        else:
+            self._watch.event(event)
 
 
 def _ends_something(change: ChangedConnection) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from ikevd.addresses import Endpoint, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.timing import Timing
-from ikevd.errors import Abandoned
+from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
+from ikevd.facts import Failed
+from ikevd.findings import NoLocalAddress
 from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Outcome, Running
@@ -35,7 +37,28 @@ def path_to_peer(connection: Connection, ports: Ports) -> Path:
     if remote is None:
         raise Abandoned("the connection has `remote: any`: only the peer can initiate it")
     local = connection.local or ports.source_for(remote)
+    if not ports.kernel.has_address(local):
+        raise Abandoned(NoLocalAddress(str(local)))
     return Path(Endpoint(local, ports.port), Endpoint(remote, ports.port))
+
+
+def has_way(connection: Connection, ports: Ports) -> bool:
+    """Can a first message leave, as far as addresses and routes of this machine tell?"""
+    try:
+        path_to_peer(connection, ports)
+    except IkeError:
+        return False
+    return True
+
+
+def refused(connection: Connection, cookie: bytes, ports: Ports, refusal: IkeError) -> None:
+    """Evidence of one that could not begin."""
+    if connection.remote is not None:
+        kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
+        place = Endpoint(connection.remote, ports.port)
+        record = ports.history.open(kind, Cookies(cookie), 0, place, initiator=True, connection=connection.name)
+        record.add(Failed(refusal.finding, type(refusal).__name__))
+        record.pack()
 
 
 def hear(running: Running, header: Header, octets: bytes, path: Path) -> list[Outcome]:

@@ -8,14 +8,15 @@ turn in the same inbox.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
-from ikevd.addresses import Endpoint, Path
+from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, PolicyId, SaId
+from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.arrivals import Arrivals
@@ -33,7 +34,7 @@ from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import arm
 from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import clients, effects, facts
+from ikevd.peer import clients, effects, facts, ways
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
 from ikevd.peer.effects import AskTraffic, Effect
@@ -192,6 +193,15 @@ class Session(Inbox[Happening | Again | AskTraffic]):
         news = self._kernel.look(self.state, child, found)
         self.post(*(news or ()))
         return news is not None
+
+    def look_around(self, is_ours: Callable[[Address], bool]) -> None:
+        """Addresses, links or routes of this machine may be others now. `is_ours`: is it an address of this machine?"""
+        source = self._at_work.phase1_source(self.state)
+        for address in ways.in_use(self.state) | ({source} if source else set()):
+            if not is_ours(address):
+                self.post(facts.AddressGone(address, self.state.phase1 if address == source else None))
+        if ways.waits(self.state) and phase1.has_way(self.connection, self._ports):
+            self.post(facts.WayFound())
 
     # -- what the network says ----------------------------------------------------------------------------------
 

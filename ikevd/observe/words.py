@@ -152,6 +152,17 @@ def _unreachable(found: f.Unreachable) -> str:
     return f"{found.remote}: {found.reason}, says {found.reporter} (ICMP)"
 
 
+# -- this side's ways -----------------------------------------------------------------------------------------------
+
+
+def _no_local_address(found: f.NoLocalAddress) -> str:
+    return f"{found.address} (local) is not an address of this machine; the connection waits for it"
+
+
+def _local_address_gone(found: f.LocalAddressGone) -> str:
+    return f"{found.address} is no address of this machine any more: what used it has ended"
+
+
 # -- NAT traversal --------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +279,9 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.RecordedLate: lambda found: (
         f"message 1 came {found.seconds:.1f} s ago, among so many that it was not recorded then"
     ),
+    f.NoLocalAddress: _no_local_address,
+    f.LocalAddressGone: _local_address_gone,
+    f.NoRoute: lambda found: f"there is no route to {found.remote}: {found.reason}",
     f.EspInUdp: _esp_in_udp,
     f.NatDMissing: _nat_d_missing,
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",

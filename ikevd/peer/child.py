@@ -52,6 +52,7 @@ def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> None:
         attempt=None if child.attempt == attempt else child.attempt,
         again=False,
         held=False,
+        way_lost=False,
         pairs=(*standing[-MAX_PAIRS:], *opening),
         failures=0,
         retry_at=None,

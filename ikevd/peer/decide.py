@@ -3,7 +3,8 @@
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
 wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
 ends; `clients`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`, whether it lives; `moves`,
-where it is; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names are looked at.
+where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names
+are looked at.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ikevd.peer import (
     restart,
     start,
     succession,
+    ways,
 )
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
@@ -33,6 +35,7 @@ from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
     Acquired,
     Carried,
+    AddressGone,
     Dismissed,
     Displaced,
     Due,
@@ -61,6 +64,7 @@ from ikevd.peer.facts import (
     Unwanted,
     Vanished,
     Wanted,
+    WayFound,
     Worn,
 )
 from ikevd.peer.state import PeerState
@@ -148,6 +152,10 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             moves.mapped(draft, pairs.standing(draft.child(name), spi), now)
         case Acquired(name):
             start.acquired(draft, name)
+        case AddressGone(address, attempt):
+            ways.gone(draft, address, attempt)
+        case WayFound():
+            ways.found(draft)
         case Due(names):
             _due(draft, names)
         case Restarted(revived):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikevd.addresses import Endpoint, Path
+from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt, Half, LastFlight
@@ -257,6 +257,23 @@ class Placed:
     child: str
 
 
+# -- of this machine
+
+
+@frozen
+class AddressGone:
+    """It is no address of this machine any more."""
+
+    address: Address
+    attempt: Attempt | None = None
+    """Our phase 1 under way that uses it."""
+
+
+@frozen
+class WayFound:
+    """The peer can be called again, as far as this machine's addresses and routes tell."""
+
+
 # -- of time
 
 
@@ -316,6 +333,8 @@ Fact = (
     | Mapped
     | Unmovable
     | Acquired
+    | AddressGone
+    | WayFound
     | Unplaced
     | Placed
     | Due

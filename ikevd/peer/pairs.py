@@ -48,6 +48,15 @@ def lost(draft: Draft, name: str, cause: Finding, action: Anew | None) -> None:
     start.anew(draft, name, replace(child, pairs=opening, wanted=wanted), cause, action=action)
 
 
+def homeless(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
+    """This machine has lost the address of a pair: what is wanted begins anew from another one, or waits for it."""
+    child = draft.child(name)
+    if child.wanted:
+        draft.children.put(name, replace(child, way_lost=True))
+    deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=child.wanted)
+    _gone(draft, name, pair, cause, action=Anew.RESTART)
+
+
 def standing(child: ChildState, spi: Spi) -> PairState | None:
     """`spi`: either of the two, as some Cisco releases name the other side's."""
     return next((pair for pair in child.standing if spi in (pair.sa.inbound, pair.sa.outbound)), None)

@@ -95,4 +95,6 @@ def _action(draft: Draft, name: str, child: ChildState) -> Anew:
     configured = draft.configured(name)
     if configured is None:
         return Anew.CLEAR
+    if child.way_lost:
+        return Anew.RESTART
     return Anew.HOLD if child.held else BY_START.get(configured.start, Anew.CLEAR)

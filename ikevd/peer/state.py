@@ -169,6 +169,8 @@ class ChildState:
     """It is down because the operator took it down: no start of ikevd brings it up."""
     held: bool = False
     """Its peer was found dead, or its traffic ended: the next packet for it begins it, whatever its start action."""
+    way_lost: bool = False
+    """It was up when this machine lost the address that it used: it comes back by whatever start action."""
     unplaced: Finding | None = None
     """Why its policies do not stand in the kernel: whatever pairs it has, they carry nothing."""
 

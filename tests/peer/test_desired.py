@@ -244,6 +244,7 @@ OF_CHILD: dict[str, object] = {
     "by_command": True,
     "held": True,
     "unplaced": Said("another owner's"),
+    "way_lost": True,
 }
 """Another value of each field; what holds other records is varied by theirs."""
 
