@@ -34,8 +34,8 @@ from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
     Acquired,
-    Carried,
     AddressGone,
+    Carried,
     Dismissed,
     Displaced,
     Due,
