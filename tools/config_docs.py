@@ -19,6 +19,7 @@ SECTIONS = {
     "connections.NAME": "ConnectionSection",
     "connections.NAME.children.NAME": "ChildSection",
     "connections.NAME.retransmit": "RetransmitSection",
+    "connections.NAME.dpd": "DpdSection",
     "bypass.NAME": "BypassSection",
     "listen": "ListenSection",
     "control": "ControlSection",

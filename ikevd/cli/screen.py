@@ -107,6 +107,7 @@ def _isakmp(isakmp: View, width: int) -> Iterator[Text]:
         ("peer:", [isakmp["remote"], f"identity {isakmp['remote_id']}"]),
         ("suite:", [isakmp["suite"], f"age {clock(isakmp['age_seconds'])}", expiry(isakmp), *renewal(isakmp)]),
         ("cookies:", [isakmp["cookies"]]),
+        ("life:", _life(isakmp)),
         ("NAT:", _nat(isakmp["nat"])),
         ("vendors:", isakmp["peer_vendors"] or ["none"]),
     ]
@@ -144,6 +145,13 @@ def _exchange(view: View) -> str:
 
 def _cisco(names: View) -> str:
     return f"{names['ios']} (ASA {names['asa']})"
+
+
+def _life(isakmp: View) -> list[str]:
+    heard = f"heard of {clock(isakmp['heard_seconds'])} ago by {isakmp['heard_by']}"
+    if not isakmp["dpd"]:
+        return [heard, "the peer has no dead peer detection"]
+    return [heard, *[f"{isakmp['unanswered']} R-U-THERE unanswered"] * bool(isakmp["unanswered"])]
 
 
 def _nat(nat: View | None) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, FileSection
+from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, DpdSection, FileSection
 from ikevd.config.schema_values import Within
 from ikevd.crypto.secret import Secret
 from ikevd.policy.model import (
@@ -17,6 +17,9 @@ from ikevd.policy.model import (
     Config,
     Connection,
     Control,
+    Dpd,
+    DpdAction,
+    DpdMode,
     Encap,
     Lifetime,
     Limits,
@@ -109,7 +112,13 @@ def _connection(
         nat_keepalive=section.nat_keepalive,
         sha256_96=section.sha256_96,
         cisco_unity=section.cisco_unity,
+        dpd=_dpd(section.dpd),
     )
+
+
+def _dpd(section: DpdSection) -> Dpd:
+    action = DpdAction(section.action) if section.action else None
+    return Dpd(DpdMode(section.mode), section.delay, section.timeout, action)
 
 
 def _group_key(section: ConnectionSection) -> bool:

@@ -26,6 +26,8 @@ from ikevd.config.schema_values import (
     OneOrMore,
     OwnerOrNone,
     PathValue,
+    PeerDelayValue,
+    PeerTimeoutValue,
     PskValue,
     RemoteSelectorValue,
     RemoteValue,
@@ -61,7 +63,8 @@ DEFAULT_IKE_LIFETIME = 86_400
 DEFAULT_LIFETIME = 3_600
 """1 h, as Cisco IOS and strongSwan."""
 
-# Words of other programs for values: strongSwan and libreswan `auto`, `pfs`, `forceencaps`; syslog's levels.
+# Words of other programs for values: strongSwan and libreswan `auto`, `pfs`, `forceencaps`, `dpdaction`; syslog's
+# levels.
 START_WORDS = {
     **dict.fromkeys(("auto", "start", "yes", "up"), "always"),
     **dict.fromkeys(("route", "trap", "ondemand", "on_demand", "demand"), "on-demand"),
@@ -70,6 +73,15 @@ START_WORDS = {
 }
 PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
 ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}
+DPD_MODE_WORDS = {
+    **dict.fromkeys(("on-demand", "on_demand", "ondemand", "on", "yes", "true"), "idle"),
+    **dict.fromkeys(("none", "no", "false", "disabled", "disable"), "off"),
+}
+DPD_ACTION_WORDS = {
+    **dict.fromkeys(("start", "restart_by_peer", "begin"), "restart"),
+    **dict.fromkeys(("trap", "route", "block"), "hold"),
+    **dict.fromkeys(("none", "down", "delete", "disconnect"), "clear"),
+}
 LEVELS = {"warn": "warning", "err": "error", "crit": "error", "critical": "error", "notice": "info", "trace": "debug"}
 
 
@@ -139,6 +151,28 @@ class RetransmitSection(Section):
     sends: Annotated[int, number(1, 20)] = Field(default=6, description="how often in all")
 
 
+class DpdSection(Section):
+    """Dead peer detection (RFC 3706). Whatever stands here, the peer's R-U-THERE are answered."""
+
+    mode: Annotated[str, one_of("idle", "periodic", "off", others=DPD_MODE_WORDS)] = Field(
+        default="idle",
+        description="when the peer is asked whether it lives: idle (after `delay` without a message or packet of it), "
+        "periodic (every `delay`) or off",
+    )
+    delay: PeerDelayValue = Field(default=30.0, description="of silence, or between two questions, for example 10s")
+    timeout: PeerTimeoutValue = Field(
+        default=8.0,
+        description="after the first of eight questions without a message or a packet of the peer it is dead, for "
+        "example 20s",
+    )
+    action: Annotated[str | None, one_of("restart", "hold", "clear", others=DPD_ACTION_WORDS)] = Field(
+        default=None,
+        description="what becomes of the children of a dead peer: restart (begin anew at once, and until they stand), "
+        "hold (the next packet begins them) or clear (down until asked for); by default restart with start: always, "
+        "hold with on-demand, clear with manual. Those that are passive stay down until the peer comes",
+    )
+
+
 class ConnectionSection(Section):
     """One peer."""
 
@@ -171,6 +205,7 @@ class ConnectionSection(Section):
     retransmit: RetransmitSection = Field(
         default=RetransmitSection(), description="how often a message that gets no answer is sent"
     )
+    dpd: DpdSection = Field(default=DpdSection(), description="when a peer is dead, and what then")
     encap: Annotated[str, one_of("auto", "force", others=ENCAP_WORDS)] = Field(
         default="auto", description="ESP in UDP: auto (behind a NAT) or force (always; for a path that blocks ESP)"
     )
@@ -318,6 +353,8 @@ def section_at(path: tuple[str | int, ...]) -> type[Section] | None:
             return ConnectionSection
         case ("connections", _, "retransmit"):
             return RetransmitSection
+        case ("connections", _, "dpd"):
+            return DpdSection
         case ("connections", _, "children", _):
             return ChildSection
         case _:

@@ -106,11 +106,16 @@ def _lifetime(value: object) -> int:
     return int(seconds)
 
 
-def _interval(value: object) -> float:
-    seconds = _seconds(value)
-    if not 0.1 <= seconds <= 60:
-        raise ValueError(f"is {shown(value)}; wanted a duration from 100ms to 60s")
-    return seconds
+def _within(least: float, most: float, words: str) -> PlainValidator:
+    """A duration; `words` name both ends."""
+
+    def validate(value: object) -> float:
+        seconds = _seconds(value)
+        if not least <= seconds <= most:
+            raise ValueError(f"is {shown(value)}; wanted a duration from {words}")
+        return seconds
+
+    return PlainValidator(validate, json_schema_input_type=str | int)
 
 
 def _keepalive(value: object) -> float:
@@ -291,7 +296,9 @@ RemoteSelectorValue = Annotated[TrafficSelector, _parsed(_remote_selector)]
 IkeProposal = Annotated[IkeSuite, _parsed(proposals.parse_ike)]
 EspProposal = Annotated[EspSuite, _parsed(proposals.parse_esp)]
 LifetimeValue = Annotated[int, PlainValidator(_lifetime, json_schema_input_type=str | int)]
-IntervalValue = Annotated[float, PlainValidator(_interval, json_schema_input_type=str | int)]
+IntervalValue = Annotated[float, _within(0.1, 60, "100ms to 60s")]
+PeerDelayValue = Annotated[float, _within(1, 3600, "1s to 1h")]
+PeerTimeoutValue = Annotated[float, _within(2, 600, "2s to 10m")]
 KeepaliveValue = Annotated[float, PlainValidator(_keepalive, json_schema_input_type=str | int)]
 FactorValue = Annotated[float, PlainValidator(_factor, json_schema_input_type=float)]
 Switch = Annotated[bool, PlainValidator(boolean, json_schema_input_type=bool)]

@@ -10,6 +10,7 @@ from ikevd.config.schema import (
     ChildSection,
     ConnectionSection,
     ControlSection,
+    DpdSection,
     FileSection,
     LimitsSection,
     ListenSection,
@@ -28,6 +29,7 @@ PLACES: Mapping[type[Section], str] = {
     FileSection: "the top of the file",
     BypassSection: "an entry of `bypass`",
     RetransmitSection: "`retransmit` of the connection",
+    DpdSection: "`dpd` of the connection",
     ListenSection: "`listen`",
     ControlSection: "`control`",
     LimitsSection: "`limits`",
@@ -52,6 +54,10 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ConnectionSection, "nat_method"): "nat_traversal nat_t natt nat_ikev1_method",
     (ConnectionSection, "nat_keepalive"): "keep_alive keepalive natt_keepalive nat_keepalives",
     (ConnectionSection, "retransmit"): "keyingtries retransmit_tries retransmit_timeout retransmit_base retransmits",
+    (ConnectionSection, "dpd"): "dead_peer_detection liveness isakmp_keepalive",
+    (DpdSection, "delay"): "dpddelay dpd_delay threshold",
+    (DpdSection, "timeout"): "dpdtimeout dpd_timeout dpd_retry dpd_maxfail",
+    (DpdSection, "action"): "dpdaction dpd_action",
     (ConnectionSection, "sha256_96"): "sha2_truncbug sha2_256_96",
     (ConnectionSection, "fail_open"): "failureshunt negotiationshunt failure_shunt negotiation_shunt",
     (ConnectionSection, "children"): "child tunnels networks subnets policies sainfo",
@@ -95,10 +101,6 @@ WITHOUT: Mapping[str, str] = {
     **dict.fromkeys(
         ("match_address", "access_list", "acl", "interesting_traffic"),
         "the networks are `local` and `remote` of a child, a pair for each line of an access list",
-    ),
-    **dict.fromkeys(
-        ("dpd", "dpddelay", "dpdtimeout", "dpdaction", "dpd_delay", "dpd_timeout", "dpd_action"),
-        "dead peer detection is not supported by this version, so leave it out",
     ),
     **dict.fromkeys(
         ("xauth", "xauth_user", "modecfg", "leftcert", "rightcert", "certs", "leftsourceip", "rightsourceip", "vips"),

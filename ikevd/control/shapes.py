@@ -70,6 +70,14 @@ class Isakmp(TypedDict):
     """null: the peers do not speak NAT traversal with one another."""
     peer_vendors: list[str]
     """Names of the peer's vendor IDs, in the order in which they came."""
+    heard_seconds: int
+    """Seconds since the last sign of life of the peer; a packet is seen only when the peer would be asked."""
+    heard_by: str
+    """What that was: `IKE` or `ESP`."""
+    dpd: bool
+    """Did the peer announce dead peer detection? Else it is never asked whether it lives."""
+    unanswered: int
+    """R-U-THERE since then that are not answered."""
 
 
 class Phase1(TypedDict):

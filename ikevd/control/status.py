@@ -19,6 +19,7 @@ from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, finding_view
 from ikevd.observe.words import say
 from ikevd.peer.desired import desired_child
+from ikevd.peer.liveness import last_sign
 from ikevd.peer.start import has_trap
 from ikevd.peer.state import ChildState, IsakmpState, PairState, PeerState, Stage
 from ikevd.policy.choose import describe
@@ -174,6 +175,7 @@ async def _pair(pair: PairState, kernel: Kernel) -> shapes.IpsecPair:
 
 def _isakmp(live: IsakmpState) -> shapes.Isakmp:
     sa, now = live.sa, _now()
+    heard, sign = last_sign(live)
     return {
         "cookies": str(sa.cookies),
         "initiator": sa.initiator,
@@ -190,6 +192,10 @@ def _isakmp(live: IsakmpState) -> shapes.Isakmp:
         "retired": live.retired,
         "nat": _nat(sa.nat),
         "peer_vendors": list(sa.peer_vendors),
+        "heard_seconds": round(now - heard),
+        "heard_by": sign,
+        "dpd": sa.dpd,
+        "unanswered": live.liveness.asked if live.liveness else 0,
     }
 
 

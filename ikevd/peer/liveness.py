@@ -14,7 +14,7 @@ from ikevd.peer.effects import AskTraffic, Record, Say
 from ikevd.peer.notices import r_u_there
 from ikevd.peer.start import Anew
 from ikevd.peer.state import IsakmpState, Liveness, Stage
-from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, QUESTIONS, YOUNG
+from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, QUESTIONS, STAGGER, YOUNG
 from ikevd.policy.model import Child, Dpd, DpdMode, Start
 from ikevd.sa.model import Cookies
 
@@ -100,12 +100,16 @@ def _newest(draft: Draft) -> Cookies | None:
 def _when(draft: Draft, found: IsakmpState, live: Liveness) -> float:
     """The peer is asked then, unless it shows itself before."""
     wanted = draft.connection.dpd
-    since = max(found.born, live.asked_at) if wanted.mode is DpdMode.PERIODIC else _last_sign(found, live)
-    return since + wanted.delay + (CONFIRMING if _unconfirmed(found) else 0.0)
+    periodic = wanted.mode is DpdMode.PERIODIC
+    since = max(found.born, live.asked_at) if periodic else last_sign(replace(found, liveness=live))[0]
+    later = 0.0 if found.sa.initiator else STAGGER
+    return since + wanted.delay + later + (CONFIRMING if _unconfirmed(found) else 0.0)
 
 
-def _last_sign(found: IsakmpState, live: Liveness) -> float:
-    return found.heard if live.carried is None else max(found.heard, live.carried)
+def last_sign(found: IsakmpState) -> tuple[float, str]:
+    """When the peer showed last that it lives, and how: `IKE` or `ESP`."""
+    carried = found.liveness.carried if found.liveness else None
+    return (found.heard, "IKE") if carried is None or carried <= found.heard else (carried, "ESP")
 
 
 def _unconfirmed(found: IsakmpState) -> bool:
@@ -145,8 +149,8 @@ def _pause(wanted: Dpd) -> float:
 def _dead(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> None:
     """All goes that has shown no life since the first question. Where the peer spoke meanwhile under another ISAKMP SA,
     it has only lost this one, which ends no IPsec SA."""
-    sign = "ESP" if live.carried is not None and live.carried > found.heard else "IKE"
-    cause = PeerDead(live.asked, draft.now - live.asked_at, draft.now - _last_sign(found, live), sign)
+    since, sign = last_sign(found)
+    cause = PeerDead(live.asked, draft.now - live.asked_at, draft.now - since, sign)
     draft.say(Record(under, Note(cause)))
     ready = [key for key, other in draft.isakmp.items() if other.stage is not Stage.LEAVING]
     silent = [key for key in ready if key == under or _silent(draft, key, live.asked_at)]

@@ -28,6 +28,8 @@ QUESTIONS = 8
 """R-U-THERE that a silent peer gets until it is dead: with 20 % loss, one such peer in 3,500 is taken for dead."""
 LEAST_PAUSE = 1.0
 """Between two of them."""
+STAGGER = 1.0
+"""The responder of phase 1 asks so much later: of two that wait equally long one asks."""
 CONFIRMING = 75.0
 """So long a peer may still repeat its last message of phase 1, since our answer is lost, before it says anything else:
 IOS does so every ten seconds."""

@@ -118,7 +118,7 @@ class Dpd:
     mode: DpdMode = DpdMode.IDLE
     delay: float = 30.0
     """Seconds of silence before the peer is asked, or between two questions."""
-    timeout: float = 10.0
+    timeout: float = 8.0
     """Seconds after the first question without a sign of life at which the peer is dead."""
     action: DpdAction | None = None
     """None: of each child by what brings it up."""

@@ -43,6 +43,10 @@ ISAKMP: dict[str, Any] = {
     "retired": False,
     "nat": {"method": "RFC 3947", "local": False, "remote": True, "forced": False},
     "peer_vendors": ["strongSwan", "XAUTH", "Dead Peer Detection", "Cisco Unity", "NAT-T RFC 3947", "NAT-T draft-03"],
+    "heard_seconds": 41,
+    "heard_by": "IKE",
+    "dpd": True,
+    "unanswered": 3,
 }
 FAILED = {
     "exchange": "MAIN_MODE",

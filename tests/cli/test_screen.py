@@ -26,6 +26,7 @@ def test_blocks_of_80_columns() -> None:
         "    suite:   aes256-sha256-modp2048, age 0:10:02, expires in 23:49:58,",
         "             renewal in 23:25:58",
         "    cookies: 91e816c608db1602:4bc78b933b1eb81e",
+        "    life:    heard of 0:00:41 ago by IKE, 3 R-U-THERE unanswered",
         "    NAT:     the peer is behind a NAT (RFC 3947)",
         "    vendors: strongSwan, XAUTH, Dead Peer Detection, Cisco Unity,",
         "             NAT-T RFC 3947, NAT-T draft-03",
@@ -45,8 +46,9 @@ def test_a_line_for_each_child_at_140_columns() -> None:
         "identity gw.example.net,",
         "    suite: aes256-sha256-modp2048, age 0:10:02, expires in 23:49:58, renewal in 23:25:58, "
         "cookies: 91e816c608db1602:4bc78b933b1eb81e,",
-        "    NAT: the peer is behind a NAT (RFC 3947), vendors: strongSwan, XAUTH, Dead Peer Detection, Cisco Unity, "
-        "NAT-T RFC 3947, NAT-T draft-03",
+        "    life: heard of 0:00:41 ago by IKE, 3 R-U-THERE unanswered, NAT: the peer is behind a NAT (RFC 3947), "
+        "vendors: strongSwan, XAUTH,",
+        "    Dead Peer Detection, Cisco Unity, NAT-T RFC 3947, NAT-T draft-03",
         "  child  state  local === remote             SPI in    pkts/B  last  SPI out   pkts/B     suite"
         "                   left",
         "  lan    up     10.1.0.0/24 === 10.2.0.0/24  c0ffee01  1/84    4s    deadbeef  102k/123M  "

@@ -84,7 +84,7 @@ def test_the_defaults_that_it_shows_are_the_defaults(tmp_path: Path) -> None:
     shown = {name: defaults(part) for name, part in {"FileSection": SCHEMA, **SCHEMA["$defs"]}.items()}
     child = shown["ChildSection"] | {"local": "10.1.0.0/24", "remote": "10.2.0.0/24"}
     berlin = shown["ConnectionSection"] | {"remote": "198.51.100.1", "psk": MARKED, "children": {"lan": child}}
-    berlin["retransmit"] = shown["RetransmitSection"]
+    berlin["retransmit"], berlin["dpd"] = shown["RetransmitSection"], shown["DpdSection"]
     file = shown["FileSection"] | {"connections": {"berlin": berlin}}
     for section in ("listen", "control", "limits", "log"):
         file[section] = shown[f"{section.capitalize()}Section"]
@@ -92,11 +92,12 @@ def test_the_defaults_that_it_shows_are_the_defaults(tmp_path: Path) -> None:
     by_default = read(tmp_path, MINIMAL).config
     (there,) = read(tmp_path, yaml.safe_dump(file).replace("'0600'", "0600")).config.connections
     (here,) = by_default.connections
-    assert (there.children, there.suites, there.lifetime, there.resend) == (
+    assert (there.children, there.suites, there.lifetime, there.resend, there.dpd) == (
         here.children,
         here.suites,
         here.lifetime,
         here.resend,
+        here.dpd,
     )
     assert (there.nat_keepalive, there.nat_methods, there.encap) == (here.nat_keepalive, here.nat_methods, here.encap)
     whole = read(tmp_path, yaml.safe_dump(file)).config

@@ -15,6 +15,9 @@ from ikevd.policy.model import (
     AddressRange,
     Config,
     Control,
+    Dpd,
+    DpdAction,
+    DpdMode,
     Encap,
     Lifetime,
     Limits,
@@ -46,6 +49,7 @@ def test_minimal_file_and_defaults(tmp_path: Path) -> None:
     assert tuple(map(format_ike, berlin.suites)) == DEFAULT_IKE_PROPOSALS
     assert berlin.lifetime == Lifetime(86_400)
     assert berlin.resend == Resend()
+    assert berlin.dpd == Dpd(DpdMode.IDLE, delay=30.0, timeout=8.0, action=None)
     assert (lan.name, str(lan.local), str(lan.remote)) == ("lan", "10.1.0.0/24", "10.2.0.0/24")
     assert tuple(map(format_esp, lan.suites)) == DEFAULT_ESP_PROPOSALS
     assert (lan.lifetime, lan.start, lan.replay_window) == (Lifetime(3_600), Start.ALWAYS, 128)
@@ -77,6 +81,7 @@ connections:
     ike_proposals: aes192-sha256-x25519
     ike_lifetime: 8h
     retransmit: {interval: 500ms, factor: 2, sends: 3}
+    dpd: {mode: periodic, delay: 10s, timeout: 20s, action: hold}
     children:
       lan:
         local: 10.1.0.0/24
@@ -114,6 +119,7 @@ def test_everything_said_of_a_connection(tmp_path: Path) -> None:
     assert berlin.psk.source == f"{tmp_path}/ikevd.yaml:7:10 (file {tmp_path}/berlin.psk)"
     assert [format_ike(suite) for suite in berlin.suites] == ["aes192-sha256-curve25519"]
     assert (berlin.lifetime, berlin.resend) == (Lifetime(28_800), Resend(0.5, 2.0, 3))
+    assert berlin.dpd == Dpd(DpdMode.PERIODIC, 10.0, 20.0, DpdAction.HOLD)
     assert (berlin.aggressive, berlin.encrypt_third) == (True, False)
     assert (berlin.encap, berlin.nat_keepalive) == (Encap.FORCE, 5.0)
     assert berlin.nat_methods == (NatMethod.DRAFT_03, NatMethod.DRAFT_02, NatMethod.DRAFT_07)

@@ -73,6 +73,10 @@ STATUS: Status = {
                     "retired": False,
                     "nat": {"method": "RFC 3947", "local": True, "remote": False, "forced": False},
                     "peer_vendors": ["DPD", "Cisco Unity", "evil \x1b[2J"],
+                    "heard_seconds": 7,
+                    "heard_by": "ESP",
+                    "dpd": True,
+                    "unanswered": 0,
                 }
             ],
             "children": [

@@ -99,7 +99,7 @@ def test_nat_d_without_its_vendor_id_is_nothing_and_is_not_answered(kind: Payloa
     async def story(scene: Scene) -> None:
         mode = begun(scene)
         (answer,) = scene.mallory.say(third(mode, *[Opaque(kind, bytes(32))] * 2))
-        assert payloads_of(answer) == [PayloadType.KE, PayloadType.NONCE]
+        assert payloads_of(answer) == [PayloadType.KE, PayloadType.NONCE, PayloadType.VID]
         assert complete(scene, mode, answer) is None
 
     attack(story)

@@ -21,7 +21,7 @@ SPEAKS, OF_B = replace(isakmp_sa(), dpd=True), replace(isakmp_sa(B), dpd=True)
 PERIODIC = replace(VIEW, dpd=Dpd(DpdMode.PERIODIC))
 ASKED = Liveness(100, look_at=NOW, asked=3, asked_at=NOW - 4)
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
-PAUSE = 1.25
+PAUSE = 1.0
 
 
 def silent_since(heard: float, live: Liveness | None = None, **changes: object) -> IsakmpState:
@@ -114,7 +114,7 @@ def test_a_peer_that_may_still_repeat_its_last_message_of_phase_1_is_not_asked_y
     live, effects = told(peer(theirs), Due())
     assert effects == []
     assert live is not None
-    assert live.look_at == NOW + 75
+    assert live.look_at == NOW + 76
     assert told(peer(fresh), Due())[1] == ["ask for traffic under A"]
 
 
@@ -191,15 +191,15 @@ def test_a_probe_says_where_the_peer_cannot_be_asked(state: PeerState) -> None:
 
 def dying(**changes: object) -> IsakmpState:
     """Its last question was asked long enough ago."""
-    live = Liveness(108, look_at=NOW, asked=QUESTIONS, asked_at=NOW - 10)
-    return silent_since(NOW - 40, replace(live, **changes))  # type: ignore[arg-type]
+    live = Liveness(108, look_at=NOW, asked=QUESTIONS, asked_at=NOW - 8)
+    return silent_since(NOW - 38, replace(live, **changes))  # type: ignore[arg-type]
 
 
-def test_after_10_s_without_a_sign_of_life_the_peer_is_dead() -> None:
+def test_after_8_s_without_a_sign_of_life_the_peer_is_dead() -> None:
     _, effects = told(peer(dying()), Carried(A, None))
     assert (
         effects[0]
-        == "record of A: the peer is dead: no answer to 8 R-U-THERE within 10 s, last heard of 40 s ago, by IKE"
+        == "record of A: the peer is dead: no answer to 8 R-U-THERE within 8 s, last heard of 38 s ago, by IKE"
     )
 
 
