@@ -117,6 +117,8 @@ class Template:
     source: Address
     destination: Address
     reqid: int
+    spi: Spi | None = None
+    """Out: through exactly this SA; None: through whichever has these ends and this reqid."""
 
 
 @frozen

@@ -121,7 +121,8 @@ class MemoryKernel:
         """Let packets pass through an installed SA; it expires where its kilobytes are used up."""
         carried = self._table.carry(sa, octets, packets)
         for policy in self.policies.values():
-            if policy.template == Template(carried.source, carried.destination, carried.reqid):
+            ends = carried.source, carried.destination, carried.reqid
+            if policy.template in (Template(*ends), Template(*ends, carried.spi)):
                 self._used[policy.id] = self._clock()
 
     def arrive(self, sa: SaId, source: Endpoint, octets: int = 100) -> None:

@@ -27,6 +27,7 @@ from ikevd.kernel.xfrm_layout import (
     unpack_address,
     unpack_selector,
 )
+from ikevd.sa.model import Spi
 
 TEMPLATE_REQID = 3
 """Where it stands in a template."""
@@ -97,7 +98,7 @@ def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) 
 
 def _pack_template(template: Template) -> bytes:
     return USER_TMPL.pack(
-        XFRM_ID.pack(pack_address(template.destination), bytes(4), IPPROTO_ESP),
+        XFRM_ID.pack(pack_address(template.destination), (template.spi or Spi(0)).octets, IPPROTO_ESP),
         family_of(template.destination),
         pack_address(template.source),
         template.reqid,
@@ -113,8 +114,9 @@ def _pack_template(template: Template) -> bytes:
 def _unpack_template(octets: bytes) -> Template | None:
     """None for one that is not built here."""
     xfrm_id, family, source, reqid, *_ = USER_TMPL.unpack(octets)
-    destination, _, _ = XFRM_ID.unpack(xfrm_id)
-    template = Template(unpack_address(source, family), unpack_address(destination, family), reqid)
+    destination, spi, _ = XFRM_ID.unpack(xfrm_id)
+    ends = unpack_address(source, family), unpack_address(destination, family)
+    template = Template(*ends, reqid, Spi.from_bytes(spi, "big") or None)
     return template if _pack_template(template) == octets else None
 
 

@@ -177,7 +177,7 @@ class Session(Inbox[Happening | Again | AskTraffic]):
     def acquired(self, child: str) -> None:
         """A packet has met the trap of a child, which tells nothing new while that one begins or stands."""
         known = self.states.get(child, ChildState())
-        if not (known.wanted or known.standing):
+        if not (known.wanted or known.carries):
             self.post(facts.Acquired(child))
 
     def concerned(self, policies: Set[PolicyId]) -> bool:

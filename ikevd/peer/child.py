@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.errors import Abandoned, Finding, IkeError, Said
 from ikevd.frozen import replace
-from ikevd.peer import deletes, pairs, start
+from ikevd.peer import deletes, pairs, rekey, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Answer
 from ikevd.peer.state import Attempt, ChildState, PairState
@@ -21,7 +21,7 @@ def want(draft: Draft, name: str) -> None:
     passive = configured is not None and configured.start is Start.PASSIVE
     child = replace(draft.child(name), wanted=not passive, open=False, by_command=False)
     draft.children.put(name, child)
-    if child.standing:
+    if child.carries:
         draft.say(Answer(name, None))
     elif passive:
         draft.say(Answer(name, Abandoned(f"only the peer brings {name} up (start: passive)")))
@@ -42,10 +42,10 @@ def unwant(draft: Draft, name: str, *, open: bool, by_command: bool) -> None:
     draft.say(Answer(name, Abandoned(f"{name} was taken down")))
 
 
-def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> None:
-    """`pair` stands, by `attempt`, whoever began that. The newest win."""
+def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> PairState:
+    """`pair` stands, by `attempt`, whoever began that. The newest win. The pair as it is known from now on."""
     child = draft.child(name)
-    standing = (*child.standing, pair)
+    standing = rekey.take_over(draft, name, pair)
     opening = tuple([other for other in child.pairs if other.attempt not in (None, attempt)])
     after = replace(
         child,
@@ -57,12 +57,13 @@ def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> None:
         failures=0,
         retry_at=None,
         cause=None,
-        since=child.since if child.standing else draft.now,
+        since=child.since if child.carries else draft.now,
     )
     draft.children.put(name, after)
     for surplus in standing[:-MAX_PAIRS]:
         deletes.say_delete(draft, surplus.sa.inbound, under=deletes.own(draft, surplus))
     draft.say(Answer(name, None))
+    return standing[-1]
 
 
 def failed(draft: Draft, name: str, error: IkeError) -> None:
@@ -84,7 +85,7 @@ def placed(draft: Draft, name: str, unplaced: Finding | None) -> None:
 
 
 def due(draft: Draft, name: str) -> None:
-    """Its time has come: to try again, or to end a pair of whose end nobody told."""
+    """Its time has come: to try again, to rekey, or to end a pair of whose end nobody told."""
     child = draft.child(name)
     if child.retry_at is not None and child.retry_at <= draft.now:
         draft.children.put(name, replace(child, retry_at=None))
@@ -93,3 +94,4 @@ def due(draft: Draft, name: str) -> None:
     for pair in child.standing:
         if pair.expires + OVERDUE <= draft.now:
             pairs.over(draft, name, pair.sa.inbound)
+    rekey.due(draft, name)

@@ -37,10 +37,11 @@ NOTHING = View(MappingProxyType({}), MappingProxyType({}))
 def desired_child(connection: Connection, child: Child, state: ChildState) -> View:
     """The SAs of its pairs, as far as they shall stand; and its gate.
 
-    Out: the newest pair that stands both ways; else a trap, which is the tunnel of none, or a block. In and fwd: the
-    tunnel of the newest pair, else of none, which drops what comes in the clear. None of it where its traffic may pass
-    in the clear, or its peer may be anybody; but what a template is for is stated, and its gate is shut until a peer
-    gets a part of it.
+    Out: the outbound SA of the newest pair that is used; else a trap, which is the tunnel of none, or a block. The
+    policy names the SPI: the kernel itself would choose by the second in which an SA was added, on a clock that may be
+    set. In and fwd: the tunnel of the newest pair, else of none, which drops what comes in the clear. None of it where
+    its traffic may pass in the clear, or its peer may be anybody; but what a template is for is stated, and its gate is
+    shut until a peer gets a part of it.
     """
     return ChildView(connection, child).of(state)
 
@@ -56,6 +57,13 @@ def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
     if before is None or before.pairs is not state.pairs or before.open is not state.open:
         return False
     return before.held is state.held and before.by_command is state.by_command
+
+
+def sending(state: ChildState) -> IpsecSa | None:
+    """The pair whose outbound SA carries what we send: the newest that is used, else whichever stands both ways."""
+    both = [pair for pair in reversed(state.pairs) if pair.half is Half.BOTH and pair.leave_at is None]
+    used = (pair.sa for pair in both if pair.attempt is None and pair.use_at is None)
+    return next(used, None) or next((pair.sa for pair in both), None)
 
 
 class ChildView:
@@ -81,8 +89,8 @@ class ChildView:
             return
         newest = _of_pair(state.pairs[-1].sa) if state.pairs else _of_child(self._connection, child)
         yield from self._between(newest).inwards
-        if both := next((pair.sa for pair in reversed(state.pairs) if pair.half is Half.BOTH), None):
-            yield from self._between(_of_pair(both)).outwards(Action.TUNNEL)
+        if sends := sending(state):
+            yield from self._between(_of_pair(sends)).outwards(Action.TUNNEL, sends.outbound)
         elif not clear:
             trap = start.has_trap(child, state)
             yield from self._between(newest).outwards(Action.TUNNEL if trap else Action.BLOCK)
@@ -156,9 +164,9 @@ class _Policies:
         self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
         self._outwards = tuple([(PolicyId(*packets, Direction.OUT), self._priority(packets)) for packets in leaving])
 
-    def outwards(self, action: Action) -> Iterator[KernelPolicy]:
-        """Those of the packets that leave."""
-        template = Template(self.tunnel.local, self.tunnel.remote, self.tunnel.reqid)
+    def outwards(self, action: Action, spi: Spi | None = None) -> Iterator[KernelPolicy]:
+        """Those of the packets that leave. `spi`: through this SA."""
+        template = Template(self.tunnel.local, self.tunnel.remote, self.tunnel.reqid, spi)
         return (KernelPolicy(name, action, number, template) for name, number in self._outwards)
 
     def _priority(self, packets: Packets) -> int:

@@ -9,11 +9,14 @@ from ikevd.peer.timing import OVERDUE, PACE, SAID_AFTER
 
 
 def child_due(child: ChildState) -> float | None:
-    """The next attempt, or the end of a pair that the kernel should have told of."""
+    """The next attempt, what is due about a pair, or its end, of which the kernel should have told."""
     due = child.retry_at
     for pair in child.pairs:  # written out: a peer may have a thousand children
-        if pair.attempt is None and (due is None or pair.expires + OVERDUE < due):
-            due = pair.expires + OVERDUE
+        if pair.attempt is not None:
+            continue
+        for when in (pair.rekey_at, pair.use_at, pair.delete_at, pair.leave_at, pair.expires + OVERDUE):
+            if when is not None and (due is None or when < due):
+                due = when
     return due
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.errors import Finding, Said
 from ikevd.frozen import replace
-from ikevd.peer import deletes, start
+from ikevd.peer import deletes, rekey, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.start import Anew
 from ikevd.peer.state import ChildState, PairState
@@ -21,7 +21,10 @@ def deleted(draft: Draft, name: str, spi: Spi) -> None:
 
 def over(draft: Draft, name: str, spi: Spi) -> None:
     """The lifetime of a pair ended."""
-    if pair := standing(draft.child(name), spi):
+    pair = standing(draft.child(name), spi)
+    if pair is not None and pair.leave_at is not None:
+        rekey.leave(draft, name, pair)
+    elif pair is not None:
         deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
         _gone(draft, name, pair, Said("lifetime ended"))
 
@@ -65,10 +68,12 @@ def standing(child: ChildState, spi: Spi) -> PairState | None:
 def _gone(
     draft: Draft, name: str, pair: PairState, cause: Finding, *, quickly: bool = False, action: Anew | None = None
 ) -> None:
-    """What follows where another pair carries on, and where none does."""
+    """What follows where it had been replaced, where another pair carries on, and where none does."""
     before = draft.child(name)
     child = replace(before, pairs=tuple(other for other in before.pairs if other is not pair))
-    if child.standing:
-        draft.children.put(name, replace(child, cause=None))
+    if pair.leave_at is not None:
+        draft.children.put(name, child)
+    elif left := rekey.carry_on(draft, name, replace(child, cause=None)):
+        draft.children.put(name, left)
     else:
         start.anew(draft, name, child, cause, quickly=quickly, action=action)

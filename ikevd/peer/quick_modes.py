@@ -125,8 +125,7 @@ def up(draft: Draft, attempt: Attempt, sa: IpsecSa) -> None:
         return
     draft.quick_modes.drop(attempt)
     stands = moves.at_home(draft, replace(pair, sa=sa, half=Half.BOTH, born=draft.now, attempt=None))
-    child.up(draft, sa.child, stands, attempt)
-    clients.up(draft, sa.child, stands)
+    clients.up(draft, sa.child, child.up(draft, sa.child, stands, attempt))
     informed.deleted_early(draft, mode.under, sa)
     _ended(draft, mode.under)
 

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, informed, isakmp, start, succession
+from ikevd.peer import attempts, deletes, informed, isakmp, rekey, start, succession
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Abort
@@ -89,3 +89,4 @@ def _undo(draft: Draft, attempt: Attempt) -> None:
     if mode.child is not None and draft.child(mode.child).attempt == attempt:
         draft.children.put(mode.child, replace(draft.child(mode.child), attempt=None))
         start.negotiate(draft, mode.child)
+        rekey.again(draft, mode.child)

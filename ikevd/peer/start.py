@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from ikevd.errors import Finding
 from ikevd.frozen import replace
+from ikevd.peer import rekey
 from ikevd.peer.draft import Draft
 from ikevd.peer.state import ChildState, PeerKey
 from ikevd.peer.timing import SPREAD, backoff
@@ -31,7 +32,7 @@ BY_START = {Start.ALWAYS: Anew.RESTART, Start.ON_DEMAND: Anew.HOLD}
 def negotiate(draft: Draft, name: str) -> None:
     """A Quick Mode, as soon as it is its turn; unless it stands, or one of ours is under way or waits."""
     child = draft.child(name)
-    if child.standing or child.attempt is not None or name in draft.waiting:
+    if child.carries or child.attempt is not None or name in draft.waiting:
         return
     draft.children.put(name, replace(child, retry_at=None))
     draft.waiting = (*draft.waiting, name)
@@ -45,7 +46,7 @@ def has_trap(configured: Child, child: ChildState) -> bool:
 def acquired(draft: Draft, name: str) -> None:
     """A packet has met its trap. What comes while it pauses after a failure counts when the pause is over."""
     child, configured = draft.child(name), draft.configured(name)
-    if configured is None or child.standing or not has_trap(configured, child):
+    if configured is None or child.carries or not has_trap(configured, child):
         return
     draft.children.put(name, replace(child, wanted=True))
     if child.retry_at is None:
@@ -53,10 +54,10 @@ def acquired(draft: Draft, name: str) -> None:
 
 
 def retry(draft: Draft, name: str, child: ChildState, cause: Finding, action: Anew | None = None) -> None:
-    """`child` has failed; one whose pair stands asks for nothing. `action`: None: by its start action."""
+    """`child` has failed; what a pair carries is rekeyed later. `action`: None: by its start action."""
     child, action = replace(child, cause=cause), action or _action(draft, name, child)
-    if child.standing:
-        draft.children.put(name, child)
+    if child.carries:
+        draft.children.put(name, rekey.failed(draft, name, child))
     elif action is Anew.HOLD or (action is Anew.RESTART and child.wanted):
         failures, wanted = child.failures + 1, action is Anew.RESTART
         retry_at = draft.now + pause(draft.key, name, failures)

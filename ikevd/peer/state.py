@@ -144,6 +144,14 @@ class PairState:
     """The Quick Mode that makes it; None once that has ended well."""
     behind_nat: bool = False
     """A NAT stands in front of the peer: the port of its ESP in UDP may become another."""
+    rekey_at: float | None = None
+    """When a Quick Mode of ours for the next pair begins; None: it has begun, or none is to."""
+    use_at: float | None = None
+    """Until then the pair before it carries what we send; None: it is used."""
+    delete_at: float | None = None
+    """It was replaced, and its Delete is said then; None: it was said, or none is to be."""
+    leave_at: float | None = None
+    """It was replaced: still received on until then."""
 
 
 @frozen
@@ -176,8 +184,13 @@ class ChildState:
 
     @property
     def standing(self) -> tuple[PairState, ...]:
-        """The pairs that carry traffic both ways, oldest first."""
+        """The pairs that are made, oldest first: what was replaced is only received on."""
         return tuple(pair for pair in self.pairs if pair.attempt is None)
+
+    @property
+    def carries(self) -> bool:
+        """Does a pair stand that carries traffic both ways?"""
+        return any(pair.attempt is None and pair.leave_at is None for pair in self.pairs)
 
 
 @frozen

@@ -19,6 +19,21 @@ FLAPPING = 10.0
 OVERDUE = 5.0
 """A pair of whose end the kernel has not told by so long after it ends all the same: nobody may have listened."""
 
+MARGIN, LONGEST_MARGIN = 0.1, 300.0
+"""A pair is rekeyed by the end that began it this share of its life before its end, or so many seconds if that is less;
+jitter makes it up to twice as much. A lost message, or a new phase 1, has its time."""
+REKEY_BLOCKED = 5.0
+"""What cannot be rekeyed just now is looked at again so much later."""
+USED_AFTER = 5.0
+"""So long the initiator goes on with the old pair: a peer installs the new one perhaps only when message 3 comes, and
+strongSwan asks for one that was lost after 4 s."""
+DELETED_AFTER, DELETED_BY_PEER_AFTER, NOT_BOTH = 14.0, 18.0, 2.0
+"""So long after another pair is used the one before it is deleted: by the end that began the new one, later by the
+other end if that does not. Where each end holds another pair for the newer one, since their Quick Modes crossed, one of
+the two waits a little longer, or else they would delete both."""
+LINGERS = 2.0
+"""So long after its Delete is said a pair is still received on. In all, 30 s after a Quick Mode one pair is left."""
+
 LIVING = 30.0
 """Who was heard of within so many seconds, by IKE or ESP, keeps what another peer asks for."""
 

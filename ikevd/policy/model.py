@@ -124,6 +124,16 @@ class Dpd:
     """None: of each child by what brings it up."""
 
 
+class Rekey(Enum):
+    """Does this end replace an IPsec SA pair before its lifetime ends?"""
+
+    YES = "yes"
+    IF_USED = "if_used"
+    """Only one that has carried a packet."""
+    NO = "no"
+    """Only the peer does."""
+
+
 class Pfs(Enum):
     """Perfect forward secrecy of a child: a Diffie-Hellman exchange of its own in each Quick Mode."""
 
@@ -190,6 +200,7 @@ class Child:
     """As one of many peers has it: of a template, the part that it asked for; nothing is blocked beforehand."""
     fail_open: bool = False
     """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
+    rekey: Rekey = Rekey.YES
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""

@@ -199,9 +199,11 @@ def test_a_second_quick_mode_from_the_same_place_is_a_rekey_and_ends_nothing() -
     async def story() -> None:
         world, _, bob, peer = await one_peer()
         await reborn(world, peer, seed=50)
-        await asyncio.sleep(20)
+        await asyncio.sleep(10)
         assert bob.pairs == 2
         assert len(bob.kernel.sas) == 4
+        await asyncio.sleep(20)
+        assert bob.pairs == 1
 
     run(story())
 

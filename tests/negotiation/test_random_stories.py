@@ -83,12 +83,14 @@ async def story(seed: int) -> tuple[Gateway, Gateway]:
 
 
 async def quiet(*gateways: Gateway) -> None:
-    """Until nothing is under way."""
+    """Until nothing is under way, rekeyings with the pairs that they replace included."""
     for _ in range(100):
         sessions = [session for gateway in gateways for session in gateway.engine.sessions()]
         for session in sessions:
             await session.settled()
-        if not any(s.state.quick_modes or s.state.waiting or s.state.phase1 for s in sessions):
+        pairs = [pair for session in sessions for child in session.states.values() for pair in child.pairs]
+        replacing = any(pair.use_at is not None or pair.leave_at is not None for pair in pairs)
+        if not (replacing or any(s.state.quick_modes or s.state.waiting or s.state.phase1 for s in sessions)):
             return
         await asyncio.sleep(1)
     raise AssertionError("never quiet")

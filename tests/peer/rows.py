@@ -22,15 +22,16 @@ TAKEN_DOWN, LOST = Said("taken down by command"), Said("its IPsec SA is gone fro
 
 DOWN = ChildState(since=5.0)
 WANTED = ChildState(wanted=True, since=5.0)
-OLD, OLDER, YOUNG = pair(1), pair(2, born=NOW - 900), pair(4, born=NOW - 9.9)
+OLD, OLDER, YOUNG = (replace(one, rekey_at=NOW + 2700) for one in (pair(1), pair(2, born=NOW - 900), pair(4)))
+YOUNG = replace(YOUNG, born=NOW - 9.9)
 UP = ChildState(wanted=True, pairs=(OLD,), since=5.0)
 ELEVEN = Attempt(11)
 
 
 def new(number: int, name: str = "lan", *, initiator: bool = True) -> PairState:
-    """A pair that came up now."""
-    made = opening(number, 7, name=name)
-    return replace(pair(number, name), sa=ipsec(number, name, initiator=initiator), born=NOW, expires=made.expires)
+    """A pair that came up now. Of an hour: its initiator rekeys it 300 s before its end, the other end 150 s."""
+    sa, rekey_at = ipsec(number, name, initiator=initiator), NOW + (3300 if initiator else 3450)
+    return replace(pair(number, name), sa=sa, born=NOW, expires=opening(number, 7).expires, rekey_at=rekey_at)
 
 
 def under_way(lan: ChildState, *, theirs: bool = False) -> PeerState:

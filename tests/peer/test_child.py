@@ -130,17 +130,10 @@ ROWS = [
         ("answer lan: up",),
     ),
     Row(
-        "a second pair stands beside the first",
-        under_way(UP),
-        up(),
-        replace(UP, pairs=(OLD, new(3))),
-        ("answer lan: up",),
-    ),
-    Row(
         "of three the oldest goes, and the peer is told",
         under_way(replace(UP, pairs=(OLDER, OLD))),
         up(),
-        replace(UP, pairs=(OLD, new(3))),
+        replace(UP, pairs=(replace(OLD, rekey_at=None), replace(new(3), use_at=NOW + 5))),
         ("say under A: delete d0000002", "answer lan: up"),
     ),
     # -- not up

@@ -33,9 +33,10 @@ def test_a_quick_mode_of_ours_that_cannot_go_on_is_undone_on_both_sides_and_begi
     assert SEVEN not in after.quick_modes
 
 
-def test_unless_a_pair_stands_by_now() -> None:
+def test_a_rekeying_that_cannot_go_on_begins_anew() -> None:
     before = peer(isakmp(), lan=replace(UP, attempt=SEVEN), modes={7: mode()})
-    assert told(before, Restarted()) == (peer(isakmp(), lan=UP), [])
+    after, effects = told(before, Restarted())
+    assert (after.children["lan"].pairs, effects) == (UP.pairs, ["begin lan as 11 under A"])
 
 
 def test_the_peers_quick_mode_that_cannot_go_on_is_undone() -> None:

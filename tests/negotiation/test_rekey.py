@@ -1,0 +1,182 @@
+"""Children are rekeyed between two whole engines, with packets that flow both ways: not one is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from ikevd.host.interface import SaId
+from ikevd.policy.model import Connection, Lifetime, Rekey, Start
+from ikevd.sa.model import Spi
+from tests.builders import BOB, child, connection, mirrored
+from tests.duet import Network
+from tests.gateways import Gateway, World, alice_and_bob, bring_up
+from tests.negotiation.flow import Flow
+from tests.virtual_time import run
+
+MINUTE = Lifetime(60)
+
+
+def of_a_minute(**changes: object) -> Connection:
+    return connection(children=(child(lifetime=MINUTE, **changes),))
+
+
+@dataclass
+class Traffic:
+    """Both ways, while it is entered."""
+
+    alice: Gateway
+    bob: Gateway
+
+    async def __aenter__(self) -> Traffic:
+        self.flows = [Flow(self.alice, self.bob), Flow(self.bob, self.alice)]
+        self._tasks = [asyncio.ensure_future(flow.run()) for flow in self.flows]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    @property
+    def most(self) -> int:
+        """Inbound SAs at one moment."""
+        return max(flow.most for flow in self.flows)
+
+    @property
+    def lost(self) -> list[float]:
+        return [when for flow in self.flows for when in (*flow.lost, *flow.clear)]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """For a quarter of an hour at most."""
+    for _ in range(9000):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("never")
+
+
+async def tunnel(world: World, alice: Gateway, bob: Gateway) -> Traffic:
+    """It is up at both ends."""
+    await bring_up(alice)
+    await until(lambda: bool(alice.pairs and bob.pairs))
+    return Traffic(alice, bob)
+
+
+def spis(gateway: Gateway) -> list[int]:
+    return [pair.sa.inbound for pair in gateway.session.states["lan"].standing]
+
+
+def test_the_end_that_began_a_pair_rekeys_it_before_its_time_and_no_packet_is_lost() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(view=of_a_minute())
+        async with await tunnel(world, alice, bob) as traffic:
+            first = spis(alice)
+            await asyncio.sleep(54.5)
+            assert spis(alice) != first
+            assert all(pair.sa.initiator for pair in alice.session.states["lan"].standing)
+            await asyncio.sleep(250)
+        assert (traffic.lost, traffic.most) == ([], 2)
+        assert alice.pairs == bob.pairs
+
+    run(story())
+
+
+def test_the_other_end_rekeys_it_where_that_does_not() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(view=of_a_minute(rekey=Rekey.NO), other=mirrored(of_a_minute()))
+        async with await tunnel(world, alice, bob) as traffic:
+            await asyncio.sleep(300)
+        assert (traffic.lost, traffic.most) == ([], 2)
+        assert not any(pair.sa.initiator for pair in alice.session.states["lan"].standing)
+
+    run(story())
+
+
+def test_30_s_after_a_quick_mode_one_pair_is_left_and_the_kernels_agree() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(view=connection(children=(child(lifetime=Lifetime(600)),)))
+        async with await tunnel(world, alice, bob) as traffic:
+            first = spis(alice)
+            await until(lambda: len(spis(alice)) == 2)
+            await asyncio.sleep(30)
+            assert (alice.pairs, bob.pairs) == (1, 1)
+            assert spis(alice) != first
+            assert alice.kernel.keys == bob.kernel.keys
+        assert traffic.lost == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bad_network_cuts_nothing(seed: int) -> None:
+    """20 % of the messages of IKE are lost: the margin has room for what is sent again."""
+
+    async def story() -> None:
+        network = Network(loss=0.2, duplicate=0.1, jitter=0.05, seed=seed)
+        world, alice, bob = alice_and_bob(network, connection(children=(child(lifetime=Lifetime(600)),)), seed=seed)
+        async with await tunnel(world, alice, bob) as traffic:
+            await asyncio.sleep(1500)
+        assert (traffic.lost, traffic.most) == ([], 2)
+
+    run(story())
+
+
+def test_a_rekeying_that_fails_cuts_nothing_and_is_tried_again_until_the_end() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(view=of_a_minute(start=Start.ALWAYS))
+        async with await tunnel(world, alice, bob) as traffic:
+            await asyncio.sleep(40)
+            world.network.tamper = lambda sender, datagram: []
+            await asyncio.sleep(15)
+            assert (traffic.lost, spis(alice)) == ([], spis(alice))
+            world.network.tamper = lambda sender, datagram: [datagram]
+            await asyncio.sleep(30)
+            assert alice.session.states["lan"].carries
+
+    run(story())
+
+
+def test_without_rekeying_a_pair_lapses_and_the_start_action_decides() -> None:
+    async def story() -> None:
+        view = of_a_minute(rekey=Rekey.NO)
+        world, alice, bob = alice_and_bob(view=view, other=mirrored(view))
+        await tunnel(world, alice, bob)
+        await asyncio.sleep(70)
+        assert (alice.pairs, bob.pairs) == (0, 0)
+
+    run(story())
+
+
+def test_a_child_that_is_taken_down_during_its_rekeying_stays_down() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(view=of_a_minute())
+        await tunnel(world, alice, bob)
+        await until(lambda: len(spis(alice)) == 2)
+        alice.session.unwant("lan")
+        await asyncio.sleep(60)
+        assert (alice.pairs, bob.pairs) == (0, 0)
+        assert alice.nothing_installed
+        assert bob.nothing_installed
+
+    run(story())
+
+
+def test_the_peer_deletes_the_new_pair_and_the_old_one_carries_on() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(view=connection(children=(child(lifetime=Lifetime(600)),)))
+        async with await tunnel(world, alice, bob) as traffic:
+            (first,) = spis(alice)
+            await until(lambda: len(spis(alice)) == 2)
+            await asyncio.sleep(6)
+            _, new = spis(bob)
+            bob.kernel.remove_sa(SaId(BOB, Spi(new)))
+            await asyncio.sleep(1)
+            assert spis(alice)[0] == first
+            assert new not in spis(bob)
+        assert len(traffic.lost) <= 2
+
+    run(story())
