@@ -9,7 +9,7 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from ikevd.cli.values import clock, coarse, expiry, flowed, short, time_left
+from ikevd.cli.values import clock, coarse, expiry, flowed, rekeying, short, time_left
 from ikevd.text import printable
 
 View = dict[str, Any]
@@ -57,7 +57,7 @@ def _block(child: View, width: int, configured: str) -> Iterator[Text]:
     for sa in child["sas"]:
         for way in ("in", "out"):
             yield from _carried(way, sa[f"spi_{way}"], sa[f"packets_{way}"], sa[f"bytes_{way}"], width)
-        life = [sa["suite"], f"age {clock(sa['age_seconds'])}", expiry(sa)]
+        life = [sa["suite"], f"age {clock(sa['age_seconds'])}", expiry(sa), *rekeying(sa)]
         more = [*_part(child, sa), *_encapsulation(sa), *_peer(sa, configured)]
         yield from flowed([*life, *more], width, first="    ", rest="    ")
         yield from refused_packets(sa, width, "    ")
@@ -161,8 +161,17 @@ def _cells(child: View, sa: View | None, configured: str) -> tuple[str, ...]:
         f"{short(sa['packets_out'])}/{short(sa['bytes_out'])}",
         printable(sa["suite"]),
         time_left(sa["expires_in_seconds"]),
-        ", ".join([*(["in UDP"] if sa["udp_encapsulation"] else []), *_peer(sa, configured)]),
+        ", ".join(_remarks(sa, configured)),
     )
+
+
+def _remarks(sa: View, configured: str) -> Iterator[str]:
+    """Of a pair, in its line."""
+    if sa["replaced"]:
+        yield "replaced"
+    if sa["udp_encapsulation"]:
+        yield "in UDP"
+    yield from _peer(sa, configured)
 
 
 def _encapsulation(sa: View) -> list[str]:

@@ -36,6 +36,14 @@ def renewal(isakmp: View) -> list[str]:
     return [] if seconds is None else [f"renewal in {clock(seconds)}"]
 
 
+def rekeying(sa: View) -> list[str]:
+    """Of an IPsec SA pair, when this side replaces it, or that it was replaced."""
+    if sa["replaced"]:
+        return ["replaced"]
+    seconds = sa["rekeys_in_seconds"]
+    return [] if seconds is None else [f"rekeying in {clock(seconds)}"]
+
+
 def time_left(seconds: int) -> str:
     """`59m58s`, `23h59m`, `6d23h`."""
     minutes, seconds = divmod(max(0, seconds), 60)

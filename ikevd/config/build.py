@@ -31,6 +31,7 @@ from ikevd.policy.model import (
     OnStop,
     Pfs,
     PreSharedKey,
+    Rekey,
     Resend,
     Start,
 )
@@ -169,6 +170,7 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 suites=its.esp_proposals,
                 lifetime=Lifetime(its.lifetime, its.lifetime_kilobytes),
                 start=Start(its.start) if its.start else default,
+                rekey=Rekey(its.rekey),
                 replay_window=its.replay_window,
                 pfs=_pfs(its),
                 sha256_96=section.sha256_96,

@@ -72,6 +72,7 @@ START_WORDS = {
     **dict.fromkeys(("add", "none", "no", "ignore"), "manual"),
 }
 PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
+REKEY_WORDS = {"true": "yes", "on": "yes", "false": "no", "off": "no", "force": "yes", "never": "no"}
 ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}
 DPD_MODE_WORDS = {
     **dict.fromkeys(("on-demand", "on_demand", "ondemand", "on", "yes", "true"), "idle"),
@@ -112,6 +113,11 @@ class ChildSection(Section):
     lifetime: LifetimeValue = Field(default=DEFAULT_LIFETIME, description="of the IPsec SA, for example 1h")
     lifetime_kilobytes: Annotated[int | None, number(MIN_KILOBYTES, 2**32 - 1)] = Field(
         default=None, description="of the IPsec SA, in units of 1024 octets; left out: volume does not matter"
+    )
+    rekey: Annotated[str, one_of("yes", "if_used", "no", others=REKEY_WORDS)] = Field(
+        default="yes",
+        description="is the IPsec SA replaced before its lifetime ends: yes, if_used (only one that has carried a "
+        "packet) or no (only by the peer)",
     )
     start: Annotated[str | None, one_of("always", "on-demand", "passive", "manual", others=START_WORDS)] = Field(
         default=None,

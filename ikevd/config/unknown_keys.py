@@ -106,7 +106,7 @@ WITHOUT: Mapping[str, str] = {
         ("xauth", "xauth_user", "modecfg", "leftcert", "rightcert", "certs", "leftsourceip", "rightsourceip", "vips"),
         "XAuth, Mode Config and certificates are not supported by this version",
     ),
-    **dict.fromkeys(("rekey", "reauth", "compress", "leftfirewall", "fragmentation", "mobike"), "leave it out"),
+    **dict.fromkeys(("reauth", "compress", "leftfirewall", "fragmentation", "mobike"), "leave it out"),
 }
 """Words of others that have no key of ours, and what to do about them."""
 

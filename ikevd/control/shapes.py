@@ -135,6 +135,10 @@ class IpsecPair(TypedDict):
     """Seconds since it was installed."""
     expires_in_seconds: int
     """Seconds until its lifetime ends."""
+    rekeys_in_seconds: int | None
+    """Seconds until this side begins a Quick Mode for the next pair; null: one is under way, or none is to be."""
+    replaced: bool
+    """Does a newer pair carry what is sent? This one is received on for a while, and then deleted."""
     lifetime_kilobytes: int | None
     """The volume in kilobytes at which it ends; null: volume does not matter."""
     bytes_in: int

@@ -149,7 +149,8 @@ def state_of(child: Child, peer: PeerState | None) -> str:
 
 
 async def _pair(pair: PairState, kernel: Kernel) -> shapes.IpsecPair:
-    sa, age = pair.sa, _now() - pair.born
+    sa, now = pair.sa, _now()
+    age = now - pair.born
     inbound = await kernel.counters(SaId(sa.local, sa.inbound)) or NOTHING
     outbound = await kernel.counters(SaId(sa.remote, sa.outbound)) or NOTHING
     return {
@@ -163,6 +164,8 @@ async def _pair(pair: PairState, kernel: Kernel) -> shapes.IpsecPair:
         "suite": describe(sa.suite),
         "age_seconds": round(age),
         "expires_in_seconds": round(sa.lifetime.seconds - age),
+        "rekeys_in_seconds": None if pair.rekey_at is None else round(max(0.0, pair.rekey_at - now)),
+        "replaced": pair.leave_at is not None,
         "lifetime_kilobytes": sa.lifetime.kilobytes,
         "bytes_in": inbound.octets,
         "packets_in": inbound.packets,

@@ -19,9 +19,9 @@ from ikevd.peer.timing import (
     DELETED_AFTER,
     DELETED_BY_PEER_AFTER,
     LINGERS,
-    LONGEST_MARGIN,
-    MARGIN,
+    LONGEST_PAIR_MARGIN,
     NOT_BOTH,
+    PAIR_MARGIN,
     REKEY_BLOCKED,
     USED_AFTER,
     backoff,
@@ -35,7 +35,7 @@ RESPONDER = 0.5, 0.25
 
 def soft_seconds(sa: IpsecSa) -> float:
     """After so many seconds a pair is rekeyed by this end."""
-    margin = min(MARGIN * sa.lifetime.seconds, LONGEST_MARGIN)
+    margin = min(PAIR_MARGIN * sa.lifetime.seconds, LONGEST_PAIR_MARGIN)
     least, spread = (1.0, 1.0) if sa.initiator else RESPONDER
     return sa.lifetime.seconds - margin * (least + spread * _jitter(sa))
 

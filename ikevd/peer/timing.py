@@ -19,7 +19,7 @@ FLAPPING = 10.0
 OVERDUE = 5.0
 """A pair of whose end the kernel has not told by so long after it ends all the same: nobody may have listened."""
 
-MARGIN, LONGEST_MARGIN = 0.1, 300.0
+PAIR_MARGIN, LONGEST_PAIR_MARGIN = 0.1, 300.0
 """A pair is rekeyed by the end that began it this share of its life before its end, or so many seconds if that is less;
 jitter makes it up to twice as much. A lost message, or a new phase 1, has its time."""
 REKEY_BLOCKED = 5.0

@@ -19,6 +19,8 @@ SA = {
     "suite": "aes256-sha256-modp2048",
     "age_seconds": 10,
     "expires_in_seconds": 3590,
+    "rekeys_in_seconds": 3122,
+    "replaced": False,
     "lifetime_kilobytes": None,
     "bytes_in": 84,
     "packets_in": 1,

@@ -34,7 +34,19 @@ def test_blocks_of_80_columns() -> None:
         "    last packet in: 0:00:04 ago",
         "    in  c0ffee01             1 packets                84 bytes",
         "    out deadbeef        102400 packets         123456789 bytes",
-        "    aes256-sha256-modp2048, age 0:00:10, expires in 0:59:50",
+        "    aes256-sha256-modp2048, age 0:00:10, expires in 0:59:50, rekeying in 0:52:02",
+    ]
+
+
+def test_a_pair_that_was_replaced_is_called_so() -> None:
+    left = child(sas=[{**SA, "replaced": True, "rekeys_in_seconds": None}, SA])
+    assert [line.strip() for line in drawn(80, connection(children=[left])) if "age" in line][-2:] == [
+        "aes256-sha256-modp2048, age 0:00:10, expires in 0:59:50, replaced",
+        "aes256-sha256-modp2048, age 0:00:10, expires in 0:59:50, rekeying in 0:52:02",
+    ]
+    assert [line[-8:] for line in drawn(140, connection(children=[left])) if line.strip().startswith("lan")] == [
+        "replaced",
+        "  59m50s",
     ]
 
 

@@ -105,6 +105,8 @@ STATUS: Status = {
                             "lifetime_kilobytes": None,
                             "age_seconds": 10,
                             "expires_in_seconds": 3590,
+                            "rekeys_in_seconds": 3122,
+                            "replaced": False,
                             "bytes_in": 84,
                             "packets_in": 1,
                             "bytes_out": 168,

@@ -57,6 +57,8 @@ def test_status_shows_sas_with_age_and_what_they_carried() -> None:
         (sa,) = (await children(controller))["lan"]["sas"]
         assert {sa["spi_in"], sa["spi_out"]} == {str(name.spi) for name in alice.kernel.sas}
         assert (sa["age_seconds"], sa["expires_in_seconds"]) == (100, 3500)
+        assert sa["rekeys_in_seconds"] in range(2900, 3201)
+        assert not sa["replaced"]
         assert (sa["packets_in"], sa["packets_out"]) == (0, 0)
         assert isakmp["initiator"]
         assert isakmp["remote_id"].startswith("198.51.100.1")

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from ikevd.control.shapes import Child
-from tests.builders import ALICE, mirrored
+from ikevd.host.interface import Direction, SaId
+from tests.builders import ALICE, BOB, mirrored
 from tests.control.controlled import BOTH, children, ignore, pair
 from tests.gateways import Gateway
 from tests.virtual_time import run
@@ -68,13 +69,15 @@ def test_the_ages_are_those_of_a_child_whichever_of_its_pairs_carries_the_packet
     async def story() -> None:
         alice, bob, controller = pair()
         await asyncio.gather(controller.up("lan", ignore), bob.engine.session(mirrored(BOTH)).want("lan"))
-        await asyncio.sleep(20)
+        await asyncio.sleep(2)
         inbound = [sa for sa in alice.kernel.sas if sa.destination == ALICE]
-        outbound = [sa for sa in alice.kernel.sas if sa.destination != ALICE]
+        out = next(policy for policy in alice.kernel.policies.values() if policy.id.direction is Direction.OUT)
+        assert out.template is not None
+        assert out.template.spi is not None
         assert len(inbound) == 2
         alice.kernel.carry(inbound[0], 84)
         await asyncio.sleep(1)
-        alice.kernel.carry(outbound[1], 84)
+        alice.kernel.carry(SaId(BOB, out.template.spi), 84)
         child = (await children(controller))["lan"]
         assert (child["last_in_seconds"], child["one_way_seconds"]) == (1, None)
 

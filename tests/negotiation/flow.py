@@ -35,7 +35,7 @@ class Flow:
         loop = asyncio.get_running_loop()
         self.sent += 1
         policies = self.sender.kernel.policies.values()
-        (out,) = [policy for policy in policies if policy.id.direction is Direction.OUT] or [None]
+        out = next((policy for policy in policies if policy.id.direction is Direction.OUT), None)
         if out is None:
             self.clear.append(loop.time())
         elif out.action is Action.BLOCK or out.template is None or out.template.spi is None:

@@ -20,8 +20,8 @@ from tests.virtual_time import run
 MINUTE = Lifetime(60)
 
 
-def of_a_minute(**changes: object) -> Connection:
-    return connection(children=(child(lifetime=MINUTE, **changes),))
+def of_a_minute(start: Start = Start.MANUAL, rekey: Rekey = Rekey.YES) -> Connection:
+    return connection(children=(child(lifetime=MINUTE, start=start, rekey=rekey),))
 
 
 @dataclass
