@@ -22,6 +22,7 @@ from ikevd.exchanges.link import (
     Host,
     HostAnswer,
     HostCall,
+    KernelCall,
     Link,
     OpenInbound,
     OpenOutbound,
@@ -73,7 +74,7 @@ class HostInMemory:
         self, refuse: type[HostCall] | None = None, error: IkeError | None = None, first_spi: int | None = None
     ) -> None:
         """`first_spi`: else no two hosts give the same."""
-        self.opened: list[HostCall] = []
+        self.opened: list[KernelCall] = []
         if first_spi is not None:
             self._spis = itertools.count(first_spi)
         self.keys: dict[Spi, EspKeys] = {}

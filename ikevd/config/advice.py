@@ -41,6 +41,12 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
             _on_everybody(problems, (*path, key), identity)
         elif identity and identity.type == IdType.FQDN and not _HOST_NAME.fullmatch(identity.data):
             problems.warn((*path, key), f"is an ID_FQDN, but no host name: {identity}; is that meant? Else {WANTED}")
+    if connection.unique == "keep" and may_call(connection):
+        problems.warn(
+            (*path, "unique"),
+            "is keep, but the remote is one address: a peer that has crashed is refused until its former self was "
+            "silent for 30 s; replace lets it come back at once",
+        )
     if connection.sha256_96:
         _on_sha256_96(problems, (*path, "sha256_96"), connection)
 

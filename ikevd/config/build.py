@@ -34,6 +34,7 @@ from ikevd.policy.model import (
     Rekey,
     Resend,
     Start,
+    Unique,
 )
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
@@ -114,6 +115,7 @@ def _connection(
         sha256_96=section.sha256_96,
         cisco_unity=section.cisco_unity,
         dpd=_dpd(section.dpd),
+        unique=Unique(section.unique),
     )
 
 

@@ -195,6 +195,12 @@ class ConnectionSection(Section):
         "each is a peer of its own, and none replaces another. false: who comes back from another address or port is "
         "the same peer, and ends its former self. Left out: true where remote_id is left out, too",
     )
+    unique: Annotated[str, one_of("replace", "keep", "never")] = Field(
+        default="replace",
+        description="what becomes of the peer's former self when it says that it begins anew (INITIAL-CONTACT): "
+        "replace (what is older ends), keep (while that was heard of within 30 s, the newcomer is refused) or never "
+        "(it is neither said nor obeyed)",
+    )
     aggressive: Switch = Field(
         default=False,
         description="Aggressive Mode: as initiator instead of Main Mode, as responder beside it. Identities and a hash "

@@ -49,6 +49,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ConnectionSection, "ike_proposals"): "ike proposal proposals isakmp_policy crypto_isakmp_policy ike_policy phase1 "
     "phase1alg ike_proposal",
     (ConnectionSection, "ike_lifetime"): "ikelifetime ike_life_time rekey_time reauth_time isakmp_lifetime",
+    (ConnectionSection, "unique"): "uniqueids unique_ids uniqueness initial_contact",
     (ConnectionSection, "aggressive"): "aggrmode aggressive_mode exchange_mode",
     (ConnectionSection, "encap"): "forceencaps encapsulation force_encaps udp_encap",
     (ConnectionSection, "nat_method"): "nat_traversal nat_t natt nat_ikev1_method",

@@ -13,7 +13,7 @@ from ikevd.addresses import Path
 from ikevd.conversation import paths
 from ikevd.conversation.beside import Besides
 from ikevd.conversation.course import Course
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record
+from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Record
 from ikevd.conversation.inbox import Inbox
 from ikevd.conversation.inputs import InputKind
 from ikevd.conversation.meanwhile import Meanwhile
@@ -23,8 +23,10 @@ from ikevd.conversation.timing import FAREWELL, LINGER, Timing, pauses
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, Malformed, NoAnswer, Refused
 from ikevd.exchanges.link import (
+    Contacted,
     Discovered,
     Exchange,
+    FirstContact,
     Float,
     HostAnswer,
     OpenInbound,
@@ -144,6 +146,11 @@ class Conversation(Generic[T_co]):
         return sum(pauses(FAREWELL)) if self._waiting else 0.0
 
     @property
+    def began(self) -> float:
+        """When it was started: its first message was sent or came."""
+        return self._course.began
+
+    @property
     def is_larval(self) -> bool:
         """Has the initiator not echoed our cookie yet?"""
         return not self.initiator and self._course.messages <= LARVAL_MESSAGES
@@ -167,6 +174,7 @@ class Conversation(Generic[T_co]):
 
     def start(self, now: float) -> list[Effect[T_co]]:
         """Run up to the first wait."""
+        self._course.began = now
         return self._outbox.behind(self._advance(now), InputKind.STARTED, now)
 
     def heard(self, datagram: bytes, path: Path, now: float) -> list[Effect[T_co]]:
@@ -197,7 +205,7 @@ class Conversation(Generic[T_co]):
         """The host did what was asked."""
         if self.ended:
             return []
-        return self._outbox.behind(self._advance(now, result), InputKind.SERVED, now, spi=result)
+        return self._outbox.behind(self._advance(now, result), InputKind.SERVED, now, answer=result)
 
     def refuse(self, error: IkeError, now: float) -> list[Effect[T_co]]:
         """The host could not do what was asked."""
@@ -327,7 +335,7 @@ class Conversation(Generic[T_co]):
             case Receive():
                 self._await(request, now)
                 return False
-            case ReserveSpi() | OpenInbound() | OpenOutbound():
+            case ReserveSpi() | OpenInbound() | OpenOutbound() | FirstContact():
                 self._effects.append(AskHost(request))
                 return False
             case Protect(chains, clear_too):
@@ -340,6 +348,8 @@ class Conversation(Generic[T_co]):
                 self.unconfirmed = sa
             case Note():
                 self._effects.append(Record(request))
+            case Contacted():
+                self._effects.append(Heeded())
             case _:
                 raise TypeError(f"an exchange may await only its link and its host, not {request!r}")
         return True

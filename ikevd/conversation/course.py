@@ -19,11 +19,13 @@ Serve = Callable[[Request, float], bool]
 class Course(Generic[T_co]):
     """Of one exchange."""
 
-    __slots__ = ("_exchange", "ended", "ended_at", "kind", "messages", "unconfirmed")
+    __slots__ = ("_exchange", "began", "ended", "ended_at", "kind", "messages", "unconfirmed")
 
     def __init__(self, exchange: Exchange[T_co], kind: ExchangeType) -> None:
         self._exchange: Exchange[T_co] | None = exchange
         self.kind = kind
+        self.began = 0.0
+        """When it was started."""
         self.messages = 0
         """Accepted and sent so far, each once."""
         self.unconfirmed: IsakmpSa | None = None

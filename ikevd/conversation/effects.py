@@ -29,6 +29,11 @@ class AskHost:
 
 
 @frozen
+class Heeded:
+    """The peer has said INITIAL-CONTACT in a verified message of the exchange."""
+
+
+@frozen
 class Record:
     """Keep this as evidence."""
 
@@ -61,4 +66,4 @@ class Raised:
 
 Spoken = Record | Transmit
 """What was heard or said, and what is to be said."""
-Effect = Transmit | AskHost | Record | Remember | Returned[T_co] | Raised
+Effect = Transmit | AskHost | Heeded | Record | Remember | Returned[T_co] | Raised

@@ -48,11 +48,19 @@ class Input:
     """HEARD: its own."""
     spi: Spi | None = None
     """SERVED: what was asked for, if anything."""
+    yes: bool = False
+    """SERVED: the answer to a question."""
+
+    @property
+    def answer(self) -> Spi | bool | None:
+        """SERVED: what the host answered."""
+        return self.spi if self.spi is not None else (self.yes or None)
 
     def encoded(self) -> bytes:
         """All of it, for the digest."""
         spi, path = self.spi.octets if self.spi is not None else b"", _encoded(self.path) if self.path else b""
-        return b"".join((self.kind.name.encode(), struct.pack(">d", self.at), spi, path, self.octets))
+        yes = b"yes" if self.yes else b""
+        return b"".join((self.kind.name.encode(), struct.pack(">d", self.at), spi, path, self.octets, yes))
 
 
 @frozen

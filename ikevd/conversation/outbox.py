@@ -10,6 +10,7 @@ from ikevd.conversation.seal import seal
 from ikevd.crypto.ciphers import IvChain
 from ikevd.exchanges.link import HostAnswer, Situation, T_co
 from ikevd.facts import Sent
+from ikevd.sa.model import Spi
 from ikevd.wire.message import encode_chain, first_type, names
 from ikevd.wire.payloads import Payload
 from ikevd.wire.registry import ExchangeType
@@ -63,13 +64,14 @@ class Outbox:
         at: float = 0.0,
         octets: bytes = b"",
         path: Path | None = None,
-        spi: HostAnswer = None,
+        answer: HostAnswer = None,
     ) -> list[Effect[T_co]]:
         """What an input has led to, behind that input, where somebody keeps it."""
         if self.said is None or (effects and isinstance(effects[-1], Raised)):
             return effects
         self.said = digest(self.said, *(effect.octets for effect in effects if isinstance(effect, Transmit)))
-        return [Remember(Input(kind, at, octets, path, spi), self.said), *effects]
+        spi = answer if isinstance(answer, Spi) else None
+        return [Remember(Input(kind, at, octets, path, spi, answer is True), self.said), *effects]
 
     def fork(self, chain: IvChain) -> None:
         """What is said goes out from there, too."""

@@ -129,8 +129,8 @@ def _effects(conversation: Conversation[T_co], given: Input, sa: IsakmpSa | None
             return conversation.start(at)
         case Input(InputKind.HEARD, at, octets, Path() as path):
             return conversation.heard(octets, path, at)
-        case Input(InputKind.SERVED, at, spi=spi):
-            return conversation.resume(spi, at)
+        case Input(InputKind.SERVED, at):
+            return conversation.resume(given.answer, at)
         case Input(InputKind.FORKED, octets=origin) if sa is not None:
             return conversation.fork(phase2.chain(sa, origin, conversation.message_id))
         case Input(InputKind.CONFIRMED):

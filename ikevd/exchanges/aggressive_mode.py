@@ -13,7 +13,7 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.primitives import equal
 from ikevd.errors import InvalidId, ProbablePskMismatch
-from ikevd.exchanges import beside, lifetimes, nat
+from ikevd.exchanges import beside, contact, lifetimes, nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.moves import check_ports
 from ikevd.exchanges.phase1 import (
@@ -31,7 +31,7 @@ from ikevd.exchanges.phase1 import (
     vendor_ids,
 )
 from ikevd.findings import Sign
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase1Choice
 from ikevd.policy.identity import Identity
@@ -142,10 +142,11 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     find = partial(nat.discovered, method, hash, link, connection)
     accept = partial(_accept_third, keying, idii, wrong, link, method, find)
     refusal = beside.refusal(keying, local_identity(connection, link.path))
-    found = await link.receive(accept, rubbish=wrong, beside=refusal, any_port=True)
+    found, contacted = await link.receive(accept, rubbish=wrong, beside=refusal, any_port=True)
     await nat.take(link, method, found, connection)
     await nat.note_stay(link, found)
-    return keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)
+    sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found, exchange=KIND)
+    return replace(sa, contacted=contacted)
 
 
 # -- what a message must hold to be accepted ----------------------------------------------------------------------
@@ -186,12 +187,13 @@ def _accept_third(
     method: NatMethod | None,
     find: Callable[[Message], NatTraversal | None],
     message: Message,
-) -> NatTraversal | None:
+) -> tuple[NatTraversal | None, bool]:
     """Message 3: the peer's proof, and what its NAT-D payloads say of the ports that it came by. A peer that answers
-    with the numbers of another method has not read our NAT-D payloads, and may stay where it is."""
+    with the numbers of another method has not read our NAT-D payloads, and may stay where it is. The second: does it
+    say INITIAL-CONTACT, encrypted?"""
     if not equal(keying.hash_i(idii).body, message.one(HashPayload).body):
         raise wrong
     found = find(message)
     must_float = found is not None and found.method == method
     check_ports(link.path, link.arriving, found, link.nat_port, must_float=must_float)
-    return found
+    return found, message.header.encrypted and contact.is_said(message)

@@ -7,9 +7,10 @@ from ikevd.crypto.keys import keymat
 from ikevd.crypto.secret import Secret
 from ikevd.crypto.weak_keys import is_weak_des_key, is_weak_triple_des_key
 from ikevd.errors import InvalidKey, Malformed
+from ikevd.findings import IpsecSaStands, Traffic
 from ikevd.frozen import frozen, replace
 from ikevd.policy.algorithms import esp_key_octets
-from ikevd.policy.choose import Phase2Choice
+from ikevd.policy.choose import Phase2Choice, describe
 from ikevd.policy.model import Child, EspSuite
 from ikevd.refusals import ReservedSpi, WeakKey
 from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi, UdpEncapsulation
@@ -97,3 +98,9 @@ def split_keymat(spi: Spi, suite: EspSuite, octets: Secret) -> EspKeys:
     if (is_weak := WEAK_KEYS.get(suite.transform)) and is_weak(encryption):
         raise InvalidKey(WeakKey(str(spi), str(suite.transform)))
     return EspKeys(Secret(encryption), Secret(integrity))
+
+
+def stands(sa: IpsecSa) -> IpsecSaStands:
+    """What there is to say of a pair that stands."""
+    selectors = Traffic(str(sa.local_selector), str(sa.remote_selector))
+    return IpsecSaStands(selectors, describe(sa.suite), str(sa.inbound), str(sa.outbound))

@@ -18,6 +18,7 @@ from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError
 from ikevd.facts import Note
 from ikevd.frozen import frozen
+from ikevd.policy.identity import Identity
 from ikevd.sa.model import Cookies, EspKeys, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Payload
@@ -124,10 +125,27 @@ class OpenOutbound:
     """Of the outbound SA."""
 
 
-HostCall = ReserveSpi | OpenInbound | OpenOutbound
-Request = Send | Receive | Protect | Discovered | Float | Unconfirmed | Note | HostCall
-HostAnswer = Spi | None
-"""What the core hands to an exchange that goes on: the SPI that `ReserveSpi` asked for, else nothing."""
+@frozen
+class FirstContact:
+    """Do we hold nothing with the peer, no ISAKMP SA and no pair of IPsec SAs, whatever connection it is of?"""
+
+    connection: str
+    local_id: Identity
+    remote_id: Identity
+    remote: Address
+
+
+@frozen
+class Contacted:
+    """The peer says, verified, INITIAL-CONTACT (RFC 2407 section 4.6.3.3)."""
+
+
+KernelCall = ReserveSpi | OpenInbound | OpenOutbound
+HostCall = KernelCall | FirstContact
+Request = Send | Receive | Protect | Discovered | Float | Unconfirmed | Note | Contacted | HostCall
+HostAnswer = Spi | bool | None
+"""What the core hands to an exchange that goes on: the SPI that `ReserveSpi` asked for, a yes or no to `FirstContact`,
+else nothing."""
 Exchange = Coroutine[Request, HostAnswer, T]
 """One exchange under way, which ends with a `T` or raises `IkeError`."""
 
@@ -272,6 +290,15 @@ class Link:
         """Add something to the evidence."""
         await _request(Note(finding))
 
+    async def is_first_contact(self, connection: str, local_id: Identity, remote_id: Identity) -> bool:
+        """Do we hold nothing with who is there under this pair of identities?"""
+        remote = self._situation.path.remote.address
+        return await _request(FirstContact(connection, local_id, remote_id, remote)) is True
+
+    async def contacted(self) -> None:
+        """The peer says, in a message that is verified, INITIAL-CONTACT."""
+        await _request(Contacted())
+
 
 class Host:
     """This machine, as an exchange sees it. Whatever was opened is undone if the exchange does not return."""
@@ -279,7 +306,7 @@ class Host:
     async def reserve_spi(self, local: Address, remote: Address, reqid: int) -> Spi:
         """An SPI from the kernel for ESP from `remote` to `local`."""
         spi = await _request(ReserveSpi(local, remote, reqid))
-        assert spi is not None
+        assert isinstance(spi, Spi)
         return spi
 
     async def open_inbound(self, sa: IpsecSa, keys: EspKeys) -> None:

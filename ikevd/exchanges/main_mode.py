@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from ikevd.crypto import groups
 from ikevd.errors import IkeError, InvalidId, NoAnswer, ProbablePskMismatch
-from ikevd.exchanges import beside, lifetimes, nat
+from ikevd.exchanges import beside, contact, lifetimes, nat
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import (
     DPD_ANNOUNCED,
@@ -58,14 +58,15 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     await nat.go(link, found)
     await link.protect(keying.chain)  # from here on HDR is HDR*
 
-    # HDR*, IDii, HASH_I        -->
-    #                           <--   HDR*, IDir, HASH_R
+    # HDR*, IDii, HASH_I [, N ] -->
+    #                           <--   HDR*, IDir, HASH_R [, N ]
     ours, theirs = local_identity(connection, link.path), remote_identity(connection, link.path)
-    idii = ours.to_payload()
+    idii, greeting = ours.to_payload(), await contact.greeting(link, connection, ours, theirs)
     try:
         (_, idir), sixth = await link.ask(
             idii,
             keying.hash_i(idii),
+            *greeting,
             accept=lambda message: (accept_identity((keying,), link.chain, False, message), message),
             rubbish=mismatch((connection.psk,), Sign.ANSWER_TO_5),
             beside=beside.refusal(keying, ours),
@@ -79,7 +80,7 @@ async def initiate(link: Link, connection: Connection, entropy: Entropy) -> Isak
     identity = Identity.from_payload(idir)
     if identity != theirs:
         raise InvalidId(other_identity(identity, (connection,), link.path))
-    sa = replace(sa, remote_id=identity)  # as it came
+    sa = replace(sa, remote_id=identity, contacted=contact.is_said(sixth))  # the identity as it came
     return await lifetimes.heed(link, sa, sixth.all(NotifyPayload))
 
 
@@ -113,10 +114,10 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     del peer  # its message may be long
     await link.protect(*(keying.chain for keying in keyings))  # from here on HDR is HDR*
 
-    # HDR*, IDii, HASH_I        -->
-    #                           <--   HDR*, IDir, HASH_R
-    keying, idii = await link.receive(
-        lambda message: accept_identity(keyings, link.chain, True, message),
+    # HDR*, IDii, HASH_I [, N ] -->
+    #                           <--   HDR*, IDir, HASH_R [, N ]
+    keying, idii, contacted = await link.receive(
+        lambda message: (*accept_identity(keyings, link.chain, True, message), contact.is_said(message)),
         rubbish=mismatch(secrets, Sign.MESSAGE_5),
         complain=partial(beside.unreadable, keyings[0], entropy),
     )
@@ -129,9 +130,9 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
         await link.unconfirmed(keying.sa(anyone, choice, link, claimed, initiator=False, nat=found))
         raise
     sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found)
-    idir = sa.local_id.to_payload()
-    await link.answer(idir, keying.hash_r(idir))
-    return with_block(sa, keying.chain.iv)
+    idir, greeting = sa.local_id.to_payload(), await contact.greeting(link, connection, sa.local_id, identity)
+    await link.answer(idir, keying.hash_r(idir), *greeting)
+    return with_block(replace(sa, contacted=contacted), keying.chain.iv)
 
 
 def _silent_after_message_5(psk: PreSharedKey, ours: Identity, error: NoAnswer) -> IkeError:

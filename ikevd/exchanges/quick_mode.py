@@ -11,7 +11,7 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
-from ikevd.exchanges import nat, phase2
+from ikevd.exchanges import contact, nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.findings import Asked, PeerRefuses, Traffic
@@ -46,6 +46,8 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     first = (offer, NoncePayload(ni), *_public(pair), child.local.to_id(), child.remote.to_id())
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
+    if contact.is_said(answer):
+        await link.contacted()
     with _naming(_spi_in(answer)):
         _check_refusal(sa, child, answer)
         choice = _as_claimed(accept_phase2(suites, answer.one(SaPayload), child.lifetime), answer)
@@ -66,6 +68,8 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     mid = link.message_id
     # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
     asked = await link.receive(partial(phase2.accept_hash_1, sa, mid))
+    if contact.is_said(asked):
+        await link.contacted()
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
     with _naming(_spi_in(asked)):

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from itertools import count
 
 from ikevd.addresses import Address, Path
-from ikevd.conversation.effects import Raised, Returned
+from ikevd.conversation.effects import AskHost, Raised, Returned
 from ikevd.conversation.timing import LINGER, Timing
 from ikevd.errors import IkeError, Said
+from ikevd.exchanges.link import FirstContact
 from ikevd.facts import Note
 from ikevd.findings import Unreachable
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import Asleep
+from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.ledger import Ledger
@@ -44,6 +46,7 @@ class AtWork:
         agenda: Agenda[object],
         owner: Handler,
         ledger: Ledger,
+        contacts: Contacts,
     ) -> None:
         """`agenda` tells the session when to call `tick`, with the `Work`; `owner` gets what bears our cookies; Quick
         Modes are stored in `ledger`."""
@@ -55,6 +58,7 @@ class AtWork:
         self._agenda = agenda
         self._owner = owner
         self._ledger = ledger
+        self._contacts = contacts
         self._under: dict[Cookies, Exchanges] = {}
         """By ISAKMP SA, oldest first."""
         self._begun: dict[Attempt, Work] = {}
@@ -108,12 +112,14 @@ class AtWork:
             return []
         return self._phase1_goes_on(work, work.running.tick())
 
-    def adopt(self, sa: IsakmpSa, running: Running) -> None:
+    def adopt(self, sa: IsakmpSa, running: Running, attempt: Attempt | None) -> facts.PhaseOneUp:
         """An ISAKMP SA stands, whoever began its phase 1. Its last message is held until `learnt`."""
+        greets = self._contacts.greets_apart(self._connection, sa, running.conversation)
         self._enter(sa, running, running.record)
         lingering = Work(running, forget_at=self._ports.now() + LINGER)
         self._agenda.set(lingering, lingering.due)
         self._ports.export_key(sa)
+        return facts.PhaseOneUp(attempt, sa, running.last_flight, running.began, greets)
 
     def learnt(self, fact: facts.Fact) -> None:
         """What the session has learnt is stored: the last message of a phase 1 that ended well may leave, and what has
@@ -264,8 +270,10 @@ class AtWork:
         for outcome in outcomes:
             match outcome:
                 case Returned(IsakmpSa() as sa):
-                    self.adopt(sa, work.running)
-                    happenings.append(facts.PhaseOneUp(work.attempt, sa, work.running.last_flight, work.running.began))
+                    happenings.append(self.adopt(sa, work.running, work.attempt))
+                case AskHost(FirstContact() as question):
+                    first = self._contacts.is_first(question, work.running.conversation)
+                    happenings += self._phase1_goes_on(work, work.running.resume(first))
                 case Raised(error):
                     self._router.forget(work.running.conversation.cookies.initiator)
                     say_farewell(work.running, error, self._ports, self._agenda)

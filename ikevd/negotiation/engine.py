@@ -18,6 +18,7 @@ from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost, WaysChanged
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground
 from ikevd.negotiation.lobby import Lobby
@@ -65,8 +66,9 @@ class Engine:
         self._ports = ports
         self._outside = Outside(ports.kernel, outside(config, connected), ports.trouble)
         self._router = Router(ports.entropy, ports.counters, ports.transmit, ports.now, ports.trouble)
-        self._lobby = Lobby(config.connections, config.limits, self._router, self._ports)
-        self._peers = Peers(config.connections, self._router, ports)
+        contacts = Contacts(ports.now)
+        self._lobby = Lobby(config.connections, config.limits, self._router, ports, contacts)
+        self._peers = Peers(config.connections, self._router, ports, contacts)
         self._by_name = {connection.name: connection for connection in config.connections}
         self._starts: Agenda[str] = Agenda(self._bring_up)
         self._by_remote = ByAddress(config.connections)

@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ikevd.addresses import Path
 from ikevd.conversation import replay
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Raised, Returned
+from ikevd.conversation.effects import AskHost, Heeded, Raised, Returned
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import phase2
-from ikevd.exchanges.link import ReserveSpi
+from ikevd.exchanges.ipsec import stands
+from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.facts import Note
-from ikevd.findings import IpsecSaStands, Traffic, Undelivered, Unreachable
+from ikevd.findings import Undelivered, Unreachable
 from ikevd.frozen import replace
 from ikevd.negotiation import dpd
 from ikevd.negotiation.agenda import Agenda
@@ -31,7 +32,6 @@ from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe import history
 from ikevd.peer import facts
 from ikevd.peer.state import Attempt, LastFlight
-from ikevd.policy.choose import describe
 from ikevd.policy.model import Child
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.store.interface import ExchangeState
@@ -223,8 +223,10 @@ class Exchanges:
                 case Accepted(path):
                     self._authentic(work.running.conversation)
                     happenings.append(facts.Heard(self.sa.cookies, path, self._ends.sa.last_blocks))
-                case AskHost(call):
+                case AskHost(ReserveSpi() | OpenInbound() | OpenOutbound() as call):
                     happenings.append(Ask(work, call))
+                case Heeded():
+                    happenings.append(facts.Contacted(self.sa.cookies))
                 case Returned(result):
                     happenings += self._returned(work, result)
                     self._ended(work)
@@ -360,9 +362,7 @@ class Exchanges:
         if isinstance(result, IpsecSa) and work.attempt is not None:
             record = work.running.record
             record.child, record.spis = result.child, (result.inbound, result.outbound)
-            selectors = Traffic(str(result.local_selector), str(result.remote_selector))
-            suite, spis = describe(result.suite), (str(result.inbound), str(result.outbound))
-            work.running.established(IpsecSaStands(selectors, suite, *spis))
+            work.running.established(stands(result))
             return [facts.QuickModeUp(work.attempt, result)]
         if isinstance(result, tuple):  # what an Informational message said
             return [facts.Informed(self.sa.cookies, result, work.running.conversation.message_id)]

@@ -23,10 +23,15 @@ FEW = 1024
 class Holder(Protocol):
     """A peer that may hold selectors."""
 
-    state: PeerState
+    @property
+    def state(self) -> PeerState:
+        """As its session has it."""
 
     async def is_living(self, child: str) -> bool:
         """Was it heard of within `LIVING` seconds?"""
+
+    def doubt(self, why: str) -> None:
+        """Where it can be asked whether it still lives, it is."""
 
     async def give_up(self, child: str, by: str) -> None:
         """Another peer gets them."""
@@ -85,6 +90,7 @@ class HeldSelectors:
         self._asking.add(by)
         try:
             if await held.by.is_living(held.child) or held.by in self._asking:
+                held.by.doubt(f"a peer at {clients.where(by.state)} asks for the same networks")
                 return False
             await held.by.give_up(held.child, clients.where(by.state))
         finally:

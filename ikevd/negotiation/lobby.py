@@ -10,15 +10,17 @@ from collections.abc import Sequence
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import Effect, Raised, Returned
+from ikevd.conversation.effects import AskHost, Effect, Raised, Returned
 from ikevd.conversation.timing import LARVAL, LINGER
 from ikevd.crypto import groups
 from ikevd.errors import Abandoned, Finding, IkeError, InvalidKey, NoProposalChosen
+from ikevd.exchanges.link import FirstContact
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Sent
 from ikevd.findings import AggressiveNotAllowed, NoConnection
 from ikevd.frozen import replace
 from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.first_message import FirstMessage, key_of
 from ikevd.negotiation.larval import Place
@@ -54,10 +56,13 @@ OCTETS_OF_2048_BITS = 256
 class Lobby:
     """Half-open negotiations by both endpoints and initiator cookie."""
 
-    def __init__(self, connections: Sequence[Connection], limits: Limits, router: Router, ports: Ports) -> None:
+    def __init__(
+        self, connections: Sequence[Connection], limits: Limits, router: Router, ports: Ports, contacts: Contacts
+    ) -> None:
         self._connections = ByAddress(connections)
         self._max_secrets = limits.secrets
         self._router = router
+        self._contacts = contacts
         self._ports = ports
         self._agenda: Agenda[object] = Agenda(self._due)
         self._static = _configured(connections)
@@ -99,6 +104,9 @@ class Lobby:
             match outcome:
                 case Returned(IsakmpSa() as sa):
                     found = self._established(attempt, sa)
+                case AskHost(FirstContact() as question):
+                    first = self._contacts.is_first(question, attempt.running.conversation)
+                    found = self.goes_on(attempt, attempt.running.resume(first))
                 case Raised(error):
                     self._failed(attempt, error)
         self._agenda.set(attempt, attempt.due)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.frozen import replace
+from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.dismissed import former_connection
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.instances import Instances
@@ -30,7 +31,7 @@ MAX_SESSIONS = 10_000
 class Peers:
     """Makes a session for a peer, finds it again, and drops it where there is no room."""
 
-    def __init__(self, connections: Iterable[Connection], router: Router, ports: Ports) -> None:
+    def __init__(self, connections: Iterable[Connection], router: Router, ports: Ports, contacts: Contacts) -> None:
         self._router = router
         self._ports = ports
         self._know(tuple(connections))
@@ -41,6 +42,7 @@ class Peers:
         """Of connections that are gone from the file: they only say Delete."""
         self._instances = Instances()
         self._held = HeldSelectors()
+        self._contacts = contacts
 
     def __iter__(self) -> Iterator[Session]:
         """All of them, connection by connection."""
@@ -102,7 +104,8 @@ class Peers:
     def take_out(self, session: Session) -> None:
         """It is nobody's any more."""
         del self._sessions[session.state.key.connection][session.state.key]
-        self._held.forget(session)
+        self._held.forget(session.claimant)
+        self._contacts.leave(session)
         self._instances.gone(session.state.key)
 
     def configured(self, name: str) -> Connection:
@@ -154,14 +157,15 @@ class Peers:
         session = self._session(connection, state.key, state)
         self._instances.follow(state)
         if equal and connection.remote is None:
-            self._held.restore(session, state)
+            self._held.restore(session.claimant, state)
         return session
 
     def give_up(self, key: PeerKey) -> None:
         """The session of a peer that cannot be taken over, however far it has come."""
         session = self._sessions.get(key.connection, {}).pop(key, None)
         if session is not None:
-            self._held.forget(session)
+            self._held.forget(session.claimant)
+            self._contacts.leave(session)
             session.close()
         self._instances.gone(key)
         connection = self._connections[key.connection]
@@ -185,7 +189,9 @@ class Peers:
             self.bequeath(stored.state)
             self.forget(stored.state.key)
             return
-        session = Session(stored.state.key, former_connection(isakmp), self._router, self._ports, self._held)
+        session = Session(
+            stored.state.key, former_connection(isakmp), self._router, self._ports, self._held, self._contacts
+        )
         self.dismissed.append(session)
         session.dismiss(stored, replaced=False)
 
@@ -260,7 +266,8 @@ class Peers:
             for dismissed in [one for one in self.dismissed if one.state.key == key]:
                 self._let_go(dismissed)  # its place in the store is needed
             leased = self._leased(connection, key, state)
-            peers[key] = Session(key, leased, self._router, self._ports, self._held, connection)
+            peers[key] = Session(key, leased, self._router, self._ports, self._held, self._contacts, connection)
+            self._contacts.enter(peers[key])
         return peers[key]
 
     def _leased(self, connection: Connection, key: PeerKey, state: PeerState | None) -> Connection:
@@ -295,6 +302,7 @@ class Peers:
                 if session.idle and key.identity is not None:
                     session.close()
                     session.forget()
+                    self._contacts.leave(session)
                     del peers[key]
                     self._instances.gone(key)
                     self._release(session.connection, key)

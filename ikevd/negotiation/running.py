@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Remember, Returned, Transmit
+from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Record, Remember, Returned, Transmit
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError, InternalError
 from ikevd.exchanges.link import HostAnswer
@@ -30,13 +30,13 @@ class Accepted:
     path: Path
 
 
-Outcome = Accepted | AskHost | Returned | Raised
+Outcome = Accepted | AskHost | Heeded | Returned | Raised
 
 
 class Running:
     """A conversation and its record."""
 
-    __slots__ = ("_held", "_holds", "_kept", "_last", "_ports", "_undelivered", "began", "conversation", "record")
+    __slots__ = ("_held", "_holds", "_kept", "_last", "_ports", "_undelivered", "conversation", "record")
 
     def __init__(
         self,
@@ -53,8 +53,6 @@ class Running:
         self.record = record
         self._kept = kept
         self._holds = holds
-        self.began = ports.now() if holds else None
-        """When its first message is sent or has come, of a phase 1."""
         self._held: list[Transmit] = []
         self._last = b""
         self._ports = ports
@@ -125,6 +123,11 @@ class Running:
         self.record.pack()
 
     @property
+    def began(self) -> float:
+        """When its first message was sent or came, however late its record was opened."""
+        return self.conversation.began
+
+    @property
     def last_flight(self) -> LastFlight | None:
         """What is held, and what it answers."""
         said = tuple(message.octets for message in self._held)
@@ -182,7 +185,7 @@ class Running:
                 case Raised(error):
                     self._failed(error)
                     outcomes.append(effect)
-                case AskHost() | Returned():
+                case AskHost() | Heeded() | Returned():
                     outcomes.append(effect)
                 case Remember():
                     if self._kept is not None:

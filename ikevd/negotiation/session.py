@@ -8,7 +8,8 @@ turn in the same inbox.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any
 
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, PolicyTaken
@@ -22,6 +23,8 @@ from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
+from ikevd.negotiation.claimant import Claimant
+from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.inbox import Inbox, KernelWork
@@ -34,14 +37,13 @@ from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import arm
 from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import clients, effects, facts, ways
+from ikevd.peer import contact, effects, facts, ways
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
 from ikevd.peer.effects import AskTraffic, Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
-from ikevd.peer.timing import LIVING
-from ikevd.policy.model import Connection
+from ikevd.policy.model import Connection, Unique
 from ikevd.sa.model import Cookies, EspKeys, IsakmpSa
 from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import StoredPeer
@@ -58,6 +60,7 @@ class Session(Inbox[Happening | Again | AskTraffic]):
         router: Router,
         ports: Ports,
         held: HeldSelectors,
+        contacts: Contacts,
         configured: Connection | None = None,
     ) -> None:
         """`configured`: the connection as the file has it, where `connection` has reqids of its own."""
@@ -65,11 +68,12 @@ class Session(Inbox[Happening | Again | AskTraffic]):
         self.connection = connection
         self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
         self._ports = ports
-        self._held = held
+        self._contacts = contacts
         self._agenda: Agenda[object] = Agenda(self._due, ports.due)
         self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
-        self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger)
+        self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
         self._kernel = KernelSide(connection, ports, self._agenda)
+        self.claimant = Claimant(self, self._kernel, held, ports.now)
         self._arrivals = Arrivals(self._kernel, ports)
         self._waiters = Waiters()
         self._started = False
@@ -219,8 +223,7 @@ class Session(Inbox[Happening | Again | AskTraffic]):
 
     def adopt(self, sa: IsakmpSa, running: Running) -> None:
         """A phase 1 that the peer began has ended well."""
-        self._at_work.adopt(sa, running)
-        self.post(facts.PhaseOneUp(None, sa, running.last_flight, running.began))
+        self.post(self._at_work.adopt(sa, running, None))
 
     # -- how it stands ------------------------------------------------------------------------------------------
 
@@ -276,6 +279,8 @@ class Session(Inbox[Happening | Again | AskTraffic]):
                 return self._ask_traffic(under)
             case Again():
                 return self._bring_again(happening)
+            case _ if bearing := contact.bearing(self.connection, happening):
+                return self._learn_after(self.claimant.with_former(bearing))
             case _:
                 return self._learn(happening)
 
@@ -291,8 +296,8 @@ class Session(Inbox[Happening | Again | AskTraffic]):
                 return self._reserve_spi(attempt, child, call)
             case OpenInbound(sa, keys):
                 opening, named = facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
-                alone = self.connection.remote is not None
-                return self._learn(opening, named) if alone else self._claim(opening, named)
+                alone = self.connection.remote is not None and self.connection.unique is not Unique.KEEP
+                return self._learn(opening, named) if alone else self._learn_after(self.claimant.claim(opening), named)
             case OpenOutbound(sa, keys):
                 return self._learn(facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
 
@@ -319,28 +324,9 @@ class Session(Inbox[Happening | Again | AskTraffic]):
             attempt = fact.attempt
             self.put_first((facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt),))
 
-    # -- who has which selectors, among peers from anywhere -----------------------------------------------------
-
-    async def is_living(self, child: str) -> bool:
-        """Was the peer heard of lately, by IKE or ESP?"""
-        if clients.spoke(self.state, self._ports.now()):
-            return True
-        idle = await self._kernel.idle(self.state, child)
-        return idle is not None and idle < LIVING
-
-    async def give_up(self, child: str, by: str) -> None:
-        """Another peer gets its selectors."""
-        self.post(facts.Displaced(child, by))
-        await self.settled()
-
-    async def _claim(self, opening: facts.Opening, keys: Mapping[SaId, EspKeys]) -> None:
-        """Go on, unless the selectors are another peer's."""
-        try:
-            await self._held.claim(opening.sa, self, opening.attempt)
-        except IkeError as refusal:
-            self.put_first((facts.KernelRefused(opening.attempt, refusal, opening.sa.child),))
-            return
-        if kernel_work := self._learn(opening, keys):
+    async def _learn_after(self, question: Coroutine[Any, Any, Fact], keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
+        """What the kernel or other peers have to say comes first."""
+        if kernel_work := self._learn(await question, keys):
             await kernel_work
 
     # -- the kernel ---------------------------------------------------------------------------------------------
@@ -383,6 +369,8 @@ class Session(Inbox[Happening | Again | AskTraffic]):
                 self._waiters.answer(child, error)
             case AskTraffic():
                 self.post(effect)
+            case effects.TellOthers(under):
+                self._contacts.tell_others(self, self.state.isakmp[under])
             case _:
                 self.post(*self._at_work.carry_out(self.state, effect))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ikevd.exchanges.link import HostCall
+from ikevd.exchanges.link import KernelCall
 from ikevd.frozen import frozen
 from ikevd.negotiation.agenda import sooner
 from ikevd.negotiation.running import Running
@@ -39,7 +39,7 @@ class Ask:
     """An exchange asks this machine for something, and waits."""
 
     work: Work
-    call: HostCall
+    call: KernelCall
 
 
 Happening = Fact | Ask

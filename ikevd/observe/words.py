@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ikevd import contact_findings as cf
 from ikevd import findings as f
 from ikevd import liveness_findings as lf
 from ikevd import refusals
@@ -237,6 +238,26 @@ def _ipsec_sa(found: f.IpsecSaStands) -> str:
     return f"IPsec SA pair {traffic(found.traffic)}, {found.suite}, SPI in {found.spi_in}, out {found.spi_out}"
 
 
+def _begins_anew(found: cf.BeginsAnew) -> str:
+    said = "the peer says INITIAL_CONTACT, it holds nothing else with us"
+    ends = [_count(number, what) for number, what in ((found.pairs, "pair"), (found.isakmp_sas, "ISAKMP SA")) if number]
+    return f"{said}: {' and '.join(ends)} of before end" if ends else f"{said}, and nothing older stands here"
+
+
+def _former_lives(found: cf.FormerLives) -> str:
+    return (
+        f"the peer says INITIAL_CONTACT, but what it has at {found.former} was heard of within the last "
+        f"{found.seconds} s; it is refused (unique: keep)"
+    )
+
+
+def _rivals(found: cf.Rivals) -> str:
+    return (
+        f"{found.first} and {found.second} show one identity and replace each other: two peers may have it; "
+        f"{found.second} is refused for {found.seconds} s"
+    )
+
+
 def _listed(items: list[str] | tuple[str, ...], between: str) -> str:
     more = len(items) - MAX_LISTED
     return between.join((*items[:MAX_LISTED], *([f"{more} more"] if more > 0 else [])))
@@ -310,6 +331,11 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     ),
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
+    cf.BeginsAnew: _begins_anew,
+    cf.NotHeeded: lambda found: "the peer says INITIAL_CONTACT, which has no consequence here (unique: never)",
+    cf.FormerLives: _former_lives,
+    cf.Rivals: _rivals,
+    cf.Greeted: lambda found: "we say INITIAL_CONTACT: nothing stood with the peer",
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",
     refusals.OtherAddresses: lambda found: (
         f"the message came from {found.remote} to {found.local}; {found.known} is negotiating"

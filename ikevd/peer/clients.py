@@ -7,14 +7,18 @@ peer holds already shows that it has moved.
 from __future__ import annotations
 
 from ikevd.addresses import Endpoint
-from ikevd.errors import Abandoned, Said
-from ikevd.peer import attempts, isakmp, pairs
+from ikevd.errors import Abandoned, InvalidId, Said
+from ikevd.facts import Note
+from ikevd.findings import Traffic
+from ikevd.peer import attempts, isakmp, pairs, rivals
 from ikevd.peer.draft import Draft
+from ikevd.peer.effects import Record
 from ikevd.peer.moves import place
 from ikevd.peer.state import Attempt, PairState, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa
+from ikevd.selector_findings import Held
 
 Selectors = tuple[TrafficSelector, TrafficSelector]
 """Local and remote."""
@@ -31,7 +35,14 @@ def up(draft: Draft, name: str, pair: PairState) -> None:
     others = [other for other in draft.child(name).standing if other is not pair]
     if pair.sa.initiator:
         return
-    if any(place(other.sa) != place(pair.sa) for other in others):
+    elsewhere = [place(other.sa) for other in others if place(other.sa) != place(pair.sa)]
+    if elsewhere and (refusal := rivals.refusal(draft, elsewhere[-1], place(pair.sa))):
+        draft.say(Record(pair.under, Note(refusal)))
+        pairs.replaced(draft, name, pair, refusal)
+        isakmp.retire(draft, pair.under, tell=True, cause=Abandoned(refusal))
+        return
+    if elsewhere:
+        rivals.replaced(draft, elsewhere[-1], place(pair.sa))
         _end_former(draft, pair)
     for other in others:
         if selectors_of(other.sa) != selectors_of(pair.sa):
@@ -56,6 +67,25 @@ def holds(state: PeerState, name: str, selectors: Selectors, attempt: Attempt) -
 def spoke(state: PeerState, now: float) -> bool:
     """Did it say something, authenticated, of late?"""
     return any(now < known.heard + LIVING for known in state.isakmp.values())
+
+
+def is_elsewhere(state: PeerState, attempt: Attempt, sa: IpsecSa) -> bool:
+    """Does the peer hold from another address or port what this Quick Mode makes?"""
+    known = state.children.get(sa.child)
+    return any(place(pair.sa) != place(sa) for pair in known.standing if pair.attempt != attempt) if known else False
+
+
+def kept(state: PeerState, sa: IpsecSa) -> InvalidId:
+    """Why it is not given to who asks for it from there."""
+    asked = Traffic(str(sa.local_selector), str(sa.remote_selector))
+    return InvalidId(Held(asked, where(state), int(LIVING)))
+
+
+def spoke_elsewhere(state: PeerState, sa: IpsecSa, now: float) -> bool:
+    """Did it say something, authenticated, of late, from another address or port than that pair leads to?"""
+    return any(
+        now < known.heard + LIVING for known in state.isakmp.values() if not rivals.same(known.path.remote, place(sa))
+    )
 
 
 def endpoint(state: PeerState) -> Endpoint | None:

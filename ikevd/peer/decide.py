@@ -2,9 +2,9 @@
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
 wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
-ends; `clients`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`, whether it lives; `moves`,
-where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names
-are looked at.
+ends; `clients` and `contact`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`, whether it
+lives; `moves`, where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`. Only the records
+that a fact names are looked at.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ikevd.peer import (
     attempts,
     child,
     clients,
+    contact,
     deletes,
     dpd,
     informed,
@@ -35,9 +36,12 @@ from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
     Acquired,
     AddressGone,
+    BeganAnew,
     Carried,
+    Contacted,
     Dismissed,
     Displaced,
+    Doubted,
     Due,
     Ended,
     Expired,
@@ -128,13 +132,20 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case Displaced(name, by):
             clients.displaced(draft, name, by)
         case PhaseOneUp(attempt, sa) if phase1.up(draft, fact):
+            contact.met(draft, fact)
             succession.adopted(draft, sa.cookies, ours=attempt is not None)
         case QuickModeUp(attempt, ipsec):
             quick_modes.up(draft, attempt, ipsec)
         case QuickModeFailed(attempt, error, spoken, sent):
             quick_modes.failed(draft, attempt, error, spoken=spoken, sent=sent)
         case Informed(under, payloads):
-            informed.informed(draft, under, payloads)
+            informed.informed(draft, under, payloads, former_lives=fact.former_lives)
+        case Contacted(under, former_lives):
+            contact.heard(draft, under, former_lives=former_lives)
+        case BeganAnew(before):
+            contact.lost(draft, before)
+        case Doubted(why):
+            contact.doubt(draft, why)
         case Worn(under):
             isakmp.retire(draft, under, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
         case Carried(under, at):

@@ -71,6 +71,8 @@ class Draft:
         self.waiting = state.waiting
         self.deletes_to_send = state.deletes_to_send
         self.deletes_said = state.deletes_said
+        self.replacements = state.replacements
+        self.refused = state.refused
         self.serial = state.serial
         self._configured: dict[str, Child] | None = None
 
@@ -87,6 +89,8 @@ class Draft:
             waiting=self.waiting,
             deletes_to_send=self.deletes_to_send,
             deletes_said=self.deletes_said,
+            replacements=self.replacements,
+            refused=self.refused,
         )
 
     def say(self, effect: Effect) -> None:

@@ -91,6 +91,14 @@ class Record:
 
 
 @frozen
+class TellOthers:
+    """The peer of that ISAKMP SA begins anew (INITIAL-CONTACT), proven: what other connections and instances have with
+    it is older or in doubt."""
+
+    under: Cookies
+
+
+@frozen
 class Answer:
     """Who waits for the child is told how the present attempt ended."""
 
@@ -99,5 +107,16 @@ class Answer:
 
 
 Effect = (
-    BeginPhaseOne | BeginQuickMode | Abort | Resume | Say | AskTraffic | Confirm | Follow | Forget | Record | Answer
+    BeginPhaseOne
+    | BeginQuickMode
+    | Abort
+    | Resume
+    | Say
+    | AskTraffic
+    | Confirm
+    | Follow
+    | Forget
+    | Record
+    | TellOthers
+    | Answer
 )

@@ -72,6 +72,10 @@ class PhaseOneUp:
     last_flight: LastFlight | None = None
     began: float | None = None
     """When its message 1 was sent or came; None: this moment."""
+    greets: bool = False
+    """Shall the peer be told INITIAL-CONTACT, for which Aggressive Mode has no place?"""
+    former_lives: bool = False
+    """Was anything that is older of the peer heard of lately? Known where it says INITIAL-CONTACT and that matters."""
 
 
 @frozen
@@ -150,6 +154,32 @@ class Informed:
     payloads: Sequence[Payload]
     message_id: int = 0
     """Of the message: used up once the fact is stored."""
+    former_lives: bool = False
+    """As in `PhaseOneUp`."""
+
+
+@frozen
+class Contacted:
+    """The peer said INITIAL-CONTACT in a Quick Mode."""
+
+    under: Cookies
+    former_lives: bool = False
+    """As in `PhaseOneUp`."""
+
+
+@frozen
+class BeganAnew:
+    """It said so, proven, to another connection that we have with it."""
+
+    before: float
+    """It has lost what is older."""
+
+
+@frozen
+class Doubted:
+    """Another member of the group, under the same identity, may be what this one has become: does it still live?"""
+
+    why: str
 
 
 @frozen
@@ -324,6 +354,9 @@ Fact = (
     | Heard
     | Informed
     | HeardDpd
+    | Contacted
+    | BeganAnew
+    | Doubted
     | Worn
     | KernelDid
     | KernelRefused

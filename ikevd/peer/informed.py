@@ -9,7 +9,7 @@ from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
 from ikevd.frozen import replace
-from ikevd.peer import attempts, dpd, isakmp, notices, pairs
+from ikevd.peer import attempts, contact, dpd, isakmp, notices, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.notices import Refusal
@@ -22,7 +22,7 @@ MAX_HELD = 32
 """Of refusals and of Deletes whose Quick Mode is not known yet."""
 
 
-def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload]) -> None:
+def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload], *, former_lives: bool = False) -> None:
     """One message: refusals first, then what is deleted."""
     if draft.isakmp.get(under) is None:
         return
@@ -34,6 +34,8 @@ def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload]) -> None:
     if said.others:
         draft.say(Record(under, Note(Mentioned(said.others))))
     isakmp.shorten(draft, under, said.lives)
+    if said.contacted:
+        contact.heard(draft, under, former_lives=former_lives)
     if said.deleted_esp:
         _deleted(draft, under, said.deleted_esp)
     for cookies in said.deleted_isakmp:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ikevd.exchanges import contact
+from ikevd.exchanges.contact import DOIS
 from ikevd.exchanges.lifetimes import claims
 from ikevd.frozen import frozen
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
 
-DOIS = frozenset({0, 1})
-"""ISAKMP itself and IPsec (RFC 2407 section 4.1)."""
 DPD = frozenset({NotifyType.R_U_THERE, NotifyType.R_U_THERE_ACK})
 MAX_READ = 512
 """Of one message, of each sort: far more than any peer has SAs with us."""
@@ -36,6 +36,8 @@ class Notices:
     """Claims of a life for an ISAKMP SA."""
     dpd: tuple[NotifyPayload, ...]
     """The first R-U-THERE or R-U-THERE-ACK."""
+    contacted: bool
+    """INITIAL-CONTACT is among them."""
     others: tuple[str, ...]
     """Names of what was read and has no consequence."""
 
@@ -48,12 +50,15 @@ def read(payloads: Sequence[Payload]) -> Notices:
     lives: list[NotifyPayload] = []
     dpd: list[NotifyPayload] = []
     others: list[str] = []
+    contacted = False
     for payload in payloads:
         match payload:
             case NotifyPayload(doi=doi) | DeletePayload(doi=doi) if int(doi) not in DOIS:
                 others.append(f"{payload.TYPE} of DOI {int(doi)}")  # its numbers mean something else
             case NotifyPayload(type=kind, spi=spi) if kind.is_error:
                 refusals.append(Refusal(kind, spi))
+            case NotifyPayload() if contact.says(payload):
+                contacted = True
             case NotifyPayload() if claims(payload):
                 lives.append(payload)
             case NotifyPayload() if is_dpd(payload):
@@ -68,7 +73,8 @@ def read(payloads: Sequence[Payload]) -> Notices:
                 others.append(str(payload.TYPE))
     names = tuple(dict.fromkeys(others))
     deleted = tuple(isakmp[:MAX_READ]), tuple(esp[:MAX_READ])
-    return Notices(tuple(refusals[:MAX_READ]), *deleted, tuple(lives[:MAX_READ]), tuple(dpd[:1]), names[:MAX_READ])
+    told = tuple(refusals[:MAX_READ]), *deleted, tuple(lives[:MAX_READ]), tuple(dpd[:1])
+    return Notices(*told, contacted, names[:MAX_READ])
 
 
 def is_dpd(payload: Payload) -> bool:

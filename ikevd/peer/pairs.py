@@ -35,6 +35,13 @@ def replaced(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
     _gone(draft, name, pair, cause)
 
 
+def lost_by_peer(draft: Draft, name: str, spi: Spi, cause: Finding, *, later: float) -> None:
+    """The peer has lost a pair with all that it had: nothing is said of it. What is wanted begins anew in `later`
+    seconds, by whatever command."""
+    if pair := standing(draft.child(name), spi):
+        _gone(draft, name, pair, cause, action=Anew.RESTART, later=later)
+
+
 def vanished(draft: Draft, name: str, spi: Spi, cause: Finding) -> None:
     """An SA of a pair is gone from the kernel, or of no use: what is wanted begins anew, by whatever command."""
     if pair := standing(draft.child(name), spi):
@@ -66,7 +73,14 @@ def standing(child: ChildState, spi: Spi) -> PairState | None:
 
 
 def _gone(
-    draft: Draft, name: str, pair: PairState, cause: Finding, *, quickly: bool = False, action: Anew | None = None
+    draft: Draft,
+    name: str,
+    pair: PairState,
+    cause: Finding,
+    *,
+    quickly: bool = False,
+    action: Anew | None = None,
+    later: float = 0.0,
 ) -> None:
     """What follows where it had been replaced, where another pair carries on, and where none does."""
     before = draft.child(name)
@@ -76,4 +90,4 @@ def _gone(
     elif left := rekey.carry_on(draft, name, replace(child, cause=None)):
         draft.children.put(name, left)
     else:
-        start.anew(draft, name, child, cause, quickly=quickly, action=action)
+        start.anew(draft, name, child, cause, quickly=quickly, action=action, later=later)

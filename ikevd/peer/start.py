@@ -75,15 +75,24 @@ def pause(key: PeerKey, name: str, failures: int) -> float:
 
 
 def anew(
-    draft: Draft, name: str, child: ChildState, cause: Finding, *, quickly: bool = False, action: Anew | None = None
+    draft: Draft,
+    name: str,
+    child: ChildState,
+    cause: Finding,
+    *,
+    quickly: bool = False,
+    action: Anew | None = None,
+    later: float = 0.0,
 ) -> None:
     """The last pair of `child` has gone. `quickly`: so soon after its birth that it counts as a failure. `action`:
-    None: by its start action."""
+    None: by its start action. `later`: seconds until it begins."""
     held = child.held if action is None else action is Anew.HOLD
     child = replace(child, cause=cause, since=draft.now, held=held)
     action = action or _action(draft, name, child)
     if quickly:
         retry(draft, name, child, cause, action)
+    elif child.wanted and action is Anew.RESTART and later:
+        draft.children.put(name, replace(child, retry_at=draft.now + later))
     elif child.wanted and action is Anew.RESTART:
         draft.children.put(name, child)
         negotiate(draft, name)

@@ -12,7 +12,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import NewType
 
-from ikevd.addresses import Path
+from ikevd.addresses import Endpoint, Path
 from ikevd.errors import Finding
 from ikevd.frozen import frozen
 from ikevd.liveness_findings import Quirk
@@ -218,6 +218,23 @@ class SaidDelete:
 
 
 @frozen
+class Replacement:
+    """The peer came from another place than before, and what it had there ended."""
+
+    by: Endpoint
+    """Where it is now."""
+    at: float
+
+
+@frozen
+class Refused:
+    """One of two that replace each other."""
+
+    place: Endpoint
+    until: float
+
+
+@frozen
 class PeerState:
     """All of one peer."""
 
@@ -237,3 +254,6 @@ class PeerState:
     """SPIs of ours whose Delete waits for an ISAKMP SA."""
     deletes_said: tuple[SaidDelete, ...] = ()
     """Deletes whose copies may not have left yet: a process that ends takes those with it."""
+    replacements: tuple[Replacement, ...] = ()
+    """The last two, oldest first."""
+    refused: Refused | None = None

@@ -53,6 +53,15 @@ YOUNG = 4.0
 ANSWERS = 4
 """R-U-THERE under one ISAKMP SA that are answered within one second."""
 
+# -- a peer that begins anew ------------------------------------------------------------------------------------------
+
+ITS_TURN = 1.0
+"""So long a peer that has called us anew may bring up what it wants itself, before we do."""
+RIVALS_WITHIN = 60.0
+"""Two that replace each other three times within so many seconds are two peers with one identity."""
+REFUSED_FOR = 60.0
+"""So long the second of the two is refused."""
+
 # -- Quick Modes under one ISAKMP SA ----------------------------------------------------------------------------------
 
 PACE = 1.0

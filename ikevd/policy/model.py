@@ -134,6 +134,17 @@ class Rekey(Enum):
     """Only the peer does."""
 
 
+class Unique(Enum):
+    """What becomes of a peer's former self when it says that it begins anew (INITIAL-CONTACT)."""
+
+    REPLACE = "replace"
+    """What is older of it ends."""
+    KEEP = "keep"
+    """While the former self lives, the newcomer is refused."""
+    NEVER = "never"
+    """INITIAL-CONTACT is neither said nor obeyed."""
+
+
 class Pfs(Enum):
     """Perfect forward secrecy of a child: a Diffie-Hellman exchange of its own in each Quick Mode."""
 
@@ -250,6 +261,7 @@ class Connection:
     cisco_unity: bool = False
     """Send the vendor ID of Cisco Unity."""
     dpd: Dpd = field(default_factory=Dpd)
+    unique: Unique = Unique.REPLACE
 
 
 @frozen

@@ -102,6 +102,8 @@ class IsakmpSa:
     """Names of the peer's vendor IDs, in the order in which they came."""
     dpd: bool = False
     """Did the peer announce dead peer detection (RFC 3706)?"""
+    contacted: bool = False
+    """Did the peer say in phase 1, encrypted, that it holds nothing else with us (INITIAL-CONTACT)?"""
 
     @property
     def our_cookie(self) -> bytes:

@@ -29,6 +29,7 @@ from ikevd.policy.model import (
     Pfs,
     Resend,
     Start,
+    Unique,
 )
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.reqids import Holder, Reqids
@@ -73,6 +74,7 @@ connections:
     psk: {file: berlin.psk}
     aggressive: true
     aggressive_third: clear
+    unique: never
     encap: force
     nat_method: drafts
     nat_keepalive: 5s
@@ -125,6 +127,7 @@ def test_everything_said_of_a_connection(tmp_path: Path) -> None:
     assert berlin.nat_methods == (NatMethod.DRAFT_03, NatMethod.DRAFT_02, NatMethod.DRAFT_07)
     assert berlin.sha256_96
     assert berlin.cisco_unity
+    assert berlin.unique is Unique.NEVER
 
 
 def test_everything_said_of_a_child(tmp_path: Path) -> None:

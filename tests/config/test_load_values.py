@@ -45,6 +45,7 @@ from tests.config.files import CHILD, MINIMAL, child, connection, problems, read
         ("aggressive", '"true"', "is 'true'; did you mean true?"),
         ("aggressive", "", "has no value; wanted true or false"),
         ("aggressive_third", "plain", "is 'plain'; wanted encrypted or clear"),
+        ("unique", "no", "is 'no'; wanted replace, keep or never"),
         ("encap", "always", "is 'always'; did you mean 'force'?"),
         ("encap", "udp", "is 'udp'; wanted auto or force"),
         ("nat_method", "draft", "did you mean 'drafts'?"),

@@ -106,6 +106,11 @@ def test_quick_mode_has_one_group_as_initiator_and_any_as_responder(tmp_path: Pa
         assert len(loaded.config.connections[0].children[0].suites) == 3
 
 
+def test_unique_keep_is_doubted_where_the_peer_has_one_address(tmp_path: Path) -> None:
+    assert "replace lets it come back at once" in warned(tmp_path, connection(unique="keep"))
+    assert read(tmp_path, connection(unique="keep", remote="any")).warnings == ()
+
+
 def test_a_setting_without_effect_is_told(tmp_path: Path) -> None:
     assert "has no effect without aggressive: true" in warned(tmp_path, connection(aggressive_third="clear"))
     children = "{lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, esp_proposals: aes256-sha1}}"

@@ -13,7 +13,7 @@ from ikevd.conversation.timing import Timing
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
 from ikevd.exchanges import aggressive_mode, main_mode, quick_mode
-from ikevd.exchanges.link import HostAnswer, HostCall, ReserveSpi
+from ikevd.exchanges.link import FirstContact, HostAnswer, HostCall, ReserveSpi
 from ikevd.exchanges.moves import floated
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy.model import Child, Connection
@@ -89,13 +89,15 @@ def quick_mode_of(ours: Child | None = None, theirs: Sequence[Child] = (), nat: 
 
 
 class SameSpi(HostInMemory):
-    """Gives the one SPI whenever it is asked."""
+    """Gives the one SPI whenever it is asked, and holds nothing with the peer."""
 
     def __init__(self, spi: int) -> None:
         super().__init__()
         self._spi = Spi(spi)
 
     def serve(self, call: HostCall) -> HostAnswer | IkeError:
+        if isinstance(call, FirstContact):
+            return True
         return self._spi if isinstance(call, ReserveSpi) else super().serve(call)
 
 
@@ -193,7 +195,7 @@ def give(conversation: Conversation, given: Input) -> list[Effect]:
             assert given.path is not None
             return conversation.heard(given.octets, given.path, given.at)
         case _:
-            return conversation.resume(given.spi, given.at)
+            return conversation.resume(given.answer, given.at)
 
 
 def sent_in(effects: Iterable[Effect]) -> list[Transmit]:

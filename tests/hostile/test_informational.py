@@ -111,7 +111,7 @@ def test_of_many_notifications_in_the_clear_the_first_few_are_read() -> None:
 def test_what_has_no_consequence_is_noted() -> None:
     async def story(scene: Scene) -> None:
         await tunnel(scene)
-        scene.mallory.inform(RESTARTED, NotifyPayload(Protocol.ISAKMP, NotifyType(40000)))
+        scene.mallory.inform(NotifyPayload(Protocol.ISAKMP, NotifyType(40000)))
         assert "has no consequence" in said(scene.facts(Note)[-1])
         assert scene.tunnels == 1
 

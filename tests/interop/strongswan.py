@@ -98,6 +98,19 @@ class StrongSwan:
             """)
 
     def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def crash(self) -> None:
+        """kill -9, and another one starts, of which the kernel has nothing as after a reboot. `configure` it anew."""
+        self.vici.close()
+        self._process.kill()
+        self._process.wait()
+        for what in ("state", "policy"):
+            self.node.ip("xfrm", what, "flush")
+        self._start()
+
+    def _start(self) -> None:
         with (self.directory / "output").open("wb") as output:
             self._process = subprocess.Popen(
                 self.node.command("/usr/sbin/charon-systemd"),
@@ -113,7 +126,6 @@ class StrongSwan:
             stop(self._process)
             text = f"charon did not start\n{(self.directory / 'output').read_text()}{self.log}"
             raise StrongSwanError(text) from None
-        return self
 
     def _answers(self) -> bool:
         try:

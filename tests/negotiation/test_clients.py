@@ -12,6 +12,7 @@ from ikevd.control.status import connection_view
 from ikevd.errors import PeerRefused
 from ikevd.host.interface import Action, Direction
 from ikevd.observe.words import say, say_error
+from ikevd.policy.model import Connection, Unique
 from tests.builders import BOB, NO_DPD, child
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
@@ -148,6 +149,11 @@ def outbound(gateway: Gateway) -> set[object]:
     return {sa.encap for sa in gateway.kernel.sas.values() if sa.source == gateway.address}
 
 
+def silent(view: Connection) -> Connection:
+    """It does not say that it begins anew."""
+    return replace(view, unique=Unique.NEVER)
+
+
 def test_who_comes_back_from_another_port_replaces_its_former_self_at_once() -> None:
     async def story() -> None:
         world, nat, bob, peer = await one_peer()
@@ -169,7 +175,7 @@ def test_who_comes_back_from_another_port_replaces_its_former_self_at_once() -> 
 def test_who_moves_takes_along_all_that_its_former_self_had() -> None:
     async def story() -> None:
         world, nat, bob, peer = await one_peer()
-        other = world.gateway(peer.address, client(peer.address, "10.3.1.0/24"), seed=20)
+        other = world.gateway(peer.address, silent(client(peer.address, "10.3.1.0/24")), seed=20)
         await bring_up(other)
         await asyncio.sleep(1)
         assert bob.pairs == 2
@@ -185,7 +191,7 @@ def test_a_second_phase_1_from_another_port_ends_nothing() -> None:
     async def story() -> None:
         world, nat, bob, peer = await one_peer()
         nat.forget(peer.address)
-        elsewhere = world.gateway(peer.address, client(peer.address, "10.9.9.0/24"), seed=50)
+        elsewhere = world.gateway(peer.address, silent(client(peer.address, "10.9.9.0/24")), seed=50)
         with pytest.raises(PeerRefused):
             await bring_up(elsewhere)
         await asyncio.sleep(20)
@@ -198,7 +204,7 @@ def test_a_second_phase_1_from_another_port_ends_nothing() -> None:
 def test_a_second_quick_mode_from_the_same_place_is_a_rekey_and_ends_nothing() -> None:
     async def story() -> None:
         world, _, bob, peer = await one_peer()
-        await reborn(world, peer, seed=50)
+        await bring_up(world.gateway(peer.address, silent(client(peer.address, "10.3.0.0/24")), seed=50))
         await asyncio.sleep(10)
         assert bob.pairs == 2
         assert len(bob.kernel.sas) == 4

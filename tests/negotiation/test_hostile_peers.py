@@ -16,7 +16,7 @@ from ikevd.errors import Abandoned, InternalError, Said
 from ikevd.exchanges.link import Link, Situation
 from ikevd.host.interface import SaId
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Lifetime
+from ikevd.policy.model import Lifetime, Unique
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, NO_DPD, child, connection, fqdn, mirrored, psk
@@ -201,7 +201,7 @@ def test_policies_follow_the_pair_that_is_left() -> None:
     async def story() -> None:
         world = World()
         view = connection(local_id=fqdn("alice.example"))
-        bob = world.gateway(BOB, replace(mirrored(view), remote=None))
+        bob = world.gateway(BOB, replace(mirrored(view), remote=None, unique=Unique.NEVER))
         await bring_up(world.gateway(ALICE, view))
         await asyncio.sleep(1)
         other = world.gateway(ALICE, view, seed=1)

@@ -27,6 +27,7 @@ from ikevd.peer.effects import (
     Record,
     Resume,
     Say,
+    TellOthers,
 )
 from ikevd.peer.facts import Fact
 from ikevd.peer.start import pause
@@ -195,6 +196,8 @@ def _in_words(effect: Effect) -> str:
             return f"forget {_letter(under)}"
         case Record(under, Note(finding) | Established(finding)):
             return f"record of {_letter(under)}: {_said(finding)}"
+        case TellOthers(under):
+            return f"tell others of {_letter(under)}"
         case Answer(name, error):
             return f"answer {name}: " + (_error(error) if error else "up")
         case _:

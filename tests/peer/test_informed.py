@@ -51,11 +51,11 @@ def test_under_an_isakmp_sa_that_is_gone_it_means_nothing() -> None:
 
 def test_what_has_no_consequence_is_kept_in_the_record() -> None:
     before = peer(isakmp())
-    after, effects = told(before, said(NotifyPayload(Protocol.ISAKMP, NotifyType.INITIAL_CONTACT, b"")))
+    after, effects = told(before, said(NotifyPayload(Protocol.ISAKMP, NotifyType.REPLAY_STATUS, b"")))
     assert after == before
     (record,) = effects
     assert record.startswith("record of A: ")
-    assert "INITIAL_CONTACT" in record
+    assert "REPLAY_STATUS" in record
 
 
 # -- refusals

@@ -1,0 +1,71 @@
+"""One peer among those that may ask for the same: does it live, may it have what it asks for, does it make way?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ikevd.errors import IkeError
+from ikevd.frozen import replace
+from ikevd.negotiation import former
+from ikevd.negotiation.held import HeldSelectors
+from ikevd.negotiation.kernel_side import KernelSide
+from ikevd.peer import clients, contact, facts
+from ikevd.peer.state import PeerState
+from ikevd.policy.model import Connection
+
+
+class Owner(Protocol):
+    """The session of the peer."""
+
+    connection: Connection
+    state: PeerState
+
+    def post(self, *happenings: facts.Fact) -> None:
+        """Learn these."""
+
+    async def settled(self) -> None:
+        """Wait until all that was posted is learnt."""
+
+
+class Claimant:
+    """Stands for its session in `HeldSelectors`."""
+
+    __slots__ = ("_held", "_kernel", "_now", "_owner")
+
+    def __init__(self, owner: Owner, kernel: KernelSide, held: HeldSelectors, now: Callable[[], float]) -> None:
+        self._owner = owner
+        self._kernel = kernel
+        self._held = held
+        self._now = now
+
+    @property
+    def state(self) -> PeerState:
+        """Of the peer."""
+        return self._owner.state
+
+    async def is_living(self, child: str) -> bool:
+        """Was the peer heard of lately, by IKE or ESP?"""
+        return clients.spoke(self.state, self._now()) or await former.carried(self.state, self._kernel, child)
+
+    def doubt(self, why: str) -> None:
+        """Another peer may be what this one has become: does it still live?"""
+        self._owner.post(facts.Doubted(why))
+
+    async def give_up(self, child: str, by: str) -> None:
+        """Another peer gets its selectors."""
+        self._owner.post(facts.Displaced(child, by))
+        await self._owner.settled()
+
+    async def claim(self, opening: facts.Opening) -> facts.Opening | facts.KernelRefused:
+        """The same fact, or why the pair may not be: its selectors are another peer's, or its own from elsewhere."""
+        try:
+            await former.check(self._owner.connection, self.state, opening, self._kernel, self._now())
+            await self._held.claim(opening.sa, self, opening.attempt)
+        except IkeError as refusal:
+            return facts.KernelRefused(opening.attempt, refusal, opening.sa.child)
+        return opening
+
+    async def with_former(self, bearing: contact.Bearing) -> contact.Bearing:
+        """The peer begins anew: the same fact, and whether its former self lives."""
+        return replace(bearing, former_lives=await former.lives(self.state, bearing, self._kernel, self._now()))

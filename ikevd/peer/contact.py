@@ -1,0 +1,161 @@
+"""Who begins anew: INITIAL-CONTACT (RFC 2407 section 4.6.3.3), as it is said and as it is obeyed.
+
+It is said where nothing stands with the peer. Heard, always under an ISAKMP SA and proven there, it ends what is older
+of that peer: what stood before message 1 of that ISAKMP SA was sent or came. So two phase 1s that overlap, as where
+both ends call at once, never end each other, and an old ISAKMP SA ends nothing that is newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ikevd.addresses import Address, Endpoint
+from ikevd.contact_findings import BeginsAnew, FormerLives, Greeted, NotHeeded
+from ikevd.errors import Abandoned, Finding, Said
+from ikevd.exchanges.contact import initial_contact, says
+from ikevd.facts import Note
+from ikevd.peer import clients, facts, isakmp, liveness, pairs, rivals
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import Record, Say, TellOthers
+from ikevd.peer.moves import place
+from ikevd.peer.state import IsakmpState, PairState, PeerState, Stage
+from ikevd.peer.timing import ITS_TURN, LIVING
+from ikevd.policy.identity import Identity
+from ikevd.policy.model import Connection, Unique
+from ikevd.sa.model import Cookies
+
+ANEW = Said("the peer has begun anew (INITIAL-CONTACT)")
+
+
+# -- said
+
+
+def holds(connection: Connection, state: PeerState, ours: Identity, address: Address | None) -> bool:
+    """Does anything stand with this peer where we call ourselves `ours`? `address`: of the peer; None: wherever it
+    is. What leaves was said Delete of."""
+    for known in state.isakmp.values():
+        there = address in (None, known.path.remote.address)
+        if there and known.stage is not Stage.LEAVING and not known.retired and known.sa.local_id == ours:
+            return True
+    sas = (pair.sa for known in state.children.values() for pair in known.pairs)
+    return any(
+        address in (None, sa.remote) and (connection.local_id or Identity.of_address(sa.local)) == ours for sa in sas
+    )
+
+
+def met(draft: Draft, fact: facts.PhaseOneUp) -> None:
+    """A phase 1 ended well: what is said and was heard besides."""
+    under, found = fact.sa.cookies, draft.isakmp.get(fact.sa.cookies)
+    if found is None or found.stage is Stage.LEAVING:
+        return
+    if fact.greets:
+        draft.say(Say(under, (initial_contact(under),)))
+        draft.say(Record(under, Note(Greeted())))
+    if fact.sa.contacted:
+        heard(draft, under, former_lives=fact.former_lives)
+
+
+# -- heard
+
+
+Bearing = facts.PhaseOneUp | facts.Informed | facts.Contacted
+
+
+def bearing(connection: Connection, fact: object) -> Bearing | None:
+    """The fact, if it holds INITIAL-CONTACT and the connection wants to know whether the peer's former self lives."""
+    if connection.unique is not Unique.KEEP:
+        return None
+    match fact:
+        case facts.PhaseOneUp(sa=sa) if sa.contacted:
+            return fact
+        case facts.Informed(payloads=payloads) if any(map(says, payloads)):
+            return fact
+        case facts.Contacted():
+            return fact
+    return None
+
+
+def spoke(state: PeerState, fact: Bearing, now: float) -> bool:
+    """Was anything authenticated heard of late but what bears the fact?"""
+    match fact:
+        case facts.Informed(under=bearer) | facts.Contacted(under=bearer):
+            others = (known for under, known in state.isakmp.items() if under != bearer)
+            return any(now < known.heard + LIVING for known in others)
+    return clients.spoke(state, now)
+
+
+def heard(draft: Draft, under: Cookies, *, former_lives: bool) -> None:
+    """The peer says it under that ISAKMP SA, which is proven."""
+    found = draft.isakmp.get(under)
+    if found is None or found.stage is Stage.LEAVING:
+        return
+    if draft.connection.unique is Unique.NEVER:
+        draft.say(Record(under, Note(NotHeeded())))
+        return
+    former = _former(draft, found)
+    if former is not None and (refusal := _refusal(draft, found, former, lives=former_lives)):
+        draft.say(Record(under, Note(refusal)))
+        isakmp.retire(draft, under, tell=True, cause=Abandoned(refusal))
+        doubt(draft, f"a peer at {found.path.remote} begins anew under the same identity")
+        return
+    draft.say(Record(under, Note(_counted(draft, found.began))))
+    _end_older(draft, found.began, later=0.0 if found.sa.initiator else ITS_TURN)
+    if former is not None:
+        rivals.replaced(draft, former, found.path.remote)
+    if draft.connection.unique is Unique.REPLACE:
+        draft.say(TellOthers(under))
+
+
+def lost(draft: Draft, before: float) -> None:
+    """The peer said it to another connection: the same holds for what it has with this one."""
+    if draft.connection.unique is not Unique.REPLACE:
+        return
+    for under, _ in _older_isakmp(draft, before):
+        draft.say(Record(under, Note(_counted(draft, before))))
+    _end_older(draft, before, later=ITS_TURN)
+
+
+def doubt(draft: Draft, why: str) -> None:
+    """Does the peer still live? Where it can be asked it is, at once, and goes if it stays silent."""
+    for under in draft.isakmp:
+        liveness.probe(draft, under, why)
+
+
+def _refusal(draft: Draft, found: IsakmpState, former: Endpoint, *, lives: bool) -> Finding | None:
+    """Why who begins anew is turned away."""
+    if draft.connection.unique is Unique.KEEP and lives:
+        return FormerLives(str(former), int(LIVING))
+    return rivals.refusal(draft, former, found.path.remote)
+
+
+def _former(draft: Draft, found: IsakmpState) -> Endpoint | None:
+    """Where the peer was before; None: nothing of it is older."""
+    isakmps = [older.path.remote for _, older in _older_isakmp(draft, found.began)]
+    sas = (pair.sa for _, pair in _older_pairs(draft, found.began))
+    places = (place(sa) for sa in sas)
+    return isakmps[-1] if isakmps else next(places, None)
+
+
+def _end_older(draft: Draft, before: float | None, *, later: float) -> None:
+    for under, _ in tuple(_older_isakmp(draft, before)):
+        isakmp.retire(draft, under, tell=False, cause=Abandoned(ANEW))
+    for name, pair in tuple(_older_pairs(draft, before)):
+        pairs.lost_by_peer(draft, name, pair.sa.inbound, ANEW, later=later)
+
+
+def _counted(draft: Draft, before: float | None) -> BeginsAnew:
+    return BeginsAnew(len([*_older_pairs(draft, before)]), len([*_older_isakmp(draft, before)]))
+
+
+def _older_pairs(draft: Draft, before: float | None) -> Iterator[tuple[str, PairState]]:
+    """None: nobody knows when the phase 1 of the bearer began, so nothing is."""
+    for name, known in draft.children.items():
+        for pair in known.standing if before is not None else ():
+            if before is not None and pair.born < before:
+                yield name, pair
+
+
+def _older_isakmp(draft: Draft, before: float | None) -> Iterator[tuple[Cookies, IsakmpState]]:
+    for under, known in draft.isakmp.items():
+        if before is not None and known.born < before and known.stage is not Stage.LEAVING:
+            yield under, known
