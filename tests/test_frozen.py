@@ -45,7 +45,7 @@ def test_a_copy_is_the_one_that_dataclasses_makes() -> None:
 def test_a_field_that_there_is_not_is_refused() -> None:
     """mypy sees names that are written out, and not those in a mapping."""
     changes: dict[str, Any] = {"house": 3}
-    with pytest.raises(TypeError, match="Place has no field house"):
+    with pytest.raises(TypeError, match=r"Place.*house"):
         room.replace(Place("Hill Road"), **changes)
 
 

@@ -47,7 +47,8 @@ class Agenda(Generic[K]):
             heapq.heappush(self._heap, (when, self._number, key))
             if len(self._heap) > 2 * len(self._times) + SPARE:
                 self._tidy()
-            self._arm()
+            if self._armed_for is None or when < self._armed_for:  # one that comes too early is left alone
+                self._arm()
 
     def fire(self) -> None:
         """The time that this agenda was armed for has come. What is due beyond `AT_ONCE` waits for the next turn."""
@@ -82,7 +83,8 @@ class Agenda(Generic[K]):
         self._number = len(self._heap)
 
     def _arm(self) -> None:
-        """A timer that comes too early is left alone: making one anew costs more than that one call."""
+        """For what is due first. A timer that comes too early is left alone: making one anew costs more than that one
+        call."""
         while self._heap and self._times.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         if not self._heap:

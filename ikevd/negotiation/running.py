@@ -170,11 +170,11 @@ class Running:
     def apply(self, effects: Sequence[Effect]) -> list[Outcome]:
         """Carry out effects in their order; gives those that are for the owner."""
         outcomes: list[Outcome] = []
-        holds = self._holds and any(isinstance(effect, Returned) for effect in effects)
+        holds = self._holds and bool(effects) and isinstance(effects[-1], Returned)  # the end stands last
+        self.record.cookies = self.conversation.cookies
         for effect in effects:
             match effect:
                 case Record(fact):
-                    self.record.cookies = self.conversation.cookies
                     self.record.add(fact)
                     if isinstance(fact, Heard):
                         outcomes.append(Accepted(self.conversation.path))

@@ -38,9 +38,11 @@ def fitting(fact: Fact, taken: int) -> tuple[Fact, int] | None:
     """The fact for a record of `taken` octets, whole or cut short, with what it takes; None where there is no room even
     for that."""
     room, size = RECORD_OCTETS - taken, weight(fact)
+    if size <= room - FOR_RESULT_OCTETS:
+        return fact, size
     if not isinstance(fact, (Established, Failed)):
         room -= FOR_RESULT_OCTETS
-    if size <= room:
+    elif size <= room:
         return fact, size
     if isinstance(fact, (Sent, Heard)):
         short: Fact = replace(fact, octets=fact.octets[:HEADER_OCTETS], chain=b"")
@@ -57,12 +59,17 @@ def missing(message: bytes) -> int:
 
 
 def _weight(value: Any) -> int:
-    if isinstance(value, (str, bytes)):
-        return len(value)
-    if isinstance(value, tuple):
-        return sum(map(_weight, value))
-    names = getattr(value, "__match_args__", ())  # of a dataclass: its fields; quicker than to ask for these
-    return sum([_weight(getattr(value, name)) for name in names])
+    octets, left = 0, [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, (str, bytes)):
+            octets += len(one)
+        elif isinstance(one, tuple):
+            left += one
+        else:
+            for name in getattr(one, "__match_args__", ()):  # of a dataclass: its fields; quicker than to ask for these
+                left.append(getattr(one, name))
+    return octets
 
 
 def brief(value: Any) -> Any:

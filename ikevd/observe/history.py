@@ -102,14 +102,12 @@ class Record:
         entry = Entry(history.now(), fact)
         if isinstance(fact, (Sent, Heard)):
             self.peer = fact.path.remote
-        fits = (
-            fitting(fact, self.weight) if self.shelf and self._count < _ROOM.get(type(fact), ROOM_OF_OTHERS) else None
-        )
-        if fits is None:
-            self.overflow += 1
-        else:
+        has_place = self.shelf and self._count < _ROOM.get(type(fact), ROOM_OF_OTHERS)
+        if has_place and (fits := fitting(fact, self.weight)):
             kept, size = fits
             self._keep(entry if kept is fact else Entry(entry.at, kept), size)
+        else:
+            self.overflow += 1
         history.tell(self, entry)
 
     def _keep(self, entry: Entry, size: int) -> None:
@@ -224,6 +222,8 @@ class History:
         record.authenticated = connection is not None
         self._all[record.number] = shelf.records[record.number] = record
         self.resize(record, EMPTY_OCTETS)
+        if len(shelf.records) > shelf.most:
+            self._make_room(shelf)
         return record
 
     def promote(self, record: Record, connection: str) -> None:
@@ -249,7 +249,7 @@ class History:
             more, record.octets = octets - record.octets, octets
             shelf.octets += more
             self.octets += more
-            if more > 0:
+            if shelf.octets > CONNECTION_OCTETS or self.octets > self._room:
                 self._make_room(shelf)
 
     def pack(self, kind: ExchangeType, entries: Sequence[Entry]) -> bytes:

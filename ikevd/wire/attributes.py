@@ -50,8 +50,8 @@ class Attribute:
         """Read one attribute."""
         kind, value_or_length = reader.fields(_HEAD)
         if kind & BASIC:
-            return cls(kind & ~BASIC, value_or_length.to_bytes(2), basic=True)
-        return cls(kind, reader.take(value_or_length), basic=False)
+            return cls(kind & ~BASIC, value_or_length.to_bytes(2), True)
+        return cls(kind, reader.take(value_or_length), False)
 
     def encode(self) -> bytes:
         """The octets, exactly those that were decoded."""
@@ -72,4 +72,4 @@ def decode_all(reader: Reader) -> tuple[Attribute, ...]:
 
 def encode_all(attributes: Iterable[Attribute]) -> bytes:
     """One after the other."""
-    return b"".join(attribute.encode() for attribute in attributes)
+    return b"".join([attribute.encode() for attribute in attributes])

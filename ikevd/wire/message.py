@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from struct import Struct
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from ikevd.errors import Malformed
 from ikevd.frozen import frozen
 from ikevd.wire.buffer import GENERIC, Reader
 from ikevd.wire.payloads import Payload, decode_payload, parts
-from ikevd.wire.registry import ExchangeType, Flags, PayloadType
+from ikevd.wire.registry import ALL_FLAGS, EXCHANGE_TYPES, PAYLOAD_TYPES, ExchangeType, Flags, PayloadType
 
 _HEADER = Struct("!8s8sBBBBII")
 HEADER_OCTETS = _HEADER.size
@@ -74,9 +75,9 @@ class Header:
         return cls(
             initiator,
             responder,
-            PayloadType.of(following),
-            ExchangeType.of(exchange),
-            Flags(flags),
+            PAYLOAD_TYPES[following],
+            EXCHANGE_TYPES[exchange],
+            ALL_FLAGS[flags],
             message_id,
             version,
             length,
@@ -126,12 +127,20 @@ class Message:
 
     def one(self, kind: type[P]) -> P:
         """The payload of that kind; `Malformed` unless there is exactly one."""
-        found = self.all(kind)
-        if len(found) != 1:
-            name = kind.__name__.removesuffix("Payload").upper()
-            count = f"{len(found)} {name} payloads" if found else f"no {name} payload"
-            raise Malformed(f"{count} in {self.header.exchange}; exactly one is wanted")
-        return found[0]
+        found = None
+        for payload in self.payloads:
+            if isinstance(payload, kind):
+                if found is not None:
+                    raise self._not_one(kind)
+                found = payload
+        if found is None:
+            raise self._not_one(kind)
+        return found
+
+    def _not_one(self, kind: type[P]) -> Malformed:
+        found, name = self.all(kind), kind.__name__.removesuffix("Payload").upper()
+        count = f"{len(found)} {name} payloads" if found else f"no {name} payload"
+        return Malformed(f"{count} in {self.header.exchange}; exactly one is wanted")
 
     def at_most_one(self, kind: type[P]) -> P | None:
         """The payload of that kind or None; `Malformed` if there are several."""
@@ -151,7 +160,7 @@ def split_untrusted(kind: PayloadType, body: bytes) -> tuple[bytes, bytes]:
     while kind != NONE:
         following, _, length = reader.fields(GENERIC)
         bodies.append(reader.take(max(0, length - GENERIC_OCTETS)))
-        kind = PayloadType.of(following)
+        kind = PAYLOAD_TYPES[following]
     if not bodies:
         raise Malformed("message without payloads")
     return bodies[0], body[GENERIC_OCTETS + len(bodies[0]) : reader.offset]
@@ -177,22 +186,22 @@ def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payloa
         if read > MAX_PARTS:
             raise Malformed(f"message with more than {MAX_PARTS} payloads, transforms, attributes and SPIs")
         yield payload
-        kind = PayloadType.of(following)
+        kind = PAYLOAD_TYPES[following]
 
 
 def encode_chain(payloads: Sequence[Payload]) -> bytes:
     """The payloads with their generic headers."""
-    parts: list[bytes] = []
-    following = (*[payload.TYPE for payload in payloads[1:]], NONE)
-    for payload, behind in zip(payloads, following, strict=False):  # none at all has none behind it
+    octets, behind = b"", 0
+    for payload in reversed(payloads):
         body = payload.body
-        parts += GENERIC.pack(behind, 0, len(body) + GENERIC_OCTETS), body
-    return b"".join(parts)
+        octets = GENERIC.pack(behind, 0, len(body) + GENERIC_OCTETS) + body + octets
+        behind = payload.TYPE
+    return octets
 
 
 def names(payloads: Sequence[Payload]) -> tuple[str, ...]:
     """What the payloads are called; the same tuple for the same types, since evidence keeps many."""
-    return _names(bytes([payload.TYPE for payload in payloads]))
+    return _names(bytes(map(_TYPE, payloads)))
 
 
 @lru_cache(maxsize=256)
@@ -200,7 +209,8 @@ def _names(types: bytes) -> tuple[str, ...]:
     return tuple([_NAMES[kind] for kind in types])
 
 
-_NAMES = [str(PayloadType(number)) for number in range(256)]
+_TYPE = attrgetter("TYPE")
+_NAMES = tuple(map(str, PAYLOAD_TYPES))
 
 
 def first_type(payloads: Sequence[Payload]) -> PayloadType:

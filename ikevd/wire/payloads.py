@@ -254,9 +254,12 @@ _DECODERS: dict[PayloadType, Callable[[bytes], Payload]] = {
 }
 
 
+_OF_PARTS = SaPayload, DeletePayload, AttributesPayload
+
+
 def parts(payload: Payload) -> int:
     """How many things the payload holds that are read one by one; 1 for most."""
-    return payload.parts if isinstance(payload, (SaPayload, DeletePayload, AttributesPayload)) else 1
+    return payload.parts if isinstance(payload, _OF_PARTS) else 1
 
 
 def decode_payload(kind: PayloadType, body: bytes) -> Payload:

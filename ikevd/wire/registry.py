@@ -94,6 +94,12 @@ class Flags(IntFlag):
     AUTHENTICATION_ONLY = 4
 
 
+# By number, for received octets, of which there are many: to ask an enum takes Python ten times as long.
+PAYLOAD_TYPES = tuple(map(PayloadType, range(256)))
+EXCHANGE_TYPES = tuple(map(ExchangeType, range(256)))
+ALL_FLAGS = tuple(map(Flags, range(256)))
+
+
 class Doi(Registry):
     """RFC 2407 section 4.1."""
 

@@ -11,9 +11,10 @@ from ikevd.frozen import frozen
 from ikevd.wire import attributes
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.buffer import GENERIC, Reader, Writer
-from ikevd.wire.registry import Doi, PayloadType, Protocol
+from ikevd.wire.registry import PAYLOAD_TYPES, Doi, PayloadType, Protocol
 
 NONE, PROPOSAL, TRANSFORM = PayloadType.NONE, PayloadType.PROPOSAL, PayloadType.TRANSFORM
+IPSEC, ISAKMP = Doi.IPSEC, Doi.ISAKMP
 SITUATION_IDENTITY_ONLY = 1
 SUB_HEADER = GENERIC.size
 _TRANSFORM = Struct("!BBH")
@@ -107,8 +108,11 @@ class SaPayload:
     @property
     def parts(self) -> int:
         """How many transforms and attributes there are to read."""
-        transforms = [transform for proposal in self.proposals for transform in proposal.transforms]
-        return len(transforms) + sum(len(transform.attributes) for transform in transforms)
+        count = 0
+        for proposal in self.proposals:
+            for transform in proposal.transforms:
+                count += 1 + len(transform.attributes)
+        return count
 
     @classmethod
     def decode(cls, body: bytes) -> SaPayload:
@@ -117,7 +121,7 @@ class SaPayload:
             raise Malformed(f"SA payload of {len(body)} octets; at most {MAX_SA} are wanted")
         reader = Reader(body, "SA payload")
         doi, situation = reader.fields(_SA)
-        if doi not in (Doi.IPSEC, Doi.ISAKMP):
+        if doi not in (IPSEC, ISAKMP):
             raise Malformed(f"SA payload of DOI {doi}; IPsec (1) is wanted")
         if situation != SITUATION_IDENTITY_ONLY:
             raise Malformed(f"SA payload with situation 0x{situation:x}; identity only (1) is wanted")
@@ -138,13 +142,13 @@ class SaPayload:
     def encode(self) -> bytes:
         """The body of the SA payload."""
         body = _encode_list([p.encode() for p in self.proposals], PROPOSAL)
-        return _SA.pack(Doi.IPSEC, SITUATION_IDENTITY_ONLY) + body
+        return _SA.pack(IPSEC, SITUATION_IDENTITY_ONLY) + body
 
 
 def _sub_header(reader: Reader, kind: PayloadType) -> tuple[PayloadType, int]:
     """Next payload and the length of the body that follows (RFC 2408 section 3.2)."""
     following, reserved, length = reader.fields(GENERIC)
-    more = PayloadType.of(following)
+    more = PAYLOAD_TYPES[following]
     if more not in (kind, NONE):
         raise Malformed(f"{more} follows inside a list of {kind} payloads")
     if reserved:
