@@ -367,44 +367,8 @@ class OddPorts(Finding):
 
 
 @frozen
-class ClaimedLife(Finding):
-    """RESPONDER-LIFETIME for the ISAKMP SA: so many seconds count instead of so many."""
-
-    before: int
-    after: int
-
-
-@frozen
-class UnprovenLife(Finding):
-    """RESPONDER-LIFETIME for the ISAKMP SA where nothing proves it: message 2 of Aggressive Mode."""
-
-
-@frozen
 class IsakmpDeleted(Finding):
     """The peer deleted the ISAKMP SA."""
-
-
-@frozen
-class IsakmpRenewal(Finding):
-    """A phase 1 that renews the ISAKMP SA begins, so many seconds before its end."""
-
-    left: int
-
-
-@frozen
-class RenewalFailed(Finding):
-    """Such a phase 1 came to nothing: the next one begins in `again` seconds, the lifetime ends in `left`."""
-
-    cause: Finding
-    again: int
-    left: int
-
-
-@frozen
-class IsakmpReplaced(Finding):
-    """Another ISAKMP SA, with these cookies, has taken its place: it was told Delete."""
-
-    by: str
 
 
 # -- results --------------------------------------------------------------------------------------------------------

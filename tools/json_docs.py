@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from ikevd import findings, liveness_findings, refusals, selector_findings
+from ikevd import contact_findings, findings, lifetime_findings, liveness_findings, refusals, selector_findings
 from ikevd.control import shapes
 from ikevd.errors import Finding, Said
 from ikevd.observe.views import kind_of
@@ -92,7 +92,14 @@ def _findings() -> Iterator[str]:
         Said,
         *(
             one
-            for module in (findings, selector_findings, liveness_findings, refusals)
+            for module in (
+                findings,
+                selector_findings,
+                contact_findings,
+                lifetime_findings,
+                liveness_findings,
+                refusals,
+            )
             for one in vars(module).values()
         ),
     )

@@ -22,6 +22,7 @@ from ikevd.policy.model import (
     DpdMode,
     Encap,
     Lifetime,
+    LifetimeCheck,
     Limits,
     Listen,
     Location,
@@ -113,6 +114,7 @@ def _connection(
         nat_methods=NAT_METHODS[section.nat_method],
         nat_keepalive=section.nat_keepalive,
         sha256_96=section.sha256_96,
+        lifetime_check=LifetimeCheck(section.lifetime_check),
         cisco_unity=section.cisco_unity,
         dpd=_dpd(section.dpd),
         unique=Unique(section.unique),
@@ -176,6 +178,7 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 replay_window=its.replay_window,
                 pfs=_pfs(its),
                 sha256_96=section.sha256_96,
+                lifetime_check=LifetimeCheck(section.lifetime_check),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
             )
 

@@ -235,6 +235,12 @@ class ConnectionSection(Section):
     fail_open: Switch = Field(
         default=False, description="of the children that do not say it: may their traffic leave in the clear?"
     )
+    lifetime_check: Annotated[str, one_of("obey", "strict", "claim", "exact")] = Field(
+        default="claim",
+        description="as responder, where the lifetime that the peer proposes differs from ours: obey (take it), strict "
+        "(refuse it if it is longer), claim (keep the shorter one; the peer is told where that is ours) or exact "
+        "(refuse it)",
+    )
     cisco_unity: Switch = Field(default=False, description="send the vendor ID of Cisco Unity")
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
         description="at least one, with local and remote networks"

@@ -59,6 +59,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (DpdSection, "delay"): "dpddelay dpd_delay threshold",
     (DpdSection, "timeout"): "dpdtimeout dpd_timeout dpd_retry dpd_maxfail",
     (DpdSection, "action"): "dpdaction dpd_action",
+    (ConnectionSection, "lifetime_check"): "proposal_check",
     (ConnectionSection, "sha256_96"): "sha2_truncbug sha2_256_96",
     (ConnectionSection, "fail_open"): "failureshunt negotiationshunt failure_shunt negotiation_shunt",
     (ConnectionSection, "children"): "child tunnels networks subnets policies sainfo",

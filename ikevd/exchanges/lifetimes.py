@@ -5,18 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ikevd.exchanges.link import Link
-from ikevd.findings import ClaimedLife, UnprovenLife
 from ikevd.frozen import replace
-from ikevd.policy.choose import shorter
-from ikevd.policy.transforms import read_responder_lifetime
+from ikevd.lifetime_findings import ClaimedLife, UnprovenLife
+from ikevd.policy.choose import SPI_OCTETS, Phase2Choice
+from ikevd.policy.lives import shorter
+from ikevd.policy.transforms import read_responder_lifetime, responder_lifetime
 from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa
 from ikevd.wire.payloads import NotifyPayload
-from ikevd.wire.registry import NotifyType, Protocol
+from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
+
+
+def claim(sa: IsakmpSa) -> NotifyPayload:
+    """We end the ISAKMP SA sooner than the initiator has proposed."""
+    data = responder_lifetime(sa.lifetime, Protocol.ISAKMP)
+    return NotifyPayload(Protocol.ISAKMP, NotifyType.RESPONDER_LIFETIME, sa.cookies.octets, data)
+
+
+def reads_apart(sa: IsakmpSa) -> bool:
+    """Is the claim for an Informational message of its own? After Aggressive Mode, in which none of our messages could
+    prove it, and for IOS, which says and reads it there after Main Mode."""
+    return sa.exchange is ExchangeType.AGGRESSIVE or any("Cisco" in name for name in sa.peer_vendors)
+
+
+def claim_for_pair(choice: Phase2Choice, spi: bytes) -> tuple[NotifyPayload, ...]:
+    """For message 2 of a Quick Mode: we end the pair sooner than the initiator has proposed, if so. `spi`: ours."""
+    if not choice.claims:
+        return ()
+    data = responder_lifetime(choice.lifetime, Protocol.ESP)
+    return (NotifyPayload(Protocol.ESP, NotifyType.RESPONDER_LIFETIME, spi, data),)
 
 
 def claims(notify: NotifyPayload) -> bool:
     """Is it about the life of an ISAKMP SA?"""
     return notify.type == NotifyType.RESPONDER_LIFETIME and notify.protocol == Protocol.ISAKMP
+
+
+def claims_of_pair(notify: NotifyPayload) -> bool:
+    """Is it about the life of an IPsec SA?"""
+    return (
+        notify.type == NotifyType.RESPONDER_LIFETIME
+        and notify.protocol == Protocol.ESP
+        and len(notify.spi) == SPI_OCTETS
+    )
 
 
 def claimed(sa: IsakmpSa, notifies: Sequence[NotifyPayload]) -> IsakmpSa:

@@ -131,7 +131,8 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
         raise
     sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found)
     idir, greeting = sa.local_id.to_payload(), await contact.greeting(link, connection, sa.local_id, identity)
-    await link.answer(idir, keying.hash_r(idir), *greeting)
+    claim = (lifetimes.claim(sa),) if sa.claims else ()
+    await link.answer(idir, keying.hash_r(idir), *greeting, *claim)
     return with_block(replace(sa, contacted=contacted), keying.chain.iv)
 
 

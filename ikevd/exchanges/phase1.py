@@ -16,8 +16,9 @@ from ikevd.exchanges import nat
 from ikevd.exchanges.link import Link
 from ikevd.findings import Named, OddPorts, OtherIdentity, OtherKey, Sign
 from ikevd.frozen import frozen, replace
-from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1, shorter
+from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1
 from ikevd.policy.identity import USUAL_PORTS, Identity
+from ikevd.policy.lives import agreed, is_claimed, refusal, shorter
 from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
 from ikevd.refusals import OtherHash
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
@@ -58,8 +59,12 @@ class Candidates:
             raise NoProposalChosen("no connection is configured for this peer")
         read, suites = Phase1Offer(offer), [_of_that_size(c.suites, public) for c in self.connections]
         choice = next((found for each in suites if (found := read.find(each))), None) or read.choose(suites[0])
-        accepting = tuple([c for c in self.connections if choice.suite in c.suites])
-        return choice, Candidates(accepting, self.max_secrets)
+        accepting = [c for c in self.connections if choice.suite in c.suites]
+        refusals = [refusal(c.lifetime_check, c.lifetime, choice.lifetime) for c in accepting]
+        if all(refusals):
+            raise NoProposalChosen(refusals[0] or "")
+        left = tuple([c for c, refused in zip(accepting, refusals, strict=True) if refused is None])
+        return choice, Candidates(left, self.max_secrets)
 
     def stand_in(self) -> Connection:
         """One connection for all of them, before the peer has said which it means: what any of them needs, it has."""
@@ -180,6 +185,8 @@ class Keying:
         exchange: ExchangeType = ExchangeType.MAIN_MODE,
     ) -> IsakmpSa:
         """The ISAKMP SA as far as it is known now."""
+        check, ours, theirs = connection.lifetime_check, connection.lifetime, choice.lifetime
+        lifetime = shorter(ours, theirs) if initiator else agreed(check, ours, theirs)
         return IsakmpSa(
             cookies=self.cookies,
             connection=connection.name,
@@ -188,7 +195,7 @@ class Keying:
             local_id=local_identity(connection, link.path),
             remote_id=remote_id,
             suite=self.suite,
-            lifetime=shorter(connection.lifetime, choice.lifetime),
+            lifetime=lifetime,
             keys=self.keys,
             cipher_key=self.cipher_key,
             last_blocks=(self.chain.iv,),
@@ -196,6 +203,7 @@ class Keying:
             nat=nat,
             peer_vendors=link.peer_vendors,
             dpd=speaks_dpd(link),
+            claims=not initiator and is_claimed(check, lifetime, theirs),
         )
 
 

@@ -11,13 +11,14 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
-from ikevd.exchanges import contact, nat, phase2
+from ikevd.exchanges import contact, lifetimes, nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.findings import Asked, PeerRefuses, Traffic
 from ikevd.frozen import replace
 from ikevd.host.entropy import Entropy
-from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe, shorter
+from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe
+from ikevd.policy.lives import shorter
 from ikevd.policy.model import Child, EspSuite, Pfs
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
@@ -74,7 +75,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
     with _naming(_spi_in(asked)):
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
-        choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs)
+        choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs, child.lifetime_check)
         pair = _pair_for(choice.suite, asked, entropy)
         g_xy = _agree(pair, asked)
         spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
@@ -85,7 +86,8 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     # HDR*, HASH(3)             -->
     ours = Proposal(choice.proposal.number, choice.proposal.protocol, spi.octets, choice.proposal.transforms)
-    second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities)  # IDs octet by octet
+    claim = lifetimes.claim_for_pair(choice, spi.octets)
+    second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities, *claim)  # IDs octet by octet
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
     with _naming(choice.peer_spi):

@@ -7,6 +7,7 @@ from typing import Any
 
 from ikevd import contact_findings as cf
 from ikevd import findings as f
+from ikevd import lifetime_findings as ltf
 from ikevd import liveness_findings as lf
 from ikevd import refusals
 from ikevd import selector_findings as sf
@@ -213,17 +214,34 @@ def _odd_ports(found: f.OddPorts) -> str:
     return f"the peer's ID payload says {said}, which is odd: 0/0 or 17/500 are usual"
 
 
-def _claimed_life(found: f.ClaimedLife) -> str:
+def _claimed_life(found: ltf.ClaimedLife) -> str:
     return (
         "the peer claims a shorter life for the ISAKMP SA (RESPONDER-LIFETIME): "
         f"{found.after} s count instead of {found.before} s"
     )
 
 
-def _renewal_failed(found: f.RenewalFailed) -> str:
+def _renewal_failed(found: ltf.RenewalFailed) -> str:
     still = f"the ISAKMP SA stands {found.left} s more, and no child is cut"
     again = f"the next phase 1 begins in {found.again} s" if found.again < found.left else "no time is left for another"
     return f"its renewal came to nothing ({say(found.cause)}); {again}, {still}"
+
+
+def _claimed_pair_life(found: ltf.ClaimedPairLife) -> str:
+    return (
+        f"the peer claims a shorter life for the IPsec SAs of {found.child} (RESPONDER-LIFETIME): "
+        f"{found.after} s count instead of {found.before} s"
+    )
+
+
+def _life(seconds: int, kilobytes: int | None) -> str:
+    return f"{seconds} s" + (f" or {kilobytes} kB" if kilobytes is not None else "")
+
+
+def _life_refused(found: ltf.LifeRefused) -> str:
+    theirs, ours = _life(found.seconds, found.kilobytes), _life(found.our_seconds, found.our_kilobytes)
+    wanted = "no longer one" if found.check == "strict" else "no other one"
+    return f"the peer proposes a lifetime of {theirs}, ours is {ours}; lifetime_check: {found.check} accepts {wanted}"
 
 
 def _mentioned(found: f.Mentioned) -> str:
@@ -309,8 +327,10 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
     f.OddPorts: _odd_ports,
     f.PeerMoved: _peer_moved,
-    f.ClaimedLife: _claimed_life,
-    f.UnprovenLife: lambda found: (
+    ltf.ClaimedLife: _claimed_life,
+    ltf.ClaimedPairLife: _claimed_pair_life,
+    ltf.LifeRefused: _life_refused,
+    ltf.UnprovenLife: lambda found: (
         "the peer claims a life for the ISAKMP SA (RESPONDER-LIFETIME) where nothing proves it: not heeded"
     ),
     f.Announced: _announced,
@@ -324,9 +344,9 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     lf.Doubted: lambda found: f"the peer is asked whether it lives (R-U-THERE): {found.why}",
     lf.AnswersAgain: lambda found: f"the peer shows life again, after {found.asked} R-U-THERE without an answer",
     lf.PeerDead: _peer_dead,
-    f.IsakmpRenewal: lambda found: f"a new phase 1 begins, {found.left} s before the lifetime of the ISAKMP SA ends",
-    f.RenewalFailed: _renewal_failed,
-    f.IsakmpReplaced: lambda found: (
+    ltf.IsakmpRenewal: lambda found: f"a new phase 1 begins, {found.left} s before the lifetime of the ISAKMP SA ends",
+    ltf.RenewalFailed: _renewal_failed,
+    ltf.IsakmpReplaced: lambda found: (
         f"ISAKMP SA {found.by} has taken its place: Delete is said, and nothing begins under it"
     ),
     f.IsakmpSaStands: _isakmp_sa,

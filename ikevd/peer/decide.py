@@ -61,6 +61,7 @@ from ikevd.peer.facts import (
     QuickModeFailed,
     QuickModeUp,
     Reloaded,
+    Renew,
     Reserved,
     Restarted,
     Unmovable,
@@ -129,6 +130,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
                 _unwant(draft, name, open=open, by_command=True)
         case Reloaded(ended, anew):
             reload.reloaded(draft, ended, phase1=anew)
+        case Renew():
+            succession.renew(draft)
         case Displaced(name, by):
             clients.displaced(draft, name, by)
         case PhaseOneUp(attempt, sa) if phase1.up(draft, fact):

@@ -44,6 +44,11 @@ class Reloaded:
 
 
 @frozen
+class Renew:
+    """Renew the ISAKMP SA that serves, now."""
+
+
+@frozen
 class Displaced:
     """Another peer asks for the selectors of the child, and nothing was heard of this one for long."""
 
@@ -342,6 +347,7 @@ Fact = (
     Wanted
     | Unwanted
     | Reloaded
+    | Renew
     | Displaced
     | Ended
     | PhaseOneUp

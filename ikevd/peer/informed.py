@@ -9,7 +9,7 @@ from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
 from ikevd.frozen import replace
-from ikevd.peer import attempts, contact, dpd, isakmp, notices, pairs
+from ikevd.peer import attempts, claims, contact, dpd, isakmp, notices, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.notices import Refusal
@@ -33,7 +33,7 @@ def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload], *, forme
         dpd.told(draft, under, payload)
     if said.others:
         draft.say(Record(under, Note(Mentioned(said.others))))
-    isakmp.shorten(draft, under, said.lives)
+    claims.heard(draft, under, said.lives)
     if said.contacted:
         contact.heard(draft, under, former_lives=former_lives)
     if said.deleted_esp:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ikevd.addresses import Path
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import lifetimes
 from ikevd.facts import Established, Note
-from ikevd.findings import ClaimedLife, IsakmpSaStands
+from ikevd.findings import IsakmpSaStands
 from ikevd.frozen import replace
 from ikevd.liveness_findings import AnswersAgain
 from ikevd.peer import attempts, moves
@@ -20,7 +20,6 @@ from ikevd.peer.state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.choose import describe
 from ikevd.sa.model import Cookies, IsakmpSa
-from ikevd.wire.payloads import NotifyPayload
 
 MAX_ISAKMP_SAS = 8
 """Of one peer: crossing phase 1 and restarts of the peer leave several; the oldest goes."""
@@ -38,6 +37,8 @@ def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None, began: flo
     born = draft.now
     state = IsakmpState(sa, Stage.READY, sa.path, born, born, expires, last_flight=last_flight, began=began)
     draft.isakmp.put(sa.cookies, state)
+    if sa.claims and lifetimes.reads_apart(sa):
+        draft.say(Say(sa.cookies, (lifetimes.claim(sa),)))
     standing = [key for key, isakmp in draft.isakmp.items() if isakmp.stage is not Stage.LEAVING]
     if len(standing) > MAX_ISAKMP_SAS:
         retire(draft, standing[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
@@ -88,16 +89,6 @@ def answered(draft: Draft, under: Cookies, live: Liveness) -> Liveness:
     if live.asked > 1:
         draft.say(Record(under, Note(AnswersAgain(live.asked))))
     return replace(live, asked=0)
-
-
-def shorten(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) -> None:
-    """The peer says, authenticated, that the ISAKMP SA ends sooner."""
-    isakmp = _of(draft, under)
-    sa = lifetimes.claimed(isakmp.sa, claims)
-    if sa.lifetime == isakmp.sa.lifetime or isakmp.stage is Stage.LEAVING:
-        return
-    draft.say(Record(under, Note(ClaimedLife(isakmp.sa.lifetime.seconds, sa.lifetime.seconds))))
-    draft.isakmp.put(under, replace(isakmp, sa=sa, expires=isakmp.born + sa.lifetime.seconds))
 
 
 def retire(draft: Draft, under: Cookies, *, tell: bool, cause: IkeError) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ikevd.exchanges import contact
 from ikevd.exchanges.contact import DOIS
-from ikevd.exchanges.lifetimes import claims
+from ikevd.exchanges.lifetimes import claims, claims_of_pair
 from ikevd.frozen import frozen
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
@@ -33,7 +33,7 @@ class Notices:
     deleted_isakmp: tuple[Cookies, ...]
     deleted_esp: tuple[Spi, ...]
     lives: tuple[NotifyPayload, ...]
-    """Claims of a life for an ISAKMP SA."""
+    """Claims of a life, for the ISAKMP SA or for a pair."""
     dpd: tuple[NotifyPayload, ...]
     """The first R-U-THERE or R-U-THERE-ACK."""
     contacted: bool
@@ -59,7 +59,7 @@ def read(payloads: Sequence[Payload]) -> Notices:
                 refusals.append(Refusal(kind, spi))
             case NotifyPayload() if contact.says(payload):
                 contacted = True
-            case NotifyPayload() if claims(payload):
+            case NotifyPayload() if claims(payload) or claims_of_pair(payload):
                 lives.append(payload)
             case NotifyPayload() if is_dpd(payload):
                 dpd.append(payload)

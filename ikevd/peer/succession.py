@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from ikevd.errors import Finding, IkeError
 from ikevd.facts import Note
-from ikevd.findings import IsakmpRenewal, IsakmpReplaced, RenewalFailed
 from ikevd.frozen import replace
+from ikevd.lifetime_findings import IsakmpRenewal, IsakmpReplaced, RenewalFailed
 from ikevd.peer import attempts, isakmp, phase1, renewal
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
@@ -45,6 +45,13 @@ def failed(draft: Draft, error: IkeError) -> None:
     pause = backoff(serving.renewals)
     _put(draft, under, replace(serving, renew_at=draft.now + pause))
     _note(draft, under, RenewalFailed(error.finding, round(pause), round(serving.expires - draft.now)))
+
+
+def renew(draft: Draft) -> None:
+    """The operator wants it now."""
+    under = isakmp.usable(draft)
+    if under is not None:
+        _renew(draft, under)
 
 
 def spent(draft: Draft, under: Cookies) -> None:

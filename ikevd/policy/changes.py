@@ -107,7 +107,7 @@ def effective(before: Config, after: Config) -> Config:
 CHILD_KEYS = {"suites": "esp_proposals", "template": "remote", "group": "name"}
 CHILD_REACH = {
     **dict.fromkeys(("local", "remote", "template"), Reach.REPLACED),
-    **dict.fromkeys(("start", "fail_open", "group"), Reach.OURS),
+    **dict.fromkeys(("start", "fail_open", "group", "lifetime_check"), Reach.OURS),
 }
 """Of the others: `RENEWED`."""
 KEYS = {
@@ -120,7 +120,7 @@ KEYS = {
 }
 REACH = {
     **dict.fromkeys(("local", "remote", "remote_range", "remote_id", "group_key"), Reach.REPLACED),
-    **dict.fromkeys(("resend", "nat_keepalive", "sha256_96", "dpd"), Reach.OURS),
+    **dict.fromkeys(("resend", "nat_keepalive", "sha256_96", "lifetime_check", "dpd"), Reach.OURS),
 }
 """Of the others: `RENEWED`. `sha256_96` is in each child, too. Another address or identity of the peer is another
 peer."""

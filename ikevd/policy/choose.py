@@ -14,9 +14,11 @@ from ikevd.crypto import groups
 from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.findings import ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
 from ikevd.frozen import frozen, replace
+from ikevd.policy import lives
 from ikevd.policy.algorithms import GROUPS
 from ikevd.policy.differences import nearest
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, Pfs
+from ikevd.policy.lives import shorter
+from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, LifetimeCheck, Pfs
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.transforms import read_phase1, read_phase2
 from ikevd.wire.registry import AuthMethod, Encapsulation, Protocol
@@ -24,9 +26,6 @@ from ikevd.wire.sa import Proposal, SaPayload, Transform
 
 MAX_COMPARED = 32
 """Different suites of an offer that are held against ours for the nearest miss."""
-LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024
-"""No peer can have us negotiate anew in a storm."""
-
 MAX_FOREIGN_PUBLIC = 512
 """Octets of a public value (MODP-4096): a group that only the peer names may cost so much and no more."""
 
@@ -54,6 +53,8 @@ class Phase2Choice:
     lifetime: Lifetime
     proposal: Proposal
     peer_spi: bytes
+    claims: bool = False
+    """The initiator, which is the peer, proposed a longer life, and is told of ours."""
 
 
 # -- choosing (responder) -----------------------------------------------------------------------------------------
@@ -87,7 +88,11 @@ class Phase1Offer:
 
 
 def choose_phase2(
-    offer: SaPayload, suites: Sequence[EspSuite], lifetime: Lifetime, pfs: Pfs = Pfs.REQUIRED
+    offer: SaPayload,
+    suites: Sequence[EspSuite],
+    lifetime: Lifetime,
+    pfs: Pfs = Pfs.REQUIRED,
+    check: LifetimeCheck = LifetimeCheck.CLAIM,
 ) -> Phase2Choice:
     """The first of our suites that the offer contains; a proposal that wants AH or IPComp as well is passed over.
 
@@ -110,7 +115,9 @@ def choose_phase2(
                 if isinstance(read, EspSuite) and accepts(read, suite):
                     chosen = Proposal(proposal.number, Protocol.ESP, b"", (transform,))
                     agreed = suite if read == suite else read
-                    return Phase2Choice(agreed, shorter(lifetime, life), chosen, proposal.spi)
+                    kept = lives.agreed(check, lifetime, life)
+                    claims = lives.is_claimed(check, kept, life)
+                    return Phase2Choice(agreed, kept, chosen, proposal.spi, claims)
     others = [why for together in by_number.values() if (why := _other_than_esp(together))]
     miss = _miss(2, [*(read for _, _, read, _ in offered), *others], suites)
     if isinstance(miss, NothingComparable):
@@ -159,14 +166,6 @@ def _only(answer: SaPayload, protocol: Protocol) -> tuple[Proposal, Transform]:
     if answer.proposals[0].protocol != protocol:
         raise NoProposalChosen(OtherProtocol(str(answer.proposals[0].protocol), str(protocol)))
     return answer.proposals[0], answer.proposals[0].transforms[0]
-
-
-def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
-    """Both ends keep the smaller of each value (RFC 2407 section 4.5.4), but none so small that it is an attack."""
-    volumes = [volume for volume in (ours.kilobytes, theirs.kilobytes) if volume is not None]
-    seconds = max(min(ours.seconds, theirs.seconds), LEAST_SECONDS)
-    both = Lifetime(seconds, max(min(volumes), LEAST_KILOBYTES) if volumes else None)
-    return ours if both == ours else both
 
 
 # -- what did not fit -------------------------------------------------------------------------------------------------

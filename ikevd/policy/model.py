@@ -145,6 +145,19 @@ class Unique(Enum):
     """INITIAL-CONTACT is neither said nor obeyed."""
 
 
+class LifetimeCheck(Enum):
+    """What a responder does with the life that the initiator proposes, where its own is another one."""
+
+    OBEY = "obey"
+    """Take it."""
+    STRICT = "strict"
+    """Take it if it is shorter, refuse it if it is longer."""
+    CLAIM = "claim"
+    """Keep the shorter one, and tell the initiator where that is ours."""
+    EXACT = "exact"
+    """Refuse it."""
+
+
 class Pfs(Enum):
     """Perfect forward secrecy of a child: a Diffie-Hellman exchange of its own in each Quick Mode."""
 
@@ -205,6 +218,8 @@ class Child:
     """Without meaning where no suite names a group."""
     sha256_96: bool = False
     """As in the connection."""
+    lifetime_check: LifetimeCheck = LifetimeCheck.CLAIM
+    """As in the connection."""
     template: bool = False
     """`remote` is what peers may ask for a part of: each instance has a selector of its own within it."""
     instance: bool = field(default=False, compare=False)
@@ -262,6 +277,8 @@ class Connection:
     """Send the vendor ID of Cisco Unity."""
     dpd: Dpd = field(default_factory=Dpd)
     unique: Unique = Unique.REPLACE
+    lifetime_check: LifetimeCheck = LifetimeCheck.CLAIM
+    """As responder."""
 
 
 @frozen

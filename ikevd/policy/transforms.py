@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ikevd.errors import Malformed
 from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
 from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
-from ikevd.wire.attributes import Attribute, decode_all
+from ikevd.wire.attributes import Attribute, decode_all, encode_all
 from ikevd.wire.buffer import Reader
 from ikevd.wire.registry import (
     AuthMethod,
@@ -132,6 +132,12 @@ def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
         Encapsulation.of(numbers.get(IpsecAttribute.ENCAPSULATION, Encapsulation.TUNNEL)),
     )
     return suite, _lifetime(life, default)
+
+
+def responder_lifetime(lifetime: Lifetime, protocol: Protocol) -> bytes:
+    """The data of a RESPONDER-LIFETIME notification (RFC 2407 section 4.6.3.1): attributes of phase 2, for an ISAKMP SA
+    those of phase 1, which IOS and vpnc read."""
+    return encode_all(_life(IkeAttribute if protocol == Protocol.ISAKMP else IpsecAttribute, lifetime))
 
 
 def read_responder_lifetime(octets: bytes, ours: Lifetime, protocol: Protocol = Protocol.ESP) -> Lifetime:

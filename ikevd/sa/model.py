@@ -104,6 +104,8 @@ class IsakmpSa:
     """Did the peer announce dead peer detection (RFC 3706)?"""
     contacted: bool = False
     """Did the peer say in phase 1, encrypted, that it holds nothing else with us (INITIAL-CONTACT)?"""
+    claims: bool = False
+    """Has the initiator, which is the peer, proposed a longer life? Then it is told of ours."""
 
     @property
     def our_cookie(self) -> bytes:

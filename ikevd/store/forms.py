@@ -11,7 +11,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
-from ikevd import contact_findings, errors, findings, liveness_findings, refusals, selector_findings
+from ikevd import contact_findings, errors, findings, lifetime_findings, liveness_findings, refusals, selector_findings
 from ikevd.errors import Finding, Said
 from ikevd.store.scalars import ADDRESS, NETWORK, SCALARS, Form, Plain, Unreadable, checked, enumeration
 
@@ -130,7 +130,15 @@ def _default(one: Field[Any]) -> Any:
 
 FINDINGS: Mapping[str, type[Finding]] = {
     name: kind
-    for module in (contact_findings, errors, findings, liveness_findings, refusals, selector_findings)
+    for module in (
+        contact_findings,
+        errors,
+        findings,
+        lifetime_findings,
+        liveness_findings,
+        refusals,
+        selector_findings,
+    )
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, Finding) and kind is not Finding
 }

@@ -15,7 +15,7 @@ from ikevd.exchanges import main_mode
 from ikevd.exchanges.phase1 import Candidates, accept_first_key_exchange
 from ikevd.facts import Dropped, Heard, Note, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Connection, Encap, Lifetime, Resend
+from ikevd.policy.model import Connection, Encap, Lifetime, LifetimeCheck, Resend
 from ikevd.wire.message import Header, Message
 from ikevd.wire.payloads import KePayload, NoncePayload
 from ikevd.wire.registry import ExchangeType, Flags, Group, PayloadType
@@ -31,6 +31,8 @@ from tests.builders import (
 )
 from tests.duet import Duet, Network
 from tests.sayings import said
+
+OBEY, STRICT, CLAIM, EXACT = LifetimeCheck
 
 
 def main_mode_between(alice: Connection, *bob: Connection, network: Network | None = None) -> Duet:
@@ -205,6 +207,31 @@ def test_both_ends_keep_the_shorter_lifetime() -> None:
 
     duet = main_mode_between(alice, bob)
     assert duet.initiator.result.lifetime == duet.responder.result.lifetime == Lifetime(7200)
+
+
+@pytest.mark.parametrize(
+    ("check", "initiator", "responder"),
+    [(CLAIM, Lifetime(3600), Lifetime(3600)), (OBEY, Lifetime(7200), Lifetime(7200))],
+)
+def test_message_6_tells_the_initiator_of_a_shorter_life_unless_its_own_is_taken(
+    check: LifetimeCheck, initiator: Lifetime, responder: Lifetime
+) -> None:
+    alice = connection(lifetime=Lifetime(7200))
+    bob = replace(mirrored(alice), lifetime=Lifetime(3600), lifetime_check=check)
+
+    duet = main_mode_between(alice, bob)
+    assert (duet.initiator.result.lifetime, duet.responder.result.lifetime) == (initiator, responder)
+    assert duet.responder.result.claims is (check is CLAIM)
+
+
+@pytest.mark.parametrize("check", [STRICT, EXACT])
+def test_a_longer_life_is_refused_where_the_configuration_wants_that(check: LifetimeCheck) -> None:
+    alice = connection(lifetime=Lifetime(7200))
+    bob = replace(mirrored(alice), lifetime=Lifetime(3600), lifetime_check=check)
+
+    error = main_mode_between(alice, bob).responder.error
+    assert isinstance(error, NoProposalChosen)
+    assert say_error(error).startswith("the peer proposes a lifetime of 7200 s, ours is 3600 s")
 
 
 def test_silence_ends_after_the_configured_sends_with_growing_pauses() -> None:

@@ -17,7 +17,7 @@ from ikevd.errors import (
 )
 from ikevd.facts import Heard, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Lifetime
+from ikevd.policy.model import Lifetime, LifetimeCheck
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, Payload
@@ -98,6 +98,28 @@ def test_the_responder_picks_by_its_own_order_and_the_shorter_life() -> None:
     duet = quick_mode_between(alice, bob)
     assert duet.initiator.result.suite == duet.responder.result.suite == ESP_AES128_SHA256
     assert duet.responder.result.lifetime == Lifetime(3600, 4096)
+
+
+def test_message_2_tells_the_initiator_of_a_shorter_life() -> None:
+    alice = child(lifetime=Lifetime(7200))
+    bob = replace(swapped(alice), lifetime=Lifetime(3600, 5000))
+    duet = quick_mode_between(alice, bob)
+    assert duet.initiator.result.lifetime == duet.responder.result.lifetime == Lifetime(3600, 5000)
+
+
+def test_of_a_life_that_it_takes_as_it_is_it_tells_nothing() -> None:
+    alice = child(lifetime=Lifetime(7200))
+    for check, ours in ((LifetimeCheck.OBEY, 3600), (LifetimeCheck.CLAIM, 7200), (LifetimeCheck.STRICT, 9000)):
+        bob = replace(swapped(alice), lifetime=Lifetime(ours), lifetime_check=check)
+        duet = quick_mode_between(alice, bob)
+        assert duet.initiator.result.lifetime == duet.responder.result.lifetime == Lifetime(7200)
+        assert not [fact for fact in duet.initiator.facts if isinstance(fact, Heard) and "N" in fact.payloads]
+
+
+def test_a_longer_life_is_refused_where_the_configuration_wants_that() -> None:
+    alice = child(lifetime=Lifetime(7200))
+    bob = replace(swapped(alice), lifetime=Lifetime(3600), lifetime_check=LifetimeCheck.STRICT)
+    assert isinstance(quick_mode_between(alice, bob).responder.error, NoProposalChosen)
 
 
 def test_two_quick_modes_under_one_sa_have_their_own_keys_and_iv_chains() -> None:

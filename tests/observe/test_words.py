@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd import findings, liveness_findings, refusals, selector_findings
+from ikevd import contact_findings, findings, lifetime_findings, liveness_findings, refusals, selector_findings
 from ikevd.errors import Finding, Said
 from ikevd.findings import (
     Asked,
@@ -42,7 +42,9 @@ SILENT_5 = SilentIdentity(replace(SILENCE, awaited="MM6", sent="MM5"), "site-b.p
 
 def kinds() -> set[type[Finding]]:
     found = [
-        one for module in (findings, liveness_findings, refusals, selector_findings) for one in vars(module).values()
+        one
+        for module in (contact_findings, findings, lifetime_findings, liveness_findings, refusals, selector_findings)
+        for one in vars(module).values()
     ]
     return {kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding)} - {Finding}
 

@@ -16,6 +16,7 @@ from ikevd.peer.facts import (
     PhaseOneFailed,
     PhaseOneUp,
     QuickModeBegan,
+    Renew,
     Restarted,
     Unwanted,
     Wanted,
@@ -50,6 +51,11 @@ def test_when_its_time_has_come_a_new_phase_1_begins_and_all_else_stays(lan: Chi
     after, effects = told(peer(ripe(), lan=lan), Due(()))
     assert effects == ["begin phase 1 as 11", BEGINS]
     assert after == peer(ripe(renew_at=NOW + 300, renewals=1), lan=lan, phase1=Attempt(11), serial=11)
+
+
+def test_or_when_the_operator_wants_it() -> None:
+    _, effects = told(peer(isakmp(B), isakmp(A, expires=NOW + 600), lan=UP), Renew())
+    assert effects == ["begin phase 1 as 11", BEGINS]
 
 
 def test_while_it_is_made_children_begin_under_the_former_one() -> None:

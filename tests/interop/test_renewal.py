@@ -1,0 +1,55 @@
+"""The ISAKMP SA is renewed, by us or by strongSwan, under a flood ping."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually
+from tests.interop.daemon import Ikevd
+from tests.interop.renewing import UNTIL, live, no_packet_is_lost, spis, we_renew_it
+from tests.interop.sites import Site
+from tests.interop.strongswan import CONNECTION, StrongSwan
+from tests.interop.topology import Topology
+
+
+@pytest.mark.parametrize("caller", ["ikevd", "strongSwan"])
+def test_strongswan_renews_it(topology: Topology, charon_b: StrongSwan, caller: str) -> None:
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        if caller == "ikevd":
+            ikevd.up("lan")
+        else:
+            charon_b.initiate("lan", CONNECTION)
+        eventually(lambda: len(spis(topology)) == 2)
+        with no_packet_is_lost(topology):
+            charon_b.rekey(ike=CONNECTION)
+            eventually(lambda: len(live(ikevd)) == 2)  # the former one it leaves until its `over_time`
+        assert len(charon_b.wait_for_children(1)) == 1
+
+
+@pytest.mark.soak
+def test_strongswan_renews_it_by_time_and_deletes_the_former_one(topology: Topology, charon_b: StrongSwan) -> None:
+    site = Site(topology.gw_a, topology.gw_b)
+    times = "reauth_time = 8s\n over_time = 6s\n rand_time = 0s\n"
+    charon_b.load(site.mirrored().swanctl().replace("version = 1\n", f"version = 1\n {times}"))
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        charon_b.initiate("lan", CONNECTION)
+        eventually(lambda: len(spis(topology)) == 2)
+        with no_packet_is_lost(topology):
+            seen = set(live(ikevd))
+            while len(seen) < 5:
+                seen |= set(live(ikevd))
+        assert len(live(ikevd)) <= 3
+        assert len(charon_b.wait_for_children(1)) == 1
+
+
+@pytest.mark.parametrize("until_its_delete", UNTIL)
+def test_we_renew_it(topology: Topology, charon_b: StrongSwan, tmp_path: Path, *, until_its_delete: bool) -> None:
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(site.mirrored().swanctl())
+    asyncio.run(we_renew_it(topology, site, tmp_path, until_its_delete=until_its_delete))
+    charon_b.wait_for_children(0)
