@@ -10,7 +10,7 @@ from ikevd.frozen import replace
 from ikevd.negotiation import former
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.kernel_side import KernelSide
-from ikevd.peer import clients, contact, facts
+from ikevd.peer import clients, contact, facts, liveness
 from ikevd.peer.state import PeerState
 from ikevd.policy.model import Connection
 
@@ -48,9 +48,10 @@ class Claimant:
         """Was the peer heard of lately, by IKE or ESP?"""
         return clients.spoke(self.state, self._now()) or await former.carried(self.state, self._kernel, child)
 
-    def doubt(self, why: str) -> None:
-        """Another peer may be what this one has become: does it still live?"""
+    def doubt(self, why: str) -> bool:
+        """Another peer may be what this one has become: does it still live? False: it cannot be asked."""
         self._owner.post(facts.Doubted(why))
+        return liveness.can_ask(self.state, self._now())
 
     async def give_up(self, child: str, by: str) -> None:
         """Another peer gets its selectors."""

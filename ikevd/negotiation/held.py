@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from ikevd.errors import InvalidId
@@ -10,7 +11,7 @@ from ikevd.frozen import frozen
 from ikevd.peer import clients
 from ikevd.peer.clients import Selectors
 from ikevd.peer.state import Attempt, PeerState
-from ikevd.peer.timing import LIVING
+from ikevd.peer.timing import LIVING, TO_ANSWER
 from ikevd.sa.model import IpsecSa
 from ikevd.selector_findings import Held, OnePart
 
@@ -30,8 +31,8 @@ class Holder(Protocol):
     async def is_living(self, child: str) -> bool:
         """Was it heard of within `LIVING` seconds?"""
 
-    def doubt(self, why: str) -> None:
-        """Where it can be asked whether it still lives, it is."""
+    def doubt(self, why: str) -> bool:
+        """Ask it at once whether it lives. False: it cannot be asked."""
 
     async def give_up(self, child: str, by: str) -> None:
         """Another peer gets them."""
@@ -89,13 +90,22 @@ class HeldSelectors:
             return False
         self._asking.add(by)
         try:
-            if await held.by.is_living(held.child) or held.by in self._asking:
-                held.by.doubt(f"a peer at {clients.where(by.state)} asks for the same networks")
+            if await self._is_living(held, by) or held.by in self._asking:
                 return False
             await held.by.give_up(held.child, clients.where(by.state))
         finally:
             self._asking.discard(by)
         return True
+
+    async def _is_living(self, held: _Claim, by: Holder) -> bool:
+        """Where the holder speaks dead peer detection, it is asked in any case: who was heard of lately may have gone
+        since, which then shows for the next one who asks; who was not has some time to answer."""
+        lately = await held.by.is_living(held.child)
+        asked = held.by.doubt(f"a peer at {clients.where(by.state)} asks for the same networks")
+        if lately or not asked:
+            return lately
+        await asyncio.sleep(TO_ANSWER)
+        return await held.by.is_living(held.child)
 
     def _other(self, selectors: Selectors, by: Holder) -> _Claim | None:
         claim = self._claims.get(selectors)

@@ -13,7 +13,7 @@ from ikevd.peer.due import lasts
 from ikevd.peer.effects import AskTraffic, Record, Say
 from ikevd.peer.notices import r_u_there
 from ikevd.peer.start import Anew
-from ikevd.peer.state import IsakmpState, Liveness, Stage
+from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, QUESTIONS, STAGGER, YOUNG
 from ikevd.policy.model import Child, Dpd, DpdMode, Start
 from ikevd.sa.model import Cookies
@@ -27,6 +27,18 @@ def begin(draft: Draft, under: Cookies) -> None:
     found, wanted = draft.isakmp.get(under), draft.connection.dpd
     if found is not None and found.sa.dpd and wanted.mode is not DpdMode.OFF:
         dpd.put(draft, under, found, replace(dpd.liveness_of(found), look_at=draft.now + wanted.delay))
+
+
+def reconsider(draft: Draft) -> None:
+    """The file may say otherwise than when these ISAKMP SAs began."""
+    for under, found in tuple(draft.isakmp.items()):
+        live = found.liveness
+        if live is None or live.look_at is None:
+            begin(draft, under)
+        elif draft.connection.dpd.mode is DpdMode.OFF:
+            dpd.put(draft, under, found, replace(live, look_at=None, asked=0))
+        elif live.look_at > draft.now + draft.connection.dpd.delay:
+            dpd.put(draft, under, found, replace(live, look_at=draft.now + draft.connection.dpd.delay))
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
@@ -46,8 +58,15 @@ def probe(draft: Draft, under: Cookies, why: str) -> bool:
     return True
 
 
+def can_ask(state: PeerState, now: float) -> bool:
+    """Is there an ISAKMP SA under which `probe` asks?"""
+    known = state.isakmp.values()
+    return any(found.stage is Stage.READY and lasts(found, now) and _is_asked(found) for found in known)
+
+
 def due(draft: Draft) -> None:
-    """Time to look whether the peer has been silent for too long. The newest ISAKMP SA speaks for all of them."""
+    """Time to look whether the peer has been silent for too long. The newest ISAKMP SA speaks for all of them, unless
+    somebody has asked for another one."""
     newest = _newest(draft)
     for under in draft.isakmp:
         known = _asking(draft, under)
@@ -55,7 +74,7 @@ def due(draft: Draft) -> None:
             continue
         found, live = known
         pause = draft.now + _pause(draft.connection.dpd)
-        if under != newest:
+        if under != newest and not live.asked:
             _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
         elif not live.asked and draft.now < (when := _when(draft, found, live)):
             _look(draft, under, found, live, when)
@@ -88,8 +107,11 @@ def _asking(draft: Draft, under: Cookies) -> tuple[IsakmpState, Liveness] | None
     found = draft.isakmp.get(under)
     if found is None or found.stage is not Stage.READY or found.retired or not lasts(found, draft.now):
         return None
-    live = found.liveness
-    return None if live is None or live.look_at is None else (found, live)
+    return (found, found.liveness) if found.liveness is not None and _is_asked(found) else None
+
+
+def _is_asked(found: IsakmpState) -> bool:
+    return found.liveness is not None and found.liveness.look_at is not None
 
 
 def _newest(draft: Draft) -> Cookies | None:

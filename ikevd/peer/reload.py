@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, isakmp, start
+from ikevd.peer import attempts, deletes, isakmp, liveness, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, Answer
 from ikevd.peer.state import ChildState
@@ -24,6 +24,7 @@ def reloaded(draft: Draft, ended: Collection[str], *, phase1: bool) -> None:
     for child in draft.connection.children:
         if draft.children.get(child.name) is None:
             draft.children.put(child.name, ChildState())
+    liveness.reconsider(draft)
     if phase1:
         _phase1_anew(draft)
 

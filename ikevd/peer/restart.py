@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, informed, isakmp, rekey, start, succession
+from ikevd.peer import attempts, deletes, informed, isakmp, liveness, rekey, start, succession
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Abort
@@ -28,6 +28,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
     for under in draft.isakmp:
         _say_delete_again(draft, under)
     isakmp.retire_over(draft)
+    liveness.reconsider(draft)
 
 
 def dismissed(draft: Draft, *, replaced: bool) -> None:

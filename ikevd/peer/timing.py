@@ -36,6 +36,8 @@ LINGERS = 2.0
 
 LIVING = 30.0
 """Who was heard of within so many seconds, by IKE or ESP, keeps what another peer asks for."""
+TO_ANSWER = 2.0
+"""Another one that speaks dead peer detection is asked, and has so long to answer."""
 
 # -- whether the peer lives (RFC 3706, which names no time) -----------------------------------------------------------
 

@@ -89,10 +89,10 @@ class Mallory:
         """An Aggressive Mode that Mallory begins."""
         return Aggressive(self, Cookies(cookie))
 
-    def establish(self, cookie: bytes = COOKIE) -> IsakmpSa:
-        """A whole Main Mode, correctly."""
+    def establish(self, cookie: bytes = COOKIE, *announced: Payload) -> IsakmpSa:
+        """A whole Main Mode, correctly, with these vendor IDs."""
         mode = self.main_mode(cookie)
-        mode.hear_2(*self.say(mode.message_1()))
+        mode.hear_2(*self.say(mode.message_1(mode.offer, *announced)))
         mode.hear_4(*self.say(mode.message_3()))
         mode.hear_6(*self.say(mode.message_5()))
         assert mode.sa

@@ -10,9 +10,10 @@ import pytest
 from ikevd.control.pace import Pace
 from ikevd.control.status import connection_view
 from ikevd.errors import PeerRefused
+from ikevd.facts import Note
 from ikevd.host.interface import Action, Direction
 from ikevd.observe.words import say, say_error
-from ikevd.policy.model import Connection, Unique
+from ikevd.policy.model import Connection, Dpd, Unique
 from tests.builders import BOB, NO_DPD, child
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
@@ -118,6 +119,33 @@ def test_a_client_that_is_silent_for_long_loses_its_network_to_one_that_asks_for
         assert (bob.pairs, first.pairs, second.pairs) == (1, 0, 1)
         assert len(bob.kernel.sas) == 2
         assert [len(each.session.live) for each in (first, second)] == [1, 1]
+
+    run(story())
+
+
+async def asked_before_it_loses(silence: float, answers: bool) -> tuple[Gateway, Gateway, Gateway]:
+    """As above, with dead peer detection, whose delay is a long one."""
+    seldom, world = Dpd(delay=3600.0), World(Network(nat=two_nats()))
+    bob = world.gateway(BOB, hub(*networks(1), group_key=True, dpd=seldom))
+    views = [replace(client(where, "10.3.0.0/24"), dpd=seldom) for where in CLIENTS[:2]]
+    first, second = [world.gateway(CLIENTS[n], view, seed=n) for n, view in enumerate(views)]
+    await bring_up(first)
+    await asyncio.sleep(silence)
+    if not answers:
+        del world.gateways[CLIENTS[0]]
+    await asyncio.gather(bring_up(second), return_exceptions=True)
+    await asyncio.sleep(1)
+    return bob, first, second
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_client_that_was_silent_for_long_keeps_its_network_if_it_answers_when_it_is_asked(answers: bool) -> None:
+    async def story() -> None:
+        bob, _, second = await asked_before_it_loses(100, answers)
+        assert (bob.pairs, second.pairs) == (1, 0 if answers else 1)
+        facts = [entry.fact for record in bob.history.find() for entry in record.entries]
+        said = {say(fact.finding) for fact in facts if isinstance(fact, Note)}
+        assert any(text.startswith("the peer is asked whether it lives (R-U-THERE)") for text in said)
 
     run(story())
 

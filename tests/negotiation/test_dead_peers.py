@@ -13,10 +13,12 @@ from ikevd.host.interface import Action, Direction
 from ikevd.liveness_findings import PeerDead
 from ikevd.observe.words import say
 from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
+from ikevd.store.difference import NUMBERS_RESERVED
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
+from tests.negotiation.mortal import Machine, tunnel
 from tests.virtual_time import run
 
 ALWAYS = connection(children=(child(start=Start.ALWAYS),))
@@ -215,3 +217,63 @@ def test_a_bad_network_alone_is_no_death() -> None:
         assert not verdicts(alice) + verdicts(bob)
 
     run(story())
+
+
+# -- restarts
+
+
+def number(machine: Machine) -> int:
+    """Of its last R-U-THERE."""
+    assert machine.gateway is not None
+    (isakmp,) = machine.gateway.session.live
+    assert isakmp.liveness is not None
+    return isakmp.liveness.number
+
+
+@pytest.mark.parametrize("seconds", [20, 32, 300])
+def test_a_kill_while_a_peer_is_asked_ends_nothing_and_no_number_is_used_twice(seconds: float) -> None:
+    async def story() -> None:
+        _, hers, _, _, bob = await tunnel(ALWAYS)
+        await asyncio.sleep(seconds)
+        before = number(hers)
+        alice = await hers.restart()
+        assert before < number(hers) <= before + NUMBERS_RESERVED
+        await asyncio.sleep(300)
+        assert alice.pairs == bob.pairs == 1
+        assert not verdicts(alice) + verdicts(bob)
+
+    run(story())
+
+
+def test_a_peer_that_died_while_no_ikevd_ran_is_found_out_by_the_next() -> None:
+    """The last minute in which it was heard is not stored to the second: it counts whole."""
+
+    async def story() -> None:
+        world, hers, _, _, _ = await tunnel(ALWAYS)
+        hers.kill()
+        world.network = silenced("bob")
+        await asyncio.sleep(20)
+        alice = await hers.restart()
+        assert alice.pairs == 1
+        await asyncio.sleep(60 + 30 + 8)
+        assert alice.pairs == 0
+
+    run(story())
+
+
+def test_of_a_thousand_questions_the_store_hears_once_and_once_a_minute_that_the_peer_was_heard() -> None:
+    async def story() -> None:
+        view = replace(ALWAYS, dpd=Dpd(DpdMode.PERIODIC, delay=1.0))
+        _, _, _, alice, bob = await tunnel(view)
+        before, store = number_of_writes(alice), alice.session._ledger
+        await asyncio.sleep(3000)
+        assert store.open
+        assert number_of_writes(alice) - before <= 3000 / 60 + 3000 / NUMBERS_RESERVED + 2
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def number_of_writes(gateway: Gateway) -> int:
+    store = gateway.session._ledger._store
+    return int(store.transactions)  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from ikevd.peer import liveness
 from ikevd.peer.decide import decide
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_due
-from ikevd.peer.facts import Carried, Due, Fact, Heard, PhaseOneUp
+from ikevd.peer.facts import Carried, Due, Fact, Heard, PhaseOneUp, Reloaded, Restarted
 from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import QUESTIONS, YOUNG
 from ikevd.policy.model import Connection, Dpd, DpdMode
@@ -184,6 +184,34 @@ def test_a_probe_adds_nothing_to_questions_that_are_not_answered_yet() -> None:
 )
 def test_a_probe_says_where_the_peer_cannot_be_asked(state: PeerState) -> None:
     assert probed(state) == (False, [])
+
+
+# -- the file says otherwise
+
+
+@pytest.mark.parametrize("fact", [Reloaded(frozenset(), phase1=False), Restarted()], ids=["reload", "restart"])
+@pytest.mark.parametrize(
+    ("before", "dpd", "look_at"),
+    [
+        (Liveness(100, look_at=NOW + 25), NO_DPD, None),
+        (Liveness(100), Dpd(), NOW + 30),
+        (Liveness(100, look_at=NOW + 25), Dpd(delay=7), NOW + 7),
+        (Liveness(100, look_at=NOW + 5), Dpd(delay=600), NOW + 5),
+    ],
+    ids=["off", "on", "sooner", "later"],
+)
+def test_a_changed_file_counts_for_the_isakmp_sas_that_stand(
+    before: Liveness, dpd: Dpd, look_at: float | None, fact: Fact
+) -> None:
+    live, _ = told(peer(silent_since(990.0, before)), fact, view=replace(VIEW, dpd=dpd))
+    assert live == replace(before, look_at=look_at)
+
+
+def test_what_was_asked_under_the_former_file_is_forgotten_where_nobody_is_asked_any_more() -> None:
+    live, _ = told(
+        peer(silent_since(960.0, ASKED)), Reloaded(frozenset(), phase1=False), view=replace(VIEW, dpd=NO_DPD)
+    )
+    assert live == replace(ASKED, look_at=None, asked=0)
 
 
 # -- dead

@@ -94,8 +94,8 @@ def _of_kernel(machine: MortalMachine, session: Session) -> Iterator[str]:
 
 
 def _but_heard(state: PeerState) -> PeerState:
-    """When the peer was heard is stored once a minute only."""
-    return replace(state, isakmp={key: replace(known, heard=0.0) for key, known in state.isakmp.items()})
+    """When the peer was heard is stored once a minute only, and what it was asked once in a thousand times."""
+    return replace(state, isakmp={key: replace(one, heard=0.0, liveness=None) for key, one in state.isakmp.items()})
 
 
 def _of_store(machine: MortalMachine, session: Session) -> Iterator[str]:

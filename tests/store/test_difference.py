@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ikevd.crypto.secret import Secret
-from ikevd.peer.state import Attempt, ChildState, PeerState
+from ikevd.peer.state import Attempt, ChildState, Liveness, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import HEARD_EVERY, difference, heard_at_the_latest
 from ikevd.store.interface import Changes
@@ -83,3 +83,29 @@ def test_what_was_stored_says_since_when_a_peer_may_have_been_silent() -> None:
 
 def _heard_at(state: PeerState, heard: float) -> PeerState:
     return replace(state, isakmp={key: replace(known, heard=heard) for key, known in state.isakmp.items()})
+
+
+# -- dead peer detection
+
+
+def asked(state: PeerState, live: Liveness | None) -> PeerState:
+    return replace(state, isakmp={COOKIES: replace(state.isakmp[COOKIES], liveness=live)})
+
+
+def test_a_question_is_not_written_but_the_first_of_each_thousand() -> None:
+    before = asked(peer_state(), Liveness(5000, look_at=7.0))
+    assert not difference(before, asked(before, Liveness(5999, look_at=99.0, asked=8, asked_at=91.0, theirs=4)))
+    assert difference(before, asked(before, Liveness(6000, look_at=99.0))).isakmp
+
+
+def test_whether_a_peer_is_asked_at_all_is_written_at_once() -> None:
+    before = asked(peer_state(), None)
+    once = asked(before, Liveness(5000, look_at=7.0))
+    assert difference(before, once).isakmp
+    assert difference(once, asked(once, Liveness(5000))).isakmp
+
+
+def test_the_next_process_counts_on_from_the_next_thousand_and_waits_for_no_answer() -> None:
+    stored = asked(heard_at(peer_state(), 100.0), Liveness(5432, look_at=7.0, asked=3, theirs=4))
+    read = heard_at_the_latest(stored, 500.0)
+    assert read.isakmp[COOKIES].liveness == Liveness(6000, look_at=7.0, theirs=4)
