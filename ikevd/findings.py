@@ -344,6 +344,13 @@ class CommitBit(Finding):
 
 
 @frozen
+class NeverConnected(Finding):
+    """It did not say CONNECTED within so many seconds."""
+
+    seconds: float
+
+
+@frozen
 class SecretsNotTried(Finding):
     """So many secrets of the peer's candidates are left out by `limits.secrets`."""
 

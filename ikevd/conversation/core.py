@@ -232,7 +232,7 @@ class Conversation(Generic[T_co]):
             return self._advance(now, error=rubbish)
         port, otherwise = self._situation.path.remote.port, self._besides.otherwise
         silence = self._meanwhile.silence(self._course.awaited, waiting, port, now, otherwise=otherwise)
-        return self._advance(now, error=NoAnswer(silence))
+        return self._outbox.behind(self._advance(now, error=NoAnswer(silence)), InputKind.SILENT, now)
 
     def pass_over(self, now: float) -> None:
         """Nobody was there to say again what was due by `now`: it is not said. The wait itself ends with a `tick`."""
@@ -357,8 +357,8 @@ class Conversation(Generic[T_co]):
     def _await(self, request: Receive, now: float) -> None:
         self._awaiting = request
         if self._waiting is None:
-            patience = self._timing.larval if self.is_larval else self._timing.patience
-            self._waiting = Waiting.for_message(now, patience)
+            usual = self._timing.larval if self.is_larval else self._timing.patience
+            self._waiting = Waiting.for_message(now, usual if request.within is None else request.within)
 
     def _send(self, request: Send, now: float) -> None:
         message = self._outbox.seal(self._course.awaited, request.payloads)

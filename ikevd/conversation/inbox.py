@@ -56,7 +56,9 @@ class Inbox:
         """Open a new message. Raises `Malformed` or `Refused`; then nothing has changed."""
         if awaited is None:
             raise UnexpectedMessage("no message is awaited now")
-        check_header(header, self._situation, self._kind, self._initiator)
+        informs = awaited.or_informational and header.exchange == ExchangeType.INFORMATIONAL
+        kind = ExchangeType.INFORMATIONAL if informs else self._kind
+        check_header(header, self._situation, kind, self._initiator)
         self._situation.arriving = path
         try:
             return open_with(self._situation, header, datagram, awaited)
@@ -82,10 +84,7 @@ class Inbox:
         return told
 
     def _commit_bit(self, message: Message) -> Note | None:
-        """In the first message that has it.
-
-        # Deviates: as strongSwan does. Kept from the kernel until CONNECTED comes, the SA would lose every packet.
-        """
+        """In the first message that has it. What follows from it the exchange knows."""
         if self._commit_noted or not int(message.header.flags) & int(Flags.COMMIT):
             return None
         self._commit_noted = True

@@ -29,6 +29,8 @@ class InputKind(Enum):
     """A datagram that was accepted, or a copy of the last one that forked the IV chain."""
     SERVED = "served"
     """The host did what was asked."""
+    SILENT = "silent"
+    """A wait has ended, and it went on without the message."""
     FORKED = "forked"
     """The peer may hold another last block of phase 1."""
     CONFIRMED = "confirmed"
@@ -41,7 +43,7 @@ class Input:
 
     kind: InputKind
     at: float = 0.0
-    """STARTED, HEARD, SERVED: when, in seconds of the machine's monotonic clock."""
+    """STARTED, HEARD, SERVED, SILENT: when, in seconds of the machine's monotonic clock."""
     octets: bytes = b""
     """HEARD: the datagram. FORKED: that block."""
     path: Path | None = None

@@ -131,6 +131,8 @@ def _effects(conversation: Conversation[T_co], given: Input, sa: IsakmpSa | None
             return conversation.heard(octets, path, at)
         case Input(InputKind.SERVED, at):
             return conversation.resume(given.answer, at)
+        case Input(InputKind.SILENT, at):
+            return conversation.tick(at)
         case Input(InputKind.FORKED, octets=origin) if sa is not None:
             return conversation.fork(phase2.chain(sa, origin, conversation.message_id))
         case Input(InputKind.CONFIRMED):

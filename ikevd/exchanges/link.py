@@ -72,6 +72,10 @@ class Receive(Generic[T_co]):
     beside: Beside | None = None
     complain: Callable[[], Complaint] | None = None
     any_port: bool = False
+    within: float | None = None
+    """Seconds; None: as long as such waits last."""
+    or_informational: bool = False
+    """Is an Informational message with the message ID of the exchange accepted as well?"""
     value: T_co = field(init=False)
     """What `accept` made of the message that it accepted."""
 
@@ -257,14 +261,17 @@ class Link:
         complain: Callable[[], Complaint] | None = None,
         *,
         any_port: bool = False,
+        within: float | None = None,
+        or_informational: bool = False,
     ) -> T:
         """Wait for the next message that `accept` accepts.
 
         `rubbish` says what it means that a message decrypts to no payloads at all; it is also what the wait ends
         with if nothing better comes. `complain` makes what the peer is told of such a message, once.
-        `any_port`: `accept` itself judges the ports that the message came by.
+        `any_port`: `accept` itself judges the ports that the message came by. `within`: seconds, where the wait is
+        shorter than usual. `or_informational`: an Informational message with this message ID will do as well.
         """
-        request = Receive(accept, rubbish, beside, complain, any_port)
+        request = Receive(accept, rubbish, beside, complain, any_port, within, or_informational)
         await _request(request)
         return request.value
 

@@ -11,7 +11,7 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
-from ikevd.exchanges import contact, lifetimes, nat, phase2
+from ikevd.exchanges import connected, contact, lifetimes, nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, esp_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.findings import Asked, PeerRefuses, Traffic
@@ -57,10 +57,17 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
         nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
         ipsec, keys = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
         await host.open_inbound(ipsec, keys.inbound)
-        await host.open_outbound(ipsec, keys.outbound)
+        waits = connected.is_wanted(answer)
+        if not waits:
+            await host.open_outbound(ipsec, keys.outbound)
 
     # HDR*, HASH(3)             -->
+    #                           <--  HDR*, HASH(1), N(CONNECTED): where the commit bit was set
     await link.answer(phase2.hash_3(sa, mid, ni, nr))
+    if waits:
+        await connected.wait(link, sa)
+        with _naming(choice.peer_spi):
+            await host.open_outbound(ipsec, keys.outbound)
     return ipsec
 
 

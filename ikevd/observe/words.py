@@ -286,8 +286,8 @@ def _count(number: int, what: str) -> str:
 
 
 _COMMIT_BIT = (
-    "the peer sets the commit bit: it wants the SA unused until it says CONNECTED (RFC 2408 section 3.1); "
-    "it is used at once, so the first packets may be lost at the peer"
+    "the peer sets the commit bit: it wants the SA unused until all is ready (RFC 2408 section 3.1), which CONNECTED "
+    "tells an initiator and message 3 a responder"
 )
 
 _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
@@ -335,6 +335,9 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     ),
     f.Announced: _announced,
     f.CommitBit: lambda found: _COMMIT_BIT,
+    f.NeverConnected: lambda found: (
+        f"the peer set the commit bit and did not say CONNECTED within {found.seconds:.0f} s: the SA is used"
+    ),
     f.SecretsNotTried: lambda found: (
         f"{found.count} secrets of this peer's candidates are not tried (see limits.secrets)"
     ),

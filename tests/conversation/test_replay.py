@@ -14,14 +14,21 @@ from ikevd.conversation.timing import LINGER
 from ikevd.errors import NoAnswer
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import KePayload
+from ikevd.wire.registry import Flags
 from tests.conversation.retold import (
     ROLES,
+    Retold,
     give,
     kept,
     remembered,
     sent_in,
 )
 from tests.conversation.scenarios import SCENARIOS, undisturbed
+from tests.duet import Network
+from tests.hostile.mallory import flipped
+
+FLAGS = 19
+"""Where they stand in the header."""
 
 
 def told_again(scenario: str, side: str, count: int, now: float) -> tuple[Conversation, Conversation]:
@@ -87,6 +94,19 @@ def test_a_repeated_message_2_completes_the_quick_mode_of_a_revived_initiator() 
     assert second.path is not None
     (third,) = sent_in(again.heard(second.octets, second.path, 20.0))
     assert third.octets == duet.initiator.sent[-1]
+
+
+def test_an_exchange_that_went_on_without_a_message_is_told_again() -> None:
+    """The commit bit in message 2, and CONNECTED that never comes."""
+
+    def with_the_commit_bit(sender: str, datagram: bytes) -> list[bytes]:
+        return [flipped(datagram, FLAGS, Flags.COMMIT) if sender == "responder" else datagram]
+
+    roles = SCENARIOS["Quick Mode"]()
+    duet = Retold(roles, network=Network(tamper=with_the_commit_bit)).run()
+    inputs = duet.inputs["initiator"]
+    assert [given.kind for given in inputs.given][-2:] == [InputKind.SILENT, InputKind.SERVED]
+    assert roles.initiator.revive(inputs, now=20.0).returned == (duet.initiator.result,)
 
 
 def test_an_exchange_that_ended_long_ago_answers_no_more() -> None:

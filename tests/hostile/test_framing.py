@@ -118,7 +118,7 @@ def test_up_to_16_zero_octets_may_trail_the_message(name: str) -> None:
 
 
 @EACH_STAGE
-def test_the_commit_bit_is_noted_and_waits_for_nothing(name: str) -> None:
+def test_the_commit_bit_is_noted(name: str) -> None:
     stage, plain = STAGES[name](), STAGES[name]()
     effects = stage.conversation.heard(flipped(stage.genuine_datagram(), FLAGS, Flags.COMMIT), stage.path, 0.0)
     heard, note, *_ = facts_in(effects)
