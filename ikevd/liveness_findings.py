@@ -1,4 +1,4 @@
-"""Findings about whether the peer lives (RFC 3706); `ikevd.findings` has the others."""
+"""Findings about whether the peer lives (RFC 3706), and whether a child is in use; `ikevd.findings` has the others."""
 
 from __future__ import annotations
 
@@ -51,3 +51,10 @@ class PeerDead(Finding):
     """Seconds since the last sign of life."""
     sign: str
     """What that was: `IKE` or `ESP`."""
+
+
+@frozen
+class NoTraffic(Finding):
+    """Nothing passed through the SAs of a child, either way."""
+
+    seconds: int

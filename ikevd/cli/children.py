@@ -100,7 +100,7 @@ def one_way(child: View, width: int, first: str) -> Iterator[Text]:
 def trouble(child: View, width: int, first: str) -> Iterator[Text]:
     """Why it is not up, and what is tried again when."""
     cause, retry, waits = child["last_cause"], child["retry_in_seconds"], child["state"] == "waiting"
-    words = [*["on", "demand,", "waiting", "for", "traffic"], *(["-"] if cause else [])] if waits else []
+    words = ["on", "demand,", "waiting", "for", f"traffic{';' if cause else ''}"] if waits else []
     words += ["last", "cause:", *cause.split(" ")] if cause else []
     if retry is not None:
         words += ["(next", "attempt", *(["no", "sooner", "than"] if waits else []), "in", f"{retry:g} s)"]

@@ -173,6 +173,7 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 template=isinstance(remote, Within),
                 suites=its.esp_proposals,
                 lifetime=Lifetime(its.lifetime, its.lifetime_kilobytes),
+                inactivity=its.inactivity,
                 start=Start(its.start) if its.start else default,
                 rekey=Rekey(its.rekey),
                 replay_window=its.replay_window,

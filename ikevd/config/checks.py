@@ -122,6 +122,12 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
             "is on-demand, but fail_open lets the first packet leave in the clear, so that none would ever ask for the "
             "tunnel; wanted fail_open: false, or start: always",
         )
+    if child.inactivity is not None and (child.start or ("always" if advice.may_call(connection) else "")) == "always":
+        problems.error(
+            (*path, "inactivity"),
+            "ends an idle child, but with start: always it would begin again at once; wanted start: on-demand, passive "
+            "or manual",
+        )
     _check_templates(problems, (*path, "remote"), child, connection)
     groups = {suite.group for suite in child.esp_proposals}
     _check_pfs(problems, (*path, "pfs"), child)

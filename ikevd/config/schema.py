@@ -19,6 +19,7 @@ from ikevd.config.schema_values import (
     FactorValue,
     IdentityOrNone,
     IkeProposal,
+    InactivityValue,
     IntervalValue,
     KeepaliveValue,
     LifetimeValue,
@@ -124,6 +125,11 @@ class ChildSection(Section):
         description="what brings it up: always (ikevd, at once and again whenever it is down), on-demand (the first "
         "packet for it), passive (only the peer) or manual (`ikevd up`, or the peer); by default always, and passive "
         "where only the peer can call",
+    )
+    inactivity: InactivityValue = Field(
+        default=None,
+        description="without a packet either way for so long, for example 10m, its SAs are deleted, and it waits as "
+        "`start` says, which must not be always; left out: it stays up",
     )
     fail_open: SwitchOrNone = Field(
         default=None,

@@ -25,6 +25,7 @@ from ikevd.wording import shown, suggestion
 
 MIN_LIFETIME = 60
 MAX_LIFETIME = 2**32 - 1
+MIN_INACTIVITY = 10
 MIN_KILOBYTES = 2_560
 MAX_UNIX_PATH = 107
 MAX_IDENTITY = 255
@@ -103,6 +104,13 @@ def _lifetime(value: object) -> int:
         raise ValueError(
             f"is {shown(value)}; wanted whole seconds from {MIN_LIFETIME} to {MAX_LIFETIME}, for example 1h"
         )
+    return int(seconds)
+
+
+def _inactivity(value: object) -> int:
+    seconds = _seconds(value)
+    if not MIN_INACTIVITY <= seconds <= MAX_LIFETIME or seconds != int(seconds):
+        raise ValueError(f"is {shown(value)}; wanted whole seconds from {MIN_INACTIVITY}, for example 10m")
     return int(seconds)
 
 
@@ -296,6 +304,7 @@ RemoteSelectorValue = Annotated[TrafficSelector, _parsed(_remote_selector)]
 IkeProposal = Annotated[IkeSuite, _parsed(proposals.parse_ike)]
 EspProposal = Annotated[EspSuite, _parsed(proposals.parse_esp)]
 LifetimeValue = Annotated[int, PlainValidator(_lifetime, json_schema_input_type=str | int)]
+InactivityValue = Annotated[int | None, PlainValidator(_inactivity, json_schema_input_type=str | int)]
 IntervalValue = Annotated[float, _within(0.1, 60, "100ms to 60s")]
 PeerDelayValue = Annotated[float, _within(1, 3600, "1s to 1h")]
 PeerTimeoutValue = Annotated[float, _within(2, 600, "2s to 10m")]

@@ -73,6 +73,10 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ChildSection, "lifetime"): "keylife salifetime lifetime_seconds life rekey_time life_time sa_lifetime "
     "security_association_lifetime esp_lifetime ipsec_lifetime",
     (ChildSection, "lifetime_kilobytes"): "lifebytes life_bytes lifetime_kb lifekilobytes rekey_bytes",
+    (
+        ChildSection,
+        "inactivity",
+    ): "idle idle_timeout idle_time inactivity_timeout vpn_idle_timeout",
     (ChildSection, "start"): "auto start_action initiate startup",
     (FileSection, "connections"): "conn conns connection peers tunnels",
     (FileSection, "bypass"): "passthrough passthroughs shunt shunts exclude excluded bypasses",

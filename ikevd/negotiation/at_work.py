@@ -166,8 +166,10 @@ class AtWork:
     # -- what is to be done -----------------------------------------------------------------------------------------
 
     def carry_out(self, state: PeerState, effect: effects.Effect) -> list[Happening]:
-        """What a fact has led to, if it is of exchanges."""
+        """What a fact has led to, if it is of exchanges; what only the kernel can answer is for later."""
         match effect:
+            case effects.AskTraffic() | effects.AskPackets():
+                return [effect]
             case effects.BeginPhaseOne(attempt):
                 return self._begin_phase1(attempt)
             case effects.BeginQuickMode():

@@ -7,6 +7,7 @@ from dataclasses import field
 from types import MappingProxyType
 
 from ikevd.errors import IkeError, KeysWithheld, PolicyTaken, Said
+from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId, UdpPorts
 from ikevd.negotiation.agenda import Agenda
@@ -97,6 +98,13 @@ class KernelSide:
         if before.quick_modes is state.quick_modes:
             return []
         return self.believed.unused(before.quick_modes.keys() - state.quick_modes.keys())
+
+    async def reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> facts.Fact:
+        """An inbound SPI for a Quick Mode."""
+        try:
+            return facts.Reserved(attempt, child, await self.believed.reserve_spi(attempt, call))
+        except IkeError as refusal:
+            return facts.KernelRefused(attempt, refusal, child)
 
     async def bring(self, views: Mapping[str, View], keys: Mapping[SaId, EspKeys]) -> dict[str, IkeError]:
         """The kernel to these; why one of them cannot stand, by child."""

@@ -20,7 +20,6 @@ from ikevd.host.interface import KernelPolicy, PolicyId, SaId
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
-from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.claimant import Claimant
@@ -32,6 +31,7 @@ from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
 from ikevd.negotiation.ledger import NOTHING_USED, Ledger
 from ikevd.negotiation.nat_keepalive import KEEPALIVE, arm_keepalive, keep_alive
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.questions import Questions
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import arm
@@ -40,17 +40,17 @@ from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.peer import contact, effects, facts, ways
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
-from ikevd.peer.effects import AskTraffic, Effect
+from ikevd.peer.effects import AskPackets, AskTraffic, Effect
 from ikevd.peer.facts import Fact
-from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PeerKey, PeerState
+from ikevd.peer.state import ChildState, Half, IsakmpState, PeerKey, PeerState
 from ikevd.policy.model import Connection, Unique
-from ikevd.sa.model import Cookies, EspKeys, IsakmpSa
+from ikevd.sa.model import EspKeys, IsakmpSa
 from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
 
-class Session(Inbox[Happening | Again | AskTraffic]):
+class Session(Inbox[Happening | Again]):
     """Carries out what `ikevd.peer` decides."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Session(Inbox[Happening | Again | AskTraffic]):
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
         self._kernel = KernelSide(connection, ports, self._agenda)
         self.claimant = Claimant(self, self._kernel, held, ports.now)
-        self._arrivals = Arrivals(self._kernel, ports)
+        self._questions = Questions(self._kernel, ports)
         self._waiters = Waiters()
         self._started = False
 
@@ -270,13 +270,13 @@ class Session(Inbox[Happening | Again | AskTraffic]):
 
     # -- the inbox ----------------------------------------------------------------------------------------------
 
-    def handle(self, happening: Happening | Again | AskTraffic) -> KernelWork | None:
+    def handle(self, happening: Happening | Again) -> KernelWork | None:
         """What the kernel must do for it, if anything."""
         match happening:
             case Ask():
                 return self._serve(happening)
-            case AskTraffic(under):
-                return self._ask_traffic(under)
+            case AskTraffic() | AskPackets():
+                return self._learn_after(self._questions.answer(self.state, happening))
             case Again():
                 return self._bring_again(happening)
             case _ if bearing := contact.bearing(self.connection, happening):
@@ -293,7 +293,7 @@ class Session(Inbox[Happening | Again | AskTraffic]):
             case ReserveSpi() as call:
                 child = next(child.name for child in self.connection.children if child.reqid == call.reqid)
                 work.running.record.child = child
-                return self._reserve_spi(attempt, child, call)
+                return self._learn_after(self._kernel.reserve_spi(attempt, child, call))
             case OpenInbound(sa, keys):
                 opening, named = facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
                 alone = self.connection.remote is not None and self.connection.unique is not Unique.KEEP
@@ -352,23 +352,10 @@ class Session(Inbox[Happening | Again | AskTraffic]):
     async def _bring_again(self, again: Again) -> None:
         self.put_first(await self._kernel.bring_again(self.state, again))
 
-    async def _ask_traffic(self, under: Cookies) -> None:
-        self.put_first((facts.Carried(under, await self._arrivals.newest(self.state)),))
-
-    async def _reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> None:
-        fact: Fact
-        try:
-            fact = facts.Reserved(attempt, child, await self._kernel.believed.reserve_spi(attempt, call))
-        except IkeError as refusal:
-            fact = facts.KernelRefused(attempt, refusal, child)
-        self.put_first((fact,))
-
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case effects.Answer(child, error):
                 self._waiters.answer(child, error)
-            case AskTraffic():
-                self.post(effect)
             case effects.TellOthers(under):
                 self._contacts.tell_others(self, self.state.isakmp[under])
             case _:

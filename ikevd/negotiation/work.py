@@ -9,6 +9,7 @@ from ikevd.exchanges.link import KernelCall
 from ikevd.frozen import frozen
 from ikevd.negotiation.agenda import sooner
 from ikevd.negotiation.running import Running
+from ikevd.peer.effects import Question
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import Attempt
 
@@ -42,5 +43,5 @@ class Ask:
     call: KernelCall
 
 
-Happening = Fact | Ask
-"""What comes of a step of an exchange, for the session that owns it."""
+Happening = Fact | Ask | Question
+"""What comes of a step of an exchange, or of a fact, for the session that owns it."""

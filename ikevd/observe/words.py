@@ -342,6 +342,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
         f"{found.count} secrets of this peer's candidates are not tried (see limits.secrets)"
     ),
     f.Mentioned: _mentioned,
+    lf.NoTraffic: lambda found: f"no packet either way for {found.seconds} s (inactivity)",
     f.IsakmpDeleted: lambda found: "the peer deleted the ISAKMP SA",
     lf.OddQuestion: lambda found: f"the peer asks whether we live (R-U-THERE) {found.quirk.value}: answered",
     lf.Doubted: lambda found: f"the peer is asked whether it lives (R-U-THERE): {found.why}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.errors import Abandoned, Finding, IkeError, Said
 from ikevd.frozen import replace
-from ikevd.peer import deletes, pairs, rekey, start
+from ikevd.peer import deletes, idle, pairs, rekey, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Answer
 from ikevd.peer.state import Attempt, ChildState, PairState
@@ -37,8 +37,7 @@ def unwant(draft: Draft, name: str, *, open: bool, by_command: bool) -> None:
     cause = Said("taken down by command")
     after = ChildState(pairs=opening, cause=cause, since=draft.now, open=open, unplaced=child.unplaced)
     draft.children.put(name, replace(after, by_command=by_command))
-    for pair in child.standing:
-        deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
+    deletes.say_deletes(draft, child.standing)
     draft.say(Answer(name, Abandoned(f"{name} was taken down")))
 
 
@@ -53,6 +52,7 @@ def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> PairState:
         again=False,
         held=False,
         way_lost=False,
+        idle=child.idle if child.standing else idle.begun(draft, name),
         pairs=(*standing[-MAX_PAIRS:], *opening),
         failures=0,
         retry_at=None,
@@ -95,3 +95,4 @@ def due(draft: Draft, name: str) -> None:
         if pair.expires + OVERDUE <= draft.now:
             pairs.over(draft, name, pair.sa.inbound)
     rekey.due(draft, name)
+    idle.look(draft, name)

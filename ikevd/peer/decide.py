@@ -17,6 +17,7 @@ from ikevd.peer import (
     contact,
     deletes,
     dpd,
+    idle,
     informed,
     isakmp,
     liveness,
@@ -39,6 +40,7 @@ from ikevd.peer.facts import (
     BeganAnew,
     Carried,
     Contacted,
+    Counted,
     Dismissed,
     Displaced,
     Doubted,
@@ -164,6 +166,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             pairs.vanished(draft, name, spi, cause)
         case Mapped(name, spi, now):
             moves.mapped(draft, pairs.standing(draft.child(name), spi), now)
+        case Counted(name, moved):
+            idle.counted(draft, name, moved=moved)
         case Acquired(name):
             start.acquired(draft, name)
         case AddressGone(address, attempt):

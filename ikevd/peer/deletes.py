@@ -30,12 +30,9 @@ def say_delete(draft: Draft, *spis: Spi, under: Cookies | None = None, insist: b
 
 
 def say_deletes(draft: Draft, pairs: Iterable[PairState]) -> None:
-    """Of many pairs, whose end no lifetime tells: few messages, however many children there were."""
-    gone: dict[Cookies | None, list[Spi]] = {}
+    """Of pairs whose end no lifetime tells."""
     for pair in pairs:
-        gone.setdefault(own(draft, pair), []).append(pair.sa.inbound)
-    for under, spis in gone.items():
-        say_delete(draft, *spis, under=under, insist=True)
+        say_delete(draft, pair.sa.inbound, under=own(draft, pair), insist=True)
 
 
 def own(draft: Draft, pair: PairState) -> Cookies | None:

@@ -9,8 +9,10 @@ from ikevd.peer.timing import OVERDUE, PACE, SAID_AFTER
 
 
 def child_due(child: ChildState) -> float | None:
-    """The next attempt, what is due about a pair, or its end, of which the kernel should have told."""
+    """The next attempt, a look for traffic, what is due about a pair, or its end, which the kernel should have told."""
     due = child.retry_at
+    if child.idle is not None and (due is None or child.idle.look_at < due):
+        due = child.idle.look_at
     for pair in child.pairs:  # written out: a peer may have a thousand children
         if pair.attempt is not None:
             continue

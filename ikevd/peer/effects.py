@@ -61,6 +61,17 @@ class AskTraffic:
 
 
 @frozen
+class AskPackets:
+    """Did packets of the child come or go? `Counted` follows."""
+
+    child: str
+
+
+Question = AskTraffic | AskPackets
+"""What only the kernel can answer."""
+
+
+@frozen
 class Confirm:
     """The peer has shown that it heard the last message of phase 1: it is sent no more."""
 
@@ -112,7 +123,7 @@ Effect = (
     | Abort
     | Resume
     | Say
-    | AskTraffic
+    | Question
     | Confirm
     | Follow
     | Forget

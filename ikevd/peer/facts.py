@@ -236,6 +236,14 @@ class Carried:
 
 
 @frozen
+class Counted:
+    """The kernel was asked whether packets of the child came or went since it was last asked (`AskPackets`)."""
+
+    child: str
+    moved: bool
+
+
+@frozen
 class Expired:
     """The kernel ended an SA whose lifetime is over. `spi`: either of the pair."""
 
@@ -367,6 +375,7 @@ Fact = (
     | KernelDid
     | KernelRefused
     | Carried
+    | Counted
     | Expired
     | Vanished
     | Mapped

@@ -67,6 +67,13 @@ def homeless(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
     _gone(draft, name, pair, cause, action=Anew.RESTART)
 
 
+def unused(draft: Draft, name: str, cause: Finding) -> None:
+    """All pairs go, since nothing passes through them."""
+    child = draft.child(name)
+    deletes.say_deletes(draft, child.standing)
+    start.anew(draft, name, replace(child, pairs=()), cause)
+
+
 def standing(child: ChildState, spi: Spi) -> PairState | None:
     """`spi`: either of the two, as some Cisco releases name the other side's."""
     return next((pair for pair in child.standing if spi in (pair.sa.inbound, pair.sa.outbound)), None)

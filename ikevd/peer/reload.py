@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, isakmp, liveness, start
+from ikevd.peer import attempts, deletes, idle, isakmp, liveness, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, Answer
 from ikevd.peer.state import ChildState
@@ -22,8 +22,11 @@ def reloaded(draft: Draft, ended: Collection[str], *, phase1: bool) -> None:
     for name in gone:
         draft.children.drop(name)
     for child in draft.connection.children:
-        if draft.children.get(child.name) is None:
+        known = draft.children.get(child.name)
+        if known is None:
             draft.children.put(child.name, ChildState())
+        elif known.standing and known.idle is None and child.inactivity is not None:
+            draft.children.put(child.name, replace(known, idle=idle.begun(draft, child.name)))
     liveness.reconsider(draft)
     if phase1:
         _phase1_anew(draft)

@@ -87,7 +87,7 @@ def anew(
     """The last pair of `child` has gone. `quickly`: so soon after its birth that it counts as a failure. `action`:
     None: by its start action. `later`: seconds until it begins."""
     held = child.held if action is None else action is Anew.HOLD
-    child = replace(child, cause=cause, since=draft.now, held=held)
+    child = replace(child, cause=cause, since=draft.now, held=held, idle=None)
     action = action or _action(draft, name, child)
     if quickly:
         retry(draft, name, child, cause, action)

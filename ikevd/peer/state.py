@@ -155,6 +155,16 @@ class PairState:
 
 
 @frozen
+class Idle:
+    """Whether packets pass through the pairs of a child."""
+
+    since: float
+    """None were seen since then."""
+    look_at: float
+    """The kernel is asked again then."""
+
+
+@frozen
 class ChildState:
     """Where one child stands."""
 
@@ -175,6 +185,8 @@ class ChildState:
     """The operator lets its traffic pass in the clear while it is down."""
     by_command: bool = False
     """It is down because the operator took it down: no start of ikevd brings it up."""
+    idle: Idle | None = None
+    """None: it may be idle as long as it likes."""
     held: bool = False
     """Its peer was found dead, or its traffic ended: the next packet for it begins it, whatever its start action."""
     way_lost: bool = False

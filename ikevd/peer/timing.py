@@ -39,6 +39,9 @@ LIVING = 30.0
 TO_ANSWER = 2.0
 """Another one that speaks dead peer detection is asked, and has so long to answer."""
 
+LOOKS = 4
+"""In the time after which a child without traffic ends the kernel is asked so often: it ends up to a quarter later."""
+
 # -- whether the peer lives (RFC 3706, which names no time) -----------------------------------------------------------
 
 QUESTIONS = 8

@@ -107,7 +107,7 @@ def effective(before: Config, after: Config) -> Config:
 CHILD_KEYS = {"suites": "esp_proposals", "template": "remote", "group": "name"}
 CHILD_REACH = {
     **dict.fromkeys(("local", "remote", "template"), Reach.REPLACED),
-    **dict.fromkeys(("start", "fail_open", "group", "lifetime_check"), Reach.OURS),
+    **dict.fromkeys(("start", "inactivity", "fail_open", "group", "lifetime_check"), Reach.OURS),
 }
 """Of the others: `RENEWED`."""
 KEYS = {

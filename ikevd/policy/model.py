@@ -224,6 +224,8 @@ class Child:
     """`remote` is what peers may ask for a part of: each instance has a selector of its own within it."""
     instance: bool = field(default=False, compare=False)
     """As one of many peers has it: of a template, the part that it asked for; nothing is blocked beforehand."""
+    inactivity: int | None = None
+    """Seconds without a packet either way after which it goes down; None: never."""
     fail_open: bool = False
     """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
     rekey: Rekey = Rekey.YES

@@ -70,6 +70,22 @@ def test_a_line_for_each_child_at_140_columns() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("cause", "retry", "told"),
+    [
+        (None, None, "on demand, waiting for traffic"),
+        ("deleted by the peer", None, "on demand, waiting for traffic; last cause: deleted by the peer"),
+        ("no", 1.5, "on demand, waiting for traffic; last cause: no (next attempt no sooner than in 1.5 s)"),
+    ],
+)
+def test_a_child_on_demand_says_what_it_waits_for(cause: str | None, retry: float | None, told: str) -> None:
+    waiting = child(state="waiting", sas=[], last_cause=cause, retry_in_seconds=retry)
+    assert drawn(100, connection(children=[waiting]))[-2:] == [
+        "  lan  WAITING  10.1.0.0/24 === 10.2.0.0/24",
+        f"    {told}",
+    ]
+
+
 def of_two_networks() -> dict[str, Any]:
     down = child(name="lan[2]", group="lan", remote="10.3.0.0/24", state="down", sas=[])
     return connection(isakmp=[], children=[child(name="lan[1]", group="lan"), down, child(name="dmz", sas=[])])

@@ -131,6 +131,13 @@ def test_connection_values(tmp_path: Path, key: str, value: str, message: str) -
         ("pfs", "optional", "is optional, but esp_proposals name no group"),
         ("pfs", "off\n        esp_proposals: aes256-sha256-modp2048", "is off, but esp_proposals name a group"),
         ("lifetime", "5s", "wanted whole seconds from 60"),
+        ("inactivity", "5s", "is '5s'; wanted whole seconds from 10, for example 10m"),
+        ("inactivity", "ten minutes", "wanted a duration"),
+        (
+            "inactivity",
+            "10m",
+            "ends an idle child, but with start: always it would begin again at once; wanted",
+        ),
         ("lifetime_kilobytes", "100", "is 100; wanted a number from 2560 to"),
         ("lifetime_kilobytes", "", "has no value; wanted a number"),
         ("start", "sometimes", "is 'sometimes'; wanted always, on-demand, passive or manual"),
@@ -235,6 +242,13 @@ def test_a_child_on_demand_may_be_closed_where_the_others_are_open(tmp_path: Pat
     lan = "{local: 10.1.0.0/24, remote: 10.2.0.0/24, start: on-demand, fail_open: false}"
     (berlin,) = read(tmp_path, connection(fail_open="true", children=f"{{lan: {lan}}}")).config.connections
     assert berlin.children[0].start is Start.ON_DEMAND
+
+
+@pytest.mark.parametrize(("remote", "start"), [("any", ""), ("192.0.2.1", ", start: on-demand")])
+def test_an_idle_child_may_end_where_it_does_not_begin_again_by_itself(tmp_path: Path, remote: str, start: str) -> None:
+    lan = f"{{local: 10.1.0.0/24, remote: 10.2.0.0/24, inactivity: 10m{start}}}"
+    (berlin,) = read(tmp_path, connection(remote=remote, children=f"{{lan: {lan}}}")).config.connections
+    assert berlin.children[0].inactivity == 600
 
 
 def test_a_range_is_of_the_family_of_local(tmp_path: Path) -> None:

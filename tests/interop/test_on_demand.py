@@ -78,6 +78,21 @@ def test_the_trap_is_back_after_the_peers_delete(topology: Topology, charon_b: S
         assert (topology.wire.seen() - before).clear == 0
 
 
+def test_an_idle_child_ends_and_the_next_ping_brings_it_up_again(
+    topology: Topology, charon_b: StrongSwan, site: Site
+) -> None:
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(site.here, site.ikevd().replace("start: on-demand", "start: on-demand, inactivity: 10s")) as ikevd:
+        before = topology.wire.seen()
+        for _ in range(2):
+            assert topology.host_a.ping(topology.host_b.address, PINGS, interval=INTERVAL)
+            eventually(lambda: state(ikevd), lambda seen: seen == "up")
+            eventually(lambda: state(ikevd), lambda seen: seen == "waiting")
+            assert "no packet either way for 10 s" in ikevd.command("status").stdout
+            charon_b.wait_for_children(0)
+        assert (topology.wire.seen() - before).clear == 0
+
+
 def test_while_the_peer_is_away_nothing_leaves_in_the_clear(topology: Topology, site: Site) -> None:
     with Ikevd(site.here, site.ikevd()) as ikevd:
         before = topology.wire.seen()

@@ -17,6 +17,7 @@ from ikevd.peer.decide import decide
 from ikevd.peer.effects import (
     Abort,
     Answer,
+    AskPackets,
     AskTraffic,
     BeginPhaseOne,
     BeginQuickMode,
@@ -186,6 +187,8 @@ def _in_words(effect: Effect) -> str:
             return f"resume {attempt}" + (f": {_error(error)}" if error else "")
         case Say(under, payloads, once):
             return f"say{' once' if once else ''} under {_letter(under)}: {', '.join(map(_payload, payloads))}"
+        case AskPackets(name):
+            return f"ask for packets of {name}"
         case AskTraffic(under):
             return f"ask for traffic under {_letter(under)}"
         case Follow(under, path):

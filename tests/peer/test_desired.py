@@ -12,7 +12,7 @@ from ikevd.addresses import Address
 from ikevd.errors import Said
 from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
-from ikevd.peer.state import Attempt, ChildState, Half, PairState
+from ikevd.peer.state import Attempt, ChildState, Half, Idle, PairState
 from ikevd.policy.model import Child, Connection, Lifetime, Start
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
@@ -245,6 +245,7 @@ OF_CHILD: dict[str, object] = {
     "open": True,
     "by_command": True,
     "held": True,
+    "idle": Idle(5.0, 5.0),
     "unplaced": Said("another owner's"),
     "way_lost": True,
 }

@@ -81,6 +81,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "lifetime": Lifetime(3600, kilobytes=1024),
         "start": Start.ALWAYS,
         "replay_window": 64,
+        "inactivity": 600,
         "pfs": Pfs.OPTIONAL,
         "sha256_96": True,
         "lifetime_check": LifetimeCheck.EXACT,

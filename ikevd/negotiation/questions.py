@@ -1,0 +1,55 @@
+"""What the rules of a peer's life ask the kernel about the traffic of its children."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ikevd.errors import IkeError
+from ikevd.host.interface import SaId
+from ikevd.negotiation.arrivals import Arrivals
+from ikevd.negotiation.kernel_side import KernelSide
+from ikevd.negotiation.ports import Ports
+from ikevd.peer import facts
+from ikevd.peer.effects import AskPackets, AskTraffic, Question
+from ikevd.peer.facts import Fact
+from ikevd.peer.state import ChildState, PeerState
+
+
+class Questions:
+    """Of one session."""
+
+    __slots__ = ("_arrivals", "_kernel", "_packets", "_ports")
+
+    def __init__(self, kernel: KernelSide, ports: Ports) -> None:
+        self._kernel = kernel
+        self._ports = ports
+        self._arrivals = Arrivals(kernel, ports)
+        self._packets: dict[str, dict[SaId, int]] | None = None
+        """Counted at the last question, by child."""
+
+    async def answer(self, state: PeerState, question: Question) -> Fact:
+        """What the kernel says."""
+        match question:
+            case AskTraffic(under):
+                return facts.Carried(under, await self._arrivals.newest(state))
+            case AskPackets(child):
+                return facts.Counted(child, await self._moved(child, state.children.get(child, ChildState())))
+
+    async def _moved(self, name: str, child: ChildState) -> bool:
+        """Did packets come or go since this was last asked? Who is refused an answer takes it that they did."""
+        before, now = (self._packets or {}).get(name, {}), dict[SaId, int]()
+        try:
+            for sa in _sas(child):
+                counters = await self._ports.kernel.counters(sa)
+                now[sa] = counters.packets if counters else 0
+        except IkeError as refusal:
+            self._kernel.report([refusal])
+            return True
+        self._packets = {**(self._packets or {}), name: now}
+        return any(packets > before.get(sa, 0) for sa, packets in now.items())
+
+
+def _sas(child: ChildState) -> Iterator[SaId]:
+    for pair in child.standing:
+        yield SaId(pair.sa.local, pair.sa.inbound)
+        yield SaId(pair.sa.remote, pair.sa.outbound)

@@ -1,0 +1,94 @@
+"""A child without traffic, as a table (`tests.peer.rows`): `lan` is on demand and may be idle for 600 s."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevd.liveness_findings import NoTraffic
+from ikevd.peer.due import child_due
+from ikevd.peer.facts import Counted, Due, Fact
+from ikevd.peer.state import Attempt, ChildState, Idle, PeerState
+from ikevd.policy.model import Start
+from tests.peer.records import LAN, NOW, VIEW, isakmp, mode, opening, pair, peer, told
+from tests.peer.rows import DOWN, OLD, UP, WANTED, Row, lan, new, under_way, up
+
+PATIENCE, SLICE = 600, 150.0
+IDLE_VIEW = replace(VIEW, children=(replace(LAN, start=Start.ON_DEMAND, inactivity=PATIENCE),))
+WATCHED = replace(UP, idle=Idle(NOW - PATIENCE, NOW))
+GONE = replace(DOWN, cause=NoTraffic(PATIENCE), since=NOW)
+
+
+def counted(*, moved: bool = False) -> Counted:
+    return Counted("lan", moved)
+
+
+def row(rule: str, before: PeerState, fact: Fact, after: ChildState, effects: tuple[str, ...] = ()) -> Row:
+    return Row(rule, before, fact, after, effects, view=IDLE_VIEW)
+
+
+ROWS = [
+    row(
+        "the clock runs from when it comes up",
+        under_way(WANTED),
+        up(),
+        replace(WANTED, pairs=(new(3),), since=NOW, idle=Idle(NOW, NOW + SLICE)),
+        ("answer lan: up",),
+    ),
+    row(
+        "and goes on where a second pair comes",
+        under_way(replace(WATCHED, idle=Idle(NOW - 5, NOW + 9))),
+        up(),
+        replace(
+            UP,
+            pairs=(replace(OLD, rekey_at=None), replace(new(3), use_at=NOW + 5)),
+            idle=Idle(NOW - 5, NOW + 9),
+        ),
+        ("answer lan: up",),
+    ),
+    row(
+        "four times in its patience the kernel is asked",
+        lan(WATCHED),
+        Due(("lan",)),
+        replace(UP, idle=Idle(NOW - PATIENCE, NOW + SLICE)),
+        ("ask for packets of lan",),
+    ),
+    row("packets", lan(WATCHED), counted(moved=True), replace(UP, idle=Idle(NOW, NOW))),
+    row(
+        "none, but not for long",
+        lan(replace(UP, idle=Idle(NOW - PATIENCE + 1, NOW))),
+        counted(),
+        replace(UP, idle=Idle(NOW - PATIENCE + 1, NOW)),
+    ),
+    row("none for so long: it ends", lan(WATCHED), counted(), GONE, ("say under A: delete d0000001",)),
+    row(
+        "with all its pairs",
+        lan(replace(WATCHED, pairs=(OLD, pair(2)))),
+        counted(),
+        GONE,
+        ("say under A: delete d0000001 d0000002",),
+    ),
+    row(
+        "but for one that is being made, for which it waits",
+        peer(isakmp(), lan=replace(WATCHED, pairs=(OLD, opening(3, 7)), attempt=Attempt(7)), modes={7: mode()}),
+        counted(),
+        replace(WATCHED, pairs=(OLD, opening(3, 7)), attempt=Attempt(7)),
+    ),
+    row("the answer comes too late", lan(DOWN), counted(), DOWN),
+    Row("the file lets it be idle by now", lan(WATCHED), Due(("lan",)), UP),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.rule for row in ROWS])
+def test_what_follows(row: Row) -> None:
+    row.hold()
+
+
+def test_it_is_due_when_it_is_looked_at() -> None:
+    assert child_due(WATCHED) == NOW
+
+
+def test_it_says_why_it_went_down() -> None:
+    after, _ = told(lan(WATCHED), counted(), view=IDLE_VIEW)
+    assert after.children["lan"].cause == NoTraffic(PATIENCE)
