@@ -1,0 +1,114 @@
+"""`ikevd reload` in the real kernel: who has not changed loses no packet, and `ip xfrm monitor` shows nothing of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from tests.eventually import eventually
+from tests.interop.daemon import Ikevd
+from tests.interop.flood_ping import FloodPing
+from tests.interop.node import Node
+from tests.interop.sites import Site
+from tests.interop.strongswan import StrongSwan
+from tests.interop.topology import Topology
+
+AWAY = ("away", "10.1.7.0/24", "10.2.7.0/24")
+FAR = ("far", "10.1.8.0/24", "10.2.8.0/24")
+
+
+class Monitor:
+    """`ip xfrm monitor` in a namespace: what it has shown so far."""
+
+    def __init__(self, node: Node) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
+        self._process = subprocess.Popen(
+            node.command("ip", "xfrm", "monitor", "SA", "policy", "expire"), stdout=self._output
+        )
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        self._output.seek(0)
+        return self._output.read().decode()
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        self._output.close()
+
+
+@contextmanager
+def monitored(node: Node) -> Iterator[Monitor]:
+    monitor = Monitor(node)
+    try:
+        yield monitor
+    finally:
+        monitor.close()
+
+
+def sites(topology: Topology) -> tuple[Site, Site]:
+    """Two connections to one strongSwan, told apart by their identities; the pings cross the first one."""
+    stands = Site(topology.gw_a, topology.gw_b)
+    other = replace(stands, children=(AWAY, FAR), local_id="a.example", remote_id="b.example")
+    return stands, other
+
+
+def file_of(stands: Site, other: Site) -> str:
+    _, second = other.ikevd().replace("  peer:\n", "  other:\n", 1).split("\n", 1)
+    return stands.ikevd() + second
+
+
+def load(charon: StrongSwan, stands: Site, other: Site) -> None:
+    first, second = (site.mirrored(options=()).swanctl() for site in (stands, other))
+    charon.load(first + second.replace("peer {", "other {", 1).replace("ike-1", "ike-2"))
+
+
+def rewrite(ikevd: Ikevd, text: str) -> None:
+    file = ikevd.directory / "ikevd.yaml"
+    file.write_text(text + ikevd._settings())
+
+
+def test_with_one_connection_changed_the_others_lose_nothing_and_the_monitor_shows_nothing_of_them(
+    topology: Topology, charon_b: StrongSwan
+) -> None:
+    stands, other = sites(topology)
+    load(charon_b, stands, other)
+    with Ikevd(topology.gw_a, file_of(stands, other)) as ikevd:
+        for name in ("peer", "other"):
+            ikevd.up(name)
+        reqid = reqid_of(topology.gw_a, stands)
+        spis = {f"0x{sa.spi:08x}" for sa in topology.gw_a.xfrm_state() if sa.reqid == reqid}
+        assert len(spis) == 2
+        changed = replace(other, children=(("away", "10.1.9.0/24", "10.2.9.0/24"), FAR))
+        load(charon_b, stands, changed)
+        with FloodPing(topology.host_a, topology.host_b.address) as ping, monitored(topology.gw_a) as monitor:
+            rewrite(ikevd, file_of(stands, changed))
+            done = ikevd.command("reload")
+            assert done.returncode == 0, done.stderr
+            assert "1 connection unchanged" in done.stdout
+            assert "changed: other/away: local, remote" in done.stdout
+            eventually(lambda: "10.1.9.0/24" in monitor.text)
+            eventually(lambda: {child["state"] for child in children(ikevd)} == {"up"})
+            assert ping.lost() == 0
+            text = monitor.text
+        assert not [spi for spi in spis if spi in text]
+        assert f"reqid {reqid}" not in text
+        assert not re.search(r"10\.1\.0\.0/24", text)
+        charon_b.wait_for_children(3)
+        assert len(topology.gw_a.xfrm_state()) == 6
+
+
+def reqid_of(node: Node, site: Site) -> int:
+    (_, ours, _) = site.nets[0]
+    out = [policy for policy in node.xfrm_policy() if policy.src == ours and policy.direction == "out"]
+    (reqid,) = {policy.templates[0].reqid for policy in out if policy.templates}
+    return reqid
+
+
+def children(ikevd: Ikevd) -> list[dict[str, str]]:
+    return [child for connection in ikevd.status()["connections"] for child in connection["children"]]
