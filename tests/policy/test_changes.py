@@ -153,7 +153,7 @@ def test_every_field_is_named_as_the_file_names_it(kind: type[Any], renamed: dic
     from_the_connection = {"sha256_96", "lifetime_check"} if kind is Child else set[str]()
     for one in fields(kind):
         if one.compare and one.name not in {*APART, *from_the_connection}:
-            assert renamed.get(one.name, one.name) in {*section.model_fields, "name", "dpd"}, one.name
+            assert renamed.get(one.name, one.name) in {*section.model_fields, "name"}, one.name
 
 
 def test_every_setting_is_named_as_the_file_names_it() -> None:
