@@ -299,7 +299,7 @@ class Engine:
 def _ends_something(change: ChangedConnection) -> bool:
     """Does a pair, or a gate, have to go for it?"""
     reaches = (change.reach, *(child.reach for child in change.children))
-    return bool(change.removed) or any(reach is not Reach.OURS for reach in reaches)
+    return bool(change.removed) or Reach.REPLACED in reaches
 
 
 def _surely(step: Callable[[], None]) -> None:

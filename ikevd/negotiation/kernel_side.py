@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId, UdpPorts
 from ikevd.negotiation.agenda import Agenda
-from ikevd.negotiation.apply import Believed, closed
+from ikevd.negotiation.apply import Believed, LetGo, closed
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.paced import paced
@@ -55,6 +55,7 @@ class KernelSide:
     def __init__(self, connection: Connection, ports: Ports, agenda: Agenda[object]) -> None:
         """`agenda` tells the session when a difference is to be tried again, with an `Again`."""
         self._name = connection.name
+        self._ends = (connection.local, connection.remote)
         self._children = {child.name: child for child in connection.children}
         self._views = {child.name: ChildView(connection, child) for child in connection.children}
         self._ports = ports
@@ -62,13 +63,29 @@ class KernelSide:
         self._contest = Contest(ports.now)
         self.believed = Believed(ports.kernel)
 
-    def reload(self, connection: Connection) -> None:
-        """Other children, perhaps; what stands of those that are gone was let go before."""
-        former, self._children = self._children, {child.name: child for child in connection.children}
-        self._views = {
-            name: self._views[name] if former.get(name) == child else ChildView(connection, child)
-            for name, child in self._children.items()
-        }
+    def reload(
+        self,
+        connection: Connection,
+        ended: Collection[str] = (),
+        turned: Mapping[PolicyId, KernelPolicy] = MappingProxyType({}),
+    ) -> tuple[list[str], list[LetGo]]:
+        """The connection has other children, perhaps. Gives those that are not what they were, and what stands of those
+        that are gone or `ended`, which is removed elsewhere; of the policies that are `turned` those with our selectors
+        are ours."""
+        former, views, ends = self._children, self._views, self._ends
+        self._ends = (connection.local, connection.remote)
+        self._children = {child.name: child for child in connection.children}
+        going = [name for name in former if name not in self._children or name in ended]
+        let_go = [self.believed.let_go(name) for name in going]
+        moved = ends != self._ends
+        changed = [name for name, child in self._children.items() if moved or former.get(name) != child]
+        fresh = {name: ChildView(connection, self._children[name]) for name in changed}
+        self._views = {name: fresh.get(name) or views[name] for name in self._children}
+        for name in self._children:
+            mine = self._views[name].of(ChildState()).policies if turned else {}
+            if policies := [turned[policy] for policy in mine if policy in turned]:
+                self.believed.inherit(name, policies)
+        return changed, let_go
 
     def desired(self, state: PeerState, child: str) -> View:
         """By one child; all closed while somebody fights its policies."""

@@ -170,10 +170,12 @@ class Reload:
 
 
 def _fact(session: Session, connection: Connection, change: ChangedConnection) -> facts.Reloaded:
-    """Of one peer. Where phase 1 begins anew, so does every child."""
+    """Of one peer. Under a new phase 1 every child is negotiated anew."""
     before, now = ({child.name for child in one.children} for one in (session.connection, connection))
-    ended = frozenset(name for name in before & now if change.reach_of(name) is not Reach.OURS)
-    return facts.Reloaded(ended, phase1=change.reach is not Reach.OURS)
+    reach = {name: change.reach_of(name) for name in before & now}
+    ended = frozenset(name for name, one in reach.items() if one is Reach.REPLACED)
+    renewed = frozenset(child.name for child in change.children if child.reach is Reach.RENEWED) - ended
+    return facts.Reloaded(ended, renewed if change.reach is Reach.OURS else frozenset(), change.reach)
 
 
 def _ending(session: Session, change: _Changed) -> frozenset[str]:

@@ -107,26 +107,21 @@ class Session(Inbox[Happening | Again]):
         configured: Connection | None = None,
     ) -> list[LetGo]:
         """The file was read again. `fact`: what it says otherwise of the connection; None: nothing. Gives what stands
-        of children that end, which is removed elsewhere; of the policies that are `turned` those with our selectors are
-        ours. `configured`: as at the beginning."""
-        former, self.connection = self.connection, connection
+        of children that end, see `KernelSide.reload`. `configured`: as at the beginning."""
+        self.connection = connection
         self._at_work.reload(connection)
         if fact is None:
             return []
-        known, now = ({child.name: child for child in one.children} for one in (former, connection))
-        let_go = [self._kernel.believed.let_go(name) for name in known if name not in now or name in fact.ended]
+        changed, let_go = self._kernel.reload(connection, fact.ended, turned)
         self._ledger.reload(configured or connection)
-        self._kernel.reload(connection)
-        self._kernel.inherit(PeerState(self.state.key), turned)
-        self.post(fact, *(Again(name) for name, child in now.items() if child != known.get(name)))
+        self.post(fact, *map(Again, changed))
         return let_go
 
     def leave(self) -> list[LetGo]:
         """The connection is gone from the file: the peer is told, nobody is called for it, and nothing is put any more.
         Gives what stands, which is removed elsewhere."""
-        let_go = [self._kernel.believed.let_go(child.name) for child in self.connection.children]
         self.connection = replace(self.connection, children=())
-        self._kernel.reload(self.connection)
+        _, let_go = self._kernel.reload(self.connection)
         self.end(announce=False)
         return let_go
 
@@ -160,6 +155,12 @@ class Session(Inbox[Happening | Again]):
         future = self._waiters.wait(child)
         self.post(facts.Wanted(child))
         return future
+
+    def rekey(self, children: Sequence[str], *, phase1: bool) -> list[asyncio.Future[None]]:
+        """Negotiate children anew and, before them, `phase1`; each future holds the outcome for one child."""
+        futures = [self._waiters.wait(child) for child in children]
+        self.post(facts.RekeyWanted(tuple(children), phase1))
+        return futures
 
     def unwant(self, *children: str, in_clear: bool = False) -> None:
         """Take children down and tell the peer. `in_clear`: their traffic passes in the clear from then on."""
@@ -303,8 +304,7 @@ class Session(Inbox[Happening | Again]):
 
     def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
         before = self.state
-        if isinstance(fact, facts.Wanted):
-            self._waiters.admit(fact.child)
+        self._waiters.admit(fact)
         self.state, todo = decide(self.connection, before, fact, self._ports.now())
         used = {fact.under: (fact.message_id,)} if isinstance(fact, facts.Informed) else NOTHING_USED
         self._ledger.learnt(self.state, used)

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 
 from ikevd.errors import IkeError
+from ikevd.peer.facts import Fact, RekeyWanted, Wanted
 
 Waiting = asyncio.Future[None]
 
@@ -24,12 +25,13 @@ class Waiters:
         self._coming.setdefault(child, deque()).append(future)
         return future
 
-    def admit(self, child: str) -> None:
-        """The turn of the oldest command has come."""
-        coming = self._coming[child]
-        self._waiting.setdefault(child, []).append(coming.popleft())
-        if not coming:
-            del self._coming[child]
+    def admit(self, fact: Fact) -> None:
+        """The turn of the oldest command has come, where it is one that somebody waits for."""
+        for child in _waited_for(fact):
+            coming = self._coming[child]
+            self._waiting.setdefault(child, []).append(coming.popleft())
+            if not coming:
+                del self._coming[child]
 
     def answer(self, child: str, error: IkeError | None) -> None:
         """The attempt has ended; None: well."""
@@ -40,3 +42,13 @@ class Waiters:
                 future.set_result(None)
             else:
                 future.set_exception(error)
+
+
+def _waited_for(fact: Fact) -> tuple[str, ...]:
+    match fact:
+        case Wanted(child):
+            return (child,)
+        case RekeyWanted(children):
+            return children
+        case _:
+            return ()

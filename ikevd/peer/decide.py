@@ -62,9 +62,11 @@ from ikevd.peer.facts import (
     QuickModeBegan,
     QuickModeFailed,
     QuickModeUp,
+    RekeyWanted,
     Reloaded,
     Renew,
     Reserved,
+    Reset,
     Restarted,
     Unmovable,
     Unplaced,
@@ -106,6 +108,7 @@ def _learn(draft: Draft, fact: Fact) -> None:
         case PhaseOneFailed(attempt, error):
             if phase1.failed(draft, attempt, error):
                 succession.failed(draft, error)
+                reload.not_followed(draft, error)
             if isakmp.usable(draft) is not None:  # else the next attempt waits for its time, or for a command
                 quick_modes.begin(draft)
         case Unplaced(name, cause):
@@ -130,8 +133,12 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case Unwanted(names, open):
             for name in names:
                 _unwant(draft, name, open=open, by_command=True)
-        case Reloaded(ended, anew):
-            reload.reloaded(draft, ended, phase1=anew)
+        case Reloaded():
+            reload.reloaded(draft, fact)
+        case RekeyWanted(names, anew):
+            reload.rekey_wanted(draft, names, phase1=anew)
+        case Reset():
+            reload.reset(draft)
         case Renew():
             succession.renew(draft)
         case Displaced(name, by):
@@ -139,6 +146,7 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case PhaseOneUp(attempt, sa) if phase1.up(draft, fact):
             contact.met(draft, fact)
             succession.adopted(draft, sa.cookies, ours=attempt is not None)
+            reload.followed(draft, sa.cookies)
         case QuickModeUp(attempt, ipsec):
             quick_modes.up(draft, attempt, ipsec)
         case QuickModeFailed(attempt, error, spoken, sent):

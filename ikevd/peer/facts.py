@@ -11,6 +11,7 @@ from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt, Half, LastFlight
+from ikevd.policy.changes import Reach
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
 
@@ -39,8 +40,23 @@ class Reloaded:
 
     ended: frozenset[str] = frozenset()
     """Of its children those whose pairs cannot go on, as for other networks."""
+    renewed: frozenset[str] = frozenset()
+    """Those that are negotiated anew while their pairs carry on."""
+    phase1: Reach = Reach.OURS
+    """How far it reaches for phase 1: another begins (RENEWED), or what stands ends first (REPLACED)."""
+
+
+@frozen
+class RekeyWanted:
+    """The operator wants these children negotiated anew and, before them, `phase1`."""
+
+    children: tuple[str, ...]
     phase1: bool = False
-    """It begins anew, as with another key."""
+
+
+@frozen
+class Reset:
+    """The operator wants all with the peer to end at once, and what is wanted to begin anew."""
 
 
 @frozen
@@ -355,6 +371,8 @@ Fact = (
     Wanted
     | Unwanted
     | Reloaded
+    | RekeyWanted
+    | Reset
     | Renew
     | Displaced
     | Ended

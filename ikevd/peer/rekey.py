@@ -60,6 +60,18 @@ def begin(draft: Draft, name: str) -> None:
         _set(draft, name, draft.now + REKEY_BLOCKED)
 
 
+def now(draft: Draft, name: str) -> bool:
+    """As `begin`, by command or since its settings have changed, whatever the file says of rekeying. False: none of
+    its pairs stands."""
+    child = draft.child(name)
+    if newest(child) is None:
+        return False
+    if child.attempt is None and name not in draft.waiting:
+        _set(draft, name, None)
+        draft.waiting = (*draft.waiting, name)
+    return True
+
+
 def failed(draft: Draft, name: str, child: ChildState) -> ChildState:
     """A Quick Mode of ours came to nothing, and a pair of `child` stands. It is tried again, later each time."""
     pair = newest(child)

@@ -121,6 +121,9 @@ class IsakmpState:
     retired: bool = False
     """It was: no exchange of ours begins under it, those of the peer are answered until the peer deletes it or it
     expires."""
+    outdated: bool = False
+    """Its settings are not those of the file any more, or the operator wants another one: once that stands, the
+    children are negotiated anew under it."""
 
 
 class Half(Enum):

@@ -47,11 +47,12 @@ def failed(draft: Draft, error: IkeError) -> None:
     _note(draft, under, RenewalFailed(error.finding, round(pause), round(serving.expires - draft.now)))
 
 
-def renew(draft: Draft) -> None:
-    """The operator wants it now."""
+def renew(draft: Draft) -> bool:
+    """The operator wants it now, or its settings have changed. False: none serves."""
     under = isakmp.usable(draft)
     if under is not None:
         _renew(draft, under)
+    return under is not None
 
 
 def spent(draft: Draft, under: Cookies) -> None:

@@ -107,7 +107,7 @@ def effective(before: Config, after: Config) -> Config:
 CHILD_KEYS = {"suites": "esp_proposals", "template": "remote", "group": "name"}
 CHILD_REACH = {
     **dict.fromkeys(("local", "remote", "template"), Reach.REPLACED),
-    **dict.fromkeys(("start", "inactivity", "fail_open", "group", "lifetime_check"), Reach.OURS),
+    **dict.fromkeys(("fail_open", "group", "inactivity", "lifetime_check", "rekey", "start"), Reach.OURS),
 }
 """Of the others: `RENEWED`."""
 KEYS = {
@@ -133,12 +133,12 @@ def _connection(before: Connection, after: Connection) -> ChangedConnection | No
     if before == after:
         return None
     old, new = ({child.name: child for child in view.children} for view in (before, after))
-    names = _differing(before, after)
-    children = [_child(old[name], child) for name, child in new.items() if name in old]
+    names, anywhere = _differing(before, after), after.remote is None
+    children = [_child(old[name], child, anywhere=anywhere) for name, child in new.items() if name in old]
     found = ChangedConnection(
         after.name,
         _keys(names, KEYS),
-        _reach(names, REACH),
+        _reach(names, REACH, anywhere=anywhere),
         children=tuple([one for one in children if one is not None]),
         added=tuple([name for name in new if name not in old]),
         removed=tuple([name for name in old if name not in new]),
@@ -146,14 +146,18 @@ def _connection(before: Connection, after: Connection) -> ChangedConnection | No
     return found if found.keys or found.children or found.added or found.removed else None
 
 
-def _child(before: Child, after: Child) -> ChangedChild | None:
+def _child(before: Child, after: Child, *, anywhere: bool) -> ChangedChild | None:
     """None: it is what it was."""
     names = _differing(before, after)
     keys = [key for name, key in zip(names, _keys(names, CHILD_KEYS), strict=False) if name != "lifetime"]
     for part, key in (("seconds", "lifetime"), ("kilobytes", "lifetime_kilobytes")):
         if getattr(before.lifetime, part) != getattr(after.lifetime, part):
             keys.append(key)
-    return ChangedChild(after.name, tuple(dict.fromkeys(keys)), _reach(names, CHILD_REACH)) if names else None
+    return (
+        ChangedChild(after.name, tuple(dict.fromkeys(keys)), _reach(names, CHILD_REACH, anywhere=anywhere))
+        if names
+        else None
+    )
 
 
 def _differing(before: object, after: object) -> list[str]:
@@ -166,10 +170,11 @@ def _keys(names: list[str], renamed: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(renamed.get(name, name) for name in names))
 
 
-def _reach(names: list[str], known: Mapping[str, Reach]) -> Reach:
+def _reach(names: list[str], known: Mapping[str, Reach], *, anywhere: bool) -> Reach:
+    """`anywhere`: only the peer can call, so it must hear that it has to."""
     reach = Reach.OURS
     for name in names:
-        reach = reach.and_also(known.get(name, Reach.RENEWED))
+        reach = reach.and_also(known.get(name, Reach.REPLACED if anywhere else Reach.RENEWED))
     return reach
 
 

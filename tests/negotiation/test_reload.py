@@ -10,9 +10,9 @@ import pytest
 
 from ikevd.host.interface import Action, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Bypass, Connection, Limits, Start
+from ikevd.policy.model import Bypass, Connection, Lifetime, Limits, Start
 from ikevd.wire.registry import ExchangeType
-from tests.builders import ALICE, BOB, SeededEntropy, child, connection, psk, selector
+from tests.builders import ALICE, BOB, ESP_AES256_SHA1, SeededEntropy, child, connection, psk, selector
 from tests.gateways import Gateway, World, reload
 from tests.negotiation.guarded import CHANGED, DAVE, DMZ, LAN, SETTINGS, VIEW, both_up, of_children, out, waiting
 from tests.negotiation.mortal import kinds
@@ -152,20 +152,77 @@ def test_a_child_with_other_networks_begins_anew_and_its_sibling_stays(change: d
     run(story())
 
 
-def test_another_key_begins_phase_1_anew() -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"psk": psk("another one")}, {"lifetime": Lifetime(3000)}, {"aggressive": True}],
+    ids=["another key", "another lifetime", "another mode"],
+)
+def test_other_settings_of_phase_1_are_negotiated_anew_while_what_stands_carries_on(change: dict[str, Any]) -> None:
     async def story() -> None:
-        _, hers, _, bob = await both_up(ALWAYS)
+        _, hers, his, bob = await both_up(ALWAYS)
         alice = hers.gateway
         assert alice is not None
-        hers.guarded = frozenset(out(hers.kernel.policies.values()))
         (old,) = (isakmp.sa.cookies for isakmp in alice.session.live)
-        after = replace(ALWAYS, psk=psk("another one"))
+        first = {pair.sa.inbound for one in alice.session.states.values() for pair in one.pairs}
+        after = replace(ALWAYS, **change)
+        carried = _Carried(hers.kernel, his.kernel)
         await reload(bob, waiting(after))
         await reload(alice, after)
-        await asyncio.sleep(60)
-        assert old not in alice.session.state.isakmp
+        for _ in range(1200):
+            await asyncio.sleep(0.1)
+            carried.look()
+        fresh = [live.sa for live in alice.session.live if live.sa.cookies != old]
+        assert {sa.lifetime for sa in fresh} == {after.lifetime}, "two, where both ends call at once"
+        now = {pair.sa.inbound for one in alice.session.states.values() for pair in one.pairs}
+        assert len(now) == 2
+        assert not now & first, "every child was negotiated under the new settings"
+        assert len(hers.kernel.sas) == len(his.kernel.sas) == 4
+
+    run(story())
+
+
+def test_while_the_peer_does_not_know_of_the_new_key_what_stands_carries_on() -> None:
+    async def story() -> None:
+        _, hers, his, bob = await both_up(ALWAYS)
+        alice = hers.gateway
+        assert alice is not None
+        carried = _Carried(hers.kernel, his.kernel)
+        after = replace(ALWAYS, psk=psk("another one"))
+        await reload(alice, after)
+        for _ in range(600):
+            await asyncio.sleep(0.1)
+            carried.look()
         assert alice.pairs == bob.pairs == 2
-        assert len(hers.kernel.sas) == 4
+        first = {pair.sa.inbound for one in alice.session.states.values() for pair in one.pairs}
+        await reload(bob, waiting(after))
+        for _ in range(4000):
+            await asyncio.sleep(0.1)
+            carried.look()
+        now = {pair.sa.inbound for one in alice.session.states.values() for pair in one.pairs}
+        assert len(now) == 2
+        assert not now & first
+
+    run(story())
+
+
+def test_other_proposals_of_a_child_are_negotiated_anew_while_its_pair_carries_on() -> None:
+    async def story() -> None:
+        world, hers, his, bob = await both_up(ALWAYS)
+        alice, began = hers.gateway, now()
+        assert alice is not None
+        carried = _Carried(hers.kernel, his.kernel)
+        lan, dmz = ALWAYS.children
+        after = replace(ALWAYS, children=(replace(lan, suites=(ESP_AES256_SHA1,)), dmz))
+        (sibling,) = alice.session.states["dmz"].pairs
+        await reload(bob, waiting(after))
+        await reload(alice, after)
+        for _ in range(1200):
+            await asyncio.sleep(0.1)
+            carried.look()
+        assert {pair.sa.suite for pair in alice.session.states["lan"].pairs} == {ESP_AES256_SHA1}
+        assert alice.session.states["dmz"].pairs == (sibling,)
+        assert kinds(world, began) <= {ExchangeType.QUICK_MODE, ExchangeType.INFORMATIONAL}
+        assert len(hers.kernel.sas) == len(his.kernel.sas) == 4
 
     run(story())
 
@@ -310,6 +367,23 @@ def _numbered(number: int) -> Connection:
     high, low = divmod(number, 250)
     lan = child(reqid=0x696B0000 + number, remote=f"10.{100 + high}.{low}.0/24", start=Start.MANUAL)
     return connection(name=f"peer {number}", remote=DAVE + number, children=(lan,))
+
+
+class _Carried:
+    """Packets of every child cross at any moment, both ways: what leaves finds its SA at the other end."""
+
+    def __init__(self, *kernels: MemoryKernel) -> None:
+        self._kernels = kernels
+
+    def look(self) -> None:
+        """The SA that an out policy leads to is the newest outbound one of its reqid."""
+        one, other = self._kernels
+        for ours, theirs in ((one, other), (other, one)):
+            for policy in out(ours.policies.values()).values():
+                assert policy.action is Action.TUNNEL
+                assert policy.template is not None
+                sas = [name for name, sa in ours.sas.items() if sa.reqid == policy.reqid]
+                assert any(name in theirs.sas for name in sas if name.destination == policy.template.destination)
 
 
 class Counted(MemoryKernel):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikevd.errors import Said
-from ikevd.peer.facts import Reloaded
+from ikevd.errors import NoAnswer, Said
+from ikevd.peer.facts import PhaseOneFailed, PhaseOneUp, RekeyWanted, Reloaded, Reset
 from ikevd.peer.state import Attempt, ChildState, Stage
+from ikevd.policy.changes import Reach
+from ikevd.policy.model import Rekey
 from tests.builders import child
-from tests.peer.records import NOW, VIEW, A, isakmp, mode, opening, ours, pair, peer, told
+from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, mode, opening, ours, pair, peer, told
 
 SEVEN = Attempt(7)
 CHANGED = Said("its configuration has changed")
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
 WITHOUT_LAN = replace(VIEW, children=VIEW.children[1:])
 LAN = frozenset({"lan"})
+NOTED = "record of A: a new phase 1 begins, 85900 s before the lifetime of the ISAKMP SA ends"
 
 
 def test_what_has_not_changed_stays_the_very_same() -> None:
@@ -75,8 +78,8 @@ def test_a_quick_mode_of_the_peers_that_names_no_child_yet_ends_with_any_child()
     assert told(before, Reloaded(LAN))[1][0] == "abort 7: Abandoned (its configuration has changed)"
 
 
-def test_where_phase_1_begins_anew_the_isakmp_sa_leaves_after_the_words_of_its_children() -> None:
-    after, effects = told(peer(isakmp(), lan=UP), Reloaded(LAN, phase1=True))
+def test_where_phase_1_ends_the_isakmp_sa_leaves_after_the_words_of_its_children() -> None:
+    after, effects = told(peer(isakmp(), lan=UP), Reloaded(LAN, phase1=Reach.REPLACED))
     assert effects == ["say under A: delete d0000001", "say under A: delete ISAKMP SA A", "begin phase 1 as 11"]
     assert after.isakmp[A].stage is Stage.LEAVING
     assert after.waiting == ("lan",)
@@ -84,6 +87,86 @@ def test_where_phase_1_begins_anew_the_isakmp_sa_leaves_after_the_words_of_its_c
 
 def test_a_phase_1_of_ours_under_way_begins_anew_with_those_who_wait_for_it() -> None:
     before = replace(peer(lan=ChildState(wanted=True), phase1=SEVEN), waiting=("lan",))
-    after, effects = told(before, Reloaded(LAN, phase1=True))
+    after, effects = told(before, Reloaded(LAN, phase1=Reach.REPLACED))
     assert effects == ["abort 7: Abandoned (its configuration has changed)", "begin phase 1 as 11"]
+    assert after.waiting == ("lan",)
+
+
+# -- make before break
+
+
+def test_a_child_that_is_renewed_is_negotiated_anew_while_its_pair_carries_on() -> None:
+    after, effects = told(peer(isakmp(), lan=UP), Reloaded(renewed=LAN))
+    assert effects == ["begin lan as 11 under A"]
+    assert after.children["lan"].pairs == UP.pairs
+
+
+def test_one_that_is_not_up_yet_begins_with_the_new_settings() -> None:
+    trying = ChildState(wanted=True, attempt=SEVEN, since=5.0)
+    after, effects = told(peer(isakmp(), lan=trying, modes={7: mode(spi=ours(3))}), Reloaded(renewed=LAN))
+    assert effects == ["abort 7: Abandoned (its configuration has changed)", "begin lan as 11 under A"]
+    assert after.children["lan"].attempt == Attempt(11)
+
+
+def test_where_phase_1_is_renewed_what_stands_serves_until_another_does() -> None:
+    after, effects = told(peer(isakmp(), lan=UP), Reloaded(phase1=Reach.RENEWED))
+    assert effects == ["begin phase 1 as 11", NOTED]
+    assert after.isakmp[A].stage is Stage.READY
+    assert after.isakmp[A].outdated
+    assert after.children["lan"].pairs == UP.pairs
+
+
+def test_under_what_follows_all_that_was_made_before_is_negotiated_anew() -> None:
+    before = replace(peer(isakmp(outdated=True), lan=UP), phase1=SEVEN)
+    after, effects = told(before, PhaseOneUp(SEVEN, isakmp_sa(B)))
+    assert "begin lan as 11 under B" in effects
+    assert after.children["lan"].pairs == UP.pairs
+    assert not after.isakmp[A].outdated
+
+
+def test_without_an_isakmp_sa_a_phase_1_begins_for_the_children_that_stand() -> None:
+    after, effects = told(peer(lan=UP), Reloaded(phase1=Reach.RENEWED))
+    assert effects == ["begin phase 1 as 11"]
+    assert after.waiting == ("lan",)
+
+
+# -- by command
+
+
+def test_rekey_of_a_child_is_a_quick_mode_beside_its_pair_also_with_rekey_no() -> None:
+    view = replace(VIEW, children=(replace(VIEW.children[0], rekey=Rekey.NO), VIEW.children[1]))
+    after, effects = told(peer(isakmp(), lan=UP), RekeyWanted(("lan",)), view=view)
+    assert effects == ["begin lan as 11 under A"]
+    assert after.children["lan"].pairs == UP.pairs
+
+
+def test_rekey_of_a_child_that_is_not_up_says_so() -> None:
+    _, effects = told(peer(isakmp(), lan=ChildState()), RekeyWanted(("lan",)))
+    assert effects == ["answer lan: Abandoned (lan is not up: `ikevd up lan` brings it up)"]
+
+
+def test_rekey_with_phase_1_waits_for_the_new_isakmp_sa() -> None:
+    after, effects = told(peer(isakmp(), lan=UP), RekeyWanted(("lan",), phase1=True))
+    assert effects == ["begin phase 1 as 11", NOTED]
+    assert after.waiting == ()
+
+
+def test_who_waits_for_that_hears_of_its_failure_and_what_stands_stays() -> None:
+    before = replace(peer(isakmp(outdated=True, renewals=1, renew_at=NOW + 99), lan=UP), phase1=SEVEN)
+    after, effects = told(before, PhaseOneFailed(SEVEN, NoAnswer("silent")))
+    assert "answer lan: NoAnswer (silent)" in effects
+    assert after.children["lan"] == UP
+    assert after.isakmp[A].renew_at is not None
+
+
+def test_a_reset_ends_all_at_once_and_what_is_wanted_begins_anew() -> None:
+    before = peer(isakmp(), lan=UP, dmz=ChildState(pairs=(pair(2, "dmz"),)))
+    after, effects = told(before, Reset())
+    assert effects == [
+        "say under A: delete d0000001 d0000002",
+        "answer dmz: Abandoned (it was reset by command)",
+        "say under A: delete ISAKMP SA A",
+        "begin phase 1 as 11",
+    ]
+    assert not after.children["lan"].pairs
     assert after.waiting == ("lan",)
