@@ -189,7 +189,7 @@ def test_a_probe_says_where_the_peer_cannot_be_asked(state: PeerState) -> None:
 # -- the file says otherwise
 
 
-@pytest.mark.parametrize("fact", [Reloaded(frozenset(), phase1=False), Restarted()], ids=["reload", "restart"])
+@pytest.mark.parametrize("fact", [Reloaded(), Restarted()], ids=["reload", "restart"])
 @pytest.mark.parametrize(
     ("before", "dpd", "look_at"),
     [
@@ -208,9 +208,7 @@ def test_a_changed_file_counts_for_the_isakmp_sas_that_stand(
 
 
 def test_what_was_asked_under_the_former_file_is_forgotten_where_nobody_is_asked_any_more() -> None:
-    live, _ = told(
-        peer(silent_since(960.0, ASKED)), Reloaded(frozenset(), phase1=False), view=replace(VIEW, dpd=NO_DPD)
-    )
+    live, _ = told(peer(silent_since(960.0, ASKED)), Reloaded(), view=replace(VIEW, dpd=NO_DPD))
     assert live == replace(ASKED, look_at=None, asked=0)
 
 
