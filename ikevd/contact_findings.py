@@ -41,3 +41,19 @@ class Rivals(Finding):
 @frozen
 class Greeted(Finding):
     """We said INITIAL-CONTACT, since nothing stood with the peer."""
+
+
+@frozen
+class CalledAnew(Finding):
+    """Unproven, this notification came from a peer that cannot be asked whether it lives: a phase 1 begins beside what
+    stands."""
+
+    notify: str
+
+
+@frozen
+class LostAtPeer(Finding):
+    """The peer says, proven, that it does not know this SPI that we send to."""
+
+    spi: str
+    child: str

@@ -224,7 +224,7 @@ class AtWork:
     def _forget(self, under: Cookies) -> None:
         """The ISAKMP SA is gone."""
         if exchanges := self._under.pop(under, None):
-            self._router.forget(exchanges.sa.our_cookie)
+            self._router.retire(exchanges.sa.our_cookie)
             exchanges.close()
 
     def _ended(self, attempt: Attempt | None) -> None:

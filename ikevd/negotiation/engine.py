@@ -33,6 +33,7 @@ from ikevd.negotiation.remains import Remains
 from ikevd.negotiation.restart import Restart
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
+from ikevd.negotiation.strays import Strays
 from ikevd.negotiation.wanted import wanted
 from ikevd.negotiation.watch import Watch
 from ikevd.negotiation.ways import Ways
@@ -69,6 +70,7 @@ class Engine:
         contacts = Contacts(ports.now)
         self._lobby = Lobby(config.connections, config.limits, self._router, ports, contacts)
         self._peers = Peers(config.connections, self._router, ports, contacts)
+        self._strays = Strays(self._peers, self._router, ports)
         self._by_name = {connection.name: connection for connection in config.connections}
         self._starts: Agenda[str] = Agenda(self._bring_up)
         self._by_remote = ByAddress(config.connections)
@@ -117,6 +119,7 @@ class Engine:
     def _hand_over(self, octets: bytes, path: Path) -> None:
         found = self._router.find(octets, path)
         if found is None:
+            self._strays.nobodys(octets, path, self._by_remote)
             return
         header, handler = found
         if handler is None:
@@ -126,6 +129,7 @@ class Engine:
             self._established(peer)
         elif isinstance(handler, Session):
             self._peers.follow(handler)
+            self._strays.in_the_clear(handler, header, octets)
 
     def wait(self) -> None:
         """What arrives from here on is heard after `restore`."""

@@ -23,6 +23,9 @@ from ikevd.wire.registry import Protocol as SecurityProtocol
 
 MAX_FIRST = 8192
 """Octets of a first message, which is kept for its repetitions: ten times the longest that is seen."""
+RETIRED_LATELY = 300.0
+"""Seconds for which nobody is told that a cookie of ours is unknown."""
+MAX_RETIRED = 4096
 IKEV2_INITIATOR, IKEV2_RESPONSE = 0x08, 0x20
 """Header flags of RFC 7296 section 3.1."""
 
@@ -64,7 +67,10 @@ class Router:
         self._transmit = transmit
         self._trouble = trouble
         self._answers_to_ikev2 = RateLimit(rate=5, burst=10, clock=clock)
+        self._clock = clock
         self._ours: dict[bytes, Handler] = {}
+        self._retired: dict[bytes, float] = {}
+        """Cookies of ours whose ISAKMP SA has ended, oldest first, and when."""
 
     def mint(self) -> bytes:
         """A cookie that nobody holds yet; never zero."""
@@ -80,6 +86,18 @@ class Router:
     def forget(self, cookie: bytes) -> None:
         """Nobody holds `cookie` any more."""
         self._ours.pop(cookie, None)
+
+    def retire(self, cookie: bytes) -> None:
+        """The ISAKMP SA under `cookie` has ended; the peer may not know that yet."""
+        self.forget(cookie)
+        self._retired[cookie] = self._clock()
+        if len(self._retired) > MAX_RETIRED:
+            del self._retired[next(iter(self._retired))]
+
+    def was_ours(self, cookie: bytes) -> bool:
+        """Until a few minutes ago, or is it still?"""
+        since = self._retired.get(cookie)
+        return cookie in self._ours or (since is not None and self._clock() < since + RETIRED_LATELY)
 
     def find(self, octets: bytes, path: Path) -> tuple[Header, Handler | None] | None:
         """Whose a datagram is, or no handler for the first message of a phase 1; None where it was dropped. Raises

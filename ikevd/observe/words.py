@@ -359,6 +359,14 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     cf.NotHeeded: lambda found: "the peer says INITIAL_CONTACT, which has no consequence here (unique: never)",
     cf.FormerLives: _former_lives,
     cf.Rivals: _rivals,
+    cf.CalledAnew: lambda found: (
+        f"{found.notify} came, which nothing proves, and the peer cannot be asked whether it lives: it is called anew "
+        "beside what stands"
+    ),
+    cf.LostAtPeer: lambda found: (
+        f"the peer says INVALID_SPI: it does not know {found.spi}, which {found.child} sends to; another pair takes "
+        "its place"
+    ),
     cf.Greeted: lambda found: "we say INITIAL_CONTACT: nothing stood with the peer",
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",
     refusals.OtherAddresses: lambda found: (

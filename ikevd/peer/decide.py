@@ -17,6 +17,7 @@ from ikevd.peer import (
     contact,
     deletes,
     dpd,
+    hints,
     idle,
     informed,
     isakmp,
@@ -50,6 +51,7 @@ from ikevd.peer.facts import (
     Fact,
     Heard,
     HeardDpd,
+    Hinted,
     Informed,
     KernelDid,
     KernelRefused,
@@ -159,6 +161,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             contact.lost(draft, before)
         case Doubted(why):
             contact.doubt(draft, why)
+        case Hinted(notify, under):
+            hints.unproven(draft, notify, under)
         case Worn(under):
             isakmp.retire(draft, under, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
         case Carried(under, at):

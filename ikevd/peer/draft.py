@@ -73,6 +73,7 @@ class Draft:
         self.deletes_said = state.deletes_said
         self.replacements = state.replacements
         self.refused = state.refused
+        self.hinted_at = state.hinted_at
         self.serial = state.serial
         self._configured: dict[str, Child] | None = None
 
@@ -91,6 +92,7 @@ class Draft:
             self.deletes_said,
             self.replacements,
             self.refused,
+            self.hinted_at,
         )
 
     def say(self, effect: Effect) -> None:

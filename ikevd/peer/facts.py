@@ -14,6 +14,7 @@ from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.policy.changes import Reach
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
+from ikevd.wire.registry import NotifyType
 
 # -- of the operator
 
@@ -216,6 +217,15 @@ class HeardDpd:
 
 
 @frozen
+class Hinted:
+    """INVALID-COOKIE or INVALID-SPI came in the clear: nothing proves it."""
+
+    notify: NotifyType
+    under: Cookies | None = None
+    """The ISAKMP SA that it is said of; None: an SPI that we send to."""
+
+
+@frozen
 class Worn:
     """The message IDs of the ISAKMP SA are used up."""
 
@@ -389,6 +399,7 @@ Fact = (
     | Contacted
     | BeganAnew
     | Doubted
+    | Hinted
     | Worn
     | KernelDid
     | KernelRefused

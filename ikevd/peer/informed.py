@@ -9,7 +9,7 @@ from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
 from ikevd.frozen import replace
-from ikevd.peer import attempts, claims, contact, dpd, isakmp, notices, pairs
+from ikevd.peer import attempts, claims, contact, dpd, hints, isakmp, notices, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.notices import Refusal
@@ -28,7 +28,8 @@ def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload], *, forme
         return
     said = notices.read(payloads)
     for refusal in said.refusals:
-        _refused(draft, under, refusal)
+        if not hints.proven(draft, under, refusal):
+            _refused(draft, under, refusal)
     for payload in said.dpd:
         dpd.told(draft, under, payload)
     if said.others:

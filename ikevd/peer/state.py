@@ -272,3 +272,5 @@ class PeerState:
     replacements: tuple[Replacement, ...] = ()
     """The last two, oldest first."""
     refused: Refused | None = None
+    hinted_at: float | None = None
+    """When it was last asked, or called, since unproven words said that it had lost something."""

@@ -67,6 +67,11 @@ RIVALS_WITHIN = 60.0
 REFUSED_FOR = 60.0
 """So long the second of the two is refused."""
 
+ASKED_AGAIN = 30.0
+"""A peer that may have lost something is asked so seldom whether it lives, however often unproven words say so."""
+CALLED_AGAIN = 300.0
+"""One that cannot be asked is called so seldom."""
+
 # -- Quick Modes under one ISAKMP SA ----------------------------------------------------------------------------------
 
 PACE = 1.0

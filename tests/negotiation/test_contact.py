@@ -4,76 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from ikevd.facts import Fact, Note, Sent
-from ikevd.policy.model import Connection, Lifetime, Start, Unique
-from ikevd.store.memory import Disk
+from ikevd.facts import Sent
+from ikevd.policy.model import Connection, Lifetime, Unique
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored, psk
 from tests.duet import Network
-from tests.gateways import Gateway, World, alice_and_bob, bring_up
+from tests.gateways import World, alice_and_bob, bring_up
+from tests.negotiation.crashes import (
+    AT_ONCE,
+    BOTH,
+    DMZ,
+    LAN,
+    agree,
+    crash,
+    facts_of,
+    greetings,
+    inbound,
+    machines,
+    noted,
+    only,
+)
 from tests.negotiation.mortal import Machine
 from tests.negotiation.roaming import CLIENTS, client, hub, networks, reborn, two_nats
-from tests.sayings import said
 from tests.virtual_time import run
-
-AT_ONCE = 3.0
-"""Seconds: three round trips, and a second in which the peer may begin itself."""
-LAN, DMZ = (
-    child(start=Start.ALWAYS),
-    child("10.1.9.0/24", "10.2.9.0/24", name="dmz", reqid=0x696B0001, start=Start.ALWAYS),
-)
-BOTH = connection(children=(LAN, DMZ))
-
-
-def facts_of(gateway: Gateway, kind: type[Fact]) -> list[Any]:
-    entries = (entry for record in gateway.history.newest_first() for entry in record.entries)
-    return [entry.fact for entry in entries if isinstance(entry.fact, kind)]
-
-
-def greetings(gateway: Gateway) -> list[str]:
-    """The messages in which it has said INITIAL-CONTACT, by their labels."""
-    return [fact.label for fact in facts_of(gateway, Sent) if fact.label in ("MM5", "MM6") and "N" in fact.payloads]
-
-
-def noted(gateway: Gateway, words: str) -> bool:
-    return any(words in said(note) for note in facts_of(gateway, Note))
-
-
-def only(view: Connection, *names: str) -> Connection:
-    """Of its children these alone are started."""
-    return replace(
-        view, children=tuple(replace(c, start=Start.ALWAYS if c.name in names else Start.MANUAL) for c in view.children)
-    )
-
-
-async def machines(view: Connection = BOTH, other: Connection | None = None) -> tuple[Machine, Machine]:
-    """Alice and Bob, their tunnels up for a minute."""
-    world = World()
-    both = Machine(world, ALICE, view), Machine(world, BOB, other or mirrored(view))
-    for machine in both:
-        machine.boot().engine.start()
-    await asyncio.sleep(60)
-    return both
-
-
-async def crash(machine: Machine) -> Gateway:
-    """Nothing of what it knew is left; the next process starts at once."""
-    machine.kill()
-    machine.disk = Disk()
-    return await machine.restart()
-
-
-def inbound(gateway: Gateway) -> set[int]:
-    return {pair.sa.inbound for s in gateway.engine.sessions() for c in s.states.values() for pair in c.standing}
-
-
-def agree(one: Gateway, other: Gateway) -> bool:
-    """Do both have the same pairs, in their kernels as well?"""
-    return one.pairs == other.pairs > 0 and set(one.kernel.keys.items()) == set(other.kernel.keys.items())
-
 
 # -- after a crash
 

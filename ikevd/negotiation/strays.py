@@ -1,0 +1,96 @@
+"""Words that nothing proves, from the addresses of configured peers: INVALID-COOKIE and INVALID-SPI, heard and said.
+
+Whoever forges them makes us ask the real peer whether it lives, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ikevd.addresses import Path
+from ikevd.errors import Malformed
+from ikevd.negotiation.limits import RateLimit
+from ikevd.negotiation.matching import ByAddress
+from ikevd.negotiation.peers import Peers
+from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.router import Router
+from ikevd.negotiation.session import Session
+from ikevd.peer import hints
+from ikevd.peer.facts import Hinted
+from ikevd.sa.model import NO_COOKIE, Cookies, Spi
+from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType, Protocol
+
+INFORMATIONAL, INVALID_COOKIE, INVALID_SPI = (
+    ExchangeType.INFORMATIONAL,
+    NotifyType.INVALID_COOKIE,
+    NotifyType.INVALID_SPI,
+)
+SPI_OCTETS = 4
+
+
+class Strays:
+    """Datagrams that are nobody's, or that belong to an ISAKMP SA but come in the clear."""
+
+    def __init__(self, peers: Peers, router: Router, ports: Ports) -> None:
+        self._peers = peers
+        self._router = router
+        self._ports = ports
+        self._read = RateLimit(rate=10, burst=20, clock=ports.now)
+        self._answers = RateLimit(rate=5, burst=10, clock=ports.now)
+
+    def in_the_clear(self, session: Session, header: Header, octets: bytes) -> None:
+        """It bears a cookie of ours."""
+        if any(notify.type == INVALID_COOKIE for notify in self._notifications(header, octets)):
+            session.post(Hinted(INVALID_COOKIE, Cookies(header.initiator, header.responder)))
+
+    def nobodys(self, octets: bytes, path: Path, by_address: ByAddress) -> None:
+        """It bears no cookie of ours. Only of peers with an address of their own more is read than the header."""
+        connections = by_address.exactly(path.remote.address)
+        if not connections:
+            return
+        try:
+            header = Header.decode_untrusted(octets)
+        except Malformed:
+            return
+        if header.major != 1:
+            return
+        if header.encrypted:
+            self._answer(header, path)
+            return
+        sessions = [session for connection in connections for session in self._peers.of(connection.name)]
+        for spi in self._lost_spis(header, octets):
+            for session in sessions:
+                if hints.holder(session.state, spi) is not None:
+                    session.post(Hinted(INVALID_SPI))
+
+    def _lost_spis(self, header: Header, octets: bytes) -> Iterator[Spi]:
+        for notify in self._notifications(header, octets):
+            named = notify.spi if len(notify.spi) == SPI_OCTETS else notify.data
+            if notify.type == INVALID_SPI and len(named) == SPI_OCTETS:
+                yield Spi(int.from_bytes(named, "big"))
+
+    def _notifications(self, header: Header, octets: bytes) -> tuple[NotifyPayload, ...]:
+        """Those of an Informational message in the clear; of any other message, and of too many, none."""
+        if header.encrypted or header.exchange != INFORMATIONAL or not self._read.allows():
+            return ()
+        try:
+            return Message.decode_untrusted(header, octets[HEADER_OCTETS : header.length]).all(NotifyPayload)[:1]
+        except Malformed:
+            return ()
+
+    def _answer(self, header: Header, path: Path) -> None:
+        """An ISAKMP SA that the peer has and we have not: it is told so, unless ours was retired lately."""
+        cookies = (header.initiator, header.responder)
+        if NO_COOKIE in cookies or any(map(self._router.was_ours, cookies)) or not self._answers.allows():
+            return
+        self._ports.transmit(invalid_cookie(*cookies), path)
+        self._ports.counters.count("INVALID-COOKIE said to a configured address")
+
+
+def invalid_cookie(initiator: bytes, responder: bytes) -> bytes:
+    """An Informational message in the clear, under the cookies that it is about."""
+    body = encode_chain([NotifyPayload(Protocol.ISAKMP, INVALID_COOKIE, initiator + responder)])
+    header = Header(initiator, responder, PayloadType.N, INFORMATIONAL, Flags.NONE, 0)
+    return header.encode(len(body)) + body

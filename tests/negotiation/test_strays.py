@@ -1,0 +1,159 @@
+"""INVALID-COOKIE and INVALID-SPI that nothing proves, between whole gateways: said where it helps, and no order."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from ikevd.addresses import Endpoint, Path
+from ikevd.negotiation.strays import invalid_cookie
+from ikevd.policy.model import DpdMode
+from ikevd.wire.message import Header, encode_chain
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType, Protocol
+from tests.builders import ALICE, BOB, connection, mirrored
+from tests.gateways import Gateway, World, alice_and_bob, bring_up
+from tests.negotiation.crashes import BOTH, crash, machines, noted, only
+from tests.negotiation.roaming import CLIENTS
+from tests.virtual_time import run
+
+FROM_BOB = Path(Endpoint(ALICE, 500), Endpoint(BOB, 500))
+"""As Alice sees it."""
+
+
+def questions(world: World, since: float) -> int:
+    """Informational messages of Alice's in that time: R-U-THERE."""
+    return len(
+        [1 for at, path, octets in world.wire if at >= since and path.local.address == ALICE and octets[18] == 5]
+    )
+
+
+def invalid_spi(spi: bytes) -> bytes:
+    """In the clear, under cookies of its own, as a router says it that has nothing with us any more."""
+    body = encode_chain([NotifyPayload(Protocol.ESP, NotifyType.INVALID_SPI, spi)])
+    header = Header(b"anybody!", bytes(8), PayloadType.N, ExchangeType.INFORMATIONAL, Flags.NONE, 7)
+    return header.encode(len(body)) + body
+
+
+async def forged(world: World, alice: Gateway, octets: bytes, times: int = 1) -> int:
+    """Questions that these bring out within ten seconds."""
+    await asyncio.sleep(5)
+    since = asyncio.get_running_loop().time()
+    for _ in range(times):
+        alice.engine.datagram(octets, FROM_BOB)
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(10)
+    return questions(world, since)
+
+
+def cookies_of(alice: Gateway) -> tuple[bytes, bytes]:
+    cookies = alice.session.live[0].sa.cookies
+    return cookies.initiator, cookies.responder
+
+
+@pytest.mark.parametrize("times", [1, 50])
+def test_a_forged_invalid_cookie_asks_the_peer_once_and_ends_nothing(times: int) -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob()
+        await bring_up(alice)
+        assert await forged(world, alice, invalid_cookie(*cookies_of(alice)), times) == 1
+        assert alice.pairs == bob.pairs == 1
+        assert len(alice.session.live) == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("times", [1, 50])
+def test_a_forged_invalid_spi_asks_the_peer_once_and_ends_nothing(times: int) -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob()
+        await bring_up(alice)
+        (pair,) = alice.session.states["lan"].standing
+        assert await forged(world, alice, invalid_spi(pair.sa.outbound.octets), times) == 1
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("octets", [invalid_spi(b"\xe0\0\0\1"), invalid_cookie(b"another1", b"another2")])
+def test_of_an_spi_that_nobody_sends_to_and_of_other_cookies_it_means_nothing(octets: bytes) -> None:
+    async def story() -> None:
+        world, alice, _ = alice_and_bob()
+        await bring_up(alice)
+        assert await forged(world, alice, octets) == 0
+
+    run(story())
+
+
+def test_where_the_peer_cannot_be_asked_forgeries_bring_out_one_phase_1_in_five_minutes() -> None:
+    async def story() -> None:
+        view = connection(dpd=replace(connection().dpd, mode=DpdMode.OFF))
+        world, alice, bob = alice_and_bob(view=view)
+        await bring_up(alice)
+        since = asyncio.get_running_loop().time()
+        for _ in range(25):
+            alice.engine.datagram(invalid_cookie(*cookies_of(alice)), FROM_BOB)
+            await asyncio.sleep(10)
+        began = {octets[:8] for at, _, octets in world.wire if at > since and octets[18] == ExchangeType.MAIN_MODE}
+        assert len(began) == 1
+        assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+def test_a_peer_that_has_lost_all_and_calls_nobody_is_found_out_by_the_next_quick_mode() -> None:
+    async def story() -> None:
+        alice, bob = await machines(only(BOTH, "lan"), only(mirrored(BOTH)))
+        assert alice.gateway is not None
+        await asyncio.sleep(10)
+        again = await crash(bob)
+        attempt = asyncio.ensure_future(alice.gateway.session.want("dmz"))
+        await asyncio.sleep(15)
+        assert again.counters["INVALID-COOKIE said to a configured address"] > 0
+        assert noted(alice.gateway, "INVALID_COOKIE came, which nothing proves")
+        assert again.pairs >= 1, "what Alice wants has begun anew"
+        assert set(again.kernel.keys.items()) == set(alice.kernel.keys.items())
+        attempt.cancel()
+
+    run(story())
+
+
+def test_strangers_hear_nothing_and_a_word_in_the_clear_is_never_answered() -> None:
+    async def story() -> None:
+        world, alice, _ = alice_and_bob()
+        await bring_up(alice)
+        stranger = Path(Endpoint(ALICE, 500), Endpoint(CLIENTS[3], 500))
+        encrypted = Header(b"unknown1", b"unknown2", PayloadType.HASH, ExchangeType.QUICK_MODE, Flags.ENCRYPTION, 9)
+        for octets, path in (
+            (encrypted.encode(32) + bytes(32), stranger),
+            (invalid_cookie(b"unknown1", b"unknown2"), FROM_BOB),
+        ):
+            sent = len(world.wire)
+            alice.engine.datagram(octets, path)
+            assert len(world.wire) == sent
+        sent = len(world.wire)
+        alice.engine.datagram(encrypted.encode(32) + bytes(32), FROM_BOB)
+        assert [octets for _, _, octets in world.wire[sent:]] == [invalid_cookie(b"unknown1", b"unknown2")]
+
+    run(story())
+
+
+def test_an_isakmp_sa_that_was_retired_lately_is_not_called_unknown() -> None:
+    async def story() -> None:
+        world, alice, _ = alice_and_bob()
+        await bring_up(alice)
+        cookies = cookies_of(alice)
+        alice.session.end(announce=False)
+        await asyncio.sleep(20)
+        assert not alice.session.live
+        late = Header(*cookies, PayloadType.HASH, ExchangeType.QUICK_MODE, Flags.ENCRYPTION, 9)
+        sent = len(world.wire)
+        alice.engine.datagram(late.encode(32) + bytes(32), FROM_BOB)
+        assert len(world.wire) == sent
+        await asyncio.sleep(300)
+        alice.engine.datagram(late.encode(32) + bytes(32), FROM_BOB)
+        assert len(world.wire) == sent + 1
+
+    run(story())
