@@ -36,6 +36,7 @@ def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> 
         for child_name, child in connection.children.items():
             _on_child(problems, ("connections", name, "children", child_name), child, machine)
     _on_forwarding(problems, file, machine)
+    _on_first_packets(problems, file, machine)
 
 
 # -- the ends of the tunnel ---------------------------------------------------------------------------------------
@@ -178,6 +179,19 @@ def _on_forwarding(problems: Problems, file: FileSection, machine: Surroundings)
                     f"{local} is no address of this machine, which forwards nothing: {SYSCTLS[version]} is 0; run: "
                     f"sysctl -w {SYSCTLS[version]}=1",
                 )
+
+
+def _on_first_packets(problems: Problems, file: FileSection, machine: Surroundings) -> None:
+    """Once: at the first child that a packet brings up."""
+    children = ((name, child, its) for name, one in file.connections.items() for child, its in one.children.items())
+    first = next(((name, child) for name, child, its in children if its.start == "on-demand"), None)
+    if first is not None and machine.drops_waiting:
+        problems.warn(
+            ("connections", first[0], "children", first[1], "start"),
+            "is on-demand, and this machine drops the packets that come before the tunnel stands "
+            "(net.core.xfrm_larval_drop is 1); to keep them, up to 100 for each child, run: "
+            "sysctl -w net.core.xfrm_larval_drop=0",
+        )
 
 
 def _is_own(local: TrafficSelector, machine: Surroundings) -> bool:

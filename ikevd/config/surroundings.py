@@ -26,6 +26,8 @@ class Surroundings:
     addresses: tuple[InterfaceAddress, ...] = ()
     forwards: Mapping[int, bool] = field(default_factory=dict)
     """By IP version: does any interface forward? Without an entry: not known."""
+    drops_waiting: bool | None = None
+    """Does the kernel drop packets that wait for an SA (net.core.xfrm_larval_drop)? None: not known."""
     plain_swaps: tuple[str, ...] = ()
     """Swap areas that are not encrypted."""
 

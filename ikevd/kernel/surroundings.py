@@ -43,7 +43,7 @@ def read() -> Surroundings | None:
         return None
     switches = {version: _forwards(SYSCTL / f"ipv{version}" / "conf") for version in (4, 6)}
     forwards = {version: value for version, value in switches.items() if value is not None}
-    return Surroundings(found, forwards, plain_swaps(), needed.resolvers(), needed.session())
+    return Surroundings(found, forwards, _drops_waiting(), plain_swaps(), needed.resolvers(), needed.session())
 
 
 def addresses() -> Iterator[InterfaceAddress]:
@@ -68,6 +68,13 @@ def _address(body: bytes) -> InterfaceAddress | None:
     # On a link between two, IFA_ADDRESS is the other end.
     network = ip_network((ip_address(connected), prefix), strict=False)
     return InterfaceAddress(socket.if_indextoname(index), ip_address(own), network)
+
+
+def _drops_waiting() -> bool | None:
+    try:
+        return (SYSCTL / "core/xfrm_larval_drop").read_text().strip() != "0"
+    except OSError:
+        return None
 
 
 def _forwards(folder: Path) -> bool | None:

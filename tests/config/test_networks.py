@@ -45,6 +45,10 @@ def nets(local: str, remote: str) -> str:
 
 # -- the networks against each other ------------------------------------------------------------------------------
 
+DROPPED = (
+    "is on-demand, and this machine drops the packets that come before the tunnel stands (net.core.xfrm_larval_drop is "
+    "1); to keep them, up to 100 for each child, run: sysctl -w net.core.xfrm_larval_drop=0"
+)
 INSIDE = "what this machine sends or forwards within local would go into the tunnel too"
 
 
@@ -197,6 +201,16 @@ def test_a_remote_network_that_is_this_machines_own_is_doubted(tmp_path: Path, r
 def test_of_several_reasons_to_doubt_a_remote_network_the_first_is_told(tmp_path: Path) -> None:
     (found,) = doubts(tmp_path, nets("10.1.0.0/24", "0.0.0.0/0"), GATEWAY)
     assert found.startswith("children.lan.remote: 0.0.0.0/0 covers local 10.1.0.0/24")
+
+
+@pytest.mark.parametrize("start", ["on-demand", "always"])
+@pytest.mark.parametrize("drops", [True, False, None])
+def test_what_the_first_packets_of_a_child_on_demand_meet_is_told(
+    tmp_path: Path, start: str, drops: bool | None
+) -> None:
+    lan = f"{{local: 10.1.0.0/24, remote: 10.2.0.0/24, start: {start}}}"
+    found = doubts(tmp_path, connection(children=f"{{lan: {lan}}}"), Surroundings(drops_waiting=drops))
+    assert found == ([f"children.lan.start: {DROPPED}"] if drops and start == "on-demand" else [])
 
 
 def test_networks_behind_a_machine_that_forwards_nothing_are_doubted_once_for_each_ip_version(tmp_path: Path) -> None:

@@ -43,22 +43,22 @@ def lost_pings(topology: Topology) -> int:
 TRAP = {("in", "allow"), ("fwd", "allow"), ("out", "allow")}
 
 
-@pytest.mark.parametrize(("larval_drop", "most_lost"), [(1, PINGS // 2), (0, 0)], ids=["dropped", "kept"])
+@pytest.mark.parametrize(("larval_drop", "lost"), [(1, range(1, PINGS // 2)), (0, range(2))], ids=["dropped", "kept"])
 def test_a_ping_brings_it_up_and_what_the_first_packets_meet_is_as_the_manual_says(
-    topology: Topology, charon_b: StrongSwan, site: Site, larval_drop: int, most_lost: int
+    topology: Topology, charon_b: StrongSwan, site: Site, larval_drop: int, lost: range
 ) -> None:
-    """`net.core.xfrm_larval_drop`: 1 drops packets until the tunnel stands, 0 keeps up to 100 of each policy."""
+    """`net.core.xfrm_larval_drop`: 1 drops packets until the tunnel stands, 0 keeps up to 100 of each policy. One of
+    these may overtake message 3 of Quick Mode, before which strongSwan receives nothing."""
     site.here.set_sysctl(core__xfrm_larval_drop=larval_drop)
     charon_b.load(site.mirrored().swanctl())
     with Ikevd(site.here, site.ikevd()) as ikevd:
         assert (state(ikevd), gate(site.here), site.here.xfrm_state()) == ("waiting", TRAP, [])
         before = topology.wire.seen()
-        lost = lost_pings(topology)
-        print(f"xfrm_larval_drop {larval_drop}: {lost} of {PINGS} pings lost, one each {INTERVAL} s")
+        count = lost_pings(topology)
+        print(f"xfrm_larval_drop {larval_drop}: {count} of {PINGS} pings lost, one each {INTERVAL} s")
         assert state(ikevd) == "up"
         charon_b.wait_for_children(1)
-        assert bool(lost) == bool(larval_drop)
-        assert lost <= most_lost
+        assert count in lost
         assert (topology.wire.seen() - before).clear == 0
     site.here.set_sysctl(core__xfrm_larval_drop=1)
 

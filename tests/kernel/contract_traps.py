@@ -1,5 +1,7 @@
 """What every `Kernel` must tell of packets that meet a tunnel without an SA."""
 
+from ipaddress import ip_address
+
 from ikevd.host.interface import Action, KernelEvent, SaAsked, SaId
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
@@ -59,6 +61,19 @@ class TrapContract:
         bench.send(TRAP.id)
         await eventually_async(lambda: len(told) > 1)
         assert told == [SaAsked(REQID), SaAsked(REQID)]
+
+    async def test_where_its_source_is_open_routing_chooses_it(self, bench: Bench) -> None:
+        told: list[KernelEvent] = []
+        bench.kernel.on_event(told.append)
+        await bench.kernel.put_policy(policy_of(ends=(ip_address("0.0.0.0"), PEER)))  # any
+        bench.send(TRAP.id)
+        await eventually_async(lambda: told)
+        assert told == [SaAsked(REQID)]
+        await add(bench.kernel, sa_of())
+        bench.send(TRAP.id)
+        counters = await bench.kernel.counters(sa_of().id)
+        assert counters is not None
+        assert counters.packets == 1
 
     async def test_a_larval_sa_outlives_a_block_under_which_nothing_asks(self, bench: Bench) -> None:
         told: list[KernelEvent] = []

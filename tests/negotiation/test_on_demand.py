@@ -6,14 +6,14 @@ import asyncio
 from dataclasses import replace
 
 from ikevd.control.status import state_of
-from ikevd.host.interface import Action, Direction, PolicyId
+from ikevd.host.interface import Action, Direction, PolicyId, SaAsked
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.peer.timing import LAST_RETRY, SPREAD
 from ikevd.policy.model import Resend, Start
 from ikevd.store.memory import MemoryStore
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
-from tests.gateways import Gateway, World
+from tests.gateways import Gateway, World, reload
 from tests.virtual_time import run
 
 LAN = child(start=Start.ON_DEMAND)
@@ -150,6 +150,41 @@ def test_taken_down_by_command_it_is_blocked_and_no_packet_brings_it_up() -> Non
         await alice.session.want("lan")
         await asyncio.sleep(1)
         assert (status(alice), bob.pairs) == ("up", 1)
+
+    run(story())
+
+
+def test_a_storm_of_packets_begins_it_once() -> None:
+    async def story() -> None:
+        world = World()
+        alice = await waiting(world)
+        for _ in range(10_000):
+            alice.engine._kernel_event(SaAsked(LAN.reqid))
+        await asyncio.sleep(2)
+        assert calls(world, alice) == 1
+
+    run(story())
+
+
+def test_the_file_may_say_so_later_and_take_it_back() -> None:
+    async def story() -> None:
+        manual = replace(VIEW, children=(replace(LAN, start=Start.MANUAL),))
+        world = World()
+        bob, alice = bobs(world), world.gateway(ALICE, manual)
+        await alice.engine.restore()
+        alice.engine.start()
+        await asyncio.sleep(1)
+        assert not send(alice)
+        await reload(alice, VIEW)
+        assert (status(alice), send(alice)) == ("waiting", False)
+        await asyncio.sleep(1)
+        assert (status(alice), bob.pairs) == ("up", 1)
+        await reload(alice, manual)
+        await asyncio.sleep(60)
+        assert (alice.pairs, bob.pairs) == (1, 1)
+        bob.session.unwant("lan")
+        await asyncio.sleep(60)
+        assert alice.kernel.policies[trap(alice)].action is Action.BLOCK
 
     run(story())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,12 +13,13 @@ from ikevd.errors import Abandoned, IkeError, InvalidId, KernelRefused, NoAnswer
 from ikevd.peer import facts
 from ikevd.peer.child import MAX_PAIRS
 from ikevd.peer.decide import decide
-from ikevd.peer.due import next_due
+from ikevd.peer.due import next_due, serves
 from ikevd.peer.facts import Fact
 from ikevd.peer.informed import MAX_HELD
 from ikevd.peer.isakmp import MAX_ISAKMP_SAS
 from ikevd.peer.notices import delete_esp, delete_isakmp
 from ikevd.peer.state import Attempt, Half, PeerState, Stage
+from ikevd.policy.model import Connection, Start
 from ikevd.sa.model import Cookies, Spi
 from ikevd.store.codec import decode, encode
 from ikevd.wire.payloads import NotifyPayload, Payload
@@ -58,6 +60,14 @@ class Dice:
     @property
     def spi(self) -> Spi:
         return self._random.choice((ours, theirs))(self._random.randrange(9))
+
+    @property
+    def view(self) -> Connection:
+        """Each child starts as it likes; the peer may call, too."""
+        starts = [self._random.choice(list(Start)) for _ in VIEW.children]
+        patience = self._random.choice((None, 60))
+        children = zip(VIEW.children, starts, strict=True)
+        return replace(VIEW, children=tuple(replace(one, start=start, inactivity=patience) for one, start in children))
 
     @property
     def error(self) -> IkeError:
@@ -105,6 +115,8 @@ class Dice:
             lambda: facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),
             lambda: facts.Expired(self.name, self.spi),
             lambda: facts.Vanished(self.name, self.spi),
+            lambda: facts.Acquired(self.name),
+            lambda: facts.Counted(self.name, self.yes),
             lambda: facts.Unplaced(self.name, self.error.finding),
             lambda: facts.Placed(self.name),
             lambda: facts.Due(),
@@ -122,6 +134,9 @@ def unfit(state: PeerState) -> Iterator[str]:
             yield f"{name} has {len(child.standing)} pairs"
         if child.attempt is not None and not state.quick_modes[child.attempt].ours:
             yield f"{name} believes in an attempt of the peer's"
+        tries = child.attempt is not None or name in state.waiting or child.retry_at is not None
+        if child.wanted and not child.standing and not tries:
+            yield f"{name} is wanted, and nobody tries"
         if name in state.waiting and (child.attempt is not None or child.retry_at is not None):
             yield f"{name} waits and tries at once"
         if {pair.attempt for pair in child.pairs} - {None, *state.quick_modes}:
@@ -137,6 +152,8 @@ def unfit(state: PeerState) -> Iterator[str]:
             yield "more is kept than may be"
     if sum(found.stage is not Stage.LEAVING for found in state.isakmp.values()) > MAX_ISAKMP_SAS:
         yield "too many ISAKMP SAs"
+    if state.waiting and state.phase1 is None and not any(map(serves, state.isakmp.values())):
+        yield "children wait, and no phase 1 is under way"
     if len(set(state.waiting)) < len(state.waiting):
         yield "a child waits twice"
 
@@ -144,10 +161,11 @@ def unfit(state: PeerState) -> Iterator[str]:
 @pytest.mark.parametrize("seed", range(40))
 def test_whatever_comes_the_records_fit_one_another(seed: int) -> None:
     dice, state, now = Dice(seed), peer(serial=0), 0.0
+    view = dice.view
     for _ in range(150):
         now += dice.seconds
         fact = dice.fact(state)
-        state, _ = decide(VIEW, state, fact, now)
+        state, _ = decide(view, state, fact, now)
         assert list(unfit(state)) == [], fact
         if isinstance(fact, facts.Due):
             assert (next_due(state) or now + 1) > now

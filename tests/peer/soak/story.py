@@ -9,6 +9,7 @@ from ikevd.peer import facts
 from ikevd.peer.child import MAX_PAIRS
 from ikevd.peer.desired import desired_child
 from ikevd.peer.facts import Fact
+from ikevd.peer.state import PeerState
 from ikevd.policy.model import Child, Connection, Lifetime, Start
 from ikevd.sa.model import Spi
 from tests.builders import child, connection, mirrored
@@ -87,7 +88,9 @@ def _disturbance(world: World, side: Side) -> Callable[[], None]:
         return _posts(side, facts.Ended())
     if chance < 0.85:
         return lambda: _cut(world, side, name)
-    return lambda: _remove(world, side)
+    if chance < 0.95:
+        return lambda: _remove(world, side)
+    return _posts(side, facts.Acquired(name))
 
 
 def _cut(world: World, side: Side, name: str) -> None:
@@ -153,5 +156,11 @@ def _wrong_of(side: Side) -> Iterator[str]:
         view = desired_child(side.connection, configured, state)
         if (view.sas, view.policies) != (side.kernel.sas[configured.name], side.kernel.policies[configured.name]):
             yield "the kernel is no view of the state"
-        if state.wanted and configured.start is Start.ALWAYS and not state.standing and state.retry_at is None:
+        if state.wanted and not state.standing and not _is_tried(side.state, configured.name):
             yield "a child is wanted, and nobody tries"
+
+
+def _is_tried(state: PeerState, name: str) -> bool:
+    """Is a child under way, in its turn, or will it be at some time?"""
+    child = state.children[name]
+    return child.attempt is not None or name in state.waiting or child.retry_at is not None
