@@ -5,8 +5,9 @@ What comes of a step is returned, for the session.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
+from types import MappingProxyType
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.effects import AskHost, Raised, Returned
@@ -25,6 +26,7 @@ from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Handler, Router
 from ikevd.negotiation.running import Outcome, Running
+from ikevd.negotiation.volume import Volume
 from ikevd.negotiation.work import Happening, Work
 from ikevd.observe.history import Record
 from ikevd.peer import effects, facts
@@ -33,6 +35,8 @@ from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
+
+NO_VOLUMES: Mapping[Cookies, Volume] = MappingProxyType({})
 
 
 class AtWork:
@@ -61,6 +65,8 @@ class AtWork:
         self._contacts = contacts
         self._under: dict[Cookies, Exchanges] = {}
         """By ISAKMP SA, oldest first."""
+        self._volumes: Mapping[Cookies, Volume] = NO_VOLUMES
+        """Of those ISAKMP SAs whose lifetime has one."""
         self._begun: dict[Attempt, Work] = {}
         """Our phase 1, and the Quick Modes of both sides, while they are under way."""
         self._numbers = map(Attempt, count(-1, -1))
@@ -81,7 +87,10 @@ class AtWork:
         if exchanges := self._of_cookie(header.responder, header.initiator):
             isakmp = state.isakmp.get(exchanges.sa.cookies)
             leaving = isakmp is not None and isakmp.stage is Stage.LEAVING
-            return exchanges.heard(header, octets, path, self._home(state, exchanges), leaving=leaving)
+            happenings = exchanges.heard(header, octets, path, self._home(state, exchanges), leaving=leaving)
+            if volume := self._volumes.get(exchanges.sa.cookies):
+                volume.heard(octets, happenings)
+            return happenings
         if work := self._phase1(state):
             return self._phase1_goes_on(work, phase1.hear(work.running, header, octets, path))
         return []
@@ -192,8 +201,11 @@ class AtWork:
         return []
 
     def worn(self) -> list[Happening]:
-        """The ISAKMP SAs whose message IDs are used up."""
-        return [facts.Worn(cookies) for cookies, exchanges in self._under.items() if exchanges.worn]
+        """The ISAKMP SAs whose message IDs or whose volume are used up, or will soon be."""
+        found: list[Happening] = [facts.Worn(cookies) for cookies, known in self._under.items() if known.worn]
+        for cookies, volume in self._volumes.items():
+            found += volume.news(cookies)
+        return found
 
     def close(self) -> None:
         """Forget everything without a word."""
@@ -226,6 +238,8 @@ class AtWork:
         if exchanges := self._under.pop(under, None):
             self._router.retire(exchanges.sa.our_cookie)
             exchanges.close()
+            if under in self._volumes:
+                self._volumes = {cookies: volume for cookies, volume in self._volumes.items() if cookies != under}
 
     def _ended(self, attempt: Attempt | None) -> None:
         if attempt is not None:
@@ -234,13 +248,17 @@ class AtWork:
                 self._begun.clear()
 
     def _enter(self, sa: IsakmpSa, running: Running | None, record: Record) -> Exchanges:
+        ports = self._ports
+        if sa.lifetime.kilobytes is not None:
+            volume = Volume(sa.lifetime.kilobytes)
+            ports, self._volumes = volume.metered(ports), {**self._volumes, sa.cookies: volume}
         exchanges = Exchanges(
             sa,
             running,
             record,
             self._connection.children,
             self._timing,
-            self._ports,
+            ports,
             self._agenda,
             self._numbers,
             self._begun,

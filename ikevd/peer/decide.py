@@ -70,6 +70,7 @@ from ikevd.peer.facts import (
     Reserved,
     Reset,
     Restarted,
+    Spent,
     Unmovable,
     Unplaced,
     Unwanted,
@@ -163,8 +164,10 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             contact.doubt(draft, why)
         case Hinted(notify, under):
             hints.unproven(draft, notify, under)
-        case Worn(under):
-            isakmp.retire(draft, under, tell=True, cause=Abandoned("the ISAKMP SA has used up its message IDs"))
+        case Spent(under):
+            succession.spent(draft, under)
+        case Worn(under, why):
+            isakmp.retire(draft, under, tell=True, cause=Abandoned(why))
         case Carried(under, at):
             liveness.carried(draft, under, at)
         case Expired(name, spi):

@@ -226,10 +226,18 @@ class Hinted:
 
 
 @frozen
-class Worn:
-    """The message IDs of the ISAKMP SA are used up."""
+class Spent:
+    """The volume of the ISAKMP SA is nearly used up."""
 
     under: Cookies
+
+
+@frozen
+class Worn:
+    """The message IDs of the ISAKMP SA are used up, or its volume."""
+
+    under: Cookies
+    why: str = "the ISAKMP SA has used up its message IDs"
 
 
 # -- of the kernel
@@ -400,6 +408,7 @@ Fact = (
     | BeganAnew
     | Doubted
     | Hinted
+    | Spent
     | Worn
     | KernelDid
     | KernelRefused

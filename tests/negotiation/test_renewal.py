@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from ikevd.peer.due import serves
+from ikevd.peer.effects import Say
 from ikevd.policy.model import Lifetime
-from ikevd.wire.registry import ExchangeType
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 from tests.builders import NO_DPD, child, connection
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob, bring_up, silence
@@ -149,5 +151,52 @@ def test_a_new_phase_1_is_on_record_with_the_reason_and_the_former_one_with_its_
         assert [one for one in said if "IsakmpReplaced" in one]
         kinds = [record.kind for record in alice.history.find()]
         assert kinds.count(ExchangeType.MAIN_MODE) == 2
+
+    run(story())
+
+
+def talk(gateway: Gateway, octets: int) -> None:
+    """So much in one Informational message, which leaves five times, since nothing answers it."""
+    session = gateway.session
+    (under,) = session.state.isakmp
+    said = Say(under, (NotifyPayload(Protocol.ISAKMP, NotifyType.REPLAY_STATUS, b"", bytes(octets // 5)),))
+    session._at_work.carry_out(session.state, said)
+
+
+@pytest.mark.parametrize(("kilobytes", "renewed"), [(900, False), (930, True)])
+def test_an_isakmp_sa_whose_volume_is_nearly_used_up_is_renewed(kilobytes: int, *, renewed: bool) -> None:
+    """A tenth is left for the renewal."""
+
+    async def story() -> None:
+        view = replace(SHORT, lifetime=Lifetime(86400, 1024))
+        _, alice, bob = alice_and_bob(view=view)
+        await bring_up(alice)
+        await asyncio.sleep(40)
+        first, carrying = serving(alice), (stands(alice), stands(bob))
+        for _ in range(kilobytes // 30):
+            talk(alice, 30 * 1024)
+        await asyncio.sleep(20)
+        assert serving(alice) == first, "nothing was heard since"
+        talk(bob, 100)
+        await asyncio.sleep(20)
+        assert (serving(alice) != first) == renewed
+        assert (stands(alice), stands(bob)) == carrying
+
+    run(story())
+
+
+def test_used_up_it_ends_and_cuts_no_child() -> None:
+    async def story() -> None:
+        view = replace(SHORT, lifetime=Lifetime(86400, 1024))
+        _, alice, bob = alice_and_bob(view=view)
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        carrying = stands(alice), stands(bob)
+        for _ in range(36):
+            talk(alice, 30 * 1024)
+        talk(bob, 100)
+        await asyncio.sleep(30)
+        assert not alice.session.live
+        assert (stands(alice), stands(bob)) == carrying
 
     run(story())

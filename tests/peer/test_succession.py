@@ -18,6 +18,7 @@ from ikevd.peer.facts import (
     QuickModeBegan,
     Renew,
     Restarted,
+    Spent,
     Unwanted,
     Wanted,
 )
@@ -56,6 +57,14 @@ def test_when_its_time_has_come_a_new_phase_1_begins_and_all_else_stays(lan: Chi
 def test_or_when_the_operator_wants_it() -> None:
     _, effects = told(peer(isakmp(B), isakmp(A, expires=NOW + 600), lan=UP), Renew())
     assert effects == ["begin phase 1 as 11", BEGINS]
+
+
+@pytest.mark.parametrize(("born", "at"), [(500.0, NOW), (NOW - 10, NOW + 20)], ids=["at once", "but not as a baby"])
+def test_or_when_what_may_be_sent_under_it_is_nearly_used_up(born: float, at: float) -> None:
+    before = peer(isakmp(born=born, renew_at=85_000.0), lan=UP)
+    after, _ = told(before, Spent(A))
+    assert after.isakmp[A].renew_at == at
+    assert told(after, Spent(A)) == (after, [])
 
 
 def test_while_it_is_made_children_begin_under_the_former_one() -> None:

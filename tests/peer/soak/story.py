@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ikevd.peer import facts
 from ikevd.peer.child import MAX_PAIRS
 from ikevd.peer.desired import desired_child
+from ikevd.peer.due import lasts, serves
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import PeerState
 from ikevd.policy.model import Child, Connection, Lifetime, Start
@@ -19,6 +20,7 @@ from tests.peer.soak.world import World
 TROUBLE = 600.0
 CALM = 420.0
 """Longer than the longest lifetime and the longest pause between two attempts."""
+MOST_SERVING = 3
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,23 @@ def _wrong(world: World, alice: Side, bob: Side) -> Iterator[str]:
         yield "the two ends disagree"
     if alice.kernel.stands != bob.kernel.stands:
         yield "the two kernels disagree"
+    yield from _wrong_isakmp(world, alice, bob)
     yield from world.wrong
     for side in (alice, bob):
         yield from side.kernel.wrong
         yield from _wrong_of(side)
+
+
+def _wrong_isakmp(world: World, alice: Side, bob: Side) -> Iterator[str]:
+    """Two that crossed and the one that they replace may serve for a while."""
+    ours, theirs = (
+        {key for key, known in side.state.isakmp.items() if serves(known) and lasts(known, world.now)}
+        for side in (alice, bob)
+    )
+    if max(len(ours), len(theirs)) > MOST_SERVING:
+        yield f"{len(ours)} and {len(theirs)} ISAKMP SAs serve"
+    if ours and theirs and not ours & theirs:
+        yield "the two ends have ISAKMP SAs, and none in common"
 
 
 def _wait_until_quiet(world: World, alice: Side, bob: Side) -> bool:

@@ -34,6 +34,7 @@ class Running:
     """The answer to this one; None: for this machine."""
     spoken: bool = False
     sent: bool = False
+    born: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Kept:
 
     answers: dict[tuple[Cookies, int], Message] = field(default_factory=dict)
     """Said again when the peer repeats itself."""
+    began: dict[Cookies, float] = field(default_factory=dict)
+    """When message 1 of a phase 1 of the peer's came."""
     used: set[tuple[Cookies, int]] = field(default_factory=set)
     """Message IDs of the peer."""
 
@@ -82,7 +85,7 @@ class Talk:
 
     def begin_phase1(self, attempt: Attempt) -> None:
         cookie = next(self._world.number).to_bytes(8, "big")
-        self._begin(Running(attempt, main_mode(cookie)))
+        self._begin(Running(attempt, main_mode(cookie), born=self._world.now))
 
     def begin_quick_mode(self, attempt: Attempt, child: str, under: Cookies) -> None:
         id = next(self._world.number)
@@ -138,13 +141,14 @@ class Talk:
                 self._heard(message, state)
             self._advance(answered, message)
         elif message.kind == "MM1":
-            cookie = next(self._world.number).to_bytes(8, "big")
-            self._send(Message("MM2", Cookies(message.under.initiator, cookie)))
+            under = Cookies(message.under.initiator, next(self._world.number).to_bytes(8, "big"))
+            self._kept.began[under] = self._world.now
+            self._send(Message("MM2", under))
         elif answer := self._kept.answers.get((message.under, message.id)):
             self._send(answer)
         elif message.kind == "MM5":
-            seconds = self._connection.lifetime.seconds
-            self._post(facts.PhaseOneUp(None, isakmp_sa(message.under, initiator=False, seconds=seconds)))
+            sa = isakmp_sa(message.under, initiator=False, seconds=self._connection.lifetime.seconds)
+            self._post(facts.PhaseOneUp(None, sa, began=self._kept.began.get(message.under)))
         elif found is not None and (message.under, message.id) not in self._kept.used:
             self._begun_by_peer(message, state, leaving=found.stage is Stage.LEAVING)
 
@@ -198,7 +202,7 @@ class Talk:
             self._post(facts.QuickModeUp(running.attempt, result))
         elif isinstance(result, Cookies):
             sa = isakmp_sa(result, seconds=self._connection.lifetime.seconds)
-            self._post(facts.PhaseOneUp(running.attempt, sa))
+            self._post(facts.PhaseOneUp(running.attempt, sa, began=running.born))
 
     def _repeat(self, running: Running, copy: int) -> None:
         message = running.waits_for
