@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Returned, Transmit
+from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Record, Returned, Transmit
 from ikevd.conversation.timing import Timing
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import (
@@ -108,6 +108,7 @@ class Side:
     ended_at: float | None = None
     sent: list[bytes] = field(default_factory=list)
     armed: float | None = None
+    heeded: list[Heeded] = field(default_factory=list)
 
     def facts_of(self, kind: type[Fact]) -> list[Any]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
@@ -179,6 +180,8 @@ class Duet:
                     self._ask(side, call)
                 case Record(fact):
                     side.facts.append(fact)
+                case Heeded():
+                    side.heeded.append(effect)
                 case Returned(result):
                     side.result, side.ended_at = result, self.now
                 case Raised(error):

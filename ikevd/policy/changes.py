@@ -120,7 +120,7 @@ KEYS = {
 }
 REACH = {
     **dict.fromkeys(("local", "remote", "remote_range", "remote_id", "group_key"), Reach.REPLACED),
-    **dict.fromkeys(("resend", "nat_keepalive", "sha256_96", "lifetime_check", "dpd"), Reach.OURS),
+    **dict.fromkeys(("resend", "nat_keepalive", "sha256_96", "lifetime_check", "dpd", "unique"), Reach.OURS),
 }
 """Of the others: `RENEWED`. `sha256_96` is in each child, too. Another address or identity of the peer is another
 peer."""

@@ -12,6 +12,7 @@ from ikevd.policy.model import Connection, Lifetime, Unique
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored, psk
 from tests.duet import Network
 from tests.gateways import World, alice_and_bob, bring_up
+from tests.nat import Nat
 from tests.negotiation.crashes import (
     AT_ONCE,
     BOTH,
@@ -27,7 +28,7 @@ from tests.negotiation.crashes import (
     only,
 )
 from tests.negotiation.mortal import Machine
-from tests.negotiation.roaming import CLIENTS, client, hub, networks, reborn, two_nats
+from tests.negotiation.roaming import CLIENTS, HERE, client, hub, networks, reborn, two_nats
 from tests.virtual_time import run
 
 # -- after a crash
@@ -184,6 +185,30 @@ def test_a_member_of_a_group_ends_what_it_had_itself_and_nothing_of_another() ->
         assert greetings(again) == ["MM5"]
         assert [each.pairs for each in members[1:]] == [1, 1]
         assert bob.pairs == 3
+
+    run(story())
+
+
+def test_a_member_behind_the_same_nat_is_asked_whether_it_lives_and_goes_if_it_is_silent() -> None:
+    """The crashed one comes back from another port: for the hub it is a member that it does not know."""
+
+    async def story() -> None:
+        nat = Nat(HERE, *CLIENTS[:5])
+        world = World(Network(nat=nat))
+        bob = world.gateway(BOB, hub(*networks(3), group_key=True))
+        members = [world.gateway(where, client(where, f"10.3.{n}.0/24"), seed=n) for n, where in enumerate(CLIENTS[:2])]
+        for each in members:
+            await bring_up(each)
+        await asyncio.sleep(5)
+        members[0].session.close()
+        nat.forget(CLIENTS[0])
+        await bring_up(world.gateway(CLIENTS[0], client(CLIENTS[0], "10.3.2.0/24"), seed=50))
+        await asyncio.sleep(0.1)
+        assert bob.pairs == 3
+        assert noted(bob, "begins anew under the same identity")
+        await asyncio.sleep(12)
+        assert bob.pairs == 2, "the living member has answered, the crashed one has not"
+        assert members[1].pairs == 1
 
     run(story())
 

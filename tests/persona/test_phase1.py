@@ -78,6 +78,12 @@ def test_no_message_of_the_router_is_dropped_or_sent_twice(call: Call) -> None:
     assert [type(fact) for fact in duet.responder.facts if isinstance(fact, Heard | Sent)] == [Heard, Sent] * 3
 
 
+@pytest.mark.parametrize("group", [None, "clients"], ids=["message 5", "message 3 of Aggressive Mode"])
+def test_initial_contact_of_the_router_is_understood(group: str | None) -> None:
+    duet = router_calls_us(Router(SECRET, group_name=group))
+    assert both(duet)[1].contacted
+
+
 def test_initial_contact_in_message_5_does_not_disturb_the_proof() -> None:
     duet = router_calls_us(Router(SECRET))
 
