@@ -37,6 +37,8 @@ As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
 | `ikevd up NAME --json`, `ikevd down NAME --json` | lines: an [Owner](#owner) with the fields of a fact each, \
 [End](#end) last | `POST /v1/up/NAME?timeout=…`, `POST /v1/down/NAME?timeout=…`; \
 for all connections (`--all`) without `/NAME`, for `--open` with `open=1` |
+| `ikevd rekey NAME --json`, `ikevd reset CONNECTION --json` | likewise | `POST /v1/rekey/NAME?timeout=…`, \
+with `--ike` `ike=1`; `POST /v1/reset/CONNECTION?timeout=…` |
 | `ikevd reload [--dry-run] --json` | [Reload](#reload) | `POST /v1/reload?dry_run=1` |
 | `ikevd version --json` | [Version](#version) | `GET /v1/version` |
 | | [Names](#names) | `GET /v1/names` |

@@ -1,4 +1,4 @@
-"""`ikevd up` and `ikevd down`: progress as it happens, and the cause if it fails."""
+"""`ikevd up`, `down`, `rekey` and `reset`: progress as it happens, and the cause if it fails."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ def take_down(name: str | None, timeout: float, as_json: bool, socket: Path, *, 
     screen = _Json() if as_json else _Screen(f"{name} is down" if name else "all connections are down")
     back = f"`ikevd up {name}` brings it back" if name else "`ikevd up NAME` brings one back"
     return _act(Client(socket).down(name, timeout, in_clear=in_clear), screen, back)
+
+
+def negotiate_anew(name: str, timeout: float, as_json: bool, socket: Path, *, phase1: bool) -> int:
+    """Exit codes as for `bring_up`."""
+    screen = _Json() if as_json else _Screen(f"{name} is rekeyed")
+    return _act(Client(socket).rekey(name, timeout, phase1=phase1), screen, "what stands carries on")
+
+
+def reset(name: str, timeout: float, as_json: bool, socket: Path) -> int:
+    """Exit codes as for `bring_up`."""
+    screen = _Json() if as_json else _Screen(f"{name} is reset")
+    return _act(Client(socket).reset(name, timeout), screen, f"`ikevd down {name}` ends it")
 
 
 def _act(events: Iterator[dict[str, Any]], screen: _Json | _Screen, undo: str) -> int:

@@ -161,6 +161,39 @@ def down(name: str | None, every: bool, in_clear: bool, timeout: float, as_json:
 
 
 @main.command()
+@click.argument("name", callback=a_name, shell_complete=names)
+@click.option("--ike", "phase1", is_flag=True, help="The ISAKMP SA, too, where NAME is a child.")
+@timeout_option
+@json_lines_option
+@socket_option
+def rekey(name: str, phase1: bool, timeout: float, as_json: bool, socket: Path) -> None:
+    """Negotiate a child anew, or a connection with its ISAKMP SA, and wait for it. No packet is lost.
+
+    NAME is as that of `ikevd up`. Of a connection another phase 1 begins while what stands serves; under it all its
+    children that are up are negotiated anew, and what they have carries on until then. What is not up stays down.
+    """
+    from ikevd.cli.act import negotiate_anew
+
+    raise SystemExit(negotiate_anew(name, timeout, as_json, socket, phase1=phase1))
+
+
+@main.command()
+@click.argument("name", metavar="CONNECTION", callback=a_name, shell_complete=names)
+@timeout_option
+@json_lines_option
+@socket_option
+def reset(name: str, timeout: float, as_json: bool, socket: Path) -> None:
+    """End all with the peers of a connection at once, and begin anew what is wanted.
+
+    The peers hear Delete. What was up by `ikevd up` or by start: always comes up again, and is waited for; its traffic
+    is blocked meanwhile. What the peer brought up waits for the peer.
+    """
+    from ikevd.cli.act import reset as reset_connection
+
+    raise SystemExit(reset_connection(name, timeout, as_json, socket))
+
+
+@main.command()
 @click.option("--dry-run", is_flag=True, help="Only tell what would change.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON (docs/json.md).")
 @socket_option

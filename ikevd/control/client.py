@@ -91,6 +91,15 @@ class Client:
         query = _query(timeout=f"{timeout:g}", open=1 if in_clear else None)
         return self._stream(f"{target}?{query}", timeout)
 
+    def rekey(self, name: str, timeout: float, *, phase1: bool = False) -> Iterator[View]:
+        """As `up`. `phase1`: the ISAKMP SA also for a child."""
+        query = _query(timeout=f"{timeout:g}", ike=1 if phase1 else None)
+        return self._stream(f"/v1/rekey/{quote(name)}?{query}", timeout)
+
+    def reset(self, name: str, timeout: float) -> Iterator[View]:
+        """As `up`, of a connection."""
+        return self._stream(f"/v1/reset/{quote(name)}?timeout={timeout:g}", timeout)
+
     def reload(self, *, dry_run: bool = False) -> View:
         """What the file changes; with `dry_run` nothing is done."""
         target = f"/v1/reload?{_query(dry_run=1 if dry_run else None)}"

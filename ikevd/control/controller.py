@@ -14,6 +14,7 @@ from ikevd.control import shapes
 from ikevd.control.interface import NotAllowed, Progress, TooMuch, UnknownName
 from ikevd.control.pace import Pace
 from ikevd.control.status import connection_view, has_peer, holder_view, refused_view
+from ikevd.errors import Abandoned
 from ikevd.frozen import frozen
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.session import Session
@@ -23,6 +24,7 @@ from ikevd.observe.history import Entry, History, Record
 from ikevd.observe.keylog import key_line
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, entry_view, lazy_record_view
+from ikevd.peer.facts import Reset
 from ikevd.policy.model import Child, Config, Connection
 from ikevd.policy.naming import children_meant, children_named, choices, configured_names, names_on_record
 from ikevd.service.holding import Holding, NoHolding
@@ -197,11 +199,7 @@ class EngineController:
         """Bring up a child, or all children of a connection; raises `IkeError` with the cause of the first failure."""
         await self._engine.restored.wait()
         with self._following(self._named(name), progress):
-            waits = [self._engine.session(connection).want(child.name) for connection, child in self._named(name)]
-            outcomes = await asyncio.gather(*waits, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+            await _all_of([self._engine.session(one).want(child.name) for one, child in self._named(name)])
 
     async def down(self, name: str | None, progress: Progress, *, in_clear: bool = False) -> None:
         """Take down a child, or a connection with its ISAKMP SAs, or all (None); returns when the kernel holds no SA of
@@ -210,15 +208,60 @@ class EngineController:
         meant = self._every() if name is None else self._named(name)
         with self._following(meant, progress):
             whole = {connection.name for connection in self._config.connections} | {None}
-            runs = groupby(meant, key=lambda owned: owned[0].name)
-            children = {connection: [child.name for _, child in its] for connection, its in runs}
-            sessions = [session for session in self._engine.sessions() if session.connection.name in children]
-            for session in sessions:
+            sessions = self._sessions_of(meant)
+            for session, children in sessions:
                 if name in whole:
                     session.end()
-                session.unwant(*children[session.connection.name], in_clear=in_clear)
-            for session in sessions:
+                session.unwant(*children, in_clear=in_clear)
+            for session, _ in sessions:
                 await session.settled()
+
+    async def rekey(self, name: str, progress: Progress, *, phase1: bool = False) -> None:
+        """Negotiate a child anew, or all of a connection that are up and its ISAKMP SA, while what stands carries on.
+        `phase1`: the ISAKMP SA also for a child. Raises `IkeError` with the cause of the first failure."""
+        await self._engine.restored.wait()
+        meant = self._named(name)
+        phase1 |= any(connection.name == name for connection, _ in meant)
+        with self._following(meant, progress):
+            waits = list[asyncio.Future[None]]()
+            for session, children in self._sessions_of(meant):
+                if standing := [child for child in children if session.states[child].carries]:
+                    waits += session.rekey(standing, phase1=phase1)
+            if not waits:
+                raise Abandoned(f"{name} is not up: `ikevd up {name}` brings it up")
+            await _all_of(waits)
+
+    async def reset(self, name: str, progress: Progress) -> None:
+        """End all with the peers of a connection at once; returns when what was wanted is up again. Raises `IkeError`
+        with the cause of the first failure."""
+        await self._engine.restored.wait()
+        meant = self._of_connection(name)
+        with self._following(meant, progress):
+            waits = list[asyncio.Future[None]]()
+            for session, children in self._sessions_of(meant):
+                wanted = [child for child in children if session.states[child].wanted]
+                session.post(Reset())
+                waits += map(session.want, wanted)
+                await session.settled()
+            await _all_of(waits)
+
+    def expect_connection(self, name: str) -> None:
+        """Raises `UnknownName` unless a connection has this name."""
+        self._of_connection(name)
+
+    def _of_connection(self, name: str) -> list[tuple[Connection, Child]]:
+        found = [(one, child) for one in self._config.connections if one.name == name for child in one.children]
+        if not found:
+            names = ", ".join(self.names()) or "none"
+            raise UnknownName(f"no connection is named {name}; configured: {names}")
+        return found
+
+    def _sessions_of(self, meant: list[tuple[Connection, Child]]) -> list[tuple[Session, list[str]]]:
+        """The peers of these connections, with the names of these children."""
+        runs = groupby(meant, key=lambda owned: owned[0].name)
+        children = {connection: [child.name for _, child in its] for connection, its in runs}
+        sessions = [session for session in self._engine.sessions() if session.connection.name in children]
+        return [(session, children[session.connection.name]) for session in sessions]
 
     async def reload(self, *, dry_run: bool) -> shapes.Reload:
         """Read the file again and carry out what it changes, or (`dry_run`) only tell it."""
@@ -245,6 +288,13 @@ class EngineController:
 
     def _following(self, meant: list[tuple[Connection, Child]], progress: Progress) -> _Following:
         return _Following(self._history, {(c.name, child.name) for c, child in meant}, progress)
+
+
+async def _all_of(waits: Iterable[asyncio.Future[None]]) -> None:
+    """Raises the first failure, once all have ended."""
+    for outcome in await asyncio.gather(*waits, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 class _Following:

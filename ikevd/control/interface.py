@@ -64,6 +64,17 @@ class Controller(Protocol):
         Cancelled when nobody waits any more; the daemon's own attempt goes on.
         """
 
+    def expect_connection(self, name: str) -> None:
+        """Raises `UnknownName` unless a connection has this name."""
+
+    async def rekey(self, name: str, progress: Progress, *, phase1: bool = False) -> None:
+        """Negotiate a child anew, or all of a connection that are up and its ISAKMP SA, while what stands carries on;
+        `phase1`: the ISAKMP SA also for a child. Raises and cancelled as `up`."""
+
+    async def reset(self, name: str, progress: Progress) -> None:
+        """End all with the peers of a connection at once; returns when what was wanted is up again. Raises and
+        cancelled as `up`."""
+
     async def reload(self, *, dry_run: bool) -> shapes.Reload:
         """Read the file again and carry out what it changes, or (`dry_run`) only tell it. Returns once that is begun:
         each gate stands, each peer is told; negotiations go on. Raises `IkeError` where it cannot be carried out."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ikevd.control import shapes
+from ikevd.control import reload_shapes, shapes
 from ikevd.policy.changes import ChangedChild, ChangedConnection, Changes, Reach
 
-REACH: dict[Reach, shapes.Reach] = {Reach.OURS: "ours", Reach.RENEWED: "renewed", Reach.REPLACED: "replaced"}
+REACH: dict[Reach, reload_shapes.Reach] = {Reach.OURS: "ours", Reach.RENEWED: "renewed", Reach.REPLACED: "replaced"}
 
 
 def reload_view(found: Changes, *, dry_run: bool, remarks: Iterable[str] = ()) -> shapes.Reload:
@@ -31,7 +31,7 @@ def refused_view(problems: Iterable[str], *, dry_run: bool) -> shapes.Reload:
     return {**reload_view(Changes(), dry_run=dry_run), "ok": False, "problems": list(problems)}
 
 
-def _connection(changed: ChangedConnection) -> shapes.ChangedConnection:
+def _connection(changed: ChangedConnection) -> reload_shapes.ChangedConnection:
     return {
         "name": changed.name,
         "keys": list(changed.keys),
@@ -42,5 +42,5 @@ def _connection(changed: ChangedConnection) -> shapes.ChangedConnection:
     }
 
 
-def _child(changed: ChangedChild) -> shapes.ChangedChild:
+def _child(changed: ChangedChild) -> reload_shapes.ChangedChild:
     return {"name": changed.name, "keys": list(changed.keys), "reach": REACH[changed.reach]}

@@ -83,6 +83,8 @@ class ControlServer:
         yield False, post, "/v1/up/{name:.+}", self._up
         yield False, post, "/v1/down", self._down
         yield False, post, "/v1/down/{name:.+}", self._down
+        yield False, post, "/v1/rekey/{name:.+}", self._rekey
+        yield False, post, "/v1/reset/{name:.+}", self._reset
         yield False, post, "/v1/reload", self._reload
 
     async def start(self) -> None:
@@ -156,6 +158,17 @@ class ControlServer:
         return await self._run(
             request, timeout, lambda progress: self._controller.down(name, progress, in_clear=in_clear)
         )
+
+    async def _rekey(self, request: web.Request) -> web.StreamResponse:
+        name, query = request.match_info["name"], _query(request, "timeout", "ike")
+        timeout, phase1 = _timeout(query), query.flag("ike")
+        self._controller.expect(name)
+        return await self._run(request, timeout, lambda progress: self._controller.rekey(name, progress, phase1=phase1))
+
+    async def _reset(self, request: web.Request) -> web.StreamResponse:
+        name, timeout = request.match_info["name"], _timeout(_query(request, "timeout"))
+        self._controller.expect_connection(name)
+        return await self._run(request, timeout, lambda progress: self._controller.reset(name, progress))
 
     async def _reload(self, request: web.Request) -> web.Response:
         """What the file changes; with `dry_run` nothing is done."""

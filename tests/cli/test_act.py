@@ -14,6 +14,7 @@ import pytest
 
 from ikevd.cli.act import INTERRUPTED
 from tests.cli.test_commands import SECONDS, ikevd
+from tests.control.standin import StandIn
 
 
 def test_up_shows_progress_and_the_outcome(served: str) -> None:
@@ -38,6 +39,32 @@ def test_up_as_json_gives_a_line_for_each_fact_and_the_outcome_last(served: str)
 
 def test_down_tells_that_it_is_done(served: str) -> None:
     assert ikevd("down", "berlin", "--socket", served).stdout == "berlin is down\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "said"),
+    [
+        (["rekey", "berlin/lan"], ("rekey", "berlin/lan"), "berlin/lan is rekeyed"),
+        (["rekey", "berlin/lan", "--ike"], ("rekey", "berlin/lan", "ike"), "berlin/lan is rekeyed"),
+        (["reset", "berlin"], ("reset", "berlin"), "berlin is reset"),
+    ],
+)
+def test_rekey_and_reset_tell_that_it_is_done(
+    served: str, controller: StandIn, words: list[str], asked: tuple[str, ...], said: str
+) -> None:
+    result = ikevd(*words, "--socket", served)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, said)
+    assert controller.asked == [asked]
+
+
+def test_rekey_of_what_is_not_up_tells_the_cause(served: str) -> None:
+    result = ikevd("rekey", "gone", "--socket", served)
+    assert (result.exit_code, result.stderr) == (1, "gone is not up: `ikevd up gone` brings it up\n")
+
+
+def test_reset_wants_a_connection(served: str) -> None:
+    result = ikevd("reset", "lan[1]", "--socket", served)
+    assert (result.exit_code, result.stderr) == (1, "no connection is named lan[1]; configured: berlin\n")
 
 
 def test_down_of_all_tells_that_it_is_done(served: str) -> None:

@@ -300,6 +300,19 @@ class StandIn:
         if name == "gone":
             raise IkeError("the kernel keeps it")
 
+    def expect_connection(self, name: str) -> None:
+        if name not in self.names():
+            raise UnknownName(f"no connection is named {name}; configured: berlin")
+
+    async def rekey(self, name: str, progress: Progress, *, phase1: bool = False) -> None:
+        self.asked.append(("rekey", name, "ike") if phase1 else ("rekey", name))
+        if name == "gone":
+            raise IkeError("gone is not up: `ikevd up gone` brings it up")
+        _say(progress, Established(Said("IPsec SA pair")))
+
+    async def reset(self, name: str, progress: Progress) -> None:
+        self.asked.append(("reset", name))
+
     async def reload(self, *, dry_run: bool) -> Reload:
         self.asked.append(("reload", "dry run" if dry_run else None))
         if self.trouble:

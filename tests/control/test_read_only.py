@@ -26,6 +26,8 @@ DEEDS: dict[str, Callable[[Client], object]] = {
     "up": lambda client: list(client.up("berlin", 5)),
     "down": lambda client: list(client.down("berlin", 5)),
     "down --all": lambda client: list(client.down(None, 5)),
+    "rekey": lambda client: list(client.rekey("berlin", 5)),
+    "reset": lambda client: list(client.reset("berlin", 5)),
     "reload": Client.reload,
     "reload --dry-run": lambda client: client.reload(dry_run=True),
     "keys": Client.keys,
