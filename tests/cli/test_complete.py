@@ -57,7 +57,7 @@ def test_commands_and_options_are_completed() -> None:
     assert "--wide" in completed("status", incomplete="--")
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status"])
+@pytest.mark.parametrize("command", ["up", "down", "rekey", "reset", "status"])
 def test_names_come_from_the_running_daemon(served: str, command: str) -> None:
     assert completed(command, "--socket", served) == SERVED
     assert completed(command, "--socket", served, incomplete="b") == ["berlin"]
