@@ -335,6 +335,8 @@ class Conversation(Generic[T_co]):
             case Receive():
                 self._await(request, now)
                 return False
+            case Note():
+                self._effects.append(Record(request))
             case ReserveSpi() | OpenInbound() | OpenOutbound() | FirstContact():
                 self._effects.append(AskHost(request))
                 return False
@@ -346,8 +348,6 @@ class Conversation(Generic[T_co]):
                 self._situation.path = floated(self._situation.path, self._situation.nat_port)
             case Unconfirmed(sa):
                 self.unconfirmed = sa
-            case Note():
-                self._effects.append(Record(request))
             case Contacted():
                 self._effects.append(Heeded())
             case _:

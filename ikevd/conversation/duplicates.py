@@ -99,6 +99,8 @@ class Duplicates:
 
     def find(self, header: Header, datagram: bytes) -> Copy | None:
         """The message that `datagram` is a copy of, or None where it is new. Raises `Malformed`."""
+        if not self._accepted:
+            return None
         common = _common(datagram)
         for message in self._accepted:
             if message.header == common and (copy := message.copy(datagram, header)):

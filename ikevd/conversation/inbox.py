@@ -18,6 +18,7 @@ from ikevd.sa.model import NO_COOKIE, Cookies
 from ikevd.wire.message import Header, Message, names
 from ikevd.wire.registry import ExchangeType, Flags
 
+COMMIT = int(Flags.COMMIT)
 NOTHING_HEARD = Duplicates()
 
 
@@ -75,7 +76,7 @@ class Inbox:
         if situation.cookies.responder == NO_COOKIE:
             ours_or_theirs = message.header.responder if self._initiator else self._minted
             situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
-        chain = message.chain if message.header.encrypted else b""
+        chain = message.chain if opened.before is not None else b""
         told: list[Spoken] = [Record(Heard(name, names(message.payloads), datagram, path, chain))]
         if noted := self._commit_bit(message):
             told.append(Record(noted))
@@ -85,7 +86,7 @@ class Inbox:
 
     def _commit_bit(self, message: Message) -> Note | None:
         """In the first message that has it. What follows from it the exchange knows."""
-        if self._commit_noted or not int(message.header.flags) & int(Flags.COMMIT):
+        if self._commit_noted or not int(message.header.flags) & COMMIT:
             return None
         self._commit_noted = True
         return Note(CommitBit())

@@ -11,6 +11,7 @@ from ikevd.sa.model import NO_COOKIE
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
 
+ENCRYPTED, IN_THE_CLEAR = Flags.ENCRYPTION, Flags.NONE
 KNOWN_FLAGS = int(Flags.ENCRYPTION | Flags.COMMIT)
 
 
@@ -21,17 +22,20 @@ def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body:
     # Deviates: RFC 2409 appendix B always pads, with the count in the last octet (IOS does so). Here, as in strongSwan
     and libreswan, zeros fill the last block and no more; a receiver ignores what stands behind the last payload.
     """
-    chains = (*situation.chains[:1], *situation.forks)
+    chains = situation.chains[:1] + situation.forks
     header = Header(
         situation.cookies.initiator,
         situation.cookies.responder,
         first,
         exchange,
-        Flags.ENCRYPTION if chains else Flags.NONE,
+        ENCRYPTED if chains else IN_THE_CLEAR,
         situation.message_id,
     )
-    bodies = [chain.encrypt(chain.padded(body)) for chain in chains] or [body]
-    return [header.encode(len(body)) + body for body in bodies]
+    if not chains:
+        return [header.encode(len(body)) + body]
+    bodies = [chain.encrypt(chain.padded(body)) for chain in chains]
+    head = header.encode(len(bodies[0]))
+    return [head + body for body in bodies]
 
 
 def check_header(header: Header, situation: Situation, exchange: ExchangeType, initiator: bool) -> None:
@@ -45,7 +49,8 @@ def check_header(header: Header, situation: Situation, exchange: ExchangeType, i
     if header.initiator != situation.cookies.initiator:
         raise UnexpectedMessage("another initiator cookie")
     _check_responder_cookie(header, situation, initiator)
-    if header.encrypted != bool(situation.chains) and not (situation.clear_too and not header.encrypted):
+    encrypted = header.encrypted
+    if encrypted != bool(situation.chains) and not (situation.clear_too and not encrypted):
         raise UnexpectedMessage("message is in the clear" if situation.chains else "message is encrypted too early")
     if int(header.flags) & ~KNOWN_FLAGS:  # as numbers: ~ of a Flag drops unnamed bits
         raise UnexpectedMessage(OtherHeader("header flags", _hex(header.flags), f"{_hex(KNOWN_FLAGS)} at most"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 
 from ikevd.crypto import groups
 from ikevd.errors import IkeError, InvalidId, NoAnswer, ProbablePskMismatch
@@ -13,6 +13,7 @@ from ikevd.exchanges.phase1 import (
     NONCE_OCTETS,
     Candidates,
     Keying,
+    Once,
     accept_choice,
     accept_first_key_exchange,
     accept_identity,
@@ -100,8 +101,7 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
     # HDR, KE, Ni, NAT-D        -->
     #                           <--   HDR, KE, Nr, NAT-D
     nr = entropy.octets(NONCE_OCTETS)
-    pair = cache(partial(groups.generate, group, entropy.octets))
-    peer = await link.receive(partial(accept_first_key_exchange, group, pair))
+    peer = await link.receive(partial(accept_first_key_exchange, group, Once(group, entropy.octets)))
     found = nat.discovered(method, hash, link, anyone, peer.message)
     await nat.take(link, method, found, anyone, must_float=True)
     natd = nat.discovery(found.method, hash, link, anyone, entropy) if found else ()  # its numbers

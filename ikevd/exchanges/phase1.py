@@ -10,6 +10,7 @@ from ikevd.crypto.ciphers import CbcCipher, IvChain
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
+from ikevd.crypto.private_values import Octets
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import nat
@@ -279,6 +280,23 @@ def accept_first_key_exchange(group: Group, pair: Callable[[], KeyPair], message
     groups.check_size(group, message.one(KePayload).body)
     message.one(NoncePayload)
     return accept_key_exchange(pair(), message)
+
+
+class Once:
+    """A key pair that is made when it is asked for, and only once."""
+
+    __slots__ = ("_group", "_octets", "_pair")
+
+    def __init__(self, group: Group, octets: Octets) -> None:
+        self._group = group
+        self._octets = octets
+        self._pair: KeyPair | None = None
+
+    def __call__(self) -> KeyPair:
+        """The same each time."""
+        if self._pair is None:
+            self._pair = groups.generate(self._group, self._octets)
+        return self._pair
 
 
 def accept_identity(

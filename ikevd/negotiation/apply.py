@@ -21,6 +21,7 @@ from ikevd.sa.model import EspKeys, Spi
 UNKNOWN_OUTCOME = (errno.ETIMEDOUT, errno.ENOBUFS, errno.ECANCELED)
 """The answer was lost: what was asked for may stand."""
 ORDER = {Direction.IN: 0, Direction.FWD: 1, Direction.OUT: 2}
+TUNNEL = Action.TUNNEL
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ class Believed:
 
     async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
         """The difference of one child. `keys`: of the SAs that are new; without its keys none can be installed."""
-        held, refusal, left = self._held.setdefault(child, _Held()), None, list[IkeError]()
+        held, refusal, left = self._held_of(child), None, list[IkeError]()
         self._at_work = child
         self._moved.add(child)
         try:
@@ -129,12 +130,12 @@ class Believed:
 
     def inherit(self, child: str, policies: Iterable[KernelPolicy]) -> None:
         """These stand where policies of the child shall, under reqids that ikevd has no use for any more."""
-        held = self._held.setdefault(child, _Held())
+        held = self._held_of(child)
         held.policies.update((policy.id, policy) for policy in policies)
 
     def found(self, child: str, sas: Mapping[SaId, UdpPorts | None], policies: Iterable[KernelPolicy]) -> None:
         """The kernel holds these, says a dump."""
-        held = self._held.setdefault(child, _Held())
+        held = self._held_of(child)
         held.sas = dict(sas)
         held.policies = {policy.id: policy for policy in policies}
         held.doubtful.clear()
@@ -173,11 +174,17 @@ class Believed:
         held = self._held.get(child) or _Held()
         return [name for name, sa in desired.sas.items() if held.sas.get(name, sa.encap) != sa.encap]
 
+    def _held_of(self, child: str) -> _Held:
+        held = self._held.get(child)
+        if held is None:
+            held = self._held[child] = _Held()
+        return held
+
     async def _install(self, held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) -> None:
         policies, doubtful = desired.policies.items(), held.doubtful
         wanting = [policy for name, policy in policies if held.policies.get(name) != policy or name in doubtful]
         for policy in wanting:
-            if policy.action is not Action.TUNNEL:
+            if policy.action is not TUNNEL:
                 await self._put(held, policy)
         for name, sa in desired.sas.items():
             if name not in held.sas and name in keys:
@@ -186,7 +193,7 @@ class Believed:
                 await self._kernel.change_ports(name, sa.encap)
                 held.sas[name] = sa.encap
         for policy in wanting:
-            if policy.action is Action.TUNNEL:
+            if policy.action is TUNNEL:
                 await self._put(held, policy)
 
     async def _add(self, held: _Held, name: SaId, sa: KernelSa, keys: EspKeys) -> None:
@@ -213,6 +220,8 @@ class Believed:
 
     async def _remove(self, held: _Held, desired: View, refusals: list[IkeError]) -> None:
         """Policies first, then outbound SAs and inbound ones: the reverse of their coming."""
+        if held.policies.keys() <= desired.policies.keys() and held.sas.keys() <= desired.sas.keys():
+            return
         surplus = [policy for name, policy in held.policies.items() if name not in desired.policies]
         for policy in sorted(surplus, key=lambda policy: -ORDER[policy.id.direction]):
             if await tried(self._kernel.delete_policy(policy.id, policy.reqid), refusals):

@@ -37,6 +37,8 @@ from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
 NO_VOLUMES: Mapping[Cookies, Volume] = MappingProxyType({})
+ENDS = facts.PhaseOneUp, facts.PhaseOneFailed, facts.QuickModeUp, facts.QuickModeFailed
+"""An exchange is not under way any more."""
 
 
 class AtWork:
@@ -133,13 +135,10 @@ class AtWork:
     def learnt(self, fact: facts.Fact) -> None:
         """What the session has learnt is stored: the last message of a phase 1 that ended well may leave, and what has
         ended is not under way any more."""
-        match fact:
-            case facts.PhaseOneUp(attempt, sa):
-                if exchanges := self._under.get(sa.cookies):
-                    exchanges.release()
-                self._ended(attempt)
-            case facts.PhaseOneFailed(attempt) | facts.QuickModeUp(attempt) | facts.QuickModeFailed(attempt):
-                self._ended(attempt)
+        if isinstance(fact, ENDS):
+            if isinstance(fact, facts.PhaseOneUp) and (exchanges := self._under.get(fact.sa.cookies)):
+                exchanges.release()
+            self._ended(fact.attempt)
 
     def restore(self, stored: StoredPeer) -> list[Happening]:
         """Go on where an earlier process was."""

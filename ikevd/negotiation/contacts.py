@@ -44,8 +44,8 @@ class Contacts:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._known: dict[Identity, tuple[Known, ...]] = {}
-        """By the peer's identity."""
+        self._known: dict[tuple[Identity, Identity | None], tuple[Known, ...]] = {}
+        """By the peer's identity and ours: many connections may lead to one peer."""
         self._greeting: dict[_Pair, Conversation] = {}
         """Phase 1s in which INITIAL-CONTACT was said and of which no session has learnt yet."""
 
@@ -53,18 +53,24 @@ class Contacts:
         """A peer of some connection; of the one that stands for all peers from anywhere nothing is known."""
         identity = session.state.key.identity
         if identity is not None:
-            self._known[identity] = (*self._known.get(identity, ()), session)
+            both = identity, _ours(session.connection)
+            self._known[both] = (*self._known.get(both, ()), session)
 
     def leave(self, session: Known) -> None:
         """It is gone."""
         identity = session.state.key.identity
         if identity is None:
             return
-        left = tuple(other for other in self._known.get(identity, ()) if other is not session)
+        both = identity, _ours(session.connection)
+        left = tuple(other for other in self._known.get(both, ()) if other is not session)
         if left:
-            self._known[identity] = left
+            self._known[both] = left
         else:
-            self._known.pop(identity, None)
+            self._known.pop(both, None)
+
+    def _between(self, ours: Identity, theirs: Identity) -> tuple[Known, ...]:
+        """Those that may be of these two."""
+        return self._known.get((theirs, ours), ()) + self._known.get((theirs, None), ())
 
     # -- INITIAL-CONTACT, said
 
@@ -73,12 +79,12 @@ class Contacts:
         the first."""
         pair = _Pair(asked.local_id, asked.remote_id, asked.remote)
         greeting = self._greeting.get(pair)
-        if greeting is not None and greeting is not asker and self._is_about_to_stand(greeting, pair.remote_id):
+        if greeting is not None and greeting is not asker and self._is_about_to_stand(greeting, pair):
             return False
-        if any(_holds(session, pair) for session in self._known.get(pair.remote_id, ())):
+        if any(_holds(session, pair) for session in self._between(pair.local_id, pair.remote_id)):
             return False
         greetings = self._greeting.items()
-        self._greeting = {key: one for key, one in greetings if self._is_about_to_stand(one, key.remote_id)}
+        self._greeting = {between: one for between, one in greetings if self._is_about_to_stand(one, between)}
         self._greeting[pair] = asker
         return True
 
@@ -88,19 +94,20 @@ class Contacts:
             return False
         return self.is_first(FirstContact(sa.connection, sa.local_id, sa.remote_id, sa.path.remote.address), asker)
 
-    def _is_about_to_stand(self, phase1: Conversation, remote_id: Identity) -> bool:
+    def _is_about_to_stand(self, phase1: Conversation, pair: _Pair) -> bool:
         if not phase1.ended:
             return True
-        if any(phase1.cookies in session.state.isakmp for session in self._known.get(remote_id, ())):
-            return False  # what became of it is known
-        return phase1.ended_at is not None and self._now() < phase1.ended_at + LEARNT_WITHIN
+        if phase1.ended_at is None or self._now() >= phase1.ended_at + LEARNT_WITHIN:
+            return False
+        known, cookies = self._between(pair.local_id, pair.remote_id), phase1.cookies
+        return not any(cookies in session.state.isakmp for session in known)  # else what became of it is known
 
     # -- INITIAL-CONTACT, heard
 
     def tell_others(self, session: Known, bearer: IsakmpState) -> None:
         """The peer has said it, proven, under `bearer`."""
         connection, sa = session.connection, bearer.sa
-        for other in self._known.get(sa.remote_id, ()):
+        for other in self._between(sa.local_id, sa.remote_id):
             if other is session:
                 continue
             same_key = other.connection.psk.key == connection.psk.key
@@ -117,6 +124,11 @@ class Contacts:
         remote = bearer.path.remote
         if any(known.path.remote.address == remote.address for known in other.state.isakmp.values()):
             other.post(facts.Doubted(f"a peer at {remote} begins anew under the same identity"))
+
+
+def _ours(connection: Connection) -> Identity | None:
+    """Who we are to its peer; None: that depends on our address."""
+    return connection.local_id or (Identity.of_address(connection.local) if connection.local else None)
 
 
 def _holds(session: Known, pair: _Pair) -> bool:

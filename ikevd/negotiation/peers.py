@@ -262,13 +262,14 @@ class Peers:
     def _session(self, connection: Connection, key: PeerKey, state: PeerState | None = None) -> Session:
         """`state`: as it was in an earlier process."""
         peers = self._sessions.setdefault(connection.name, {})
-        if key not in peers:
+        if (session := peers.get(key)) is None:
             for dismissed in [one for one in self.dismissed if one.state.key == key]:
                 self._let_go(dismissed)  # its place in the store is needed
             leased = self._leased(connection, key, state)
-            peers[key] = Session(key, leased, self._router, self._ports, self._held, self._contacts, connection)
-            self._contacts.enter(peers[key])
-        return peers[key]
+            session = Session(key, leased, self._router, self._ports, self._held, self._contacts, connection)
+            peers[key] = session
+            self._contacts.enter(session)
+        return session
 
     def _leased(self, connection: Connection, key: PeerKey, state: PeerState | None) -> Connection:
         """The peers of a connection with `remote: any` each get reqids of their own: so what one of them holds in the

@@ -17,6 +17,7 @@ from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
 
+BOTH, TUNNEL, BLOCK = Half.BOTH, Action.TUNNEL, Action.BLOCK
 INBOUND = (Direction.IN, Direction.FWD)
 Packets = tuple[Network, Network, int, int, int]
 """Source and destination, protocol, source port, destination port."""
@@ -61,7 +62,7 @@ def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
 
 def sending(state: ChildState) -> IpsecSa | None:
     """The pair whose outbound SA carries what we send: the newest that is used, else whichever stands both ways."""
-    both = [pair for pair in reversed(state.pairs) if pair.half is Half.BOTH and pair.leave_at is None]
+    both = [pair for pair in reversed(state.pairs) if pair.half is BOTH and pair.leave_at is None]
     used = (pair.sa for pair in both if pair.attempt is None and pair.use_at is None)
     return next(used, None) or next((pair.sa for pair in both), None)
 
@@ -78,22 +79,24 @@ class ChildView:
 
     def of(self, state: ChildState) -> View:
         """What shall stand."""
-        sas = dict(named for pair in state.pairs for named in _sas(pair))
-        policies = {policy.id: policy for policy in self._gate(state)}
-        return View(sas, policies)
+        sas: dict[SaId, KernelSa] = {}
+        for pair in state.pairs:
+            sas.update(_sas(pair))
+        return View(sas, {policy.id: policy for policy in self._gate(state)})
 
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
         child, anybody = self._child, self._connection.remote is None
         clear = child.fail_open or state.open or (anybody and (child.instance or not child.template))
         if clear and not state.pairs:
             return
-        newest = _of_pair(state.pairs[-1].sa) if state.pairs else _of_child(self._connection, child)
-        yield from self._between(newest).inwards
+        newest = state.pairs[-1].sa if state.pairs else None
+        policies = self._between(_of_pair(newest) if newest else _of_child(self._connection, child))
+        yield from policies.inwards
         if sends := sending(state):
-            yield from self._between(_of_pair(sends)).outwards(Action.TUNNEL, sends.outbound)
+            leading = policies if sends is newest else self._between(_of_pair(sends))
+            yield from leading.outwards(TUNNEL, sends.outbound)
         elif not clear:
-            trap = start.has_trap(child, state)
-            yield from self._between(newest).outwards(Action.TUNNEL if trap else Action.BLOCK)
+            yield from policies.outwards(TUNNEL if start.has_trap(child, state) else BLOCK)
 
     def _between(self, tunnel: _Tunnel) -> _Policies:
         if self._policies is None or self._policies.tunnel != tunnel:
@@ -108,7 +111,7 @@ def _sas(pair: PairState) -> Iterator[tuple[SaId, KernelSa]]:
     sa, encap = pair.sa, pair.sa.encap
     ports = UdpPorts(encap.remote_port, encap.local_port) if encap else None
     yield SaId(sa.local, sa.inbound), _kernel_sa(sa, sa.remote, sa.local, sa.inbound, ports)
-    if pair.half is Half.BOTH:
+    if pair.half is BOTH:
         ports = UdpPorts(encap.local_port, encap.remote_port) if encap else None
         yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, sa.local, sa.remote, sa.outbound, ports)
 

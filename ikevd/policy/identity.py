@@ -49,6 +49,8 @@ _SIZES: Mapping[IdType, int] = {
     IdType.IPV4_RANGE: 8,
     IdType.IPV6_RANGE: 32,
 }
+_IPV4_ADDR, _IPV6_ADDR, _DN = IdType.IPV4_ADDR, IdType.IPV6_ADDR, IdType.DER_ASN1_DN
+_OF_DNS = (IdType.FQDN, IdType.USER_FQDN)
 _NAMES = (IdType.FQDN, IdType.USER_FQDN, IdType.KEY_ID)
 _FORCED = re.compile(rf"({'|'.join((*PREFIXES, *_ALIASES))}):(.*)", re.DOTALL)
 _LIKE_A_DN = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+)\s*=.*", re.DOTALL)
@@ -74,7 +76,7 @@ class Identity:
     @classmethod
     def of_address(cls, address: Address) -> Identity:
         """ID_IPV4_ADDR or ID_IPV6_ADDR."""
-        return cls(IdType.IPV4_ADDR if address.version == 4 else IdType.IPV6_ADDR, address.packed)
+        return cls(_IPV4_ADDR if address.version == 4 else _IPV6_ADDR, address.packed)
 
     @classmethod
     def parse(cls, text: str) -> Identity:
@@ -126,13 +128,9 @@ class Identity:
 
     def _key(self) -> object:
         """What decides about equality."""
-        match self.type:
-            case IdType.DER_ASN1_DN:
-                return distinguished_names.read(self.data) or self.data
-            case IdType.FQDN | IdType.USER_FQDN:
-                return self.data.lower().rstrip(b".")
-            case _:
-                return self.data
+        if self.type == _DN:
+            return distinguished_names.read(self.data) or self.data
+        return self.data.lower().rstrip(b".") if self.type in _OF_DNS else self.data
 
     def __str__(self) -> str:
         """The notation that `parse` reads back; cut where it is very long."""

@@ -130,19 +130,20 @@ def _summarized(first: Address, last: Address) -> tuple[Network, ...]:
 
 
 def _range_of(payload: IdPayload) -> tuple[Address, Address]:
-    match payload.type:
-        case IdType.IPV4_ADDR | IdType.IPV6_ADDR:
-            address = _address(payload, payload.data)
-            return address, address
-        case IdType.IPV4_SUBNET | IdType.IPV6_SUBNET:
-            return _subnet(payload)
-        case IdType.IPV4_RANGE | IdType.IPV6_RANGE:
-            half = len(payload.data) // 2
-            return _address(payload, payload.data[:half]), _address(payload, payload.data[half:])
-        case _:
-            raise InvalidId(f"identification type {payload.type} selects no traffic; an address, subnet or range does")
+    if payload.type in _SUBNETS:
+        return _subnet(payload)
+    if payload.type in _ADDRESSES:
+        address = _address(payload, payload.data)
+        return address, address
+    if payload.type in _RANGES:
+        half = len(payload.data) // 2
+        return _address(payload, payload.data[:half]), _address(payload, payload.data[half:])
+    raise InvalidId(f"identification type {payload.type} selects no traffic; an address, subnet or range does")
 
 
+_ADDRESSES = IdType.IPV4_ADDR, IdType.IPV6_ADDR
+_SUBNETS = IdType.IPV4_SUBNET, IdType.IPV6_SUBNET
+_RANGES = IdType.IPV4_RANGE, IdType.IPV6_RANGE
 _SIZE = {
     IdType.IPV4_ADDR: 4,
     IdType.IPV4_SUBNET: 4,
@@ -162,12 +163,14 @@ def _address(payload: IdPayload, octets: bytes) -> Address:
 
 def _subnet(payload: IdPayload) -> tuple[Address, Address]:
     half = len(payload.data) // 2
-    address, mask = _address(payload, payload.data[:half]), _address(payload, payload.data[half:])
-    hosts = int(mask) ^ ((1 << address.max_prefixlen) - 1)
-    if hosts & (hosts + 1):
-        raise InvalidId(f"netmask {mask} of {payload.type} is not contiguous")
-    kind = type(address)
-    return kind(int(address) & int(mask)), kind(int(address) | hosts)
+    low = _address(payload, payload.data[:half])
+    address, mask = int.from_bytes(payload.data[:half], "big"), int.from_bytes(payload.data[half:], "big")
+    hosts = mask ^ ((1 << low.max_prefixlen) - 1)
+    if len(payload.data) != 2 * half or hosts & (hosts + 1):
+        netmask = _address(payload, payload.data[half:])  # raises where its length is wrong
+        raise InvalidId(f"netmask {netmask} of {payload.type} is not contiguous")
+    kind = type(low)
+    return low if not address & hosts else kind(address & mask), kind(address | hosts)
 
 
 def _shown(text: str) -> str:

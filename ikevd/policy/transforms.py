@@ -82,54 +82,61 @@ def _life(names: type[IkeAttribute] | type[IpsecAttribute], lifetime: Lifetime) 
         yield Attribute.number(names.LIFE_DURATION, lifetime.kilobytes)
 
 
+# What is looked for in each transform that is read: as constants, since to ask an enum for a member is slow.
+KEY_IKE, TUNNEL = Phase1Transform.KEY_IKE, Encapsulation.TUNNEL
+_ENCRYPTION, _KEY_LENGTH = IkeAttribute.ENCRYPTION, IkeAttribute.KEY_LENGTH
+_HASH, _GROUP, _AUTH_METHOD = IkeAttribute.HASH, IkeAttribute.GROUP, IkeAttribute.AUTH_METHOD
+_IKE_WANTED = frozenset((_ENCRYPTION, _HASH, _AUTH_METHOD, _GROUP))
+_IKE_KNOWN = _IKE_WANTED | {_KEY_LENGTH}
+_IKE_LIFE = IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION
+_ESP_GROUP, _ESP_KEY_LENGTH = IpsecAttribute.GROUP, IpsecAttribute.KEY_LENGTH
+_AUTHENTICATION, _ENCAPSULATION = IpsecAttribute.AUTHENTICATION, IpsecAttribute.ENCAPSULATION
+_ESP_KNOWN = frozenset((_ESP_GROUP, _ESP_KEY_LENGTH, _AUTHENTICATION, _ENCAPSULATION))
+_ESP_LIFE = IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION
+_SECONDS, _KILOBYTES = LifeType.SECONDS, LifeType.KILOBYTES
+
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
 def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     """The suite of one transform, or in words why it is none of ours."""
-    numbers, life = _read_attributes(transform, IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION)
+    numbers, life = _read_attributes(transform, *_IKE_LIFE)
     default = Lifetime(DEFAULT_IKE_SECONDS)
-    wanted = {IkeAttribute.ENCRYPTION, IkeAttribute.HASH, IkeAttribute.AUTH_METHOD, IkeAttribute.GROUP}
-    if transform.id != Phase1Transform.KEY_IKE:
+    if transform.id != KEY_IKE:
         return f"a transform with the ID {transform.id}", default
     if isinstance(numbers, int):
         return _odd(transform, IkeAttribute(numbers)), default
-    if missing := wanted - numbers.keys():
+    if missing := _IKE_WANTED - numbers.keys():
         return f"a transform without {IkeAttribute(min(missing))}", default
-    if odd := numbers.keys() - wanted - {IkeAttribute.KEY_LENGTH}:
+    if odd := numbers.keys() - _IKE_KNOWN:
         return f"a transform with attribute {IkeAttribute(min(odd))}", default
-    cipher = Cipher.of(numbers[IkeAttribute.ENCRYPTION])
+    cipher = Cipher.of(numbers[_ENCRYPTION])
+    key_bits = numbers.get(_KEY_LENGTH)
     suite = IkeSuite(
         cipher,
-        numbers.get(IkeAttribute.KEY_LENGTH, default_key_bits(IKE_CIPHERS.get(cipher))),
-        Hash.of(numbers[IkeAttribute.HASH]),
-        Group.of(numbers[IkeAttribute.GROUP]),
-        AuthMethod.of(numbers[IkeAttribute.AUTH_METHOD]),
+        default_key_bits(IKE_CIPHERS.get(cipher)) if key_bits is None else key_bits,
+        Hash.of(numbers[_HASH]),
+        Group.of(numbers[_GROUP]),
+        AuthMethod.of(numbers[_AUTH_METHOD]),
     )
     return suite, _lifetime(life, default)
 
 
 def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
     """The suite of one ESP transform, or in words why it is none of ours."""
-    numbers, life = _read_attributes(transform, IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION)
+    numbers, life = _read_attributes(transform, *_ESP_LIFE)
     default = Lifetime(DEFAULT_ESP_SECONDS)
-    known = {
-        IpsecAttribute.GROUP,
-        IpsecAttribute.ENCAPSULATION,
-        IpsecAttribute.AUTHENTICATION,
-        IpsecAttribute.KEY_LENGTH,
-    }
     if isinstance(numbers, int):
         return _odd(transform, IpsecAttribute(numbers)), default
-    if odd := numbers.keys() - known:
+    if odd := numbers.keys() - _ESP_KNOWN:
         return f"a transform with attribute {IpsecAttribute(min(odd))}", default
-    kind, group = EspTransform.of(transform.id), numbers.get(IpsecAttribute.GROUP)
+    kind, group, key_bits = EspTransform.of(transform.id), numbers.get(_ESP_GROUP), numbers.get(_ESP_KEY_LENGTH)
     suite = EspSuite(
         kind,
-        numbers.get(IpsecAttribute.KEY_LENGTH, default_key_bits(ESP_CIPHERS.get(kind))),
-        Integrity.of(numbers.get(IpsecAttribute.AUTHENTICATION, 0)),
-        None if group is None else Group(group),
-        Encapsulation.of(numbers.get(IpsecAttribute.ENCAPSULATION, Encapsulation.TUNNEL)),
+        default_key_bits(ESP_CIPHERS.get(kind)) if key_bits is None else key_bits,
+        Integrity.of(numbers.get(_AUTHENTICATION, 0)),
+        None if group is None else Group.of(group),
+        Encapsulation.of(numbers.get(_ENCAPSULATION, TUNNEL)),
     )
     return suite, _lifetime(life, default)
 
@@ -172,23 +179,24 @@ def _read_attributes(
     lives: dict[int, int] = {}
     kind: int | None = None
     for attribute in transform.attributes:
+        type = attribute.type
         try:
             value = attribute.as_number()
         except Malformed:
-            return attribute.type, lives
-        if attribute.type == life_type:
+            return type, lives
+        if type == life_type:
             kind = value
-        elif attribute.type == life_duration:
+        elif type == life_duration:
             if kind is not None:
                 lives.setdefault(kind, value)
             kind = None
-        elif attribute.type in numbers:
-            return attribute.type, lives
+        elif type in numbers:
+            return type, lives
         else:
-            numbers[attribute.type] = value
+            numbers[type] = value
     return numbers, lives
 
 
 def _lifetime(lives: Mapping[int, int], default: Lifetime) -> Lifetime:
-    seconds = lives.get(LifeType.SECONDS) or default.seconds
-    return Lifetime(seconds, lives.get(LifeType.KILOBYTES) or None)
+    seconds = lives.get(_SECONDS) or default.seconds
+    return Lifetime(seconds, lives.get(_KILOBYTES) or None)

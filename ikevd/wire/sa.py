@@ -37,16 +37,18 @@ class Transform:
     number: int
     id: int
     attributes: tuple[Attribute, ...]
+    received: bytes = field(default=b"", compare=False, repr=False)
 
     @classmethod
-    def decode(cls, reader: Reader) -> Transform:
-        """Read the body of a Transform payload."""
-        number, identifier, _ = reader.fields(_TRANSFORM)
-        return cls(number, identifier, attributes.decode_all(reader))
+    def decode(cls, body: bytes, place: int) -> Transform:
+        """Read the body of a Transform payload, the `place`th of its proposal."""
+        reader = Reader(body, f"transform {place}")
+        number, identifier, reserved = reader.fields(_TRANSFORM)
+        return cls(number, identifier, attributes.decode_all(reader), b"" if reserved else body)
 
     def encode(self) -> bytes:
-        """The body of the Transform payload."""
-        return _TRANSFORM.pack(self.number, self.id, 0) + attributes.encode_all(self.attributes)
+        """The body of the Transform payload: as received, where it is echoed."""
+        return self.received or _TRANSFORM.pack(self.number, self.id, 0) + attributes.encode_all(self.attributes)
 
 
 @frozen
@@ -72,8 +74,7 @@ class Proposal:
             if len(transforms) == MAX_TRANSFORMS:
                 raise Malformed(TOO_MANY)
             more, length = _sub_header(reader, TRANSFORM)
-            with reader.within(length, f"transform {len(transforms) + 1}"):
-                transforms.append(Transform.decode(reader))
+            transforms.append(Transform.decode(reader.take(length), len(transforms) + 1))
         if len(transforms) != count:
             raise Malformed(f"proposal {number} announces {count} transforms and holds {len(transforms)}")
         return cls(number, Protocol.of(protocol), spi, tuple(transforms))

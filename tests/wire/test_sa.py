@@ -75,7 +75,7 @@ def test_a_transform_count_that_lies_is_malformed(count: int) -> None:
         (HEAD + bytes.fromhex("0000 0100") + PROPOSAL, "proposal 1: length 252"),
         (offer(b"\1\1\xff\1" + PROPOSAL[4:]), "255 octets wanted"),
         (offer(PROPOSAL[:6] + b"\0\x0b" + PROPOSAL[8:]), "transform 1: 4 octets wanted, 3 left"),
-        (offer(PROPOSAL[:6] + b"\0\x0d" + PROPOSAL[8:]), "transform 1: length 9"),
+        (offer(PROPOSAL[:6] + b"\0\x0d" + PROPOSAL[8:]), "proposal 1: 9 octets wanted"),
         (offer(PROPOSAL[:4] + b"\3" + PROPOSAL[5:]), "4 octets wanted, 0 left"),
         (offer(PROPOSAL[:4] + b"\0\1" + PROPOSAL[6:]), "reserved octet of a TRANSFORM"),
         (offer(PROPOSAL + b"\0"), "proposal 1: 1 octets too many"),
