@@ -23,7 +23,6 @@ from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, KernelRefused
-from ikevd.findings import NoRoute
 from ikevd.frozen import frozen
 from ikevd.host.entropy import SystemEntropy
 from ikevd.host.interface import Kernel, KernelPolicy
@@ -39,6 +38,7 @@ from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
+from ikevd.path_findings import NoRoute
 from ikevd.policy.model import Config, EspSuite, LogFormat, OnStop
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.selectors import Network

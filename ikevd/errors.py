@@ -138,6 +138,10 @@ class PolicyTaken(KernelRefused):
         super().__init__(message, errno=EEXIST)
 
 
+class NotMoved(KernelRefused):
+    """An SA could not follow its peer: it is of no use any more, or gone."""
+
+
 class KeysWithheld(KernelRefused):
     """The kernel is locked down: it shows no keys, so that an SA can be neither changed nor moved."""
 

@@ -254,31 +254,6 @@ class RecordedLate(Finding):
     """How long ago."""
 
 
-# -- this side's ways -----------------------------------------------------------------------------------------------
-
-
-@frozen
-class NoLocalAddress(Finding):
-    """What the file calls `local` is not an address of this machine now."""
-
-    address: str
-
-
-@frozen
-class LocalAddressGone(Finding):
-    """This machine has lost the address that an SA used."""
-
-    address: str
-
-
-@frozen
-class NoRoute(Finding):
-    """This machine knows no way to the peer."""
-
-    remote: str
-    reason: str
-
-
 # -- NAT traversal --------------------------------------------------------------------------------------------------
 
 
@@ -314,17 +289,6 @@ class StaysOnPort(Finding):
     """The peer does not go to the port that ESP in UDP needs."""
 
     port: int
-
-
-@frozen
-class PeerMoved(Finding):
-    """What the peer sends comes through another port of the NAT in front of it."""
-
-    before: str
-    """Address and port."""
-    now: str
-    pairs: int
-    """IPsec SA pairs that went by the former one, and follow."""
 
 
 # -- what else is worth keeping -------------------------------------------------------------------------------------

@@ -13,7 +13,15 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from ikevd import contact_findings, findings, lifetime_findings, liveness_findings, refusals, selector_findings
+from ikevd import (
+    contact_findings,
+    findings,
+    lifetime_findings,
+    liveness_findings,
+    path_findings,
+    refusals,
+    selector_findings,
+)
 from ikevd.control import shapes
 from ikevd.errors import Finding, Said
 from ikevd.observe.views import kind_of
@@ -100,6 +108,7 @@ def _findings() -> Iterator[str]:
                 contact_findings,
                 lifetime_findings,
                 liveness_findings,
+                path_findings,
                 refusals,
             )
             for one in vars(module).values()

@@ -107,7 +107,7 @@ class Conversation(Generic[T_co]):
     @property
     def path(self) -> Path:
         """The endpoints of the last accepted message."""
-        return self._situation.path
+        return self._situation.target
 
     @property
     def has_spoken(self) -> bool:
@@ -297,7 +297,7 @@ class Conversation(Generic[T_co]):
 
     def follow(self, path: Path) -> None:
         """Another exchange has shown that the peer is there now."""
-        self._situation.path = path
+        self._situation.path, self._situation.away = path, None
 
     def close(self) -> None:
         """Forget the exchange without a word."""

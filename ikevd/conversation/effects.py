@@ -41,6 +41,11 @@ class Record:
 
 
 @frozen
+class CameTwice:
+    """What came from another address has come from the known one, too: somebody sends copies."""
+
+
+@frozen
 class Remember:
     """Keep this, before anything else of what it led to is done: with all that was kept before, it leads there again.
     It stands first, and only where the exchange has not failed."""
@@ -64,6 +69,6 @@ class Raised:
     error: IkeError
 
 
-Spoken = Record | Transmit
+Spoken = Record | Transmit | CameTwice
 """What was heard or said, and what is to be said."""
-Effect = Transmit | AskHost | Heeded | Record | Remember | Returned[T_co] | Raised
+Effect = Transmit | AskHost | Heeded | CameTwice | Record | Remember | Returned[T_co] | Raised

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikevd.addresses import Path
 from ikevd.conversation import paths
 from ikevd.conversation.duplicates import Accepted, Copy, Duplicates
-from ikevd.conversation.effects import Record, Spoken, Transmit
+from ikevd.conversation.effects import CameTwice, Record, Spoken, Transmit
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import Opened, check_header, open_with
 from ikevd.conversation.vendors import remember_vendors
@@ -50,7 +50,7 @@ class Inbox:
     def find(self, header: Header, datagram: bytes, path: Path) -> Copy | None:
         """The message that `datagram` repeats; None where it is new. Raises `Malformed`, and `UnexpectedMessage` where
         it comes from another address."""
-        check_addresses(self._situation.path, path)
+        check_addresses(self._situation.path, path, roams=self._situation.roams)
         return self._duplicates.find(header, datagram)
 
     def judge(self, header: Header, datagram: bytes, path: Path, awaited: Receive | None) -> Opened:
@@ -71,7 +71,7 @@ class Inbox:
         message, situation = opened.message, self._situation
         self._duplicates.accepted(Accepted.of(name, datagram, message, opened.before))
         if moves:
-            situation.path = path
+            situation.came_by(path)
         situation.clear_too = False
         if situation.cookies.responder == NO_COOKIE:
             ours_or_theirs = message.header.responder if self._initiator else self._minted
@@ -105,7 +105,11 @@ class Inbox:
         """Answer a repetition. `first`: it is the first with its end."""
         answers = self._duplicates.answers(copy, now, first=first)
         target = paths.for_repetition(self._situation, path)
-        return [Record(Repeated(copy.of.label, bool(answers))), *(Transmit(answer, target) for answer in answers)]
+        told: list[Spoken] = [Record(Repeated(copy.of.label, bool(answers)))]
+        if self._situation.away is not None and path.remote.address == self._situation.path.remote.address:
+            self._situation.away = None
+            told.append(CameTwice())
+        return [*told, *(Transmit(answer, target) for answer in answers)]
 
     def forget(self) -> None:
         """Repetitions are not known as such any more."""

@@ -43,7 +43,7 @@ class Outbox:
     def say(self, message: Outgoing, number: int, *, answered: bool) -> list[Spoken]:
         """For the `number`th time: under every end that the peer may have; but the first word to a peer that has not
         `answered` anything at first under the likeliest alone."""
-        path, alone = self._situation.path, number == 1 and not answered
+        path, alone = self._situation.target, number == 1 and not answered
         effects: list[Spoken] = []
         for octets in message.copies[:1] if alone else message.copies:
             effects.append(Record(Sent(message.label, message.payloads, octets, path, number, message.chain)))

@@ -184,10 +184,30 @@ class Situation:
     """Does the peer, which knows it too, go to `nat_port` with its next message?"""
     arriving: Path | None = None
     """The endpoints of the message that is being judged."""
+    away: Path | None = None
+    """Where the last accepted message came from, if that is another address than the exchange began with: it is
+    answered there, and nothing else goes there."""
     vendor_ids: tuple[bytes, ...] = ()
     """All that the peer announced so far, in order, each once."""
     peer_vendors: tuple[str, ...] = ()
     """Their names."""
+
+    @property
+    def roams(self) -> bool:
+        """May the peer, which phase 1 has authenticated, have another address meanwhile?"""
+        return self.message_id != 0 and self.nat is not None and self.nat.remote
+
+    @property
+    def target(self) -> Path:
+        """By which messages leave."""
+        return self.away or self.path
+
+    def came_by(self, path: Path) -> None:
+        """A message was accepted."""
+        if path.remote.address == self.path.remote.address:
+            self.path, self.away = path, None
+        else:
+            self.away = path
 
 
 class Link:

@@ -12,9 +12,11 @@ from ikevd.refusals import OtherAddresses, WrongPort
 from ikevd.sa.model import NatTraversal
 
 
-def check_addresses(known: Path, came: Path) -> None:
-    """Both addresses of an exchange stay as they began; raises `UnexpectedMessage`."""
-    if (came.local.address, came.remote.address) != (known.local.address, known.remote.address):
+def check_addresses(known: Path, came: Path, *, roams: bool = False) -> None:
+    """Both addresses of an exchange stay as they began; raises `UnexpectedMessage`. `roams`: the peer is authenticated,
+    and the NAT in front of it may have another address meanwhile."""
+    remote = known.remote.address if roams else came.remote.address
+    if (came.local.address, remote) != (known.local.address, known.remote.address):
         raise UnexpectedMessage(OtherAddresses(str(came.remote), str(came.local), str(known)))
 
 

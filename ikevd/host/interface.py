@@ -292,6 +292,11 @@ class Kernel(Protocol):
         """Let an SA of ESP in UDP have these ports; its sequence numbers, its replay window and its limits go on. One
         that is gone already is no error. Raises `KeysWithheld` where the kernel is locked down."""
 
+    async def move_sa(self, sa: SaId, to: KernelSa) -> None:
+        """Let an SA of ESP in UDP have the ends of `to`, which has the same SPI. Its sequence numbers go on further up,
+        its replay window, limits and counters as they are; packets of these moments are lost. Nothing must be sent
+        through it meanwhile. Raises `KernelRefused` also where it is gone, and where it is gone since."""
+
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""
 

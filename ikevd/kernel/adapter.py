@@ -35,7 +35,16 @@ from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
 from ikevd.kernel.xfrm_events import WHOLE, read_event
 from ikevd.kernel.xfrm_layout import Group, Msg
 from ikevd.kernel.xfrm_policies import IndexedPolicy, build_policy, build_policy_id, read_policy
-from ikevd.kernel.xfrm_sas import build_limit, build_ports, build_sa, build_sa_id, build_spi_request, read_info, read_sa
+from ikevd.kernel.xfrm_sas import (
+    build_limit,
+    build_moved,
+    build_ports,
+    build_sa,
+    build_sa_id,
+    build_spi_request,
+    read_info,
+    read_sa,
+)
 from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
@@ -148,6 +157,19 @@ class XfrmKernel:
             found = read_sa(answer, time.time())
             if found is not None and is_ours(found.reqid) and found.encap and not found.larval:
                 await self._ask(Msg.UPDSA, build_ports(answer, ports), what, gone=errno.ESRCH)
+
+    async def move_sa(self, sa: SaId, to: KernelSa) -> None:
+        """Let an SA of ESP in UDP have the ends of `to`, see `Kernel.move_sa`."""
+        what = f"move {describe_sa(sa)} to {to.destination}"
+        (answer,) = await self._ask(Msg.GETSA, build_sa_id(sa), what)
+        found = read_sa(answer, time.time())
+        if found is None or found.larval or not is_ours(found.reqid):
+            raise refused(what, errno.ESRCH)
+        if (found.id, found.source, found.encap) == (to.id, to.source, to.encap):
+            return
+        body = build_moved(answer, to)
+        await self._ask(Msg.DELSA, build_sa_id(sa), what)
+        await self._ask(Msg.NEWSA, body, what)
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""

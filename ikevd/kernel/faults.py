@@ -11,6 +11,7 @@ Operation = Literal[
     "delete_sa",
     "limit_sa",
     "change_ports",
+    "move_sa",
     "counters",
     "put_policy",
     "delete_policy",

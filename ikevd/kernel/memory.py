@@ -274,6 +274,15 @@ class MemoryKernel:
             raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down)")
         self._table.change_ports(sa, ports)
 
+    async def move_sa(self, sa: SaId, to: KernelSa) -> None:
+        """Let an SA of ESP in UDP have the ends of `to`, see `Kernel.move_sa`."""
+        if code := self._fault("move_sa"):
+            raise refused(f"move {describe_sa(sa)} to {to.destination}", code)
+        if self.locked_down:
+            raise KeysWithheld("this kernel does not show the keys of its SAs (it is locked down)")
+        if not self._table.move(sa, to):
+            raise refused(f"move {describe_sa(sa)} to {to.destination}", errno.ESRCH)
+
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""
         if code := self._fault("counters"):

@@ -121,6 +121,16 @@ class SaTable:
         if isinstance(entry, Held) and is_ours(entry.reqid) and entry.sa.encap:
             self.entries[sa] = replace(entry, sa=replace(entry.sa, encap=ports))
 
+    def move(self, sa: SaId, to: KernelSa) -> bool:
+        """An installed SA of ours goes on at the ends of `to`; False: there is none."""
+        entry = self.entries.get(sa)
+        if not isinstance(entry, Held) or not is_ours(entry.reqid):
+            return False
+        del self.entries[sa]
+        moved = replace(entry.sa, source=to.source, destination=to.destination, encap=to.encap)
+        self._hold(to.id, replace(entry, sa=moved))
+        return True
+
     def carry(self, sa: SaId, octets: int, packets: int) -> KernelSa:
         """Count what passes through an installed SA, and end it where its kilobytes are used up."""
         entry = self.entries[sa]

@@ -55,6 +55,8 @@ class Attr(IntEnum):
     TMPL = 5
     SA = 6
     POLICY = 7
+    LTIME_VAL = 9
+    REPLAY_VAL = 10
     ALG_AEAD = 18
     ALG_AUTH_TRUNC = 20
     MARK = 21
@@ -95,6 +97,7 @@ ALGO_AUTH = Struct("=64sII")  # name key_bits icv_bits, then the key
 ENCAP_TMPL = Struct("=H2s2s2x16s")  # type sport dport original_address
 REPLAY_ESN = Struct("=6I")  # words oseq seq oseq_hi seq_hi window, then the bitmap
 USER_ACQUIRE = Struct("=24s16s56s168s16x")  # id saddr sel policy, then the attributes
+REPLAY = Struct("=3I")  # oseq seq bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
 USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard

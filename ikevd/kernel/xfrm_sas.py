@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from struct import Struct
 
 from ikevd.addresses import Address
-from ikevd.errors import KeysWithheld
+from ikevd.errors import KernelRefused, KeysWithheld
 from ikevd.frozen import frozen
 from ikevd.host.interface import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.kernel.algorithms import kernel_algorithms
@@ -22,6 +23,7 @@ from ikevd.kernel.xfrm_layout import (
     LIFETIME_CFG,
     LIFETIME_CUR,
     MODE_TUNNEL,
+    REPLAY,
     REPLAY_ESN,
     SELECTOR,
     STATE_AF_UNSPEC,
@@ -40,6 +42,10 @@ from ikevd.kernel.xfrm_layout import (
 from ikevd.policy.model import Lifetime
 from ikevd.sa.model import EspKeys, Spi
 
+ADDRESS_OCTETS = 16
+ADVANCE = 4096
+"""Sequence numbers that are left out where an SA goes on elsewhere: more than a packet or two that was on its way."""
+MAX_SENT = 2**32 - 2 * ADVANCE
 LIFETIME_OFFSET = SELECTOR.size + XFRM_ID.size + 16
 """Of the limits in the fixed part."""
 KEYED: dict[int, Struct] = {
@@ -140,6 +146,34 @@ def build_ports(body: bytes, ports: UdpPorts) -> bytes:
     """The body of UPDSA that gives a live SA of ESP in UDP other ports, from that of its answered NEWSA, whose limits
     it repeats. Raises `KeysWithheld`."""
     return body[: USERSA_INFO.size] + _same_attributes(body, ports)
+
+
+def build_moved(body: bytes, to: KernelSa) -> bytes:
+    """The body of NEWSA that installs an SA at the ends of `to` which goes on where another one was, from the answered
+    NEWSA of that. Raises `KernelRefused` where its sequence numbers are used up, and `KeysWithheld`."""
+    fixed = body[: SELECTOR.size] + XFRM_ID.pack(pack_address(to.destination), to.spi.octets, IPPROTO_ESP)
+    fixed += pack_address(to.source).ljust(ADDRESS_OCTETS, b"\0") + body[LIFETIME_OFFSET : USERSA_INFO.size]
+    present = dict(attributes(body[USERSA_INFO.size :]))
+    kept = b"".join(attribute(kind, present[kind]) for kind in (Attr.MTIMER_THRESH,) if kind in present)
+    current = LIFETIME_OFFSET + LIFETIME_CFG.size
+    life = attribute(Attr.LTIME_VAL, body[current : current + LIFETIME_CUR.size])
+    return fixed + _same_attributes(body, to.encap) + kept + life + _replay_further_on(present)
+
+
+def _replay_further_on(present: dict[int, bytes]) -> bytes:
+    """The packets of these moments may have taken some numbers."""
+    if Attr.REPLAY_ESN_VAL in present:
+        words, sent, *rest = REPLAY_ESN.unpack_from(present[Attr.REPLAY_ESN_VAL])
+        window = REPLAY_ESN.pack(words, _further(sent), *rest) + present[Attr.REPLAY_ESN_VAL][REPLAY_ESN.size :]
+        return attribute(Attr.REPLAY_ESN_VAL, window)
+    sent, *others = REPLAY.unpack_from(present[Attr.REPLAY_VAL])
+    return attribute(Attr.REPLAY_VAL, REPLAY.pack(_further(sent), *others))
+
+
+def _further(sent: int) -> int:
+    if sent > MAX_SENT:
+        raise KernelRefused("its sequence numbers are nearly used up", errno.EOVERFLOW)
+    return sent + ADVANCE
 
 
 def _same_attributes(body: bytes, ports: UdpPorts | None = None) -> bytes:

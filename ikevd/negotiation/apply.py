@@ -10,7 +10,7 @@ import errno
 from collections.abc import Awaitable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from ikevd.errors import IkeError, KernelRefused
+from ikevd.errors import IkeError, KernelRefused, KeysWithheld, NotMoved
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen, replace
 from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, UdpPorts
@@ -170,9 +170,9 @@ class Believed:
         return any(held.sas[name] != sa.encap for name, sa in desired.sas.items())
 
     def elsewhere(self, child: str, desired: View) -> list[SaId]:
-        """The SAs that do not have the ports that they shall have."""
+        """The SAs that are not where they shall be."""
         held = self._held.get(child) or _Held()
-        return [name for name, sa in desired.sas.items() if held.sas.get(name, sa.encap) != sa.encap]
+        return [name for name, sa in desired.sas.items() if name not in held.sas or held.sas[name] != sa.encap]
 
     def _held_of(self, child: str) -> _Held:
         held = self._held.get(child)
@@ -186,15 +186,44 @@ class Believed:
         for policy in wanting:
             if policy.action is not TUNNEL:
                 await self._put(held, policy)
+        if gone := _gone_elsewhere(held, desired, keys):
+            await self._move(held, desired, gone)
         for name, sa in desired.sas.items():
             if name not in held.sas and name in keys:
                 await self._add(held, name, sa, keys[name])
             elif sa.encap is not None and held.sas.get(name, sa.encap) != sa.encap:
-                await self._kernel.change_ports(name, sa.encap)
-                held.sas[name] = sa.encap
+                await self._change_ports(held, name, sa.encap)
         for policy in wanting:
             if policy.action is TUNNEL:
                 await self._put(held, policy)
+
+    async def _move(self, held: _Held, desired: View, gone: Mapping[SaId, SaId]) -> None:
+        """Outbound SAs, and with them the inbound ones, to the peer's other address. Nothing leaves meanwhile. Raises
+        `NotMoved`."""
+        for policy in closed(desired).policies.values():
+            if policy.id.direction is Direction.OUT:
+                await self._put(held, policy)
+        ends = {desired.sas[name].destination for name in gone}
+        for name, sa in desired.sas.items():
+            if name in gone or sa.source in ends:
+                await self._move_one(held, gone.get(name, name), sa)
+
+    async def _move_one(self, held: _Held, former: SaId, sa: KernelSa) -> None:
+        try:
+            await self._kernel.move_sa(former, sa)
+        except KernelRefused as refusal:
+            await tried(self._kernel.delete_sa(former), [])
+            held.sas.pop(former, None)
+            raise NotMoved(str(refusal), refusal.errno) from refusal
+        held.sas.pop(former, None)
+        held.sas[sa.id] = sa.encap
+
+    async def _change_ports(self, held: _Held, name: SaId, ports: UdpPorts) -> None:
+        try:
+            await self._kernel.change_ports(name, ports)
+        except KeysWithheld as refusal:
+            raise NotMoved(str(refusal), refusal.errno) from refusal
+        held.sas[name] = ports
 
     async def _add(self, held: _Held, name: SaId, sa: KernelSa, keys: EspKeys) -> None:
         try:
@@ -230,6 +259,15 @@ class Believed:
         for name in [name for name in reversed(held.sas) if name not in desired.sas]:
             if await tried(self._kernel.delete_sa(name), refusals):
                 held.sas.pop(name, None)  # which may have expired meanwhile
+
+
+def _gone_elsewhere(held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) -> dict[SaId, SaId]:
+    """The outbound SAs whose peer has another address, and where they are now."""
+    surplus = {name.spi: name for name in held.sas if name not in desired.sas}
+    if not surplus:
+        return {}
+    missing = (name for name in desired.sas if name not in held.sas and name not in keys)
+    return {name: surplus[name.spi] for name in missing if name.spi in surplus}
 
 
 def closed(desired: View) -> View:

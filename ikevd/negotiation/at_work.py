@@ -188,9 +188,9 @@ class AtWork:
                 return self._goes_on(work, work.running.resume(state.quick_modes[attempt].spi))
             case effects.Resume(attempt, IkeError() as error) if work := self._begun.get(attempt):
                 return self._goes_on(work, work.running.refuse(error))
-            case effects.Say(under, payloads, once) if exchanges := self._under.get(under):
+            case effects.Say(under, payloads, once, to) if exchanges := self._under.get(under):
                 tell = exchanges.tell_once if once else exchanges.tell
-                tell(payloads, self._home(state, exchanges))
+                tell(payloads, to or self._home(state, exchanges))
             case effects.Record(under, fact) if exchanges := self._under.get(under):
                 exchanges.record.add(fact)
             case effects.Follow(under, path) if exchanges := self._under.get(under):

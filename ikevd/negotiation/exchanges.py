@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from ikevd.addresses import Path
 from ikevd.conversation import replay
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Heeded, Raised, Returned
+from ikevd.conversation.effects import AskHost, CameTwice, Heeded, Raised, Returned
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import phase2
@@ -30,7 +30,7 @@ from ikevd.negotiation.refused import count_rejected, unfit
 from ikevd.negotiation.running import Accepted, Outcome, Running
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe import history
-from ikevd.peer import facts
+from ikevd.peer import facts, path_facts
 from ikevd.peer.state import Attempt, LastFlight
 from ikevd.policy.model import Child
 from ikevd.sa.model import IpsecSa, IsakmpSa
@@ -183,20 +183,24 @@ class Exchanges:
 
     def quick_mode(self, child: Child, attempt: Attempt, home: Path) -> list[Happening]:
         """Begin a Quick Mode for `child`."""
-        begun = self._beginnings.quick_mode(self._fresh_id(), home, child, silent=self._silent)
+        begun = self._beginnings.quick_mode(self._used.fresh(self._ports.entropy), home, child, silent=self._silent)
         work = self._enter(begun, home, attempt)
         return self.goes_on(work, work.running.start())
 
     def tell(self, payloads: Sequence[Payload], home: Path) -> None:
         """An Informational message, sent a few times since nothing answers it."""
-        work = self._enter(self._beginnings.telling(self._fresh_id(), home, payloads, silent=self._silent), home)
+        work = self._enter(
+            self._beginnings.telling(self._used.fresh(self._ports.entropy), home, payloads, silent=self._silent), home
+        )
         if self._ledger is not None:
             self._ledger.used(self.sa.cookies, work.running.conversation.message_id)
         self.goes_on(work, work.running.start())
 
     def tell_once(self, payloads: Sequence[Payload], home: Path) -> None:
         """Likewise, sent once. Many such are said in the life of an ISAKMP SA: nothing of it is kept."""
-        begun = self._beginnings.telling(self._fresh_id(), home, payloads, silent=self._silent, once=True)
+        begun = self._beginnings.telling(
+            self._used.fresh(self._ports.entropy), home, payloads, silent=self._silent, once=True
+        )
         if reason := dpd.send(begun.core, self._ports):
             self.record.add(Note(Undelivered(reason)))
 
@@ -223,6 +227,8 @@ class Exchanges:
                 case Accepted(path):
                     self._authentic(work.running.conversation)
                     happenings.append(facts.Heard(self.sa.cookies, path, self._ends.sa.last_blocks))
+                case CameTwice():
+                    happenings.append(path_facts.CameTwice(self.sa.cookies))
                 case AskHost(ReserveSpi() | OpenInbound() | OpenOutbound() as call):
                     happenings.append(Ask(work, call))
                 case Heeded():
@@ -314,12 +320,6 @@ class Exchanges:
         self._used.add_all(message_ids)
 
     # -- within -----------------------------------------------------------------------------------------------------
-
-    def _fresh_id(self) -> int:
-        while True:
-            message_id = int.from_bytes(self._ports.entropy.octets(4), "big")
-            if message_id and message_id not in self._used:
-                return message_id
 
     def _enter(self, begun: Begun, home: Path, attempt: Attempt | None = None) -> Work:
         core, kept = begun.core, begun.kept

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from dataclasses import field
 from types import MappingProxyType
 
-from ikevd.errors import IkeError, KeysWithheld, PolicyTaken, Said
+from ikevd.errors import IkeError, NotMoved, PolicyTaken, Said
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId, UdpPorts
@@ -19,6 +19,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.observe.words import say_error
 from ikevd.peer import facts
 from ikevd.peer.desired import ChildView, View, is_desired_alike
+from ikevd.peer.path_facts import Unmovable
 from ikevd.peer.state import Attempt, ChildState, Half, PairState, PeerState
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys
@@ -177,9 +178,9 @@ class KernelSide:
                 if refusal.finding != before:
                     self.report([refusal])
                     found.append(facts.Unplaced(name, refusal.finding))
-            elif isinstance(refusal, KeysWithheld):
+            elif isinstance(refusal, NotMoved):
                 stuck = self.believed.elsewhere(name, self.desired(state, name))
-                found += [facts.Unmovable(name, sa.spi, refusal.finding) for sa in stuck]
+                found += [Unmovable(name, sa.spi, refusal.finding) for sa in stuck]
             elif before and not refusal and self._contest.blocked_until(name) is None:
                 found.append(facts.Placed(name))
         return found

@@ -6,6 +6,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from ikevd.host.entropy import Entropy
+
 MAX_MESSAGE_IDS = 4096
 """Of one peer, under all its ISAKMP SAs, some thirty octets each in the store: then those ISAKMP SAs are replaced that
 have used more than their share."""
@@ -38,6 +40,13 @@ class MessageIds:
     def __contains__(self, message_id: int) -> bool:
         at = bisect_left(self._used, message_id)
         return at < len(self._used) and self._used[at] == message_id
+
+    def fresh(self, entropy: Entropy) -> int:
+        """One that is not used yet."""
+        while True:
+            message_id = int.from_bytes(entropy.octets(4), "big")
+            if message_id and message_id not in self:
+                return message_id
 
     def add(self, message_id: int) -> None:
         """It is used up."""

@@ -9,10 +9,10 @@ from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.facts import Failed
-from ikevd.findings import NoLocalAddress
 from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Outcome, Running
+from ikevd.path_findings import NoLocalAddress
 from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import Header

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Record, Remember, Returned, Transmit
+from ikevd.conversation.effects import AskHost, CameTwice, Effect, Heeded, Raised, Record, Remember, Returned, Transmit
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError, InternalError
 from ikevd.exchanges.link import HostAnswer
@@ -30,7 +30,7 @@ class Accepted:
     path: Path
 
 
-Outcome = Accepted | AskHost | Heeded | Returned | Raised
+Outcome = Accepted | CameTwice | AskHost | Heeded | Returned | Raised
 
 
 class Running:
@@ -185,7 +185,7 @@ class Running:
                 case Raised(error):
                     self._failed(error)
                     outcomes.append(effect)
-                case AskHost() | Heeded() | Returned():
+                case AskHost() | CameTwice() | Heeded() | Returned():
                     outcomes.append(effect)
                 case Remember():
                     if self._kept is not None:

@@ -8,16 +8,15 @@ turn in the same inbox.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from ikevd.addresses import Address, Endpoint, Path
+from ikevd.addresses import Address, Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, PolicyId, SaId
-from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.asleep import Asleep
@@ -37,7 +36,7 @@ from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import arm
 from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import contact, effects, facts, ways
+from ikevd.peer import contact, effects, facts
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
 from ikevd.peer.effects import AskPackets, AskTraffic, Effect
@@ -175,10 +174,6 @@ class Session(Inbox[Happening | Again]):
         self._kernel.believed.gone(child, sa)
         self.post(facts.Expired(child, sa.spi) if expired else facts.Vanished(child, sa.spi))
 
-    def mapped(self, child: str, sa: SaId, place: Endpoint) -> None:
-        """A packet of the peer has come by an SA from there."""
-        self.post(facts.Mapped(child, sa.spi, place))
-
     def acquired(self, child: str) -> None:
         """A packet has met the trap of a child, which tells nothing new while that one begins or stands."""
         known = self.states.get(child, ChildState())
@@ -199,15 +194,6 @@ class Session(Inbox[Happening | Again]):
         self.post(*(news or ()))
         return news is not None
 
-    def look_around(self, is_ours: Callable[[Address], bool]) -> None:
-        """Addresses, links or routes of this machine may be others now. `is_ours`: is it an address of this machine?"""
-        source = self._at_work.phase1_source(self.state)
-        for address in ways.in_use(self.state) | ({source} if source else set()):
-            if not is_ours(address):
-                self.post(facts.AddressGone(address, self.state.phase1 if address == source else None))
-        if ways.waits(self.state) and phase1.has_way(self.connection, self._ports):
-            self.post(facts.WayFound())
-
     # -- what the network says ----------------------------------------------------------------------------------
 
     def heard(self, header: Header, octets: bytes, path: Path) -> None:
@@ -227,6 +213,11 @@ class Session(Inbox[Happening | Again]):
         self.post(self._at_work.adopt(sa, running, None))
 
     # -- how it stands ------------------------------------------------------------------------------------------
+
+    @property
+    def phase1_source(self) -> Address | None:
+        """From which address our phase 1 is under way."""
+        return self._at_work.phase1_source(self.state)
 
     @property
     def live(self) -> list[IsakmpState]:

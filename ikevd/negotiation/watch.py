@@ -30,6 +30,7 @@ from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.words import say_error
+from ikevd.peer.path_facts import Mapped
 
 SETTLE = 0.1
 """Seconds from an event to the dump: others come with it."""
@@ -109,7 +110,7 @@ class Watch:
         self._mapped_at[sa] = now
         if found := self._peers.by_reqid(reqid):
             session, child = found
-            session.mapped(child, sa, place)
+            session.post(Mapped(child, sa.spi, place))
             self._peers.follow(session)
 
     def _asked(self, reqid: int) -> None:

@@ -7,8 +7,9 @@ came.
 from __future__ import annotations
 
 import asyncio
-from functools import cache
+from functools import cache, partial
 
+from ikevd.negotiation import own_end, phase1
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
@@ -42,6 +43,7 @@ class Ways:
                 self._doubt = False
                 is_ours = cache(self._ports.kernel.has_address)
                 async for session in paced(self._peers):
-                    session.look_around(is_ours)
+                    has_way = partial(phase1.has_way, session.connection, self._ports)
+                    session.post(*own_end.news(session.state, session.phase1_source, is_ours, has_way))
         finally:
             self._looking = None

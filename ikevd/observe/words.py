@@ -9,6 +9,7 @@ from ikevd import contact_findings as cf
 from ikevd import findings as f
 from ikevd import lifetime_findings as ltf
 from ikevd import liveness_findings as lf
+from ikevd import path_findings as pf
 from ikevd import refusals
 from ikevd import selector_findings as sf
 from ikevd.errors import Finding, IkeError, Said
@@ -157,11 +158,11 @@ def _unreachable(found: f.Unreachable) -> str:
 # -- this side's ways -----------------------------------------------------------------------------------------------
 
 
-def _no_local_address(found: f.NoLocalAddress) -> str:
+def _no_local_address(found: pf.NoLocalAddress) -> str:
     return f"{found.address} (local) is not an address of this machine; the connection waits for it"
 
 
-def _local_address_gone(found: f.LocalAddressGone) -> str:
+def _local_address_gone(found: pf.LocalAddressGone) -> str:
     return f"{found.address} is no address of this machine any more: what used it has ended"
 
 
@@ -178,10 +179,20 @@ def _nat_d_missing(found: f.NatDMissing) -> str:
     return f"no NAT traversal: the peer agreed on {found.method}, but sends no NAT-D payload ({found.number})"
 
 
-def _peer_moved(found: f.PeerMoved) -> str:
+def _peer_elsewhere(found: pf.PeerElsewhere) -> str:
+    then = "it is asked there" if found.asked else "it lacks dead peer detection: its next message from there moves it"
     return (
-        f"what the peer sends comes from {found.now} now, before from {found.before}: the NAT in front of it has made "
-        f"a new mapping; {_count(found.pairs, 'IPsec SA pair')} went there, and what is sent does so from now on"
+        f"a message or packet of the peer came from {found.came}, before from {found.known}: it may have moved; "
+        f"{then}, and until then all stays at the old address"
+    )
+
+
+def _peer_moved(found: pf.PeerMoved) -> str:
+    same_address = found.now.rpartition(":")[0] == found.before.rpartition(":")[0]
+    means = "the NAT in front of it has made a new mapping" if same_address else "it, or that NAT, has another address"
+    return (
+        f"what the peer sends comes from {found.now} now, before from {found.before}: {means}; "
+        f"{_count(found.pairs, 'IPsec SA pair')} went there, and what is sent does so from now on"
     )
 
 
@@ -318,15 +329,16 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.RecordedLate: lambda found: (
         f"message 1 came {found.seconds:.1f} s ago, among so many that it was not recorded then"
     ),
-    f.NoLocalAddress: _no_local_address,
-    f.LocalAddressGone: _local_address_gone,
-    f.NoRoute: lambda found: f"there is no route to {found.remote}: {found.reason}",
+    pf.NoLocalAddress: _no_local_address,
+    pf.LocalAddressGone: _local_address_gone,
+    pf.NoRoute: lambda found: f"there is no route to {found.remote}: {found.reason}",
     f.EspInUdp: _esp_in_udp,
     f.NatDMissing: _nat_d_missing,
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
     f.OddPorts: _odd_ports,
-    f.PeerMoved: _peer_moved,
+    pf.PeerElsewhere: _peer_elsewhere,
+    pf.PeerMoved: _peer_moved,
     ltf.ClaimedLife: _claimed_life,
     ltf.ClaimedPairLife: _claimed_pair_life,
     ltf.LifeRefused: _life_refused,

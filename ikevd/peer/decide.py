@@ -3,8 +3,8 @@
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
 wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
 ends; `clients` and `contact`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`, whether it
-lives; `moves`, where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`. Only the records
-that a fact names are looked at.
+lives; `moves` and `roaming`, where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`. Only
+the records that a fact names are looked at.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ikevd.peer import (
     quick_modes,
     reload,
     restart,
+    roaming,
     start,
     succession,
     ways,
@@ -37,7 +38,6 @@ from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
     Acquired,
-    AddressGone,
     BeganAnew,
     Carried,
     Contacted,
@@ -55,7 +55,6 @@ from ikevd.peer.facts import (
     Informed,
     KernelDid,
     KernelRefused,
-    Mapped,
     Opening,
     Owed,
     PhaseOneFailed,
@@ -71,14 +70,13 @@ from ikevd.peer.facts import (
     Reset,
     Restarted,
     Spent,
-    Unmovable,
     Unplaced,
     Unwanted,
     Vanished,
     Wanted,
-    WayFound,
     Worn,
 )
+from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
 from ikevd.policy.model import Connection
 
@@ -96,8 +94,13 @@ def _learn(draft: Draft, fact: Fact) -> None:
     match fact:
         case Heard(under, path, last_blocks):
             isakmp.heard(draft, under, path, last_blocks)
+            roaming.heard(draft, under, path)
+        case CameTwice(under):
+            roaming.came_twice(draft, under)
         case HeardDpd(under, said, path, last_blocks):
-            dpd.heard(draft, under, said, path, last_blocks)
+            roaming.answered(draft, under, said, path)
+            if dpd.heard(draft, under, said, path, last_blocks):
+                roaming.heard(draft, under, path)
         case QuickModeBegan(attempt, under):
             quick_modes.began(draft, attempt, under)
         case Reserved(attempt, name, spi):
@@ -181,6 +184,7 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             pairs.vanished(draft, name, spi, cause)
         case Mapped(name, spi, now):
             moves.mapped(draft, pairs.standing(draft.child(name), spi), now)
+            roaming.mapped(draft, pairs.standing(draft.child(name), spi), now)
         case Counted(name, moved):
             idle.counted(draft, name, moved=moved)
         case Acquired(name):

@@ -25,18 +25,21 @@ MAX_ECHOED = 8
 """Octets of what came in place of a number."""
 
 
-def heard(draft: Draft, under: Cookies, said: NotifyPayload, path: Path, last_blocks: tuple[bytes, ...]) -> None:
-    """A message with nothing else in it. It may be an old one: only a number that fits is a sign of life."""
+def heard(draft: Draft, under: Cookies, said: NotifyPayload, path: Path, last_blocks: tuple[bytes, ...]) -> bool:
+    """A message with nothing else in it. It may be an old one: only a number that fits is a sign of life. True: it is
+    one."""
     found = draft.isakmp.get(under)
     if found is None:
-        return
-    if _is_new(liveness_of(found), said):
+        return False
+    if is_new := _is_new(liveness_of(found), said):
         isakmp.heard(draft, under, path, last_blocks)
-    told(draft, under, said)
+    told(draft, under, said, path)
+    return is_new
 
 
-def told(draft: Draft, under: Cookies, said: NotifyPayload) -> None:
-    """R-U-THERE is answered whatever its number, as isakmpd repeats it, but not at any rate."""
+def told(draft: Draft, under: Cookies, said: NotifyPayload, came: Path | None = None) -> None:
+    """R-U-THERE is answered whatever its number, as isakmpd repeats it, but not at any rate; where it came from, if
+    that is known."""
     found = draft.isakmp.get(under)
     if found is None or said.type != NotifyType.R_U_THERE:
         return
@@ -46,19 +49,20 @@ def told(draft: Draft, under: Cookies, said: NotifyPayload) -> None:
             live = replace(live, quirks=(*live.quirks, quirk))
             draft.say(Record(under, Note(OddQuestion(quirk))))
     if _is_new(live, said):
-        live = replace(live, theirs=_number(said))
+        live = replace(live, theirs=number_of(said))
     if draft.now >= live.answered_at + 1 or not live.answers:
         live = replace(live, answers=0, answered_at=draft.now)
     if live.answers < ANSWERS:
         live = replace(live, answers=live.answers + 1)
-        draft.say(Say(under, (r_u_there_ack(under, said.data[:MAX_ECHOED]),), once=True))
+        ack = r_u_there_ack(under, said.data[:MAX_ECHOED])
+        draft.say(Say(under, (ack,), once=True, to=None if came == found.path else came))
     put(draft, under, found, live)
 
 
 def _is_new(live: Liveness, said: NotifyPayload) -> bool:
     """Can it be no copy of an old one? An answer must be to what we ask now; a question counts on from the one before,
     of which some may have been lost."""
-    number = _number(said)
+    number = number_of(said)
     if number is None:
         return False
     if said.type == NotifyType.R_U_THERE_ACK:
@@ -74,14 +78,15 @@ def _quirks(sa: IsakmpSa, live: Liveness, said: NotifyPayload) -> list[Quirk]:
         quirks.append(Quirk.SWAPPED)
     elif said.spi != cookies.octets:
         quirks.append(Quirk.OTHER_COOKIES)
-    if _number(said) is None:
+    if number_of(said) is None:
         quirks.append(Quirk.NO_NUMBER)
     elif not _is_new(live, said):
         quirks.append(Quirk.OLD_NUMBER)
     return quirks
 
 
-def _number(said: NotifyPayload) -> int | None:
+def number_of(said: NotifyPayload) -> int | None:
+    """None: it holds none."""
     return int.from_bytes(said.data, "big") if len(said.data) == NUMBER_OCTETS else None
 
 

@@ -51,6 +51,8 @@ class Say:
     payloads: tuple[Payload, ...]
     once: bool = False
     """Sent once: it will be answered, or asked for again."""
+    to: Path | None = None
+    """None: by the path of the ISAKMP SA."""
 
 
 @frozen

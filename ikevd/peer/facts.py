@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikevd.addresses import Address, Endpoint, Path
+from ikevd.addresses import Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
+from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.policy.changes import Reach
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
@@ -294,25 +295,6 @@ class Vanished:
 
 
 @frozen
-class Mapped:
-    """A packet of the peer came by an SA of ESP in UDP, authenticated, from another place than the SA has."""
-
-    child: str
-    spi: Spi
-    """Ours."""
-    now: Endpoint
-
-
-@frozen
-class Unmovable:
-    """The kernel cannot let an SA follow the peer. `spi`: either of the pair."""
-
-    child: str
-    spi: Spi
-    cause: Finding
-
-
-@frozen
 class Acquired:
     """The kernel asks for an SA of the child: a packet has met its trap."""
 
@@ -332,23 +314,6 @@ class Placed:
     """They stand now."""
 
     child: str
-
-
-# -- of this machine
-
-
-@frozen
-class AddressGone:
-    """It is no address of this machine any more."""
-
-    address: Address
-    attempt: Attempt | None = None
-    """Our phase 1 under way that uses it."""
-
-
-@frozen
-class WayFound:
-    """The peer can be called again, as far as this machine's addresses and routes tell."""
 
 
 # -- of time
@@ -409,6 +374,7 @@ Fact = (
     | Doubted
     | Hinted
     | Spent
+    | CameTwice
     | Worn
     | KernelDid
     | KernelRefused

@@ -70,13 +70,24 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
         return
     if isakmp.heard == isakmp.born:
         draft.say(Confirm(under))
-    path = isakmp.path if path == isakmp.path else path  # what has not changed is the same object, and not written
+    elsewhere = path.remote.address != isakmp.path.remote.address  # which `roaming` judges
+    if elsewhere or path == isakmp.path:
+        path = isakmp.path  # what has not changed is the same object, and not written
     before, changed = isakmp.path, last_blocks and last_blocks != isakmp.sa.last_blocks
     sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
     live = isakmp.liveness and answered(draft, under, isakmp.liveness)
     draft.isakmp.put(
         under,
-        replace(isakmp, sa=sa, path=path, heard=draft.now, unresponsive=False, last_flight=None, liveness=live),
+        replace(
+            isakmp,
+            sa=sa,
+            path=path,
+            heard=draft.now,
+            unresponsive=False,
+            last_flight=None,
+            liveness=live,
+            roaming=isakmp.roaming if elsewhere else None,
+        ),
     )
     if path is not before:
         moves.heard(draft, under, before)

@@ -2,15 +2,16 @@
 
 A message that is authenticated proves its content, never where it came from: whoever hears it can send a copy from
 another port before it arrives. So without a NAT in front of the peer nothing moves (RFC 3947 section 4). Behind one the
-newest port counts, for all that went by the former one: the peer sends IKE and ESP from the same port.
+newest port counts, for all that went by the former one: the peer sends IKE and ESP from the same port. An address
+counts once the peer has answered there (`roaming`).
 """
 
 from __future__ import annotations
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.facts import Note
-from ikevd.findings import PeerMoved
 from ikevd.frozen import replace
+from ikevd.path_findings import PeerMoved
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Follow, Record
 from ikevd.peer.state import IsakmpState, PairState
@@ -26,17 +27,23 @@ def heard(draft: Draft, under: Cookies, before: Path) -> None:
 
 
 def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
-    """A packet of the peer has come by the pair, from there."""
-    if pair is not None and pair.behind_nat and pair.sa.encap is not None:
+    """A packet of the peer has come by the pair, from another port."""
+    if pair is not None and pair.behind_nat and pair.sa.encap is not None and pair.sa.remote == now.address:
         _follow(draft, place(pair.sa), now)
 
 
+def arrive(draft: Draft, under: Cookies, there: Path) -> None:
+    """The peer has shown that it has another address."""
+    found = draft.isakmp.get(under)
+    if found is not None:
+        draft.isakmp.put(under, replace(found, roaming=None))
+        _follow(draft, found.path.remote, there.remote)
+
+
 def at_home(draft: Draft, pair: PairState) -> PairState:
-    """A pair that has just been made, with the port that its ISAKMP SA has by now."""
+    """A pair that has just been made, as its ISAKMP SA has the peer by now."""
     isakmp = draft.isakmp.get(pair.under)
-    if isakmp is None or not pair.behind_nat or isakmp.path.remote.address != pair.sa.remote:
-        return pair
-    return _at(pair, isakmp.path.remote.port)
+    return pair if isakmp is None or not pair.behind_nat else _at(pair, isakmp.path.remote)
 
 
 def is_behind_nat(draft: Draft, under: Cookies) -> bool:
@@ -51,8 +58,8 @@ def place(sa: IpsecSa) -> Endpoint:
 
 
 def _follow(draft: Draft, before: Endpoint, now: Endpoint) -> None:
-    """All that went to the one port of the peer's NAT goes to the other."""
-    if before.address != now.address or before.port == now.port:
+    """All that went to the one place goes to the other."""
+    if before == now:
         return
     moved = _pairs_follow(draft, before, now)
     for under, isakmp in tuple(draft.isakmp.items()):
@@ -69,18 +76,19 @@ def _pairs_follow(draft: Draft, before: Endpoint, now: Endpoint) -> int:
     """How many there are."""
     count = 0
     for name, child in tuple(draft.children.items()):
-        pairs = tuple([_at(p, now.port) if p.behind_nat and place(p.sa) == before else p for p in child.pairs])
+        pairs = tuple([_at(p, now) if p.behind_nat and place(p.sa) == before else p for p in child.pairs])
         if pairs != child.pairs:
             draft.children.put(name, replace(child, pairs=pairs))
             count += sum(after is not pair for after, pair in zip(pairs, child.pairs, strict=True))
     return count
 
 
-def _at(pair: PairState, port: int) -> PairState:
+def _at(pair: PairState, now: Endpoint) -> PairState:
     encap = pair.sa.encap
-    if encap is None or encap.remote_port == port:
+    if encap is None or place(pair.sa) == now:
         return pair
-    return replace(pair, sa=replace(pair.sa, encap=UdpEncapsulation(encap.local_port, port)))
+    encap = UdpEncapsulation(encap.local_port, now.port)
+    return replace(pair, sa=replace(pair.sa, remote=now.address, encap=encap))
 
 
 def _behind_nat(isakmp: IsakmpState) -> bool:

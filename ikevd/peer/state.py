@@ -82,6 +82,17 @@ class Liveness:
 
 
 @frozen
+class Roaming:
+    """Where the peer may be by now: an authenticated message or packet came from there."""
+
+    path: Path
+    number: int | None
+    """Of the R-U-THERE that it was sent there; None: it lacks dead peer detection."""
+    at: float
+    """When."""
+
+
+@frozen
 class IsakmpState:
     """An ISAKMP SA and what changes about it."""
 
@@ -118,6 +129,8 @@ class IsakmpState:
     """Phase 1s of ours begun so far to renew it."""
     retire_at: float | None = None
     """When it is told Delete, since another one has taken its place."""
+    roaming: Roaming | None = None
+    """None: the last message came by `path`."""
     retired: bool = False
     """It was: no exchange of ours begins under it, those of the peer are answered until the peer deletes it or it
     expires."""

@@ -34,6 +34,8 @@ the two waits a little longer, or else they would delete both."""
 LINGERS = 2.0
 """So long after its Delete is said a pair is still received on. In all, 30 s after a Quick Mode one pair is left."""
 
+ASK_AGAIN = 2.0
+"""A peer that seems to have moved is asked at its new address, after so long again if something comes from there."""
 LIVING = 30.0
 """Who was heard of within so many seconds, by IKE or ESP, keeps what another peer asks for."""
 TO_ANSWER = 2.0

@@ -7,8 +7,9 @@ from collections.abc import Set
 from ikevd.addresses import Address
 from ikevd.errors import Abandoned, Finding
 from ikevd.facts import Note
-from ikevd.findings import LocalAddressGone, NoLocalAddress, NoRoute, Silence, SilentIdentity, Undelivered
+from ikevd.findings import Silence, SilentIdentity, Undelivered
 from ikevd.frozen import replace
+from ikevd.path_findings import LocalAddressGone, NoLocalAddress, NoRoute
 from ikevd.peer import isakmp, pairs, phase1, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record

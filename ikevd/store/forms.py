@@ -11,7 +11,16 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
-from ikevd import contact_findings, errors, findings, lifetime_findings, liveness_findings, refusals, selector_findings
+from ikevd import (
+    contact_findings,
+    errors,
+    findings,
+    lifetime_findings,
+    liveness_findings,
+    path_findings,
+    refusals,
+    selector_findings,
+)
 from ikevd.errors import Finding, Said
 from ikevd.store.scalars import ADDRESS, NETWORK, SCALARS, Form, Plain, Unreadable, checked, enumeration
 
@@ -136,6 +145,7 @@ FINDINGS: Mapping[str, type[Finding]] = {
         findings,
         lifetime_findings,
         liveness_findings,
+        path_findings,
         refusals,
         selector_findings,
     )

@@ -163,6 +163,9 @@ def through_nat(mode: QuickMode, scene: Scene) -> QuickMode:
 
 
 def test_copies_of_a_quick_mode_from_another_address_move_neither_sa_nor_tunnel() -> None:
+    """The peer lacks dead peer detection. What overtakes a message is accepted, for its content is genuine; but the
+    message itself comes from the known address then, which ends the doubt."""
+
     async def story(scene: Scene) -> None:
         phase1, fifth = behind_nat(scene)
         phase1.hear_6(*scene.mallory.say(fifth, ports=FLOATED))
@@ -176,12 +179,12 @@ def test_copies_of_a_quick_mode_from_another_address_move_neither_sa_nor_tunnel(
         mode.hear_2(second, first)
         scene.mallory.say(mode.message_3(), source=ELSEWHERE, ports=FLOATED)
         await asyncio.sleep(0.01)
-        assert scene.tunnels == 0
+        assert ELSEWHERE not in {sa.destination for sa in scene.bob.kernel.sas}
         scene.mallory.say(mode.message_3(), ports=FLOATED)
         await asyncio.sleep(0.01)
         assert scene.tunnels == 1
         assert scene.session.live[0].path.remote == Endpoint(MALLORY, 4500)
+        assert scene.session.live[0].roaming is None
         assert ELSEWHERE not in {sa.destination for sa in scene.bob.kernel.sas}
-        assert scene.refusals() == [("QM1", "UnexpectedMessage"), ("QM3", "UnexpectedMessage")]
 
     attack(story)

@@ -1,8 +1,8 @@
-"""The path of a tunnel changes under it: the NAT in front of one side makes a new mapping."""
+"""The path of a tunnel changes under it: the NAT in front of one side makes a new mapping, or has another address."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
@@ -16,6 +16,7 @@ from tests.interop.xfrm import XfrmState
 
 Beginner = Literal["ikevd", "strongSwan"]
 PACKETS = 20
+OTHER = "192.0.2.9"
 MAY_MISS = 3
 """Packets of the first moments, until the first one has shown the new port."""
 
@@ -24,6 +25,21 @@ MAY_MISS = 3
 def net() -> Iterator[Topology]:
     with Topology(nat="a") as net:
         yield net
+
+
+@pytest.fixture
+def other_address(net: Topology) -> Iterator[Callable[[], None]]:
+    """Gives the NAT another address in place of its own, by which it knows no mapping."""
+    rule = ("POSTROUTING", "-o", "wan", "-p", "udp", "-j", "SNAT", "--to-source", f"{OTHER}:20000-29999")
+
+    def change() -> None:
+        net.nat_a.ip("address", "add", f"{OTHER}/24", "dev", "wan")
+        net.nat_a.run("iptables-legacy", "-t", "nat", "-I", *rule)
+        net.forget_mappings()
+
+    yield change
+    net.nat_a.run("iptables-legacy", "-t", "nat", "-D", *rule, check=False)
+    net.nat_a.run("ip", "address", "del", f"{OTHER}/24", "dev", "wan", check=False)
 
 
 @pytest.fixture(autouse=True)
@@ -93,4 +109,31 @@ def test_as_the_client_we_are_followed(net: Topology, beginner: Beginner) -> Non
             charon.bring_up()
         assert net.host_a.ping(net.host_b.address, 3) == 3
         forget_mapping_and_ping(net)
+        charon.forget()
+
+
+@pytest.mark.parametrize("beginner", ["ikevd", "strongSwan"])
+def test_esp_follows_a_client_whose_nat_has_another_address(
+    net: Topology, other_address: Callable[[], None], beginner: Beginner
+) -> None:
+    """strongSwan is the client; it is asked at the new address first."""
+    site = Site(net.gw_b, net.gw_a)
+    with StrongSwan(net.gw_a) as charon, Ikevd(net.gw_b, site.ikevd()) as ikevd:
+        charon.configure(site.mirrored())
+        if beginner == "ikevd":
+            ikevd.up("lan")
+        else:
+            charon.bring_up()
+        assert net.host_a.ping(net.host_b.address, 3) == 3
+        spis = {sa.spi for sa in sas(net)}
+        other_address()
+        clear = net.wire.seen().clear
+        assert net.host_a.ping(net.host_b.address, PACKETS, interval=0.1) >= PACKETS - 2 * MAY_MISS
+        assert {sa.dst for sa in sas(net)} == {OTHER, net.gw_b.address}
+        assert {sa.spi for sa in sas(net)} == spis, "the same SAs, so that their sequence numbers go on"
+        assert net.host_b.ping(net.host_a.address, 3) == 3
+        assert net.wire.seen().clear == clear
+        assert "it, or that NAT, has another address; 1 IPsec SA pair went there" in ikevd.log
+        (isakmp,) = ikevd.status()["connections"][0]["isakmp"]
+        assert isakmp["remote"].startswith(OTHER)
         charon.forget()

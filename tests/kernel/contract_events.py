@@ -19,7 +19,7 @@ from ikevd.host.interface import (
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.bench import Bench
-from tests.kernel.samples import FOREIGN_REQID, HERE, PEER, REQID, SPI, add, policy_of, sa_of, standing
+from tests.kernel.samples import FOREIGN_REQID, FURTHER, HERE, PEER, REQID, SPI, add, policy_of, sa_of, standing
 
 
 class EventContract:
@@ -73,6 +73,8 @@ class EventContract:
             await bench.kernel.put_policy(policy_of(action=action))
         await add(bench.kernel, replace(sa_of(Spi(0x3333)), encap=UdpPorts(4500, 4500)))
         await bench.kernel.change_ports(SaId(PEER, Spi(0x3333)), UdpPorts(4500, 40002))
+        moved = replace(sa_of(Spi(0x3333), destination=FURTHER), encap=UdpPorts(4500, 40002))
+        await bench.kernel.move_sa(SaId(PEER, Spi(0x3333)), moved)
         await bench.kernel.delete_policy(policy_of().id, REQID)
         await bench.kernel.delete_sa(SaId(PEER, SPI))
         await add(bench.kernel, sa_of())

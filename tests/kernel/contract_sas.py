@@ -24,6 +24,7 @@ from tests.kernel.samples import (
     EVERY_CIPHER,
     EVERY_INTEGRITY,
     FOREIGN_REQID,
+    FURTHER,
     HERE,
     HERE6,
     LACKING,
@@ -255,6 +256,40 @@ class SaContract:
         for sa in (SaId(HERE, spi), SaId(PEER, SPI), SaId(PEER, Spi(0x2222)), SaId(PEER, Spi(0x3333))):
             await bench.kernel.change_ports(sa, UdpPorts(4500, 40002))
         assert {found.encap for found in await bench.kernel.dump_sas()} == {None}
+
+    @pytest.mark.parametrize("replay_window", [32, 128])
+    @pytest.mark.parametrize("suite", [AES_SHA256, TRIPLE_DES_MD5, AES_GCM], ids=format_esp)
+    async def test_a_live_sa_goes_on_at_another_address(
+        self, bench: Bench, suite: EspSuite, replay_window: int
+    ) -> None:
+        lifetime = Lifetime(3600, 2000)
+        outbound = replace(sa_of(suite=suite, replay_window=replay_window, lifetime=lifetime), encap=UdpPorts(4500, 1))
+        inbound = replace(outbound, source=PEER, destination=HERE, encap=UdpPorts(1, 4500))
+        moved = (
+            replace(outbound, destination=FURTHER, encap=UdpPorts(4500, 2)),
+            replace(inbound, source=FURTHER, encap=UdpPorts(2, 4500)),
+        )
+        for sa, to in zip((outbound, inbound), moved, strict=True):
+            await add(bench.kernel, sa)
+            await bench.kernel.move_sa(sa.id, to)
+        found = await bench.kernel.dump_sas()
+        assert {(sa.id, sa.source, sa.encap) for sa in found} == {(sa.id, sa.source, sa.encap) for sa in moved}
+        assert all(not sa.larval and 3590 < (sa.ends_in or 0) <= 3600 for sa in found)
+
+    async def test_an_sa_that_is_there_already_stays_as_it_is(self, bench: Bench) -> None:
+        sa = replace(sa_of(), encap=UdpPorts(4500, 1))
+        await add(bench.kernel, sa)
+        await bench.kernel.move_sa(sa.id, sa)
+        assert await sa_ids(bench.kernel) == [sa.id]
+
+    async def test_what_is_gone_larval_or_anothers_goes_nowhere(self, bench: Bench) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
+        bench.plant_sa(SaId(PEER, SPI), FOREIGN_REQID)
+        before = await bench.kernel.dump_sas()
+        for name in (SaId(HERE, spi), SaId(PEER, SPI), SaId(PEER, Spi(0x2222))):
+            with pytest.raises(KernelRefused):
+                await bench.kernel.move_sa(name, sa_of(name.spi, destination=FURTHER))
+        assert {sa.id for sa in await bench.kernel.dump_sas()} == {sa.id for sa in before}
 
     async def test_the_soft_limit_stands_a_second_before_the_hard_one(self, bench: Bench) -> None:
         told: list[KernelEvent] = []

@@ -13,6 +13,8 @@ from ikevd.sa.model import EspKeys, Spi
 from ikevd.wire.registry import EspTransform, Integrity
 
 HERE, PEER = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
+FURTHER = IPv4Address("203.0.113.9")
+"""Where the peer is later."""
 HERE6, PEER6 = IPv6Address("2001:db8::1"), IPv6Address("2001:db8:1::1")
 AES_SHA256 = EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
 AES_SHA1 = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)

@@ -49,6 +49,7 @@ async def test_every_operation_can_fail_and_changes_nothing() -> None:
         "add_sa": lambda: add(kernel, sa_of(Spi(2))),
         "delete_sa": lambda: kernel.delete_sa(SaId(PEER, SPI)),
         "change_ports": lambda: kernel.change_ports(SaId(PEER, SPI), UdpPorts(4500, 4501)),
+        "move_sa": lambda: kernel.move_sa(SaId(PEER, SPI), sa_of()),
         "limit_sa": lambda: kernel.limit_sa(SaId(PEER, SPI), 1),
         "counters": lambda: kernel.counters(SaId(PEER, SPI)),
         "put_policy": lambda: kernel.put_policy(policy_of("10.3.0.0/16")),

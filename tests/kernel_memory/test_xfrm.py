@@ -7,18 +7,18 @@ import pytest
 
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
-from ikevd.errors import KeysWithheld
-from ikevd.host.interface import Action, Direction, FoundPolicy, KernelSa, UdpPorts
+from ikevd.errors import KernelRefused, KeysWithheld
+from ikevd.host.interface import Action, Direction, FoundPolicy, KernelSa, SaId, UdpPorts
 from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import Attr
 from ikevd.kernel.xfrm_policies import build_policy, read_policy
-from ikevd.kernel.xfrm_sas import build_limit, build_ports, build_sa, read_sa
+from ikevd.kernel.xfrm_sas import ADVANCE, build_limit, build_moved, build_ports, build_sa, read_sa
 from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import EspKeys
-from tests.kernel.samples import HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
+from tests.kernel.samples import FURTHER, HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
 
 OF_NEW_SAS = {Attr.REPLAY_ESN_VAL, Attr.MTIMER_THRESH}
 """What UPDSA does not change."""
@@ -44,6 +44,7 @@ def test_sizes_are_those_of_linux_xfrm_h() -> None:
         layout.ALGO_AEAD: 72,
         layout.ALGO_AUTH: 72,
         layout.REPLAY_ESN: 24,
+        layout.REPLAY: 12,
         layout.ENCAP_TMPL: 24,
         layout.USER_EXPIRE: 232,
         layout.USER_POLEXPIRE: 176,
@@ -95,6 +96,33 @@ def test_new_ports_keep_algorithms_and_limits(suite: str) -> None:
     found = read_sa(after, 0.0)
     assert found is not None
     assert found.encap == UdpPorts(4500, 40002)
+
+
+@pytest.mark.parametrize("suite", ["aes128-sha256", "aes256gcm16", "null-sha1"])
+def test_an_sa_that_moves_keeps_all_but_its_ends_and_counts_from_further_up(suite: str) -> None:
+    sa = replace(sa_of(suite=parse_esp(suite), lifetime=Lifetime(3600, 2)), encap=UdpPorts(4500, 40001))
+    before = sent(added_at(build(sa), 1000), 77)
+    after = build_moved(before, replace(sa, destination=FURTHER, encap=UdpPorts(4500, 40002)))
+    found = read_sa(after, 0.0)
+    assert found is not None
+    assert (found.id, found.source, found.encap) == (SaId(FURTHER, sa.spi), sa.source, UdpPorts(4500, 40002))
+    assert after[96:160] == before[96:160]
+    given, kept = dict(attributes(before[224:])), dict(attributes(after[224:]))
+    assert kept[Attr.LTIME_VAL] == before[160:192]
+    assert layout.REPLAY_ESN.unpack_from(kept[Attr.REPLAY_ESN_VAL])[1] == 77 + ADVANCE
+    assert {kind for kind in given if kept[kind] != given[kind]} == {Attr.ENCAP, Attr.REPLAY_ESN_VAL}
+
+
+def test_an_sa_whose_sequence_numbers_are_used_up_moves_no_more() -> None:
+    with pytest.raises(KernelRefused, match="used up"):
+        build_moved(sent(build(sa_of()), 2**32 - 3), sa_of(destination=FURTHER))
+
+
+def sent(body: bytes, number: int) -> bytes:
+    """The same SA as the kernel tells it after so many packets."""
+    window = dict(attributes(body[224:]))[Attr.REPLAY_ESN_VAL]
+    words, _, *rest = layout.REPLAY_ESN.unpack_from(window)
+    return body.replace(window, layout.REPLAY_ESN.pack(words, number, *rest) + window[layout.REPLAY_ESN.size :])
 
 
 def test_of_packets_from_another_port_an_sa_in_udp_tells_once_a_second() -> None:

@@ -21,7 +21,7 @@ EXCHANGE = 18
 """Where its type stands in a message."""
 VIEW = connection(children=(child(start=Start.MANUAL),), dpd=NO_DPD)
 WRITES = ("put", "place")
-SA_CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "change_ports")
+SA_CALLS = ("reserve_spi", "add_sa", "delete_sa", "limit_sa", "change_ports", "move_sa")
 CALLS = (*SA_CALLS, "put_policy", "delete_policy", "dump_sas", "dump_policies")
 
 

@@ -16,7 +16,7 @@ from tests.builders import ALICE, BOB, connection, mirrored
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.nat import Nat
-from tests.negotiation.test_behind_a_nat import PUBLIC, gateway_view, roadwarrior
+from tests.negotiation.test_behind_a_nat import CAROL, PUBLIC, gateway_view, roadwarrior
 from tests.virtual_time import run
 
 Elsewhere = Callable[[Path], Path]
@@ -106,5 +106,25 @@ def test_behind_a_nat_the_tunnel_is_back_at_the_peers_port_with_its_next_message
         assert len(copied) == RACED
         assert live.path == Path(Endpoint(BOB, 4500), Endpoint(PUBLIC, 40_001))
         assert encapsulations(bob, PUBLIC) == {UdpPorts(4500, 40_001)}
+
+    run(story())
+
+
+def test_behind_a_nat_copies_from_another_address_that_overtake_every_message_move_nothing() -> None:
+    """Each is answered where it came from, the genuine one where that did. Whoever sends copies answers no question."""
+
+    def from_another_address(path: Path) -> Path:
+        return replace(path, remote=replace(path.remote, address=CAROL))
+
+    async def story() -> None:
+        view = roadwarrior("alice", ALICE, "10.1.0.0/24", 0x696B0000)
+        world = RacedWorld(from_another_address, BOB, network=Network(nat=Nat(PUBLIC, ALICE)))
+        alice, bob = world.gateway(ALICE, view), world.gateway(BOB, gateway_view("alice", view), seed=1)
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        (live,) = bob.session.live
+        assert live.path == Path(Endpoint(BOB, 4500), Endpoint(PUBLIC, 40_001))
+        assert encapsulations(bob, PUBLIC) == {UdpPorts(4500, 40_001)}
+        assert bob.kernel.dead == []
 
     run(story())

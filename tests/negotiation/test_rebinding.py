@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 from dataclasses import replace
+from ipaddress import ip_address
 
-from ikevd.addresses import Endpoint
+import pytest
+
+from ikevd.addresses import Address, Endpoint
 from ikevd.host.interface import SaId, UdpPorts
 from ikevd.policy.model import Connection, Encap
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
@@ -21,6 +24,10 @@ ALICE_VIEW = connection(local=ALICE, local_id=fqdn("alice.example"), children=(L
 BOB_VIEW = replace(mirrored(ALICE_VIEW), remote=None)
 FORMER, NOW = FIRST_PORT + 1, FIRST_PORT + 2
 """Port 500 got the first one."""
+
+
+OTHER = ip_address("203.0.113.77")
+"""That the NAT has later."""
 
 
 class Story:
@@ -39,13 +46,24 @@ class Story:
     @property
     def inbound(self) -> SaId:
         """Of Bob's kernel."""
-        return next(name for name, sa in self.bob.kernel.sas.items() if sa.source == PUBLIC)
+        return next(name for name in self.bob.kernel.sas if name.destination == BOB)
 
     @property
     def port(self) -> int:
         """Where Bob's packets for Alice go."""
-        (port,) = {sa.encap.destination for sa in self.bob.kernel.sas.values() if sa.encap and sa.destination == PUBLIC}
+        (port,) = {sa.encap.destination for sa in self.bob.kernel.sas.values() if sa.encap and sa.destination != BOB}
         return port
+
+    @property
+    def address(self) -> Address:
+        """Where Bob's packets for Alice go."""
+        (address,) = {sa.destination for sa in self.bob.kernel.sas.values()} - {BOB}
+        return address
+
+    def change_address(self) -> None:
+        """Of the NAT."""
+        self.nat.public = OTHER
+        self.nat.forget(ALICE)
 
     @property
     def isakmp_port(self) -> int:
@@ -58,7 +76,7 @@ class Story:
 
     async def packet(self, port: int) -> None:
         """One of Alice's, in ESP, comes to Bob from there."""
-        self.bob.kernel.arrive(self.inbound, Endpoint(PUBLIC, port))
+        self.bob.kernel.arrive(self.inbound, Endpoint(self.nat.public, port))
         await asyncio.sleep(0.01)
 
 
@@ -147,6 +165,70 @@ def test_where_the_kernel_is_locked_down_the_pair_is_made_anew() -> None:
 
         assert before not in tale.bob.kernel.sas
         assert any("locked down" in said for said in tale.bob.troubles)
+
+    run(story())
+
+
+def test_esp_follows_a_packet_from_another_address_once_the_peer_has_answered_there() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        before = {name.spi for name in tale.bob.kernel.sas}
+        tale.change_address()
+        tale.map_anew()
+        tale.bob.kernel.arrive(tale.inbound, Endpoint(OTHER, NOW))
+        assert tale.address == PUBLIC, "not before it is asked"
+        await asyncio.sleep(1)
+
+        assert tale.address == OTHER
+        assert tale.port == tale.isakmp_port == NOW
+        assert {name.spi for name in tale.bob.kernel.sas} == before
+        assert tale.bob.kernel.dead == []
+        assert tale.bob.tunnel_ends == {OTHER, BOB}
+
+    run(story())
+
+
+def test_it_stays_where_nobody_answers() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        tale.change_address()  # which knows no mapping: what is asked gets nowhere
+        for _ in range(10):
+            await tale.packet(NOW)
+            await asyncio.sleep(1)
+        assert tale.address == PUBLIC
+
+    run(story())
+
+
+def test_a_quick_mode_from_another_address_succeeds_and_takes_all_along() -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        tale.change_address()
+        await tale.alice.engine.session(ALICE_VIEW).want("dmz")
+        await asyncio.sleep(2)
+        assert tale.address == OTHER
+        assert tale.bob.pairs == 2
+        assert tale.bob.kernel.dead == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("code", [errno.ESRCH, errno.ENOBUFS])
+def test_a_pair_that_cannot_go_there_is_given_up_and_made_anew(code: int) -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        before = set(tale.bob.kernel.sas)
+        tale.change_address()
+        tale.map_anew()
+        tale.bob.kernel.fail("move_sa", code)
+        await tale.packet(NOW)
+        await asyncio.sleep(5)
+        assert not before & set(tale.bob.kernel.sas)
+        assert tale.bob.kernel.dead == []
 
     run(story())
 

@@ -10,8 +10,8 @@ import pytest
 
 from ikevd.errors import Abandoned
 from ikevd.facts import Failed
-from ikevd.findings import LocalAddressGone, NoLocalAddress
 from ikevd.negotiation.session import Session
+from ikevd.path_findings import LocalAddressGone, NoLocalAddress
 from ikevd.policy.model import Resend, Start
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up

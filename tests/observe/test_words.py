@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd import contact_findings, findings, lifetime_findings, liveness_findings, refusals, selector_findings
+from ikevd import (
+    contact_findings,
+    findings,
+    lifetime_findings,
+    liveness_findings,
+    path_findings,
+    refusals,
+    selector_findings,
+)
 from ikevd.errors import Finding, Said
 from ikevd.findings import (
     Asked,
@@ -41,11 +49,16 @@ SILENT_5 = SilentIdentity(replace(SILENCE, awaited="MM6", sent="MM5"), "site-b.p
 
 
 def kinds() -> set[type[Finding]]:
-    found = [
-        one
-        for module in (contact_findings, findings, lifetime_findings, liveness_findings, refusals, selector_findings)
-        for one in vars(module).values()
-    ]
+    modules = (
+        contact_findings,
+        findings,
+        lifetime_findings,
+        liveness_findings,
+        path_findings,
+        refusals,
+        selector_findings,
+    )
+    found = [one for module in modules for one in vars(module).values()]
     return {kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding)} - {Finding}
 
 

@@ -185,8 +185,9 @@ def _in_words(effect: Effect) -> str:
             return f"abort {attempt}: {_error(error)}"
         case Resume(attempt, error):
             return f"resume {attempt}" + (f": {_error(error)}" if error else "")
-        case Say(under, payloads, once):
-            return f"say{' once' if once else ''} under {_letter(under)}: {', '.join(map(_payload, payloads))}"
+        case Say(under, payloads, once, to):
+            where = f"under {_letter(under)}" + (f" to {to.remote}" if to else "")
+            return f"say{' once' if once else ''} {where}: {', '.join(map(_payload, payloads))}"
         case AskPackets(name):
             return f"ask for packets of {name}"
         case AskTraffic(under):

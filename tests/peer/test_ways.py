@@ -9,10 +9,12 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import Abandoned, Finding, Said
-from ikevd.findings import LocalAddressGone, NoLocalAddress, NoRoute, Silence, Undelivered
+from ikevd.findings import Silence, Undelivered
 from ikevd.observe.words import say
+from ikevd.path_findings import LocalAddressGone, NoLocalAddress, NoRoute
 from ikevd.peer import ways
-from ikevd.peer.facts import AddressGone, PhaseOneFailed, QuickModeUp, WayFound
+from ikevd.peer.facts import PhaseOneFailed, QuickModeUp
+from ikevd.peer.path_facts import AddressGone, WayFound
 from ikevd.peer.state import Attempt, ChildState, Stage
 from tests.builders import ALICE, BOB
 from tests.peer.records import NOW, A, B, ipsec, isakmp, mode, opening, pair, peer, told

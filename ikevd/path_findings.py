@@ -1,0 +1,50 @@
+"""Findings about the path: where the peer is, and where this machine; `ikevd.findings` has the others."""
+
+from __future__ import annotations
+
+from ikevd.errors import Finding
+from ikevd.frozen import frozen
+
+
+@frozen
+class NoLocalAddress(Finding):
+    """What the file calls `local` is not an address of this machine now."""
+
+    address: str
+
+
+@frozen
+class LocalAddressGone(Finding):
+    """This machine has lost the address that an SA used."""
+
+    address: str
+
+
+@frozen
+class NoRoute(Finding):
+    """This machine knows no way to the peer."""
+
+    remote: str
+    reason: str
+
+
+@frozen
+class PeerElsewhere(Finding):
+    """A message or packet of the peer came from another address: it may have moved, or somebody has sent a copy."""
+
+    came: str
+    """Address and port."""
+    known: str
+    asked: bool
+    """Is it asked there? Else it lacks dead peer detection."""
+
+
+@frozen
+class PeerMoved(Finding):
+    """What the peer sends comes from another port of the NAT in front of it, or from another address."""
+
+    before: str
+    """Address and port."""
+    now: str
+    pairs: int
+    """IPsec SA pairs that went by the former one, and follow."""

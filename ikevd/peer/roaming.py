@@ -1,0 +1,77 @@
+"""The peer, behind a NAT, may have another address: it is asked there once, and traffic stays on the old path until it
+answers. One that lacks dead peer detection has moved with the second message that comes from there.
+
+Whoever hears a message can send a copy of it from elsewhere before it arrives. But it cannot answer a question; and
+what comes from the old address meanwhile ends the doubt.
+"""
+
+from __future__ import annotations
+
+from ikevd.addresses import Endpoint, Path
+from ikevd.facts import Note
+from ikevd.frozen import replace
+from ikevd.path_findings import PeerElsewhere
+from ikevd.peer import dpd, isakmp, moves
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import Record, Say
+from ikevd.peer.notices import r_u_there
+from ikevd.peer.state import PairState, Roaming, Stage
+from ikevd.peer.timing import ASK_AGAIN
+from ikevd.sa.model import Cookies
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import NotifyType
+
+
+def heard(draft: Draft, under: Cookies, came: Path) -> None:
+    """An authenticated message, which is no copy of an old one, has come by that path."""
+    found = draft.isakmp.get(under)
+    if found is None or came.remote.address == found.path.remote.address or not moves.is_behind_nat(draft, under):
+        return
+    known = found.roaming
+    if known is not None and known.path == came and known.number is None:
+        moves.arrive(draft, under, came)
+    elif known is None or known.path != came or draft.now >= known.at + ASK_AGAIN:
+        _ask(draft, under, came)
+
+
+def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> None:
+    """R-U-THERE-ACK has come by that path."""
+    found = draft.isakmp.get(under)
+    asked = found.roaming if found is not None else None
+    if asked is None or asked.path != came or asked.number is None or said.type != NotifyType.R_U_THERE_ACK:
+        return
+    if dpd.number_of(said) == asked.number:
+        moves.arrive(draft, under, came)
+        isakmp.heard(draft, under, came, ())
+
+
+def came_twice(draft: Draft, under: Cookies) -> None:
+    """What came from elsewhere has come from the old address, too."""
+    found = draft.isakmp.get(under)
+    if found is not None and found.roaming is not None:
+        draft.isakmp.put(under, replace(found, roaming=None))
+
+
+def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
+    """A packet of the peer has come by the pair, from there: as good as a message."""
+    if pair is None or not pair.behind_nat or now.address == pair.sa.remote:
+        return
+    before = moves.place(pair.sa)
+    for under, found in reversed(tuple(draft.isakmp.items())):
+        if found.stage is Stage.READY and not found.retired and found.path.remote.address == before.address:
+            heard(draft, under, Path(found.path.local, now))
+            return
+
+
+def _ask(draft: Draft, under: Cookies, there: Path) -> None:
+    found = draft.isakmp.get(under)
+    if found is None:
+        return
+    number = None
+    if found.sa.dpd:
+        live = dpd.liveness_of(found)
+        number = (live.number + 1) % dpd.NUMBERS
+        found = dpd.put(draft, under, found, replace(live, number=number))
+        draft.say(Say(under, (r_u_there(under, number),), once=True, to=there))
+    draft.isakmp.put(under, replace(found, roaming=Roaming(there, number, draft.now)))
+    draft.say(Record(under, Note(PeerElsewhere(str(there.remote), str(found.path.remote), asked=number is not None))))

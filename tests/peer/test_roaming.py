@@ -1,0 +1,140 @@
+"""The peer, behind a NAT, may have another address: it is asked there, then all that went to the old one follows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from ikevd.addresses import Endpoint, Path
+from ikevd.peer.dpd import liveness_of
+from ikevd.peer.facts import Heard, HeardDpd
+from ikevd.peer.notices import r_u_there, r_u_there_ack
+from ikevd.peer.path_facts import CameTwice, Mapped
+from ikevd.peer.state import IsakmpState, PeerState
+from ikevd.sa.model import Cookies
+from ikevd.wire.payloads import NotifyPayload
+from tests.builders import ALICE
+from tests.peer.records import NOW, A, B, ours, pair, peer, told
+from tests.peer.test_moves import behind_nat, in_udp, path, up
+
+ELSEWHERE = ip_address("203.0.113.9")
+THERE = Path(Endpoint(ALICE, 4500), Endpoint(ELSEWHERE, 41000))
+FURTHER = Path(Endpoint(ALICE, 4500), Endpoint(ip_address("203.0.113.10"), 41000))
+
+
+def with_dpd(cookies: Cookies = A, *, dpd: bool = True) -> IsakmpState:
+    known = behind_nat(cookies)
+    return replace(known, sa=replace(known.sa, dpd=dpd))
+
+
+def places(state: PeerState) -> list[str]:
+    """Of the peer: ISAKMP SAs, then pairs."""
+    paths = [str(known.path.remote) for known in state.isakmp.values()]
+    sas = [pair.sa for child in state.children.values() for pair in child.pairs]
+    return [*paths, *(f"{sa.remote}:{sa.encap.remote_port if sa.encap else 0}" for sa in sas)]
+
+
+def asked_there(state: PeerState) -> PeerState:
+    return told(state, Heard(A, THERE))[0]
+
+
+def answer(state: PeerState, to: int = 0) -> NotifyPayload:
+    """To the question number `to`, counted back from the last one."""
+    number = liveness_of(state.isakmp[A]).number - to
+    return r_u_there_ack(A, number.to_bytes(4, "big"))
+
+
+OLD, NEW = ["198.51.100.1:40001"] * 2, ["203.0.113.9:41000"] * 2
+
+
+@pytest.mark.parametrize("fact", [Heard(A, THERE), Mapped("lan", ours(), THERE.remote)], ids=["message", "packet"])
+def test_what_comes_from_another_address_has_the_peer_asked_there_and_moves_nothing(fact: Heard | Mapped) -> None:
+    after, effects = told(peer(with_dpd(), lan=up(in_udp())), fact)
+    assert places(after) == OLD
+    assert effects[0] == "say once under A to 203.0.113.9:41000: R_U_THERE for 41414141414141416161616161616161"
+    assert "it may have moved; it is asked there" in effects[1]
+
+
+def test_its_answer_from_there_moves_all() -> None:
+    other = replace(behind_nat(B), sa=replace(behind_nat(B).sa, dpd=True))
+    before = asked_there(peer(with_dpd(), other, lan=up(in_udp())))
+    after, effects = told(before, HeardDpd(A, answer(before), THERE))
+    assert places(after) == [NEW[0], *NEW]
+    assert after.isakmp[A].roaming is None
+    assert effects[:2] == ["follow A to 203.0.113.9:41000", "follow B to 203.0.113.9:41000"]
+    assert "it, or that NAT, has another address; 1 IPsec SA pair went there" in effects[2]
+
+
+@pytest.mark.parametrize("came", [path(40001), FURTHER], ids=["the old address", "a third one"])
+def test_an_answer_from_elsewhere_moves_nothing(came: Path) -> None:
+    before = asked_there(peer(with_dpd(), lan=up(in_udp())))
+    after, _ = told(before, HeardDpd(A, answer(before), came))
+    assert places(after) == OLD
+
+
+def test_nor_does_an_answer_to_another_question_or_a_question() -> None:
+    before = asked_there(peer(with_dpd(), lan=up(in_udp())))
+    for said in (answer(before, to=1), r_u_there(A, 7)):
+        after, _ = told(before, HeardDpd(A, said, THERE))
+        assert places(after) == OLD
+
+
+def test_any_number_of_messages_from_there_is_no_answer() -> None:
+    """As from whoever sends copies of what the peer says."""
+    after, effects = told(peer(with_dpd(), lan=up(in_udp())), *[Heard(A, THERE)] * 5)
+    assert places(after) == OLD
+    assert effects == [], "asked once"
+
+
+def test_it_is_asked_again_a_while_later() -> None:
+    before = asked_there(peer(with_dpd(), lan=up(in_udp())))
+    _, effects = told(before, Heard(A, THERE), now=NOW + 2)
+    assert effects[0].startswith("say once under A to 203.0.113.9:41000: R_U_THERE")
+
+
+def test_a_message_from_the_old_address_ends_the_doubt() -> None:
+    before = asked_there(peer(with_dpd(), lan=up(in_udp())))
+    late = answer(before)
+    after, _ = told(before, Heard(A, path(40001)), HeardDpd(A, late, THERE))
+    assert places(after) == OLD
+
+
+def test_so_does_the_message_itself_of_which_a_copy_came_first() -> None:
+    once = asked_there(peer(with_dpd(dpd=False), lan=up(in_udp())))
+    after, _ = told(once, CameTwice(A), Heard(A, THERE))
+    assert places(after) == OLD
+
+
+def test_without_dead_peer_detection_the_second_message_moves_all() -> None:
+    before = peer(with_dpd(dpd=False), lan=up(in_udp()))
+    once, effects = told(before, Heard(A, THERE))
+    assert places(once) == OLD
+    assert "its next message from there moves it" in effects[0]
+    twice, _ = told(once, Heard(A, THERE))
+    assert places(twice) == NEW
+
+
+def test_two_messages_from_two_addresses_are_not_two_from_one() -> None:
+    after, _ = told(peer(with_dpd(dpd=False), lan=up(in_udp())), Heard(A, THERE), Heard(A, FURTHER), Heard(A, THERE))
+    assert places(after) == OLD
+
+
+def test_without_a_nat_in_front_of_the_peer_nothing_moves_and_nobody_is_asked() -> None:
+    plain = behind_nat(remote=False)
+    before = peer(replace(plain, sa=replace(plain.sa, dpd=True)), lan=up(in_udp(behind_nat=False)))
+    for fact in (Heard(A, THERE), Mapped("lan", ours(), THERE.remote)):
+        after, effects = told(before, fact, fact)
+        assert places(after) == OLD
+        assert effects == []
+
+
+def test_a_pair_without_an_isakmp_sa_stays() -> None:
+    before = peer(lan=up(in_udp()))
+    assert told(before, Mapped("lan", ours(), THERE.remote)) == (before, [])
+
+
+def test_a_question_from_there_is_answered_there() -> None:
+    _, effects = told(peer(with_dpd(), lan=up(pair())), HeardDpd(A, r_u_there(A, 7), THERE))
+    assert any(effect.startswith("say once under A to 203.0.113.9:41000: R_U_THERE_ACK") for effect in effects)
