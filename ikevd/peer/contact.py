@@ -99,7 +99,7 @@ def heard(draft: Draft, under: Cookies, *, former_lives: bool) -> None:
         doubt(draft, f"a peer at {found.path.remote} begins anew under the same identity")
         return
     draft.say(Record(under, Note(_counted(draft, found.began))))
-    _end_older(draft, found.began, later=0.0 if found.sa.initiator else ITS_TURN)
+    _end_older(draft, found.began, found.path.remote, later=0.0 if found.sa.initiator else ITS_TURN)
     if former is not None:
         rivals.replaced(draft, former, found.path.remote)
     if draft.connection.unique is Unique.REPLACE:
@@ -112,7 +112,7 @@ def lost(draft: Draft, before: float) -> None:
         return
     for under, _ in _older_isakmp(draft, before):
         draft.say(Record(under, Note(_counted(draft, before))))
-    _end_older(draft, before, later=ITS_TURN)
+    _end_older(draft, before, None, later=ITS_TURN)
 
 
 def doubt(draft: Draft, why: str) -> None:
@@ -136,11 +136,15 @@ def _former(draft: Draft, found: IsakmpState) -> Endpoint | None:
     return isakmps[-1] if isakmps else next(places, None)
 
 
-def _end_older(draft: Draft, before: float | None, *, later: float) -> None:
-    for under, _ in tuple(_older_isakmp(draft, before)):
-        isakmp.retire(draft, under, tell=False, cause=Abandoned(ANEW))
+def _end_older(draft: Draft, before: float | None, now_at: Endpoint | None, *, later: float) -> None:
+    """`now_at`: where the peer is, if that tells anything: what is elsewhere hears Delete, since it may be another
+    machine that shows the same identity."""
     for name, pair in tuple(_older_pairs(draft, before)):
-        pairs.lost_by_peer(draft, name, pair.sa.inbound, ANEW, later=later)
+        tell = now_at is not None and not rivals.same(place(pair.sa), now_at)
+        pairs.lost_by_peer(draft, name, pair.sa.inbound, ANEW, later=later, tell=tell)
+    for under, older in tuple(_older_isakmp(draft, before)):
+        tell = now_at is not None and not rivals.same(older.path.remote, now_at)
+        isakmp.retire(draft, under, tell=tell, cause=Abandoned(ANEW))
 
 
 def _counted(draft: Draft, before: float | None) -> BeginsAnew:

@@ -35,10 +35,12 @@ def replaced(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
     _gone(draft, name, pair, cause)
 
 
-def lost_by_peer(draft: Draft, name: str, spi: Spi, cause: Finding, *, later: float) -> None:
-    """The peer has lost a pair with all that it had: nothing is said of it. What is wanted begins anew in `later`
-    seconds, by whatever command."""
+def lost_by_peer(draft: Draft, name: str, spi: Spi, cause: Finding, *, later: float, tell: bool) -> None:
+    """The peer has lost a pair with all that it had. What is wanted begins anew in `later` seconds, by whatever
+    command. `tell`: somebody may still have it."""
     if pair := standing(draft.child(name), spi):
+        if tell:
+            deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
         _gone(draft, name, pair, cause, action=Anew.RESTART, later=later)
 
 

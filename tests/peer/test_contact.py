@@ -13,7 +13,7 @@ from ikevd.peer.decide import decide
 from ikevd.peer.facts import BeganAnew, Contacted, Due, Fact, Informed, PhaseOneUp
 from ikevd.peer.state import ChildState, IsakmpState, PeerState, Refused, Replacement, Stage
 from ikevd.policy.model import Unique
-from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.sa.model import Cookies, IsakmpSa, UdpEncapsulation
 from tests.builders import ALICE, BOB, fqdn
 from tests.peer.records import NOW, VIEW, A, B, in_words, ipsec, isakmp, isakmp_sa, mode, opening, ours, pair, peer
 
@@ -64,10 +64,13 @@ def standing(state: PeerState, name: str = "lan") -> list[int]:
 BEARERS: dict[str, tuple[PeerState, Fact]] = {
     "in phase 1": (peer(former(), lan=WANTED), up()),
     "in an Informational message": (
-        peer(former(), isakmp(B, born=NOW - 0.2, began=BEGAN), lan=WANTED),
+        peer(former(), isakmp(B, born=NOW - 0.2, began=BEGAN, path=path(HERE)), lan=WANTED),
         Informed(B, (initial_contact(B),)),
     ),
-    "in a Quick Mode": (peer(former(), isakmp(B, born=NOW - 0.2, began=BEGAN), lan=WANTED), Contacted(B)),
+    "in a Quick Mode": (
+        peer(former(), isakmp(B, born=NOW - 0.2, began=BEGAN, path=path(HERE)), lan=WANTED),
+        Contacted(B),
+    ),
 }
 
 
@@ -79,6 +82,14 @@ def test_what_is_older_ends_without_a_delete(bearer: str) -> None:
     assert stages(after) == {"A": Stage.LEAVING, "B": Stage.READY}
     assert "say under" not in said
     assert "1 pair and 1 ISAKMP SA of before end" in said
+
+
+def test_what_stands_at_another_place_hears_delete_since_another_machine_may_be_there() -> None:
+    elsewhere = pair(1, sa=ipsec(encap=UdpEncapsulation(4500, THERE.port)))
+    after, said = learns(peer(former(THERE), lan=replace(WANTED, pairs=(elsewhere,))), up(at=HERE))
+    assert standing(after) == []
+    assert "say under A: delete d0000001\n" in said
+    assert "say under A: delete ISAKMP SA A" in said
 
 
 def test_of_a_child_that_was_just_rekeyed_both_pairs_end() -> None:
