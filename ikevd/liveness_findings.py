@@ -58,3 +58,16 @@ class NoTraffic(Finding):
     """Nothing passed through the SAs of a child, either way."""
 
     seconds: int
+
+
+@frozen
+class TrafficAsks(Finding):
+    """A packet has met the trap of a child, which begins. Without `source` it came before anybody listened."""
+
+    child: str
+    source: str = ""
+    destination: str = ""
+    protocol: int = 0
+    """Its number."""
+    port: int = 0
+    """Of its destination; 0: its protocol has none."""

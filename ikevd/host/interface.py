@@ -258,11 +258,24 @@ class Lost:
 
 
 @frozen
+class Packet:
+    """What the kernel tells of a packet that waits for an SA."""
+
+    source: Address
+    destination: Address
+    protocol: int
+    port: int
+    """Of its destination; 0: its protocol has none."""
+
+
+@frozen
 class SaAsked:
     """A packet has met a tunnel that has no SA (XFRM_MSG_ACQUIRE). The kernel keeps a larval SA with SPI 0 for it, and
     asks for no second one under this reqid until that ends, 30 s later, or makes way for an SA that is installed."""
 
     reqid: int
+    packet: Packet | None = None
+    """None: it was asked for before anybody listened."""
 
 
 SaEvent = SaExpired | SaMapped | SaRemoved | SaAsked | SasFlushed

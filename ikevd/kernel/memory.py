@@ -20,6 +20,7 @@ from ikevd.host.interface import (
     KernelSa,
     Listener,
     Lost,
+    Packet,
     PoliciesFlushed,
     PolicyChanged,
     PolicyId,
@@ -147,7 +148,8 @@ class MemoryKernel:
                 self.carry(name, 100)
                 return True
         if self._table.ask(template.reqid, template.source, template.destination):
-            self._tell(SaAsked(template.reqid))
+            packet = Packet(policy.source[1], policy.destination[1], policy.protocol, policy.destination_port)
+            self._tell(SaAsked(template.reqid, packet))
         return False
 
     def tick(self) -> None:

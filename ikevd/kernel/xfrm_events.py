@@ -81,8 +81,8 @@ def _expired(body: bytes) -> SaExpired | None:
 
 def _asked(body: bytes) -> SaAsked | None:
     """Whoever waits for acquires hears those of all policies."""
-    reqid = read_acquire(body)
-    return SaAsked(reqid) if is_ours(reqid) else None
+    reqid, packet = read_acquire(body)
+    return SaAsked(reqid, packet) if is_ours(reqid) else None
 
 
 def _removed(body: bytes) -> SaRemoved | None:

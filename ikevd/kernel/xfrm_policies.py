@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevd.frozen import frozen
-from ikevd.host.interface import Action, FoundPolicy, KernelPolicy, PolicyId, Template
+from ikevd.host.interface import Action, FoundPolicy, KernelPolicy, Packet, PolicyId, Template
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import (
     ACTION_ALLOW,
@@ -14,6 +14,7 @@ from ikevd.kernel.xfrm_layout import (
     IPPROTO_ESP,
     LIFETIME_CUR,
     MODE_TUNNEL,
+    SELECTOR,
     UNLIMITED,
     USER_ACQUIRE,
     USER_TMPL,
@@ -31,6 +32,8 @@ from ikevd.sa.model import Spi
 
 TEMPLATE_REQID = 3
 """Where it stands in a template."""
+WITH_PORTS = (6, 17, 132)
+"""TCP, UDP, SCTP. Of others the kernel puts something else there, such as the type of ICMP."""
 
 
 @frozen
@@ -81,10 +84,14 @@ def read_policy(body: bytes) -> IndexedPolicy | None:
     return IndexedPolicy(FoundPolicy(name, reqid, priority, policy), index, used)
 
 
-def read_acquire(body: bytes) -> int:
-    """The reqid for which ACQUIRE asks; 0 where it names none."""
+def read_acquire(body: bytes) -> tuple[int, Packet]:
+    """The reqid for which ACQUIRE asks, 0 where it names none, and the packet."""
     templates = _split_templates(dict(attributes(body[USER_ACQUIRE.size :])).get(Attr.TMPL, b""))
-    return USER_TMPL.unpack(templates[0])[TEMPLATE_REQID] if templates else 0
+    reqid = USER_TMPL.unpack(templates[0])[TEMPLATE_REQID] if templates else 0
+    selector = USER_ACQUIRE.unpack_from(body)[2]
+    destination, source, port, _, _, _, family, _, _, protocol, _, _ = SELECTOR.unpack(selector)
+    ends = unpack_address(source, family), unpack_address(destination, family)
+    return reqid, Packet(*ends, protocol, int.from_bytes(port, "big") if protocol in WITH_PORTS else 0)
 
 
 def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) -> KernelPolicy | None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from ikevd.addresses import Address, Path
 from ikevd.conversation.effects import AskHost, Raised, Returned
 from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import IkeError, Said
+from ikevd.errors import Finding, IkeError, Said
 from ikevd.exchanges.link import FirstContact
 from ikevd.facts import Note
 from ikevd.findings import Unreachable
@@ -178,10 +178,10 @@ class AtWork:
         match effect:
             case effects.AskTraffic() | effects.AskPackets():
                 return [effect]
-            case effects.BeginPhaseOne(attempt):
-                return self._begin_phase1(attempt)
-            case effects.BeginQuickMode():
-                return [*self._begin_quick_mode(state, effect), *self.worn()]
+            case effects.BeginPhaseOne(attempt, why):
+                return self._told(attempt, why, self._begin_phase1(attempt))
+            case effects.BeginQuickMode(attempt, _, _, why):
+                return [*self._told(attempt, why, self._begin_quick_mode(state, effect)), *self.worn()]
             case effects.Abort(attempt, error) if work := self._begun.get(attempt):
                 return self._goes_on(work, work.running.fail(error))
             case effects.Resume(attempt, None) if work := self._begun.get(attempt):
@@ -227,6 +227,12 @@ class AtWork:
         work = self._begun[attempt] = Work(running, attempt=attempt)
         self._router.register(cookie, self._owner)
         return self._phase1_goes_on(work, running.start())
+
+    def _told(self, attempt: Attempt, why: Finding | None, begun: list[Happening]) -> list[Happening]:
+        """The record says why it was begun."""
+        if why is not None and (work := self._begun.get(attempt)):
+            work.running.record.add(Note(why))
+        return begun
 
     def _begin_quick_mode(self, state: PeerState, begin: effects.BeginQuickMode) -> list[Happening]:
         exchanges, child = self._under[begin.under], self._children[begin.child]

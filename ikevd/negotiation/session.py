@@ -16,7 +16,7 @@ from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
-from ikevd.host.interface import KernelPolicy, PolicyId, SaId
+from ikevd.host.interface import KernelPolicy, Packet, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.asleep import Asleep
@@ -174,11 +174,11 @@ class Session(Inbox[Happening | Again]):
         self._kernel.believed.gone(child, sa)
         self.post(facts.Expired(child, sa.spi) if expired else facts.Vanished(child, sa.spi))
 
-    def acquired(self, child: str) -> None:
+    def acquired(self, child: str, packet: Packet | None = None) -> None:
         """A packet has met the trap of a child, which tells nothing new while that one begins or stands."""
         known = self.states.get(child, ChildState())
         if not (known.wanted or known.carries):
-            self.post(facts.Acquired(child))
+            self.post(facts.Acquired(child, packet))
 
     def concerned(self, policies: Set[PolicyId]) -> bool:
         """May a change of one of these be of any matter to it?"""

@@ -14,6 +14,7 @@ from ikevd.errors import IkeError
 from ikevd.host.interface import (
     KernelEvent,
     Lost,
+    Packet,
     PoliciesFlushed,
     PolicyChanged,
     PolicyId,
@@ -85,8 +86,8 @@ class Watch:
             case SaRemoved(name, reqid):
                 if found := self._peers.by_reqid(reqid):
                     found[0].gone(found[1], name, expired=False)
-            case SaAsked(reqid):
-                self._asked(reqid)
+            case SaAsked(reqid, packet):
+                self._asked(reqid, packet)
             case PolicyChanged(policy) | PolicyRemoved(policy):
                 self._doubt.add(policy)
             case SasFlushed() | PoliciesFlushed() | Lost():
@@ -113,10 +114,11 @@ class Watch:
             session.post(Mapped(child, sa.spi, place))
             self._peers.follow(session)
 
-    def _asked(self, reqid: int) -> None:
+    def _asked(self, reqid: int, packet: Packet | None) -> None:
         """A packet has met the trap of a child."""
         if found := self._peers.by_reqid(reqid):
-            found[0].acquired(found[1])
+            session, child = found
+            session.acquired(child, packet)
 
     # -- dumps --------------------------------------------------------------------------------------------------
 
@@ -156,7 +158,7 @@ class Watch:
             self._ports.trouble(f"what stands in the kernel cannot be read, and is tried again: {say_error(refusal)}")
             return False
         for reqid in found.asked():
-            self._asked(reqid)
+            self._asked(reqid, None)
         await self._outside.put_back(found)
         settled, number = True, 0
         for session in sessions:

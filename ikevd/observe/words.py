@@ -287,6 +287,14 @@ def _rivals(found: cf.Rivals) -> str:
     )
 
 
+def _traffic_asks(found: lf.TrafficAsks) -> str:
+    if not found.source:
+        return f"a packet that came before ikevd listened asks for {found.child}"
+    port = f", port {found.port}" if found.port else ""
+    ends = f"from {found.source} to {found.destination} (protocol {found.protocol}{port})"
+    return f"a packet {ends} asks for {found.child}"
+
+
 def _listed(items: list[str] | tuple[str, ...], between: str) -> str:
     more = len(items) - MAX_LISTED
     return between.join((*items[:MAX_LISTED], *([f"{more} more"] if more > 0 else [])))
@@ -354,6 +362,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
         f"{found.count} secrets of this peer's candidates are not tried (see limits.secrets)"
     ),
     f.Mentioned: _mentioned,
+    lf.TrafficAsks: _traffic_asks,
     lf.NoTraffic: lambda found: f"no packet either way for {found.seconds} s (inactivity)",
     f.IsakmpDeleted: lambda found: "the peer deleted the ISAKMP SA",
     lf.OddQuestion: lambda found: f"the peer asks whether we live (R-U-THERE) {found.quirk.value}: answered",

@@ -187,8 +187,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             roaming.mapped(draft, pairs.standing(draft.child(name), spi), now)
         case Counted(name, moved):
             idle.counted(draft, name, moved=moved)
-        case Acquired(name):
-            start.acquired(draft, name)
+        case Acquired(name, packet):
+            start.acquired(draft, name, packet)
         case AddressGone(address, attempt):
             ways.gone(draft, address, attempt)
         case WayFound():

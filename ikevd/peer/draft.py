@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, Mapping
 from typing import Generic, TypeVar
 
+from ikevd.errors import Finding
 from ikevd.peer.effects import Effect
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState
 from ikevd.policy.model import Child, Connection
@@ -64,6 +65,8 @@ class Draft:
         self.effects: list[Effect] = []
         self.farewells: dict[Cookies, tuple[int, tuple[Spi, ...]]] = {}
         """The newest Delete of IPsec SAs under each ISAKMP SA: its place among the effects, and its SPIs."""
+        self.asked: dict[str, Finding] = {}
+        """Why a child begins, where nobody else tells."""
         self.isakmp: Records[Cookies, IsakmpState] = Records(state.isakmp)
         self.children: Records[str, ChildState] = Records(state.children)
         self.quick_modes: Records[Attempt, QuickModeState] = Records(state.quick_modes)

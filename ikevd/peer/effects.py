@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd import facts
 from ikevd.addresses import Path
-from ikevd.errors import IkeError
+from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.peer.state import Attempt
 from ikevd.sa.model import Cookies
@@ -16,6 +16,8 @@ class BeginPhaseOne:
     """Begin a phase 1 of ours; where it cannot be begun, `PhaseOneFailed` follows."""
 
     attempt: Attempt
+    why: Finding | None = None
+    """Evidence, where nobody else tells."""
 
 
 @frozen
@@ -25,6 +27,8 @@ class BeginQuickMode:
     attempt: Attempt
     child: str
     under: Cookies
+    why: Finding | None = None
+    """Likewise."""
 
 
 @frozen

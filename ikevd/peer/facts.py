@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ikevd.addresses import Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
+from ikevd.host.interface import Packet
 from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.policy.changes import Reach
@@ -299,6 +300,8 @@ class Acquired:
     """The kernel asks for an SA of the child: a packet has met its trap."""
 
     child: str
+    packet: Packet | None = None
+    """None: it came before anybody listened."""
 
 
 @frozen

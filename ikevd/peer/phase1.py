@@ -17,7 +17,7 @@ def begin(draft: Draft) -> None:
     """Where no ISAKMP SA serves."""
     if draft.phase1 is None and (draft.waiting or draft.deletes_to_send):
         draft.phase1 = draft.number()
-        draft.say(BeginPhaseOne(draft.phase1))
+        draft.say(BeginPhaseOne(draft.phase1, next(iter(draft.asked.values()), None)))
 
 
 def renew(draft: Draft) -> bool:

@@ -32,7 +32,7 @@ def begin(draft: Draft) -> None:
         attempt = draft.number()
         draft.quick_modes.put(attempt, QuickModeState(under, ours=True, born=draft.now, child=name))
         draft.children.put(name, replace(draft.child(name), attempt=attempt))
-        draft.say(BeginQuickMode(attempt, name, under))
+        draft.say(BeginQuickMode(attempt, name, under, draft.asked.get(name)))
 
 
 def began(draft: Draft, attempt: Attempt, under: Cookies) -> None:

@@ -7,6 +7,8 @@ from hashlib import blake2b
 
 from ikevd.errors import Finding
 from ikevd.frozen import replace
+from ikevd.host.interface import Packet
+from ikevd.liveness_findings import TrafficAsks
 from ikevd.peer import rekey
 from ikevd.peer.draft import Draft
 from ikevd.peer.state import ChildState, PeerKey
@@ -43,13 +45,15 @@ def has_trap(configured: Child, child: ChildState) -> bool:
     return (configured.start is Start.ON_DEMAND or child.held) and not child.by_command
 
 
-def acquired(draft: Draft, name: str) -> None:
+def acquired(draft: Draft, name: str, packet: Packet | None) -> None:
     """A packet has met its trap. What comes while it pauses after a failure counts when the pause is over."""
     child, configured = draft.child(name), draft.configured(name)
     if configured is None or child.carries or not has_trap(configured, child):
         return
     draft.children.put(name, replace(child, wanted=True))
     if child.retry_at is None:
+        ends = (str(packet.source), str(packet.destination), packet.protocol, packet.port) if packet else ()
+        draft.asked[name] = TrafficAsks(name, *ends)
         negotiate(draft, name)
 
 

@@ -4,6 +4,7 @@ clear."""
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -43,12 +44,12 @@ def lost_pings(topology: Topology) -> int:
 TRAP = {("in", "allow"), ("fwd", "allow"), ("out", "allow")}
 
 
-@pytest.mark.parametrize(("larval_drop", "lost"), [(1, range(1, PINGS // 2)), (0, range(2))], ids=["dropped", "kept"])
+@pytest.mark.parametrize(("larval_drop", "lost"), [(1, range(1, PINGS)), (0, range(6))], ids=["dropped", "kept"])
 def test_a_ping_brings_it_up_and_what_the_first_packets_meet_is_as_the_manual_says(
     topology: Topology, charon_b: StrongSwan, site: Site, larval_drop: int, lost: range
 ) -> None:
-    """`net.core.xfrm_larval_drop`: 1 drops packets until the tunnel stands, 0 keeps up to 100 of each policy. One of
-    these may overtake message 3 of Quick Mode, before which strongSwan receives nothing."""
+    """`net.core.xfrm_larval_drop`: 1 drops packets until the tunnel stands, 0 keeps up to 100 of each policy. Some
+    of these may overtake message 3 of Quick Mode, before which strongSwan receives nothing."""
     site.here.set_sysctl(core__xfrm_larval_drop=larval_drop)
     charon_b.load(site.mirrored().swanctl())
     with Ikevd(site.here, site.ikevd()) as ikevd:
@@ -59,6 +60,8 @@ def test_a_ping_brings_it_up_and_what_the_first_packets_meet_is_as_the_manual_sa
         assert state(ikevd) == "up"
         charon_b.wait_for_children(1)
         assert count in lost
+        asks = f"a packet from {topology.host_a.address} to {topology.host_b.address} (protocol 1) asks for lan"
+        assert asks in ikevd.log
         assert (topology.wire.seen() - before).clear == 0
     site.here.set_sysctl(core__xfrm_larval_drop=1)
 
@@ -76,6 +79,23 @@ def test_the_trap_is_back_after_the_peers_delete(topology: Topology, charon_b: S
             assert gate(site.here) == TRAP
             assert site.here.xfrm_state() == []
         assert (topology.wire.seen() - before).clear == 0
+
+
+def test_what_asked_while_no_ikevd_ran_counts(topology: Topology, charon_b: StrongSwan, site: Site) -> None:
+    """The kernel asks once in 30 s. It keeps that only where some program listens: here `ip xfrm monitor`."""
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(site.here, site.ikevd(), store=True) as ikevd:
+        ikevd.kill()
+        monitor = subprocess.Popen(site.here.command("ip", "xfrm", "monitor", "acquire"), stdout=subprocess.DEVNULL)
+        try:
+            eventually(lambda: topology.host_a.ping(topology.host_b.address, 1, wait=1) or site.here.xfrm_state())
+        finally:
+            monitor.kill()
+            monitor.wait()
+        ikevd.start()
+        eventually(lambda: state(ikevd), lambda seen: seen == "up")
+        charon_b.wait_for_children(1)
+        assert "a packet that came before ikevd listened asks for lan" in ikevd.log
 
 
 def test_an_idle_child_ends_and_the_next_ping_brings_it_up_again(

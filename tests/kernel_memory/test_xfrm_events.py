@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -10,6 +11,7 @@ from ikevd.addresses import Address, Endpoint
 from ikevd.host.interface import (
     Direction,
     KernelEvent,
+    Packet,
     PoliciesFlushed,
     PolicyChanged,
     PolicyRemoved,
@@ -88,12 +90,26 @@ def test_anothers_sa_is_passed_over() -> None:
 
 def asked(*reqids: int) -> bytes:
     templates = b"".join(build_policy(policy_of(reqid=reqid))[layout.USERPOLICY_INFO.size + 4 :] for reqid in reqids)
-    return bytes(layout.USER_ACQUIRE.size) + attribute(Attr.TMPL, templates)
+    packet = policy_of("10.1.0.10/32", "10.2.0.10/32", ports=(6, 40000, 443)).id
+    flow = layout.pack_selector(packet)[:-8] + bytes((0, 0, 0, 7)) + bytes(4)  # it leaves by an interface
+    body = layout.USER_ACQUIRE.pack(bytes(24), bytes(16), flow, bytes(168))
+    return body + attribute(Attr.TMPL, templates)
+
+
+PACKET = Packet(ip_address("10.1.0.10"), ip_address("10.2.0.10"), 6, 443)
 
 
 def test_a_packet_asks_for_an_sa() -> None:
-    assert read(Msg.ACQUIRE, asked(REQID)) == SaAsked(REQID)
-    assert read(Msg.ACQUIRE, asked(REQID, FOREIGN_REQID)) == SaAsked(REQID)
+    assert read(Msg.ACQUIRE, asked(REQID)) == SaAsked(REQID, PACKET)
+    assert read(Msg.ACQUIRE, asked(REQID, FOREIGN_REQID)) == SaAsked(REQID, PACKET)
+
+
+def test_what_icmp_has_in_place_of_a_port_is_none() -> None:
+    body = bytearray(asked(REQID))
+    body[40 + 44] = 1  # the protocol in the selector
+    found = read(Msg.ACQUIRE, bytes(body))
+    assert isinstance(found, SaAsked)
+    assert found.packet == replace(PACKET, protocol=1, port=0)
 
 
 def test_what_a_packet_asks_of_another_program_is_passed_over() -> None:

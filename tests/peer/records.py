@@ -177,10 +177,10 @@ def in_words(effects: Iterable[Effect]) -> list[str]:
 
 def _in_words(effect: Effect) -> str:
     match effect:
-        case BeginPhaseOne(attempt):
-            return f"begin phase 1 as {attempt}"
-        case BeginQuickMode(attempt, name, under):
-            return f"begin {name} as {attempt} under {_letter(under)}"
+        case BeginPhaseOne(attempt, why):
+            return f"begin phase 1 as {attempt}" + (f": {_said(why)}" if why else "")
+        case BeginQuickMode(attempt, name, under, why):
+            return f"begin {name} as {attempt} under {_letter(under)}" + (f": {_said(why)}" if why else "")
         case Abort(attempt, error):
             return f"abort {attempt}: {_error(error)}"
         case Resume(attempt, error):

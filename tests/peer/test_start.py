@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
+from ikevd.host.interface import Packet
 from ikevd.peer.facts import Acquired, Due, QuickModeFailed, Wanted
 from ikevd.peer.start import pause
 from ikevd.peer.state import Attempt
@@ -17,6 +19,7 @@ from tests.peer.rows import BY_PEER, DOWN, ELEVEN, NO, REFUSED, UP, WANTED, YOUN
 ON_DEMAND, PASSIVE = (
     replace(VIEW, children=(replace(LAN, start=start),)) for start in (Start.ON_DEMAND, Start.PASSIVE)
 )
+PACKET = Packet(ip_address("10.1.0.10"), ip_address("10.2.0.10"), 6, 443)
 PEER_ONLY = "answer lan: Abandoned (only the peer brings lan up (start: passive))"
 
 ROWS = [
@@ -42,9 +45,17 @@ ROWS = [
     Row(
         "a packet begins a child that is on demand",
         lan(DOWN),
-        Acquired("lan"),
+        Acquired("lan", PACKET),
         replace(WANTED, attempt=ELEVEN),
-        ("begin lan as 11 under A",),
+        ("begin lan as 11 under A: a packet from 10.1.0.10 to 10.2.0.10 (protocol 6, port 443) asks for lan",),
+        view=ON_DEMAND,
+    ),
+    Row(
+        "and phase 1 where none stands",
+        peer(lan=DOWN),
+        Acquired("lan", replace(PACKET, protocol=1, port=0)),
+        WANTED,
+        ("begin phase 1 as 11: a packet from 10.1.0.10 to 10.2.0.10 (protocol 1) asks for lan",),
         view=ON_DEMAND,
     ),
     Row("no packet begins one that is not", lan(DOWN), Acquired("lan"), DOWN),
@@ -112,7 +123,7 @@ ROWS = [
         lan(replace(DOWN, held=True)),
         Acquired("lan"),
         replace(WANTED, held=True, attempt=ELEVEN),
-        ("begin lan as 11 under A",),
+        ("begin lan as 11 under A: a packet that came before ikevd listened asks for lan",),
     ),
     Row(
         "a held child that fails is held on",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ikevd.host.interface import SaId
+from ikevd.host.interface import Direction, SaId
 from ikevd.policy.model import Child, Connection, Lifetime, Listen, Start
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
@@ -124,6 +124,8 @@ class Story:
 
     def _disturb(self, machine: MortalMachine) -> None:
         """A kill at one of its next points, or at once; a command; a refusal of its kernel."""
+        if self.dice.random() < 0.3:
+            self._surely(partial(self._send, machine, self.dice.randrange(3)))
         chance = self.dice.random()
         if chance < 0.65:
             machine.arm()
@@ -135,6 +137,14 @@ class Story:
             self._remove(machine)
         elif self._commands or chance > 0.9:
             self._command(machine)
+
+    def _send(self, machine: MortalMachine, number: int) -> None:
+        """A packet for one child: it may meet a trap."""
+        outward = [
+            name for name, one in machine.kernel.policies.items() if name.direction is Direction.OUT and one.reqid
+        ]
+        if outward:
+            machine.kernel.send(outward[number % len(outward)])
 
     def _meanwhile(self, machine: MortalMachine) -> None:
         """Between two processes somebody removes the newest SA, or edits the file."""
