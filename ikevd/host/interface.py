@@ -61,6 +61,8 @@ class KernelSa:
     """The UDP ports of source and destination where ESP travels in UDP (RFC 3948)."""
     icv_bits: int | None = None
     """Length of the integrity check value where it is not the usual one of the suite (96 for old HMAC-SHA-256)."""
+    soft_kilobytes: int | None = None
+    """The volume at which the kernel tells that its end comes near; None: it does not."""
 
     @property
     def id(self) -> SaId:

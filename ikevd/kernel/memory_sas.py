@@ -132,13 +132,16 @@ class SaTable:
         return True
 
     def carry(self, sa: SaId, octets: int, packets: int) -> KernelSa:
-        """Count what passes through an installed SA, and end it where its kilobytes are used up."""
+        """Count what passes through an installed SA, tell where its soft limit is reached, and end it where its
+        kilobytes are used up."""
         entry = self.entries[sa]
         if not isinstance(entry, Held):
             raise ValueError(f"ESP SA {sa.spi} to {sa.destination} was not installed by add_sa")
         total = Counters(entry.counters.octets + octets, entry.counters.packets + packets)
         self.entries[sa] = replace(entry, counters=total)
-        limit = entry.sa.lifetime.kilobytes
+        limit, soft = entry.sa.lifetime.kilobytes, entry.sa.soft_kilobytes
+        if soft is not None and entry.counters.octets < soft * 1024 <= total.octets and is_ours(entry.reqid):
+            self._tell(SaExpired(sa, entry.reqid, hard=False))
         if limit is not None and total.octets >= limit * 1024:
             self._end(sa)
         return entry.sa

@@ -39,7 +39,6 @@ from ikevd.kernel.xfrm_layout import (
     pack_address,
     unpack_address,
 )
-from ikevd.policy.model import Lifetime
 from ikevd.sa.model import EspKeys, Spi
 
 ADDRESS_OCTETS = 16
@@ -68,7 +67,7 @@ def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
     if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
         raise window_refused(sa)
     large = sa.replay_window > PLAIN_REPLAY_WINDOW
-    body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa.lifetime), 0 if large else sa.replay_window)
+    body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa), 0 if large else sa.replay_window)
     body += _build_algorithms(sa, keys)
     if sa.encap:
         body += attribute(Attr.ENCAP, _pack_encap(sa.encap))
@@ -136,8 +135,8 @@ def read_sa(body: bytes, now: float) -> FoundSa | None:
 def build_limit(body: bytes, seconds: int, now: float) -> bytes:
     """The body of UPDSA that gives a live SA another time limit, from that of its answered NEWSA: `seconds` from `now`.
     Raises `KeysWithheld`."""
-    octets = LIFETIME_CFG.unpack_from(body, LIFETIME_OFFSET)[1]
-    limits = _limits(octets, int(now) - read_info(body).added + seconds)
+    soft_octets, octets, *_ = LIFETIME_CFG.unpack_from(body, LIFETIME_OFFSET)
+    limits = _limits(soft_octets, octets, int(now) - read_info(body).added + seconds)
     fixed = body[:LIFETIME_OFFSET] + limits + body[LIFETIME_OFFSET + LIFETIME_CFG.size : USERSA_INFO.size]
     return fixed + _same_attributes(body)
 
@@ -233,14 +232,18 @@ def read_info(body: bytes) -> SaInfo:
     )
 
 
-def _lifetime(lifetime: Lifetime) -> bytes:
-    """Of a new SA. A kilobyte is 1024 octets."""
-    octets = INFINITE if lifetime.kilobytes is None else min(lifetime.kilobytes * 1024, INFINITE)
-    return _limits(octets, lifetime.seconds)
+def _lifetime(sa: KernelSa) -> bytes:
+    """Of a new SA."""
+    return _limits(_octets(sa.soft_kilobytes), _octets(sa.lifetime.kilobytes), sa.lifetime.seconds)
 
 
-def _limits(octets: int, seconds: int) -> bytes:
+def _octets(kilobytes: int | None) -> int:
+    """A kilobyte is 1024 octets."""
+    return INFINITE if kilobytes is None else min(kilobytes * 1024, INFINITE)
+
+
+def _limits(soft_octets: int, octets: int, seconds: int) -> bytes:
     """The soft time limit stands a second before the hard one: where both are set, the kernel tells a clock that was
     set from a life that is over, and goes on counting. It counts in 64 bits without a sign."""
     hard, soft = seconds % 2**64 or 1, (seconds - 1) % 2**64 or 1
-    return LIFETIME_CFG.pack(INFINITE, octets, INFINITE, INFINITE, soft, hard, 0, 0)
+    return LIFETIME_CFG.pack(soft_octets, octets, INFINITE, INFINITE, soft, hard, 0, 0)

@@ -17,7 +17,7 @@ from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.words import say_error
-from ikevd.peer import facts
+from ikevd.peer import facts, rekey
 from ikevd.peer.desired import ChildView, View, is_desired_alike
 from ikevd.peer.path_facts import Unmovable
 from ikevd.peer.state import Attempt, ChildState, Half, PairState, PeerState
@@ -209,7 +209,7 @@ class KernelSide:
             own = self._own(state, name, found)
             larval = {sa.id for sa in found.sas.get(child.reqid, ()) if sa.larval} if opening else ()
             reserved = {pair.attempt for pair in own.pairs if SaId(pair.sa.local, pair.sa.inbound) in larval}
-            lost += self._learn(name, own, opening & reserved)
+            lost += [*self._learn(name, own, opening & reserved), *self._nearly_used_up(name, own, found)]
         return lost
 
     def _own(self, state: PeerState, name: str, found: InKernel) -> _Own:
@@ -228,6 +228,14 @@ class KernelSide:
         lost = (pair for pair in own.pairs if pair.attempt not in coming and not _is_whole(pair, own.sas))
         return [facts.Vanished(name, pair.sa.inbound) for pair in lost]
 
+    def _nearly_used_up(self, name: str, own: _Own, found: InKernel) -> Iterator[facts.Fact]:
+        """The SAs whose soft limit of volume was reached: the kernel tells it once, and nobody may have listened."""
+        softs = ((pair, rekey.soft_kilobytes(pair.sa)) for pair in own.pairs)
+        limits = {sa: soft * 1024 for pair, soft in softs if soft is not None for sa in _sas_of(pair)}
+        for sa in found.sas.get(self._children[name].reqid, ()) if limits else ():
+            if sa.id in limits and sa.counters.octets >= limits[sa.id]:
+                yield facts.SoftExpired(name, sa.id.spi)
+
     def look(self, state: PeerState, name: str, found: InKernel) -> list[facts.Fact | Again] | None:
         """What somebody else has changed of a child. None: we change it ourselves just now, so that these dumps, which
         were begun after `believed.about_to_look`, say nothing of it."""
@@ -235,7 +243,7 @@ class KernelSide:
             return None
         own = self._own(state, name, found)
         untouched = self.believed.has_policies(name, own.policies)
-        news: list[facts.Fact | Again] = [*self._learn(name, own)]
+        news: list[facts.Fact | Again] = [*self._learn(name, own), *self._nearly_used_up(name, own, found)]
         if not untouched and self._contest.changed(name):
             news.append(self._fought(name))
         return [*news, Again(name)] if self.is_wanting(state, name) or not untouched else news

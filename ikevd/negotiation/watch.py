@@ -30,7 +30,9 @@ from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.session import Session
 from ikevd.observe.words import say_error
+from ikevd.peer.facts import SoftExpired
 from ikevd.peer.path_facts import Mapped
 
 SETTLE = 0.1
@@ -79,8 +81,8 @@ class Watch:
         """Of the kernel."""
         match event:
             case SaExpired(name, reqid, hard):
-                if hard and (found := self._peers.by_reqid(reqid)):
-                    found[0].gone(found[1], name, expired=True)
+                if found := self._peers.by_reqid(reqid):
+                    self._expired(*found, name, hard=hard)
             case SaMapped(name, reqid, place):
                 self._mapped(name, reqid, place)
             case SaRemoved(name, reqid):
@@ -119,6 +121,13 @@ class Watch:
         if found := self._peers.by_reqid(reqid):
             session, child = found
             session.acquired(child, packet)
+
+    def _expired(self, session: Session, child: str, sa: SaId, *, hard: bool) -> None:
+        """A limit of an SA is reached."""
+        if hard:
+            session.gone(child, sa, expired=True)
+        else:
+            session.post(SoftExpired(child, sa.spi))
 
     # -- dumps --------------------------------------------------------------------------------------------------
 

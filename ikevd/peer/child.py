@@ -8,7 +8,6 @@ from ikevd.peer import deletes, idle, pairs, rekey, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Answer
 from ikevd.peer.state import Attempt, ChildState, PairState
-from ikevd.peer.timing import OVERDUE
 from ikevd.policy.model import Start
 
 MAX_PAIRS = 2
@@ -85,14 +84,14 @@ def placed(draft: Draft, name: str, unplaced: Finding | None) -> None:
 
 
 def due(draft: Draft, name: str) -> None:
-    """Its time has come: to try again, to rekey, or to end a pair of whose end nobody told."""
+    """Its time has come: to try again, to rekey, or to end a pair."""
     child = draft.child(name)
     if child.retry_at is not None and child.retry_at <= draft.now:
         draft.children.put(name, replace(child, retry_at=None))
         if child.wanted:
             start.negotiate(draft, name)
     for pair in child.standing:
-        if pair.expires + OVERDUE <= draft.now:
+        if pair.expires <= draft.now:
             pairs.over(draft, name, pair.sa.inbound)
     rekey.due(draft, name)
     idle.look(draft, name)

@@ -26,6 +26,7 @@ from ikevd.peer import (
     pairs,
     phase1,
     quick_modes,
+    rekey,
     reload,
     restart,
     roaming,
@@ -69,6 +70,7 @@ from ikevd.peer.facts import (
     Reserved,
     Reset,
     Restarted,
+    SoftExpired,
     Spent,
     Unplaced,
     Unwanted,
@@ -176,6 +178,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case Expired(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned("the lifetime of its IPsec SA ended"))
             pairs.over(draft, name, spi)
+        case SoftExpired(name, spi):
+            rekey.soft(draft, name, spi)
         case Vanished(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned(GONE_EARLY))
             pairs.vanished(draft, name, spi, Said(GONE_EARLY))

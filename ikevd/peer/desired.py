@@ -10,9 +10,10 @@ from types import MappingProxyType
 from ikevd.addresses import Address
 from ikevd.frozen import frozen
 from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, PolicyId, SaId, Template, UdpPorts
-from ikevd.peer import start
+from ikevd.peer import rekey, start
 from ikevd.peer.state import ChildState, Half, PairState
-from ikevd.policy.model import Child, Connection
+from ikevd.peer.timing import BACKSTOP
+from ikevd.policy.model import Child, Connection, Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
@@ -117,7 +118,10 @@ def _sas(pair: PairState) -> Iterator[tuple[SaId, KernelSa]]:
 
 
 def _kernel_sa(sa: IpsecSa, source: Address, destination: Address, spi: Spi, encap: UdpPorts | None) -> KernelSa:
-    return KernelSa(source, destination, spi, sa.reqid, sa.suite, sa.lifetime, sa.replay_window, encap, sa.icv_bits)
+    """Its time is ours to measure. The kernel counts the volume."""
+    life = Lifetime(BACKSTOP, sa.lifetime.kilobytes)
+    named = source, destination, spi, sa.reqid
+    return KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, rekey.soft_kilobytes(sa))
 
 
 # -- the gate

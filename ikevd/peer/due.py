@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ikevd.peer.state import ChildState, IsakmpState, PeerState, Stage
-from ikevd.peer.timing import OVERDUE, PACE, SAID_AFTER
+from ikevd.peer.timing import PACE, SAID_AFTER
 
 
 def child_due(child: ChildState) -> float | None:
-    """The next attempt, a look for traffic, what is due about a pair, or its end, which the kernel should have told."""
+    """The next attempt, a look for traffic, what is due about a pair, or its end."""
     due = child.retry_at
     if child.idle is not None and (due is None or child.idle.look_at < due):
         due = child.idle.look_at
     for pair in child.pairs:  # written out: a peer may have a thousand children
         if pair.attempt is not None:
             continue
-        for when in (pair.rekey_at, pair.use_at, pair.delete_at, pair.leave_at, pair.expires + OVERDUE):
+        for when in (pair.rekey_at, pair.use_at, pair.delete_at, pair.leave_at, pair.expires):
             if when is not None and (due is None or when < due):
                 due = when
     return due

@@ -288,6 +288,14 @@ class Expired:
 
 
 @frozen
+class SoftExpired:
+    """The kernel tells that the volume of an SA is nearly used up. `spi`: either of the pair."""
+
+    child: str
+    spi: Spi
+
+
+@frozen
 class Vanished:
     """An SA is gone from the kernel though its time had not come: somebody removed it."""
 
@@ -384,6 +392,7 @@ Fact = (
     | Carried
     | Counted
     | Expired
+    | SoftExpired
     | Vanished
     | Mapped
     | Unmovable

@@ -23,7 +23,11 @@ from ikevd.peer.timing import (
     NOT_BOTH,
     PAIR_MARGIN,
     REKEY_BLOCKED,
+    SOFT_VOLUME,
+    SOFT_VOLUME_OF_PEERS,
     USED_AFTER,
+    USED_SOON,
+    VOLUME_JITTER,
     backoff,
 )
 from ikevd.policy.model import Rekey
@@ -38,6 +42,14 @@ def soft_seconds(sa: IpsecSa) -> float:
     margin = min(PAIR_MARGIN * sa.lifetime.seconds, LONGEST_PAIR_MARGIN)
     least, spread = (1.0, 1.0) if sa.initiator else RESPONDER
     return sa.lifetime.seconds - margin * (least + spread * _jitter(sa))
+
+
+def soft_kilobytes(sa: IpsecSa) -> int | None:
+    """At this volume a pair is rekeyed by this end; None: volume does not matter."""
+    if sa.lifetime.kilobytes is None:
+        return None
+    share = SOFT_VOLUME if sa.initiator else SOFT_VOLUME_OF_PEERS
+    return int(sa.lifetime.kilobytes * (share - VOLUME_JITTER * _jitter(sa)))
 
 
 def _jitter(sa: IpsecSa) -> float:
@@ -70,6 +82,13 @@ def now(draft: Draft, name: str) -> bool:
         _set(draft, name, None)
         draft.waiting = (*draft.waiting, name)
     return True
+
+
+def soft(draft: Draft, name: str, spi: Spi) -> None:
+    """The kernel tells that the volume of a pair is nearly used up. `spi`: either of the pair."""
+    pair = newest(draft.child(name))
+    if pair is not None and spi in (pair.sa.inbound, pair.sa.outbound) and pair.rekey_at is not None:
+        begin(draft, name)
 
 
 def failed(draft: Draft, name: str, child: ChildState) -> ChildState:
@@ -155,7 +174,8 @@ def _may_begin(draft: Draft, name: str) -> bool:
 
 def _use_at(former: PairState, now: float) -> float:
     """So late that a peer has heard message 3, even where it was lost once; but while `former` lasts."""
-    return now + min(USED_AFTER, max(0.0, former.expires - now) / 3)
+    after = USED_AFTER if former.sa.lifetime.kilobytes is None else USED_SOON
+    return now + min(after, max(0.0, former.expires - now) / 3)
 
 
 def _used(child: ChildState, now: float) -> ChildState:

@@ -16,17 +16,23 @@ FLAPPING = 10.0
 
 # -- a child that is up -----------------------------------------------------------------------------------------------
 
-OVERDUE = 5.0
-"""A pair of whose end the kernel has not told by so long after it ends all the same: nobody may have listened."""
+BACKSTOP = 100 * 365 * 86_400
+"""The time limit of an SA in the kernel, in seconds: beyond any step of the machine's clock, by which the kernel
+counts. When a pair ends is decided here, on a clock that nobody sets."""
 
 PAIR_MARGIN, LONGEST_PAIR_MARGIN = 0.1, 300.0
 """A pair is rekeyed by the end that began it this share of its life before its end, or so many seconds if that is less;
 jitter makes it up to twice as much. A lost message, or a new phase 1, has its time."""
+SOFT_VOLUME, SOFT_VOLUME_OF_PEERS, VOLUME_JITTER = 0.75, 0.88, 0.05
+"""The share of its kilobytes at which a pair is rekeyed by the end that began it, and by the other end; jitter takes
+away some. At 1 Gb/s 4,608,000 kB are 38 s: 9 s and 4.5 s are left."""
 REKEY_BLOCKED = 5.0
 """What cannot be rekeyed just now is looked at again so much later."""
 USED_AFTER = 5.0
 """So long the initiator goes on with the old pair: a peer installs the new one perhaps only when message 3 comes, and
 strongSwan asks for one that was lost after 4 s."""
+USED_SOON = 1.0
+"""Likewise, where a volume is counted that may be used up quickly."""
 DELETED_AFTER, DELETED_BY_PEER_AFTER, NOT_BOTH = 14.0, 18.0, 2.0
 """So long after another pair is used the one before it is deleted: by the end that began the new one, later by the
 other end if that does not. Where each end holds another pair for the newer one, since their Quick Modes crossed, one of

@@ -13,14 +13,14 @@ from tests.eventually import eventually
 from tests.interop.node import Node
 
 INTERVAL = 0.01
-"""Seconds between two packets."""
 
 
 class FloodPing:
     """From `node` to `address`; a context manager, which ends it."""
 
-    def __init__(self, node: Node, address: str) -> None:
-        self._command = node.command("ping", "-n", "-i", str(INTERVAL), address)
+    def __init__(self, node: Node, address: str, *, interval: float = INTERVAL, size: int = 56) -> None:
+        """`interval`: seconds between two packets; `size`: octets in each."""
+        self._command = node.command("ping", "-n", "-i", str(interval), "-s", str(size), address)
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
 
     def __enter__(self) -> Self:

@@ -30,9 +30,11 @@ class Traffic:
 
     alice: Gateway
     bob: Gateway
+    octets: int = 1000
+    """In each packet."""
 
     async def __aenter__(self) -> Traffic:
-        self.flows = [Flow(self.alice, self.bob), Flow(self.bob, self.alice)]
+        self.flows = [Flow(*ends, octets=self.octets) for ends in ((self.alice, self.bob), (self.bob, self.alice))]
         self._tasks = [asyncio.ensure_future(flow.run()) for flow in self.flows]
         return self
 
@@ -178,5 +180,35 @@ def test_the_peer_deletes_the_new_pair_and_the_old_one_carries_on() -> None:
             assert spis(alice)[0] == first
             assert new not in spis(bob)
         assert len(traffic.lost) <= 2
+
+    run(story())
+
+
+@pytest.mark.parametrize("caller", ["alice", "bob"])
+def test_a_pair_is_rekeyed_before_its_volume_is_used_up(caller: str) -> None:
+    async def story() -> None:
+        counted = child(lifetime=Lifetime(3600, 2560))
+        _, alice, bob = alice_and_bob(view=connection(children=(counted,)))
+        await bring_up(alice if caller == "alice" else bob)
+        await until(lambda: bool(alice.pairs and bob.pairs))
+        async with Traffic(alice, bob, octets=5000) as traffic:  # 50 kB a second
+            await asyncio.sleep(180)
+        assert (traffic.lost, traffic.most) == ([], 2)
+        assert [pair.sa.initiator for pair in alice.session.states["lan"].standing] == [caller == "alice"]
+
+    run(story())
+
+
+def test_what_the_kernel_told_while_no_process_listened_is_seen_in_its_counters() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(view=connection(children=(child(lifetime=Lifetime(3600, 2560)),)))
+        await tunnel(world, alice, bob)
+        first = spis(alice)
+        (outbound,) = [sa for sa in alice.kernel.sas if sa.destination == BOB]
+        with alice.kernel.deaf():
+            alice.kernel.carry(outbound, 2000 * 1024)
+        await asyncio.sleep(5)
+        assert len(spis(alice)) == 2
+        assert spis(alice) != first
 
     run(story())

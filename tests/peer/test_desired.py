@@ -13,6 +13,7 @@ from ikevd.errors import Said
 from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
 from ikevd.peer.state import Attempt, ChildState, Half, Idle, PairState
+from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.model import Child, Connection, Lifetime, Start
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
@@ -50,10 +51,16 @@ def ends(view: View) -> dict[Direction, tuple[Address, Address]]:
 
 
 def test_the_sas_of_a_pair_that_stands() -> None:
-    plain = {"reqid": LAN.reqid, "suite": ESP_AES128_SHA256, "lifetime": Lifetime(3600), "replay_window": 128}
+    plain = {"reqid": LAN.reqid, "suite": ESP_AES128_SHA256, "lifetime": Lifetime(BACKSTOP), "replay_window": 128}
     inbound = KernelSa(BOB, ALICE, ours(1), **plain)  # type: ignore[arg-type]
     outbound = KernelSa(ALICE, BOB, theirs(1), **plain)  # type: ignore[arg-type]
     assert view(ChildState(pairs=(pair(1),))).sas == {inbound.id: inbound, outbound.id: outbound}
+
+
+def test_the_kernel_counts_volume_and_its_clock_ends_nothing() -> None:
+    counted = pair(1, sa=ipsec(1, lifetime=Lifetime(3600, 4_608_000)))
+    for sa in view(ChildState(pairs=(counted,))).sas.values():
+        assert (sa.lifetime, sa.soft_kilobytes) == (Lifetime(BACKSTOP, 4_608_000), 3_456_000)
 
 
 def test_of_a_pair_half_made_the_inbound_sa() -> None:

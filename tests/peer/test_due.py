@@ -20,12 +20,12 @@ UP = ChildState(pairs=(pair(1, expires=NOW + 100),))
     [
         (WANTED, None),
         (replace(WANTED, retry_at=NOW + 16), NOW + 16),
-        (UP, NOW + 105),
-        (replace(UP, pairs=(pair(1, expires=NOW + 100), pair(2, expires=NOW + 50))), NOW + 55),
+        (UP, NOW + 100),
+        (replace(UP, pairs=(pair(1, expires=NOW + 100), pair(2, expires=NOW + 50))), NOW + 50),
         (replace(UP, retry_at=NOW + 16), NOW + 16),
         (ChildState(pairs=(opening(3, 7),)), None),
     ],
-    ids=["nothing", "a retry", "the end of a pair, 5 s late", "of two the first", "the first of all", "being made"],
+    ids=["nothing", "a retry", "the end of a pair", "of two the first", "the first of all", "being made"],
 )
 def test_a_child_is_due(child: ChildState, due: float | None) -> None:
     assert child_due(child) == due

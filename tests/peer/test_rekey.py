@@ -10,8 +10,8 @@ import pytest
 from ikevd.errors import NoAnswer, Said
 from ikevd.peer.desired import sending
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Due, Expired, QuickModeFailed, Restarted, Vanished
-from ikevd.peer.rekey import soft_seconds
+from ikevd.peer.facts import Due, Expired, QuickModeFailed, Restarted, SoftExpired, Vanished
+from ikevd.peer.rekey import soft_kilobytes, soft_seconds
 from ikevd.peer.state import Attempt, ChildState, Half, PairState
 from ikevd.policy.model import Lifetime, Rekey
 from ikevd.sa.model import IpsecSa, Spi
@@ -47,6 +47,7 @@ LATER = replace(OLD, rekey_at=NOW + 5)
 FRESH, THEIR_FRESH = new(3), new(3, initiator=False)
 WAITS = replace(FRESH, use_at=NOW + 5)
 """A new pair of ours, through which nothing is sent yet."""
+COUNTED = ipsec(lifetime=Lifetime(3600, 4_608_000))
 LEFT = replace(BEGUN, delete_at=NOW + 14, leave_at=NOW + 16)
 LEFT_TO_PEER = replace(BEGUN, delete_at=NOW + 18, leave_at=NOW + 20)
 
@@ -94,6 +95,35 @@ ROWS = [
         Restarted(),
         child(BEGUN, attempt=ELEVEN),
         ("begin lan as 11 under A",),
+    ),
+    # -- by volume
+    Row(
+        "the kernel tells that its volume is nearly used up",
+        lan(child(OLD)),
+        SoftExpired("lan", theirs(1)),
+        child(BEGUN, attempt=ELEVEN),
+        ("begin lan as 11 under A",),
+    ),
+    Row(
+        "it tells of the other SA, too",
+        peer(isakmp(), lan=child(BEGUN, attempt=Attempt(7)), modes={7: mode()}),
+        SoftExpired("lan", ours(1)),
+        child(BEGUN, attempt=Attempt(7)),
+    ),
+    Row("it tells of one that was replaced", lan(child(LEFT, FRESH)), SoftExpired("lan", ours(1)), child(LEFT, FRESH)),
+    Row(
+        "by option its peer rekeys it by volume as well",
+        lan(child(BEGUN)),
+        SoftExpired("lan", ours(1)),
+        child(BEGUN),
+        view=NEVER,
+    ),
+    Row(
+        "where volume counts, the initiator changes over after 1 s",
+        under_way(child(replace(BEGUN, sa=COUNTED))),
+        up(),
+        child(replace(BEGUN, sa=COUNTED), replace(FRESH, use_at=NOW + 1)),
+        ("answer lan: up",),
     ),
     # -- it fails
     Row(
@@ -244,6 +274,19 @@ def test_the_end_that_began_a_pair_is_first_by_far_and_both_have_time_to_spare(s
     assert seconds - second >= min(0.05 * seconds, 150)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9999])
+def test_by_volume_too_the_end_that_began_it_is_first_and_both_have_room(share: float) -> None:
+    """At 1 Gb/s 4,608,000 kB are 38 s."""
+    sa = with_jitter(COUNTED, share)
+    first, second = soft_kilobytes(sa), soft_kilobytes(replace(sa, initiator=False))
+    assert first is not None
+    assert second is not None
+    a_second = 4_608_000 / 38
+    assert second - first > 4 * a_second
+    assert 4_608_000 - second > 4 * a_second
+    assert soft_kilobytes(ipsec()) is None
+
+
 def test_both_ends_know_the_others_time() -> None:
     sa = with_jitter(ipsec(), 0.3)
     assert soft_seconds(replace(seen_from_there(sa), initiator=True)) == soft_seconds(sa)
@@ -259,11 +302,11 @@ def test_pairs_of_one_moment_are_not_rekeyed_at_one_moment() -> None:
     ("pairs", "due"),
     [
         ((OLD,), NOW + 2700),
-        ((BEGUN,), NOW + 3005),
+        ((BEGUN,), NOW + 3000),
         ((BEGUN, WAITS), NOW + 5),
         ((LEFT, FRESH), NOW + 14),
         ((replace(LEFT, delete_at=None), FRESH), NOW + 16),
-        ((BEGUN, opening(3, 7)), NOW + 3005),
+        ((BEGUN, opening(3, 7)), NOW + 3000),
     ],
     ids=["rekeying", "its end", "the new one is used", "a Delete", "the end of the old one", "one is being made"],
 )
