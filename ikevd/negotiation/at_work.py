@@ -5,7 +5,7 @@ What comes of a step is returned, for the session.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
 
@@ -26,8 +26,9 @@ from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Handler, Router
 from ikevd.negotiation.running import Outcome, Running
+from ikevd.negotiation.turns import Turns
 from ikevd.negotiation.volume import Volume
-from ikevd.negotiation.work import Happening, Work
+from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe.history import Record
 from ikevd.peer import effects, facts
 from ikevd.peer.state import Attempt, PeerState, Stage
@@ -71,6 +72,7 @@ class AtWork:
         """Of those ISAKMP SAs whose lifetime has one."""
         self._begun: dict[Attempt, Work] = {}
         """Our phase 1, and the Quick Modes of both sides, while they are under way."""
+        self.turns = Turns()
         self._numbers = map(Attempt, count(-1, -1))
         """Of the peer's Quick Modes; ours are numbered by the state."""
 
@@ -132,13 +134,14 @@ class AtWork:
         self._ports.export_key(sa)
         return facts.PhaseOneUp(attempt, sa, running.last_flight, running.began, greets)
 
-    def learnt(self, fact: facts.Fact) -> None:
+    def learnt(self, fact: facts.Fact) -> Iterable[Ask]:
         """What the session has learnt is stored: the last message of a phase 1 that ended well may leave, and what has
-        ended is not under way any more."""
+        ended is not under way any more. What may have its turn now is asked again."""
         if isinstance(fact, ENDS):
             if isinstance(fact, facts.PhaseOneUp) and (exchanges := self._under.get(fact.sa.cookies)):
                 exchanges.release()
             self._ended(fact.attempt)
+        return self.turns.again()
 
     def restore(self, stored: StoredPeer) -> list[Happening]:
         """Go on where an earlier process was."""

@@ -277,9 +277,9 @@ class Session(Inbox[Happening | Again]):
                 return self._learn(happening)
 
     def _serve(self, ask: Ask) -> KernelWork | None:
-        """Carry out what an exchange asks, unless it has ended meanwhile."""
+        """Carry out what an exchange asks, in its turn, unless it has ended meanwhile."""
         work, attempt = ask.work, ask.work.attempt
-        if work.running.conversation.ended or attempt is None:
+        if work.running.conversation.ended or attempt is None or self._at_work.turns.keeps(self.state, ask):
             return None
         match ask.call:
             case ReserveSpi() as call:
@@ -299,7 +299,7 @@ class Session(Inbox[Happening | Again]):
         self.state, todo = decide(self.connection, before, fact, self._ports.now())
         used = {fact.under: (fact.message_id,)} if isinstance(fact, facts.Informed) else NOTHING_USED
         self._ledger.learnt(self.state, used)
-        self._at_work.learnt(fact)
+        self.post(*self._at_work.learnt(fact))
         self._arm(before)
         views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
         if not views and not unused:

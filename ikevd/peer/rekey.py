@@ -147,6 +147,13 @@ def due(draft: Draft, name: str) -> None:
         begin(draft, name)
 
 
+def make_room(draft: Draft, name: str) -> None:
+    """A third pair is about to be made: the oldest goes, if it was replaced."""
+    standing = draft.child(name).standing
+    if len(standing) > 1 and standing[0].leave_at is not None:
+        leave(draft, name, standing[0])
+
+
 def leave(draft: Draft, name: str, pair: PairState) -> None:
     """Nothing is received any more on a pair that was replaced."""
     child = draft.child(name)

@@ -21,6 +21,7 @@ class FloodPing:
     def __init__(self, node: Node, address: str, *, interval: float = INTERVAL, size: int = 56) -> None:
         """`interval`: seconds between two packets; `size`: octets in each."""
         self._command = node.command("ping", "-n", "-i", str(interval), "-s", str(size), address)
+        self.missing: list[int] = []
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
 
     def __enter__(self) -> Self:
@@ -41,7 +42,8 @@ class FloodPing:
         return [int(number) for number in re.findall(rb"icmp_seq=(\d+) ttl", self._output.read())]
 
     def lost(self) -> int:
-        """How many got no answer, up to one that is sent from now on."""
+        """How many got no answer, up to one that is sent from now on; which ones: `missing`."""
         newest = max(self._answered())
         answered = eventually(self._answered, lambda numbers: max(numbers) > newest + 1)
+        self.missing = sorted({*range(1, max(answered) + 1)} - {*answered})
         return max(answered) - len(set(answered))

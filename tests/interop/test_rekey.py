@@ -11,6 +11,7 @@ import pytest
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
 from tests.interop.flood_ping import FloodPing
+from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
@@ -34,7 +35,14 @@ def unharmed(topology: Topology, size: int = 56) -> Iterator[FloodPing]:
     with FloodPing(topology.host_a, topology.host_b.address, interval=OFTEN, size=size) as pings:
         yield pings
         lost = pings.lost()
-    assert (lost, (topology.wire.seen() - before).clear) == (0, 0)
+        errors = {gateway.name: _xfrm_errors(gateway) for gateway in (topology.gw_a, topology.gw_b)}
+    assert (lost, (topology.wire.seen() - before).clear) == (0, 0), (pings.missing, errors)
+
+
+def _xfrm_errors(node: Node) -> str:
+    """What the kernel has counted, for a message."""
+    lines = node.run("cat", "/proc/net/xfrm_stat").splitlines()
+    return " ".join(line for line in lines if not line.rstrip().endswith("\t0"))
 
 
 def pairs(ikevd: Ikevd) -> list[dict[str, Any]]:
