@@ -21,6 +21,7 @@ from ikevd.peer import facts, rekey
 from ikevd.peer.desired import ChildView, View, is_desired_alike
 from ikevd.peer.path_facts import Unmovable
 from ikevd.peer.state import Attempt, ChildState, Half, PairState, PeerState
+from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys
 
@@ -234,7 +235,7 @@ class KernelSide:
         limits = {sa: soft * 1024 for pair, soft in softs if soft is not None for sa in _sas_of(pair)}
         for sa in found.sas.get(self._children[name].reqid, ()) if limits else ():
             if sa.id in limits and sa.counters.octets >= limits[sa.id]:
-                yield facts.SoftExpired(name, sa.id.spi)
+                yield SoftExpired(name, sa.id.spi)
 
     def look(self, state: PeerState, name: str, found: InKernel) -> list[facts.Fact | Again] | None:
         """What somebody else has changed of a child. None: we change it ourselves just now, so that these dumps, which

@@ -9,6 +9,7 @@ from ikevd.frozen import replace
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.work import Happening
 from ikevd.peer import facts
+from ikevd.peer.volume_facts import Spent
 from ikevd.sa.model import Cookies
 
 KILOBYTE = 1024
@@ -44,7 +45,7 @@ class Volume:
         """That the volume is nearly used up, and that it is, each once."""
         if self._told < 1 and self._octets >= SOFT * self._limit:
             self._told = 1
-            yield facts.Spent(under)
+            yield Spent(under)
         if self._told < 2 and self._octets >= self._limit:
             self._told = 2
             yield facts.Worn(under, "the volume of the ISAKMP SA is used up")

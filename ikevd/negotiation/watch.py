@@ -32,8 +32,8 @@ from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.session import Session
 from ikevd.observe.words import say_error
-from ikevd.peer.facts import SoftExpired
 from ikevd.peer.path_facts import Mapped
+from ikevd.peer.volume_facts import SoftExpired
 
 SETTLE = 0.1
 """Seconds from an event to the dump: others come with it."""

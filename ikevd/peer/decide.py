@@ -70,8 +70,6 @@ from ikevd.peer.facts import (
     Reserved,
     Reset,
     Restarted,
-    SoftExpired,
-    Spent,
     Unplaced,
     Unwanted,
     Vanished,
@@ -80,6 +78,7 @@ from ikevd.peer.facts import (
 )
 from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
+from ikevd.peer.volume_facts import SoftExpired, Spent
 from ikevd.policy.model import Connection
 
 GONE_EARLY = "its IPsec SA is gone from the kernel before its time"

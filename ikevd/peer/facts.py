@@ -13,6 +13,7 @@ from ikevd.frozen import frozen
 from ikevd.host.interface import Packet
 from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import Attempt, Half, LastFlight
+from ikevd.peer.volume_facts import SoftExpired, Spent
 from ikevd.policy.changes import Reach
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
@@ -228,13 +229,6 @@ class Hinted:
 
 
 @frozen
-class Spent:
-    """The volume of the ISAKMP SA is nearly used up."""
-
-    under: Cookies
-
-
-@frozen
 class Worn:
     """The message IDs of the ISAKMP SA are used up, or its volume."""
 
@@ -282,14 +276,6 @@ class Counted:
 @frozen
 class Expired:
     """The kernel ended an SA whose lifetime is over. `spi`: either of the pair."""
-
-    child: str
-    spi: Spi
-
-
-@frozen
-class SoftExpired:
-    """The kernel tells that the volume of an SA is nearly used up. `spi`: either of the pair."""
 
     child: str
     spi: Spi

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from ikevd.peer import facts
+from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.model import Lifetime
 from tests.builders import child, connection
 from tests.duet import Network
@@ -23,7 +23,7 @@ SETTLED = 30
 
 def ripe(gateway: Gateway) -> None:
     """The time of its newest pair has come."""
-    gateway.session.post(facts.SoftExpired("lan", gateway.session.states["lan"].standing[-1].sa.inbound))
+    gateway.session.post(SoftExpired("lan", gateway.session.states["lan"].standing[-1].sa.inbound))
 
 
 async def between_two_ikevd(crossings: int, network: Network, seed: int) -> int:

@@ -19,6 +19,7 @@ from ikevd.peer.informed import MAX_HELD
 from ikevd.peer.isakmp import MAX_ISAKMP_SAS
 from ikevd.peer.notices import delete_esp, delete_isakmp
 from ikevd.peer.state import Attempt, Half, PeerState, Stage
+from ikevd.peer.volume_facts import Spent
 from ikevd.policy.model import Connection, Start
 from ikevd.sa.model import Cookies, Spi
 from ikevd.store.codec import decode, encode
@@ -111,7 +112,7 @@ class Dice:
             lambda: facts.Heard(self.under, self.path),
             lambda: facts.Informed(self.under, tuple(self.payload for _ in range(self._random.randrange(4)))),
             lambda: facts.Worn(self.under),
-            lambda: facts.Spent(self.under),
+            lambda: Spent(self.under),
             lambda: facts.Renew(),
             lambda: facts.KernelDid(fitting),
             lambda: facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),

@@ -10,9 +10,10 @@ import pytest
 from ikevd.errors import NoAnswer, Said
 from ikevd.peer.desired import sending
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Due, Expired, QuickModeFailed, Restarted, SoftExpired, Vanished
+from ikevd.peer.facts import Due, Expired, QuickModeFailed, Restarted, Vanished
 from ikevd.peer.rekey import soft_kilobytes, soft_seconds
 from ikevd.peer.state import Attempt, ChildState, Half, PairState
+from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.model import Lifetime, Rekey
 from ikevd.sa.model import IpsecSa, Spi
 from tests.peer.records import (

@@ -18,11 +18,11 @@ from ikevd.peer.facts import (
     QuickModeBegan,
     Renew,
     Restarted,
-    Spent,
     Unwanted,
     Wanted,
 )
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState, Stage
+from ikevd.peer.volume_facts import Spent
 from ikevd.policy.model import NatMethod, Start
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import DeletePayload

@@ -1,0 +1,21 @@
+"""Facts about volumes that are used up: part of `ikevd.peer.facts`."""
+
+from __future__ import annotations
+
+from ikevd.frozen import frozen
+from ikevd.sa.model import Cookies, Spi
+
+
+@frozen
+class Spent:
+    """The volume of the ISAKMP SA is nearly used up."""
+
+    under: Cookies
+
+
+@frozen
+class SoftExpired:
+    """The kernel tells that the volume of an SA is nearly used up. `spi`: either of the pair."""
+
+    child: str
+    spi: Spi
