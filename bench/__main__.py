@@ -16,9 +16,12 @@ from bench.handshakes import handshakes
 from bench.instructions import instructions
 from bench.latency import latency
 from bench.looks import looks
+from bench.reload import reload
 from bench.restart import restart
 from bench.scale import scale
 from bench.sides import has_charon
+
+COMMANDS = ("start", "handshake", "instructions", "latency", "children", "looks", "restart", "reload", "scale")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(runner.run(looks(each=asked.each, tunnels=asked.tunnels)), flush=True)
         if asked.command in ("restart", "all"):
             print(runner.run(restart(tunnels=min(asked.tunnels, 5000), netlink=asked.netlink)), flush=True)
+        if asked.command in ("reload", "all"):
+            print(runner.run(reload(tunnels=min(asked.tunnels, 1000))), flush=True)
         if asked.command in ("scale", "all"):
             print(runner.run(scale(tunnels=asked.tunnels, charon=charon, settle=asked.settle)), flush=True)
 
@@ -54,7 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description="What ikevd costs, alone and beside charon.")
     parser.add_argument(
         "command",
-        choices=("start", "handshake", "instructions", "latency", "children", "looks", "restart", "scale", "all"),
+        choices=(
+            "start",
+            "handshake",
+            "instructions",
+            "latency",
+            "children",
+            "looks",
+            "restart",
+            "reload",
+            "scale",
+            "all",
+        ),
     )
     parser.add_argument("--rounds", type=int, default=10, help="handshake: bursts for each suite and responder")
     parser.add_argument(

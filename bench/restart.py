@@ -62,7 +62,7 @@ async def restart(*, tunnels: int, netlink: bool) -> str:
             gc.collect()
             gc.disable()  # as the daemon does meanwhile
             with closing(open_store(file, HERE, "bench").store) as store:
-                engine = Engine(config, _ports(kernel, store))
+                engine = Engine(config, ports(kernel, store))
                 rows = await _measured(engine.restore(), tunnels, kernel)
                 await engine.hand_over()
         finally:
@@ -98,7 +98,7 @@ def _config(folder: File) -> Config:
     return load(file, {}).config
 
 
-def _ports(kernel: Kernel, store: Store) -> Ports:
+def ports(kernel: Kernel, store: Store) -> Ports:
     return Ports(
         transmit=lambda octets, path: None,
         keepalive=lambda path: None,
@@ -135,14 +135,14 @@ def _peers(connection: Connection, tunnels: int) -> Iterator[PeerState]:
         key = PeerKey(connection.name, connection.remote_id, number + 1)
         reqid = reqids.lease(Holder(connection.name, "roads", key.identity, key.instance))
         path = Path(Endpoint(HUB, 500), Endpoint(IPv4Address("198.18.0.0") + number, 500))
-        isakmp = _isakmp(connection, number, path, now)
+        under = isakmp(connection, number, path, now)
         pair = PairState(
-            _ipsec(connection, number, reqid, path), isakmp.sa.cookies, Half.BOTH, now, now + 3600, attempt=None
+            ipsec(connection, number, reqid, path), under.sa.cookies, Half.BOTH, now, now + 3600, attempt=None
         )
-        yield PeerState(key, {isakmp.sa.cookies: isakmp}, {"roads": ChildState(pairs=(pair,), since=now)})
+        yield PeerState(key, {under.sa.cookies: under}, {"roads": ChildState(pairs=(pair,), since=now)})
 
 
-def _isakmp(connection: Connection, number: int, path: Path, now: float) -> IsakmpState:
+def isakmp(connection: Connection, number: int, path: Path, now: float) -> IsakmpState:
     assert connection.local_id is not None
     assert connection.remote_id is not None
     suite, secret = connection.suites[0], Secret(bytes(32))
@@ -163,7 +163,7 @@ def _isakmp(connection: Connection, number: int, path: Path, now: float) -> Isak
     return IsakmpState(sa, Stage.READY, path, now, now, now + 86400)
 
 
-def _ipsec(connection: Connection, number: int, reqid: int, path: Path) -> IpsecSa:
+def ipsec(connection: Connection, number: int, reqid: int, path: Path) -> IpsecSa:
     (child,) = connection.children
     network = IPv4Network((int(IPv4Address("10.64.0.0")) + (number << 4), 28))
     return IpsecSa(

@@ -28,6 +28,7 @@ def may_run_the_daemon() -> bool:
     [
         (["handshake", "--rounds", "1", "--each", "1"], "curve25519 with PFS"),
         (["scale", "--tunnels", "2"], "kB for each of 2 tunnels"),
+        (["reload", "--tunnels", "3"], "of 3 connections, one changed"),
     ],
 )
 def test_each_benchmark_prints_its_figures(
