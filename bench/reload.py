@@ -78,7 +78,12 @@ async def _measured(engine: Engine, read: Callable[[], Loaded], kernel: Counted,
     async def before(config: Config) -> None:
         """No suite is new."""
 
-    reloading = Reloading(read, engine, Notifier({}), before, lambda config: None)
+    with Notifier({}) as notifier:
+        reloading = Reloading(read, engine, notifier, before, lambda config: None)
+        return await _looked_at(reloading, kernel, tunnels)
+
+
+async def _looked_at(reloading: Reloading, kernel: Counted, tunnels: int) -> list[list[str]]:
     wall, cpu, longest, reader = time.monotonic(), time.process_time(), 0.0, 0.0
     work = asyncio.ensure_future(reloading.reload(dry_run=False))
     while not work.done():

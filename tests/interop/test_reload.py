@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import pytest
+
+from ikevd.cli.show import NOT_UP
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
 from tests.interop.flood_ping import FloodPing
@@ -16,6 +19,7 @@ from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
+from tests.plugins.secrets import MARK
 
 AWAY = ("away", "10.1.7.0/24", "10.2.7.0/24")
 FAR = ("far", "10.1.8.0/24", "10.2.8.0/24")
@@ -103,11 +107,69 @@ def test_with_one_connection_changed_the_others_lose_nothing_and_the_monitor_sho
         assert len(topology.gw_a.xfrm_state()) == 6
 
 
+def test_another_key_is_negotiated_anew_while_the_tunnel_carries_on(topology: Topology, charon_b: StrongSwan) -> None:
+    """Both gateways get it, ikevd first: until strongSwan knows of it phase 1 fails, and is tried again."""
+    before = Site(topology.gw_a, topology.gw_b)
+    after = replace(before, secret=f"another {MARK} of the gateways")
+    charon_b.load(before.mirrored(options=()).swanctl())
+    with Ikevd(topology.gw_a, before.ikevd()) as ikevd:
+        ikevd.up("lan")
+        first = {sa.spi for sa in topology.gw_a.xfrm_state()}
+        with FloodPing(topology.host_a, topology.host_b.address) as ping:
+            rewrite(ikevd, after.ikevd())
+            done = ikevd.command("reload")
+            assert (done.returncode, "changed: peer: psk" in done.stdout) == (0, True), done.stdout + done.stderr
+            eventually(lambda: "probable" in ikevd.log or "no answer" in ikevd.log or "failed" in ikevd.log)
+            charon_b.load(after.mirrored(options=()).swanctl())
+            eventually(lambda: not first & {sa.spi for sa in topology.gw_a.xfrm_state()})
+            assert ping.lost() == 0
+        eventually(lambda: len(topology.gw_a.xfrm_state()) == 2)
+        charon_b.wait_for_children(1)
+
+
+@pytest.mark.parametrize("name", ["lan", "peer"], ids=["child", "connection"])
+def test_rekey_by_command_loses_nothing(topology: Topology, charon_b: StrongSwan, name: str) -> None:
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(site.mirrored(options=()).swanctl())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        ikevd.up("lan")
+        first = {sa.spi for sa in topology.gw_a.xfrm_state()}
+        cookies = {isakmp["cookies"] for isakmp in isakmp_sas(ikevd)}
+        with FloodPing(topology.host_a, topology.host_b.address) as ping:
+            done = ikevd.command("rekey", name)
+            assert done.returncode == 0, done.stdout + done.stderr
+            eventually(lambda: not first & {sa.spi for sa in topology.gw_a.xfrm_state()})
+            assert ping.lost() == 0
+        now = {isakmp["cookies"] for isakmp in isakmp_sas(ikevd)}
+        assert (now == cookies) is (name == "lan")
+        charon_b.wait_for_children(1)
+
+
+def test_a_reset_begins_anew_and_ikevd_status_tells_monitoring(topology: Topology, charon_b: StrongSwan) -> None:
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(site.mirrored(options=()).swanctl())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        assert ikevd.command("status", "peer").returncode == NOT_UP
+        ikevd.up("lan")
+        assert ikevd.command("status", "peer").returncode == 0
+        first = {sa.spi for sa in topology.gw_a.xfrm_state()}
+        done = ikevd.command("reset", "peer")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not first & {sa.spi for sa in topology.gw_a.xfrm_state()}
+        assert topology.host_a.ping(topology.host_b.address, 3) == 3
+        charon_b.wait_for_children(1)
+        eventually(lambda: len(charon_b.list_sas()) == 1)
+
+
 def reqid_of(node: Node, site: Site) -> int:
     (_, ours, _) = site.nets[0]
     out = [policy for policy in node.xfrm_policy() if policy.src == ours and policy.direction == "out"]
     (reqid,) = {policy.templates[0].reqid for policy in out if policy.templates}
     return reqid
+
+
+def isakmp_sas(ikevd: Ikevd) -> list[dict[str, str]]:
+    return [isakmp for connection in ikevd.status()["connections"] for isakmp in connection["isakmp"]]
 
 
 def children(ikevd: Ikevd) -> list[dict[str, str]]:
