@@ -140,6 +140,14 @@ async def reload(gateway: Gateway, *connections: Connection, **settings: Any) ->
     return found
 
 
+def ripen(session: Session) -> None:
+    """The time has come to renew its ISAKMP SAs."""
+    now = asyncio.get_running_loop().time()
+    ripe = {cookies: replace(known, renew_at=now) for cookies, known in session.state.isakmp.items()}
+    before, session.state = session.state, replace(session.state, isakmp=ripe)
+    session._arm(before)
+
+
 async def silence(world: World, seconds: float) -> None:
     """Nothing arrives for so long."""
     before, world.network.loss = world.network.loss, 1.0

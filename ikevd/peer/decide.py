@@ -66,7 +66,6 @@ from ikevd.peer.facts import (
     QuickModeUp,
     RekeyWanted,
     Reloaded,
-    Renew,
     Reserved,
     Reset,
     Restarted,
@@ -146,8 +145,6 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             reload.rekey_wanted(draft, names, phase1=anew)
         case Reset():
             reload.reset(draft)
-        case Renew():
-            succession.renew(draft)
         case Displaced(name, by):
             clients.displaced(draft, name, by)
         case PhaseOneUp(attempt, sa) if phase1.up(draft, fact):

@@ -64,11 +64,6 @@ class Reset:
 
 
 @frozen
-class Renew:
-    """Renew the ISAKMP SA that serves, now."""
-
-
-@frozen
 class Displaced:
     """Another peer asks for the selectors of the child, and nothing was heard of this one for long."""
 
@@ -353,7 +348,6 @@ Fact = (
     | Reloaded
     | RekeyWanted
     | Reset
-    | Renew
     | Displaced
     | Ended
     | PhaseOneUp

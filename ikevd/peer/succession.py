@@ -89,7 +89,7 @@ def _can_call(draft: Draft, state: IsakmpState) -> bool:
 def _renew(draft: Draft, under: Cookies) -> None:
     """Only what serves, as long as it is there for somebody."""
     found = _of(draft, under)
-    again = renewal.later(draft.now, found.expires)
+    again = None if found.renew_at is None else renewal.later(draft.now, found.expires)
     begins = under == isakmp.usable(draft) and isakmp.is_wanted(draft, under) and phase1.renew(draft)
     _put(draft, under, replace(found, renew_at=again, renewals=found.renewals + begins))
     if begins:

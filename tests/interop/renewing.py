@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ikevd.peer.due import serves
-from ikevd.peer.facts import Renew
 from ikevd.peer.state import IsakmpState
 from tests.eventually import eventually_async
+from tests.gateways import ripen
 from tests.interop.daemon import Ikevd
 from tests.interop.flood_ping import FloodPing
 from tests.interop.inprocess import EngineInNamespace, engine_in, loaded
@@ -47,15 +47,24 @@ def no_packet_is_lost(topology: Topology) -> Iterator[None]:
     assert spis(topology) == before
 
 
-async def we_renew_it(topology: Topology, site: Site, folder: Path, *, until_its_delete: bool) -> None:
-    """`until_its_delete`: until the former one is told Delete, and the peer has acted upon that."""
+async def we_renew_it(
+    topology: Topology,
+    site: Site,
+    folder: Path,
+    *,
+    until_its_delete: bool,
+    peer_too: Callable[[], None] = lambda: None,
+) -> None:
+    """`until_its_delete`: until the former one is told Delete, and the peer has acted upon that. `peer_too`: lets the
+    peer renew it at the same time."""
     async with engine_in(topology.gw_a, loaded(site.ikevd(), folder / "a")) as alice:
         await alice.up()
         await eventually_async(lambda: len(spis(topology)) == 2)
         (first,) = _serving(alice)
         lossless = no_packet_is_lost(topology)
         await asyncio.to_thread(lossless.__enter__)
-        alice.engine.session(alice.connection).post(Renew())
+        ripen(alice.engine.session(alice.connection))
+        await asyncio.to_thread(peer_too)
         await eventually_async(lambda: _serving(alice)[-1].sa.cookies != first.sa.cookies)
         if until_its_delete:
             await eventually_async(lambda: len(_serving(alice)) == 1)

@@ -53,3 +53,31 @@ def test_we_renew_it(topology: Topology, charon_b: StrongSwan, tmp_path: Path, *
     charon_b.load(site.mirrored().swanctl())
     asyncio.run(we_renew_it(topology, site, tmp_path, until_its_delete=until_its_delete))
     charon_b.wait_for_children(0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_we_renew_it_by_time_three_times(topology: Topology, charon_b: StrongSwan) -> None:
+    """After 42 to 48 s each."""
+    site = Site(topology.gw_a, topology.gw_b, options=("ike_lifetime: 60s",))
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        ikevd.up("lan")
+        eventually(lambda: len(spis(topology)) == 2)
+        with no_packet_is_lost(topology):
+            newest = {live(ikevd)[-1]}
+            while len(newest) < 4:
+                eventually(lambda: live(ikevd)[-1] not in newest)
+                newest.add(live(ikevd)[-1])
+        assert len(charon_b.wait_for_children(1)) == 1
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("again", range(3))
+def test_both_renew_it_at_once(topology: Topology, charon_b: StrongSwan, tmp_path: Path, again: int) -> None:
+    """strongSwan knows no rule for that; what it has given up it deletes itself."""
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(site.mirrored().swanctl())
+    both = we_renew_it(topology, site, tmp_path, until_its_delete=True, peer_too=lambda: charon_b.rekey(ike=CONNECTION))
+    asyncio.run(both)
+    charon_b.wait_for_children(0)

@@ -14,7 +14,7 @@ from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 from tests.builders import NO_DPD, child, connection
 from tests.duet import Network
-from tests.gateways import Gateway, World, alice_and_bob, bring_up, silence
+from tests.gateways import Gateway, World, alice_and_bob, bring_up, ripen, silence
 from tests.virtual_time import run
 
 SHORT = connection(lifetime=Lifetime(300), children=(child(lifetime=Lifetime(86400)),), dpd=NO_DPD)
@@ -43,10 +43,7 @@ async def up() -> tuple[World, Gateway, Gateway]:
 async def at_once(alice: Gateway, bob: Gateway) -> None:
     """Both begin to renew it before either hears of the other."""
     for gateway in (alice, bob):
-        session, now = gateway.session, asyncio.get_running_loop().time()
-        ripe = {cookies: replace(known, renew_at=now) for cookies, known in session.state.isakmp.items()}
-        before, session.state = session.state, replace(session.state, isakmp=ripe)
-        session._arm(before)
+        ripen(gateway.session)
     await asyncio.sleep(1)
 
 

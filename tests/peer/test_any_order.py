@@ -113,7 +113,6 @@ class Dice:
             lambda: facts.Informed(self.under, tuple(self.payload for _ in range(self._random.randrange(4)))),
             lambda: facts.Worn(self.under),
             lambda: Spent(self.under),
-            lambda: facts.Renew(),
             lambda: facts.KernelDid(fitting),
             lambda: facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),
             lambda: facts.Expired(self.name, self.spi),

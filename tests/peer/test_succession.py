@@ -16,7 +16,6 @@ from ikevd.peer.facts import (
     PhaseOneFailed,
     PhaseOneUp,
     QuickModeBegan,
-    Renew,
     Restarted,
     Unwanted,
     Wanted,
@@ -52,11 +51,6 @@ def test_when_its_time_has_come_a_new_phase_1_begins_and_all_else_stays(lan: Chi
     after, effects = told(peer(ripe(), lan=lan), Due(()))
     assert effects == ["begin phase 1 as 11", BEGINS]
     assert after == peer(ripe(renew_at=NOW + 300, renewals=1), lan=lan, phase1=Attempt(11), serial=11)
-
-
-def test_or_when_the_operator_wants_it() -> None:
-    _, effects = told(peer(isakmp(B), isakmp(A, expires=NOW + 600), lan=UP), Renew())
-    assert effects == ["begin phase 1 as 11", BEGINS]
 
 
 @pytest.mark.parametrize(("born", "at"), [(500.0, NOW), (NOW - 10, NOW + 20)], ids=["at once", "but not as a baby"])

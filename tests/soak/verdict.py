@@ -11,6 +11,7 @@ from ikevd.conversation.timing import LINGER
 from ikevd.host.interface import Action, Direction, SaId
 from ikevd.negotiation.session import Session
 from ikevd.peer.child import MAX_PAIRS
+from ikevd.peer.due import serves
 from ikevd.peer.outside import outside
 from ikevd.peer.start import has_trap
 from ikevd.peer.state import ChildState, Half, PeerState
@@ -20,6 +21,8 @@ from ikevd.store.interface import StoredPeer
 from ikevd.store.memory import MemoryStore
 from tests.soak.machine import MortalMachine
 
+MOST_SERVING = 3
+"""Two that crossed, and the one that they replace."""
 KEPT = 2 * LINGER
 """An exchange has been forgotten so long after what moved it last."""
 
@@ -32,6 +35,11 @@ def faults(alice: MortalMachine, bob: MortalMachine) -> Iterator[str]:
     mirrored = {(outbound, inbound) for inbound, outbound in _pairs(theirs)}
     if _pairs(ours) != mirrored:
         yield f"the ends hold different pairs: {_hex(_pairs(ours))} and {_hex(mirrored)}"
+    serving = [{key for key, known in end.state.isakmp.items() if serves(known)} for end in (ours, theirs)]
+    if all(serving) and not serving[0] & serving[1]:
+        yield "the ends have ISAKMP SAs, and none in common"
+    if max(map(len, serving)) > MOST_SERVING:
+        yield f"{len(serving[0])} and {len(serving[1])} ISAKMP SAs serve"
     if _digests(alice) != _digests(bob):
         yield "the kernels hold different SAs, or other keys"
 
