@@ -255,10 +255,10 @@ class History:
     def pack(self, kind: ExchangeType, entries: Sequence[Entry]) -> bytes:
         """The facts of a record as one object (called by `Record`). The first record of a kind that ended well is the
         model of those that follow."""
-        octets, model = pickled(entries), self._models.get(kind)
+        (octets, apart), model = pickled(entries), self._models.get(kind)
         if model is None and len(octets) <= MAX_MODEL and any(isinstance(one.fact, Established) for one in entries):
             self._models[kind] = octets
-        return pack(octets, model)
+        return pack(octets, apart, model)
 
     def unpack(self, kind: ExchangeType, octets: bytes) -> list[Entry]:
         """What was packed (called by `Record`)."""

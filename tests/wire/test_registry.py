@@ -24,7 +24,7 @@ def test_an_unknown_number_is_kept_and_prints_as_such() -> None:
 @pytest.mark.parametrize("number", [Group.MODP_2048, Group(99), Flags(7), Flags(0xF8)], ids=repr)
 def test_a_number_known_or_not_comes_back_from_the_packed_record(number: Group | Flags) -> None:
     """Debian 12's Python 3.11.2 pickles an enum by a name, which an unknown number has not."""
-    (back,) = unpack(pack(pickled([number])))
+    (back,) = unpack(pack(*pickled([number])))
     assert (type(back), back) == (type(number), number)
 
 
