@@ -48,6 +48,8 @@ from ikevd.sa.model import NO_COOKIE, Cookies, IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType
 
+BY_TIMER, BOUNDED = Repeat.BY_TIMER, Repeat.BOUNDED
+HEARD, SERVED = InputKind.HEARD, InputKind.SERVED
 LARVAL_MESSAGES = 2
 """The first message and our answer to it prove nothing of the sender's address."""
 
@@ -189,7 +191,7 @@ class Conversation(Generic[T_co]):
                 forked = self._inbox.fork(copy, ended=self.ended)
                 self._effects += self._inbox.answer(copy, path, now, first=forked)
                 answered = self._flush()
-                return self._outbox.behind(answered, InputKind.HEARD, now, datagram, path) if forked else answered
+                return self._outbox.behind(answered, HEARD, now, datagram, path) if forked else answered
             moves = paths.moves(self._situation, self._course.kind, path, self._awaiting)
             opened = self._inbox.judge(header, datagram, path, self._awaiting)
         except (Malformed, Refused) as refusal:
@@ -199,13 +201,13 @@ class Conversation(Generic[T_co]):
         self._effects += self._inbox.take_in(self._course.awaited, datagram, opened, path, moves=moves)
         self._course.messages += 1
         self._awaiting = self._waiting = None
-        return self._outbox.behind(self._advance(now), InputKind.HEARD, now, datagram, path)
+        return self._outbox.behind(self._advance(now), HEARD, now, datagram, path)
 
     def resume(self, result: HostAnswer, now: float) -> list[Effect[T_co]]:
         """The host did what was asked."""
         if self.ended:
             return []
-        return self._outbox.behind(self._advance(now, result), InputKind.SERVED, now, answer=result)
+        return self._outbox.behind(self._advance(now, result), SERVED, now, answer=result)
 
     def refuse(self, error: IkeError, now: float) -> list[Effect[T_co]]:
         """The host could not do what was asked."""
@@ -364,11 +366,11 @@ class Conversation(Generic[T_co]):
         message = self._outbox.seal(self._course.awaited, request.payloads)
         self._course.messages += 1
         self._effects += self._outbox.say(message, 1, answered=self._inbox.heard)
-        if request.repeat != Repeat.BY_TIMER or not self.initiator:
+        if request.repeat != BY_TIMER or not self.initiator:
             self._inbox.told(message)
-        if request.repeat == Repeat.BY_TIMER:
+        if request.repeat == BY_TIMER:
             self._waiting = Waiting.for_answer(now, message, self._timing.resend)
-        elif request.repeat == Repeat.BOUNDED:
+        elif request.repeat == BOUNDED:
             self._waiting = Waiting.for_answer(now, message, FAREWELL)
 
     def _flush(self) -> list[Effect[T_co]]:

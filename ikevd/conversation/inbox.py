@@ -18,7 +18,7 @@ from ikevd.sa.model import NO_COOKIE, Cookies
 from ikevd.wire.message import Header, Message, names
 from ikevd.wire.registry import ExchangeType, Flags
 
-COMMIT = int(Flags.COMMIT)
+COMMIT, INFORMATIONAL = int(Flags.COMMIT), ExchangeType.INFORMATIONAL
 NOTHING_HEARD = Duplicates()
 
 
@@ -57,8 +57,8 @@ class Inbox:
         """Open a new message. Raises `Malformed` or `Refused`; then nothing has changed."""
         if awaited is None:
             raise UnexpectedMessage("no message is awaited now")
-        informs = awaited.or_informational and header.exchange == ExchangeType.INFORMATIONAL
-        kind = ExchangeType.INFORMATIONAL if informs else self._kind
+        informs = awaited.or_informational and header.exchange == INFORMATIONAL
+        kind = INFORMATIONAL if informs else self._kind
         check_header(header, self._situation, kind, self._initiator)
         self._situation.arriving = path
         try:

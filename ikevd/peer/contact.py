@@ -24,6 +24,7 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.model import Connection, Unique
 from ikevd.sa.model import Cookies
 
+KEEP, LEAVING = Unique.KEEP, Stage.LEAVING
 ANEW = Said("the peer has begun anew (INITIAL-CONTACT)")
 
 
@@ -35,7 +36,7 @@ def holds(connection: Connection, state: PeerState, ours: Identity, address: Add
     is. What leaves was said Delete of."""
     for known in state.isakmp.values():
         there = address in (None, known.path.remote.address)
-        if there and known.stage is not Stage.LEAVING and not known.retired and known.sa.local_id == ours:
+        if there and known.stage is not LEAVING and not known.retired and known.sa.local_id == ours:
             return True
     sas = (pair.sa for known in state.children.values() for pair in known.pairs)
     return any(
@@ -46,7 +47,7 @@ def holds(connection: Connection, state: PeerState, ours: Identity, address: Add
 def met(draft: Draft, fact: facts.PhaseOneUp) -> None:
     """A phase 1 ended well: what is said and was heard besides."""
     under, found = fact.sa.cookies, draft.isakmp.get(fact.sa.cookies)
-    if found is None or found.stage is Stage.LEAVING:
+    if found is None or found.stage is LEAVING:
         return
     if fact.greets:
         draft.say(Say(under, (initial_contact(under),)))
@@ -63,7 +64,7 @@ Bearing = facts.PhaseOneUp | facts.Informed | facts.Contacted
 
 def bearing(connection: Connection, fact: object) -> Bearing | None:
     """The fact, if it holds INITIAL-CONTACT and the connection wants to know whether the peer's former self lives."""
-    if connection.unique is not Unique.KEEP:
+    if connection.unique is not KEEP:
         return None
     match fact:
         case facts.PhaseOneUp(sa=sa) if sa.contacted:
@@ -87,7 +88,7 @@ def spoke(state: PeerState, fact: Bearing, now: float) -> bool:
 def heard(draft: Draft, under: Cookies, *, former_lives: bool) -> None:
     """The peer says it under that ISAKMP SA, which is proven."""
     found = draft.isakmp.get(under)
-    if found is None or found.stage is Stage.LEAVING:
+    if found is None or found.stage is LEAVING:
         return
     if draft.connection.unique is Unique.NEVER:
         draft.say(Record(under, Note(NotHeeded())))
@@ -123,7 +124,7 @@ def doubt(draft: Draft, why: str) -> None:
 
 def _refusal(draft: Draft, found: IsakmpState, former: Endpoint, *, lives: bool) -> Finding | None:
     """Why who begins anew is turned away."""
-    if draft.connection.unique is Unique.KEEP and lives:
+    if draft.connection.unique is KEEP and lives:
         return FormerLives(str(former), int(LIVING))
     return rivals.refusal(draft, former, found.path.remote)
 
@@ -161,5 +162,5 @@ def _older_pairs(draft: Draft, before: float | None) -> Iterator[tuple[str, Pair
 
 def _older_isakmp(draft: Draft, before: float | None) -> Iterator[tuple[Cookies, IsakmpState]]:
     for under, known in draft.isakmp.items():
-        if before is not None and known.born < before and known.stage is not Stage.LEAVING:
+        if before is not None and known.born < before and known.stage is not LEAVING:
             yield under, known

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ikevd.peer.state import ChildState, IsakmpState, PeerState, Stage
 from ikevd.peer.timing import PACE, SAID_AFTER
+
+LEAVING, READY = Stage.LEAVING, Stage.READY
 
 
 def child_due(child: ChildState) -> float | None:
@@ -26,7 +26,7 @@ def isakmp_due(isakmp: IsakmpState) -> float | None:
     """The end of its lifetime or of its farewells, its renewal, its Delete once it is replaced, or a look at whether
     the peer lives."""
     end = isakmp_ends(isakmp)
-    if isakmp.stage is Stage.LEAVING:
+    if isakmp.stage is LEAVING:
         return end
     look_at = None if isakmp.liveness is None else isakmp.liveness.look_at
     return _first(end, isakmp.renew_at, isakmp.retire_at, look_at)
@@ -34,7 +34,7 @@ def isakmp_due(isakmp: IsakmpState) -> float | None:
 
 def isakmp_ends(isakmp: IsakmpState) -> float | None:
     """The end of its lifetime, or of its farewells."""
-    if isakmp.stage is Stage.LEAVING:
+    if isakmp.stage is LEAVING:
         return isakmp.leave_at
     return isakmp.expires if isakmp.leave_at is None else min(isakmp.expires, isakmp.leave_at)
 
@@ -63,7 +63,7 @@ def next_due(state: PeerState) -> float | None:
 
 def serves(isakmp: IsakmpState) -> bool:
     """May a new Quick Mode begin under it, as long as it `lasts`?"""
-    return isakmp.stage is Stage.READY and not isakmp.unresponsive and not isakmp.retired
+    return isakmp.stage is READY and not isakmp.unresponsive and not isakmp.retired
 
 
 def lasts(isakmp: IsakmpState, now: float) -> bool:
@@ -72,5 +72,8 @@ def lasts(isakmp: IsakmpState, now: float) -> bool:
 
 
 def _first(*times: float | None) -> float | None:
-    known: Iterable[float] = (time for time in times if time is not None)
-    return min(known, default=None)
+    first = None
+    for time in times:
+        if time is not None and (first is None or time < first):
+            first = time
+    return first

@@ -9,15 +9,19 @@ from ikevd.errors import NoProposalChosen
 from ikevd.lifetime_findings import LifeRefused
 from ikevd.policy.model import Lifetime, LifetimeCheck
 
+STRICT, EXACT = LifetimeCheck.STRICT, LifetimeCheck.EXACT
 LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024
 """No peer can have us negotiate anew in a storm."""
 
 
 def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
     """Both ends keep the smaller of each value (RFC 2407 section 4.5.4), but none so small that it is an attack."""
-    volumes = [volume for volume in (ours.kilobytes, theirs.kilobytes) if volume is not None]
-    both = Lifetime(min(ours.seconds, theirs.seconds), min(volumes) if volumes else None)
-    return ours if ours == (least := _at_least(both)) else least
+    one, other = ours.kilobytes, theirs.kilobytes
+    volume = min(one, other) if one is not None and other is not None else other if one is None else one
+    seconds = max(min(ours.seconds, theirs.seconds), LEAST_SECONDS)
+    if volume is not None:
+        volume = max(volume, LEAST_KILOBYTES)
+    return ours if (seconds, volume) == (ours.seconds, one) else Lifetime(seconds, volume)
 
 
 def agreed(check: LifetimeCheck, ours: Lifetime, proposed: Lifetime) -> Lifetime:
@@ -29,9 +33,11 @@ def agreed(check: LifetimeCheck, ours: Lifetime, proposed: Lifetime) -> Lifetime
 
 def refusal(check: LifetimeCheck, ours: Lifetime, proposed: Lifetime) -> LifeRefused | None:
     """Why the proposed life will not do. Volume counts where both name one."""
+    if check not in (STRICT, EXACT):
+        return None
     volumes = (ours.kilobytes or 0, proposed.kilobytes or 0) if ours.kilobytes and proposed.kilobytes else (0, 0)
-    strict = check is LifetimeCheck.STRICT and (proposed.seconds > ours.seconds or volumes[1] > volumes[0])
-    exact = check is LifetimeCheck.EXACT and (proposed.seconds != ours.seconds or volumes[1] != volumes[0])
+    strict = check is STRICT and (proposed.seconds > ours.seconds or volumes[1] > volumes[0])
+    exact = check is EXACT and (proposed.seconds != ours.seconds or volumes[1] != volumes[0])
     if not strict and not exact:
         return None
     return LifeRefused(check.value, proposed.seconds, proposed.kilobytes, ours.seconds, ours.kilobytes)
@@ -43,6 +49,4 @@ def is_claimed(check: LifetimeCheck, kept: Lifetime, proposed: Lifetime) -> bool
 
 
 def _at_least(lifetime: Lifetime) -> Lifetime:
-    volume = lifetime.kilobytes
-    least = Lifetime(max(lifetime.seconds, LEAST_SECONDS), None if volume is None else max(volume, LEAST_KILOBYTES))
-    return lifetime if lifetime == least else least
+    return shorter(lifetime, lifetime)

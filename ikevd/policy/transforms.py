@@ -6,6 +6,7 @@ Attributes are always read from one transform, never from the first that has the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from ikevd.errors import Malformed
 from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
@@ -30,6 +31,9 @@ from ikevd.wire.sa import Proposal, SaPayload, Transform
 
 DEFAULT_ESP_SECONDS = 28800
 """RFC 2407 section 4.5: an absent SA life means eight hours."""
+OFFERS = 256
+"""Different ones of the configuration that are made once."""
+ESP = Protocol.ESP
 DEFAULT_IKE_SECONDS = 86400
 """RFC 2409 sets none; a day is Cisco's default and the longest in use."""
 
@@ -39,20 +43,30 @@ DEFAULT_IKE_SECONDS = 86400
 
 def offer_phase1(suites: Sequence[IkeSuite], lifetime: Lifetime) -> SaPayload:
     """One proposal with a transform for each suite."""
-    transforms = tuple(
+    return _offer_phase1(tuple(suites), lifetime)
+
+
+@lru_cache(maxsize=OFFERS)
+def _offer_phase1(suites: tuple[IkeSuite, ...], lifetime: Lifetime) -> SaPayload:
+    transforms = [
         Transform(number, Phase1Transform.KEY_IKE, (*_ike_attributes(suite), *_life(IkeAttribute, lifetime)))
         for number, suite in enumerate(suites, start=1)
-    )
-    return SaPayload.of((Proposal(1, Protocol.ISAKMP, b"", transforms),))
+    ]
+    return SaPayload.of((Proposal(1, Protocol.ISAKMP, b"", tuple(transforms)),))
 
 
 def offer_phase2(suites: Sequence[EspSuite], lifetime: Lifetime, spi: bytes) -> SaPayload:
     """One ESP proposal with a transform for each suite."""
-    transforms = tuple(
+    return SaPayload.of((Proposal(1, ESP, spi, _esp_transforms(tuple(suites), lifetime)),))
+
+
+@lru_cache(maxsize=OFFERS)
+def _esp_transforms(suites: tuple[EspSuite, ...], lifetime: Lifetime) -> tuple[Transform, ...]:
+    transforms = [
         Transform(number, suite.transform, (*_life(IpsecAttribute, lifetime), *_esp_attributes(suite)))
         for number, suite in enumerate(suites, start=1)
-    )
-    return SaPayload.of((Proposal(1, Protocol.ESP, spi, transforms),))
+    ]
+    return tuple([Transform(each.number, each.id, each.attributes, each.encode()) for each in transforms])
 
 
 def _ike_attributes(suite: IkeSuite) -> Iterator[Attribute]:

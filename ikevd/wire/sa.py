@@ -37,7 +37,8 @@ class Transform:
     number: int
     id: int
     attributes: tuple[Attribute, ...]
-    received: bytes = field(default=b"", compare=False, repr=False)
+    octets: bytes = field(default=b"", compare=False, repr=False)
+    """As received, or as it was made for many messages."""
 
     @classmethod
     def decode(cls, body: bytes, place: int) -> Transform:
@@ -47,8 +48,8 @@ class Transform:
         return cls(number, identifier, attributes.decode_all(reader), b"" if reserved else body)
 
     def encode(self) -> bytes:
-        """The body of the Transform payload: as received, where it is echoed."""
-        return self.received or _TRANSFORM.pack(self.number, self.id, 0) + attributes.encode_all(self.attributes)
+        """The body of the Transform payload."""
+        return self.octets or _TRANSFORM.pack(self.number, self.id, 0) + attributes.encode_all(self.attributes)
 
 
 @frozen
