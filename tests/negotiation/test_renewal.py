@@ -12,7 +12,7 @@ from ikevd.peer.effects import Say
 from ikevd.policy.model import Lifetime
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
-from tests.builders import NO_DPD, child, connection
+from tests.builders import NO_DPD, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob, bring_up, ripen, silence
 from tests.virtual_time import run
@@ -195,5 +195,24 @@ def test_used_up_it_ends_and_cuts_no_child() -> None:
         await asyncio.sleep(30)
         assert not alice.session.live
         assert (stands(alice), stands(bob)) == carrying
+
+    run(story())
+
+
+@pytest.mark.parametrize("aggressive", [False, True], ids=["Main Mode", "Aggressive Mode"])
+def test_both_ends_know_the_shorter_life_of_the_responder_and_renew_before_it_ends(*, aggressive: bool) -> None:
+    async def story() -> None:
+        view = replace(SHORT, lifetime=Lifetime(86400), aggressive=aggressive)
+        other = replace(mirrored(view), lifetime=Lifetime(300))
+        _, alice, bob = alice_and_bob(view=view, other=other)
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        (ours,), (theirs,) = alice.session.live, bob.session.live
+        assert ours.expires == pytest.approx(theirs.expires, abs=0.1)
+        first = serving(alice)
+        await asyncio.sleep(OVER)
+        assert serving(alice) == serving(bob)
+        assert not serving(alice) & first
+        assert serving(alice)
 
     run(story())
