@@ -31,6 +31,8 @@ from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.place import place
+from ikevd.negotiation.agenda import agenda_of_many
+from ikevd.negotiation.clock import boot_time
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import log
@@ -120,6 +122,8 @@ async def _start(
         inherited=inherited,
     )
     ports = Ports(
+        now=boot_time,
+        due=agenda_of_many(boot_time),
         transmit=transport.send,
         keepalive=transport.keepalive,
         source_for=_source_for,

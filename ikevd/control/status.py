@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -42,7 +41,7 @@ async def connection_view(
     """One connection with those of its children that were asked for."""
     isakmp, shown = list[shapes.Isakmp](), list[shapes.Child]()
     for session in sessions:
-        isakmp += [_isakmp(live) for live in session.live if live.stage is not Stage.LEAVING]
+        isakmp += [_isakmp(live, session.now) for live in session.live if live.stage is not Stage.LEAVING]
         await pace.keep()
     for child in children:
         shown.append(await _child(connection, child, sessions, kernel, pace))
@@ -103,11 +102,11 @@ def _lazily(connection: shapes.Connection) -> View:
 async def _child(
     connection: Connection, child: Child, sessions: list[Session], kernel: Kernel, pace: Pace
 ) -> shapes.Child:
-    now, sas = _now(), list[shapes.IpsecPair]()
+    now, sas = sessions[0].now if sessions else 0.0, list[shapes.IpsecPair]()
     peers = [session.state for session in sessions]
     pairs = [pair for peer in peers for pair in _of(peer, child).standing]
     for pair in pairs:
-        sas.append(await _pair(pair, kernel))
+        sas.append(await _pair(pair, kernel, now))
         await pace.keep()
     peer = next((p for p in peers if _of(p, child).standing), peers[0] if peers else None)
     state = _of(peer, child)
@@ -148,8 +147,8 @@ def state_of(child: Child, peer: PeerState | None) -> str:
     return "waiting" if has_trap(child, state) and not state.unplaced else "down"
 
 
-async def _pair(pair: PairState, kernel: Kernel) -> shapes.IpsecPair:
-    sa, now = pair.sa, _now()
+async def _pair(pair: PairState, kernel: Kernel, now: float) -> shapes.IpsecPair:
+    sa = pair.sa
     age = now - pair.born
     inbound = await kernel.counters(SaId(sa.local, sa.inbound)) or NOTHING
     outbound = await kernel.counters(SaId(sa.remote, sa.outbound)) or NOTHING
@@ -176,8 +175,8 @@ async def _pair(pair: PairState, kernel: Kernel) -> shapes.IpsecPair:
     }
 
 
-def _isakmp(live: IsakmpState) -> shapes.Isakmp:
-    sa, now = live.sa, _now()
+def _isakmp(live: IsakmpState, now: float) -> shapes.Isakmp:
+    sa = live.sa
     heard, sign = last_sign(live)
     return {
         "cookies": str(sa.cookies),
@@ -233,7 +232,3 @@ def _udp(encap: UdpEncapsulation | None) -> shapes.UdpEncapsulation | None:
 
 def _address(address: Address | None) -> str:
     return "any" if address is None else str(address)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

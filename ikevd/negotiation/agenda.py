@@ -7,6 +7,8 @@ import heapq
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+from ikevd.negotiation.clock import call_at, loop_time
+
 K = TypeVar("K", bound=Hashable)
 
 FEW = 5
@@ -21,10 +23,17 @@ SPARE = 16
 class Agenda(Generic[K]):
     """A time for each key. `on_due` gets the keys whose time has come, each of which is off the agenda by then."""
 
-    __slots__ = ("_armed_for", "_heap", "_number", "_on_due", "_timer", "_times", "_within")
+    __slots__ = ("_armed_for", "_heap", "_now", "_number", "_on_due", "_timer", "_times", "_within")
 
-    def __init__(self, on_due: Callable[[list[K]], None], within: Agenda[Agenda[Any]] | None = None) -> None:
-        """`within`: the agenda of many (`agenda_of_many`), whose timer is for all of them; None: it has its own."""
+    def __init__(
+        self,
+        on_due: Callable[[list[K]], None],
+        within: Agenda[Agenda[Any]] | None = None,
+        now: Callable[[], float] = loop_time,
+    ) -> None:
+        """`within`: the agenda of many (`agenda_of_many`), whose timer is for all of them, as is its clock; None: it has
+        its own. `now`: the clock, in seconds."""
+        self._now: Callable[[], float] = within._now if within is not None else now
         self._on_due = on_due
         self._within = within
         self._times: dict[K, float] = {}
@@ -38,7 +47,7 @@ class Agenda(Generic[K]):
         return key in self._times
 
     def set(self, key: K, when: float | None) -> None:
-        """`key` is due at `when`, on the clock of the event loop; None: never."""
+        """`key` is due at `when`; None: never."""
         if when is None:
             self._times.pop(key, None)
         elif self._times.get(key) != when:
@@ -53,7 +62,7 @@ class Agenda(Generic[K]):
     def fire(self) -> None:
         """The time that this agenda was armed for has come. What is due beyond `AT_ONCE` waits for the next turn."""
         self._timer = self._armed_for = None
-        now, due = asyncio.get_running_loop().time(), list[K]()
+        now, due = self._now(), list[K]()
         while self._heap and self._heap[0][0] <= now and len(due) < AT_ONCE:
             when, _, key = heapq.heappop(self._heap)
             if self._times.get(key) == when:
@@ -98,12 +107,12 @@ class Agenda(Generic[K]):
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self.fire)
+        self._timer = call_at(when, self._now, self.fire)
 
 
-def agenda_of_many() -> Agenda[Agenda[Any]]:
+def agenda_of_many(now: Callable[[], float] = loop_time) -> Agenda[Agenda[Any]]:
     """One timer for the agendas that are made within it: a timer takes 450 octets."""
-    return Agenda(_fire)
+    return Agenda(_fire, now=now)
 
 
 def _fire(due: list[Agenda[Any]]) -> None:

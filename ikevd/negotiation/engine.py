@@ -72,7 +72,7 @@ class Engine:
         self._peers = Peers(config.connections, self._router, ports, contacts)
         self._strays = Strays(self._peers, self._router, ports)
         self._by_name = {connection.name: connection for connection in config.connections}
-        self._starts: Agenda[str] = Agenda(self._bring_up)
+        self._starts: Agenda[str] = Agenda(self._bring_up, now=ports.now)
         self._by_remote = ByAddress(config.connections)
         self._stopping = False
         self.restored = asyncio.Event()

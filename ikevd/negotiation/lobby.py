@@ -64,7 +64,7 @@ class Lobby:
         self._router = router
         self._contacts = contacts
         self._ports = ports
-        self._agenda: Agenda[object] = Agenda(self._due)
+        self._agenda: Agenda[object] = Agenda(self._due, now=ports.now)
         self._static = _configured(connections)
         self._waiting = WaitingRoom(limits, self._static, router, ports, self._candidates, self._echoed)
         self._whole: dict[ExchangeType, HalfOpen[PeersAttempt]] = {

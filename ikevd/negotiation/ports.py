@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import field
 from typing import Any
@@ -12,6 +11,7 @@ from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.host.interface import Kernel
 from ikevd.negotiation.agenda import Agenda, agenda_of_many
+from ikevd.negotiation.clock import loop_time
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.sa.model import IsakmpSa
@@ -43,8 +43,5 @@ class Ports:
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
     due: Agenda[Agenda[Any]] = field(default_factory=agenda_of_many)
     """The agendas of all sessions are within it."""
-
-    @staticmethod
-    def now() -> float:
-        """The event loop's monotonic clock, in seconds."""
-        return asyncio.get_running_loop().time()
+    now: Callable[[], float] = loop_time
+    """The clock of all records, in seconds: that of the machine, or in tests of the event loop. `due` has the same."""

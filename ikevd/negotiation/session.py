@@ -220,6 +220,11 @@ class Session(Inbox[Happening | Again]):
         return self._at_work.phase1_source(self.state)
 
     @property
+    def now(self) -> float:
+        """On the clock of its records."""
+        return self._ports.now()
+
+    @property
     def live(self) -> list[IsakmpState]:
         """The ISAKMP SAs, oldest first."""
         return list(self.state.isakmp.values())

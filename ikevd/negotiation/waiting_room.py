@@ -19,6 +19,7 @@ from ikevd.errors import Abandoned, IkeError, NoAnswer
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Note
 from ikevd.findings import RecordedLate, Silence
+from ikevd.negotiation.clock import call_at
 from ikevd.negotiation.first_message import FirstMessage
 from ikevd.negotiation.larval import Answer, Begun, Kept, OnEcho, Place, Places
 from ikevd.negotiation.ports import Ports
@@ -108,7 +109,7 @@ class WaitingRoom:
         while older := places.to_make_way(place):
             self._forget(older, MADE_WAY)
             self._ports.counters.count("first message made way for a newer one")
-        self._sweep = self._sweep or asyncio.get_running_loop().call_at(place.since + LARVAL, self._forget_old)
+        self._sweep = self._sweep or call_at(place.since + LARVAL, self._ports.now, self._forget_old)
         return place.message
 
     def repeated(self, octets: bytes, path: Path) -> bool:
@@ -176,13 +177,13 @@ class WaitingRoom:
 
     def _forget_old(self) -> None:
         """Who has not echoed our cookie in all that time is not there."""
-        self._sweep, loop = None, asyncio.get_running_loop()
+        self._sweep, now = None, self._ports.now()
         for places in (self._known, self._strangers):
-            for place in _before(places, loop.time() - LARVAL):
+            for place in _before(places, now - LARVAL):
                 port = place.path.remote.port
                 self._forget(place, NoAnswer(Silence("MM3", None, 0, round(LARVAL), port, port, None, (), ())))
         if oldest := [next(iter(places)).since for places in (self._known, self._strangers) if places]:
-            self._sweep = loop.call_at(max(min(oldest) + LARVAL, loop.time() + SWEEP), self._forget_old)
+            self._sweep = call_at(max(min(oldest) + LARVAL, now + SWEEP), self._ports.now, self._forget_old)
 
 
 def _before(places: Places, moment: float) -> list[Place]:

@@ -203,3 +203,34 @@ def test_of_many_agendas_one_that_is_closed_is_told_nothing() -> None:
         assert told == [["other"]]
 
     run(story())
+
+
+def test_on_a_clock_that_went_on_during_a_suspension_what_came_due_is_done_within_a_minute() -> None:
+    async def story() -> None:
+        loop, suspended, told = asyncio.get_running_loop(), 0.0, list[float]()
+
+        def machine() -> float:
+            """It goes on while that of the loop stands still."""
+            return loop.time() + suspended
+
+        agenda: Agenda[str] = Agenda(lambda keys: told.append(machine()), now=machine)
+        agenda.set("rekeying", 3000.0)
+        await asyncio.sleep(100)
+        suspended = 7200.0
+        await asyncio.sleep(60)
+        assert [7300 <= when <= 7361 for when in told] == [True]
+
+    run(story())
+
+
+def test_on_such_a_clock_nothing_is_told_too_early() -> None:
+    async def story() -> None:
+        loop, told = asyncio.get_running_loop(), list[float]()
+        agenda: Agenda[str] = Agenda(lambda keys: told.append(loop.time()), now=lambda: loop.time() + 5.0)
+        agenda.set("rekeying", 3005.0)
+        await asyncio.sleep(2999)
+        assert told == []
+        await asyncio.sleep(2)
+        assert len(told) == 1
+
+    run(story())
