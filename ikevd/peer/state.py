@@ -1,6 +1,6 @@
 """What is known of one peer, as plain records: frozen, storable, free of clocks, tasks and keys of IPsec SAs.
 
-Times are seconds of the machine's monotonic clock, which goes on when the process is another one. An exchange under way
+Times are seconds since the machine was started (CLOCK_BOOTTIME): they go on when the process is another one. An exchange under way
 is an `Attempt`, a number, never an object: `negotiation` knows which exchange bears it.
 """
 
