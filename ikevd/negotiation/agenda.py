@@ -31,8 +31,8 @@ class Agenda(Generic[K]):
         within: Agenda[Agenda[Any]] | None = None,
         now: Callable[[], float] = loop_time,
     ) -> None:
-        """`within`: the agenda of many (`agenda_of_many`), whose timer and clock are those of all; None: it has its own.
-        `now`: that clock, in seconds."""
+        """`within`: the agenda of many (`agenda_of_many`), whose timer and clock are those of all; None: it has its
+        own. `now`: that clock, in seconds."""
         self._now: Callable[[], float] = within._now if within is not None else now
         self._on_due = on_due
         self._within = within

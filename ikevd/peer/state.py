@@ -1,7 +1,7 @@
 """What is known of one peer, as plain records: frozen, storable, free of clocks, tasks and keys of IPsec SAs.
 
-Times are seconds since the machine was started (CLOCK_BOOTTIME): they go on when the process is another one. An exchange under way
-is an `Attempt`, a number, never an object: `negotiation` knows which exchange bears it.
+Times are seconds since the machine was started (CLOCK_BOOTTIME): they go on when the process is another one. An
+exchange under way is an `Attempt`, a number, never an object: `negotiation` knows which exchange bears it.
 """
 
 from __future__ import annotations
