@@ -24,6 +24,7 @@ from ikevd.findings import (
     Undelivered,
     Unreachable,
 )
+from ikevd.lifetime_findings import LifeRefused
 from ikevd.observe.words import say
 from ikevd.selector_findings import ChildTraffic, NoSuchChild, OtherSelectors
 
@@ -56,6 +57,7 @@ PRINTED = [
         PeerRefuses("NO_PROPOSAL_CHOSEN", ASKED),
         PeerRefuses("INVALID_ID_INFORMATION", ASKED),
         NoSuchChild(LAN, (ChildTraffic("lan", LAN),), swapped=False),
+        LifeRefused("strict", 86400, None, 3600, None),
         OtherSelectors(LAN, Traffic("10.1.0.0/25", "10.2.0.0/24")),
     )
 ]
