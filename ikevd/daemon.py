@@ -34,6 +34,7 @@ from ikevd.kernel.place import place
 from ikevd.negotiation.agenda import agenda_of_many
 from ikevd.negotiation.clock import boot_time
 from ikevd.negotiation.engine import Engine
+from ikevd.negotiation.names import Names
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import log
 from ikevd.observe.counters import Counters
@@ -54,6 +55,7 @@ from ikevd.service.stop import Stop, stop_signal
 from ikevd.store.interface import Store
 from ikevd.store.opening import open_store
 from ikevd.transport.inherited import name_of, take_over
+from ikevd.transport.names import Resolver
 from ikevd.transport.udp import Prepare, UdpTransport, source_for
 
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
@@ -136,6 +138,7 @@ async def _start(
         port=config.listen.port,
         export_key=_key_log(options, stack),
         nat_port=config.listen.nat_port,
+        names=Names(Resolver().lookup),
     )
     engine = Engine(config, ports, _connected(), _at_boot(environ))
     engine.wait()

@@ -29,6 +29,14 @@ class NoRoute(Finding):
 
 
 @frozen
+class NameUnknown(Finding):
+    """No address of the name of the peer is known."""
+
+    name: str
+    problem: str
+
+
+@frozen
 class PeerElsewhere(Finding):
     """A message or packet of the peer came from another address: it may have moved, or somebody has sent a copy."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ikevd.host.entropy import Entropy
 from ikevd.host.interface import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
+from ikevd.negotiation.names import Names
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
@@ -65,6 +66,10 @@ class World:
         """Peers that are none of our gateways: what takes their datagrams."""
         self.wire: list[tuple[float, Path, bytes]] = []
         self.keepalives: list[tuple[float, Path]] = []
+        self.sources: dict[Address, Address] = {}
+        """Of a gateway that routing gives another source address than its own."""
+        self.names: dict[str, tuple[Address, ...]] = {}
+        """What is resolved; each name that is not there is unknown."""
 
     def gateway(
         self,
@@ -87,7 +92,8 @@ class World:
         ports = Ports(
             transmit=transmit or self.carry,
             keepalive=lambda path: self.keepalives.append((loop.time(), path)),
-            source_for=lambda remote: address,
+            source_for=lambda remote: self.sources.get(address, address),
+            names=Names(self.lookup),
             kernel=kernel,
             store=store or NoStore("this test wants none"),
             entropy=entropy,
@@ -114,6 +120,12 @@ class World:
         for delay, arriving in self.network.deliveries(sender, octets):
             loop.call_later(delay, receiver, arriving, back)
         return None
+
+    async def lookup(self, name: str) -> Sequence[Address]:
+        """As the system resolves names."""
+        if name not in self.names:
+            raise OSError(0, "Name or service not known")
+        return self.names[name]
 
     def _receiver(self, address: Address) -> Callable[[bytes, Path], None] | None:
         gateway = self.gateways.get(address)

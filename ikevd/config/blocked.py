@@ -8,6 +8,7 @@ from itertools import product
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema_values import Places
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.model import AddressRange
@@ -19,10 +20,13 @@ DOMAIN = 53
 
 def doubt(problems: Problems, file: FileSection, machine: Surroundings) -> None:
     """At the network that covers them; nothing of a child that blocks nothing."""
+    remotes = ((name, connection.remote) for name, connection in file.connections.items())
+    named = next((name for name, remote in remotes if isinstance(remote, Places) and remote.names), None)
     for name, connection in file.connections.items():
         for child_name, child in connection.children.items():
             if _blocks(connection, child):
-                _on_child(problems, ("connections", name, "children", child_name), child, _needed(file, machine))
+                path = ("connections", name, "children", child_name)
+                _on_child(problems, path, child, _needed(file, machine), named)
 
 
 def _blocks(connection: ConnectionSection, child: ChildSection) -> bool:
@@ -62,16 +66,21 @@ def _is_outside(packet: Packet, file: FileSection, machine: Surroundings) -> boo
     return file.bypass_connected and any(all(end in own.network for end in ends) for own in machine.addresses)
 
 
-def _on_child(problems: Problems, path: YamlPath, child: ChildSection, needed: list[tuple[Packet, str]]) -> None:
+def _on_child(
+    problems: Problems, path: YamlPath, child: ChildSection, needed: list[tuple[Packet, str]], named: str | None
+) -> None:
+    """`named`: a connection whose peer has a name, which nobody would resolve."""
     told: set[str] = set()
     for packet, what in needed:
         index = _covered(packet, child)
         if index is not None and what not in told:
             told.add(what)
-            problems.warn(
+            asks = named is not None and packet[1].port == DOMAIN
+            say, why = (problems.error, f", and the remote of {named} is a name") if asks else (problems.warn, "")
+            say(
                 (*path, "remote", index),
                 f"{child.remote[index]} covers {what}: while the child is down, what goes there from "
-                f"{packet[0].first} is blocked; wanted a `bypass` for it, or fail_open: true",
+                f"{packet[0].first} is blocked{why}; wanted a `bypass` for it, or fail_open: true",
             )
 
 

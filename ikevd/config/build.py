@@ -8,7 +8,7 @@ from itertools import product
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, DpdSection, FileSection
-from ikevd.config.schema_values import Within
+from ikevd.config.schema_values import Places, Within
 from ikevd.crypto.secret import Secret
 from ikevd.policy.model import (
     AddressRange,
@@ -93,7 +93,8 @@ def _connection(
     name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Reqids
 ) -> Connection:
     remote, remote_range = addresses_of(section.remote)
-    default = Start.PASSIVE if remote is None else Start.ALWAYS
+    places = section.remote.all if isinstance(section.remote, Places) else ()
+    default = Start.PASSIVE if remote is None and not places else Start.ALWAYS
     return Connection(
         name=name,
         local=section.local,
@@ -107,6 +108,8 @@ def _connection(
         resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
         location=location,
         remote_range=remote_range,
+        places=places,
+        first_place=section.remote_first,
         group_key=_group_key(section),
         aggressive=section.aggressive,
         encrypt_third=section.aggressive_third == "encrypted",
@@ -130,11 +133,13 @@ def _group_key(section: ConnectionSection) -> bool:
     """Without `remote_id` the key is that of every address from which a peer may come."""
     if section.group_key is not None:
         return section.group_key
-    return section.remote_id is None and addresses_of(section.remote)[0] is None
+    return section.remote_id is None and (section.remote is None or isinstance(section.remote, AddressRange))
 
 
-def addresses_of(remote: Address | AddressRange | None) -> tuple[Address | None, AddressRange | None]:
-    """`Connection.remote` and `Connection.remote_range`; both None for `any`."""
+def addresses_of(remote: Address | AddressRange | Places | None) -> tuple[Address | None, AddressRange | None]:
+    """`Connection.remote` and `Connection.remote_range`; both None for `any`, and for `Connection.places`."""
+    if isinstance(remote, Places):
+        return None, None
     return (None, remote) if isinstance(remote, AddressRange) else (remote, None)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
+from ikevd.addresses import Address
 from ikevd.config import advice, blocked, bypasses, networks, overlaps
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, FileSection
-from ikevd.config.schema_values import Within
+from ikevd.config.schema_values import Places, Within
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.model import AddressRange
@@ -90,9 +91,15 @@ def _check_limits(problems: Problems, file: FileSection) -> None:
 
 def _check_connection(problems: Problems, path: YamlPath, connection: ConnectionSection, file: FileSection) -> None:
     local, remote, listening = connection.local, connection.remote, file.listen.addresses
-    first = remote.first if isinstance(remote, AddressRange) else remote
-    if local and first and local.version != first.version:
-        problems.error((*path, "local"), f"is IPv{local.version}, but the remote {remote} is IPv{first.version}")
+    for first in _addresses(remote):
+        if local and local.version != first.version:
+            problems.error((*path, "local"), f"is IPv{local.version}, but the remote {remote} is IPv{first.version}")
+    if isinstance(remote, Places) and connection.remote_id is None:
+        problems.error(
+            (*path, "remote"),
+            f"is {remote}, and neither a name nor one of several addresses proves who answers; wanted remote_id, "
+            "what the peer calls itself",
+        )
     if local and local == remote:
         problems.error((*path, "remote"), f"is {remote}, as is local; wanted the address of the peer")
     if local and listening and local not in listening:
@@ -108,6 +115,16 @@ def _check_connection(problems: Problems, path: YamlPath, connection: Connection
     advice.on_connection(problems, path, connection)
 
 
+def _addresses(remote: Address | AddressRange | Places | None) -> Iterator[Address]:
+    """As far as they stand in the file."""
+    if isinstance(remote, Places):
+        yield from (place for place in remote.all if not isinstance(place, str))
+    elif isinstance(remote, AddressRange):
+        yield remote.first
+    elif remote is not None:
+        yield remote
+
+
 def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
     remote = connection.remote
     if child.start in ("always", "on-demand") and not advice.may_call(connection):
@@ -115,6 +132,12 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
             (*path, "start"),
             f"is {child.start}, but the remote is `{remote or 'any'}`, which cannot be called; wanted passive, or an "
             "address",
+        )
+    if child.start == "on-demand" and isinstance(connection.remote, Places):
+        problems.error(
+            (*path, "start"),
+            f"is on-demand, but the remote is {connection.remote}, and the kernel holds packets only for one address; "
+            "wanted always, manual or passive",
         )
     if child.start == "on-demand" and (connection.fail_open if child.fail_open is None else child.fail_open):
         problems.error(

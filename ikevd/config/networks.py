@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
 from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema_values import Places
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.model import AddressRange
@@ -44,7 +45,7 @@ def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> 
 
 def _on_peer(problems: Problems, path: YamlPath, connection: ConnectionSection, machine: Surroundings) -> None:
     for key, address in (("local", connection.local), ("remote", connection.remote)):
-        if address is not None and not isinstance(address, AddressRange):
+        if address is not None and not isinstance(address, AddressRange | Places):
             if told := _special_end(address):
                 problems.warn((*path, key), f"{address} is {told}")
             elif told := _place_of_end(key, address, machine):

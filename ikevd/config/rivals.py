@@ -8,6 +8,7 @@ from itertools import product
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
 from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
+from ikevd.config.schema_values import Places
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
@@ -44,7 +45,7 @@ def _check_distinguishable(problems: Problems, file: FileSection) -> None:
 
 def _warn_of_mixed_nat(problems: Problems, file: FileSection) -> None:
     """Which connection a peer from anywhere means shows only in message 5 of Main Mode; NAT traversal comes before."""
-    anywhere = [(name, c) for name, c in file.connections.items() if c.remote is None]
+    anywhere = [(name, c) for name, c in file.connections.items() if _anywhere(c)]
     for name, connection in anywhere[1:]:
         for key in ("encap", "nat_method"):
             if getattr(connection, key) != getattr(anywhere[0][1], key):
@@ -60,7 +61,14 @@ def _group(connection: ConnectionSection) -> object:
     remote, remote_id = connection.remote, connection.remote_id
     if isinstance(remote, AddressRange):
         return "range", remote_id
-    return remote, Identity.of_address(remote) if remote and not remote_id else remote_id
+    if remote is None or isinstance(remote, Places):
+        return None, remote_id
+    return remote, remote_id or Identity.of_address(remote)
+
+
+def _anywhere(connection: ConnectionSection) -> bool:
+    """May its peer come from any address?"""
+    return connection.remote is None or isinstance(connection.remote, Places)
 
 
 def _overlap(one: ConnectionSection, other: ConnectionSection) -> bool:
@@ -132,7 +140,7 @@ def _places(candidates: list[_Candidate]) -> Iterator[tuple[str, list[_Candidate
     anywhere: list[_Candidate] = []
     for candidate in candidates:
         remote = candidate.section.remote
-        if remote is None:
+        if remote is None or isinstance(remote, Places):
             anywhere.append(candidate)
         elif isinstance(remote, AddressRange):
             ranges.append((remote, candidate))

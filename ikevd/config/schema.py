@@ -189,7 +189,15 @@ class ConnectionSection(Section):
     """One peer."""
 
     local: AddressOrNone = Field(default=None, description="our address; left out: the one that routing chooses")
-    remote: RemoteValue = Field(description="the peer's address, a network or range that it calls from, or `any`")
+    remote: RemoteValue = Field(
+        description="the peer's address or name, several of these, called in this order, a network or range that it "
+        "calls from, or `any`. With a name, or several, the peer may come from anywhere, and remote_id tells it"
+    )
+    remote_first: Switch = Field(
+        default=False,
+        description="with several addresses of the peer: each new phase 1, renewals too, begins with the first; else "
+        "with the one that worked last",
+    )
     local_id: IdentityOrNone = Field(default=None, description="what we call ourselves; left out: our address")
     remote_id: IdentityOrNone = Field(
         default=None, description="what the peer must call itself; left out: the address that it comes from"

@@ -32,6 +32,8 @@ MAX_IDENTITY = 255
 MAX_NAME = 1024
 """Octets of a distinguished name in DER."""
 
+NAME = re.compile(r"(?=.*\.)([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*\.?")
+MAX_NAME = 253
 ANYWHERE = ("any", "%any", "%any4", "%any6", "*", "anywhere", "0.0.0.0", "::")  # noqa: S104
 """Other programs' words for a peer that may come from anywhere, and ours in capitals."""
 BOOLEANS = {
@@ -155,8 +157,8 @@ def _address(value: object) -> Address:
 
 
 def _no_address(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]*\.?", text):
-        return "host names are not supported by this version; wanted for example 192.0.2.1"
+    if NAME.fullmatch(text):
+        return "a name may stand as the `remote` of a connection alone; wanted for example 192.0.2.1"
     return "wanted for example 192.0.2.1 or 2001:db8::1"
 
 
@@ -167,7 +169,24 @@ def _local(value: object) -> Address:
         raise ValueError(f"{error}; or no such line: then routing chooses") from None
 
 
-def _remote(value: object) -> Address | AddressRange | None:
+@frozen
+class Places:
+    """Where one peer is called: addresses and names, in this order."""
+
+    all: tuple[Address | str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that are no addresses."""
+        return tuple(place for place in self.all if isinstance(place, str))
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.all))
+
+
+def _remote(value: object) -> Address | AddressRange | Places | None:
+    if isinstance(value, list):
+        return _places(value)
     text = _text(value).strip()
     if text == "any":
         return None
@@ -175,13 +194,32 @@ def _remote(value: object) -> Address | AddressRange | None:
         raise ValueError(f"is {shown(text)}; did you mean `any`?")
     if "/" in text or re.fullmatch(r"[0-9A-Fa-f:. ]+-[0-9A-Fa-f:. ]+", text):
         return _peers(text)
+    if name := _name(text):
+        return Places((name,))
     try:
         return _address(value)
     except ValueError as error:
         raise ValueError(
-            f"{error}; or `any`, or a network or range such as 192.0.2.10-192.0.2.20, for a peer that may "
+            f"{error}; or `any`, a name, or a network or range such as 192.0.2.10-192.0.2.20, for a peer that may "
             "come from there"
         ) from None
+
+
+def _places(items: list[object]) -> Address | Places:
+    """A list of one address is that address."""
+    found = tuple([_name(_text(item).strip()) or _address(item) for item in items])
+    if not found:
+        raise ValueError("is empty; wanted an address, a name or several of them")
+    if len(set(found)) < len(found):
+        raise ValueError("names a place twice")
+    (first, *others) = found
+    return Places(found) if others or isinstance(first, str) else first
+
+
+def _name(text: str) -> str | None:
+    """As the resolver takes it (RFC 1123 section 2.1); None: it is none."""
+    known = len(text) <= MAX_NAME and NAME.fullmatch(text)
+    return text.rstrip(".").lower() if known else None
 
 
 def _peers(text: str) -> Address | AddressRange:
@@ -297,7 +335,9 @@ _Item = TypeVar("_Item")
 OneOrMore = Annotated[tuple[_Item, ...], BeforeValidator(listed)]
 AddressValue = Annotated[Address, PlainValidator(_address, json_schema_input_type=str)]
 AddressOrNone = Annotated[Address | None, PlainValidator(_local, json_schema_input_type=str)]
-RemoteValue = Annotated[Address | AddressRange | None, PlainValidator(_remote, json_schema_input_type=str)]
+RemoteValue = Annotated[
+    Address | AddressRange | Places | None, PlainValidator(_remote, json_schema_input_type=str | list[str])
+]
 IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str | int)]
 SelectorValue = Annotated[TrafficSelector, _parsed(TrafficSelector.parse)]
 RemoteSelectorValue = Annotated[TrafficSelector, _parsed(_remote_selector)]

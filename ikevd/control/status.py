@@ -48,7 +48,7 @@ async def connection_view(
     return {
         "name": connection.name,
         "local": _address(connection.local),
-        "remote": str(connection.remote or connection.remote_range or "any"),
+        "remote": _remote(connection),
         "ike_proposals": [describe(suite) for suite in connection.suites],
         "negotiating": any(session.state.phase1 is not None for session in sessions),
         "phase1": _phase1(phase1) if phase1 else None,
@@ -79,7 +79,12 @@ def holder_view(holding: Holding) -> shapes.SocketHolder:
 def has_peer(connection: Connection, sessions: list[Session], peer: Address) -> bool:
     """Is it the connection's peer: the configured one, or that of an ISAKMP SA?"""
     found = (live.path.remote.address for session in sessions for live in session.live)
-    return peer == connection.remote or peer in found
+    return peer in (connection.remote, *connection.places) or peer in found
+
+
+def _remote(connection: Connection) -> str:
+    places = ", ".join(map(str, connection.places))
+    return places or str(connection.remote or connection.remote_range or "any")
 
 
 async def status_pieces(head: View, connections: AsyncIterator[shapes.Connection], pace: Pace) -> AsyncIterator[bytes]:

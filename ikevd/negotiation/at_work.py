@@ -12,13 +12,14 @@ from types import MappingProxyType
 from ikevd.addresses import Address, Path
 from ikevd.conversation.effects import AskHost, Raised, Returned
 from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import Finding, IkeError, Said
+from ikevd.errors import Abandoned, Finding, IkeError, Said
 from ikevd.exchanges.link import FirstContact
 from ikevd.facts import Note
 from ikevd.findings import Unreachable
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import Asleep
+from ikevd.negotiation.callees import Callee
 from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.farewell import say_farewell
@@ -58,6 +59,9 @@ class AtWork:
         """`agenda` tells the session when to call `tick`, with the `Work`; `owner` gets what bears our cookies; Quick
         Modes are stored in `ledger`."""
         self._connection = connection
+        self.callee = Callee(connection, ports)
+        self._asking: Attempt | None = None
+        """Our phase 1 that waits for the address of a name."""
         self._children = {child.name: child for child in connection.children}
         self._timing = Timing(connection.resend)
         self._router = router
@@ -79,6 +83,7 @@ class AtWork:
     def reload(self, connection: Connection) -> None:
         """What begins from here on is for this connection; what is under way goes on as it began."""
         self._connection = connection
+        self.callee = Callee(connection, self._ports)
         self._children = {child.name: child for child in connection.children}
         self._timing = Timing(connection.resend)
         for exchanges in self._under.values():
@@ -140,6 +145,7 @@ class AtWork:
         if isinstance(fact, ENDS):
             if isinstance(fact, facts.PhaseOneUp) and (exchanges := self._under.get(fact.sa.cookies)):
                 exchanges.release()
+            self._place_judged(fact)
             self._ended(fact.attempt)
         return self.turns.again()
 
@@ -182,9 +188,12 @@ class AtWork:
             case effects.AskTraffic() | effects.AskPackets():
                 return [effect]
             case effects.BeginPhaseOne(attempt, why):
-                return self._told(attempt, why, self._begin_phase1(attempt))
+                return self._told(attempt, why, self._begin_phase1(state, attempt))
             case effects.BeginQuickMode(attempt, _, _, why):
                 return [*self._told(attempt, why, self._begin_quick_mode(state, effect)), *self.worn()]
+            case effects.Abort(attempt, error) if attempt == self._asking:
+                self._asking = None
+                return [facts.PhaseOneFailed(attempt, error)]
             case effects.Abort(attempt, error) if work := self._begun.get(attempt):
                 return self._goes_on(work, work.running.fail(error))
             case effects.Resume(attempt, None) if work := self._begun.get(attempt):
@@ -220,13 +229,30 @@ class AtWork:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    def _begin_phase1(self, attempt: Attempt) -> list[Happening]:
+    def _place_judged(self, fact: facts.Fact) -> None:
+        """Did our phase 1 end well where it was begun?"""
+        match fact:
+            case facts.PhaseOneUp(attempt) if attempt is not None:
+                self.callee.up()
+            case facts.PhaseOneFailed(_, error) if not isinstance(error, Abandoned):
+                self.callee.failed()
+
+    def names_answered(self, state: PeerState) -> list[Happening]:
+        """A phase 1 that waits for the address of a name may go on."""
+        asking, self._asking = self._asking, None
+        return [] if asking is None else self._begin_phase1(state, asking)
+
+    def _begin_phase1(self, state: PeerState, attempt: Attempt) -> list[Happening]:
         cookie = self._router.mint()
         try:
-            running = phase1.initiate(self._connection, cookie, self._ports)
+            path = self.callee.path(state)
         except IkeError as refusal:
             phase1.refused(self._connection, cookie, self._ports, refusal)
             return [facts.PhaseOneFailed(attempt, refusal)]
+        if path is None:
+            self._asking = attempt
+            return []
+        running = phase1.initiate(self._connection, cookie, self._ports, path)
         work = self._begun[attempt] = Work(running, attempt=attempt)
         self._router.register(cookie, self._owner)
         return self._phase1_goes_on(work, running.start())

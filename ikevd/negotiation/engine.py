@@ -167,6 +167,7 @@ class Engine:
         finally:
             self.restored.set()
         self._finish_later()
+        self._ways.watch_names()
         names = {*found.added, *(one.name for one in found.changed)}
         self._bring_up_soon([one for one in connections if one.name in names])
 
@@ -187,10 +188,11 @@ class Engine:
         for session in self._peers.gatekeepers():
             session.start()
         self._ways.changed()  # while no process was there
+        self._ways.watch_names()
         self._bring_up_soon(self._config.connections)
 
     def _bring_up_soon(self, connections: Iterable[Connection]) -> None:
-        mine = [one for one in connections if one.remote is not None]
+        mine = [one for one in connections if not one.anybody]
         for number, connection in enumerate(mine):
             self._starts.set(connection.name, self._ports.now() + number * apart(len(mine)))
 

@@ -264,7 +264,8 @@ class Lobby:
 
 
 def _configured(connections: Sequence[Connection]) -> frozenset[Address]:
-    return frozenset(one.remote for one in connections if one.remote is not None)
+    places = (place for one in connections for place in (one.remote, *one.places))
+    return frozenset(place for place in places if place is not None and not isinstance(place, str))
 
 
 def _cost_of_a_key_pair(first: FirstMessage) -> float:

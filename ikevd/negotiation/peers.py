@@ -54,11 +54,11 @@ class Peers:
 
     def _know(self, connections: Sequence[Connection]) -> None:
         self._connections = {connection.name: connection for connection in connections}
-        self._anywhere = [name for name, connection in self._connections.items() if connection.remote is None]
+        self._anywhere = [name for name, connection in self._connections.items() if connection.anybody]
         self._by_identity: dict[Identity | None, list[Connection]] = {}
         """Those with one peer each."""
         for connection in connections:
-            if connection.remote is not None:
+            if not connection.anybody:
                 self._by_identity.setdefault(_named(connection).identity, []).append(connection)
 
     # -- of the configuration ---------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ class Peers:
         """Those that shut the gates of configured children. Of peers from anywhere nothing is known beforehand but what
         a template says that they may ask for: that is nobody's in particular."""
         for connection in self._connections.values():
-            if connection.remote is not None:
+            if not connection.anybody:
                 yield self.named(connection)
             elif any(child.template for child in connection.children):
                 yield self._session(connection, PeerKey(connection.name, None))
@@ -131,7 +131,7 @@ class Peers:
     def holders(self, session: Session) -> list[Holder]:
         """Who has the numbers of its children."""
         key, connection = session.state.key, session.connection
-        own = (key.identity, key.instance) if connection.remote is None else (None, 0)
+        own = (key.identity, key.instance) if connection.anybody else (None, 0)
         return [Holder(connection.name, child.name, *own) for child in connection.children]
 
     def release(self, holders: Iterable[Holder]) -> None:
@@ -148,7 +148,7 @@ class Peers:
         connection = self._connections.get(key.connection)
         if connection is None:
             return None
-        if connection.remote is not None:
+        if not connection.anybody:
             return connection if key == _named(connection) else None
         return connection if key.identity is None or bool(key.instance) == connection.group_key else None
 
@@ -156,7 +156,7 @@ class Peers:
         """The session of a peer that an earlier process had. `equal`: the connection is what it was then."""
         session = self._session(connection, state.key, state)
         self._instances.follow(state)
-        if equal and connection.remote is None:
+        if equal and connection.anybody:
             self._held.restore(session.claimant, state)
         return session
 
@@ -169,7 +169,7 @@ class Peers:
             session.close()
         self._instances.gone(key)
         connection = self._connections[key.connection]
-        if connection.remote is None:
+        if connection.anybody:
             self._release(connection, key)
 
     def renew(self, key: PeerKey) -> Session:
@@ -198,7 +198,7 @@ class Peers:
     def keep_down(self, former: PeerState) -> None:
         """What the operator took down stays down, though its connection has another peer now."""
         connection = self._connections.get(former.key.connection)
-        if connection is None or connection.remote is None:
+        if connection is None or connection.anybody:
             return
         session = self.named(connection)
         for name, child in former.children.items():
@@ -212,7 +212,7 @@ class Peers:
             return
         ends = {pair.sa.remote for child in state.children.values() for pair in child.pairs}
         for connection in self._by_identity.get(state.key.identity, ()):
-            if connection.remote in ends:
+            if connection.remote in ends or connection.places:
                 self.named(connection).post(facts.Owed(spis))
 
     async def let_dismissed_go(self) -> None:
@@ -274,7 +274,7 @@ class Peers:
     def _leased(self, connection: Connection, key: PeerKey, state: PeerState | None) -> Connection:
         """The peers of a connection with `remote: any` each get reqids of their own: so what one of them holds in the
         kernel is never taken for another's. Raises `LimitReached`."""
-        if connection.remote is not None:
+        if not connection.anybody:
             return connection
         children, own = [], key.identity is not None
         for child in connection.children:
@@ -285,7 +285,7 @@ class Peers:
         return replace(connection, children=tuple(children))
 
     def _find_room(self, connection: Connection, key: PeerKey) -> None:
-        if connection.remote is not None or key in self._sessions.get(connection.name, {}):
+        if not connection.anybody or key in self._sessions.get(connection.name, {}):
             return
         if self._roaming >= MAX_SESSIONS:
             self._drop_idle_sessions()

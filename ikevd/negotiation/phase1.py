@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ikevd.addresses import Endpoint, Path
+from ipaddress import IPv4Address, IPv6Address
+
+from ikevd.addresses import Address, Endpoint, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
@@ -19,9 +21,8 @@ from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType
 
 
-def initiate(connection: Connection, cookie: bytes, ports: Ports) -> Running:
-    """Our own, not started; `cookie` is ours. Raises `IkeError` where none can be made."""
-    path = path_to_peer(connection, ports)
+def initiate(connection: Connection, cookie: bytes, ports: Ports, path: Path) -> Running:
+    """Our own, not started; `cookie` is ours."""
     situation = Situation(Cookies(cookie), 0, path, nat_port=ports.nat_port)
     mode = aggressive_mode if connection.aggressive else main_mode
     kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
@@ -31,34 +32,22 @@ def initiate(connection: Connection, cookie: bytes, ports: Ports) -> Running:
     return Running(core, record, ports, holds=True)
 
 
-def path_to_peer(connection: Connection, ports: Ports) -> Path:
-    """The endpoints of a first message; raises `IkeError` where there is no way to the peer."""
-    remote = connection.remote
-    if remote is None:
-        raise Abandoned("the connection has `remote: any`: only the peer can initiate it")
+def path_to(remote: Address, connection: Connection, ports: Ports) -> Path:
+    """The endpoints of a first message; raises `IkeError` where there is no way there."""
     local = connection.local or ports.source_for(remote)
     if not ports.kernel.has_address(local):
         raise Abandoned(NoLocalAddress(str(local)))
     return Path(Endpoint(local, ports.port), Endpoint(remote, ports.port))
 
 
-def has_way(connection: Connection, ports: Ports) -> bool:
-    """Can a first message leave, as far as addresses and routes of this machine tell?"""
-    try:
-        path_to_peer(connection, ports)
-    except IkeError:
-        return False
-    return True
-
-
 def refused(connection: Connection, cookie: bytes, ports: Ports, refusal: IkeError) -> None:
     """Evidence of one that could not begin."""
-    if connection.remote is not None:
-        kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
-        place = Endpoint(connection.remote, ports.port)
-        record = ports.history.open(kind, Cookies(cookie), 0, place, initiator=True, connection=connection.name)
-        record.add(Failed(refusal.finding, type(refusal).__name__))
-        record.pack()
+    known = (place for place in (connection.remote, *connection.places) if isinstance(place, IPv4Address | IPv6Address))
+    kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
+    place = Endpoint(next(known, IPv4Address(0)), ports.port)
+    record = ports.history.open(kind, Cookies(cookie), 0, place, initiator=True, connection=connection.name)
+    record.add(Failed(refusal.finding, type(refusal).__name__))
+    record.pack()
 
 
 def hear(running: Running, header: Header, octets: bytes, path: Path) -> list[Outcome]:

@@ -12,6 +12,7 @@ from ikevd.host.entropy import Entropy
 from ikevd.host.interface import Kernel
 from ikevd.negotiation.agenda import Agenda, agenda_of_many
 from ikevd.negotiation.clock import loop_time
+from ikevd.negotiation.names import Names, nobody
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.sa.model import IsakmpSa
@@ -41,6 +42,8 @@ class Ports:
     """Writes the key log, where the operator asked for one."""
     nat_port: int = 4500
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
+    names: Names = field(default_factory=lambda: Names(nobody))
+    """The addresses of peers that have names."""
     due: Agenda[Agenda[Any]] = field(default_factory=agenda_of_many)
     """The agendas of all sessions are within it."""
     now: Callable[[], float] = loop_time

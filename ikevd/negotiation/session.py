@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from ikevd.addresses import Address, Path
+from ikevd.addresses import Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
@@ -215,9 +215,9 @@ class Session(Inbox[Happening | Again]):
     # -- how it stands ------------------------------------------------------------------------------------------
 
     @property
-    def phase1_source(self) -> Address | None:
-        """From which address our phase 1 is under way."""
-        return self._at_work.phase1_source(self.state)
+    def at_work(self) -> AtWork:
+        """Its exchanges."""
+        return self._at_work
 
     @property
     def now(self) -> float:
@@ -293,7 +293,7 @@ class Session(Inbox[Happening | Again]):
                 return self._learn_after(self._kernel.reserve_spi(attempt, child, call))
             case OpenInbound(sa, keys):
                 opening, named = facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
-                alone = self.connection.remote is not None and self.connection.unique is not Unique.KEEP
+                alone = not self.connection.anybody and self.connection.unique is not Unique.KEEP
                 return self._learn(opening, named) if alone else self._learn_after(self.claimant.claim(opening), named)
             case OpenOutbound(sa, keys):
                 return self._learn(facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})

@@ -345,6 +345,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
     f.OddPorts: _odd_ports,
+    pf.NameUnknown: lambda found: f"no address of {found.name} (remote) is known: {found.problem}",
     pf.PeerElsewhere: _peer_elsewhere,
     pf.PeerMoved: _peer_moved,
     ltf.ClaimedLife: _claimed_life,

@@ -191,8 +191,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             start.acquired(draft, name, packet)
         case AddressGone(address, attempt):
             ways.gone(draft, address, attempt)
-        case WayFound():
-            ways.found(draft)
+        case WayFound(anew):
+            ways.found(draft, anew=anew)
         case Due(names):
             _due(draft, names)
         case Restarted(revived):

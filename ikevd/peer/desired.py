@@ -86,7 +86,7 @@ class ChildView:
         return View(sas, {policy.id: policy for policy in self._gate(state)})
 
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
-        child, anybody = self._child, self._connection.remote is None
+        child, anybody = self._child, self._connection.anybody
         clear = child.fail_open or state.open or (anybody and (child.instance or not child.template))
         if clear and not state.pairs:
             return

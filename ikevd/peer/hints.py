@@ -72,4 +72,4 @@ def _newest(draft: Draft) -> Cookies | None:
 
 def _call(draft: Draft) -> bool:
     """A phase 1 of ours beside what stands."""
-    return draft.connection.remote is not None and phase1.renew(draft)
+    return not draft.connection.anybody and phase1.renew(draft)

@@ -41,6 +41,9 @@ class AddressGone:
 class WayFound:
     """The peer can be called again, as far as this machine's addresses and routes tell."""
 
+    anew: bool = False
+    """The name of the peer has another address: whatever failed is tried again."""
+
 
 @frozen
 class CameTwice:

@@ -176,7 +176,7 @@ def rekeys(draft: Draft, name: str) -> bool:
 def _may_begin(draft: Draft, name: str) -> bool:
     """Not while the peer makes a pair; nor where no ISAKMP SA serves, and only the peer can make one."""
     theirs = any(mode.child == name and not mode.ours for _, mode in draft.quick_modes.items())
-    return not theirs and (draft.connection.remote is not None or isakmp.usable(draft) is not None)
+    return not theirs and (not draft.connection.anybody or isakmp.usable(draft) is not None)
 
 
 def _use_at(former: PairState, now: float) -> float:

@@ -83,7 +83,7 @@ def _can_call(draft: Draft, state: IsakmpState) -> bool:
     if state.sa.initiator:
         return True
     calls = any(child.start is not Start.PASSIVE for child in draft.connection.children)
-    return calls and draft.connection.remote is not None and not (state.sa.nat and state.sa.nat.remote)
+    return calls and not draft.connection.anybody and not (state.sa.nat and state.sa.nat.remote)
 
 
 def _renew(draft: Draft, under: Cookies) -> None:

@@ -9,7 +9,7 @@ from ikevd.errors import Abandoned, Finding
 from ikevd.facts import Note
 from ikevd.findings import Silence, SilentIdentity, Undelivered
 from ikevd.frozen import replace
-from ikevd.path_findings import LocalAddressGone, NoLocalAddress, NoRoute
+from ikevd.path_findings import LocalAddressGone, NameUnknown, NoLocalAddress, NoRoute
 from ikevd.peer import isakmp, pairs, phase1, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
@@ -31,12 +31,18 @@ def gone(draft: Draft, address: Address, attempt: Attempt | None) -> None:
                 pairs.homeless(draft, name, pair, cause)
 
 
-def found(draft: Draft) -> None:
-    """What waited for nothing else waits no more."""
+def found(draft: Draft, *, anew: bool) -> None:
+    """What waited for nothing else waits no more; `anew`: nor does what failed for another cause."""
     for name, child in tuple(draft.children.items()):
-        if _waits(child):
+        if _waits(child) or (anew and child.wanted and child.retry_at is not None):
             draft.children.put(name, replace(child, failures=0))
             start.negotiate(draft, name)
+
+
+def is_down(state: PeerState) -> bool:
+    """Does a child wait for its next attempt, with nothing of the peer standing?"""
+    retries = any(child.wanted and child.retry_at is not None for child in state.children.values())
+    return retries and not any(isakmp.stage is Stage.READY for isakmp in state.isakmp.values())
 
 
 def in_use(state: PeerState) -> Set[Address]:
@@ -60,4 +66,4 @@ def _is_no_way(cause: Finding | None) -> bool:
         cause = cause.silence
     if isinstance(cause, Silence):
         return any(isinstance(why, Undelivered) for why in cause.unreachable)
-    return isinstance(cause, NoLocalAddress | LocalAddressGone | NoRoute)
+    return isinstance(cause, NoLocalAddress | LocalAddressGone | NoRoute | NameUnknown)

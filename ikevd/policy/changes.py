@@ -117,10 +117,14 @@ KEYS = {
     "encrypt_third": "aggressive_third",
     "nat_methods": "nat_method",
     "remote_range": "remote",
+    "places": "remote",
+    "first_place": "remote_first",
 }
 REACH = {
-    **dict.fromkeys(("local", "remote", "remote_range", "remote_id", "group_key"), Reach.REPLACED),
-    **dict.fromkeys(("resend", "nat_keepalive", "sha256_96", "lifetime_check", "dpd", "unique"), Reach.OURS),
+    **dict.fromkeys(("local", "remote", "remote_range", "places", "remote_id", "group_key"), Reach.REPLACED),
+    **dict.fromkeys(
+        ("resend", "nat_keepalive", "first_place", "sha256_96", "lifetime_check", "dpd", "unique"), Reach.OURS
+    ),
 }
 """Of the others: `RENEWED`. `sha256_96` is in each child, too. Another address or identity of the peer is another
 peer."""
@@ -133,7 +137,7 @@ def _connection(before: Connection, after: Connection) -> ChangedConnection | No
     if before == after:
         return None
     old, new = ({child.name: child for child in view.children} for view in (before, after))
-    names, anywhere = _differing(before, after), after.remote is None
+    names, anywhere = _differing(before, after), after.anybody
     children = [_child(old[name], child, anywhere=anywhere) for name, child in new.items() if name in old]
     found = ChangedConnection(
         after.name,

@@ -281,6 +281,16 @@ class Connection:
     unique: Unique = Unique.REPLACE
     lifetime_check: LifetimeCheck = LifetimeCheck.CLAIM
     """As responder."""
+    places: tuple[Address | str, ...] = ()
+    """Where `remote` is None: the addresses and names at which the one peer is called, in this order. It may come from
+    anywhere, and its identity, which is given, tells it."""
+    first_place: bool = False
+    """Does each phase 1 begin with the first of them? Else with the one that worked last."""
+
+    @property
+    def anybody(self) -> bool:
+        """Are there several peers, or is the only one called nowhere?"""
+        return self.remote is None and not self.places
 
 
 @frozen

@@ -1,5 +1,6 @@
 """Every value that can be wrong."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.config.files import CHILD, MINIMAL, child, connection, problems, read
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("remote", "gw.example.com", "host names are not supported by this version; wanted for example 192.0.2.1"),
+        ("local", "gw.example.com", "a name may stand as the `remote` of a connection alone; wanted for example"),
         (
             "remote",
             "198.51.100",
@@ -30,13 +31,20 @@ from tests.config.files import CHILD, MINIMAL, child, connection, problems, read
         ("remote", "255.255.255.255", "is not the address of one host"),
         ("remote", "fe80::1%eth0", "names an interface"),
         ("remote", "", "has no value; wanted text"),
-        ("remote", "[a]", "is a list; wanted text"),
+        ("remote", "[a]", "'a' is no IP address"),
+        ("remote", "[]", "is empty; wanted an address, a name or several of them"),
+        ("remote", "[198.51.100.1, 198.51.100.1]", "names a place twice"),
+        ("remote", "[198.51.100.1, 198.51.100.2]", "neither a name nor one of several addresses proves who answers"),
         ("remote", "5", "'5' is no IP address"),
         ("remote", "192.0.2.7/24", "has host bits set; wanted the subnet 192.0.2.0/24, or the one host 192.0.2.7"),
         ("remote", "192.0.2.20-192.0.2.10", "ends before it begins"),
         ("remote", "192.0.2.0/24[udp]", "names a protocol; wanted addresses alone"),
         ("remote", "224.0.0.0/4", "holds multicast addresses"),
-        ("remote", "gw-a.example.com", "host names are not supported by this version"),
+        (
+            "remote",
+            "gw-a.example.com",
+            "neither a name nor one of several addresses proves who answers; wanted remote_id",
+        ),
         ("group_key", "true", "is true, but the remote is 198.51.100.1, which is one peer; wanted `remote: any`"),
         ("group_key", "maybe", "is 'maybe'; wanted true or false"),
         ("aggressive", "yes", "is 'yes'; did you mean true?"),
@@ -259,3 +267,38 @@ def test_a_range_is_of_the_family_of_local(tmp_path: Path) -> None:
 def test_local_must_be_listened_on(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, connection(local="192.0.2.1") + "listen: {addresses: [192.0.2.2]}")
     assert "192.0.2.1 is not one of listen.addresses (192.0.2.2)" in found
+
+
+def test_a_peer_with_a_name_is_called_and_known_by_its_identity(tmp_path: Path) -> None:
+    text = connection(remote="[198.51.100.1, VPN.example.net.]", remote_id="gw-b.example")
+    (berlin,) = read(tmp_path, text).config.connections
+    assert (berlin.remote, berlin.places) == (None, (ip_address("198.51.100.1"), "vpn.example.net"))
+    assert (berlin.anybody, berlin.group_key, berlin.children[0].start) == (False, False, Start.ALWAYS)
+
+
+def test_a_list_of_one_address_is_that_address(tmp_path: Path) -> None:
+    (berlin,) = read(tmp_path, connection(remote="[198.51.100.1]")).config.connections
+    assert (berlin.remote, berlin.places) == (ip_address("198.51.100.1"), ())
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"local": "2001:db8::1", "remote": "[vpn.example.net, 198.51.100.1]"},
+            "but the remote vpn.example.net, 198.51.",
+        ),
+        ({"group_key": "true"}, "is true, but the remote is vpn.example.net, which is one peer"),
+        ({"children": f"{{lan: {child(start='on-demand')}}}"}, "the kernel holds packets only for one address"),
+    ],
+)
+def test_what_does_not_go_with_a_name(tmp_path: Path, keys: dict[str, str], message: str) -> None:
+    (found,) = problems(tmp_path, connection(**{"remote": "vpn.example.net", "remote_id": "gw-b.example", **keys}))
+    assert message in found
+
+
+def test_two_names_of_one_identity_are_told_apart_by_nothing(tmp_path: Path) -> None:
+    one = connection(remote="a.example.net", remote_id="gw.example")
+    two = one.replace("connections:\n  berlin", "  paris").replace("a.example", "b.example").replace("10.2.", "10.3.")
+    (found,) = problems(tmp_path, one + two)
+    assert "nobody could tell which of them a peer means" in found

@@ -14,7 +14,7 @@ from ikevd.negotiation.session import Session
 from ikevd.path_findings import LocalAddressGone, NoLocalAddress
 from ikevd.policy.model import Resend, Start
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
-from tests.gateways import Gateway, World, alice_and_bob, bring_up
+from tests.gateways import World, alice_and_bob, bring_up
 from tests.virtual_time import run
 
 SECOND = ip_address("192.0.2.2")
@@ -103,15 +103,11 @@ def test_another_address_takes_the_place_of_one_that_went() -> None:
         bob = world.gateway(BOB, replace(mirrored(VIEW), remote=None), seed=1)
         world.gateways[SECOND] = alice
         await bring_up(alice)
-        move(alice)
+        world.sources[ALICE] = SECOND
         alice.kernel.lose_address(ALICE)
         await asyncio.sleep(1)
         assert {sa.source for sa in alice.kernel.sas.values()} == {SECOND, BOB}
         assert {sa.source for sa in bob.kernel.sas.values()} == {SECOND, BOB}
-
-    def move(alice: Gateway) -> None:
-        alice.session._ports = replace(alice.session._ports, source_for=lambda remote: SECOND)
-        alice.session._at_work._ports = alice.session._ports
 
     run(story())
 

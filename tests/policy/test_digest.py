@@ -59,6 +59,8 @@ CHANGES: dict[type, dict[str, Any]] = {
         "lifetime": Lifetime(86_401),
         "children": (child(), child(name="dmz")),
         "resend": Resend(sends=7),
+        "places": (ip_address("198.51.100.1"), "vpn.example.net"),
+        "first_place": True,
         "remote_range": AddressRange(ip_address("10.0.0.1"), ip_address("10.0.0.9")),
         "aggressive": True,
         "encrypt_third": False,
