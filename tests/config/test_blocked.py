@@ -12,6 +12,7 @@ from ikevd.addresses import Endpoint
 from ikevd.addresses import Path as Way
 from ikevd.config.load import load
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
+from ikevd.errors import ConfigError
 from tests.config.files import MARKED
 
 LAN = InterfaceAddress("lan", ip_address("10.1.0.1"), ip_network("10.1.0.0/24"))
@@ -83,3 +84,15 @@ def test_nor_is_what_stays_within_a_connected_network_where_the_file_says_so(tmp
 
 def test_of_a_machine_that_nobody_knows_nothing_is_said(tmp_path: Path) -> None:
     assert doubts(tmp_path, "local: 10.1.0.0/24, remote: 0.0.0.0/0", machine=Surroundings()) == []
+
+
+def test_a_resolver_that_is_covered_is_an_error_where_a_peer_has_a_name(tmp_path: Path) -> None:
+    """Nobody could ask for the name once the child has gone down."""
+    peer, child = "vpn.example.net, remote_id: gw-b.example", "local: 10.1.0.0/24, remote: 10.0.0.0/8"
+    machine, bypass = replace(MACHINE, session=None), "bypass: {dns: {local: 10.1.0.0/24, remote: 10.9.0.53}}"
+    with pytest.raises(ConfigError) as caught:
+        doubts(tmp_path, child, peer=peer, machine=machine)
+    (problem,) = caught.value.problems
+    assert "10.9.0.53, a resolver of this machine" in problem
+    assert "is blocked, and the remote of berlin is a name; wanted a `bypass` for it" in problem
+    assert doubts(tmp_path, child, peer=peer, more=bypass, machine=machine) == []

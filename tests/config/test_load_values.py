@@ -289,7 +289,7 @@ def test_a_list_of_one_address_is_that_address(tmp_path: Path) -> None:
             "but the remote vpn.example.net, 198.51.",
         ),
         ({"group_key": "true"}, "is true, but the remote is vpn.example.net, which is one peer"),
-        ({"children": f"{{lan: {child(start='on-demand')}}}"}, "the kernel holds packets only for one address"),
+        ({"children": f"{{lan: {CHILD[:-1]}, start: on-demand}}}}"}, "the kernel holds packets only for one address"),
     ],
 )
 def test_what_does_not_go_with_a_name(tmp_path: Path, keys: dict[str, str], message: str) -> None:
