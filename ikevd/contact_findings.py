@@ -57,3 +57,10 @@ class LostAtPeer(Finding):
 
     spi: str
     child: str
+
+
+@frozen
+class StraySpi(Finding):
+    """ESP came from the peer's address under this SPI, which nobody has here."""
+
+    spi: str

@@ -31,6 +31,7 @@ from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.place import place
+from ikevd.kernel.unknown_esp import watch as watch_esp
 from ikevd.negotiation.agenda import agenda_of_many
 from ikevd.negotiation.clock import boot_time
 from ikevd.negotiation.engine import Engine
@@ -257,6 +258,8 @@ async def _run(
         notifier.ready(f"ikevd {__version__} is ready")
         if reloading is not None:
             services.append(asyncio.create_task(reloading.serve()))
+        if engine.config.unknown_esp:
+            services.append(asyncio.create_task(watch_esp(engine.known_spis, engine.stray_esp, log.warning)))
         how = await stop
         notifier.stopping()
         log.stopping()

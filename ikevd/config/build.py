@@ -78,6 +78,7 @@ def build(
         bypass_connected=file.bypass_connected,
         on_stop=OnStop(file.on_stop),
         remove_unknown=file.remove_unknown,
+        unknown_esp=file.unknown_esp,
         export_keys=file.control.export_keys,
     )
 

@@ -350,6 +350,11 @@ class FileSection(Section):
         description="what becomes of the tunnels when ikevd stops: keep (they go on, the next start takes them over) "
         "or down (the peers hear Delete)",
     )
+    unknown_esp: Switch = Field(
+        default=False,
+        description="shall peers that send ESP under SPIs that nobody has here be told INVALID-SPI, or called anew? It "
+        "needs the capability CAP_NET_RAW (docs/service.md)",
+    )
     remove_unknown: Switch = Field(
         default=True,
         description="may ikevd remove SAs and policies of the kernel that bear its marks, and that it knows nothing "

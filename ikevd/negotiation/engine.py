@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from ikevd.addresses import Path
+from ikevd.addresses import Address, Path
 from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.findings import Unreachable
@@ -41,6 +41,7 @@ from ikevd.peer.outside import outside
 from ikevd.policy.changes import ChangedConnection, Changes, Reach, effective
 from ikevd.policy.model import Config, Connection, Start
 from ikevd.policy.selectors import Network
+from ikevd.sa.model import Spi
 
 STOP_WITHIN = 3.5
 """Seconds; systemd and our users are promised five."""
@@ -130,6 +131,14 @@ class Engine:
         elif isinstance(handler, Session):
             self._peers.follow(handler)
             self._strays.in_the_clear(handler, header, octets)
+
+    def stray_esp(self, source: Address, destination: Address, spi: int) -> None:
+        """ESP came from `source` under an SPI that nobody has here."""
+        self._strays.esp(source, destination, Spi(spi), self._by_remote)
+
+    def known_spis(self) -> Sequence[int]:
+        """Those that are no news to `stray_esp`."""
+        return self._strays.known_spis()
 
     def wait(self) -> None:
         """What arrives from here on is heard after `restore`."""

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ikevd.addresses import Path
-from ikevd.errors import Malformed
+from ikevd.addresses import Address, Endpoint, Path
+from ikevd.errors import IkeError, Malformed
 from ikevd.negotiation.limits import RateLimit
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.session import Session
-from ikevd.peer import hints
-from ikevd.peer.facts import Hinted
+from ikevd.peer import hints, notices
+from ikevd.peer.facts import Hinted, StrayEsp
 from ikevd.sa.model import NO_COOKIE, Cookies, Spi
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
 from ikevd.wire.payloads import NotifyPayload
@@ -65,6 +65,32 @@ class Strays:
                 if hints.holder(session.state, spi) is not None:
                     session.post(Hinted(INVALID_SPI))
 
+    def esp(self, source: Address, destination: Address, spi: Spi, by_address: ByAddress) -> None:
+        """ESP under an SPI that nobody has. To a peer without ISAKMP SA it is said in the clear, if it has an address
+        of its own; to others nothing."""
+        if not self._answers.allows() or not self._is_ours(destination, source):
+            return
+        named = [session for one in by_address.exactly(source) for session in self._peers.of(one.name)]
+        sessions = named or [session for session in self._peers if _is_at(session, source)]
+        for session in sessions:
+            session.post(StrayEsp(spi))
+        if named and not any(hints.serves(session.state, self._ports.now()) for session in named):
+            ends = Endpoint(destination, self._ports.port), Endpoint(source, self._ports.port)
+            self._ports.transmit(_in_the_clear(self._router.mint(), NO_COOKIE, notices.invalid_spi(spi)), Path(*ends))
+
+    def known_spis(self) -> list[Spi]:
+        """Those that we receive on, or will."""
+        states = [session.state for session in self._peers]
+        pairs = (pair.sa.inbound for state in states for child in state.children.values() for pair in child.pairs)
+        modes = (mode.spi for state in states for mode in state.quick_modes.values() if mode.spi is not None)
+        return [*pairs, *modes]
+
+    def _is_ours(self, destination: Address, source: Address) -> bool:
+        try:
+            return self._ports.source_for(source) == destination
+        except IkeError:
+            return False
+
     def _lost_spis(self, header: Header, octets: bytes) -> Iterator[Spi]:
         for notify in self._notifications(header, octets):
             named = notify.spi if len(notify.spi) == SPI_OCTETS else notify.data
@@ -91,6 +117,16 @@ class Strays:
 
 def invalid_cookie(initiator: bytes, responder: bytes) -> bytes:
     """An Informational message in the clear, under the cookies that it is about."""
-    body = encode_chain([NotifyPayload(Protocol.ISAKMP, INVALID_COOKIE, initiator + responder)])
+    return _in_the_clear(initiator, responder, NotifyPayload(Protocol.ISAKMP, INVALID_COOKIE, initiator + responder))
+
+
+def _in_the_clear(initiator: bytes, responder: bytes, word: NotifyPayload) -> bytes:
+    body = encode_chain([word])
     header = Header(initiator, responder, PayloadType.N, INFORMATIONAL, Flags.NONE, 0)
     return header.encode(len(body)) + body
+
+
+def _is_at(session: Session, address: Address) -> bool:
+    """Is it a peer from anywhere that is there now?"""
+    known = session.state.isakmp.values() if session.connection.remote is None else ()
+    return any(one.path.remote.address == address for one in known)

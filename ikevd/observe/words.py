@@ -389,6 +389,9 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
         f"the peer says INVALID_SPI: it does not know {found.spi}, which {found.child} sends to; another pair takes "
         "its place"
     ),
+    cf.StraySpi: lambda found: (
+        f"ESP comes from the peer under {found.spi}, which nobody has here: it is told INVALID_SPI"
+    ),
     cf.Greeted: lambda found: "we say INITIAL_CONTACT: nothing stood with the peer",
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",
     refusals.OtherAddresses: lambda found: (

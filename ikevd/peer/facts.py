@@ -224,6 +224,13 @@ class Hinted:
 
 
 @frozen
+class StrayEsp:
+    """ESP came from the peer's address under an SPI that nobody has here. Forgeable."""
+
+    spi: Spi
+
+
+@frozen
 class Worn:
     """The message IDs of the ISAKMP SA are used up, or its volume."""
 
@@ -364,6 +371,7 @@ Fact = (
     | BeganAnew
     | Doubted
     | Hinted
+    | StrayEsp
     | Spent
     | CameTwice
     | Worn

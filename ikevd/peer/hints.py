@@ -7,14 +7,15 @@ ISAKMP SA, a Quick Mode makes a pair in the place of the one that it has lost.
 
 from __future__ import annotations
 
-from ikevd.contact_findings import CalledAnew, LostAtPeer
+from ikevd.contact_findings import CalledAnew, LostAtPeer, StraySpi
 from ikevd.facts import Note
-from ikevd.peer import isakmp, liveness, phase1
+from ikevd.peer import due, isakmp, liveness, phase1, start
 from ikevd.peer.draft import Draft
-from ikevd.peer.effects import Record
-from ikevd.peer.notices import Refusal
+from ikevd.peer.effects import Record, Say
+from ikevd.peer.notices import Refusal, invalid_spi
 from ikevd.peer.state import PairState, PeerState, Stage
 from ikevd.peer.timing import ASKED_AGAIN, CALLED_AGAIN, FLAPPING
+from ikevd.policy.model import Start
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import NotifyType
 
@@ -55,6 +56,26 @@ def proven(draft: Draft, under: Cookies, refusal: Refusal) -> bool:
                 _replace(draft, under, name, pair)
                 return True
     return False
+
+
+def stray_esp(draft: Draft, spi: Spi) -> None:
+    """The peer sends to an SPI that nobody has: it is told where that can be protected, else called if a child of it
+    shall always be up. What was deleted a moment ago may be on its way."""
+    if any(said.spi == spi for said in draft.deletes_said):
+        return
+    if under := isakmp.usable(draft):
+        draft.say(Say(under, (invalid_spi(spi),), once=True))
+        draft.say(Record(under, Note(StraySpi(str(spi)))))
+    elif draft.hinted_at is None or draft.hinted_at + CALLED_AGAIN <= draft.now:
+        for child in draft.connection.children:
+            if child.start is Start.ALWAYS and draft.child(child.name).wanted:
+                start.negotiate(draft, child.name)
+                draft.hinted_at = draft.now
+
+
+def serves(state: PeerState, now: float) -> bool:
+    """Is there an ISAKMP SA to say something under?"""
+    return any(due.serves(known) and due.lasts(known, now) for known in state.isakmp.values())
 
 
 def _replace(draft: Draft, under: Cookies, name: str, pair: PairState) -> None:

@@ -100,3 +100,8 @@ def delete_esp(*spis: Spi) -> DeletePayload:
 def delete_isakmp(cookies: Cookies) -> DeletePayload:
     """The ISAKMP SA with this pair of cookies is gone."""
     return DeletePayload(Protocol.ISAKMP, (cookies.octets,))
+
+
+def invalid_spi(spi: Spi) -> NotifyPayload:
+    """We receive nothing on this SPI, to which the peer sends."""
+    return NotifyPayload(Protocol.ESP, NotifyType.INVALID_SPI, spi.octets)

@@ -386,6 +386,8 @@ class Config:
     bypass_connected: bool = False
     """Does what stays within a network to which this machine is connected stay outside of every tunnel?"""
     on_stop: OnStop = OnStop.KEEP
+    unknown_esp: bool = False
+    """Is who sends ESP under SPIs that nobody has told so? It needs CAP_NET_RAW."""
     remove_unknown: bool = True
     """May what bears our marks in the kernel, and no store knows, be removed?"""
     export_keys: bool = False

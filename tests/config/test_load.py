@@ -104,6 +104,7 @@ bypass:
 bypass_connected: true
 on_stop: down
 remove_unknown: false
+unknown_esp: true
 runtime_directory: /run/x
 """
 
@@ -148,6 +149,7 @@ def test_everything_said_of_the_daemon(tmp_path: Path) -> None:
     assert config.bypass_connected
     assert config.on_stop is OnStop.DOWN
     assert not config.remove_unknown
+    assert config.unknown_esp
     assert config.listen == Listen((ip_address("192.0.2.1"), ip_address("2001:db8::1")), 501, 4501)
     assert config.control == Control(Path("/run/x.sock"), "root:netops", 0o660, Looks(Path("/run/l"), "root:w", 0o660))
     assert config.limits == Limits(50, 4, 900, 90, 3)

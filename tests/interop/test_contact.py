@@ -77,3 +77,24 @@ def test_after_a_crash_of_ikevd_without_a_store_strongswan_drops_what_it_had(
         assert "received INITIAL_CONTACT" in peer.log
         assert topology.host_a.ping(topology.host_b.address, 3) == 3
         peer.forget()
+
+
+def test_who_sends_esp_to_an_ikevd_that_has_lost_all_hears_of_it_and_begins_anew(
+    topology: Topology, site: Site
+) -> None:
+    other = site.mirrored()
+    with (
+        Ikevd(site.here, site.ikevd().replace("start: manual", "start: always")) as ikevd,
+        Ikevd(other.here, other.ikevd() + "\nunknown_esp: true\n") as lost,
+    ):
+        ikevd.up("lan")
+        ikevd.up("dmz")
+        before = spis_in(site)
+        assert topology.host_a.ping(topology.host_b.address, 3) == 3
+        lost.kill()
+        lost.start()
+        began = time.monotonic()
+        eventually(lambda: topology.host_a.ping(topology.host_b.address, 1) == 1)
+        assert time.monotonic() - began < 25, "the peer's own question comes after 30 s of silence"
+        assert not before & spis_in(site)
+        assert "INVALID_SPI came, which nothing proves" in ikevd.command("trace", "peer").stdout + ikevd.log

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.addresses import Endpoint, Path
+from ikevd.addresses import Address, Endpoint, Path
 from ikevd.negotiation.strays import invalid_cookie
 from ikevd.policy.model import DpdMode
 from ikevd.wire.message import Header, encode_chain
@@ -15,7 +15,7 @@ from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType, Protocol
 from tests.builders import ALICE, BOB, connection, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
-from tests.negotiation.crashes import BOTH, crash, machines, noted, only
+from tests.negotiation.crashes import BOTH, LAN, crash, machines, noted, only
 from tests.negotiation.roaming import CLIENTS
 from tests.virtual_time import run
 
@@ -155,5 +155,80 @@ def test_an_isakmp_sa_that_was_retired_lately_is_not_called_unknown() -> None:
         await asyncio.sleep(300)
         alice.engine.datagram(late.encode(32) + bytes(32), FROM_BOB)
         assert len(world.wire) == sent + 1
+
+    run(story())
+
+
+# -- ESP under SPIs that nobody has
+
+
+def test_a_peer_that_sends_to_an_spi_that_is_gone_is_told_under_the_isakmp_sa_and_makes_another_pair() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob()
+        await bring_up(alice)
+        await asyncio.sleep(20)
+        (before,) = alice.session.states["lan"].standing
+        bob.engine.stray_esp(ALICE, BOB, before.sa.outbound)
+        await asyncio.sleep(1)
+        assert noted(bob, "it is told INVALID_SPI")
+        assert noted(alice, "it does not know")
+        assert len(alice.session.states["lan"].standing) == 2
+
+    run(story())
+
+
+def test_without_an_isakmp_sa_a_configured_peer_is_told_in_the_clear_and_all_comes_back() -> None:
+    async def story() -> None:
+        alice, bob = await machines(only(BOTH, "lan"), only(mirrored(BOTH)))
+        assert alice.gateway is not None
+        await asyncio.sleep(10)
+        again = await crash(bob)
+        (before,) = alice.gateway.session.states["lan"].standing
+        again.engine.stray_esp(ALICE, BOB, before.sa.outbound)
+        await asyncio.sleep(15)
+        assert noted(alice.gateway, "INVALID_SPI came, which nothing proves")
+        assert set(again.kernel.keys.items()) == set(alice.kernel.keys.items())
+        assert again.pairs == 1
+
+    run(story())
+
+
+def test_who_wants_its_child_always_up_calls_such_a_peer_at_once_but_once_in_five_minutes() -> None:
+    async def story() -> None:
+        world = World()
+        bob = world.gateway(BOB, mirrored(connection(children=(LAN,))))
+        bob.engine.start()
+        await asyncio.sleep(250)
+        calls = []
+        for _ in range(20):
+            since, child = len(world.wire), bob.session.states["lan"]
+            if child.retry_at is not None and child.attempt is None and not bob.session.state.waiting:
+                bob.engine.stray_esp(ALICE, BOB, 0xD0000001)
+                calls.append(any(octets[18] == ExchangeType.MAIN_MODE for _, _, octets in world.wire[since:]))
+            await asyncio.sleep(10)
+        assert calls.count(True) == 1
+        assert len(calls) > 1
+
+    run(story())
+
+
+@pytest.mark.parametrize(("source", "destination"), [(CLIENTS[3], BOB), (ALICE, CLIENTS[3])])
+def test_of_strangers_and_of_what_passes_by_nothing_is_said(source: Address, destination: Address) -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob()
+        await bring_up(alice)
+        await asyncio.sleep(1)
+        sent = len(world.wire)
+        bob.engine.stray_esp(source, destination, 0xD0000001)
+        assert len(world.wire) == sent
+
+    run(story())
+
+
+def test_what_we_receive_on_is_known() -> None:
+    async def story() -> None:
+        _, alice, _ = alice_and_bob()
+        await bring_up(alice)
+        assert set(alice.engine.known_spis()) == {pair.sa.inbound for pair in alice.session.states["lan"].standing}
 
     run(story())

@@ -16,7 +16,8 @@ from ikevd.cli.run import FAILED, UNUSABLE
 FOLDER = Path(__file__).resolve().parents[2] / "systemd"
 UNIT, BOOT, SHUTDOWN = (FOLDER / f"{name}.service" for name in ("ikevd", "ikevd-boot", "ikevd-shutdown"))
 INSTALLED = "/usr/bin/ikevd"
-TENTHS_OF_EXPOSURE = 20
+RAW = FOLDER / "ikevd-unknown-esp.conf"
+TENTHS_OF_EXPOSURE, TENTHS_WITH_RAW_SOCKETS = 20, 22
 """`systemd-analyze security` counts to 10.0 (unsafe); below 2.0 is asked here."""
 LATER_KEY = "Unknown key 'FileDescriptorStorePreserve' in section [Service], ignoring."
 """Of systemd 254, which 252 warns of and passes over."""
@@ -73,6 +74,16 @@ def test_the_service_is_little_exposed(unit: Path) -> None:
 def test_it_holds_no_other_capabilities_than_it_needs() -> None:
     needed = ["CAP_NET_ADMIN CAP_NET_BIND_SERVICE"]
     assert setting("AmbientCapabilities") == setting("CapabilityBoundingSet") == needed
+
+
+@pytest.mark.parametrize("unit", [UNIT], indirect=True, ids=["ikevd"])
+def test_the_drop_in_for_unknown_esp_adds_one_capability_and_one_family_of_sockets(unit: Path) -> None:
+    assert setting("AmbientCapabilities", RAW) == setting("CapabilityBoundingSet", RAW) == ["CAP_NET_RAW"]
+    assert setting("RestrictAddressFamilies", RAW) == ["AF_PACKET"]
+    unit.write_text(unit.read_text() + RAW.read_text())
+    assert wrong(unit) == []
+    ran = analyze("security", "--offline=true", f"--threshold={TENTHS_WITH_RAW_SOCKETS}", unit)
+    assert ran.returncode == 0, ran.stdout
 
 
 def test_what_is_known_of_tunnels_outlives_the_daemon() -> None:
