@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ikevd import contact_findings as cf
 from ikevd import findings as f
 from ikevd import lifetime_findings as ltf
 from ikevd import liveness_findings as lf
@@ -13,7 +12,7 @@ from ikevd import path_findings as pf
 from ikevd import refusals
 from ikevd import selector_findings as sf
 from ikevd.errors import Finding, IkeError, Said
-from ikevd.observe import silence
+from ikevd.observe import contact_words, silence
 
 IDENTITY_NOTIFIES = ("INVALID_ID_INFORMATION", "AUTHENTICATION_FAILED")
 MAX_LISTED = 8
@@ -267,26 +266,6 @@ def _ipsec_sa(found: f.IpsecSaStands) -> str:
     return f"IPsec SA pair {traffic(found.traffic)}, {found.suite}, SPI in {found.spi_in}, out {found.spi_out}"
 
 
-def _begins_anew(found: cf.BeginsAnew) -> str:
-    said = "the peer says INITIAL_CONTACT, it holds nothing else with us"
-    ends = [_count(number, what) for number, what in ((found.pairs, "pair"), (found.isakmp_sas, "ISAKMP SA")) if number]
-    return f"{said}: {' and '.join(ends)} of before end" if ends else f"{said}, and nothing older stands here"
-
-
-def _former_lives(found: cf.FormerLives) -> str:
-    return (
-        f"the peer says INITIAL_CONTACT, but what it has at {found.former} was heard of within the last "
-        f"{found.seconds} s; it is refused (unique: keep)"
-    )
-
-
-def _rivals(found: cf.Rivals) -> str:
-    return (
-        f"{found.first} and {found.second} show one identity and replace each other: two peers may have it; "
-        f"{found.second} is refused for {found.seconds} s"
-    )
-
-
 def _traffic_asks(found: lf.TrafficAsks) -> str:
     if not found.source:
         return f"a packet that came before ikevd listened asks for {found.child}"
@@ -377,22 +356,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     ),
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
-    cf.BeginsAnew: _begins_anew,
-    cf.NotHeeded: lambda found: "the peer says INITIAL_CONTACT, which has no consequence here (unique: never)",
-    cf.FormerLives: _former_lives,
-    cf.Rivals: _rivals,
-    cf.CalledAnew: lambda found: (
-        f"{found.notify} came, which nothing proves, and the peer cannot be asked whether it lives: it is called anew "
-        "beside what stands"
-    ),
-    cf.LostAtPeer: lambda found: (
-        f"the peer says INVALID_SPI: it does not know {found.spi}, which {found.child} sends to; another pair takes "
-        "its place"
-    ),
-    cf.StraySpi: lambda found: (
-        f"ESP comes from the peer under {found.spi}, which nobody has here: it is told INVALID_SPI"
-    ),
-    cf.Greeted: lambda found: "we say INITIAL_CONTACT: nothing stood with the peer",
+    **contact_words.SENTENCES,
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",
     refusals.OtherAddresses: lambda found: (
         f"the message came from {found.remote} to {found.local}; {found.known} is negotiating"

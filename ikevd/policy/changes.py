@@ -185,7 +185,7 @@ def _reach(names: list[str], known: Mapping[str, Reach], *, anywhere: bool) -> R
 # -- of the rest
 
 
-AT_START = ("listen", "control", "runtime", "store_key")
+AT_START = ("listen", "control", "runtime", "store_key", "unknown_esp")
 """What a process has bound, opened or locked."""
 SECTIONS = {"listen": {}, "control": {"path": "socket", "looks": "read_only"}, "limits": {}}
 """With the fields that the file names otherwise."""

@@ -132,6 +132,7 @@ def test_connections_come_and_go() -> None:
         ({"control": Control(path=Path("/run/other"))}, "control.socket", True),
         ({"control": Control(mode=0o660)}, "control.mode", True),
         ({"runtime": Path("/run/other")}, "runtime_directory", True),
+        ({"unknown_esp": True}, "unknown_esp", True),
     ],
 )
 def test_a_setting_takes_effect_now_or_at_the_next_start(settings: dict[str, Any], key: str, later: bool) -> None:
@@ -169,6 +170,7 @@ def test_every_setting_is_named_as_the_file_names_it() -> None:
         bypass_connected=True,
         on_stop=OnStop.DOWN,
         remove_unknown=False,
+        unknown_esp=True,
         export_keys=True,
     )
     for setting in changes(Config(()), everything).settings:
