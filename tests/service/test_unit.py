@@ -158,3 +158,8 @@ def test_what_tells_the_peers_ends_in_time_and_fails_without_harm() -> None:
 
 def test_who_tells_the_peers_is_the_user_whom_the_control_socket_knows() -> None:
     assert setting("User") == setting("User", SHUTDOWN) == setting("User", BOOT)
+
+
+def test_a_reload_is_waited_for_and_fails_with_what_is_wrong_with_the_file() -> None:
+    assert setting("ExecReload") == [f"{INSTALLED} reload"]
+    assert setting("Type") == ["notify"], "notify-reload is no word of systemd before 253"
