@@ -20,6 +20,8 @@ WRITTEN: Mapping[tuple[str, str], object] = {
     ("ConnectionSection", "ike_lifetime"): "24h",
     ("ConnectionSection", "nat_keepalive"): "20s",
     ("RetransmitSection", "interval"): "1s",
+    ("DpdSection", "delay"): "30s",
+    ("DpdSection", "timeout"): "8s",
     ("ControlSection", "mode"): "0600",
     ("ControlSection", "read_only_mode"): "0660",
 }

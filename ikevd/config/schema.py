@@ -174,7 +174,7 @@ class DpdSection(Section):
     delay: PeerDelayValue = Field(default=30.0, description="of silence, or between two questions, for example 10s")
     timeout: PeerTimeoutValue = Field(
         default=8.0,
-        description="after the first of eight questions without a message or a packet of the peer it is dead, for "
+        description="after the first of twelve questions without a message or a packet of the peer it is dead, for "
         "example 20s",
     )
     action: Annotated[str | None, one_of("restart", "hold", "clear", others=DPD_ACTION_WORDS)] = Field(

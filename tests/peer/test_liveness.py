@@ -21,7 +21,7 @@ SPEAKS, OF_B = replace(isakmp_sa(), dpd=True), replace(isakmp_sa(B), dpd=True)
 PERIODIC = replace(VIEW, dpd=Dpd(DpdMode.PERIODIC))
 ASKED = Liveness(100, look_at=NOW, asked=3, asked_at=NOW - 4)
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
-PAUSE = 1.0
+PAUSE = 8 / 12
 
 
 def silent_since(heard: float, live: Liveness | None = None, **changes: object) -> IsakmpState:
@@ -217,7 +217,7 @@ def test_what_was_asked_under_the_former_file_is_forgotten_where_nobody_is_asked
 
 def dying(**changes: object) -> IsakmpState:
     """Its last question was asked long enough ago."""
-    live = Liveness(108, look_at=NOW, asked=QUESTIONS, asked_at=NOW - 8)
+    live = Liveness(112, look_at=NOW, asked=QUESTIONS, asked_at=NOW - 8)
     return silent_since(NOW - 38, replace(live, **changes))  # type: ignore[arg-type]
 
 
@@ -225,7 +225,7 @@ def test_after_8_s_without_a_sign_of_life_the_peer_is_dead() -> None:
     _, effects = told(peer(dying()), Carried(A, None))
     assert (
         effects[0]
-        == "record of A: the peer is dead: no answer to 8 R-U-THERE within 8 s, last heard of 38 s ago, by IKE"
+        == "record of A: the peer is dead: no answer to 12 R-U-THERE within 8 s, last heard of 38 s ago, by IKE"
     )
 
 
@@ -238,4 +238,4 @@ def test_before_that_a_packet_saves_it() -> None:
     live, effects = told(peer(dying()), Carried(A, NOW - 2))
     assert live is not None
     assert (live.asked, live.look_at) == (0, NOW + 28)
-    assert effects == ["record of A: the peer shows life again, after 8 R-U-THERE without an answer"]
+    assert effects == ["record of A: the peer shows life again, after 12 R-U-THERE without an answer"]
