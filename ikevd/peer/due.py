@@ -28,7 +28,7 @@ def isakmp_due(isakmp: IsakmpState) -> float | None:
     end = isakmp_ends(isakmp)
     if isakmp.stage is LEAVING:
         return end
-    look_at = None if isakmp.liveness is None else isakmp.liveness.look_at
+    look_at = None if isakmp.liveness is None or isakmp.retired else isakmp.liveness.look_at
     return _first(end, isakmp.renew_at, isakmp.retire_at, look_at)
 
 

@@ -53,8 +53,8 @@ LOOKS = 4
 # -- whether the peer lives (RFC 3706, which names no time) -----------------------------------------------------------
 
 QUESTIONS = 12
-"""R-U-THERE that a silent peer gets until it is dead: where one datagram in five is lost, all of them are unanswered once
-in 200,000 times."""
+"""R-U-THERE that a silent peer gets until it is dead: where one datagram in five is lost, it is all of them once in
+200,000 times."""
 LEAST_PAUSE = 0.5
 """Between two of them."""
 STAGGER = 1.0

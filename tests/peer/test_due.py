@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.peer.due import child_due, isakmp_due, next_due, turn_due
 from ikevd.peer.facts import Due
-from ikevd.peer.state import ChildState, IsakmpState, PeerState, Stage
+from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
 from tests.peer.records import NOW, B, isakmp, mode, opening, pair, peer, told
 
 WANTED = ChildState(wanted=True)
@@ -81,3 +81,10 @@ def test_what_was_due_is_due_no_more() -> None:
     due = next_due(told(state, Due())[0])
     assert due is not None
     assert due > NOW
+
+
+def test_nobody_is_asked_under_an_isakmp_sa_that_has_been_replaced() -> None:
+    """Else it would be due for ever."""
+    live = Liveness(100, look_at=NOW)
+    assert isakmp_due(isakmp(liveness=live)) == NOW
+    assert isakmp_due(isakmp(liveness=live, retired=True)) == 86900.0

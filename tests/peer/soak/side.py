@@ -203,8 +203,10 @@ class Side:
                 self.talk.fail(attempt, error)
             case effects.Resume(attempt, error):
                 self.talk.resume(attempt, self.state.quick_modes[attempt].spi, error)
-            case effects.Say(under, payloads):
-                self.talk.say(under, payloads)
+            case effects.Say(under, payloads, once):
+                self.talk.say(under, payloads, once=once)
+            case effects.AskTraffic(under):
+                self.post(facts.Carried(under, None))
             case effects.Forget(under):
                 self.talk.forget(under)
             case _:

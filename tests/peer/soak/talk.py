@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ikevd.errors import Abandoned, IkeError, NoAnswer
 from ikevd.peer import facts
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import Attempt, PeerState, Stage
 from ikevd.policy.model import Connection
-from ikevd.sa.model import Cookies, IpsecSa, Spi
+from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import Payload
 from tests.peer.records import isakmp_sa
 from tests.peer.soak.exchanges import Ask, Exchange, Message, Open, Reserve, Tell, answers, initiate, main_mode, respond
@@ -113,9 +113,9 @@ class Talk:
             self.say(asked.under, (delete_isakmp(asked.under),))
         self._post(facts.PhaseOneFailed(attempt, error))
 
-    def say(self, under: Cookies, payloads: tuple[Payload, ...]) -> None:
+    def say(self, under: Cookies, payloads: tuple[Payload, ...], *, once: bool = False) -> None:
         message = Message("INFO", under, next(self._world.number), payloads)
-        for delay in COPIES:
+        for delay in COPIES[:1] if once else COPIES:
             self._world.after(delay, lambda: self._send(message))
 
     def say_message_6(self, under: Cookies) -> None:
@@ -147,7 +147,7 @@ class Talk:
         elif answer := self._kept.answers.get((message.under, message.id)):
             self._send(answer)
         elif message.kind == "MM5":
-            sa = isakmp_sa(message.under, initiator=False, seconds=self._connection.lifetime.seconds)
+            sa = self._sa(message.under, initiator=False)
             self._post(facts.PhaseOneUp(None, sa, began=self._kept.began.get(message.under)))
         elif found is not None and (message.under, message.id) not in self._kept.used:
             self._begun_by_peer(message, state, leaving=found.stage is Stage.LEAVING)
@@ -196,12 +196,17 @@ class Talk:
             case Reserve() | Open():
                 self._post(Wish(running, wants))
 
+    def _sa(self, cookies: Cookies, *, initiator: bool) -> IsakmpSa:
+        """Both ends speak dead peer detection."""
+        seconds = self._connection.lifetime.seconds
+        return replace(isakmp_sa(cookies, initiator=initiator, seconds=seconds), dpd=True)
+
     def _ended(self, running: Running, result: object) -> None:
         del self.running[running.attempt]
         if isinstance(result, IpsecSa):
             self._post(facts.QuickModeUp(running.attempt, result))
         elif isinstance(result, Cookies):
-            sa = isakmp_sa(result, seconds=self._connection.lifetime.seconds)
+            sa = self._sa(result, initiator=True)
             self._post(facts.PhaseOneUp(running.attempt, sa, began=running.born))
 
     def _repeat(self, running: Running, copy: int) -> None:
