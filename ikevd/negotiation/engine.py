@@ -164,7 +164,7 @@ class Engine:
         shall = outside(config, connected)
         ends = shall != self._outside.policies or any(map(_ends_something, found.changed)) or found.removed
         in_kernel = await InKernel.read(self._ports.kernel) if ends else InKernel({}, {})
-        connections = self._peers.leased(config.connections)
+        connections = await self._peers.leased(config.connections)
         self._config = config = replace(effective(self._config, config), connections=connections)
         self._by_name = {connection.name: connection for connection in connections}
         self._by_remote = ByAddress(connections)

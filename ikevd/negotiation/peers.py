@@ -88,9 +88,12 @@ class Peers:
 
     # -- of a file that is read again -------------------------------------------------------------------------------
 
-    def leased(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
-        """The same, each child with the number that it has here, or gets. Raises `LimitReached`."""
-        return tuple([self._with_numbers(connection) for connection in connections])
+    async def leased(self, connections: Iterable[Connection]) -> tuple[Connection, ...]:
+        """The same, each child with the number that it has here, or gets; what is as it was is the same object, so that
+        a thousand connections are not kept twice. Raises `LimitReached`."""
+        numbered = map(self._with_numbers, connections)
+        known = self._connections
+        return tuple([_as_before(known.get(one.name), one) async for one in paced(numbered)])
 
     def reload(self, connections: Sequence[Connection]) -> list[Session]:
         """These are the connections from here on. Gives the sessions of peers that none of them has: they are nobody's
@@ -311,6 +314,11 @@ class Peers:
     def _release(self, connection: Connection, key: PeerKey) -> None:
         for child in connection.children:
             self._reqids.release(Holder(connection.name, child.name, key.identity, key.instance))
+
+
+def _as_before(before: Connection | None, now: Connection) -> Connection:
+    """Of a connection that has not changed only its place in the file is new, and that of its key."""
+    return now if before != now else replace(before, location=now.location, psk=now.psk)
 
 
 def _alike(one: Connection, other: Connection) -> bool:

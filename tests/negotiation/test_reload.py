@@ -363,6 +363,36 @@ def test_a_thousand_connections_of_which_one_changes_leave_the_others_alone() ->
     run(story())
 
 
+def test_what_has_not_changed_is_not_kept_twice() -> None:
+    async def story() -> None:
+        alice = World().gateway(ALICE, VIEW)
+        await alice.engine.restore()
+        alice.engine.start()
+        moved = replace(connection(children=(replace(LAN), replace(DMZ))), location=replace(VIEW.location, line=99))
+        await reload(alice, moved)
+        (kept,) = alice.engine.config.connections
+        assert kept.children is VIEW.children
+        assert kept.location == moved.location
+
+    run(story())
+
+
+def test_a_child_that_is_on_demand_now_has_a_trap() -> None:
+    async def story() -> None:
+        alice = World().gateway(ALICE, VIEW)
+        await alice.engine.restore()
+        alice.engine.start()
+        await reload(alice, replace(VIEW, children=(replace(LAN, start=Start.ON_DEMAND), DMZ)))
+        await asyncio.sleep(1)
+        (gate,) = [alice.kernel.policies[name] for name in of(alice, "lan")]
+        (block,) = [alice.kernel.policies[name] for name in of(alice, "dmz")]
+        assert block.action is Action.BLOCK
+        assert gate.action is not Action.BLOCK
+        assert alice.troubles == []
+
+    run(story())
+
+
 def _numbered(number: int) -> Connection:
     high, low = divmod(number, 250)
     lan = child(reqid=0x696B0000 + number, remote=f"10.{100 + high}.{low}.0/24", start=Start.MANUAL)
