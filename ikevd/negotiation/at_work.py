@@ -185,7 +185,7 @@ class AtWork:
     def carry_out(self, state: PeerState, effect: effects.Effect) -> list[Happening]:
         """What a fact has led to, if it is of exchanges; what only the kernel can answer is for later."""
         match effect:
-            case effects.AskTraffic() | effects.AskPackets():
+            case effects.AskTraffic() | effects.AskPackets() | effects.AskUse():
                 return [effect]
             case effects.BeginPhaseOne(attempt, why):
                 return self._told(attempt, why, self._begin_phase1(state, attempt))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ikevd.errors import IkeError
-from ikevd.host.interface import SaId
+from ikevd.host.interface import Counters, SaId
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.ports import Ports
-from ikevd.peer import facts
-from ikevd.peer.effects import AskPackets, AskTraffic, Question
+from ikevd.peer import facts, rekey
+from ikevd.peer.effects import AskPackets, AskTraffic, AskUse, Question
 from ikevd.peer.facts import Fact
-from ikevd.peer.state import ChildState, PeerState
+from ikevd.peer.state import ChildState, PairState, PeerState
+from ikevd.peer.volume_facts import Used
+from ikevd.sa.model import Spi
 
 
 class Questions:
@@ -34,6 +36,21 @@ class Questions:
                 return facts.Carried(under, await self._arrivals.newest(state))
             case AskPackets(child):
                 return facts.Counted(child, await self._moved(child, state.children.get(child, ChildState())))
+            case AskUse(child):
+                return await self._used(child, rekey.newest(state.children.get(child, ChildState())))
+
+    async def _used(self, name: str, pair: PairState | None) -> Used:
+        """Who is refused an answer takes it that it was."""
+        if pair is None:
+            return Used(name, Spi(0), used=False)
+        found = list[Counters | None]()
+        try:
+            for sa in _sas_of(pair):
+                found.append(await self._ports.kernel.counters(sa))
+        except IkeError as refusal:
+            self._kernel.report([refusal])
+            return Used(name, pair.sa.inbound, used=True)
+        return Used(name, pair.sa.inbound, used=any(counters is not None and counters.packets for counters in found))
 
     async def _moved(self, name: str, child: ChildState) -> bool:
         """Did packets come or go since this was last asked? Who is refused an answer takes it that they did."""
@@ -51,5 +68,9 @@ class Questions:
 
 def _sas(child: ChildState) -> Iterator[SaId]:
     for pair in child.standing:
-        yield SaId(pair.sa.local, pair.sa.inbound)
-        yield SaId(pair.sa.remote, pair.sa.outbound)
+        yield from _sas_of(pair)
+
+
+def _sas_of(pair: PairState) -> Iterator[SaId]:
+    yield SaId(pair.sa.local, pair.sa.inbound)
+    yield SaId(pair.sa.remote, pair.sa.outbound)

@@ -78,7 +78,7 @@ from ikevd.peer.facts import (
 )
 from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
-from ikevd.peer.volume_facts import SoftExpired, Spent
+from ikevd.peer.volume_facts import SoftExpired, Spent, Used
 from ikevd.policy.model import Connection
 
 GONE_EARLY = "its IPsec SA is gone from the kernel before its time"
@@ -188,6 +188,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case Mapped(name, spi, now):
             moves.mapped(draft, pairs.standing(draft.child(name), spi), now)
             roaming.mapped(draft, pairs.standing(draft.child(name), spi), now)
+        case Used(name, spi, used):
+            rekey.used(draft, name, spi, used=used)
         case Counted(name, moved):
             idle.counted(draft, name, moved=moved)
         case Acquired(name, packet):

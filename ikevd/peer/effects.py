@@ -73,7 +73,14 @@ class AskPackets:
     child: str
 
 
-Question = AskTraffic | AskPackets
+@frozen
+class AskUse:
+    """Has the newest pair of the child carried a packet? `Used` follows."""
+
+    child: str
+
+
+Question = AskTraffic | AskPackets | AskUse
 """What only the kernel can answer."""
 
 

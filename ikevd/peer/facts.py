@@ -13,7 +13,7 @@ from ikevd.frozen import frozen
 from ikevd.host.interface import Packet
 from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import Attempt, Half, LastFlight
-from ikevd.peer.volume_facts import SoftExpired, Spent
+from ikevd.peer.volume_facts import SoftExpired, Spent, Used
 from ikevd.policy.changes import Reach
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
@@ -379,6 +379,7 @@ Fact = (
     | KernelRefused
     | Carried
     | Counted
+    | Used
     | Expired
     | SoftExpired
     | Vanished

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from ikevd.frozen import replace
 from ikevd.peer import deletes, isakmp
 from ikevd.peer.draft import Draft
+from ikevd.peer.effects import AskUse
 from ikevd.peer.state import ChildState, PairState
 from ikevd.peer.timing import (
     DELETED_AFTER,
     DELETED_BY_PEER_AFTER,
+    LAST_LOOK,
     LINGERS,
     LONGEST_PAIR_MARGIN,
     NOT_BOTH,
@@ -84,6 +86,24 @@ def now(draft: Draft, name: str) -> bool:
     return True
 
 
+def _ask_or_begin(draft: Draft, name: str, pair: PairState) -> None:
+    """By option only what has carried a packet is rekeyed. What comes later is seen at the next look."""
+    configured = draft.configured(name)
+    if configured is None or configured.rekey is not Rekey.IF_USED:
+        begin(draft, name)
+        return
+    left = pair.expires - draft.now
+    _set(draft, name, draft.now + left / 2 if left > LAST_LOOK else None)
+    draft.say(AskUse(name))
+
+
+def used(draft: Draft, name: str, spi: Spi, *, used: bool) -> None:
+    """The kernel has been asked. `spi`: our one of the pair."""
+    pair = newest(draft.child(name))
+    if used and pair is not None and pair.sa.inbound == spi:
+        begin(draft, name)
+
+
 def soft(draft: Draft, name: str, spi: Spi) -> None:
     """The kernel tells that the volume of a pair is nearly used up. `spi`: either of the pair."""
     pair = newest(draft.child(name))
@@ -144,7 +164,7 @@ def due(draft: Draft, name: str) -> None:
     if pair is not None and pair.use_at is not None and pair.use_at <= draft.now:
         draft.children.put(name, _used(child, draft.now))
     if pair is not None and pair.rekey_at is not None and pair.rekey_at <= draft.now:
-        begin(draft, name)
+        _ask_or_begin(draft, name, pair)
 
 
 def make_room(draft: Draft, name: str) -> None:

@@ -26,6 +26,8 @@ jitter makes it up to twice as much. A lost message, or a new phase 1, has its t
 SOFT_VOLUME, SOFT_VOLUME_OF_PEERS, VOLUME_JITTER = 0.75, 0.88, 0.05
 """The share of its kilobytes at which a pair is rekeyed by the end that began it, and by the other end; jitter takes
 away some. At 1 Gb/s 4,608,000 kB are 38 s: 9 s and 4.5 s are left."""
+LAST_LOOK = 2.0
+"""Whether a pair has carried a packet (`rekey: if_used`) is asked last so long before its end."""
 REKEY_BLOCKED = 5.0
 """What cannot be rekeyed just now is looked at again so much later."""
 USED_AFTER = 5.0

@@ -1,4 +1,4 @@
-"""Facts about volumes that are used up: part of `ikevd.peer.facts`."""
+"""Facts about what SAs have carried: part of `ikevd.peer.facts`."""
 
 from __future__ import annotations
 
@@ -19,3 +19,13 @@ class SoftExpired:
 
     child: str
     spi: Spi
+
+
+@frozen
+class Used:
+    """The kernel was asked whether the newest pair of the child has carried a packet (`AskUse`). `spi`: its inbound
+    one."""
+
+    child: str
+    spi: Spi
+    used: bool

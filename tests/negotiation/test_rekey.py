@@ -212,3 +212,22 @@ def test_what_the_kernel_told_while_no_process_listened_is_seen_in_its_counters(
         assert spis(alice) != first
 
     run(story())
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_by_option_only_what_has_carried_a_packet_is_rekeyed_and_the_other_lapses_quietly(used: bool) -> None:
+    async def story() -> None:
+        view = of_a_minute(rekey=Rekey.IF_USED)
+        world, alice, bob = alice_and_bob(view=view, other=mirrored(view))
+        await tunnel(world, alice, bob)
+        first = spis(alice)
+        if used:
+            (outbound,) = [sa for sa in alice.kernel.sas if sa.destination == BOB]
+            alice.kernel.carry(outbound, 100)
+        await asyncio.sleep(56)
+        assert (spis(alice) != first) == used
+        await asyncio.sleep(20)
+        assert (alice.pairs, bob.pairs) == ((1, 1) if used else (0, 0))
+        assert alice.troubles == bob.troubles == []
+
+    run(story())

@@ -19,6 +19,7 @@ from ikevd.peer.effects import (
     Answer,
     AskPackets,
     AskTraffic,
+    AskUse,
     BeginPhaseOne,
     BeginQuickMode,
     Confirm,
@@ -188,6 +189,8 @@ def _in_words(effect: Effect) -> str:
         case Say(under, payloads, once, to):
             where = f"under {_letter(under)}" + (f" to {to.remote}" if to else "")
             return f"say{' once' if once else ''} {where}: {', '.join(map(_payload, payloads))}"
+        case AskUse(name):
+            return f"ask whether {name} is used"
         case AskPackets(name):
             return f"ask for packets of {name}"
         case AskTraffic(under):

@@ -13,7 +13,7 @@ from ikevd.peer.due import child_due
 from ikevd.peer.facts import Due, Expired, QuickModeFailed, Restarted, Vanished
 from ikevd.peer.rekey import soft_kilobytes, soft_seconds
 from ikevd.peer.state import Attempt, ChildState, Half, PairState
-from ikevd.peer.volume_facts import SoftExpired
+from ikevd.peer.volume_facts import SoftExpired, Used
 from ikevd.policy.model import Lifetime, Rekey
 from ikevd.sa.model import IpsecSa, Spi
 from tests.peer.records import (
@@ -37,6 +37,7 @@ DUE = Due(("lan",))
 SILENCE = NoAnswer("silence")
 FAILED = QuickModeFailed(Attempt(7), SILENCE, spoken=True, sent=True)
 NEVER = replace(VIEW, children=(replace(LAN, rekey=Rekey.NO), OTHER))
+IF_USED = replace(VIEW, children=(replace(LAN, rekey=Rekey.IF_USED), OTHER))
 ANYBODY = replace(VIEW, remote=None)
 TEMPLATE = replace(VIEW, children=(replace(LAN, template=True), OTHER))
 
@@ -97,6 +98,33 @@ ROWS = [
         child(BEGUN, attempt=ELEVEN),
         ("begin lan as 11 under A",),
     ),
+    # -- by option only where it has carried a packet
+    Row(
+        "the kernel is asked, and again after half of what is left",
+        lan(child(SOFT)),
+        DUE,
+        child(replace(OLD, rekey_at=NOW + 1500)),
+        ("ask whether lan is used",),
+        view=IF_USED,
+    ),
+    Row(
+        "but not at the very end",
+        lan(child(replace(SOFT, expires=NOW + 2))),
+        DUE,
+        child(replace(BEGUN, expires=NOW + 2)),
+        ("ask whether lan is used",),
+        view=IF_USED,
+    ),
+    Row(
+        "it has",
+        lan(child(LATER)),
+        Used("lan", ours(1), used=True),
+        child(BEGUN, attempt=ELEVEN),
+        ("begin lan as 11 under A",),
+        view=IF_USED,
+    ),
+    Row("it has not", lan(child(LATER)), Used("lan", ours(1), used=False), child(LATER), view=IF_USED),
+    Row("a former pair has", lan(child(LATER)), Used("lan", ours(2), used=True), child(LATER), view=IF_USED),
     # -- by volume
     Row(
         "the kernel tells that its volume is nearly used up",
