@@ -144,7 +144,11 @@ class MemoryKernel:
         template = found.template
         for name, entry in self._held():
             somewhere = template.source.is_unspecified or template.source == entry.source
-            if somewhere and (name.destination, entry.reqid) == (template.destination, template.reqid):
+            if (
+                somewhere
+                and template.spi in (None, name.spi)
+                and (name.destination, entry.reqid) == (template.destination, template.reqid)
+            ):
                 self.carry(name, 100)
                 return True
         if self._table.ask(template.reqid, template.source, template.destination):

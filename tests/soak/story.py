@@ -196,7 +196,10 @@ class Story:
         """Until nothing is under way, or for a while."""
         for _ in range(60):
             states = [machine.session.state for machine in (self.alice, self.bob) if machine.session]
-            if not any(state.quick_modes or state.waiting or state.phase1 is not None for state in states):
+            pairs = [pair for state in states for child in state.children.values() for pair in child.pairs]
+            replacing = any(pair.use_at is not None or pair.leave_at is not None for pair in pairs)
+            busy = any(state.quick_modes or state.waiting or state.phase1 is not None for state in states)
+            if not (replacing or busy):
                 return
             await asyncio.sleep(1)
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from ikevd.errors import KernelRefused
 from ikevd.peer import effects, facts
+from ikevd.peer.crossing import must_wait
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import desired_child
 from ikevd.peer.due import next_due
@@ -44,12 +45,16 @@ class Side:
         self.talk = self._new_talk()
         self._inbox: deque[Happening] = deque()
         self._working = False
+        self._waiting: list[Wish] = []
+        """For their turn to open an SA."""
 
     @property
     def quiet(self) -> bool:
         """Is nothing under way?"""
         state = self.state
-        under_way = self.talk.running or state.quick_modes or state.waiting or state.phase1
+        pairs = [pair for child in state.children.values() for pair in child.pairs]
+        replacing = any(pair.use_at is not None or pair.leave_at is not None for pair in pairs)
+        under_way = replacing or self.talk.running or state.quick_modes or state.waiting or state.phase1
         return not (self.talk.silent or under_way or self._inbox)
 
     # -- the inbox ----------------------------------------------------------------------------------------------
@@ -87,6 +92,10 @@ class Side:
 
     def _serve(self, wish: Wish) -> None:
         attempt = wish.running.attempt
+        opens = wish.wants if isinstance(wish.wants, Open) and wish.wants.half is Half.INBOUND else None
+        if opens and must_wait(self.state, attempt, opens.sa):
+            self._waiting.append(wish)
+            return
         match wish.wants:
             case Reserve(child) if self.world.chance(self.world.refusals):
                 self._learn(facts.KernelRefused(attempt, NO_MEMORY, child))
@@ -102,6 +111,9 @@ class Side:
         self.tally["facts"] += 1
         before = self.state
         self.state, todo = decide(self.connection, before, fact, self.world.now)
+        waiting, self._waiting = self._waiting, []
+        for wish in waiting:
+            self.post(wish)
         self._store(fact)
         if self._killed():  # between store and kernel
             return
@@ -165,6 +177,7 @@ class Side:
         self.tally["kills"] += 1
         self.talk.silent = True
         self._inbox.clear()
+        self._waiting.clear()
         self._working = False
         stood = _standing(self.state)
         self.world.after(3 * self.world.dice.random(), lambda: self._start(stood))
