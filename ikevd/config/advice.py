@@ -49,6 +49,7 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
         )
     if connection.sha256_96:
         _on_sha256_96(problems, (*path, "sha256_96"), connection)
+    _on_dpd(problems, (*path, "dpd"), connection)
 
 
 def _on_everybody(problems: Problems, path: YamlPath, identity: Identity) -> None:
@@ -118,6 +119,16 @@ def _on_sha256_96(problems: Problems, path: YamlPath, connection: ConnectionSect
             "is on: HMAC-SHA-256 of ESP is cut to 96 bits against RFC 4868, and a peer that cuts to 128 drops every "
             "packet; only for peers that are known to need it",
         )
+
+
+def _on_dpd(problems: Problems, path: YamlPath, connection: ConnectionSection) -> None:
+    said = connection.dpd.model_fields_set
+    if connection.dpd.mode == "off":
+        for key in ("delay", "timeout", "action"):
+            if key in said:
+                problems.warn((*path, key), "has no effect with mode: off")
+    elif connection.dpd.action in ("restart", "hold") and not may_call(connection):
+        problems.warn((*path, "action"), "has no effect: only the peer can call, so its children wait for it")
 
 
 def _on_weakness(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | EspSuite]) -> None:

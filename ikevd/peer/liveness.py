@@ -15,7 +15,7 @@ from ikevd.peer.notices import r_u_there
 from ikevd.peer.start import Anew
 from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, QUESTIONS, STAGGER, YOUNG
-from ikevd.policy.model import Child, Dpd, DpdMode, Start
+from ikevd.policy.model import Child, Connection, Dpd, DpdMode, Start
 from ikevd.sa.model import Cookies
 
 WHOLE_SECOND = 1.0
@@ -196,11 +196,11 @@ def _take_down(draft: Draft, under: Cookies, cause: PeerDead) -> None:
     if spis:
         deletes.say_delete(draft, *spis, under=under)
     for name, _ in standing:
-        pairs.lost(draft, name, cause, action_of(draft.connection.dpd, draft.configured(name)))
+        pairs.lost(draft, name, cause, action_of(draft.connection, draft.configured(name)))
 
 
-def action_of(wanted: Dpd, configured: Child | None) -> Anew | None:
+def action_of(connection: Connection, configured: Child | None) -> Anew | None:
     """What becomes of a child of a dead peer; None: by its start action. One that only the peer begins stays down."""
-    if configured is None or configured.start is Start.PASSIVE:
+    if configured is None or configured.start is Start.PASSIVE or connection.remote is None:
         return Anew.CLEAR
-    return Anew(wanted.action.value) if wanted.action else None
+    return Anew(connection.dpd.action.value) if connection.dpd.action else None

@@ -169,3 +169,15 @@ def test_swap_that_is_not_encrypted_is_doubted(tmp_path: Path) -> None:
         "to /dev/sda2, /swapfile, which is not encrypted; wanted encrypted swap, or none"
     )
     assert "swapped" not in "".join(load(path, {}, known=Surroundings()).warnings)
+
+
+@pytest.mark.parametrize(
+    ("dpd", "remote", "told"),
+    [
+        ("{mode: off, delay: 10s}", "198.51.100.1", "dpd.delay: has no effect with mode: off"),
+        ("{mode: off, action: clear}", "198.51.100.1", "dpd.action: has no effect with mode: off"),
+        ("{action: restart}", "any", "dpd.action: has no effect: only the peer can call, so its children wait for it"),
+    ],
+)
+def test_words_of_dead_peer_detection_that_have_no_effect(tmp_path: Path, dpd: str, remote: str, told: str) -> None:
+    assert told in warned(tmp_path, connection(dpd=dpd, remote=remote))

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from ikevd.addresses import Address
 from ikevd.peer import liveness
 from ikevd.peer.decide import decide
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_due
 from ikevd.peer.facts import Carried, Due, Fact, Heard, PhaseOneUp, Reloaded, Restarted
+from ikevd.peer.start import Anew
 from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import QUESTIONS, YOUNG
-from ikevd.policy.model import Connection, Dpd, DpdMode
-from tests.builders import ALICE_TO_BOB, NO_DPD
+from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
+from tests.builders import ALICE_TO_BOB, BOB, NO_DPD, child
 from tests.peer.records import NOW, VIEW, A, B, in_words, isakmp, isakmp_sa, mode, pair, peer
 
 SPEAKS, OF_B = replace(isakmp_sa(), dpd=True), replace(isakmp_sa(B), dpd=True)
@@ -239,3 +241,38 @@ def test_before_that_a_packet_saves_it() -> None:
     assert live is not None
     assert (live.asked, live.look_at) == (0, NOW + 28)
     assert effects == ["record of A: the peer shows life again, after 12 R-U-THERE without an answer"]
+
+
+@pytest.mark.parametrize(
+    ("start", "action", "remote", "anew"),
+    [
+        (Start.ALWAYS, None, BOB, None),
+        (Start.MANUAL, DpdAction.RESTART, BOB, Anew.RESTART),
+        (Start.ALWAYS, DpdAction.HOLD, BOB, Anew.HOLD),
+        (Start.PASSIVE, DpdAction.RESTART, BOB, Anew.CLEAR),
+        (Start.MANUAL, DpdAction.RESTART, None, Anew.CLEAR),
+    ],
+    ids=["by its start action", "restart", "hold", "only the peer begins it", "only the peer can call"],
+)
+def test_what_becomes_of_a_child(
+    start: Start, action: DpdAction | None, remote: Address | None, anew: Anew | None
+) -> None:
+    view = replace(VIEW, remote=remote, dpd=Dpd(action=action))
+    assert liveness.action_of(view, child(start=start)) is anew
+
+
+def test_all_goes_that_showed_no_life_since_the_first_question_and_the_peer_is_told() -> None:
+    older = isakmp(B, heard=NOW - 60)
+    after, effects = decide(VIEW, peer(older, dying(), lan=UP), Carried(A, None), NOW)
+    said = in_words(effects)
+    assert [found.stage for found in after.isakmp.values()] == [Stage.LEAVING, Stage.LEAVING]
+    assert "say under A: delete d0000001" in said
+    assert after.children["lan"].pairs == ()
+    assert after.children["lan"].wanted
+    assert "begin phase 1 as 11" in said
+
+
+def test_a_peer_that_spoke_under_another_isakmp_sa_has_lost_one_and_keeps_its_children() -> None:
+    after, _ = decide(VIEW, peer(isakmp(B, heard=NOW - 3), dying(), lan=UP), Carried(A, None), NOW)
+    assert [found.stage for found in after.isakmp.values()] == [Stage.READY, Stage.LEAVING]
+    assert after.children["lan"] == UP
