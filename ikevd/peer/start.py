@@ -41,8 +41,10 @@ def negotiate(draft: Draft, name: str) -> None:
 
 
 def has_trap(configured: Child, child: ChildState) -> bool:
-    """Shall the first packet for it begin it, while no pair stands? Not once the operator has taken it down."""
-    return (configured.start is Start.ON_DEMAND or child.held) and not child.by_command
+    """Shall the first packet for it begin it, while no pair stands? Not once the operator has taken it down, and not
+    where that packet may leave in the clear."""
+    shut = not (child.by_command or child.open or configured.fail_open)
+    return shut and (configured.start is Start.ON_DEMAND or child.held)
 
 
 def acquired(draft: Draft, name: str, packet: Packet | None) -> None:

@@ -2,13 +2,17 @@
 
 from ipaddress import ip_address
 
-from ikevd.host.interface import Action, KernelEvent, SaAsked, SaId
+import pytest
+
+from ikevd.host.interface import Action, KernelEvent, KernelPolicy, SaAsked, SaId
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.bench import Bench
-from tests.kernel.samples import FOREIGN_REQID, PEER, REQID, add, policy_of, sa_ids, sa_of
+from tests.kernel.samples import FOREIGN_REQID, HERE6, PEER, PEER6, REQID, add, policy_of, sa_ids, sa_of
 
 TRAP = policy_of()
+TRAP6 = policy_of("fd00:1::/64", "fd00:2::/64", ends=(HERE6, PEER6))
+MIXED = policy_of("fd00:1::/64", "fd00:2::/64")
 
 
 def asked(told: list[KernelEvent]) -> list[int]:
@@ -35,16 +39,18 @@ class TrapContract:
         (found,) = await bench.kernel.dump_sas()
         assert (found.id, found.reqid, found.larval, found.asked) == (SaId(PEER, Spi(0)), REQID, True, True)
 
-    async def test_it_is_told_which_packet_asks(self, bench: Bench) -> None:
+    @pytest.mark.parametrize("trap", [TRAP, TRAP6, MIXED], ids=["IPv4", "IPv6", "IPv6 in IPv4"])
+    async def test_it_is_told_which_packet_asks(self, bench: Bench, trap: KernelPolicy) -> None:
         told: list[KernelEvent] = []
         bench.kernel.on_event(told.append)
-        await bench.kernel.put_policy(TRAP)
-        bench.send(TRAP.id)
+        await bench.kernel.put_policy(trap)
+        bench.send(trap.id)
         await eventually_async(lambda: told)
-        (event,) = told
+        assert set(asked(told)) == {trap.reqid}
+        event = told[0]
         assert isinstance(event, SaAsked)
         assert event.packet is not None
-        assert (event.packet.source, event.packet.destination) == (ip_address("10.1.0.1"), ip_address("10.2.0.1"))
+        assert (event.packet.source, event.packet.destination) == (trap.id.source[1], trap.id.destination[1])
 
     async def test_a_reserved_spi_is_not_asked_for(self, bench: Bench) -> None:
         await bench.kernel.reserve_spi(PEER, PEER, REQID)

@@ -13,7 +13,7 @@ from ikevd.kernel.adapter import XfrmKernel
 from tests.kernel.contract import KernelContract
 from tests.kernel.modules import without
 from tests.kernel.namespaces import Namespace
-from tests.kernel.samples import HERE, PEER
+from tests.kernel.samples import HERE, HERE6, PEER, PEER6
 
 pytestmark = pytest.mark.kernel
 
@@ -53,9 +53,11 @@ class LinuxBench:
             "link add wire type dummy",
             "link set wire up",
             f"addr add {HERE}/32 dev wire",
-            f"addr add {source}/32 dev wire",
+            f"addr add {HERE6}/128 dev wire nodad",
+            f"addr add {source}/{source.max_prefixlen} dev wire {'nodad' if source.version == 6 else ''}",
             f"route add {policy.destination} dev wire",
             f"route add {PEER} dev wire",
+            f"route add {PEER6} dev wire",
         ):
             self.namespace.run("sh", "-c", f"ip {words} 2>/dev/null || true")
         self.namespace.run("sh", "-c", f"ping -c 1 -W 1 -I {source} {destination} || true")

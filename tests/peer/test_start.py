@@ -19,6 +19,7 @@ from tests.peer.rows import BY_PEER, DOWN, ELEVEN, NO, REFUSED, UP, WANTED, YOUN
 ON_DEMAND, PASSIVE = (
     replace(VIEW, children=(replace(LAN, start=start),)) for start in (Start.ON_DEMAND, Start.PASSIVE)
 )
+FAILS_OPEN = replace(VIEW, children=(replace(LAN, fail_open=True),))
 PACKET = Packet(ip_address("10.1.0.10"), ip_address("10.2.0.10"), 6, 443)
 PEER_ONLY = "answer lan: Abandoned (only the peer brings lan up (start: passive))"
 
@@ -65,6 +66,13 @@ ROWS = [
         Acquired("lan"),
         replace(DOWN, by_command=True),
         view=ON_DEMAND,
+    ),
+    Row(
+        "nor one that is held, but whose packets leave in the clear",
+        lan(replace(DOWN, held=True)),
+        Acquired("lan"),
+        replace(DOWN, held=True),
+        view=FAILS_OPEN,
     ),
     Row("nor one that is up", lan(UP), Acquired("lan"), UP, view=ON_DEMAND),
     Row(
