@@ -31,6 +31,9 @@ def test_no_module_is_loaded_between_ready_and_the_end(tmp_path: Path) -> None:
         peer.up()
         list(daemon.client.down("lan", 30))
         daemon.up()
+        assert daemon.client.reload()["ok"]
+        list(daemon.client.rekey("lan", 30))
+        list(daemon.client.reset("peer", 30))
         assert daemon.manager.stop(within=10) == 0
         assert daemon.log.splitlines()[-2:] == ["loaded late: []", NOTHING_LEFT]
 
