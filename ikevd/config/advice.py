@@ -67,6 +67,12 @@ def on_child(problems: Problems, path: YamlPath, child: ChildSection, connection
     if "esp_proposals" in child.model_fields_set:
         _on_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
     _on_lifetime(problems, (*path, "lifetime"), child.lifetime)
+    if child.rekey == "if_used" and (child.start or ("always" if may_call(connection) else "")) == "always":
+        problems.warn(
+            (*path, "rekey"),
+            "is if_used, but with start: always a child that was not used begins anew right after its end; start: "
+            "on-demand lets it wait for traffic",
+        )
     if may_call(connection):
         _on_groups(problems, (*path, "esp_proposals"), child.esp_proposals, "Quick Mode")
 

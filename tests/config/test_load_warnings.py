@@ -6,7 +6,7 @@ import pytest
 
 from ikevd.config.load import load
 from ikevd.config.surroundings import Surroundings
-from tests.config.files import MARKED, MINIMAL, connection, read
+from tests.config.files import MARKED, MINIMAL, child, connection, read
 
 
 def test_warnings(tmp_path: Path) -> None:
@@ -181,3 +181,9 @@ def test_swap_that_is_not_encrypted_is_doubted(tmp_path: Path) -> None:
 )
 def test_words_of_dead_peer_detection_that_have_no_effect(tmp_path: Path, dpd: str, remote: str, told: str) -> None:
     assert told in warned(tmp_path, connection(dpd=dpd, remote=remote))
+
+
+def test_a_child_that_is_rekeyed_only_if_it_is_used_and_always_up_is_doubted(tmp_path: Path) -> None:
+    text = "is if_used, but with start: always a child that was not used begins anew right after its end"
+    assert text in warned(tmp_path, child(rekey="if_used"))
+    assert read(tmp_path, child(rekey="if_used", start="on-demand")).warnings == ()

@@ -102,7 +102,7 @@ def test_ikevd_rekeys_by_volume(topology: Topology, charon_b: StrongSwan) -> Non
         ikevd.up("lan")
         with unharmed(topology, LARGE):
             for _ in range(3):
-                assert wait_for_another(ikevd, newest(ikevd), within=30)["initiator"]
+                assert wait_for_another(ikevd, newest(ikevd), within=90)["initiator"]
 
 
 def test_strongswan_rekeys_by_volume(topology: Topology, charon_b: StrongSwan) -> None:
@@ -114,7 +114,7 @@ def test_strongswan_rekeys_by_volume(topology: Topology, charon_b: StrongSwan) -
         eventually(lambda: len(pairs(ikevd)) == 1)
         with unharmed(topology, LARGE):
             for _ in range(3):
-                assert not wait_for_another(ikevd, newest(ikevd), within=30)["initiator"]
+                assert not wait_for_another(ikevd, newest(ikevd), within=90)["initiator"]
 
 
 @pytest.mark.soak
