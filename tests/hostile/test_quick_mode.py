@@ -11,6 +11,7 @@ import pytest
 from ikevd.conversation.timing import LINGER
 from ikevd.crypto import groups
 from ikevd.exchanges import phase2
+from ikevd.negotiation.strays import invalid_cookie
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Opaque, Payload
@@ -135,7 +136,6 @@ HEADERS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "no body": (lambda d: changed(d, 24, b"\0\0\0\x1c")[:HEADER_OCTETS], "drop: QUICK_MODE that is not authentic"),
     "another initiator cookie": (lambda d: changed(d, 0, b"somebody"), "drop: QUICK_MODE that does not belong here"),
-    "another responder cookie": (lambda d: changed(d, 8, b"somebody"), "drop: unknown cookies"),
     "Mode-Config": (lambda d: changed(d, EXCHANGE, b"\6"), "drop: TRANSACTION is not supported"),
     "New Group": (lambda d: changed(d, EXCHANGE, b"\x21"), "drop: NEW_GROUP is not supported"),
     "AuthIP Quick Mode": (lambda d: changed(d, EXCHANGE, b"\xf5"), "drop: unknown exchange type is not supported"),
@@ -152,6 +152,18 @@ def test_a_quick_mode_with_a_wrong_header_begins_nothing_and_the_genuine_one_is_
         assert scene.mallory.say(alter(first)) == []
         assert scene.new_counts() == ({counter: 1} if counter else {})
         assert scene.refusals() or counter, "it left a trace"
+        await another_tunnel(scene)
+        assert scene.tunnels == 1
+
+    attack(story)
+
+
+def test_a_quick_mode_under_an_isakmp_sa_that_nobody_has_begins_nothing_and_is_called_unknown() -> None:
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        first = changed(scene.mallory.quick_mode().message_1(), 8, b"somebody")
+        assert scene.mallory.say(first) == [invalid_cookie(first[:8], b"somebody")]
+        assert scene.new_counts()["drop: unknown cookies"] == 1
         await another_tunnel(scene)
         assert scene.tunnels == 1
 
