@@ -34,6 +34,6 @@ def test_who_holds_the_keys_of_a_tunnel_breaks_no_other_and_leaves_nothing(seed:
 
 
 def test_refused_deletions_cost_carol_nothing_and_leave_nothing() -> None:
-    outcome = live.tell(5, refuse_deletions=True)
+    outcome = live.tell(6, refuse_deletions=True)
     assert outcome.deletions_refused
     assert not outcome.left

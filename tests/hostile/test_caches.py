@@ -27,6 +27,8 @@ ALLOWED = {
     "ikevd.crypto.modp_primes._floor_pi": "has no key",
     "ikevd.policy.choose.describe": "64 suites of five numbers each",
     "ikevd.policy.digest._record.<locals>.write": "256 suites of the configuration for each phase",
+    "ikevd.policy.transforms._esp_transforms": "256 offers of the configuration",
+    "ikevd.policy.transforms._offer_phase1": "256 offers of the configuration",
     "ikevd.transport.udp._ipv4_path": "1,024 pairs of endpoints",
     "ikevd.wire.message._decode_header_untrusted": "8 headers of 28 octets",
     "ikevd.wire.message._names": "256 lists of at most 64 payload types, an octet each",
