@@ -94,3 +94,13 @@ async def both_up(view: Connection = VIEW, **settings: Any) -> tuple[World, Watc
     await asyncio.sleep(1)
     assert len(hers.kernel.sas) == 2 * len(view.children)
     return world, hers, his, bob
+
+
+def of(gateway: Gateway, child: str) -> list[PolicyId]:
+    """The ways out of one child."""
+    return [name for name, one in out(gateway.kernel.policies.values()).items() if one.reqid == reqid(gateway, child)]
+
+
+def reqid(gateway: Gateway, child: str) -> int:
+    (found,) = [one.reqid for c in gateway.engine.config.connections for one in c.children if one.name == child]
+    return found
