@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ikevd.host.interface import Kernel, KernelPolicy, PolicyId, SaId
+from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, PolicyId, SaId, WaysChanged
 
 
 class Bench(Protocol):
@@ -51,3 +51,11 @@ class Bench(Protocol):
 
     def plant_block(self, policy: PolicyId, priority: int) -> None:
         """Another program installs a block without a template."""
+
+
+def told_by(kernel: Kernel) -> list[KernelEvent]:
+    """What it tells of SAs and policies from here on. Of ways nobody here asks: a link of a new namespace changes for a
+    second or two by itself."""
+    told: list[KernelEvent] = []
+    kernel.on_event(lambda event: None if isinstance(event, WaysChanged) else told.append(event))
+    return told

@@ -7,7 +7,6 @@ import pytest
 from ikevd.host.interface import (
     Action,
     Direction,
-    KernelEvent,
     PoliciesFlushed,
     PolicyChanged,
     PolicyRemoved,
@@ -18,7 +17,7 @@ from ikevd.host.interface import (
 )
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
-from tests.kernel.bench import Bench
+from tests.kernel.bench import Bench, told_by
 from tests.kernel.samples import FOREIGN_REQID, FURTHER, HERE, PEER, REQID, SPI, add, policy_of, sa_of, standing
 
 
@@ -26,16 +25,14 @@ class EventContract:
     """Events."""
 
     async def test_a_removed_sa_is_told(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await add(bench.kernel, sa_of())
         bench.remove_sa(SaId(PEER, SPI))
         await eventually_async(lambda: told)
         assert told == [SaRemoved(SaId(PEER, SPI), REQID)]
 
     async def test_flushed_sas_are_told(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await add(bench.kernel, sa_of())
         bench.flush_sas()
         await eventually_async(lambda: told)
@@ -43,8 +40,7 @@ class EventContract:
         assert await bench.kernel.dump_sas() == []
 
     async def test_removed_and_flushed_policies_are_told(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         first, second = policy_of(), policy_of(direction=Direction.FWD, action=Action.BLOCK)
         for policy in (first, second):
             await bench.kernel.put_policy(policy)
@@ -55,8 +51,7 @@ class EventContract:
 
     @pytest.mark.parametrize("action", list(Action))
     async def test_a_changed_policy_is_told_and_found_as_it_is_now(self, bench: Bench, action: Action) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await bench.kernel.put_policy(policy_of())
         changed = replace(policy_of(action=action, reqid=FOREIGN_REQID), priority=17)
         bench.change_policy(changed)
@@ -65,8 +60,7 @@ class EventContract:
         assert await standing(bench.kernel) == [changed]
 
     async def test_what_this_process_changes_is_not_told_to_it(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await add(bench.kernel, sa_of())
         await bench.kernel.limit_sa(SaId(PEER, SPI), 60)
         for action in (Action.BLOCK, Action.TUNNEL):
@@ -83,8 +77,7 @@ class EventContract:
         assert told == [SaRemoved(SaId(PEER, SPI), REQID)]
 
     async def test_neither_a_removed_reservation_nor_anothers_sa_is_told(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)
         bench.remove_sa(SaId(HERE, spi))
         bench.plant_sa(SaId(PEER, Spi(0x2222)), FOREIGN_REQID)

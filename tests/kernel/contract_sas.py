@@ -10,13 +10,13 @@ import pytest
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
-from ikevd.host.interface import Counters, KernelEvent, SaExpired, SaId, UdpPorts
+from ikevd.host.interface import Counters, SaExpired, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.proposals import format_esp
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import EspTransform, Integrity
-from tests.kernel.bench import Bench
+from tests.kernel.bench import Bench, told_by
 from tests.kernel.samples import (
     AES_GCM,
     AES_SHA1,
@@ -72,8 +72,7 @@ class SaContract:
         assert await sa_ids(bench.kernel) == [SaId(HERE, spi)]
 
     async def test_a_reservation_ends_and_nobody_is_told(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         seconds = bench.shorten_reservations()
         await bench.kernel.reserve_spi(PEER, HERE, REQID)
         await bench.pass_time(seconds)
@@ -217,8 +216,7 @@ class SaContract:
     async def test_a_live_sa_is_given_an_earlier_end(
         self, bench: Bench, suite: EspSuite, encap: UdpPorts | None
     ) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await add(bench.kernel, replace(sa_of(suite=suite), encap=encap))
         await bench.kernel.limit_sa(SaId(PEER, SPI), 2)
         (found,) = await bench.kernel.dump_sas()
@@ -292,16 +290,14 @@ class SaContract:
         assert {sa.id for sa in await bench.kernel.dump_sas()} == {sa.id for sa in before}
 
     async def test_the_soft_limit_stands_a_second_before_the_hard_one(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await add(bench.kernel, sa_of(lifetime=Lifetime(3)))
         for _ in range(3):
             await bench.pass_time(1)
         assert told == [SaExpired(SaId(PEER, SPI), REQID, hard) for hard in (False, True)]
 
     async def test_an_expired_sa_is_gone_and_told(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await add(bench.kernel, sa_of(lifetime=Lifetime(1)))
         await add(bench.kernel, sa_of(Spi(0x1111), reqid=FOREIGN_REQID, lifetime=Lifetime(1)))
         await bench.pass_time(1)

@@ -7,7 +7,7 @@ import pytest
 from ikevd.host.interface import Action, KernelEvent, KernelPolicy, SaAsked, SaId
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
-from tests.kernel.bench import Bench
+from tests.kernel.bench import Bench, told_by
 from tests.kernel.samples import FOREIGN_REQID, HERE6, PEER, PEER6, REQID, add, policy_of, sa_ids, sa_of
 
 TRAP = policy_of()
@@ -24,12 +24,11 @@ class TrapContract:
     """Traps: a tunnel policy that goes out, and no SA for it."""
 
     async def test_a_packet_for_a_tunnel_without_an_sa_asks_for_one_once(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await bench.kernel.put_policy(TRAP)
         for _ in range(3):
             bench.send(TRAP.id)
-        await eventually_async(lambda: told)
+        await eventually_async(lambda: asked(told))
         assert asked(told) == [REQID]
 
     async def test_a_dump_shows_who_asks(self, bench: Bench) -> None:
@@ -41,11 +40,10 @@ class TrapContract:
 
     @pytest.mark.parametrize("trap", [TRAP, TRAP6, MIXED], ids=["IPv4", "IPv6", "IPv6 in IPv4"])
     async def test_it_is_told_which_packet_asks(self, bench: Bench, trap: KernelPolicy) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await bench.kernel.put_policy(trap)
         bench.send(trap.id)
-        await eventually_async(lambda: told)
+        await eventually_async(lambda: asked(told))
         assert set(asked(told)) == {trap.reqid}
         event = told[0]
         assert isinstance(event, SaAsked)
@@ -57,8 +55,7 @@ class TrapContract:
         assert [found.asked for found in await bench.kernel.dump_sas()] == [False]
 
     async def test_an_sa_that_is_installed_takes_the_place_of_what_was_asked_for(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await bench.kernel.put_policy(TRAP)
         bench.send(TRAP.id)
         await add(bench.kernel, sa_of())
@@ -69,27 +66,25 @@ class TrapContract:
         assert counters.packets == 1
         await bench.kernel.delete_sa(sa_of().id)
         bench.send(TRAP.id)
-        await eventually_async(lambda: len(told) > 1)
+        await eventually_async(lambda: len(asked(told)) > 1)
         assert asked(told) == [REQID, REQID]
 
     async def test_who_asked_asks_again_once_that_is_forgotten(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         seconds = bench.shorten_reservations()
         await bench.kernel.put_policy(TRAP)
         bench.send(TRAP.id)
         await bench.pass_time(seconds)
         assert await bench.kernel.dump_sas() == []
         bench.send(TRAP.id)
-        await eventually_async(lambda: len(told) > 1)
+        await eventually_async(lambda: len(asked(told)) > 1)
         assert asked(told) == [REQID, REQID]
 
     async def test_where_its_source_is_open_routing_chooses_it(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await bench.kernel.put_policy(policy_of(ends=(ip_address("0.0.0.0"), PEER)))  # any
         bench.send(TRAP.id)
-        await eventually_async(lambda: told)
+        await eventually_async(lambda: asked(told))
         assert asked(told) == [REQID]
         await add(bench.kernel, sa_of())
         bench.send(TRAP.id)
@@ -98,8 +93,7 @@ class TrapContract:
         assert counters.packets == 1
 
     async def test_a_larval_sa_outlives_a_block_under_which_nothing_asks(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         await bench.kernel.put_policy(policy_of(action=Action.BLOCK))
         bench.send(TRAP.id)
         assert await bench.kernel.dump_sas() == []
@@ -107,12 +101,11 @@ class TrapContract:
         bench.send(TRAP.id)
         await bench.kernel.put_policy(policy_of(action=Action.BLOCK))
         assert len(await sa_ids(bench.kernel, larval=True)) == 1
-        await eventually_async(lambda: told)
+        await eventually_async(lambda: asked(told))
         assert asked(told) == [REQID]
 
     async def test_what_packets_ask_of_another_program_is_not_told(self, bench: Bench) -> None:
-        told: list[KernelEvent] = []
-        bench.kernel.on_event(told.append)
+        told = told_by(bench.kernel)
         bench.plant_policy(policy_of("10.1.1.0/24", "10.2.1.0/24").id, FOREIGN_REQID)
         bench.send(policy_of("10.1.1.0/24", "10.2.1.0/24").id)
         await bench.kernel.put_policy(TRAP)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ikevd.host.interface import Action, KernelEvent, Lost, SaExpired, SaId, SasFlushed
+from ikevd.host.interface import Action, Lost, SaExpired, SaId, SasFlushed
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import HEADER, NETLINK_XFRM, EventSocket, Message
 from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
@@ -14,6 +14,7 @@ from ikevd.policy.model import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
+from tests.kernel.bench import told_by
 from tests.kernel.namespaces import Namespace
 from tests.kernel.places import LEFT, RIGHT, TO_RIGHT, Pair, kernel_in
 from tests.kernel.samples import AES_SHA256, PEER, REQID, SPI, add, policy_of, sa_of
@@ -24,9 +25,8 @@ pytestmark = pytest.mark.kernel
 async def test_a_late_word_of_a_reservation_is_not_of_the_sa(namespace: Namespace) -> None:
     """The reservation ends, we install anew, and only then hear that it ended."""
     namespace.run("sysctl", "-qw", "net.core.xfrm_acq_expires=1")
-    told: list[KernelEvent] = []
     with kernel_in(namespace) as kernel:
-        kernel.on_event(told.append)
+        told = told_by(kernel)
         spi = await kernel.reserve_spi(PEER, LEFT, REQID)
         time.sleep(2.1)  # noqa: ASYNC251
         await add(kernel, sa_of(spi, source=PEER, destination=LEFT), reserved=True)
@@ -37,9 +37,8 @@ async def test_a_late_word_of_a_reservation_is_not_of_the_sa(namespace: Namespac
 
 async def test_of_more_events_than_the_buffer_holds_some_are_told_as_lost(namespace: Namespace) -> None:
     """Of 500 SAs that end together the buffer holds a few."""
-    told: list[KernelEvent] = []
     with kernel_in(namespace, event_buffer=4096) as kernel:
-        kernel.on_event(told.append)
+        told = told_by(kernel)
         for number in range(0x1000, 0x1000 + 500):
             await add(kernel, sa_of(Spi(number), lifetime=Lifetime(1)))
         time.sleep(2.5)  # the loop does not get to read  # noqa: ASYNC251
@@ -53,9 +52,8 @@ async def test_of_more_events_than_the_buffer_holds_some_are_told_as_lost(namesp
 
 
 async def test_our_own_changes_fill_no_buffer(namespace: Namespace) -> None:
-    told: list[KernelEvent] = []
     with kernel_in(namespace, event_buffer=4096) as kernel:
-        kernel.on_event(told.append)
+        told = told_by(kernel)
         for number in range(0x1000, 0x1000 + 500):
             await add(kernel, sa_of(Spi(number)))
             await kernel.delete_sa(SaId(PEER, Spi(number)))

@@ -8,10 +8,11 @@ from ipaddress import IPv4Address
 import pytest
 
 from ikevd.addresses import Endpoint
-from ikevd.host.interface import Counters, Direction, KernelEvent, SaId, SaMapped, UdpPorts
+from ikevd.host.interface import Counters, Direction, SaId, SaMapped, UdpPorts
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.policy.model import Lifetime
 from tests.eventually import eventually_async
+from tests.kernel.bench import told_by
 from tests.kernel.places import LEFT, RIGHT, TO_LEFT, TO_RIGHT, Pair
 from tests.kernel.samples import AES_SHA256, REQID, policy_of, sa_of
 from tests.kernel.test_linux import connected, nat_socket
@@ -25,9 +26,8 @@ MOVED = SaMapped(SaId(RIGHT, TO_RIGHT), REQID, Endpoint(LEFT, 40_002))
 
 async def test_the_kernel_tells_of_packets_from_another_port_and_the_sas_follow_in_their_sequence(pair: Pair) -> None:
     sockets = [nat_socket(namespace, address) for namespace, address in zip(pair, (LEFT, RIGHT), strict=True)]
-    told: list[KernelEvent] = []
     async with connected(pair, AES_SHA256, Lifetime(3600), (LEFT, RIGHT), UdpPorts(4500, 4500)) as (left, right):
-        right.on_event(told.append)
+        told = told_by(right)
         assert "3 received" in pair[0].run("ping", "-c", "3", "-i", "0.05", "-W", "5", "10.2.0.1")
         await left.change_ports(SaId(RIGHT, TO_RIGHT), UdpPorts(40_002, 4500))
         pair[0].run("ping", "-c", "3", "-i", "0.05", "-W", "5", "10.2.0.1")
