@@ -39,13 +39,18 @@ class _Pair:
     remote: Address
 
 
+_Both = tuple[Identity, Identity | None]
+
+
 class Contacts:
     """Shared by all sessions of a daemon."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._known: dict[tuple[Identity, Identity | None], tuple[Known, ...]] = {}
+        self._known: dict[_Both, dict[Known, None]] = {}
         """By the peer's identity and ours: many connections may lead to one peer."""
+        self._entered: dict[Known, _Both] = {}
+        """Under which of these."""
         self._greeting: dict[_Pair, Conversation] = {}
         """Phase 1s in which INITIAL-CONTACT was said and of which no session has learnt yet."""
 
@@ -53,24 +58,28 @@ class Contacts:
         """A peer of some connection; of the one that stands for all peers from anywhere nothing is known."""
         identity = session.state.key.identity
         if identity is not None:
-            both = identity, _ours(session.connection)
-            self._known[both] = (*self._known.get(both, ()), session)
+            both = self._entered[session] = identity, _ours(session.connection)
+            self._known.setdefault(both, {})[session] = None
+
+    def changed(self, session: Known) -> None:
+        """Its connection is another one now, perhaps with another identity of ours."""
+        both = self._entered.get(session)
+        if both is not None and both[1] != _ours(session.connection):
+            self.leave(session)
+            self.enter(session)
 
     def leave(self, session: Known) -> None:
         """It is gone."""
-        identity = session.state.key.identity
-        if identity is None:
+        both = self._entered.pop(session, None)
+        if both is None:
             return
-        both = identity, _ours(session.connection)
-        left = tuple(other for other in self._known.get(both, ()) if other is not session)
-        if left:
-            self._known[both] = left
-        else:
-            self._known.pop(both, None)
+        del self._known[both][session]
+        if not self._known[both]:
+            del self._known[both]
 
     def _between(self, ours: Identity, theirs: Identity) -> tuple[Known, ...]:
         """Those that may be of these two."""
-        return self._known.get((theirs, ours), ()) + self._known.get((theirs, None), ())
+        return (*self._known.get((theirs, ours), ()), *self._known.get((theirs, None), ()))
 
     # -- INITIAL-CONTACT, said
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.frozen import replace
@@ -137,9 +137,11 @@ class Peers:
         own = (key.identity, key.instance) if connection.anybody else (None, 0)
         return [Holder(connection.name, child.name, *own) for child in connection.children]
 
-    def release(self, holders: Iterable[Holder]) -> None:
-        """Nothing of these stands in the kernel any more, but of those that the file has."""
+    def release(self, holders: Collection[Holder]) -> None:
+        """Nothing of these stands in the kernel any more, but of those that the file or a peer that is there has."""
         kept = {Holder(c.name, child.name) for c in self._connections.values() for child in c.children}
+        for name in {holder.connection for holder in holders}:
+            kept.update(holder for session in self.of(name) for holder in self.holders(session))
         for holder in holders:
             if holder not in kept:
                 self._reqids.release(holder)

@@ -108,6 +108,7 @@ class Session(Inbox[Happening | Again]):
         """The file was read again. `fact`: what it says otherwise of the connection; None: nothing. Gives what stands
         of children that end, see `KernelSide.reload`. `configured`: as at the beginning."""
         self.connection = connection
+        self._contacts.changed(self)
         self._at_work.reload(connection)
         if fact is None:
             return []

@@ -11,7 +11,7 @@ from ikevd.facts import Sent
 from ikevd.policy.model import Connection, Lifetime, Unique
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored, psk
 from tests.duet import Network
-from tests.gateways import World, alice_and_bob, bring_up
+from tests.gateways import World, alice_and_bob, bring_up, reload, ripen
 from tests.nat import Nat
 from tests.negotiation.crashes import (
     AT_ONCE,
@@ -107,6 +107,55 @@ def test_after_a_restart_with_the_store_a_renewal_says_nothing_and_cuts_nothing(
         assert greetings(again) == []
         assert greetings(bob.gateway) == said_before
         assert len(before & inbound(bob.gateway)) == 1, "lan stands as it stood"
+
+    run(story())
+
+
+CHANGED = {
+    "local_id": (connection(local_id=fqdn("old.example")), connection(local_id=fqdn("new.example"))),
+    "local": (replace(connection(), local=None), connection()),
+}
+"""Before and after a reload."""
+
+
+@pytest.mark.parametrize("key", CHANGED)
+def test_who_has_changed_its_identity_by_a_reload_says_nothing_at_renewals(key: str) -> None:
+    async def story() -> None:
+        before, after = CHANGED[key]
+        his = [mirrored(replace(view, local=ALICE)) for view in (before, after)]
+        _, alice, bob = alice_and_bob(view=before, other=his[0])
+        await bring_up(alice)
+        await reload(bob, his[1])
+        await reload(alice, after)
+        await asyncio.sleep(60)
+        await bring_up(alice)
+        await asyncio.sleep(60)
+        said = len(greetings(alice)), len(greetings(bob))
+        for _ in range(2):
+            standing = inbound(alice)
+            ripen(alice.session)
+            await asyncio.sleep(60)
+            assert (len(greetings(alice)), len(greetings(bob))) == said
+            assert inbound(alice) == standing
+            assert agree(alice, bob)
+            assert alice.pairs == bob.pairs == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("key", CHANGED)
+def test_of_a_connection_that_has_changed_its_identity_and_is_gone_nothing_is_kept(key: str) -> None:
+    async def story() -> None:
+        before, after = CHANGED[key]
+        _, alice, _ = alice_and_bob(view=before, other=mirrored(replace(before, local=ALICE)))
+        await bring_up(alice)
+        await reload(alice, after)
+        await asyncio.sleep(60)
+        await reload(alice)
+        await asyncio.sleep(60)
+        contacts = alice.engine._peers._contacts
+        assert not contacts._known
+        assert not contacts._entered
 
     run(story())
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from ikevd.host.interface import SaId
 from ikevd.policy.model import Connection, Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import BOB, connection, psk, selector
@@ -97,5 +98,36 @@ def test_a_new_child_is_for_those_who_are_there_too() -> None:
         assert clients[0].pairs == 2
         assert before < set(bob.kernel.sas)
         assert len(bob.kernel.sas) == 8
+
+    run(story())
+
+
+def test_an_sa_of_a_client_that_somebody_removes_after_another_key_has_changed_is_noticed_and_replaced() -> None:
+    async def story() -> None:
+        _, _, bob, clients = await three_up()
+        await reload(bob, replace(HUB, nat_keepalive=33.0))
+        session = next(session for session in bob.engine.sessions() if any(c.standing for c in session.states.values()))
+        (pair,) = [pair for child in session.states.values() for pair in child.standing]
+        removed = SaId(pair.sa.local, pair.sa.inbound)
+        bob.kernel.remove_sa(removed)
+        await asyncio.sleep(30)
+        (instead,) = [pair for child in session.states.values() for pair in child.standing]
+        assert instead.sa.inbound != pair.sa.inbound
+        assert instead.sa.reqid == pair.sa.reqid
+        assert (bob.pairs, [each.pairs for each in clients]) == (3, [1, 1, 1])
+
+    run(story())
+
+
+def test_of_a_child_that_is_gone_no_client_has_a_number_any_more() -> None:
+    async def story() -> None:
+        _, _, bob, _ = await three_up()
+        more = replace(roads(), name="more", reqid=0x696B0300, remote=selector("10.4.0.0/16"))
+        await reload(bob, replace(HUB, children=(*HUB.children, more)))
+        kept, gone = ({s.connection.children[n].reqid for s in bob.engine.sessions()} for n in (0, 1))
+        await reload(bob, HUB)
+        peers = bob.engine._peers
+        assert all(peers.by_reqid(reqid) for reqid in kept)
+        assert not any(peers.by_reqid(reqid) for reqid in gone)
 
     run(story())
