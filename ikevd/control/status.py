@@ -167,7 +167,7 @@ async def _pair(pair: PairState, kernel: Kernel, now: float) -> shapes.IpsecPair
         "initiator": sa.initiator,
         "suite": describe(sa.suite),
         "age_seconds": round(age),
-        "expires_in_seconds": round(sa.lifetime.seconds - age),
+        "expires_in_seconds": round(pair.expires - now),
         "rekeys_in_seconds": None if pair.rekey_at is None else round(max(0.0, pair.rekey_at - now)),
         "replaced": pair.leave_at is not None,
         "lifetime_kilobytes": sa.lifetime.kilobytes,

@@ -68,7 +68,7 @@ class Strays:
     def esp(self, source: Address, destination: Address, spi: Spi, by_address: ByAddress) -> None:
         """ESP under an SPI that nobody has. To a peer without ISAKMP SA it is said in the clear, if it has an address
         of its own; to others nothing."""
-        if not self._answers.allows() or not self._is_ours(destination, source):
+        if not self._is_ours(destination, source) or not self._answers.allows():
             return
         named = [session for one in by_address.exactly(source) for session in self._peers.of(one.name)]
         sessions = named or [session for session in self._peers if _is_at(session, source)]

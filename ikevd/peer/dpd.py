@@ -13,7 +13,7 @@ from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
 from ikevd.peer.notices import r_u_there_ack
 from ikevd.peer.state import IsakmpState, Liveness
-from ikevd.peer.timing import ANSWERS
+from ikevd.peer.timing import ANSWERS, ANSWERS_TO_COPIES
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType
@@ -38,8 +38,8 @@ def heard(draft: Draft, under: Cookies, said: NotifyPayload, path: Path, last_bl
 
 
 def told(draft: Draft, under: Cookies, said: NotifyPayload, came: Path | None = None) -> None:
-    """R-U-THERE is answered whatever its number, as isakmpd repeats it, but not at any rate; where it came from, if
-    that is known."""
+    """R-U-THERE is answered whatever its number, as isakmpd repeats it, but not at any rate, and what may be a copy of
+    an old one less often: no copies leave the peer's own without an answer. `came`: where it came from, if known."""
     found = draft.isakmp.get(under)
     if found is None or said.type != NotifyType.R_U_THERE:
         return
@@ -48,11 +48,12 @@ def told(draft: Draft, under: Cookies, said: NotifyPayload, came: Path | None = 
         if quirk not in live.quirks:
             live = replace(live, quirks=(*live.quirks, quirk))
             draft.say(Record(under, Note(OddQuestion(quirk))))
-    if _is_new(live, said):
+    is_new = _is_new(live, said)
+    if is_new:
         live = replace(live, theirs=number_of(said))
     if draft.now >= live.answered_at + 1 or not live.answers:
         live = replace(live, answers=0, answered_at=draft.now)
-    if live.answers < ANSWERS:
+    if live.answers < (ANSWERS if is_new else ANSWERS_TO_COPIES):
         live = replace(live, answers=live.answers + 1)
         ack = r_u_there_ack(under, said.data[:MAX_ECHOED])
         draft.say(Say(under, (ack,), once=True, to=None if came == found.path else came))

@@ -32,7 +32,7 @@ def unproven(draft: Draft, notify: NotifyType, under: Cookies | None) -> None:
     """`under`: the ISAKMP SA that it names; None: it names an SPI that we send to."""
     asked = _newest(draft) if under is None else under
     found = draft.isakmp.get(asked) if asked is not None else None
-    if under is not None and (found is None or found.stage is Stage.LEAVING):
+    if under is not None and (found is None or found.stage is Stage.LEAVING or found.retired):
         return
     last = draft.hinted_at
     if last is not None and draft.now < last + ASKED_AGAIN:
@@ -79,8 +79,9 @@ def serves(state: PeerState, now: float) -> bool:
 
 
 def _replace(draft: Draft, under: Cookies, name: str, pair: PairState) -> None:
-    """Unless that is under way, or was done a moment ago."""
-    if pair.leave_at is not None or draft.now < pair.born + FLAPPING:
+    """Unless that is under way, or was done a moment ago; of a template only the peer says which part it wants."""
+    configured = draft.configured(name)
+    if pair.leave_at is not None or draft.now < pair.born + FLAPPING or configured is None or configured.template:
         return
     draft.say(Record(under, Note(LostAtPeer(str(pair.sa.outbound), name))))
     if draft.child(name).attempt is None and name not in draft.waiting:

@@ -56,7 +56,8 @@ def lost(draft: Draft, name: str, cause: Finding, action: Anew | None) -> None:
     """All pairs go, since the peer is dead. `action`: None: by the child's start action."""
     child = draft.child(name)
     opening = tuple(pair for pair in child.pairs if pair.attempt is not None)
-    wanted = child.wanted or action is Anew.RESTART
+    wanted = child.wanted or (action is Anew.RESTART and not child.by_command)
+    _wait_no_more(draft, name)
     start.anew(draft, name, replace(child, pairs=opening, wanted=wanted), cause, action=action)
 
 
@@ -73,6 +74,7 @@ def unused(draft: Draft, name: str, cause: Finding) -> None:
     """All pairs go, since nothing passes through them."""
     child = draft.child(name)
     deletes.say_deletes(draft, child.standing)
+    _wait_no_more(draft, name)
     start.anew(draft, name, replace(child, pairs=()), cause)
 
 
@@ -100,3 +102,8 @@ def _gone(
         draft.children.put(name, left)
     else:
         start.anew(draft, name, child, cause, quickly=quickly, action=action, later=later)
+
+
+def _wait_no_more(draft: Draft, name: str) -> None:
+    """For a pair in the place of one that is gone."""
+    draft.waiting = tuple(other for other in draft.waiting if other != name)

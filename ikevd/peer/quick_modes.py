@@ -153,7 +153,8 @@ def _child_failed(draft: Draft, name: str, attempt: Attempt, under: Cookies, err
     if state.attempt != attempt:
         return
     gone = found is None or found.stage is Stage.LEAVING
-    if gone and isinstance(error, PeerDeleted | Abandoned) and not state.again:
+    asked_for = state.wanted or state.standing
+    if gone and asked_for and isinstance(error, PeerDeleted | Abandoned) and not state.again:
         draft.children.put(name, replace(state, attempt=None, again=True))
         draft.waiting = (*draft.waiting, name)
     else:

@@ -76,14 +76,23 @@ def begin(draft: Draft, name: str) -> None:
 
 def now(draft: Draft, name: str) -> bool:
     """As `begin`, by command or since its settings have changed, whatever the file says of rekeying. False: none of
-    its pairs stands."""
-    child = draft.child(name)
-    if newest(child) is None:
+    its pairs stands, or it is a template, of which the peer says which part it wants."""
+    child, configured = draft.child(name), draft.configured(name)
+    if newest(child) is None or configured is None or configured.template:
         return False
     if child.attempt is None and name not in draft.waiting:
         _set(draft, name, None)
         draft.waiting = (*draft.waiting, name)
     return True
+
+
+def reconsider(draft: Draft, name: str) -> None:
+    """Its newest pair is rekeyed in time, though the file asks for that only now, or the record is of an ikevd that did
+    not rekey."""
+    child, pair = draft.child(name), newest(draft.child(name))
+    begins = child.attempt is not None or name in draft.waiting
+    if pair is not None and pair.rekey_at is None and not begins and rekeys(draft, name):
+        _set(draft, name, max(pair.born + soft_seconds(pair.sa), draft.now))
 
 
 def _ask_or_begin(draft: Draft, name: str, pair: PairState) -> None:

@@ -36,6 +36,7 @@ def reloaded(draft: Draft, fact: Reloaded) -> None:
             draft.children.put(child.name, ChildState())
         elif known.standing and known.idle is None and child.inactivity is not None:
             draft.children.put(child.name, replace(known, idle=idle.begun(draft, child.name)))
+        rekey.reconsider(draft, child.name)
     liveness.reconsider(draft)
     for name in fact.renewed:
         _renew_child(draft, name)
@@ -56,8 +57,8 @@ def rekey_wanted(draft: Draft, names: Collection[str], *, phase1: bool) -> None:
     for name in names:
         if rekey.newest(draft.child(name)) is None:
             draft.say(Answer(name, Abandoned(f"{name} is not up: `ikevd up {name}` brings it up")))
-        elif not phase1:
-            rekey.now(draft, name)
+        elif not phase1 and not rekey.now(draft, name):
+            draft.say(Answer(name, Abandoned(f"{name} is for parts of a network: whose part it is rekeys it")))
     if phase1:
         _renew(draft)
 

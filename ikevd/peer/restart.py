@@ -28,6 +28,8 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
     for under in draft.isakmp:
         _say_delete_again(draft, under)
     isakmp.retire_over(draft)
+    for name in draft.children:
+        rekey.reconsider(draft, name)
     liveness.reconsider(draft)
 
 

@@ -38,11 +38,15 @@ def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> N
     """R-U-THERE-ACK has come by that path."""
     found = draft.isakmp.get(under)
     asked = found.roaming if found is not None else None
-    if asked is None or asked.path != came or asked.number is None or said.type != NotifyType.R_U_THERE_ACK:
+    if found is None or asked is None or asked.number is None or said.type != NotifyType.R_U_THERE_ACK:
         return
-    if dpd.number_of(said) == asked.number:
+    if dpd.number_of(said) != asked.number:
+        return
+    if came == asked.path:
         moves.arrive(draft, under, came)
         isakmp.heard(draft, under, came, ())
+    elif came.remote.address == found.path.remote.address:  # somebody has carried the question to where it always was
+        came_twice(draft, under)
 
 
 def came_twice(draft: Draft, under: Cookies) -> None:
@@ -53,13 +57,16 @@ def came_twice(draft: Draft, under: Cookies) -> None:
 
 
 def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
-    """A packet of the peer has come by the pair, from there: as good as a message."""
+    """A packet of the peer has come by the pair, from there: as good as a message, but for a peer that cannot be asked.
+    Such a one moves by its messages alone, since of packets the kernel does not tell what the old address still sends.
+    """
     if pair is None or not pair.behind_nat or now.address == pair.sa.remote:
         return
     before = moves.place(pair.sa)
     for under, found in reversed(tuple(draft.isakmp.items())):
         if found.stage is Stage.READY and not found.retired and found.path.remote.address == before.address:
-            heard(draft, under, Path(found.path.local, now))
+            if found.sa.dpd:
+                heard(draft, under, Path(found.path.local, now))
             return
 
 

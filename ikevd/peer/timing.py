@@ -68,6 +68,8 @@ YOUNG = 4.0
 """A Quick Mode of ours that began so lately asks as much: its messages are repeated."""
 ANSWERS = 4
 """R-U-THERE under one ISAKMP SA that are answered within one second."""
+ANSWERS_TO_COPIES = 2
+"""As long as no more were answered, so is what may be a copy of an old one."""
 
 # -- a peer that begins anew ------------------------------------------------------------------------------------------
 

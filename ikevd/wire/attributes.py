@@ -29,10 +29,11 @@ class Attribute:
 
     @classmethod
     def number(cls, kind: int, number: int) -> Attribute:
-        """The basic form up to 65,535, else four octets (what Cisco and strongSwan send for long lifetimes)."""
+        """The basic form up to 65,535, else four octets (what Cisco and strongSwan send for long lifetimes) or eight,
+        as a number of the peer's may have."""
         if number <= 0xFFFF:
             return cls(kind, number.to_bytes(2, "big"), basic=True)
-        return cls(kind, number.to_bytes(4, "big"), basic=False)
+        return cls(kind, number.to_bytes(4 if number <= 0xFFFFFFFF else MAX_NUMBER_OCTETS, "big"), basic=False)
 
     @property
     def has_number(self) -> bool:

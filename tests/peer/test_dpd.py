@@ -10,7 +10,7 @@ from ikevd.peer.effects import Say
 from ikevd.peer.facts import HeardDpd, Informed
 from ikevd.peer.notices import r_u_there, r_u_there_ack
 from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
-from ikevd.peer.timing import ANSWERS
+from ikevd.peer.timing import ANSWERS, ANSWERS_TO_COPIES
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.builders import ALICE_TO_BOB
@@ -116,6 +116,15 @@ def test_no_more_than_a_few_are_answered_within_a_second() -> None:
         answered += ANSWERED in effects
     assert answered == ANSWERS
     assert ANSWERED in told(state, asks(100), now=NOW + 1)[1]
+
+
+def test_no_flood_of_copies_leaves_the_peers_own_question_without_an_answer() -> None:
+    state, answered = peer(speaking(Liveness(100, theirs=50))), 0
+    for copy in range(100):
+        state, effects = told(state, asks(50), now=NOW + copy / 200)
+        answered += ANSWERED in effects
+    assert answered == ANSWERS_TO_COPIES
+    assert ANSWERED in told(state, asks(51), now=NOW + 0.6)[1]
 
 
 def test_what_comes_in_place_of_a_number_is_cut_in_the_answer() -> None:

@@ -12,7 +12,7 @@ from ikevd.peer.facts import Fact, Hinted, Informed
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, PeerState, Stage
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
-from tests.peer.records import NOW, VIEW, A, B, in_words, isakmp, mode, pair, peer, theirs, told
+from tests.peer.records import LAN, NOW, VIEW, A, B, in_words, isakmp, mode, pair, peer, theirs, told
 
 COOKIE, SPI = Hinted(NotifyType.INVALID_COOKIE, A), Hinted(NotifyType.INVALID_SPI)
 UP = ChildState(wanted=True, pairs=(pair(1),))
@@ -74,7 +74,9 @@ def test_beside_a_phase_1_under_way_no_other_begins() -> None:
 
 
 @pytest.mark.parametrize(
-    "stands", [(), (isakmp(B),), (isakmp(stage=Stage.LEAVING),)], ids=["none", "another", "leaving"]
+    "stands",
+    [(), (isakmp(B),), (isakmp(stage=Stage.LEAVING),), (isakmp(retired=True), isakmp(B))],
+    ids=["none", "another", "leaving", "replaced"],
 )
 def test_of_an_isakmp_sa_that_does_not_stand_it_means_nothing(stands: tuple[IsakmpState, ...]) -> None:
     before = peer(*stands, lan=UP)
@@ -100,6 +102,12 @@ def test_of_a_pair_that_is_young_or_gives_way_already_it_means_nothing() -> None
     for given in (pair(1, born=NOW - 9), pair(1, leave_at=NOW + 9)):
         before = peer(asked(), lan=ChildState(wanted=True, pairs=(given, pair(2))))
         assert not any("begin" in effect for effect in told(before, proven())[1])
+
+
+def test_of_a_template_it_means_nothing_for_its_part_is_the_peers_to_ask_for() -> None:
+    template = replace(VIEW, children=(replace(LAN, template=True),))
+    _, effects = decide(template, peer(asked(), lan=UP), proven(), NOW)
+    assert not any("begin" in effect for effect in in_words(effects))
 
 
 def test_with_an_spi_that_nobody_sends_to_it_is_a_refusal_of_the_quick_mode_under_way() -> None:

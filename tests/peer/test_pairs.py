@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from ikevd.errors import Said
+from ikevd.peer import pairs
+from ikevd.peer.draft import Draft
 from ikevd.peer.facts import Due, Expired, Vanished
+from ikevd.peer.start import Anew
 from ikevd.peer.state import Attempt, ChildState
-from tests.peer.records import NOW, isakmp, later, mode, ours, pair, peer, theirs, told
+from ikevd.policy.model import Start
+from tests.peer.records import LAN, NOW, VIEW, isakmp, later, mode, ours, pair, peer, theirs, told
 from tests.peer.rows import BY_PEER, DOWN, ELEVEN, LOST, OLD, OLDER, OVER, UP, WANTED, YOUNG, Row, deleted, dmz, lan
+
+SILENT = Said("silence")
+DEMAND = replace(VIEW, children=(replace(LAN, start=Start.ON_DEMAND),))
 
 ROWS = [
     # -- deleted by the peer
@@ -131,3 +140,25 @@ def test_a_young_pair_that_somebody_removes_is_tried_again_whatever_command_want
     after, _ = told(peer(isakmp(), dmz=young), Vanished("dmz", ours(4)))
     child = after.children["dmz"]
     assert (child.wanted, child.retry_at, child.failures) == (True, later(1, "dmz"), 1)
+
+
+def test_of_a_dead_peer_a_child_that_the_operator_took_down_and_the_peer_brought_up_stays_down() -> None:
+    draft = Draft(VIEW, peer(isakmp(), lan=replace(UP, wanted=False, by_command=True)), NOW)
+    pairs.lost(draft, "lan", SILENT, Anew.RESTART)
+    assert not draft.child("lan").wanted
+    assert draft.waiting == ()
+
+
+def lost(draft: Draft) -> None:
+    pairs.lost(draft, "lan", SILENT, Anew.CLEAR)
+
+
+def unused(draft: Draft) -> None:
+    pairs.unused(draft, "lan", SILENT)
+
+
+@pytest.mark.parametrize("end", [lost, unused])
+def test_what_ends_waits_for_no_pair_in_the_place_of_one_that_is_gone(end: Callable[[Draft], None]) -> None:
+    draft = Draft(DEMAND, replace(peer(isakmp(), lan=replace(UP, wanted=False)), waiting=("lan",)), NOW)
+    end(draft)
+    assert draft.waiting == ()

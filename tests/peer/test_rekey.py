@@ -10,7 +10,7 @@ import pytest
 from ikevd.errors import NoAnswer, Said
 from ikevd.peer.desired import sending
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Due, Expired, QuickModeFailed, Restarted, Vanished
+from ikevd.peer.facts import Due, Expired, QuickModeFailed, Reloaded, Restarted, Vanished
 from ikevd.peer.rekey import soft_kilobytes, soft_seconds
 from ikevd.peer.state import Attempt, ChildState, Half, PairState
 from ikevd.peer.volume_facts import SoftExpired, Used
@@ -381,3 +381,15 @@ def test_where_each_end_takes_another_pair_for_the_newer_one_they_do_not_delete_
     at_bob = child(pair(1, sa=seen_from_there(alices)), pair(2, sa=seen_from_there(bobs), use_at=NOW))
     old_of_alice, old_of_bob = (told(lan(state), DUE)[0].children["lan"].pairs[0] for state in (at_alice, at_bob))
     assert (old_of_alice.delete_at, old_of_bob.delete_at) == (NOW + 16, NOW + 14)
+
+
+def test_a_pair_that_nobody_was_to_rekey_has_its_time_once_the_file_asks_for_it() -> None:
+    never, _ = told(peer(isakmp(), lan=child(BEGUN)), Reloaded(), view=NEVER)
+    assert never.children["lan"].standing[0].rekey_at is None
+    now, _ = told(never, Reloaded())
+    assert now.children["lan"].standing[0].rekey_at == max(BEGUN.born + soft_seconds(BEGUN.sa), NOW)
+
+
+def test_so_has_one_of_an_ikevd_that_did_not_rekey() -> None:
+    after, _ = told(peer(isakmp(), lan=child(BEGUN)), Restarted())
+    assert after.children["lan"].standing[0].rekey_at is not None

@@ -15,20 +15,21 @@ from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, mode, opening
 SEVEN = Attempt(7)
 CHANGED = Said("its configuration has changed")
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
+TIMED = replace(UP, pairs=(pair(1, rekey_at=NOW + 900),))
 WITHOUT_LAN = replace(VIEW, children=VIEW.children[1:])
 LAN = frozenset({"lan"})
 NOTED = "record of A: a new phase 1 begins, 85900 s before the lifetime of the ISAKMP SA ends"
 
 
 def test_what_has_not_changed_stays_the_very_same() -> None:
-    before = peer(isakmp(), lan=UP, dmz=ChildState(pairs=(pair(2, "dmz"),)))
+    before = peer(isakmp(), lan=TIMED, dmz=ChildState(pairs=(pair(2, "dmz", rekey_at=NOW + 900),)))
     after, effects = told(before, Reloaded())
     assert (after, effects) == (before, [])
     assert after.children["lan"] is before.children["lan"]
 
 
 def test_a_child_that_ends_tells_its_peer_and_begins_anew_if_it_is_wanted() -> None:
-    before = peer(isakmp(), lan=UP, dmz=ChildState(wanted=True, pairs=(pair(2, "dmz"),)))
+    before = peer(isakmp(), lan=UP, dmz=ChildState(wanted=True, pairs=(pair(2, "dmz", rekey_at=NOW + 900),)))
     after, effects = told(before, Reloaded(LAN))
     assert effects == ["say under A: delete d0000001", "begin lan as 11 under A"]
     assert after.children["lan"] == ChildState(wanted=True, attempt=Attempt(11), cause=CHANGED, since=NOW)
@@ -109,11 +110,11 @@ def test_one_that_is_not_up_yet_begins_with_the_new_settings() -> None:
 
 
 def test_where_phase_1_is_renewed_what_stands_serves_until_another_does() -> None:
-    after, effects = told(peer(isakmp(), lan=UP), Reloaded(phase1=Reach.RENEWED))
+    after, effects = told(peer(isakmp(), lan=TIMED), Reloaded(phase1=Reach.RENEWED))
     assert effects == ["begin phase 1 as 11", NOTED]
     assert after.isakmp[A].stage is Stage.READY
     assert after.isakmp[A].outdated
-    assert after.children["lan"].pairs == UP.pairs
+    assert after.children["lan"].pairs == TIMED.pairs
 
 
 def test_under_what_follows_all_that_was_made_before_is_negotiated_anew() -> None:

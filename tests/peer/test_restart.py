@@ -16,12 +16,13 @@ from tests.peer.records import NOW, A, isakmp, mode, opening, ours, pair, peer, 
 
 SEVEN = Attempt(7)
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
+TIMED = replace(UP, pairs=(pair(1, rekey_at=NOW + 900),))
 TRYING = ChildState(wanted=True, attempt=SEVEN, since=5.0)
 MAKING = replace(TRYING, pairs=(opening(3, 7, Half.BOTH),))
 
 
 def test_what_stands_stays() -> None:
-    before = peer(isakmp(), lan=UP, dmz=ChildState(wanted=True, retry_at=NOW + 9))
+    before = peer(isakmp(), lan=TIMED, dmz=ChildState(wanted=True, retry_at=NOW + 9))
     assert told(before, Restarted()) == (before, [])
 
 

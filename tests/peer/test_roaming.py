@@ -74,6 +74,13 @@ def test_an_answer_from_elsewhere_moves_nothing(came: Path) -> None:
     assert places(after) == OLD
 
 
+def test_an_answer_from_the_old_address_ends_the_doubt() -> None:
+    """Somebody has carried the question to where the peer always was."""
+    before = asked_there(peer(with_dpd(), lan=up(in_udp())))
+    after, _ = told(before, HeardDpd(A, answer(before), path(40001)), HeardDpd(A, answer(before), THERE))
+    assert places(after) == OLD
+
+
 def test_nor_does_an_answer_to_another_question_or_a_question() -> None:
     before = asked_there(peer(with_dpd(), lan=up(in_udp())))
     for said in (answer(before, to=1), r_u_there(A, 7)):
@@ -114,6 +121,13 @@ def test_without_dead_peer_detection_the_second_message_moves_all() -> None:
     assert "its next message from there moves it" in effects[0]
     twice, _ = told(once, Heard(A, THERE))
     assert places(twice) == NEW
+
+
+def test_but_no_packets_do_for_the_kernel_does_not_tell_what_the_old_address_still_sends() -> None:
+    packet = Mapped("lan", ours(), THERE.remote)
+    after, effects = told(peer(with_dpd(dpd=False), lan=up(in_udp())), packet, packet, packet)
+    assert places(after) == OLD
+    assert effects == []
 
 
 def test_two_messages_from_two_addresses_are_not_two_from_one() -> None:

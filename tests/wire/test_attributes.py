@@ -60,6 +60,14 @@ def test_an_attribute_that_ends_early_is_malformed(octets: str) -> None:
         decode_all(Reader(bytes.fromhex(octets)))
 
 
-@pytest.mark.parametrize(("number", "octets"), [(0xFFFF, "800cffff"), (0x10000, "000c000400010000")])
+@pytest.mark.parametrize(
+    ("number", "octets"),
+    [
+        (0xFFFF, "800cffff"),
+        (0x10000, "000c000400010000"),
+        (0xFFFFFFFF, "000c0004ffffffff"),
+        (2**40, "000c00080000010000000000"),
+    ],
+)
 def test_a_number_above_65535_takes_the_long_form(number: int, octets: str) -> None:
     assert Attribute.number(12, number).encode() == bytes.fromhex(octets)
