@@ -87,11 +87,15 @@ class Believed:
 
     async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
         """The difference of one child. `keys`: of the SAs that are new; without its keys none can be installed."""
-        held, refusal, left = self._held_of(child), None, list[IkeError]()
+        held, left = self._held_of(child), list[IkeError]()
+        refusal: IkeError | None = None
         self._at_work = child
         self._moved.add(child)
+        gone = _gone_elsewhere(held, desired, keys)  # where something is refused before they move, `_remove` ends them
         try:
-            await self._install(held, desired, keys)
+            await self._install(held, desired, keys, gone)
+        except KernelRefused as error:
+            refusal = error if gone.keys() <= held.sas.keys() else NotMoved(str(error), error.errno)
         except IkeError as error:
             refusal = error
         await self._remove(held, desired, left)
@@ -180,13 +184,15 @@ class Believed:
             held = self._held[child] = _Held()
         return held
 
-    async def _install(self, held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) -> None:
+    async def _install(
+        self, held: _Held, desired: View, keys: Mapping[SaId, EspKeys], gone: Mapping[SaId, SaId]
+    ) -> None:
         policies, doubtful = desired.policies.items(), held.doubtful
         wanting = [policy for name, policy in policies if held.policies.get(name) != policy or name in doubtful]
         for policy in wanting:
             if policy.action is not TUNNEL:
                 await self._put(held, policy)
-        if gone := _gone_elsewhere(held, desired, keys):
+        if gone:
             await self._move(held, desired, gone)
         for name, sa in desired.sas.items():
             if name not in held.sas and name in keys:
@@ -212,8 +218,11 @@ class Believed:
         try:
             await self._kernel.move_sa(former, sa)
         except KernelRefused as refusal:
-            await tried(self._kernel.delete_sa(former), [])
-            held.sas.pop(former, None)
+            for name in (former, sa.id) if _may_stand(refusal) else (former,):
+                if await tried(self._kernel.delete_sa(name), []):
+                    held.sas.pop(name, None)
+                else:
+                    held.sas[name] = None  # not where it shall be: the pair is given up, then it goes
             raise NotMoved(str(refusal), refusal.errno) from refusal
         held.sas.pop(former, None)
         held.sas[sa.id] = sa.encap

@@ -10,8 +10,10 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.addresses import Address, Endpoint
-from ikevd.host.interface import SaId, UdpPorts
-from ikevd.policy.model import Connection, Encap
+from ikevd.errors import KernelRefused
+from ikevd.host.interface import KernelSa, SaId, UdpPorts
+from ikevd.kernel.memory import MemoryKernel
+from ikevd.policy.model import Connection, Encap, Start
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
 from tests.duet import Network
 from tests.gateways import alice_and_bob, bring_up
@@ -229,6 +231,57 @@ def test_a_pair_that_cannot_go_there_is_given_up_and_made_anew(code: int) -> Non
         await asyncio.sleep(5)
         assert not before & set(tale.bob.kernel.sas)
         assert tale.bob.kernel.dead == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("code", [errno.ENOBUFS, errno.ENOMEM])
+def test_nor_does_one_stay_whose_way_out_cannot_be_blocked_meanwhile(code: int) -> None:
+    async def story() -> None:
+        tale = Story(replace(ALICE_VIEW, children=(replace(LAN, start=Start.ALWAYS),)))
+        await tale.until_forgotten()
+        before = {name.spi for name in tale.bob.kernel.sas}
+        tale.change_address()
+        tale.map_anew()
+        tale.bob.kernel.fail("put_policy", code)
+        await tale.packet(NOW)
+        await asyncio.sleep(30)
+        assert not before & {name.spi for name in tale.bob.kernel.sas}
+        assert tale.address == OTHER
+        assert tale.alice.pairs == tale.bob.pairs == 1, "anew"
+        assert len(tale.bob.kernel.sas) == 2
+
+    run(story())
+
+
+def lose_answer(kernel: MemoryKernel, nth: int, removals: int) -> None:
+    """To the `nth` move of an SA, which has moved; and the next `removals` of SAs fail."""
+    move, calls = kernel.move_sa, list[SaId]()
+
+    async def unanswered(sa: SaId, to: KernelSa) -> None:
+        calls.append(sa)
+        await move(sa, to)
+        if len(calls) == nth:
+            for removal in range(removals):
+                kernel.fail("delete_sa", errno.ENOBUFS, removal + 1)
+            raise KernelRefused("no answer", errno.ETIMEDOUT)
+
+    kernel.move_sa = unanswered  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("removals", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("move", [1, 2])
+def test_nor_one_whose_move_is_not_answered(move: int, removals: int) -> None:
+    async def story() -> None:
+        tale = Story()
+        await tale.until_forgotten()
+        lose_answer(tale.bob.kernel, move, removals)
+        tale.change_address()
+        tale.map_anew()
+        await tale.packet(NOW)
+        await asyncio.sleep(10)
+        assert not tale.bob.kernel.sas
+        assert tale.bob.pairs == 0
 
     run(story())
 
