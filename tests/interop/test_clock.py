@@ -12,6 +12,8 @@ from tests.interop.sites import Site
 from tests.interop.test_rekey import newest, unharmed, wait_for_another
 from tests.interop.topology import Topology
 
+pytestmark = pytest.mark.soak
+
 DAY, FIFTY_YEARS = 86_400, 50 * 365 * 86_400
 """The latter, as NTP sets a machine without a clock of its own."""
 
