@@ -34,6 +34,9 @@ def test_who_holds_the_keys_of_a_tunnel_breaks_no_other_and_leaves_nothing(seed:
 
 
 def test_refused_deletions_cost_carol_nothing_and_leave_nothing() -> None:
-    outcome = live.tell(6, refuse_deletions=True)
-    assert outcome.deletions_refused
-    assert not outcome.left
+    for seed in range(20):  # until the dice of one refuse any
+        outcome = live.tell(seed, refuse_deletions=True)
+        assert not outcome.left
+        if outcome.deletions_refused:
+            return
+    pytest.fail("no story refuses a deletion")
