@@ -92,6 +92,7 @@ def test_while_packets_come_nobody_is_asked() -> None:
     run(story())
 
 
+@pytest.mark.long
 def test_a_question_costs_no_message_id_and_no_write_to_the_store() -> None:
     """With one each second a day would use up 86,400 of both."""
 
@@ -267,6 +268,7 @@ def test_a_peer_that_died_while_no_ikevd_ran_is_found_out_by_the_next() -> None:
     run(story())
 
 
+@pytest.mark.long
 def test_of_a_thousand_questions_the_store_hears_once_and_once_a_minute_that_the_peer_was_heard() -> None:
     async def story() -> None:
         view = replace(ALWAYS, dpd=Dpd(DpdMode.PERIODIC, delay=1.0))

@@ -38,6 +38,7 @@ def informed(world: World) -> list[bytes]:
     return [octets for octets in said if octets[EXCHANGE] == ExchangeType.INFORMATIONAL]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("count", "messages"), [(60, 1), (600, 3)])
 def test_all_down_is_a_handful_of_packets_and_all_are_up_again(count: int, messages: int) -> None:
     async def story() -> None:

@@ -113,6 +113,7 @@ def test_30_s_after_a_quick_mode_one_pair_is_left_and_the_kernels_agree() -> Non
     run(story())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(5))
 def test_a_bad_network_cuts_nothing(seed: int) -> None:
     """20 % of the messages of IKE are lost: the margin has room for what is sent again."""
