@@ -124,23 +124,7 @@ async def _start(
         prepare_nat=machine.take_esp,
         inherited=inherited,
     )
-    ports = Ports(
-        now=boot_time,
-        due=agenda_of_many(boot_time),
-        transmit=transport.send,
-        keepalive=transport.keepalive,
-        source_for=_source_for,
-        kernel=kernel,
-        store=store,
-        entropy=SystemEntropy(),
-        history=history,
-        counters=counters,
-        trouble=log.warning,
-        port=config.listen.port,
-        export_key=_key_log(options, stack),
-        nat_port=config.listen.nat_port,
-        names=Names(Resolver().lookup),
-    )
+    ports = _ports(config, options, transport, kernel, store, history, counters, stack)
     engine = Engine(config, ports, _connected(), _at_boot(environ))
     engine.wait()
     transport.open()
@@ -165,6 +149,36 @@ async def _start(
     holding.keep(transport.sockets)
     _rarely_collect_garbage()
     return engine, holding, reloading
+
+
+def _ports(
+    config: Config,
+    options: Options,
+    transport: UdpTransport,
+    kernel: Kernel,
+    store: Store,
+    history: History,
+    counters: Counters,
+    stack: AsyncExitStack,
+) -> Ports:
+    """What the engine has of this machine."""
+    return Ports(
+        now=boot_time,
+        due=agenda_of_many(boot_time),
+        transmit=transport.send,
+        keepalive=transport.keepalive,
+        source_for=_source_for,
+        kernel=kernel,
+        store=store,
+        entropy=SystemEntropy(),
+        history=history,
+        counters=counters,
+        trouble=log.warning,
+        port=config.listen.port,
+        export_key=_key_log(options, stack),
+        nat_port=config.listen.nat_port,
+        names=Names(Resolver().lookup),
+    )
 
 
 def _reloading(

@@ -174,6 +174,20 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             isakmp.retire(draft, under, tell=True, cause=Abandoned(why))
         case Carried(under, at):
             liveness.carried(draft, under, at)
+        case Due(names):
+            _due(draft, names)
+        case Restarted(revived):
+            restart.restarted(draft, revived)
+        case Owed(spis):
+            deletes.owe(draft, spis)
+        case _:
+            _learn_of_machine(draft, fact)
+    quick_modes.begin(draft)
+
+
+def _learn_of_machine(draft: Draft, fact: Fact) -> None:
+    """What the kernel tells of SAs, packets and addresses."""
+    match fact:
         case Expired(name, spi):
             quick_modes.abort_opening(draft, name, spi, Abandoned("the lifetime of its IPsec SA ended"))
             pairs.over(draft, name, spi)
@@ -198,13 +212,6 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             ways.gone(draft, address, attempt)
         case WayFound(anew):
             ways.found(draft, anew=anew)
-        case Due(names):
-            _due(draft, names)
-        case Restarted(revived):
-            restart.restarted(draft, revived)
-        case Owed(spis):
-            deletes.owe(draft, spis)
-    quick_modes.begin(draft)
 
 
 def _unwant(draft: Draft, name: str, *, open: bool, by_command: bool) -> None:
