@@ -24,6 +24,17 @@ class ClaimedPairLife(Finding):
 
 
 @frozen
+class SmallVolume(Finding):
+    """Of so many kilobytes of a child's pair most were used up in `seconds`. With `enough` it would have lasted a
+    minute."""
+
+    child: str
+    kilobytes: int
+    seconds: float
+    enough: int
+
+
+@frozen
 class LifeRefused(Finding):
     """`lifetime_check` refuses the life that the peer proposes: seconds and kilobytes, the peer's and ours."""
 

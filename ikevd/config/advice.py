@@ -16,6 +16,8 @@ from ikevd.wire.registry import IdType, Integrity
 _EVERYBODY = (b"any", b"%any", b"*", b"anyone", b"%fromcert", b"%null")
 """Words that elsewhere stand for any identity."""
 LONG_LIFETIME = 7 * 86_400
+SMALL_VOLUME = 1_250_000
+"""Kilobytes that 1 Gb/s uses up in 10 s. No pair is rekeyed by volume before it is 2 s old."""
 _LABEL = rb"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rb"(?=.*[A-Za-z])" + _LABEL + rb"(\." + _LABEL + rb")*\.?")
 """RFC 1123 section 2.1, and somewhere a letter: `12345` and `2026-01-01` are rather numbers than names."""
@@ -67,6 +69,8 @@ def on_child(problems: Problems, path: YamlPath, child: ChildSection, connection
     if "esp_proposals" in child.model_fields_set:
         _on_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
     _on_lifetime(problems, (*path, "lifetime"), child.lifetime)
+    if child.lifetime_kilobytes is not None and child.lifetime_kilobytes < SMALL_VOLUME:
+        _on_volume(problems, (*path, "lifetime_kilobytes"), child.lifetime_kilobytes)
     if child.rekey == "if_used" and (child.start or ("always" if may_call(connection) else "")) == "always":
         problems.warn(
             (*path, "rekey"),
@@ -147,3 +151,12 @@ def _on_weakness(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite |
 def _on_lifetime(problems: Problems, path: YamlPath, seconds: int) -> None:
     if seconds > LONG_LIFETIME:
         problems.warn(path, f"is more than 7 days ({seconds} s); keys should not live that long")
+
+
+def _on_volume(problems: Problems, path: YamlPath, kilobytes: int) -> None:
+    megabits = kilobytes * 1024 * 8 / 1e6
+    problems.warn(
+        path,
+        f"is used up in {megabits / 1000:.2g} s at 1 Gb/s: no IPsec SA is replaced before it is 2 s old, so from about "
+        f"{megabits / 3:.2g} Mb/s on packets would be lost; wanted {SMALL_VOLUME} or more (10 s at 1 Gb/s)",
+    )

@@ -244,6 +244,14 @@ def _claimed_pair_life(found: ltf.ClaimedPairLife) -> str:
     )
 
 
+def _small_volume(found: ltf.SmallVolume) -> str:
+    return (
+        f"most of the {found.kilobytes} kB of an IPsec SA of {found.child} were used up in {found.seconds:g} s, sooner "
+        f"than another one is made: at this rate lifetime_kilobytes of {found.enough} (or more, at both ends) would "
+        "last a minute"
+    )
+
+
 def _life(seconds: int, kilobytes: int | None) -> str:
     return f"{seconds} s" + (f" or {kilobytes} kB" if kilobytes is not None else "")
 
@@ -329,6 +337,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     pf.PeerMoved: _peer_moved,
     ltf.ClaimedLife: _claimed_life,
     ltf.ClaimedPairLife: _claimed_pair_life,
+    ltf.SmallVolume: _small_volume,
     ltf.LifeRefused: _life_refused,
     ltf.UnprovenLife: lambda found: (
         "the peer claims a life for the ISAKMP SA (RESPONDER-LIFETIME) where nothing proves it: not heeded"

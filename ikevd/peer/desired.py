@@ -13,6 +13,7 @@ from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, Poli
 from ikevd.peer import rekey, start
 from ikevd.peer.state import ChildState, Half, PairState
 from ikevd.peer.timing import BACKSTOP
+from ikevd.policy.lives import hard_kilobytes
 from ikevd.policy.model import Child, Connection, Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
@@ -82,7 +83,7 @@ class ChildView:
         """What shall stand."""
         sas: dict[SaId, KernelSa] = {}
         for pair in state.pairs:
-            sas.update(_sas(pair))
+            sas.update(_sas(pair, self._child.lifetime.kilobytes))
         return View(sas, {policy.id: policy for policy in self._gate(state)})
 
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
@@ -108,18 +109,20 @@ class ChildView:
 # -- SAs
 
 
-def _sas(pair: PairState) -> Iterator[tuple[SaId, KernelSa]]:
+def _sas(pair: PairState, kilobytes: int | None) -> Iterator[tuple[SaId, KernelSa]]:
+    """Its time is ours to measure. The kernel counts the volume. `kilobytes`: that the file asks for."""
     sa, encap = pair.sa, pair.sa.encap
+    life = Lifetime(BACKSTOP, hard_kilobytes(sa.lifetime.kilobytes, kilobytes))
     ports = UdpPorts(encap.remote_port, encap.local_port) if encap else None
-    yield SaId(sa.local, sa.inbound), _kernel_sa(sa, sa.remote, sa.local, sa.inbound, ports)
+    yield SaId(sa.local, sa.inbound), _kernel_sa(sa, life, sa.remote, sa.local, sa.inbound, ports)
     if pair.half is BOTH:
         ports = UdpPorts(encap.local_port, encap.remote_port) if encap else None
-        yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, sa.local, sa.remote, sa.outbound, ports)
+        yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, life, sa.local, sa.remote, sa.outbound, ports)
 
 
-def _kernel_sa(sa: IpsecSa, source: Address, destination: Address, spi: Spi, encap: UdpPorts | None) -> KernelSa:
-    """Its time is ours to measure. The kernel counts the volume."""
-    life = Lifetime(BACKSTOP, sa.lifetime.kilobytes)
+def _kernel_sa(
+    sa: IpsecSa, life: Lifetime, source: Address, destination: Address, spi: Spi, encap: UdpPorts | None
+) -> KernelSa:
     named = source, destination, spi, sa.reqid
     return KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, rekey.soft_kilobytes(sa))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ikevd.contact_findings import CalledAnew, LostAtPeer, StraySpi
 from ikevd.facts import Note
-from ikevd.peer import due, isakmp, liveness, phase1, start
+from ikevd.peer import due, flaps, isakmp, liveness, phase1, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
 from ikevd.peer.notices import Refusal, invalid_spi
@@ -79,12 +79,15 @@ def serves(state: PeerState, now: float) -> bool:
 
 
 def _replace(draft: Draft, under: Cookies, name: str, pair: PairState) -> None:
-    """Unless that is under way, or was done a moment ago; of a template only the peer says which part it wants."""
-    configured = draft.configured(name)
-    if pair.leave_at is not None or draft.now < pair.born + FLAPPING or configured is None or configured.template:
+    """Unless that is under way, or was done a moment ago: however often it says so, seldomer each time. Of a template
+    only the peer says which part it wants."""
+    configured, child = draft.configured(name), draft.child(name)
+    again_at = pair.born + max(FLAPPING, flaps.pause(child))
+    if pair.leave_at is not None or draft.now < again_at or configured is None or configured.template:
         return
     draft.say(Record(under, Note(LostAtPeer(str(pair.sa.outbound), name))))
-    if draft.child(name).attempt is None and name not in draft.waiting:
+    if child.attempt is None and name not in draft.waiting:
+        draft.children.put(name, flaps.gone(child, pair, draft.now, soon=True))
         draft.waiting = (*draft.waiting, name)
 
 

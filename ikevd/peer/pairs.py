@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from ikevd.errors import Finding, Said
 from ikevd.frozen import replace
-from ikevd.peer import deletes, rekey, start
+from ikevd.peer import deletes, flaps, rekey, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.start import Anew
 from ikevd.peer.state import ChildState, PairState
-from ikevd.peer.timing import FLAPPING
 from ikevd.sa.model import Spi
 
 
 def deleted(draft: Draft, name: str, spi: Spi) -> None:
     """The peer deleted a pair."""
     if pair := standing(draft.child(name), spi):
-        quickly = draft.now - pair.born < FLAPPING
-        _gone(draft, name, pair, Said("deleted by the peer"), quickly=quickly)
+        _gone(draft, name, pair, Said("deleted by the peer"), quickly=flaps.is_young(pair, draft.now))
 
 
 def over(draft: Draft, name: str, spi: Spi) -> None:
-    """The lifetime of a pair ended."""
-    pair = standing(draft.child(name), spi)
+    """The lifetime of a pair ended, or its volume is used up."""
+    child = draft.child(name)
+    pair = standing(child, spi)
     if pair is not None and pair.leave_at is not None:
         rekey.leave(draft, name, pair)
     elif pair is not None:
         deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
-        _gone(draft, name, pair, Said("lifetime ended"))
+        later = 0.0 if pair.expires <= draft.now else max(0.0, rekey.by_volume_at(pair) - draft.now)
+        action = Anew.RESTART if later and child.wanted else None  # else it would have been rekeyed, however it starts
+        _gone(draft, name, pair, Said("lifetime ended"), action=action, later=later)
 
 
 def replaced(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
@@ -48,8 +49,7 @@ def vanished(draft: Draft, name: str, spi: Spi, cause: Finding) -> None:
     """An SA of a pair is gone from the kernel, or of no use: what is wanted begins anew, by whatever command."""
     if pair := standing(draft.child(name), spi):
         deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair), insist=True)
-        quickly = draft.now - pair.born < FLAPPING
-        _gone(draft, name, pair, cause, quickly=quickly, action=Anew.RESTART)
+        _gone(draft, name, pair, cause, quickly=flaps.is_young(pair, draft.now), action=Anew.RESTART)
 
 
 def lost(draft: Draft, name: str, cause: Finding, action: Anew | None) -> None:
@@ -95,11 +95,12 @@ def _gone(
 ) -> None:
     """What follows where it had been replaced, where another pair carries on, and where none does."""
     before = draft.child(name)
-    child = replace(before, pairs=tuple(other for other in before.pairs if other is not pair))
+    left = replace(before, pairs=tuple(other for other in before.pairs if other is not pair))
+    child = flaps.gone(left, pair, draft.now, soon=quickly and pair is rekey.newest(before))
     if pair.leave_at is not None:
         draft.children.put(name, child)
-    elif left := rekey.carry_on(draft, name, replace(child, cause=None)):
-        draft.children.put(name, left)
+    elif carries_on := rekey.carry_on(draft, name, replace(child, cause=None)):
+        draft.children.put(name, carries_on)
     else:
         start.anew(draft, name, child, cause, quickly=quickly, action=action, later=later)
 

@@ -10,11 +10,14 @@ where that does not do it, by the other end. Until then it is there to carry on 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
+from ikevd.facts import Note
 from ikevd.frozen import replace
-from ikevd.peer import deletes, isakmp
+from ikevd.lifetime_findings import SmallVolume
+from ikevd.peer import deletes, flaps, isakmp
 from ikevd.peer.draft import Draft
-from ikevd.peer.effects import AskUse
+from ikevd.peer.effects import AskUse, Record
 from ikevd.peer.state import ChildState, PairState
 from ikevd.peer.timing import (
     DELETED_AFTER,
@@ -27,6 +30,8 @@ from ikevd.peer.timing import (
     REKEY_BLOCKED,
     SOFT_VOLUME,
     SOFT_VOLUME_OF_PEERS,
+    SOONEST_BY_PEER,
+    SOONEST_BY_VOLUME,
     USED_AFTER,
     USED_SOON,
     VOLUME_JITTER,
@@ -114,10 +119,34 @@ def used(draft: Draft, name: str, spi: Spi, *, used: bool) -> None:
 
 
 def soft(draft: Draft, name: str, spi: Spi) -> None:
-    """The kernel tells that the volume of a pair is nearly used up. `spi`: either of the pair."""
-    pair = newest(draft.child(name))
-    if pair is not None and spi in (pair.sa.inbound, pair.sa.outbound) and pair.rekey_at is not None:
+    """The kernel tells that the volume of a pair is nearly used up: it is rekeyed, unless it is too young for that.
+    `spi`: either of the pair."""
+    child, pair = draft.child(name), newest(draft.child(name))
+    if pair is None or spi not in (pair.sa.inbound, pair.sa.outbound) or pair.rekey_at is None:
+        return
+    at, hurried = by_volume_at(pair), draft.now < by_volume_at(pair)
+    if hurried and not child.hurried:
+        _tell_of_small_volume(draft, name, pair)
+    if hurried != child.hurried:
+        draft.children.put(name, replace(child, hurried=hurried))
+    if hurried:
+        _set(draft, name, min(pair.rekey_at, at))
+    else:
         begin(draft, name)
+
+
+def by_volume_at(pair: PairState) -> float:
+    """No sooner is a pair made in its place, however quickly its volume is used up."""
+    return pair.born + (SOONEST_BY_VOLUME if pair.sa.initiator else SOONEST_BY_PEER)
+
+
+def _tell_of_small_volume(draft: Draft, name: str, pair: PairState) -> None:
+    total, soft_limit = pair.sa.lifetime.kilobytes, soft_kilobytes(pair.sa)
+    if total is None or soft_limit is None:
+        return
+    seconds = max(draft.now - pair.born, 0.01)
+    enough = ceil(soft_limit / seconds * 60 / SOFT_VOLUME)
+    draft.say(Record(pair.under, Note(SmallVolume(name, total, round(seconds, 2), enough))))
 
 
 def failed(draft: Draft, name: str, child: ChildState) -> ChildState:
@@ -136,7 +165,7 @@ def carry_on(draft: Draft, name: str, child: ChildState) -> ChildState | None:
         return None
     again = replace(pair, delete_at=None, leave_at=None)
     if pair.rekey_at is None and child.attempt is None and name not in draft.waiting and rekeys(draft, name):
-        again = replace(again, rekey_at=max(pair.born + soft_seconds(pair.sa), draft.now + backoff(1)))
+        again = replace(again, rekey_at=max(pair.born + soft_seconds(pair.sa), draft.now + flaps.pause(child)))
     child = _changed(child, pair, again) if again != pair else child
     return _used(child, draft.now) if pair.use_at is not None else child
 

@@ -96,9 +96,11 @@ def anew(
     child = replace(child, cause=cause, since=draft.now, held=held, idle=None)
     action = action or _action(draft, name, child)
     if quickly:
-        retry(draft, name, child, cause, action)
-    elif child.wanted and action is Anew.RESTART and later:
-        draft.children.put(name, replace(child, retry_at=draft.now + later))
+        failures = max(child.failures, child.flaps.number - 1) if child.flaps else child.failures
+        retry(draft, name, replace(child, failures=failures), cause, action)
+    elif later and (action is Anew.HOLD or (child.wanted and action is Anew.RESTART)):
+        wanted = action is Anew.RESTART
+        draft.children.put(name, replace(child, wanted=wanted, retry_at=draft.now + later))
     elif child.wanted and action is Anew.RESTART:
         draft.children.put(name, child)
         negotiate(draft, name)

@@ -181,6 +181,15 @@ class Idle:
 
 
 @frozen
+class Flaps:
+    """Pairs of a child that went soon after they were made, one after the other."""
+
+    number: int
+    at: float
+    """When the last of them went."""
+
+
+@frozen
 class ChildState:
     """Where one child stands."""
 
@@ -209,6 +218,10 @@ class ChildState:
     """It was up when this machine lost the address that it used: it comes back by whatever start action."""
     unplaced: Finding | None = None
     """Why its policies do not stand in the kernel: whatever pairs it has, they carry nothing."""
+    flaps: Flaps | None = None
+    """None: its last pair stood for a while."""
+    hurried: bool = False
+    """Its last pair used up its volume sooner than another one is made, and the operator was told."""
 
     @property
     def standing(self) -> tuple[PairState, ...]:

@@ -13,6 +13,8 @@ SPREAD = 0.25
 """Of a pause: by up to so much it is shorter."""
 FLAPPING = 10.0
 """A pair that the peer deletes within so many seconds counts as a failure, so that two gateways do not spin."""
+STEADY = 30.0
+"""Such failures are forgotten once a pair has stood for so many seconds and for as long as the last pause."""
 
 # -- a child that is up -----------------------------------------------------------------------------------------------
 
@@ -26,6 +28,9 @@ jitter makes it up to twice as much. A lost message, or a new phase 1, has its t
 SOFT_VOLUME, SOFT_VOLUME_OF_PEERS, VOLUME_JITTER = 0.75, 0.88, 0.05
 """The share of its kilobytes at which a pair is rekeyed by the end that began it, and by the other end; jitter takes
 away some. At 1 Gb/s 4,608,000 kB are 38 s: 9 s and 4.5 s are left."""
+SOONEST_BY_VOLUME, SOONEST_BY_PEER = 2.0, 3.0
+"""A pair is this old before it is rekeyed by volume, or made anew once its volume is used up: by the end that began it,
+and by the other end."""
 LAST_LOOK = 2.0
 """Whether a pair has carried a packet (`rekey: if_used`) is asked last so long before its end."""
 REKEY_BLOCKED = 5.0

@@ -12,6 +12,9 @@ from ikevd.policy.model import Lifetime, LifetimeCheck
 STRICT, EXACT = LifetimeCheck.STRICT, LifetimeCheck.EXACT
 LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024
 """No peer can have us negotiate anew in a storm."""
+ROOM_KILOBYTES = 4_608_000
+"""Where a peer wants less, our kernel lets so much through all the same: at 10 Gb/s 3.7 s, in which a pair is rekeyed.
+It is what Cisco's have by default."""
 
 
 def shorter(ours: Lifetime, theirs: Lifetime) -> Lifetime:
@@ -46,6 +49,15 @@ def refusal(check: LifetimeCheck, ours: Lifetime, proposed: Lifetime) -> LifeRef
 def is_claimed(check: LifetimeCheck, kept: Lifetime, proposed: Lifetime) -> bool:
     """Is the initiator told (RESPONDER-LIFETIME) that the SA ends sooner than it has proposed?"""
     return check is LifetimeCheck.CLAIM and shorter(kept, proposed) != _at_least(proposed)
+
+
+def hard_kilobytes(agreed: int | None, ours: int | None) -> int | None:
+    """At this volume the kernel ends an SA: where we have set one ourselves, never later than that. `agreed`: at which
+    it should end; None: at none."""
+    if agreed is None:
+        return None
+    room = max(agreed, ROOM_KILOBYTES)
+    return room if ours is None else min(room, max(agreed, ours))
 
 
 def _at_least(lifetime: Lifetime) -> Lifetime:

@@ -12,7 +12,7 @@ from ikevd.addresses import Address
 from ikevd.errors import Said
 from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
-from ikevd.peer.state import Attempt, ChildState, Half, Idle, PairState
+from ikevd.peer.state import Attempt, ChildState, Flaps, Half, Idle, PairState
 from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.model import Child, Connection, Lifetime, Start
 from ikevd.policy.priorities import priority
@@ -255,6 +255,8 @@ OF_CHILD: dict[str, object] = {
     "idle": Idle(5.0, 5.0),
     "unplaced": Said("another owner's"),
     "way_lost": True,
+    "flaps": Flaps(1, 5.0),
+    "hurried": True,
 }
 """Another value of each field; what holds other records is varied by theirs."""
 

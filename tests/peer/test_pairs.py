@@ -12,7 +12,7 @@ from ikevd.peer import pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.facts import Due, Expired, Vanished
 from ikevd.peer.start import Anew
-from ikevd.peer.state import Attempt, ChildState
+from ikevd.peer.state import Attempt, ChildState, Flaps
 from ikevd.policy.model import Start
 from tests.peer.records import LAN, NOW, VIEW, isakmp, later, mode, ours, pair, peer, theirs, told
 from tests.peer.rows import BY_PEER, DOWN, ELEVEN, LOST, OLD, OLDER, OVER, UP, WANTED, YOUNG, Row, deleted, dmz, lan
@@ -53,7 +53,7 @@ ROWS = [
         "a pair that the peer deletes within 10 s is a failure",
         lan(replace(UP, pairs=(YOUNG,))),
         deleted(theirs(4)),
-        replace(WANTED, cause=BY_PEER, since=NOW, failures=1, retry_at=later(1)),
+        replace(WANTED, cause=BY_PEER, since=NOW, failures=1, retry_at=later(1), flaps=Flaps(1, NOW)),
     ),
     Row(
         "an attempt under way goes on",
@@ -124,7 +124,7 @@ ROWS = [
         "removed within 10 s it is a failure",
         lan(replace(UP, pairs=(YOUNG,))),
         Vanished("lan", ours(4)),
-        replace(WANTED, cause=LOST, since=NOW, failures=1, retry_at=later(1)),
+        replace(WANTED, cause=LOST, since=NOW, failures=1, retry_at=later(1), flaps=Flaps(1, NOW)),
         ("say under A: delete d0000004",),
     ),
 ]

@@ -12,7 +12,7 @@ from ikevd.peer.desired import sending
 from ikevd.peer.due import child_due
 from ikevd.peer.facts import Due, Expired, QuickModeFailed, Reloaded, Restarted, Vanished
 from ikevd.peer.rekey import soft_kilobytes, soft_seconds
-from ikevd.peer.state import Attempt, ChildState, Half, PairState
+from ikevd.peer.state import Attempt, ChildState, Flaps, Half, PairState
 from ikevd.peer.volume_facts import SoftExpired, Used
 from ikevd.policy.model import Lifetime, Rekey
 from ikevd.sa.model import IpsecSa, Spi
@@ -49,6 +49,7 @@ LATER = replace(OLD, rekey_at=NOW + 5)
 FRESH, THEIR_FRESH = new(3), new(3, initiator=False)
 WAITS = replace(FRESH, use_at=NOW + 5)
 """A new pair of ours, through which nothing is sent yet."""
+ONE = Flaps(1, NOW)
 COUNTED = ipsec(lifetime=Lifetime(3600, 4_608_000))
 LEFT = replace(BEGUN, delete_at=NOW + 14, leave_at=NOW + 16)
 LEFT_TO_PEER = replace(BEGUN, delete_at=NOW + 18, leave_at=NOW + 20)
@@ -233,19 +234,19 @@ ROWS = [
         "the peer deletes the new pair: the old one carries on, and is rekeyed again",
         lan(child(replace(LEFT, born=NOW - 3400), FRESH)),
         deleted(theirs(3)),
-        child(replace(OLD, born=NOW - 3400, rekey_at=NOW + 2)),
+        child(replace(OLD, born=NOW - 3400, rekey_at=NOW + 2), flaps=ONE),
     ),
     Row(
         "at its time, where that is to come",
         lan(child(LEFT, FRESH)),
         deleted(theirs(3)),
-        child(OLD),
+        child(OLD, flaps=ONE),
     ),
     Row(
         "it was not yet used",
         lan(child(BEGUN, WAITS)),
         deleted(theirs(3)),
-        child(OLD),
+        child(OLD, flaps=ONE),
     ),
     Row(
         "one whose Delete was said carries nothing more",

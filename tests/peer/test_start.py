@@ -10,7 +10,7 @@ import pytest
 from ikevd.host.interface import Packet
 from ikevd.peer.facts import Acquired, Due, QuickModeFailed, Wanted
 from ikevd.peer.start import pause
-from ikevd.peer.state import Attempt
+from ikevd.peer.state import Attempt, Flaps
 from ikevd.peer.timing import SPREAD, backoff
 from ikevd.policy.model import Start
 from tests.peer.records import KEY, LAN, NOW, VIEW, isakmp, later, mode, peer, theirs
@@ -123,7 +123,7 @@ ROWS = [
         "a pair that the peer deletes within 10 s is a failure, whoever made it",
         lan(replace(UP, pairs=(YOUNG,), wanted=False)),
         deleted(theirs(4)),
-        replace(DOWN, cause=BY_PEER, since=NOW, failures=1, retry_at=later(1)),
+        replace(DOWN, cause=BY_PEER, since=NOW, failures=1, retry_at=later(1), flaps=Flaps(1, NOW)),
         view=ON_DEMAND,
     ),
     Row(
