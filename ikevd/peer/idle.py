@@ -11,8 +11,22 @@ from ikevd.peer.state import Idle
 from ikevd.peer.timing import LOOKS
 
 
+def reconsider(draft: Draft, name: str) -> None:
+    """The file may have another word for it, which counts from now on."""
+    child, seconds = draft.child(name), _patience(draft, name)
+    if seconds is None or not child.standing:
+        idle = None
+    elif child.idle is None:
+        idle = begun(draft, name)
+    else:
+        soon = min(child.idle.since + seconds, draft.now + seconds / LOOKS)
+        idle = replace(child.idle, look_at=min(child.idle.look_at, max(soon, draft.now)))
+    if idle != child.idle:
+        draft.children.put(name, replace(child, idle=idle))
+
+
 def begun(draft: Draft, name: str) -> Idle | None:
-    """It comes up, or the file has a new word for it; None: it may be idle as long as it likes."""
+    """It comes up; None: it may be idle as long as it likes."""
     seconds = _patience(draft, name)
     return None if seconds is None else Idle(draft.now, draft.now + seconds / LOOKS)
 

@@ -31,11 +31,9 @@ def reloaded(draft: Draft, fact: Reloaded) -> None:
     for name in gone:
         draft.children.drop(name)
     for child in draft.connection.children:
-        known = draft.children.get(child.name)
-        if known is None:
+        if draft.children.get(child.name) is None:
             draft.children.put(child.name, ChildState())
-        elif known.standing and known.idle is None and child.inactivity is not None:
-            draft.children.put(child.name, replace(known, idle=idle.begun(draft, child.name)))
+        idle.reconsider(draft, child.name)
         rekey.reconsider(draft, child.name)
     liveness.reconsider(draft)
     for name in fact.renewed:

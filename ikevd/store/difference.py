@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ikevd.frozen import replace
 from ikevd.peer.dpd import NUMBERS
-from ikevd.peer.state import IsakmpState, Liveness, PeerState
+from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.interface import Changes
 
@@ -24,6 +24,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 _head_fields = attrgetter(*(one.name for one in fields(PeerState) if one.name not in ("isakmp", "children")))
+_but_idle = attrgetter(*(one.name for one in fields(ChildState) if one.name != "idle"))
 _but_heard = attrgetter(*(one.name for one in fields(IsakmpState) if one.name not in ("heard", "liveness")))
 
 
@@ -36,7 +37,7 @@ def difference(before: PeerState | None, after: PeerState) -> Changes:
         after.key,
         head=None if _same(_head_fields(before), _head_fields(after)) else replace(after, isakmp={}, children={}),
         isakmp=_changed_isakmp(before.isakmp, after.isakmp),
-        children=_changed(before.children, after.children),
+        children=_changed_children(before.children, after.children),
         gone_isakmp=_gone(before.isakmp, after.isakmp),
         gone_children=_gone(before.children, after.children),
     )
@@ -75,6 +76,11 @@ def _changed_isakmp(
     return {key: now for key, now in changed.items() if key not in before or not _merely_heard(before[key], now)}
 
 
+def _changed_children(before: Mapping[str, ChildState], after: Mapping[str, ChildState]) -> dict[str, ChildState]:
+    changed = _changed(before, after)
+    return {name: now for name, now in changed.items() if name not in before or not _merely_looked(before[name], now)}
+
+
 def _gone(before: Mapping[K, V], after: Mapping[K, V]) -> tuple[K, ...]:
     if before is after or before.keys() <= after.keys():
         return ()
@@ -91,6 +97,12 @@ def _merely_heard(before: IsakmpState, after: IsakmpState) -> bool:
         and _block(before.liveness) == _block(after.liveness)
         and _same(_but_heard(before), _but_heard(after))
     )
+
+
+def _merely_looked(before: ChildState, after: ChildState) -> bool:
+    """Was the kernel asked for packets? The next process asks anew, and takes whatever was ever counted for a packet of
+    now."""
+    return before.idle is not None and after.idle is not None and _same(_but_idle(before), _but_idle(after))
 
 
 def _block(liveness: Liveness | None) -> tuple[int, bool] | None:

@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.liveness_findings import NoTraffic
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Counted, Due, Fact
+from ikevd.peer.facts import Counted, Due, Fact, Reloaded
 from ikevd.peer.state import Attempt, ChildState, Idle, PeerState
 from ikevd.policy.model import Start
 from tests.peer.records import LAN, NOW, VIEW, isakmp, mode, opening, pair, peer, told
@@ -76,6 +76,33 @@ ROWS = [
         replace(WATCHED, pairs=(OLD, opening(3, 7)), attempt=Attempt(7)),
     ),
     row("the answer comes too late", lan(DOWN), counted(), DOWN),
+    # -- the file is read again
+    row(
+        "it has a word for it now",
+        lan(UP),
+        Reloaded(),
+        replace(UP, idle=Idle(NOW, NOW + SLICE)),
+    ),
+    row(
+        "a shorter one, which is over: the kernel is asked at once",
+        lan(replace(UP, idle=Idle(NOW - PATIENCE, NOW + 900))),
+        Reloaded(),
+        replace(UP, idle=Idle(NOW - PATIENCE, NOW)),
+    ),
+    row(
+        "a shorter one, which is not over: in its time",
+        lan(replace(UP, idle=Idle(NOW - PATIENCE + 9, NOW + 900))),
+        Reloaded(),
+        replace(UP, idle=Idle(NOW - PATIENCE + 9, NOW + 9)),
+    ),
+    row(
+        "of whose time most is left: after a quarter",
+        lan(replace(UP, idle=Idle(NOW - 9, NOW + 900))),
+        Reloaded(),
+        replace(UP, idle=Idle(NOW - 9, NOW + SLICE)),
+    ),
+    row("a longer one", lan(replace(UP, idle=Idle(NOW, NOW + 9))), Reloaded(), replace(UP, idle=Idle(NOW, NOW + 9))),
+    Row("none any more", lan(replace(UP, idle=Idle(NOW, NOW + 9))), Reloaded(), UP),
     Row("the file lets it be idle by now", lan(WATCHED), Due(("lan",)), UP),
 ]
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ikevd.crypto.secret import Secret
-from ikevd.peer.state import Attempt, ChildState, Liveness, PeerState
+from ikevd.peer.state import Attempt, ChildState, Idle, Liveness, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import HEARD_EVERY, difference, heard_at_the_latest
 from ikevd.store.interface import Changes
@@ -63,6 +63,18 @@ def test_what_else_a_heard_message_changed_is_written_at_once() -> None:
     before = peer_state()
     found = replace(before.isakmp[COOKIES], heard=before.isakmp[COOKIES].heard + 1, unresponsive=True)
     assert difference(before, replace(before, isakmp={COOKIES: found})).isakmp == {COOKIES: found}
+
+
+def test_that_the_kernel_was_asked_for_the_packets_of_a_child_is_not_written() -> None:
+    def looked(*times: float, **changes: bool) -> PeerState:
+        lan = replace(before.children["lan"], idle=Idle(*times) if times else None, **changes)
+        return replace(before, children={**before.children, "lan": lan})
+
+    before = peer_state()
+    assert not difference(looked(10.0, 20.0), looked(20.0, 30.0))
+    assert difference(looked(10.0, 20.0), looked(20.0, 30.0, held=True)).children.keys() == {"lan"}
+    assert difference(looked(), looked(20.0, 30.0)).children.keys() == {"lan"}
+    assert difference(looked(10.0, 20.0), looked()).children.keys() == {"lan"}
 
 
 def test_only_changes_are_true() -> None:
