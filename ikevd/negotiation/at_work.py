@@ -83,7 +83,7 @@ class AtWork:
     def reload(self, connection: Connection) -> None:
         """What begins from here on is for this connection; what is under way goes on as it began."""
         self._connection = connection
-        self.callee = Callee(connection, self._ports)
+        self.callee.reload(connection)
         self._children = {child.name: child for child in connection.children}
         self._timing = Timing(connection.resend)
         for exchanges in self._under.values():

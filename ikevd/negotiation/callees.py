@@ -25,6 +25,12 @@ class Callee:
         self._turn = 0
         """Of its places: how often one has failed, or not been there."""
 
+    def reload(self, connection: Connection) -> None:
+        """The file was read again. Where it has the same places, the one that worked last has its turn on."""
+        if connection.places != self._connection.places:
+            self._turn = 0
+        self._connection = connection
+
     def path(self, state: PeerState) -> Path | None:
         """The endpoints of our next first message. None: a name is being asked for. Raises `IkeError` where there is no
         way to the peer."""

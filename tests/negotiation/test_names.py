@@ -13,7 +13,7 @@ from ikevd.errors import Abandoned, IkeError
 from ikevd.path_findings import NameUnknown
 from ikevd.policy.model import Connection, Dpd, Resend, Start
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
-from tests.gateways import Gateway, World, bring_up
+from tests.gateways import Gateway, World, bring_up, reload
 from tests.virtual_time import run
 
 NAME = "vpn.example.net"
@@ -179,6 +179,23 @@ def test_after_it_worked_the_next_phase_1_begins_with(first: bool, end: Address)
         moved.session.end()
         await asyncio.sleep(20)
         assert tale.ends == {end}
+
+    run(story())
+
+
+def test_after_the_file_was_read_again_with_the_same_places_too() -> None:
+    async def story() -> None:
+        view = replace(VIEW, places=(BOB, MOVED))
+        tale = Story(view)
+        gone = tale.world.gateways.pop(BOB)
+        moved = tale.at(MOVED, seed=2)
+        tale.start()
+        await asyncio.sleep(20)
+        await reload(tale.alice, replace(view, dpd=Dpd(delay=11, timeout=10)))
+        tale.world.gateways[BOB] = gone
+        moved.session.end()
+        await asyncio.sleep(20)
+        assert tale.ends == {MOVED}
 
     run(story())
 

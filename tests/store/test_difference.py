@@ -66,8 +66,8 @@ def test_what_else_a_heard_message_changed_is_written_at_once() -> None:
 
 
 def test_that_the_kernel_was_asked_for_the_packets_of_a_child_is_not_written() -> None:
-    def looked(*times: float, **changes: bool) -> PeerState:
-        lan = replace(before.children["lan"], idle=Idle(*times) if times else None, **changes)
+    def looked(*times: float, held: bool = False) -> PeerState:
+        lan = replace(before.children["lan"], idle=Idle(*times) if times else None, held=held)
         return replace(before, children={**before.children, "lan": lan})
 
     before = peer_state()
