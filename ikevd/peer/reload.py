@@ -35,6 +35,7 @@ def reloaded(draft: Draft, fact: Reloaded) -> None:
             draft.children.put(child.name, ChildState())
         idle.reconsider(draft, child.name)
         rekey.reconsider(draft, child.name)
+    succession.reconsider(draft)
     liveness.reconsider(draft)
     for name in fact.renewed:
         _renew_child(draft, name)

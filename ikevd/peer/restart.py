@@ -30,6 +30,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
     isakmp.retire_over(draft)
     for name in draft.children:
         rekey.reconsider(draft, name)
+    succession.reconsider(draft)
     liveness.reconsider(draft)
 
 

@@ -24,8 +24,7 @@ def adopted(draft: Draft, under: Cookies, *, ours: bool) -> None:
     new = draft.isakmp.get(under)
     if new is None or new.stage is not Stage.READY:
         return
-    if _can_call(draft, new):
-        new = _put(draft, under, replace(new, renew_at=renewal.first_at(new.sa, new.born, new.expires)))
+    new = _timed(draft, under, new)
     for key, old in tuple(isakmp.serving(draft)):
         if key == under:
             continue
@@ -34,6 +33,14 @@ def adopted(draft: Draft, under: Cookies, *, ours: bool) -> None:
         elif renewal.crossed(new, old):
             mine, other = (new, old) if new.sa.initiator else (old, new)
             _give_way(draft, mine.sa.cookies, renewal.gives_way_at(mine, other, draft.now))
+
+
+def reconsider(draft: Draft) -> None:
+    """What stands is renewed in time, though its record is of an ikevd that did not renew, or the file lets us call the
+    peer only now."""
+    for under, found in tuple(draft.isakmp.items()):
+        if found.stage is Stage.READY and not found.retired and found.renew_at is None:
+            _timed(draft, under, found)
 
 
 def failed(draft: Draft, error: IkeError) -> None:
@@ -76,6 +83,14 @@ def _is_due(draft: Draft, under: Cookies, at: Callable[[IsakmpState], float | No
     found = draft.isakmp.get(under)
     when = at(found) if found is not None and found.stage is Stage.READY else None
     return when is not None and when <= draft.now
+
+
+def _timed(draft: Draft, under: Cookies, state: IsakmpState) -> IsakmpState:
+    """It has the time of its first renewal, if we can call the peer."""
+    if not _can_call(draft, state):
+        return state
+    at = max(renewal.first_at(state.sa, state.born, state.expires), draft.now)
+    return _put(draft, under, replace(state, renew_at=at))
 
 
 def _can_call(draft: Draft, state: IsakmpState) -> bool:

@@ -22,7 +22,7 @@ NOTED = "record of A: a new phase 1 begins, 85900 s before the lifetime of the I
 
 
 def test_what_has_not_changed_stays_the_very_same() -> None:
-    before = peer(isakmp(), lan=TIMED, dmz=ChildState(pairs=(pair(2, "dmz", rekey_at=NOW + 900),)))
+    before = peer(isakmp(renew_at=80_000.0), lan=TIMED, dmz=ChildState(pairs=(pair(2, "dmz", rekey_at=NOW + 900),)))
     after, effects = told(before, Reloaded())
     assert (after, effects) == (before, [])
     assert after.children["lan"] is before.children["lan"]

@@ -15,6 +15,7 @@ from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, SaidDelete,
 from tests.peer.records import NOW, A, isakmp, mode, opening, ours, pair, peer, told
 
 SEVEN = Attempt(7)
+STANDS = isakmp(renew_at=80_000.0)
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
 TIMED = replace(UP, pairs=(pair(1, rekey_at=NOW + 900),))
 TRYING = ChildState(wanted=True, attempt=SEVEN, since=5.0)
@@ -22,7 +23,7 @@ MAKING = replace(TRYING, pairs=(opening(3, 7, Half.BOTH),))
 
 
 def test_what_stands_stays() -> None:
-    before = peer(isakmp(), lan=TIMED, dmz=ChildState(wanted=True, retry_at=NOW + 9))
+    before = peer(STANDS, lan=TIMED, dmz=ChildState(wanted=True, retry_at=NOW + 9))
     assert told(before, Restarted()) == (before, [])
 
 
@@ -42,11 +43,11 @@ def test_a_rekeying_that_cannot_go_on_begins_anew() -> None:
 
 def test_the_peers_quick_mode_that_cannot_go_on_is_undone() -> None:
     lan = ChildState(pairs=(opening(3, 7),))
-    before = peer(isakmp(early_deletes=(ours(9),)), lan=lan, modes={7: mode(ours=False, spi=ours(3))})
+    before = peer(replace(STANDS, early_deletes=(ours(9),)), lan=lan, modes={7: mode(ours=False, spi=ours(3))})
     after, effects = told(before, Restarted())
     assert effects == ["say under A: delete d0000003"]
     assert (after.children["lan"], after.quick_modes) == (ChildState(), {})
-    assert after.isakmp[A] == isakmp()
+    assert after.isakmp[A] == STANDS
 
 
 def test_where_no_isakmp_sa_is_left_its_delete_waits_for_one() -> None:
@@ -56,12 +57,12 @@ def test_where_no_isakmp_sa_is_left_its_delete_waits_for_one() -> None:
 
 
 def test_one_that_goes_on_stays() -> None:
-    before = peer(isakmp(), lan=MAKING, modes={7: mode(spi=ours(3))}, phase1=Attempt(6))
+    before = peer(STANDS, lan=MAKING, modes={7: mode(spi=ours(3))}, phase1=Attempt(6))
     assert told(before, Restarted(frozenset({SEVEN, Attempt(6)}))) == (before, [])
 
 
 def test_one_that_was_told_to_end_is_told_again() -> None:
-    before, _ = told(peer(isakmp(), lan=MAKING, modes={7: mode(spi=ours(3))}), Unwanted(("lan",)))
+    before, _ = told(peer(STANDS, lan=MAKING, modes={7: mode(spi=ours(3))}), Unwanted(("lan",)))
     after, effects = told(before, Restarted(frozenset({SEVEN})))
     assert effects == ["abort 7: Abandoned (it was told to end before the restart)"]
     assert after == before

@@ -7,15 +7,18 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import NoAnswer
+from ikevd.peer import renewal
 from ikevd.peer.decide import decide
 from ikevd.peer.due import isakmp_due
 from ikevd.peer.facts import (
     Due,
     Ended,
+    Fact,
     Informed,
     PhaseOneFailed,
     PhaseOneUp,
     QuickModeBegan,
+    Reloaded,
     Restarted,
     Unwanted,
     Wanted,
@@ -250,6 +253,38 @@ def test_one_under_which_a_pair_was_made_stays_since_the_peer_may_end_both() -> 
     assert effects == []
     assert not after.isakmp[A].retired
     assert after.isakmp[A].retire_at > NOW + 60  # type: ignore[operator]
+
+
+# -- what stands without a time for it
+
+
+@pytest.mark.parametrize("fact", [Restarted(), Reloaded()], ids=["restart", "reload"])
+def test_an_isakmp_sa_of_an_ikevd_that_did_not_renew_has_its_time_from_here_on(fact: Fact) -> None:
+    after, _ = told(peer(isakmp(), lan=UP), fact)
+    assert after.isakmp[A].renew_at == renewal.first_at(isakmp().sa, 500.0, 86900.0)
+
+
+def test_where_that_time_is_over_it_is_renewed_now() -> None:
+    after, _ = told(peer(isakmp(expires=NOW + 60), lan=UP), Restarted())
+    assert after.isakmp[A].renew_at == NOW
+
+
+@pytest.mark.parametrize(
+    "stands",
+    [isakmp(renew_at=NOW + 9, renewals=3), isakmp(retired=True), isakmp(stage=Stage.LEAVING, leave_at=NOW + 9)],
+    ids=["it has one", "it was replaced", "it leaves"],
+)
+def test_else_it_stays_as_it_is(stands: IsakmpState) -> None:
+    after, _ = told(peer(stands, lan=UP), Reloaded())
+    assert after.isakmp[A] == stands
+
+
+def test_a_peer_that_only_the_new_file_lets_us_call_is_renewed_from_here_on() -> None:
+    theirs = isakmp(sa=isakmp_sa(initiator=False))
+    passive = replace(VIEW, children=tuple(replace(child, start=Start.PASSIVE) for child in VIEW.children))
+    waits, _ = told(peer(theirs, lan=UP), Reloaded(), view=passive)
+    assert waits.isakmp[A].renew_at is None
+    assert told(waits, Reloaded())[0].isakmp[A].renew_at is not None
 
 
 # -- the end of it all
