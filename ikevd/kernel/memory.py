@@ -126,6 +126,10 @@ class MemoryKernel:
             if policy.template in (Template(*ends), Template(*ends, carried.spi)):
                 self._used[policy.id] = self._clock()
 
+    def drop(self, policy: PolicyId) -> None:
+        """A packet in the clear, perhaps with a forged source, meets an in policy: counted as a use of it."""
+        self._used[policy] = self._clock()
+
     def arrive(self, sa: SaId, source: Endpoint, octets: int = 100) -> None:
         """A whole packet of the peer comes by an inbound SA of ESP in UDP, from there."""
         carried = self.sas[sa]

@@ -1,19 +1,22 @@
 """Whether packets of a peer came through the SAs of its children, from one question to the next: a sign of life.
 
 Of an SA the kernel counts the packets that proved to be the peer's, but does not tell when the last one came (before
-Linux 6.2); of a policy it tells when a packet last met it, be it one in the clear that was dropped. Both together do.
+Linux 6.2); of a policy it tells when a packet last met it, be it one in the clear that was dropped. Both together do:
+only an SA whose count has grown since it was last looked at is asked when. At the first look there is nothing to
+compare with: an SA that has ever carried a packet may have done so when its policy was met.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ikevd.errors import IkeError
+from ikevd.frozen import frozen
 from ikevd.host.interface import SaId
 from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
-from ikevd.peer.state import ChildState, PeerState
+from ikevd.peer.state import ChildState, PairState, PeerState
 from ikevd.sa.model import Spi
 
 
@@ -22,36 +25,58 @@ def inbound(child: ChildState) -> Iterator[SaId]:
     return (SaId(pair.sa.local, pair.sa.inbound) for pair in child.standing)
 
 
+@frozen
+class _Seen:
+    packets: int
+    at: float
+    """When the last of them came, as far as that is known: perhaps earlier."""
+
+
 class Arrivals:
     """Of one session."""
 
-    __slots__ = ("_asked_at", "_kernel", "_packets", "_ports")
+    __slots__ = ("_asked_at", "_kernel", "_ports", "_seen", "_told")
 
     def __init__(self, kernel: KernelSide, ports: Ports) -> None:
         self._kernel = kernel
         self._ports = ports
-        self._packets: dict[Spi, int] = {}
-        """Counted at the last question, by our SPI."""
+        self._seen: dict[Spi, _Seen] = {}
+        """At the last look, by our SPI, of SAs that have carried a packet."""
         self._asked_at: float | None = None
+        self._told: float | None = None
 
     async def newest(self, state: PeerState) -> float | None:
         """When the last packet came, if any did since this was last asked. What the kernel refuses to tell is none."""
-        before, self._packets = self._packets, {}
-        busy = set[str]()
-        asked_at, self._asked_at = self._asked_at, self._ports.now()
         try:
-            async for name, id in paced((child, id) for child, its in state.children.items() for id in inbound(its)):
-                found = await self._ports.kernel.counters(id)
-                if found is not None and found.packets:
-                    self._packets[id.spi] = found.packets
-                    if found.packets > before.get(id.spi, 0):
-                        busy.add(name)
-            idle = [await self._kernel.idle(state, name) for name in busy]
+            await self._look(state)
         except IkeError as refusal:
             self._kernel.report([refusal])
             return None
-        if not busy:
+        newest = max((seen.at for seen in self._seen.values()), default=None)
+        if newest is None or (self._told is not None and newest <= self._told):
             return None
-        now = self._ports.now()
-        newest = max(now - (since or 0.0) for since in idle)
-        return newest if asked_at is None else max(newest, asked_at)
+        self._told = newest
+        return newest
+
+    async def within(self, seconds: float, state: PeerState, pairs: Iterable[PairState]) -> bool:
+        """Did a packet come through one of these pairs of the peer? Raises `KernelRefused`."""
+        await self._look(state)
+        since = self._ports.now() - seconds
+        return any((seen := self._seen.get(pair.sa.inbound)) is not None and since < seen.at for pair in pairs)
+
+    async def _look(self, state: PeerState) -> None:
+        before, now, grown = self._seen, dict[Spi, _Seen](), dict[str, list[Spi]]()
+        began = self._ports.now()
+        async for name, id in paced((child, id) for child, its in state.children.items() for id in inbound(its)):
+            found = await self._ports.kernel.counters(id)
+            if found is None or not found.packets:
+                continue
+            known = before.get(id.spi)
+            now[id.spi] = _Seen(found.packets, known.at if known else 0.0)
+            if known is None or found.packets > known.packets:
+                grown.setdefault(name, []).append(id.spi)
+        for name, spis in grown.items():
+            at = self._ports.now() - (await self._kernel.idle(state, name) or 0.0)
+            for spi in spis:
+                now[spi] = _Seen(now[spi].packets, at if self._asked_at is None else max(at, self._asked_at))
+        self._seen, self._asked_at = now, began

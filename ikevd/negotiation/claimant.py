@@ -8,10 +8,11 @@ from typing import Protocol
 from ikevd.errors import IkeError
 from ikevd.frozen import replace
 from ikevd.negotiation import former
+from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.held import HeldSelectors
-from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.peer import clients, contact, facts, liveness
-from ikevd.peer.state import PeerState
+from ikevd.peer.state import ChildState, PeerState
+from ikevd.peer.timing import LIVING
 from ikevd.policy.model import Connection
 
 
@@ -31,11 +32,11 @@ class Owner(Protocol):
 class Claimant:
     """Stands for its session in `HeldSelectors`."""
 
-    __slots__ = ("_held", "_kernel", "_now", "_owner")
+    __slots__ = ("_arrivals", "_held", "_now", "_owner")
 
-    def __init__(self, owner: Owner, kernel: KernelSide, held: HeldSelectors, now: Callable[[], float]) -> None:
+    def __init__(self, owner: Owner, arrivals: Arrivals, held: HeldSelectors, now: Callable[[], float]) -> None:
         self._owner = owner
-        self._kernel = kernel
+        self._arrivals = arrivals
         self._held = held
         self._now = now
 
@@ -46,7 +47,8 @@ class Claimant:
 
     async def is_living(self, child: str) -> bool:
         """Was the peer heard of lately, by IKE or ESP?"""
-        return clients.spoke(self.state, self._now()) or await former.carried(self.state, self._kernel, child)
+        pairs = self.state.children.get(child, ChildState()).standing
+        return clients.spoke(self.state, self._now()) or await self._arrivals.within(LIVING, self.state, pairs)
 
     def doubt(self, why: str) -> bool:
         """Another peer may be what this one has become: does it still live? False: it cannot be asked."""
@@ -61,7 +63,7 @@ class Claimant:
     async def claim(self, opening: facts.Opening) -> facts.Opening | facts.KernelRefused:
         """The same fact, or why the pair may not be: its selectors are another peer's, or its own from elsewhere."""
         try:
-            await former.check(self._owner.connection, self.state, opening, self._kernel, self._now())
+            await former.check(self._owner.connection, self.state, opening, self._arrivals, self._now())
             await self._held.claim(opening.sa, self, opening.attempt)
         except IkeError as refusal:
             return facts.KernelRefused(opening.attempt, refusal, opening.sa.child)
@@ -69,4 +71,4 @@ class Claimant:
 
     async def with_former(self, bearing: contact.Bearing) -> contact.Bearing:
         """The peer begins anew: the same fact, and whether its former self lives."""
-        return replace(bearing, former_lives=await former.lives(self.state, bearing, self._kernel, self._now()))
+        return replace(bearing, former_lives=await former.lives(self.state, bearing, self._arrivals, self._now()))

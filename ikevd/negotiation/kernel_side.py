@@ -156,11 +156,6 @@ class KernelSide:
             self._agenda.set(Again(name), self._contest.blocked_until(name))
         return brought.refusal
 
-    async def carried_within(self, seconds: float, state: PeerState, child: str) -> bool:
-        """Did a packet meet an inbound policy of the child? Raises `KernelRefused`."""
-        idle = await self.idle(state, child)
-        return idle is not None and idle < seconds
-
     async def idle(self, state: PeerState, child: str) -> float | None:
         """Seconds since a packet met an inbound policy of the child; None where none did since they were installed.
         Raises `KernelRefused`."""

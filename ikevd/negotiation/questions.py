@@ -22,10 +22,10 @@ class Questions:
 
     __slots__ = ("_arrivals", "_kernel", "_packets", "_ports")
 
-    def __init__(self, kernel: KernelSide, ports: Ports) -> None:
+    def __init__(self, kernel: KernelSide, ports: Ports, arrivals: Arrivals) -> None:
         self._kernel = kernel
         self._ports = ports
-        self._arrivals = Arrivals(kernel, ports)
+        self._arrivals = arrivals
         self._packets: dict[str, dict[SaId, int]] | None = None
         """Counted at the last question, by child."""
 

@@ -19,6 +19,7 @@ from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, Packet, PolicyId, SaId
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
+from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.claimant import Claimant
@@ -72,8 +73,9 @@ class Session(Inbox[Happening | Again]):
         self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
         self._kernel = KernelSide(connection, ports, self._agenda)
-        self.claimant = Claimant(self, self._kernel, held, ports.now)
-        self._questions = Questions(self._kernel, ports)
+        arrivals = Arrivals(self._kernel, ports)
+        self.claimant = Claimant(self, arrivals, held, ports.now)
+        self._questions = Questions(self._kernel, ports, arrivals)
         self._waiters = Waiters()
         self._started = False
 

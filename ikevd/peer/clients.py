@@ -69,10 +69,10 @@ def spoke(state: PeerState, now: float) -> bool:
     return any(now < known.heard + LIVING for known in state.isakmp.values())
 
 
-def is_elsewhere(state: PeerState, attempt: Attempt, sa: IpsecSa) -> bool:
-    """Does the peer hold from another address or port what this Quick Mode makes?"""
-    known = state.children.get(sa.child)
-    return any(place(pair.sa) != place(sa) for pair in known.standing if pair.attempt != attempt) if known else False
+def elsewhere(state: PeerState, attempt: Attempt, sa: IpsecSa) -> tuple[PairState, ...]:
+    """The pairs by which the peer holds from another address or port what this Quick Mode makes."""
+    standing = state.children[sa.child].standing if sa.child in state.children else ()
+    return tuple(pair for pair in standing if place(pair.sa) != place(sa) and pair.attempt != attempt)
 
 
 def kept(state: PeerState, sa: IpsecSa) -> InvalidId:

@@ -85,6 +85,14 @@ def spoke(state: PeerState, fact: Bearing, now: float) -> bool:
     return clients.spoke(state, now)
 
 
+def older(state: PeerState, fact: Bearing) -> Iterator[PairState]:
+    """The pairs that stood before message 1 of what bears the fact."""
+    bearer = None if isinstance(fact, facts.PhaseOneUp) else state.isakmp.get(fact.under)
+    began = fact.began if isinstance(fact, facts.PhaseOneUp) else bearer and bearer.began
+    pairs = (pair for known in state.children.values() for pair in known.standing)
+    return (pair for pair in pairs if began is not None and pair.born < began)
+
+
 def heard(draft: Draft, under: Cookies, *, former_lives: bool) -> None:
     """The peer says it under that ISAKMP SA, which is proven."""
     found = draft.isakmp.get(under)

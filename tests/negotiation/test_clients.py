@@ -96,13 +96,17 @@ def test_of_nine_clients_that_ask_for_one_network_the_first_has_it_and_the_other
     run(story())
 
 
-async def one_holds_and_another_asks(silence: float, esp_at: float | None = None) -> tuple[Gateway, Gateway, Gateway]:
+async def one_holds_and_another_asks(
+    silence: float, esp_at: float | None = None, *, forged: bool = False
+) -> tuple[Gateway, Gateway, Gateway]:
     """The hub, the client that has the network, and one that asks for it when IKE was silent for so many seconds."""
     world = World(Network(nat=two_nats()))
     bob = world.gateway(BOB, hub(*networks(1), group_key=True, dpd=NO_DPD))
     views = [replace(client(where, "10.3.0.0/24"), dpd=NO_DPD) for where in CLIENTS[:2]]
     first, second = [world.gateway(CLIENTS[n], view, seed=n) for n, view in enumerate(views)]
     await bring_up(first)
+    if forged:
+        forge(bob)
     if esp_at is not None:
         await asyncio.sleep(esp_at)
         (arriving,) = [sa for sa in bob.kernel.sas if sa.destination == BOB]
@@ -155,6 +159,26 @@ def test_a_client_that_was_heard_within_30_seconds_keeps_its_network(silence: fl
     async def story() -> None:
         bob, first, second = await one_holds_and_another_asks(silence, esp_at)
         assert (bob.pairs, first.pairs, second.pairs) == (1, 1, 0)
+
+    run(story())
+
+
+def forge(hub: Gateway) -> None:
+    """Packets in the clear, with forged sources, meet the policies of its clients each second."""
+    for policy in hub.kernel.policies:
+        if policy.direction is not Direction.OUT:
+            hub.kernel.drop(policy)
+    asyncio.get_running_loop().call_later(1, forge, hub)
+
+
+def test_packets_in_the_clear_that_its_policies_drop_keep_no_network_for_a_client_that_is_gone() -> None:
+    async def story() -> None:
+        bob, first, second = await one_holds_and_another_asks(silence=100, esp_at=10, forged=True)
+        assert (bob.pairs, second.pairs) == (1, 0), "the one packet of ESP may have come a moment ago"
+        await asyncio.sleep(30)
+        await bring_up(second)
+        await asyncio.sleep(10)
+        assert (bob.pairs, first.pairs, second.pairs) == (1, 0, 1)
 
     run(story())
 
