@@ -49,7 +49,7 @@ def told(draft: Draft, under: Cookies, said: NotifyPayload, came: Path | None = 
             live = replace(live, quirks=(*live.quirks, quirk))
             draft.say(Record(under, Note(OddQuestion(quirk))))
     is_new = _is_new(live, said)
-    if is_new:
+    if not _is_old(live, said):
         live = replace(live, theirs=number_of(said))
     if draft.now >= live.answered_at + 1 or not live.answers:
         live = replace(live, answers=0, answered_at=draft.now)
@@ -68,7 +68,17 @@ def _is_new(live: Liveness, said: NotifyPayload) -> bool:
         return False
     if said.type == NotifyType.R_U_THERE_ACK:
         return (live.number - number) % NUMBERS < live.asked
-    return live.theirs is None or 0 < (number - live.theirs) % NUMBERS < NUMBERS // 2
+    return _is_after(number, live.theirs) and _is_after(number, live.reserved)
+
+
+def _is_old(live: Liveness, said: NotifyPayload) -> bool:
+    """Is it no number of a question that this process has not heard?"""
+    number = number_of(said)
+    return number is None or not _is_after(number, live.theirs)
+
+
+def _is_after(number: int, other: int | None) -> bool:
+    return other is None or 0 < (number - other) % NUMBERS < NUMBERS // 2
 
 
 def _quirks(sa: IsakmpSa, live: Liveness, said: NotifyPayload) -> list[Quirk]:
@@ -81,7 +91,7 @@ def _quirks(sa: IsakmpSa, live: Liveness, said: NotifyPayload) -> list[Quirk]:
         quirks.append(Quirk.OTHER_COOKIES)
     if number_of(said) is None:
         quirks.append(Quirk.NO_NUMBER)
-    elif not _is_new(live, said):
+    elif _is_old(live, said):
         quirks.append(Quirk.OLD_NUMBER)
     return quirks
 

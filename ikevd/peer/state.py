@@ -79,6 +79,8 @@ class Liveness:
     answered_at: float = 0.0
     quirks: tuple[Quirk, ...] = ()
     """That stand in the record."""
+    reserved: int | None = None
+    """A process before may have heard R-U-THERE up to this number: they show nothing, and are nothing odd."""
 
 
 @frozen

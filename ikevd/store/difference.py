@@ -19,6 +19,8 @@ HEARD_EVERY = 60.0
 NUMBERS_RESERVED = 1000
 """Of dead peer detection: a new process goes on with the next block, and no question that was lost or answered is
 written."""
+THEIRS_RESERVED = 64
+"""Of the peer's R-U-THERE one in so many is written: a new process takes it that all of them were heard."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -58,8 +60,12 @@ def heard_at_the_latest(stored: PeerState, now: float) -> PeerState:
 
 
 def _renumbered(stored: Liveness) -> Liveness:
-    """Whatever was asked, nobody waits for the answer any more."""
-    return replace(stored, number=(stored.number // NUMBERS_RESERVED + 1) * NUMBERS_RESERVED % NUMBERS, asked=0)
+    """Whatever was asked, nobody waits for the answer any more. What the peer asked after the last that was written may
+    come again as a copy."""
+    theirs = stored.theirs
+    reserved = None if theirs is None else (theirs // THEIRS_RESERVED + 1) * THEIRS_RESERVED - 1
+    number = (stored.number // NUMBERS_RESERVED + 1) * NUMBERS_RESERVED % NUMBERS
+    return replace(stored, number=number, asked=0, reserved=reserved)
 
 
 def _changed(before: Mapping[K, V], after: Mapping[K, V]) -> dict[K, V]:
@@ -105,6 +111,9 @@ def _merely_looked(before: ChildState, after: ChildState) -> bool:
     return before.idle is not None and after.idle is not None and _same(_but_idle(before), _but_idle(after))
 
 
-def _block(liveness: Liveness | None) -> tuple[int, bool] | None:
+def _block(liveness: Liveness | None) -> tuple[int, bool, int | None] | None:
     """What of it must be written at once."""
-    return None if liveness is None else (liveness.number // NUMBERS_RESERVED, liveness.look_at is None)
+    if liveness is None:
+        return None
+    theirs = None if liveness.theirs is None else liveness.theirs // THEIRS_RESERVED
+    return liveness.number // NUMBERS_RESERVED, liveness.look_at is None, theirs

@@ -13,7 +13,7 @@ from ikevd.host.interface import Action, Direction
 from ikevd.liveness_findings import PeerDead
 from ikevd.observe.words import say
 from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
-from ikevd.store.difference import NUMBERS_RESERVED
+from ikevd.store.difference import NUMBERS_RESERVED, THEIRS_RESERVED
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
@@ -36,8 +36,12 @@ def verdicts(gateway: Gateway) -> list[PeerDead]:
     return [fact.finding for fact in facts if isinstance(fact, Note) and isinstance(fact.finding, PeerDead)]
 
 
+def is_informational(octets: bytes) -> bool:
+    return octets[EXCHANGE] == ExchangeType.INFORMATIONAL
+
+
 def informational(world: World, since: float = 0.0) -> list[tuple[float, Path]]:
-    said = ((at, path) for at, path, octets in world.wire if octets[EXCHANGE] == ExchangeType.INFORMATIONAL)
+    said = ((at, path) for at, path, octets in world.wire if is_informational(octets))
     return [(at, path) for at, path in said if at > since]
 
 
@@ -268,6 +272,23 @@ def test_a_peer_that_died_while_no_ikevd_ran_is_found_out_by_the_next() -> None:
     run(story())
 
 
+def test_copies_of_what_a_peer_asked_before_a_restart_show_no_life_after_it() -> None:
+    async def story() -> None:
+        world, _, his, alice, bob = await tunnel(replace(ALWAYS, dpd=Dpd(DpdMode.PERIODIC, delay=1.0)))
+        await asyncio.sleep(100)
+        copies = [octets for at, path, octets in world.wire if path.local.address == ALICE and is_informational(octets)]
+        del world.gateways[ALICE]
+        bob = await his.restart()
+        heard = bob.session.live[0].heard
+        for octets in copies[-50:]:
+            bob.engine.datagram(octets, bob.session.live[0].path)
+            await asyncio.sleep(0.1)
+        assert [isakmp.heard for isakmp in bob.session.live] == [heard]
+        assert alice.pairs == 1, "which asked for as long as it could"
+
+    run(story())
+
+
 @pytest.mark.long
 def test_of_a_thousand_questions_the_store_hears_once_and_once_a_minute_that_the_peer_was_heard() -> None:
     async def story() -> None:
@@ -276,7 +297,7 @@ def test_of_a_thousand_questions_the_store_hears_once_and_once_a_minute_that_the
         before, store = number_of_writes(alice), alice.session._ledger
         await asyncio.sleep(3000)
         assert store.open
-        assert number_of_writes(alice) - before <= 3000 / 60 + 3000 / NUMBERS_RESERVED + 2
+        assert number_of_writes(alice) - before <= 3000 / 60 + 3000 / NUMBERS_RESERVED + 3000 / THEIRS_RESERVED + 2
         assert alice.pairs == bob.pairs == 1
 
     run(story())

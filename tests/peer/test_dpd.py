@@ -87,6 +87,15 @@ def test_its_numbers_wrap() -> None:
     assert when_heard(after) == NOW
 
 
+@pytest.mark.parametrize(("number", "life"), [(6, False), (63, False), (64, True)])
+def test_what_a_process_before_may_have_heard_shows_no_life_and_is_nothing_odd(number: int, life: bool) -> None:
+    after, effects = told(peer(speaking(Liveness(100, theirs=5, reserved=63))), asks(number))
+    assert effects[-1] == ANSWERED
+    assert when_heard(after) == (NOW if life else 990.0)
+    assert after.isakmp[A].liveness.theirs == number  # type: ignore[union-attr]
+    assert "record of A: the peer asks" not in str(effects)
+
+
 @pytest.mark.parametrize(
     ("said", "note"),
     [

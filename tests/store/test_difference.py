@@ -106,7 +106,7 @@ def asked(state: PeerState, live: Liveness | None) -> PeerState:
 
 def test_a_question_is_not_written_but_the_first_of_each_thousand() -> None:
     before = asked(peer_state(), Liveness(5000, look_at=7.0))
-    assert not difference(before, asked(before, Liveness(5999, look_at=99.0, asked=8, asked_at=91.0, theirs=4)))
+    assert not difference(before, asked(before, Liveness(5999, look_at=99.0, asked=8, asked_at=91.0)))
     assert difference(before, asked(before, Liveness(6000, look_at=99.0))).isakmp
 
 
@@ -118,6 +118,20 @@ def test_whether_a_peer_is_asked_at_all_is_written_at_once() -> None:
 
 
 def test_the_next_process_counts_on_from_the_next_thousand_and_waits_for_no_answer() -> None:
-    stored = asked(heard_at(peer_state(), 100.0), Liveness(5432, look_at=7.0, asked=3, theirs=4))
+    stored = asked(heard_at(peer_state(), 100.0), Liveness(5432, look_at=7.0, asked=3))
     read = heard_at_the_latest(stored, 500.0)
-    assert read.isakmp[COOKIES].liveness == Liveness(6000, look_at=7.0, theirs=4)
+    assert read.isakmp[COOKIES].liveness == Liveness(6000, look_at=7.0)
+
+
+def test_of_what_the_peer_asks_the_first_is_written_and_the_first_of_each_sixty_four() -> None:
+    before = asked(peer_state(), Liveness(5000))
+    first = asked(before, Liveness(5000, theirs=130))
+    assert difference(before, first).isakmp
+    assert not difference(first, asked(before, Liveness(5000, theirs=191)))
+    assert difference(first, asked(before, Liveness(5000, theirs=192))).isakmp
+
+
+def test_the_next_process_takes_it_that_the_peer_has_asked_up_to_the_next_that_would_be_written() -> None:
+    stored = asked(heard_at(peer_state(), 100.0), Liveness(5432, theirs=130))
+    read = heard_at_the_latest(stored, 500.0)
+    assert read.isakmp[COOKIES].liveness == Liveness(6000, theirs=130, reserved=191)
