@@ -16,7 +16,7 @@ from ikevd.errors import Abandoned, Finding, IkeError, Said
 from ikevd.exchanges.link import FirstContact
 from ikevd.facts import Note
 from ikevd.findings import Unreachable
-from ikevd.negotiation import phase1
+from ikevd.negotiation import bugs, phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.callees import Callee
@@ -31,7 +31,8 @@ from ikevd.negotiation.turns import Turns
 from ikevd.negotiation.volume import Volume
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe.history import Record
-from ikevd.peer import effects, facts
+from ikevd.peer import effects, facts, lost
+from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import Attempt, PeerState, Stage
 from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
@@ -117,7 +118,15 @@ class AtWork:
             work.running.unreachable(path, found)
 
     def tick(self, work: Work | Asleep) -> list[Happening]:
-        """The time of an exchange has come."""
+        """The time of an exchange has come. A bug ends the exchange alone."""
+        try:
+            return self._tick(work)
+        except Exception as bug:
+            bugs.report("at the time of an exchange", bug)
+            attempt, error = None if isinstance(work, Asleep) else work.attempt, lost.error_of(bug)
+            return [] if attempt is None else [*lost.not_done(effects.Abort(attempt, error), error)]
+
+    def _tick(self, work: Work | Asleep) -> list[Happening]:
         if isinstance(work, Asleep):
             work.forget_over()
             return []
@@ -148,6 +157,21 @@ class AtWork:
             self._place_judged(fact)
             self._ended(fact.attempt)
         return self.turns.again()
+
+    def lost(self, state: PeerState, fact: object, error: IkeError) -> list[Happening]:
+        """A bug let nothing be learnt of the fact, nor of what `peer.lost` has in its place: what it is of ends."""
+        match fact:
+            case facts.PhaseOneUp(_, sa) if sa.cookies not in state.isakmp and sa.cookies in self._under:
+                if sa.initiator:  # else the peer has not got its last message
+                    self._under[sa.cookies].tell_once((delete_isakmp(sa.cookies),), sa.path)
+                self._forget(sa.cookies)
+            case facts.QuickModeBegan(attempt):
+                return self.carry_out(state, effects.Abort(attempt, error))
+            case facts.KernelRefused(attempt, refusal):
+                return self.carry_out(state, effects.Resume(attempt, refusal))
+            case facts.PhaseOneFailed(attempt) | facts.QuickModeFailed(attempt):
+                self._ended(attempt)
+        return []
 
     def restore(self, stored: StoredPeer) -> list[Happening]:
         """Go on where an earlier process was."""

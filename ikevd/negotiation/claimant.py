@@ -70,5 +70,10 @@ class Claimant:
         return opening
 
     async def with_former(self, bearing: contact.Bearing) -> contact.Bearing:
-        """The peer begins anew: the same fact, and whether its former self lives."""
-        return replace(bearing, former_lives=await former.lives(self.state, bearing, self._arrivals, self._now()))
+        """The peer begins anew: the same fact, and whether its former self lives; it does for all that is known where
+        the kernel does not tell."""
+        try:
+            lives = await former.lives(self.state, bearing, self._arrivals, self._now())
+        except IkeError:
+            lives = True
+        return replace(bearing, former_lives=lives)

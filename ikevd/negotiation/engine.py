@@ -13,7 +13,7 @@ from functools import partial
 
 from ikevd.addresses import Address, Path
 from ikevd.conversation.timing import FAREWELL, pauses
-from ikevd.errors import Abandoned, LimitReached
+from ikevd.errors import Abandoned, IkeError, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost, WaysChanged
@@ -37,6 +37,7 @@ from ikevd.negotiation.strays import Strays
 from ikevd.negotiation.wanted import wanted
 from ikevd.negotiation.watch import Watch
 from ikevd.negotiation.ways import Ways
+from ikevd.peer import lost
 from ikevd.peer.outside import outside
 from ikevd.policy.changes import ChangedConnection, Changes, Reach, effective
 from ikevd.policy.model import Config, Connection, Start
@@ -292,17 +293,22 @@ class Engine:
 
     def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
-        sa, running = peer.sa, peer.running
         try:
             session = self._peers.proven(peer)
         except (LimitReached, Abandoned) as refusal:
-            running.conversation.unconfirmed = sa
-            running.release()
-            self._router.forget(sa.cookies.responder)
-            self._lobby.say_farewell(running, refusal)
-            return
-        session.adopt(sa, running)
-        self._peers.follow(session)
+            self._turn_away(peer, refusal)
+        except Exception as bug:
+            self._turn_away(peer, lost.error_of(bug))
+            raise
+        else:
+            session.adopt(peer.sa, peer.running)
+            self._peers.follow(session)
+
+    def _turn_away(self, peer: Authenticated, refusal: IkeError) -> None:
+        peer.running.conversation.unconfirmed = peer.sa
+        peer.running.release()
+        self._router.forget(peer.sa.cookies.responder)
+        self._lobby.say_farewell(peer.running, refusal)
 
     def _kernel_event(self, event: KernelEvent) -> None:
         if isinstance(event, WaysChanged):

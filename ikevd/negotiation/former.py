@@ -15,9 +15,7 @@ async def lives(state: PeerState, bearing: contact.Bearing, arrivals: Arrivals, 
     return contact.spoke(state, bearing, now) or await arrivals.within(LIVING, state, contact.older(state, bearing))
 
 
-async def check(
-    connection: Connection, state: PeerState, opening: Opening, arrivals: Arrivals, now: float
-) -> None:
+async def check(connection: Connection, state: PeerState, opening: Opening, arrivals: Arrivals, now: float) -> None:
     """What the peer holds from elsewhere stays its own while that lives; raises `InvalidId`."""
     sa = opening.sa
     elsewhere = clients.elsewhere(state, opening.attempt, sa)

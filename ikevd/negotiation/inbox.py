@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 H = TypeVar("H")
@@ -26,6 +26,10 @@ class Inbox(ABC, Generic[H]):
     @abstractmethod
     def handle(self, happening: H) -> KernelWork | None:
         """What the kernel must do for it, if anything."""
+
+    @abstractmethod
+    def instead(self, happening: H, bug: Exception) -> Sequence[H]:
+        """What is handled in place of one that a bug has kept from being handled, so that nobody waits for it."""
 
     def post(self, *happenings: H) -> None:
         """Handle these, after what waits already."""
@@ -50,25 +54,34 @@ class Inbox(ABC, Generic[H]):
     def _pump(self) -> None:
         self._busy = True
         while self._waiting:
+            happening = self._waiting.popleft()
             try:
-                kernel_work = self.handle(self._waiting.popleft())
+                kernel_work = self.handle(happening)
             except Exception as bug:  # one fact is lost, and no other
-                self._report_bug(bug)
+                self._lose(happening, bug)
                 continue
             if kernel_work is not None:
-                self._at_kernel = asyncio.get_running_loop().create_task(self._await_kernel(kernel_work))
+                self._at_kernel = asyncio.get_running_loop().create_task(self._await_kernel(happening, kernel_work))
                 return
         self._busy = False
 
-    async def _await_kernel(self, kernel_work: KernelWork) -> None:
+    async def _await_kernel(self, happening: H, kernel_work: KernelWork) -> None:
         try:
             await kernel_work
         except Exception as bug:
-            self._report_bug(bug)
+            self._lose(happening, bug)
         finally:  # whoever waits in `settled` waits for no task that was cancelled
             self._at_kernel = None
         self._pump()
 
-    def _report_bug(self, bug: Exception) -> None:
-        message = f"internal error in the session of {self._owner}"
+    def _lose(self, happening: H, bug: Exception) -> None:
+        self._report_bug(f"{type(happening).__name__} was not learnt", bug)
+        try:
+            self._waiting.extendleft(reversed(self.instead(happening, bug)))
+        except Exception as another:
+            self._report_bug("what it was of may be left", another)
+
+    def _report_bug(self, what: str, bug: Exception) -> None:
+        """`what` it led to, in words."""
+        message = f"internal error in the session of {self._owner}: {what}"
         asyncio.get_running_loop().call_exception_handler({"message": message, "exception": bug})

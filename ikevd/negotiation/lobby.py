@@ -19,6 +19,7 @@ from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Sent
 from ikevd.findings import AggressiveNotAllowed, NoConnection
 from ikevd.frozen import replace
+from ikevd.negotiation import bugs
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.farewell import say_farewell
@@ -215,13 +216,21 @@ class Lobby:
     def _due(self, keys: Sequence[object]) -> None:
         """An attempt waits for a message of the peer, so that time alone authenticates nobody."""
         for key in keys:
-            match key:
-                case Work(under=exchanges) if exchanges is not None:
-                    exchanges.tick(key)
-                case PeersAttempt(forget_at=when) if when is not None and when <= self._ports.now():
-                    self._let_go(key)
-                case PeersAttempt():
-                    self.goes_on(key, key.running.tick())
+            try:
+                self._tick(key)
+            except Exception as bug:  # what else is due has its turn
+                bugs.report("at the time of a phase 1 of a peer", bug)
+                if isinstance(key, PeersAttempt) and self._present.get(key.key) is key:
+                    self._forget(key, Abandoned("a fault of ikevd itself ended this negotiation"))
+
+    def _tick(self, key: object) -> None:
+        match key:
+            case Work(under=exchanges) if exchanges is not None:
+                exchanges.tick(key)
+            case PeersAttempt(forget_at=when) if when is not None and when <= self._ports.now():
+                self._let_go(key)
+            case PeersAttempt():
+                self.goes_on(key, key.running.tick())
 
     def _forget(self, attempt: PeersAttempt, cause: Abandoned) -> None:
         """Without a word to the peer, who may be anybody."""

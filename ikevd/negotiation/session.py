@@ -17,6 +17,7 @@ from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, Packet, PolicyId, SaId
+from ikevd.negotiation import bugs
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.arrivals import Arrivals
@@ -37,7 +38,7 @@ from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import arm
 from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import contact, effects, facts
+from ikevd.peer import contact, effects, facts, lost
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
 from ikevd.peer.effects import AskPackets, AskTraffic, AskUse, Effect
@@ -284,6 +285,18 @@ class Session(Inbox[Happening | Again]):
             case _:
                 return self._learn(happening)
 
+    def instead(self, happening: Happening | Again, bug: Exception) -> list[Happening | Again]:
+        """A bug let nothing be learnt of it."""
+        before, now, error = self.state, self._ports.now(), lost.error_of(bug)
+        self._ports.counters.count("bug: a fact was not learnt")
+        self.state = lost.without(before, happening, now)
+        self._ledger.learnt(self.state, NOTHING_USED)
+        self._waiters.fail(happening, error)
+        self._arm(before)
+        if isinstance(happening, facts.Due):  # all that it was for is off the agenda
+            self._arm(PeerState(before.key), now + bugs.LATER)
+        return [*self._at_work.lost(self.state, happening, error), *bugs.instead(before, self.state, happening, error)]
+
     def _serve(self, ask: Ask) -> KernelWork | None:
         """Carry out what an exchange asks, in its turn, unless it has ended meanwhile."""
         work, attempt = ask.work, ask.work.attempt
@@ -318,7 +331,10 @@ class Session(Inbox[Happening | Again]):
     def _go_on(self, fact: Fact, todo: Sequence[Effect], refusal: IkeError | None) -> None:
         """The kernel is as the state desires, or has refused."""
         for effect in todo:
-            self._carry_out(effect)
+            try:
+                self._carry_out(effect)
+            except Exception as bug:  # the others are carried out
+                self.post(*bugs.not_done(self.connection.name, effect, bug))
         if isinstance(fact, facts.Opening):
             attempt = fact.attempt
             self.put_first((facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt),))
@@ -327,8 +343,6 @@ class Session(Inbox[Happening | Again]):
         """What the kernel or other peers have to say comes first."""
         if kernel_work := self._learn(await question, keys):
             await kernel_work
-
-    # -- the kernel ---------------------------------------------------------------------------------------------
 
     async def _apply(
         self,

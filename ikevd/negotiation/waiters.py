@@ -33,6 +33,11 @@ class Waiters:
             if not coming:
                 del self._coming[child]
 
+    def fail(self, fact: object, error: IkeError) -> None:
+        """Nothing was learnt of the command."""
+        for child in _waited_for(fact):
+            self.answer(child, error)
+
     def answer(self, child: str, error: IkeError | None) -> None:
         """The attempt has ended; None: well."""
         for future in self._waiting.pop(child, ()):
@@ -44,7 +49,7 @@ class Waiters:
                 future.set_exception(error)
 
 
-def _waited_for(fact: Fact) -> tuple[str, ...]:
+def _waited_for(fact: object) -> tuple[str, ...]:
     match fact:
         case Wanted(child):
             return (child,)

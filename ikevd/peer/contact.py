@@ -87,8 +87,11 @@ def spoke(state: PeerState, fact: Bearing, now: float) -> bool:
 
 def older(state: PeerState, fact: Bearing) -> Iterator[PairState]:
     """The pairs that stood before message 1 of what bears the fact."""
-    bearer = None if isinstance(fact, facts.PhaseOneUp) else state.isakmp.get(fact.under)
-    began = fact.began if isinstance(fact, facts.PhaseOneUp) else bearer and bearer.began
+    if isinstance(fact, facts.PhaseOneUp):
+        began = fact.began
+    else:
+        bearer = state.isakmp.get(fact.under)
+        began = bearer.began if bearer is not None else None
     pairs = (pair for known in state.children.values() for pair in known.standing)
     return (pair for pair in pairs if began is not None and pair.born < began)
 
