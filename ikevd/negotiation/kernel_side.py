@@ -137,12 +137,9 @@ class KernelSide:
         """The kernel to what a child desires now."""
         if again.child not in self._views:  # it is gone from the configuration
             return []
-        self._agenda.set(again, self._ports.now() + LAST_PAUSE)  # unless it is done: a bug may keep it from being so
         name, desired, refusal = again.child, self.desired(state, again.child), None
         if self.believed.differs(name, desired):
             refusal = await self._bring(name, desired, NO_KEYS, again.pause)
-        else:
-            self._agenda.set(again, self._contest.blocked_until(name))
         found = self.placed(state, {name: desired}, {name: refusal} if refusal else {})
         if refusal is not None and not isinstance(refusal, PolicyTaken):
             self.report([refusal])

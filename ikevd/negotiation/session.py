@@ -216,8 +216,6 @@ class Session(Inbox[Happening | Again]):
         """A phase 1 that the peer began has ended well."""
         self.post(self._at_work.adopt(sa, running, None))
 
-    # -- how it stands ------------------------------------------------------------------------------------------
-
     @property
     def at_work(self) -> AtWork:
         """Its exchanges."""
@@ -295,6 +293,8 @@ class Session(Inbox[Happening | Again]):
         self._arm(before)
         if isinstance(happening, facts.Due):  # all that it was for is off the agenda
             self._arm(PeerState(before.key), now + bugs.LATER)
+        elif isinstance(happening, Again):
+            self._agenda.set(happening, now + bugs.LATER)
         return [*self._at_work.lost(self.state, happening, error), *bugs.instead(before, self.state, happening, error)]
 
     def _serve(self, ask: Ask) -> KernelWork | None:
