@@ -6,21 +6,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from dataclasses import field
 from types import MappingProxyType
 
-from ikevd.errors import IkeError, NotMoved, PolicyTaken, Said
+from ikevd.errors import IkeError, KeysWithheld, NotMoved, PolicyTaken, Said
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId, UdpPorts
+from ikevd.negotiation import backstop
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import Believed, LetGo, closed
+from ikevd.negotiation.backstop import AGAIN, is_limited, sas_of
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
 from ikevd.negotiation.in_kernel import InKernel
-from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.words import say_error
 from ikevd.peer import facts, rekey
 from ikevd.peer.desired import ChildView, View, is_desired_alike
 from ikevd.peer.path_facts import Unmovable
-from ikevd.peer.state import Attempt, ChildState, Half, PairState, PeerState
+from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
 from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.model import Connection
 from ikevd.sa.model import EspKeys
@@ -38,6 +39,8 @@ class Again:
 
     child: str
     pause: float = field(default=FIRST_PAUSE, compare=False)
+    lifts: bool = False
+    """Its SAs get the far backstop back besides."""
 
 
 @frozen
@@ -137,6 +140,8 @@ class KernelSide:
         """The kernel to what a child desires now."""
         if again.child not in self._views:  # it is gone from the configuration
             return []
+        if again.lifts:
+            await self._lift(state, again)
         name, desired, refusal = again.child, self.desired(state, again.child), None
         if self.believed.differs(name, desired):
             refusal = await self._bring(name, desired, NO_KEYS, again.pause)
@@ -193,10 +198,12 @@ class KernelSide:
             if policies := [turned[policy] for policy in self.desired(state, name).policies if policy in turned]:
                 self.believed.inherit(name, policies)
 
-    def take_over(self, state: PeerState, found: InKernel, opening: Set[Attempt | None]) -> list[facts.Fact]:
+    def take_over(
+        self, state: PeerState, found: InKernel, opening: Set[Attempt | None], later: float = 0.0
+    ) -> list[facts.Fact]:
         """After a restart. Gives the pairs that are not whole any more: what the kernel has lost is never installed
         again under its keys. `opening`: Quick Modes that ask for their inbound SA. Only as long as its SPI is reserved
-        it never stood: else it may have been removed since."""
+        it never stood: else it may have been removed since. `later`: seconds until the limits of a hand-over go."""
         lost: list[facts.Fact] = []
         for attempt, mode in state.quick_modes.items():
             if mode.spi is not None and (isakmp := state.isakmp.get(mode.under)):
@@ -206,6 +213,8 @@ class KernelSide:
             larval = {sa.id for sa in found.sas.get(child.reqid, ()) if sa.larval} if opening else ()
             reserved = {pair.attempt for pair in own.pairs if SaId(pair.sa.local, pair.sa.inbound) in larval}
             lost += [*self._learn(name, own, opening & reserved), *self._nearly_used_up(name, own, found)]
+            if is_limited(own.pairs, found.sas.get(child.reqid, ())):
+                self._agenda.set(Again(name, lifts=True), self._ports.now() + later)
         return lost
 
     def _own(self, state: PeerState, name: str, found: InKernel) -> _Own:
@@ -213,7 +222,7 @@ class KernelSide:
         sas, policies = found.of(self._children[name].reqid)
         held_sas, held_policies = self.believed.held(name)
         pairs = state.children.get(name, ChildState()).pairs
-        named = held_sas | {sa for pair in pairs for sa in _sas_of(pair)}
+        named = held_sas | {sa for pair in pairs for sa in sas_of(pair)}
         selectors = self.desired(state, name).policies.keys() | held_policies
         own = {sa: ports for sa, ports in sas.items() if sa in named}
         return _Own(own, [policy for policy in policies if policy.id in selectors], pairs)
@@ -227,7 +236,7 @@ class KernelSide:
     def _nearly_used_up(self, name: str, own: _Own, found: InKernel) -> Iterator[facts.Fact]:
         """The SAs whose soft limit of volume was reached: the kernel tells it once, and nobody may have listened."""
         softs = ((pair, rekey.soft_kilobytes(pair.sa)) for pair in own.pairs)
-        limits = {sa: soft * 1024 for pair, soft in softs if soft is not None for sa in _sas_of(pair)}
+        limits = {sa: soft * 1024 for pair, soft in softs if soft is not None for sa in sas_of(pair)}
         for sa in found.sas.get(self._children[name].reqid, ()) if limits else ():
             if sa.id in limits and sa.counters.octets >= limits[sa.id]:
                 yield SoftExpired(name, sa.id.spi)
@@ -257,23 +266,16 @@ class KernelSide:
         """May a change of one of these policies be of any matter to a child?"""
         return self.believed.concerned(names) or any(child.unplaced for child in state.children.values())
 
+    async def _lift(self, state: PeerState, its: Again) -> None:
+        refusals = await backstop.lift(self._ports.kernel, state.children.get(its.child, ChildState()).standing)
+        self.report(refusals)
+        if any(not isinstance(refusal, KeysWithheld) for refusal in refusals):
+            self._agenda.set(its, self._ports.now() + AGAIN)
+
     async def hand_over(self, state: PeerState) -> None:
         """Let no SA outlive its time unattended: each gets what is left of its life as the kernel's own limit."""
-        now = self._ports.now()
-        async for pair in paced(pair for child in state.children.values() for pair in child.standing):
-            left = max(1, round(pair.expires - now))
-            for name in (SaId(pair.sa.local, pair.sa.inbound), SaId(pair.sa.remote, pair.sa.outbound)):
-                try:
-                    await self._ports.kernel.limit_sa(name, left)
-                except IkeError as refusal:
-                    self.report([refusal])
+        self.report(await backstop.hand_over(self._ports.kernel, state, self._ports.now()))
 
 
 def _is_whole(pair: PairState, present: Iterable[SaId]) -> bool:
-    return set(_sas_of(pair)).issubset(present)
-
-
-def _sas_of(pair: PairState) -> Iterator[SaId]:
-    yield SaId(pair.sa.local, pair.sa.inbound)
-    if pair.half is Half.BOTH:
-        yield SaId(pair.sa.remote, pair.sa.outbound)
+    return set(sas_of(pair)).issubset(present)

@@ -98,7 +98,7 @@ class Session(Inbox[Happening | Again]):
         happenings = self._read(stored, overdue_after)
         revived = self._at_work.under_way
         asks = [ask for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
-        lost = self._kernel.take_over(stored.state, found, {ask.work.attempt for ask in asks})
+        lost = self._kernel.take_over(stored.state, found, {ask.work.attempt for ask in asks}, overdue_after)
         self.post(facts.Restarted(revived), *lost, *happenings)
 
     def reload(

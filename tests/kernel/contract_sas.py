@@ -12,6 +12,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
 from ikevd.host.interface import Counters, SaExpired, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
+from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.model import EspSuite, Lifetime
 from ikevd.policy.proposals import format_esp
 from ikevd.sa.model import Spi
@@ -231,6 +232,15 @@ class SaContract:
         await bench.pass_time(3)
         (found,) = await bench.kernel.dump_sas()
         assert 3500 < (found.ends_in or 0) <= 3597
+
+    async def test_a_live_sa_is_given_a_near_end_and_its_far_one_back(self, bench: Bench) -> None:
+        """As the process that ends does, and the one that begins."""
+        await add(bench.kernel, sa_of(lifetime=Lifetime(BACKSTOP)))
+        await bench.kernel.limit_sa(SaId(PEER, SPI), 3)
+        await bench.kernel.limit_sa(SaId(PEER, SPI), BACKSTOP)
+        await bench.pass_time(3)
+        (found,) = await bench.kernel.dump_sas()
+        assert BACKSTOP - 60 < (found.ends_in or 0) <= BACKSTOP
 
     async def test_no_limit_is_given_to_what_is_gone_larval_or_anothers(self, bench: Bench) -> None:
         spi = await bench.kernel.reserve_spi(PEER, HERE, REQID)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable
 from typing import TypeVar
 
 import pytest
 
+from ikevd.negotiation.backstop import AGAIN, FAR
 from ikevd.negotiation.paced import STEP
 from tests.builders import ALICE, BOB, child, connection
 from tests.gateways import World
@@ -27,6 +29,66 @@ def test_a_hand_over_limits_each_sa_to_what_is_left_of_its_life() -> None:
         await asyncio.sleep(60)
         assert again.pairs == 1
         assert kinds(world, now) == set()
+
+    run(story())
+
+
+async def ends(machine: Machine) -> list[float]:
+    """Seconds until the kernel ends each of its SAs."""
+    return [sa.ends_in or 0 for sa in await machine.kernel.dump_sas()]
+
+
+def test_the_next_process_measures_their_time_itself_again() -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel()
+        assert min(await ends(hers)) > FAR
+        assert await alice.engine.hand_over()
+        assert all(3500 < left <= 3600 for left in await ends(hers))
+        again = await hers.restart()
+        await asyncio.sleep(30)
+        assert len(await ends(hers)) == 2
+        assert min(await ends(hers)) > FAR
+        assert again.troubles == []
+
+    run(story())
+
+
+def test_what_the_kernel_refuses_then_it_is_asked_again() -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel()
+        assert await alice.engine.hand_over()
+        hers.kernel.fail("limit_sa", errno.ENOBUFS)
+        again = await hers.restart()
+        await asyncio.sleep(30)
+        assert min(await ends(hers)) < 3600
+        assert any("limit the life of" in trouble for trouble in again.troubles)
+        await asyncio.sleep(AGAIN)
+        assert min(await ends(hers)) > FAR
+
+    run(story())
+
+
+def test_of_a_kernel_that_is_locked_down_it_is_asked_once() -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel()
+        assert await alice.engine.hand_over()
+        hers.kernel.locked_down = True
+        again = await hers.restart()
+        await asyncio.sleep(10 * AGAIN)
+        assert again.counters["kernel: KeysWithheld"] == 2
+        assert again.pairs == 1
+
+    run(story())
+
+
+def test_after_a_crash_there_is_nothing_to_set_back() -> None:
+    async def story() -> None:
+        _, hers, _, _, _ = await tunnel()
+        hers.kill()
+        hers.kernel.fail("limit_sa", errno.ENOBUFS)
+        again = await hers.restart()
+        await asyncio.sleep(30)
+        assert again.troubles == []
 
     run(story())
 

@@ -1,0 +1,59 @@
+"""The time limits of SAs in the kernel, when one process ends and the next one begins.
+
+While ikevd runs it measures itself when a pair ends, and the kernel has a far backstop. For the time in which no
+process runs, each SA gets what is left of its life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ikevd.errors import IkeError
+from ikevd.host.interface import FoundSa, Kernel, SaId
+from ikevd.negotiation.paced import paced
+from ikevd.peer.state import Half, PairState, PeerState
+from ikevd.peer.timing import BACKSTOP
+
+FAR = BACKSTOP / 2
+"""Seconds: no hand-over limits an SA to so many."""
+AGAIN = 60.0
+"""Seconds until the kernel is asked again for what it refused."""
+
+
+def sas_of(pair: PairState) -> Iterator[SaId]:
+    """Those that stand in the kernel, inbound first."""
+    yield SaId(pair.sa.local, pair.sa.inbound)
+    if pair.half is Half.BOTH:
+        yield SaId(pair.sa.remote, pair.sa.outbound)
+
+
+def is_limited(pairs: Iterable[PairState], found: Iterable[FoundSa]) -> bool:
+    """Has one of them the limit of a hand-over?"""
+    ours = {sa for pair in pairs for sa in sas_of(pair)}
+    return any(sa.ends_in is not None and sa.ends_in < FAR and sa.id in ours for sa in found)
+
+
+async def hand_over(kernel: Kernel, state: PeerState, now: float) -> list[IkeError]:
+    """Let no SA outlive its time unattended. Gives what the kernel refused."""
+    refusals = list[IkeError]()
+    async for pair in paced(pair for child in state.children.values() for pair in child.standing):
+        refusals += await _limit(kernel, pair, max(1, round(pair.expires - now)))
+    return refusals
+
+
+async def lift(kernel: Kernel, pairs: Iterable[PairState]) -> list[IkeError]:
+    """From here on it is measured again when they end. Gives what the kernel refused."""
+    refusals = list[IkeError]()
+    for pair in pairs:
+        refusals += await _limit(kernel, pair, BACKSTOP)
+    return refusals
+
+
+async def _limit(kernel: Kernel, pair: PairState, seconds: int) -> list[IkeError]:
+    refusals = list[IkeError]()
+    for name in sas_of(pair):
+        try:
+            await kernel.limit_sa(name, seconds)
+        except IkeError as refusal:
+            refusals.append(refusal)
+    return refusals
