@@ -15,7 +15,7 @@ from typing import Any, Self
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Record, Returned, Transmit
-from ikevd.conversation.timing import Timing
+from ikevd.conversation.timing import RoundTrip, Timing
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import (
     Exchange,
@@ -30,6 +30,7 @@ from ikevd.exchanges.link import (
     Situation,
 )
 from ikevd.facts import Fact
+from ikevd.frozen import replace
 from ikevd.sa.model import Cookies, EspKeys, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE
@@ -146,7 +147,8 @@ class Duet:
                 path = self._network.nat.first_path(path)
             situation = Situation(pair, message_id, path, chains())
             coroutine = exchange(Link(situation), Host())
-            core = Conversation(coroutine, kind, situation, timing or Timing(), initiator=initiator, minted=minted)
+            own = replace(timing or Timing(), round_trip=RoundTrip())
+            core = Conversation(coroutine, kind, situation, own, initiator=initiator, minted=minted)
             self._sides[name] = Side(name, core, host)
             self._situations[name] = situation
         self.initiator, self.responder = self._sides["initiator"], self._sides["responder"]

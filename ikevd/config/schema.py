@@ -160,7 +160,9 @@ class RetransmitSection(Section):
 
     interval: IntervalValue = Field(default=1.0, description="the first pause, for example 1s")
     factor: FactorValue = Field(default=1.8, description="each further pause is so many times longer")
-    sends: Annotated[int, number(1, 20)] = Field(default=6, description="how often in all")
+    sends: Annotated[int, number(1, 20)] = Field(
+        default=6, description="how often in all, beside the copies that follow a known round trip"
+    )
 
 
 class DpdSection(Section):

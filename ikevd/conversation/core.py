@@ -19,7 +19,7 @@ from ikevd.conversation.inputs import InputKind
 from ikevd.conversation.meanwhile import Meanwhile
 from ikevd.conversation.outbox import Outbox
 from ikevd.conversation.resend import Waiting
-from ikevd.conversation.timing import FAREWELL, LINGER, Timing, pauses
+from ikevd.conversation.timing import FAREWELL, IN_DOUBT, LINGER, Timing, pauses
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError, Malformed, NoAnswer, Refused
 from ikevd.exchanges.link import (
@@ -100,6 +100,11 @@ class Conversation(Generic[T_co]):
     def cookies(self) -> Cookies:
         """The pair as known so far."""
         return self._situation.cookies
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds that the peer took to answer, if it has."""
+        return self._timing.round_trip.seconds
 
     @property
     def message_id(self) -> int:
@@ -188,6 +193,8 @@ class Conversation(Generic[T_co]):
         try:
             header = Header.decode_untrusted(datagram)
             if copy := self._inbox.find(header, datagram, path):
+                if self._waiting is not None:
+                    self._waiting.said_at = now
                 forked = self._inbox.fork(copy, ended=self.ended)
                 self._effects += self._inbox.answer(copy, path, now, first=forked)
                 answered = self._flush()
@@ -200,6 +207,8 @@ class Conversation(Generic[T_co]):
             return self._dropped(refusal, len(datagram))
         self._effects += self._inbox.take_in(self._course.awaited, datagram, opened, path, moves=moves)
         self._course.messages += 1
+        if self._waiting is not None and self.has_sent:
+            self._waiting.measure(self._timing.round_trip, now)
         self._awaiting = self._waiting = None
         return self._outbox.behind(self._advance(now), HEARD, now, datagram, path)
 
@@ -232,6 +241,7 @@ class Conversation(Generic[T_co]):
         self._awaiting = self._waiting = None
         if rubbish and refusal is rubbish:
             return self._advance(now, error=rubbish)
+        self._timing.round_trip.forget()
         port, otherwise = self._situation.path.remote.port, self._besides.otherwise
         silence = self._meanwhile.silence(self._course.awaited, waiting, port, now, otherwise=otherwise)
         return self._outbox.behind(self._advance(now, error=NoAnswer(silence)), InputKind.SILENT, now)
@@ -365,11 +375,13 @@ class Conversation(Generic[T_co]):
     def _send(self, request: Send, now: float) -> None:
         message = self._outbox.seal(self._course.awaited, request.payloads)
         self._course.messages += 1
-        self._effects += self._outbox.say(message, 1, answered=self._inbox.heard)
+        times = IN_DOUBT if request.repeat == Repeat.IN_DOUBT and self._timing.round_trip.loses else 1
+        for number in range(1, times + 1):
+            self._effects += self._outbox.say(message, number, answered=self._inbox.heard)
         if request.repeat != BY_TIMER or not self.initiator:
             self._inbox.told(message)
         if request.repeat == BY_TIMER:
-            self._waiting = Waiting.for_answer(now, message, self._timing.resend)
+            self._waiting = Waiting.for_answer(now, message, self._timing.resend, self._timing.round_trip.seconds)
         elif request.repeat == BOUNDED:
             self._waiting = Waiting.for_answer(now, message, FAREWELL)
 

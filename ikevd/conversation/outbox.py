@@ -69,7 +69,8 @@ class Outbox:
         """What an input has led to, behind that input, where somebody keeps it."""
         if self.said is None or (effects and isinstance(effects[-1], Raised)):
             return effects
-        self.said = digest(self.said, *(effect.octets for effect in effects if isinstance(effect, Transmit)))
+        said = (effect.octets for effect in effects if isinstance(effect, Transmit))
+        self.said = digest(self.said, *dict.fromkeys(said))  # how often each is said is no part of it
         spi = answer if isinstance(answer, Spi) else None
         return [Remember(Input(kind, at, octets, path, spi, answer is True), self.said), *effects]
 

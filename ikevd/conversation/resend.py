@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import field
 
-from ikevd.conversation.timing import pauses
+from ikevd.conversation.timing import RoundTrip, pauses
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError
 from ikevd.frozen import frozen
@@ -32,10 +32,10 @@ class Outgoing:
 class Waiting:
     """One wait for the peer: the message that is sent again by timer, if any, and the deadline."""
 
-    __slots__ = ("_pauses", "copies", "due", "last_refusal", "message", "started")
+    __slots__ = ("_pauses", "copies", "due", "last_refusal", "message", "said_at", "started")
 
     def __init__(self, now: float) -> None:
-        self.started = now
+        self.started = self.said_at = now
         self._pauses: Iterator[float] = iter(())
         self.message: Outgoing | None = None
         self.due = now
@@ -50,14 +50,21 @@ class Waiting:
         return waiting
 
     @classmethod
-    def for_answer(cls, now: float, message: Outgoing, resend: Resend) -> Waiting:
+    def for_answer(cls, now: float, message: Outgoing, resend: Resend, round_trip: float | None = None) -> Waiting:
         """The message was just sent once; it goes out again after each pause, the last of which is the end."""
         waiting = cls(now)
         waiting.message = message
-        waiting._pauses = pauses(resend)
+        waiting._pauses = pauses(resend, round_trip)
         waiting.copies = 1
         waiting.due = now + next(waiting._pauses)
         return waiting
+
+    def measure(self, round_trip: RoundTrip, now: float) -> None:
+        """What was waited for has come, and answers what was said last."""
+        if self.message is None:
+            round_trip.at_most(now - self.said_at)
+        else:
+            round_trip.measured(now - self.said_at, self.copies)
 
     def next_copy(self) -> bool:
         """The pause is over: True if the message is to be sent again, False if the wait has ended."""
@@ -65,5 +72,6 @@ class Waiting:
         if pause is None:
             return False
         self.copies += 1
+        self.said_at = self.due
         self.due += pause
         return True

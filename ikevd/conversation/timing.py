@@ -19,6 +19,46 @@ FAREWELL = Resend(interval=0.5, factor=2.0, sends=5)
 """A Delete is never answered, so it is sent a few times: 0, 0.5, 1.5, 3.5 and 7.5 s."""
 
 
+QUICK_FOR = 6.0
+"""Copies that follow the round trip are said so long; after that, those that are configured."""
+ROUND_TRIPS, QUICKEST = 1.5, 0.5
+"""They are so many round trips apart, and so many seconds at least."""
+IN_DOUBT = 3
+"""So often a last answer is sent at once where messages get lost. Not later: strongSwan refuses a late copy, and names
+no message."""
+LATELY = 8
+"""Messages are lost lately if one of the last so many had to be repeated until it was answered."""
+
+
+class RoundTrip:
+    """How long a peer takes to answer, as it showed last, and whether messages are lost on the way."""
+
+    __slots__ = ("_doubts", "seconds")
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.seconds = seconds
+        """None: not known."""
+        self._doubts = 0
+
+    def measured(self, seconds: float, copies: int) -> None:
+        """The peer answered so long after the last of our copies."""
+        self.seconds = seconds
+        self._doubts = LATELY if copies > 1 else max(0, self._doubts - 1)
+
+    def at_most(self, seconds: float) -> None:
+        """Likewise, where the message that came may have been a repetition of one that was lost."""
+        self.seconds = seconds if self.seconds is None else min(seconds, self.seconds)
+
+    @property
+    def loses(self) -> bool:
+        """Are messages lost?"""
+        return self._doubts > 0
+
+    def forget(self) -> None:
+        """The peer did not answer: who knows what it is that it does not hear?"""
+        self.seconds = None
+
+
 @frozen
 class Timing:
     """The delays of one exchange."""
@@ -26,9 +66,17 @@ class Timing:
     resend: Resend = field(default_factory=Resend)
     larval: float = LARVAL
     patience: float = PATIENCE
+    round_trip: RoundTrip = field(default_factory=RoundTrip)
+    """All exchanges with one peer measure the same one."""
 
 
-def pauses(resend: Resend) -> Iterator[float]:
-    """The pause after each send; the last one ends in the deadline."""
+def pauses(resend: Resend, round_trip: float | None = None) -> Iterator[float]:
+    """The pause after each send; the last one ends in the deadline. RFC 2408 section 5.1 wants them to follow the
+    round trip: where that is known, the first pauses are cut into equal parts."""
+    elapsed = 0.0
     for number in range(resend.sends):
-        yield resend.interval * resend.factor**number
+        pause = resend.interval * resend.factor**number
+        quick = max(QUICKEST, ROUND_TRIPS * round_trip) if round_trip is not None and elapsed < QUICK_FOR else pause
+        parts = max(1, int(min(pause, QUICK_FOR - elapsed) / quick))
+        yield from (pause / parts for _ in range(parts))
+        elapsed += pause

@@ -35,6 +35,8 @@ class Repeat(Enum):
     """Until it is answered; a responder also when the peer repeats itself."""
     ON_REPEAT = "on repeat"
     """Only when the peer repeats the message that it answers."""
+    IN_DOUBT = "in doubt"
+    """Likewise; and a few times at once where messages were lost lately."""
     BOUNDED = "bounded"
     """A few times: nothing will answer it, and its loss would hurt."""
 
@@ -268,6 +270,11 @@ class Link:
     async def answer(self, *payloads: Payload) -> None:
         """Send an answer; sent again only when the peer repeats itself."""
         await _request(Send(payloads, Repeat.ON_REPEAT))
+
+    async def finish(self, *payloads: Payload) -> None:
+        """Send a last answer whose loss would hurt; sent again when the peer repeats itself, which it may do late:
+        strongSwan after 4 s. So where messages get lost it is sent three times at once."""
+        await _request(Send(payloads, Repeat.IN_DOUBT))
 
     async def conclude(self, *payloads: Payload) -> None:
         """Send a last message that nothing answers and whose loss would hurt: sent a few times."""

@@ -63,7 +63,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
 
     # HDR*, HASH(3)             -->
     #                           <--  HDR*, HASH(1), N(CONNECTED): where the commit bit was set
-    await link.answer(phase2.hash_3(sa, mid, ni, nr))
+    await link.finish(phase2.hash_3(sa, mid, ni, nr))
     if waits:
         await connected.wait(link, sa)
         with _naming(choice.peer_spi):

@@ -16,6 +16,7 @@ from ikevd.errors import Abandoned, Finding, IkeError, Said
 from ikevd.exchanges.link import FirstContact
 from ikevd.facts import Note
 from ikevd.findings import Unreachable
+from ikevd.frozen import replace
 from ikevd.negotiation import bugs, phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import Asleep
@@ -86,7 +87,7 @@ class AtWork:
         self._connection = connection
         self.callee.reload(connection)
         self._children = {child.name: child for child in connection.children}
-        self._timing = Timing(connection.resend)
+        self._timing = replace(self._timing, resend=connection.resend)
         for exchanges in self._under.values():
             exchanges.reload(connection.children, self._timing)
 
@@ -143,6 +144,8 @@ class AtWork:
         """An ISAKMP SA stands, whoever began its phase 1. Its last message is held until `learnt`."""
         greets = self._contacts.greets_apart(self._connection, sa, running.conversation)
         self._enter(sa, running, running.record)
+        if attempt is None and running.conversation.round_trip is not None:
+            self._timing.round_trip.at_most(running.conversation.round_trip)
         lingering = Work(running, forget_at=self._ports.now() + LINGER)
         self._agenda.set(lingering, lingering.due)
         self._ports.export_key(sa)
@@ -276,7 +279,7 @@ class AtWork:
         if path is None:
             self._asking = attempt
             return []
-        running = phase1.initiate(self._connection, cookie, self._ports, path)
+        running = phase1.initiate(self._connection, cookie, self._ports, path, self._timing)
         work = self._begun[attempt] = Work(running, attempt=attempt)
         self._router.register(cookie, self._owner)
         return self._phase1_goes_on(work, running.start())

@@ -21,13 +21,13 @@ from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType
 
 
-def initiate(connection: Connection, cookie: bytes, ports: Ports, path: Path) -> Running:
+def initiate(connection: Connection, cookie: bytes, ports: Ports, path: Path, timing: Timing) -> Running:
     """Our own, not started; `cookie` is ours."""
     situation = Situation(Cookies(cookie), 0, path, nat_port=ports.nat_port)
     mode = aggressive_mode if connection.aggressive else main_mode
     kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
     exchange = mode.initiate(Link(situation), connection, ports.entropy)
-    core = Conversation(exchange, kind, situation, Timing(connection.resend), initiator=True)
+    core = Conversation(exchange, kind, situation, timing, initiator=True)
     record = ports.history.open(kind, core.cookies, 0, path.remote, initiator=True, connection=connection.name)
     return Running(core, record, ports, holds=True)
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from ikevd.conversation.timing import Timing
+from ikevd.conversation.timing import QUICKEST, Timing, pauses
 from ikevd.errors import NoAnswer
 from ikevd.exchanges import main_mode, quick_mode
 from ikevd.exchanges.phase1 import Candidates
@@ -88,7 +88,7 @@ def test_every_other_ends_with_its_reason_and_no_message_of_the_peer_is_ever_dro
 def test_nothing_is_sent_by_timer_more_often_than_configured() -> None:
     duets = [duet for pair in outcomes() for duet in pair if duet]
     copies = [fact.copy for duet in duets for side in (duet.initiator, duet.responder) for fact in side.facts_of(Sent)]
-    assert max(copies) == RESEND.sends
+    assert max(copies) <= len(list(pauses(RESEND, 0.0)))
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
@@ -132,9 +132,9 @@ def test_with_a_good_network_nothing_waits() -> None:
 
 
 @pytest.mark.parametrize("side", ["initiator", "responder"])
-def test_each_message_lost_once_costs_one_pause_each(side: str) -> None:
+def test_each_message_lost_once_costs_one_pause_each_which_is_short_once_the_round_trip_is_known(side: str) -> None:
     duet = main_mode_over(losing_first_of_each(side), Resend(interval=2, factor=2, sends=3))
-    assert duet.initiator.ended_at == pytest.approx(3 * 2 + 6 * DELAY, abs=1e-9)
+    assert duet.initiator.ended_at == pytest.approx(2 + 2 * QUICKEST + 6 * DELAY, abs=1e-9)
     assert len(duet.initiator.sent) == 6
 
 

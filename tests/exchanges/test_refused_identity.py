@@ -57,7 +57,7 @@ def test_what_opens_under_no_key_of_ours_is_a_hint_and_makes_another_key_likely(
     error = stopped.duet.initiator.error
     assert isinstance(error, ProbablePskMismatch)
     assert say_error(error).startswith(
-        "probable pre-shared key mismatch: the peer answered, encrypted, but not under our key (MM5 was sent 6 times"
+        "probable pre-shared key mismatch: the peer answered, encrypted, but not under our key (MM5 was sent 14 times"
     )
 
 

@@ -205,19 +205,6 @@ def test_a_peer_that_was_killed_and_lost_everything_gets_a_new_tunnel_within_the
     run(story())
 
 
-def test_likewise_two_times_in_three_where_a_fifth_is_lost_and_a_round_trip_takes_300_ms() -> None:
-    """What takes longer is the new Main Mode, some of whose messages are lost several times."""
-
-    async def story(seed: int) -> bool:
-        world, alice, bob = await up_and_cut()
-        world.network = Network(loss=0.2, delay=0.15, seed=seed)
-        bob = killed(world, bob)
-        await asyncio.sleep(30 + 15)
-        return alice.pairs == bob.pairs == 1
-
-    assert sum(run(story(seed)) for seed in range(24)) >= 16
-
-
 def test_a_bad_network_alone_is_no_death() -> None:
     """One fifth is lost either way, and a round trip takes 300 ms, for a day."""
 

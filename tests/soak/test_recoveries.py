@@ -1,0 +1,20 @@
+"""The tunnel is soon back on a bad network, whoever has lost everything; `recoveries` prints the distribution."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.soak.recoveries import RECOVERIES, Recovery, held, trials
+
+EACH = pytest.mark.parametrize("recovery", RECOVERIES, ids=lambda recovery: recovery.name)
+
+
+@EACH
+def test_nearly_always_within_the_promised_time(recovery: Recovery) -> None:
+    assert held(recovery, trials(recovery, range(30))) >= 29
+
+
+@pytest.mark.soak
+@EACH
+def test_in_99_of_100_trials(recovery: Recovery) -> None:
+    assert held(recovery, trials(recovery, range(1000))) >= 990
