@@ -182,7 +182,9 @@ class Engine:
         self._bring_up_soon([one for one in connections if one.name in names])
 
     def _finish_later(self) -> None:
-        """What is left of an earlier process, or of another file."""
+        """What is left of an earlier process, or of another file, and what the kernel has refused so far."""
+        if self._outside.lacks:
+            self._watch.event(Lost())
         loop = asyncio.get_running_loop()
         if self._finishing is None or self._finishing.done():
             look = partial(self._watch.event, Lost())

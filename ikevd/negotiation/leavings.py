@@ -8,7 +8,7 @@ have one reqid. The rest that bears our marks is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ikevd.addresses import Address
@@ -19,7 +19,6 @@ from ikevd.host.unknown import Unknown, is_our_policy, is_our_sa
 from ikevd.negotiation.apply import tried
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.paced import paced
-from ikevd.observe.words import say_error
 from ikevd.peer.desired import policies_of_pair
 from ikevd.peer.state import PeerState
 from ikevd.policy import reqids
@@ -28,6 +27,7 @@ from ikevd.store.interface import Placed, PlacedPolicy
 
 MAX_NAMED = 50
 """Objects that are named in the log."""
+REMOVED = "removed what an earlier ikevd left and nobody knows"
 
 
 @frozen
@@ -194,25 +194,25 @@ async def remove_known(kernel: Kernel, left: Leavings) -> list[IkeError]:
     return refusals
 
 
-async def remove_unknown(kernel: Kernel, unknown: Unknown) -> list[str]:
-    """Take away what nobody knows; what was done, in words. The selectors are blocked first, so that nothing leaves in
-    the clear meanwhile."""
+async def remove_unknown(kernel: Kernel, unknown: Unknown, refusals: list[IkeError]) -> tuple[list[str], Unknown]:
+    """Take away what nobody knows. What was done, in words, and what is still left: why goes to `refusals`. The
+    selectors are blocked first, so that nothing leaves in the clear meanwhile."""
     said: list[str] = []
+    sas, policies = list[FoundSa](), list[FoundPolicy]()
     async for block in paced(unknown.blocks):
         await tried(kernel.put_policy(block), [])
     async for sa in paced(unknown.sas):
-        what = f"ESP SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}"
-        said.append(await _removed(kernel.delete_sa(sa.id), what))
+        if await tried(kernel.delete_sa(sa.id), refusals):
+            said.append(f"{REMOVED}: ESP SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}")
+        else:
+            sas.append(sa)
     async for policy in paced(unknown.policies):
         name = policy.id
-        what = f"{name.direction.value} policy {name.source} -> {name.destination}, reqid {policy.reqid:#x}"
-        said.append(await _removed(kernel.delete_policy(name, policy.reqid), what))
+        if await tried(kernel.delete_policy(name, policy.reqid), refusals):
+            what = f"{name.direction.value} policy {name.source} -> {name.destination}, reqid {policy.reqid:#x}"
+            said.append(f"{REMOVED}: {what}")
+        else:
+            policies.append(policy)
     if len(said) > MAX_NAMED:
         said[MAX_NAMED:] = [f"{len(said) - MAX_NAMED} more that an earlier ikevd left and nobody knows"]
-    return said
-
-
-async def _removed(step: Awaitable[None], what: str) -> str:
-    refusals: list[IkeError] = []
-    await tried(step, refusals)
-    return say_error(refusals[0]) if refusals else f"removed what an earlier ikevd left and nobody knows: {what}"
+    return said, Unknown(tuple(sas), tuple(policies))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 
-from ikevd.errors import IkeError
+from ikevd.errors import IkeError, PolicyTaken
 from ikevd.host.interface import Kernel, KernelPolicy, PolicyId
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.observe.words import say_error
@@ -23,10 +23,13 @@ class Outside:
         self._trouble = trouble
         self._said: set[str] = set()
         """What was told of them already."""
+        self.lacks = False
+        """Has the kernel refused one for want of something, so that it may take it the next time?"""
 
     async def put(self, turned: Mapping[PolicyId, KernelPolicy]) -> None:
         """Before any block stands. `turned`: what stands where ours shall, under a reqid that ikevd has no use for any
         more."""
+        self.lacks = False
         for policy in self.policies.values():
             await self._put(policy, turned.get(policy.id))
 
@@ -53,7 +56,8 @@ class Outside:
         return not names.isdisjoint(self.policies)
 
     async def put_back(self, found: InKernel) -> None:
-        """What somebody removed or changed, however often: a block may stand below it."""
+        """What somebody removed or changed, however often, or the kernel refused: a block may stand below it."""
+        self.lacks = False
         standing = {one.id: one.policy for one in found.policies.get(0, ())}
         for name, policy in self.policies.items():
             if standing.get(name) != policy:
@@ -63,6 +67,7 @@ class Outside:
         try:
             await self._kernel.put_policy(policy, former=turned.reqid if turned else None)
         except IkeError as refusal:
+            self.lacks |= not isinstance(refusal, PolicyTaken)
             text = say_error(refusal)
             if text not in self._said:
                 self._said.add(text)

@@ -107,15 +107,17 @@ class Remains:
     async def _remove(self, kept: Sequence[PlacedPolicy], unsure: Sequence[FoundPolicy]) -> None:
         left, waits = self._left, set(kept)
         left.policies = [one for one in left.policies if one not in waits]
-        self._refused(await remove_known(self._kernel, left))
+        refusals = await remove_known(self._kernel, left)
         left.policies += kept
         if not (left.sas or left.policies or left.turned):
             await self._rows.leave(Placed(tuple(left.shared)))
-        unknown, left.unknown = left.unknown, Unknown((), tuple(unsure))
         names = {one.id for one in unsure}
-        going = tuple([one for one in unknown.policies if one.id not in names])
-        for said in await remove_unknown(self._kernel, Unknown(unknown.sas, going)):
+        going = Unknown(left.unknown.sas, tuple([one for one in left.unknown.policies if one.id not in names]))
+        done, stays = await remove_unknown(self._kernel, going, refusals)
+        left.unknown = Unknown(stays.sas, (*unsure, *stays.policies))
+        for said in done:
             self._tell(said)
+        self._refused(refusals)
 
     def _refused(self, refusals: Sequence[IkeError]) -> None:
         if refusals:

@@ -157,7 +157,7 @@ class Watch:
         return False
 
     async def _look(self) -> bool:
-        """Is no child left that has to be looked at once more?"""
+        """Is nothing left that has to be looked at once more?"""
         sessions = list(self._peers)
         for session in sessions:
             session.about_to_look()
@@ -169,7 +169,7 @@ class Watch:
         for reqid in found.asked():
             self._asked(reqid, None)
         await self._outside.put_back(found)
-        settled, number = True, 0
+        settled, number = not self._outside.lacks, 0
         for session in sessions:
             for child in session.connection.children:
                 settled &= session.look(child.name, found)

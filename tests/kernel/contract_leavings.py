@@ -23,7 +23,7 @@ class LeavingsContract:
         bench.plant_policy(other_policy, FOREIGN_REQID)
 
         left = await judge(await InKernel.read(bench.kernel), Known(), {}, unknown_too=True)
-        said = await remove_unknown(bench.kernel, left.unknown)
+        said, _ = await remove_unknown(bench.kernel, left.unknown, [])
         assert sorted(text.split(": ")[1].split()[0] for text in said) == ["ESP", "ESP", "fwd", "in", "out"]
         assert await sa_ids(bench.kernel) == [other_sa]
         assert [policy.id for policy in await bench.kernel.dump_policies()] == [other_policy]

@@ -11,7 +11,9 @@ import pytest
 from ikevd.host.interface import Direction, PolicyId
 from ikevd.kernel.faults import Operation
 from ikevd.negotiation.placed import OUTSIDE
-from ikevd.policy.model import Listen
+from ikevd.peer.outside import outside
+from ikevd.policy.model import Config, Listen
+from ikevd.store.memory import Disk
 from tests.builders import ALICE, BOB, child, connection
 from tests.duet import Network
 from tests.gateways import World, bring_up
@@ -55,6 +57,40 @@ def test_what_stood_goes_only_once_the_gate_that_replaces_it_stands(nth: int, kn
         assert not hers.kernel.sas
         assert hers.disk.placed.keys() == {OUTSIDE, "gates of bob"}
         await alice.engine.stop()
+
+    run(story())
+
+
+@pytest.mark.parametrize("removal", ["delete_sa", "delete_policy"])
+@pytest.mark.parametrize("nth", range(1, 3))
+def test_what_nobody_knows_and_the_kernel_refuses_to_remove_goes_once_it_agrees(removal: Operation, nth: int) -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(connection(children=(WIDE,)))
+        hers.connections = (connection(children=(NARROW,)),)
+        hers.kill()
+        hers.disk = Disk()
+        hers.kernel.fail(removal, errno.ENOMEM, nth)
+        alice = await hers.restart()
+        await asyncio.sleep(10)
+        assert not hers.kernel.sas
+        assert covered(hers) == {NARROW_OUT}
+        assert any("ENOMEM" in said for said in alice.troubles)
+
+    run(story())
+
+
+@pytest.mark.parametrize("nth", range(1, 4))
+def test_a_bypass_that_the_kernel_refuses_at_the_start_stands_soon_after(nth: int) -> None:
+    async def story() -> None:
+        _, hers, _, _ = await both_up(connection(children=(WIDE,)))
+        wanted = outside(Config(hers.connections), ())
+        hers.kill()
+        hers.kernel.flush_policies()
+        hers.kernel.fail("put_policy", errno.ENOMEM, nth)
+        await hers.restart()
+        assert not wanted.keys() <= hers.kernel.policies.keys()
+        await asyncio.sleep(10)
+        assert wanted.keys() <= hers.kernel.policies.keys()
 
     run(story())
 
