@@ -55,6 +55,7 @@ soak: setup | build
 	$(PY) -m tests.fuzz.run --executions 100000
 	$(PY) -m tests.fuzz.live --messages 20000
 	$(PY) -m tests.soak.kills --kills 10000
+	$(PY) -m tests.soak.hours --hours 1000
 	$(SUDO) SECONDS_AT_MOST=7200 tests/guests -m soak tests/kernel tests/interop
 	$(SUDO) tests/bare-root
 

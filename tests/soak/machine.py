@@ -11,9 +11,10 @@ from contextlib import suppress
 
 from ikevd.addresses import Address, Path
 from ikevd.kernel.faults import Operation
+from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.session import Session
 from ikevd.policy.model import Connection
-from ikevd.store.memory import Killed
+from ikevd.store.memory import Disk, Killed
 from tests.gateways import Gateway, World
 from tests.negotiation.mortal import CALLS, Machine
 
@@ -31,15 +32,25 @@ POINTS = (
 class MortalMachine(Machine):
     """Begins with a process that runs."""
 
-    def __init__(self, world: World, address: Address, dice: random.Random, *connections: Connection) -> None:
-        super().__init__(world, address, *connections)
+    def __init__(
+        self,
+        world: World,
+        address: Address,
+        dice: random.Random,
+        *connections: Connection,
+        kernel: MemoryKernel | None = None,
+    ) -> None:
+        super().__init__(world, address, *connections, kernel=kernel)
         self.dice = dice
         self.kills: Counter[str] = Counter()
         """How many, by point."""
+        self.stores_lost = 0
         self.troubles: list[str] = []
         """Of all processes."""
         self.meanwhile: Callable[[], None] = lambda: None
         """Happens while no process runs, right before the next one starts."""
+        self.at_each_point: Callable[[str], None] = lambda point: None
+        """Happens where it may be killed and is not."""
         self._armed: dict[str, int] = {}
         self._starting: asyncio.Task[None] | None = None
         self._held: list[tuple[bytes, Path]] = []
@@ -61,6 +72,8 @@ class MortalMachine(Machine):
         if left > 1:
             self._armed[point] = left - 1
         self.kills[point] += left == 1
+        if left != 1:
+            self.at_each_point(point)
         return left == 1
 
     def kill_now(self) -> None:
@@ -69,14 +82,31 @@ class MortalMachine(Machine):
             self.kills["at any moment"] += 1
             self.kill()
 
-    def kill(self) -> None:
-        """And start the next process in a while."""
+    def kill(self, down_for: float | None = None) -> None:
+        """And start the next process in so many seconds, else in a while."""
         if self.gateway is not None:
             self.troubles += self.gateway.troubles
         super().kill()
         if self.dice.random() < 0.7:
             self.world.others[self.address] = self._hold
-        asyncio.get_running_loop().call_later(self.dice.random() * LONGEST_PAUSE, self.start)
+        pause = self.dice.random() * LONGEST_PAUSE if down_for is None else down_for
+        asyncio.get_running_loop().call_later(pause, self.start)
+
+    def lose_store(self) -> None:
+        """The process crashes, and the next one finds no store."""
+        if self.gateway is not None:
+            self.kill()
+            self.disk = Disk()
+            self.stores_lost += 1
+
+    def reboot(self, down_for: float) -> None:
+        """The machine crashes: neither store nor kernel hold anything when it is back."""
+        if self.gateway is not None:
+            self.kill(down_for)
+            self.world.others.pop(self.address, None)
+            self.disk = Disk()
+            self.kernel.flush_sas()
+            self.kernel.flush_policies()
 
     def _hold(self, octets: bytes, path: Path) -> None:
         self._held.append((octets, path))

@@ -12,8 +12,9 @@ import asyncio
 from collections.abc import Sequence
 
 from ikevd.addresses import Address
-from ikevd.host.interface import Action, Direction, PolicyId, SaId
+from ikevd.host.interface import Action, Direction, PolicyId
 from ikevd.policy.model import Child
+from ikevd.sa.model import Spi
 from tests.soak.machine import MortalMachine
 
 ASKED_LATELY = 120.0
@@ -27,10 +28,10 @@ class Watch:
 
     def __init__(self, alice: MortalMachine, bob: MortalMachine, children: Sequence[Child]) -> None:
         self._machines = alice, bob
-        self._children = children
-        self._served: dict[str, frozenset[SaId]] = {}
-        self._known: dict[tuple[Address, str], set[tuple[SaId, SaId]]] = {}
-        self._until: dict[SaId, float] = {}
+        self.children = children
+        self._served: dict[str, frozenset[Spi]] = {}
+        self._known: dict[tuple[Address, str], set[tuple[Spi, Spi]]] = {}
+        self._until: dict[Spi, float] = {}
         self._taken_down: dict[str, float] = {}
         self._shut: dict[Address, set[PolicyId]] = {}
         self.wrong: list[str] = []
@@ -41,6 +42,14 @@ class Watch:
         """Somebody has asked for it."""
         self._taken_down[child] = asyncio.get_running_loop().time()
 
+    def open(self, address: Address) -> None:
+        """Somebody has removed the policies of a machine: nothing is shut there until they are put back."""
+        self._shut.pop(address, None)
+
+    def serves(self, child: str) -> bool:
+        """Was it served when something changed last?"""
+        return bool(self._served.get(child))
+
     def look(self) -> None:
         """Something may have changed."""
         now = asyncio.get_running_loop().time()
@@ -48,9 +57,9 @@ class Watch:
             if machine.kernel.dead:
                 self.wrong.append(f"an SA was installed again under its keys at {now:.3f}")
             for name, sa in machine.kernel.sas.items():
-                self._until.setdefault(name, now + sa.lifetime.seconds)
+                self._until.setdefault(name.spi, now + sa.lifetime.seconds)
             self._look_for_clear_text(machine)
-        for child in self._children:
+        for child in self.children:
             self._look(child)
 
     def _look_for_clear_text(self, machine: MortalMachine) -> None:
@@ -74,9 +83,9 @@ class Watch:
             asked = now - self._taken_down.get(child.name, -1e9) < ASKED_LATELY
             over = any(self._until[name] - NEARLY <= now for name in before)
             if not asked and not over:
-                self.wrong.append(f"{child.name} was cut at {now:.3f}: {sorted(hex(name.spi) for name in before)}")
+                self.wrong.append(f"{child.name} was cut at {now:.3f}: {sorted(map(hex, before))}")
 
-    def _serving(self, child: Child) -> frozenset[SaId]:
+    def _serving(self, child: Child) -> frozenset[Spi]:
         """The SAs of the pairs that both hold, where traffic goes into them."""
         if not all(self._leads_into_tunnel(machine, child.reqid) for machine in self._machines):
             return frozenset()
@@ -84,18 +93,17 @@ class Watch:
         pairs = alices & {(outbound, inbound) for inbound, outbound in bobs}
         return frozenset(name for pair in pairs if all(self._common(name) for name in pair) for name in pair)
 
-    def _standing(self, machine: MortalMachine, child: str) -> set[tuple[SaId, SaId]]:
+    def _standing(self, machine: MortalMachine, child: str) -> set[tuple[Spi, Spi]]:
         """The pairs of which it knows, or knew when it was killed: inbound, outbound."""
         if session := machine.session:
             pairs = {pair.sa for pair in session.states[child].standing}
-            self._known[machine.address, child] = {
-                (SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)) for sa in pairs
-            }
+            self._known[machine.address, child] = {(sa.inbound, sa.outbound) for sa in pairs}
         return self._known.get((machine.address, child), set())
 
-    def _common(self, name: SaId) -> bool:
-        alices, bobs = (machine.kernel.keys.get(name) for machine in self._machines)
-        return alices is not None and alices == bobs and not any(name in m.kernel.dead for m in self._machines)
+    def _common(self, spi: Spi) -> bool:
+        alices, bobs = ({name.spi: keys for name, keys in m.kernel.keys.items()}.get(spi) for m in self._machines)
+        dead = {name.spi for machine in self._machines for name in machine.kernel.dead}
+        return alices is not None and alices == bobs and spi not in dead
 
     def _leads_into_tunnel(self, machine: MortalMachine, reqid: int) -> bool:
         outward = (policy for policy in machine.kernel.policies.values() if policy.id.direction is Direction.OUT)
