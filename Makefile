@@ -30,6 +30,9 @@ setup-demo: .venv/run.stamp .rig/base.stamp
 	tests/rig/rig fetch base && touch $@
 .rig/peers.stamp: tests/rig/rig | .rig/base.stamp
 	tests/rig/rig fetch peers && touch $@
+# Machines for the units of systemd, for make soak alone.
+.rig/systemd-%.stamp: tests/systemd-root tests/debian-root requirements/run.lock | .rig/base.stamp
+	$(SUDO) tests/systemd-root $* && touch $@
 
 # What was compiled is kept, the tests with their rewritten asserts too: else each worker, each daemon of a test compiles anew.
 check: export PYTHONDONTWRITEBYTECODE =
@@ -50,7 +53,7 @@ test: setup check | build
 	$(SUDO) tests/guests; $(PY) -m tests.summary build/record/*.json
 
 # What takes long: tests that are marked so, the fuzzers, and the README's commands on a bare Debian 12.
-soak: setup | build
+soak: setup .rig/systemd-bookworm.stamp .rig/systemd-trixie.stamp | build
 	$(PY) -m pytest -m soak --ignore tests/kernel --ignore tests/interop || [ $$? = 5 ] # 5: no fast test is marked so
 	$(PY) -m tests.fuzz.run --executions 100000
 	$(PY) -m tests.fuzz.live --messages 20000
@@ -82,5 +85,6 @@ docs: .venv/dev.stamp
 	$(PY) -m tools.config_docs
 
 clean:
+	$(if $(wildcard .rig/systemd-*),$(SUDO) rm -rf --one-file-system .rig/systemd-*)
 	rm -rf .venv .rig build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find ikevd tests -name __pycache__ -prune -exec rm -rf {} +
