@@ -61,6 +61,8 @@ class LostAtPeer(Finding):
 
 @frozen
 class StraySpi(Finding):
-    """ESP came from the peer's address under this SPI, which nobody has here."""
+    """ESP came from the peer's address under this SPI, which nobody has here; so many packets were looked at since it
+    was last told, at most once a minute."""
 
     spi: str
+    times: int = 1

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, Malformed
-from ikevd.negotiation.limits import RateLimit
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.session import Session
+from ikevd.negotiation.shares import Shares, Tally
 from ikevd.peer import hints, notices
 from ikevd.peer.facts import Hinted, StrayEsp
 from ikevd.sa.model import NO_COOKIE, Cookies, Spi
@@ -28,6 +28,8 @@ INFORMATIONAL, INVALID_COOKIE, INVALID_SPI = (
     NotifyType.INVALID_SPI,
 )
 SPI_OCTETS = 4
+TOLD_EVERY = 60.0
+"""Seconds. That a peer sends ESP that nobody knows is on record so often, with how much it was."""
 
 
 class Strays:
@@ -37,12 +39,14 @@ class Strays:
         self._peers = peers
         self._router = router
         self._ports = ports
-        self._read = RateLimit(rate=10, burst=20, clock=ports.now)
-        self._answers = RateLimit(rate=5, burst=10, clock=ports.now)
+        self._read = Shares(rate=10, burst=20, clock=ports.now)
+        self._answers = Shares(rate=5, burst=10, clock=ports.now)
+        self._stray = Tally(TOLD_EVERY, ports.now)
 
     def in_the_clear(self, session: Session, header: Header, octets: bytes) -> None:
         """It bears a cookie of ours."""
-        if any(notify.type == INVALID_COOKIE for notify in self._notifications(header, octets)):
+        notifications = self._notifications(header, octets, session.connection.remote)
+        if any(notify.type == INVALID_COOKIE for notify in notifications):
             session.post(Hinted(INVALID_COOKIE, Cookies(header.initiator, header.responder)))
 
     def nobodys(self, octets: bytes, path: Path, by_address: ByAddress) -> None:
@@ -60,7 +64,7 @@ class Strays:
             self._answer(header, path)
             return
         sessions = [session for connection in connections for session in self._peers.of(connection.name)]
-        for spi in self._lost_spis(header, octets):
+        for spi in self._lost_spis(header, octets, path.remote.address):
             for session in sessions:
                 if hints.holder(session.state, spi) is not None:
                     session.post(Hinted(INVALID_SPI))
@@ -68,12 +72,14 @@ class Strays:
     def esp(self, source: Address, destination: Address, spi: Spi, by_address: ByAddress) -> None:
         """ESP under an SPI that nobody has. To a peer without ISAKMP SA it is said in the clear, if it has an address
         of its own; to others nothing."""
-        if not self._is_ours(destination, source) or not self._answers.allows():
+        whose = source if by_address.exactly(source) else None
+        if not self._is_ours(destination, source) or not self._answers.allows(whose):
             return
+        times = self._stray.count(whose)
         named = [session for one in by_address.exactly(source) for session in self._peers.of(one.name)]
         sessions = named or [session for session in self._peers if _is_at(session, source)]
         for session in sessions:
-            session.post(StrayEsp(spi))
+            session.post(StrayEsp(spi, times))
         if named and not any(hints.serves(session.state, self._ports.now()) for session in named):
             ends = Endpoint(destination, self._ports.port), Endpoint(source, self._ports.port)
             self._ports.transmit(_in_the_clear(self._router.mint(), NO_COOKIE, notices.invalid_spi(spi)), Path(*ends))
@@ -91,15 +97,16 @@ class Strays:
         except IkeError:
             return False
 
-    def _lost_spis(self, header: Header, octets: bytes) -> Iterator[Spi]:
-        for notify in self._notifications(header, octets):
+    def _lost_spis(self, header: Header, octets: bytes, whose: Address) -> Iterator[Spi]:
+        for notify in self._notifications(header, octets, whose):
             named = notify.spi if len(notify.spi) == SPI_OCTETS else notify.data
             if notify.type == INVALID_SPI and len(named) == SPI_OCTETS:
                 yield Spi(int.from_bytes(named, "big"))
 
-    def _notifications(self, header: Header, octets: bytes) -> tuple[NotifyPayload, ...]:
-        """Those of an Informational message in the clear; of any other message, and of too many, none."""
-        if header.encrypted or header.exchange != INFORMATIONAL or not self._read.allows():
+    def _notifications(self, header: Header, octets: bytes, whose: Address | None) -> tuple[NotifyPayload, ...]:
+        """Those of an Informational message in the clear; of any other message, and of too many, none. `whose`: the
+        configured address, None where the peer has none."""
+        if header.encrypted or header.exchange != INFORMATIONAL or not self._read.allows(whose):
             return ()
         try:
             return Message.decode_untrusted(header, octets[HEADER_OCTETS : header.length]).all(NotifyPayload)[:1]
@@ -109,7 +116,9 @@ class Strays:
     def _answer(self, header: Header, path: Path) -> None:
         """An ISAKMP SA that the peer has and we have not: it is told so, unless ours was retired lately."""
         cookies = (header.initiator, header.responder)
-        if NO_COOKIE in cookies or any(map(self._router.was_ours, cookies)) or not self._answers.allows():
+        if NO_COOKIE in cookies or any(map(self._router.was_ours, cookies)):
+            return
+        if not self._answers.allows(path.remote.address):
             return
         self._ports.transmit(invalid_cookie(*cookies), path)
         self._ports.counters.count("INVALID-COOKIE said to a configured address")

@@ -48,6 +48,7 @@ SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     ),
     cf.StraySpi: lambda found: (
         f"ESP comes from the peer under {found.spi}, which nobody has here: it is told INVALID_SPI"
+        + (f" ({found.times} such packets since this was last told)" if found.times > 1 else "")
     ),
     cf.Greeted: lambda found: "we say INITIAL_CONTACT: nothing stood with the peer",
 }

@@ -166,8 +166,8 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
             contact.doubt(draft, why)
         case Hinted(notify, under):
             hints.unproven(draft, notify, under)
-        case StrayEsp(spi):
-            hints.stray_esp(draft, spi)
+        case StrayEsp(spi, times):
+            hints.stray_esp(draft, spi, times)
         case Spent(under):
             succession.spent(draft, under)
         case Worn(under, why):

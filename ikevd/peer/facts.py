@@ -225,9 +225,11 @@ class Hinted:
 
 @frozen
 class StrayEsp:
-    """ESP came from the peer's address under an SPI that nobody has here. Forgeable."""
+    """ESP came from the peer's address under an SPI that nobody has here. Forgeable. `times`: so often since it was on
+    record; 0: it is not to be."""
 
     spi: Spi
+    times: int = 1
 
 
 @frozen

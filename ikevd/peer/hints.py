@@ -58,14 +58,15 @@ def proven(draft: Draft, under: Cookies, refusal: Refusal) -> bool:
     return False
 
 
-def stray_esp(draft: Draft, spi: Spi) -> None:
+def stray_esp(draft: Draft, spi: Spi, times: int) -> None:
     """The peer sends to an SPI that nobody has: it is told where that can be protected, else called if a child of it
-    shall always be up. What was deleted a moment ago may be on its way."""
+    shall always be up. What was deleted a moment ago may be on its way. `times`: as in the fact."""
     if any(said.spi == spi for said in draft.deletes_said):
         return
     if under := isakmp.usable(draft):
         draft.say(Say(under, (invalid_spi(spi),), once=True))
-        draft.say(Record(under, Note(StraySpi(str(spi)))))
+        if times:
+            draft.say(Record(under, Note(StraySpi(str(spi), times))))
     elif draft.hinted_at is None or draft.hinted_at + CALLED_AGAIN <= draft.now:
         for child in draft.connection.children:
             if child.start is Start.ALWAYS and draft.child(child.name).wanted:

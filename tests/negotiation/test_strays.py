@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.addresses import Address, Endpoint, Path
+from ikevd.facts import Note
 from ikevd.negotiation.strays import invalid_cookie
 from ikevd.policy.model import DpdMode
 from ikevd.wire.message import Header, encode_chain
@@ -17,10 +18,20 @@ from tests.builders import ALICE, BOB, connection, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.negotiation.crashes import BOTH, LAN, crash, machines, noted, only
 from tests.negotiation.roaming import CLIENTS
+from tests.sayings import said
 from tests.virtual_time import run
 
 FROM_BOB = Path(Endpoint(ALICE, 500), Endpoint(BOB, 500))
 """As Alice sees it."""
+
+
+BOB_VIEW = mirrored(connection())
+
+
+def texts(gateway: Gateway, words: str) -> list[str]:
+    """The notes on record that say this."""
+    entries = [entry for record in gateway.history.find() for entry in record.entries]
+    return [text for entry in entries if isinstance(entry.fact, Note) and words in (text := said(entry.fact))]
 
 
 def questions(world: World, since: float) -> int:
@@ -208,6 +219,34 @@ def test_who_wants_its_child_always_up_calls_such_a_peer_at_once_but_once_in_fiv
             await asyncio.sleep(10)
         assert calls.count(True) == 1
         assert len(calls) > 1
+
+    run(story())
+
+
+def test_a_peer_that_floods_stray_esp_has_one_entry_a_minute_in_its_record() -> None:
+    async def story() -> None:
+        _, alice, bob = alice_and_bob()
+        await bring_up(alice)
+        for _ in range(1250):
+            bob.engine.stray_esp(ALICE, BOB, 0xD0000001)
+            await asyncio.sleep(0.1)
+        notes = texts(bob, "it is told INVALID_SPI")
+        assert len(notes) == 3
+        assert notes[-1].endswith("such packets since this was last told)")
+
+    run(story())
+
+
+def test_one_loud_peer_takes_nothing_of_another_ones_share() -> None:
+    async def story() -> None:
+        other = replace(BOB_VIEW, name="carol", remote=CLIENTS[2], remote_id=None)
+        bob = World().gateway(BOB, BOB_VIEW, other)
+        unknown = Header(b"unknown1", b"unknown2", PayloadType.HASH, ExchangeType.QUICK_MODE, Flags.ENCRYPTION, 9)
+        for remote, times in ((ALICE, 500), (CLIENTS[2], 3)):
+            path = Path(Endpoint(BOB, 500), Endpoint(remote, 500))
+            for _ in range(times):
+                bob.engine.datagram(unknown.encode(32) + bytes(32), path)
+        assert bob.counters["INVALID-COOKIE said to a configured address"] == 10 + 3
 
     run(story())
 
