@@ -17,7 +17,7 @@ from ikevd.exchanges.link import FirstContact
 from ikevd.facts import Note
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
-from ikevd.negotiation import bugs, phase1
+from ikevd.negotiation import bugs, dpd, phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.callees import Callee
@@ -101,6 +101,8 @@ class AtWork:
             happenings = exchanges.heard(header, octets, path, self._home(state, exchanges), leaving=leaving)
             if volume := self._volumes.get(exchanges.sa.cookies):
                 volume.heard(octets, happenings)
+            if isakmp is not None and (seconds := dpd.round_trip(isakmp.liveness, happenings, self._ports.now())):
+                self._timing.round_trip.measured(seconds, 1)
             return happenings
         if work := self._phase1(state):
             return self._phase1_goes_on(work, phase1.hear(work.running, header, octets, path))

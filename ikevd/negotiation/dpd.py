@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Effect, Returned, Transmit
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.work import Happening
+from ikevd.peer.dpd import number_of
+from ikevd.peer.facts import HeardDpd
 from ikevd.peer.notices import is_dpd
+from ikevd.peer.state import Liveness
 from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import NotifyType
 
 
 def said_alone(effects: Sequence[Effect]) -> NotifyPayload | None:
@@ -18,6 +23,16 @@ def said_alone(effects: Sequence[Effect]) -> NotifyPayload | None:
         match effect:
             case Returned((NotifyPayload() as only,)) if is_dpd(only):
                 return only
+    return None
+
+
+def round_trip(live: Liveness | None, happenings: Sequence[Happening], now: float) -> float | None:
+    """Seconds that the peer took to answer the only question that was open, if that is what has happened."""
+    if live is None or live.asked != 1:
+        return None
+    for happening in happenings:
+        if isinstance(happening, HeardDpd) and happening.said.type == NotifyType.R_U_THERE_ACK:
+            return now - live.asked_at if number_of(happening.said) == live.number else None
     return None
 
 

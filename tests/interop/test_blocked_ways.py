@@ -67,8 +67,15 @@ def spis(peer: StrongSwan) -> set[object]:
 # -- one direction of UDP
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("what", ["UDP 500", pytest.param("UDP 4500", marks=SOAK)])
+@pytest.mark.parametrize(
+    ("what", "way"),
+    [
+        ("UDP 500", "from us"),
+        pytest.param("UDP 500", "to us", marks=SOAK),
+        pytest.param("UDP 4500", "from us", marks=SOAK),
+        pytest.param("UDP 4500", "to us", marks=SOAK),
+    ],
+)
 def test_one_direction_of_ike_is_blocked_until_the_peer_is_dead(
     topology: Topology, peer: StrongSwan, site: Site, what: str, way: str
 ) -> None:
@@ -85,9 +92,8 @@ def test_one_direction_of_ike_is_blocked_until_the_peer_is_dead(
 @SOAK
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("what", ["UDP 500", "UDP 4500"])
-@pytest.mark.parametrize("for_seconds", [15, 60])
-def test_one_direction_of_ike_is_blocked_for_longer(
-    topology: Topology, peer: StrongSwan, site: Site, what: str, way: str, for_seconds: int
+def test_one_direction_of_ike_is_blocked_for_a_minute(
+    topology: Topology, peer: StrongSwan, site: Site, what: str, way: str
 ) -> None:
     """With what is repeated by default, so that an attempt takes 41 s."""
     options = (*site.options, *([FORCED] if what == "UDP 4500" else []))
@@ -95,10 +101,10 @@ def test_one_direction_of_ike_is_blocked_for_longer(
     with Ikevd(site.here, site.ikevd()) as ikevd:
         is_up(ikevd)
         with lost(topology, *rule(topology, what, way)):
-            time.sleep(for_seconds)
+            time.sleep(60)
             told = cause(ikevd)
         took = seconds_until_packets_cross(topology, time.monotonic())
-        print(f"{what} {way} blocked for {for_seconds} s: packets cross {took:.1f} s after; said meanwhile: {told}")
+        print(f"{what} {way} blocked for 60 s: packets cross {took:.1f} s after; said meanwhile: {told}")
 
 
 # -- one direction of ESP
@@ -114,7 +120,7 @@ def test_one_direction_of_esp_is_blocked_and_ike_goes_on(
         eventually(lambda: crosses(topology))
         before = cookies(ikevd)
         with lost(topology, *rule(topology, "ESP", way)):
-            assert topology.host_a.ping(topology.host_b.address, 30, interval=0.2, wait=7) == 0
+            assert topology.host_a.ping(topology.host_b.address, 20, interval=0.2, wait=5) == 0
             assert state(ikevd) == "up"
             assert "dead" not in ikevd.log
         took = seconds_until_packets_cross(topology, time.monotonic())

@@ -243,6 +243,21 @@ def test_a_kill_while_a_peer_is_asked_ends_nothing_and_no_number_is_used_twice(s
     run(story())
 
 
+def test_the_answer_of_a_living_peer_tells_a_new_process_how_soon_to_repeat_itself_once_it_is_dead() -> None:
+    async def story() -> None:
+        world, hers, _, _, _ = await tunnel(ALWAYS)
+        await hers.restart()
+        await asyncio.sleep(200)
+        world.network = silenced("bob")
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(60)
+        hers_since = [(at, said) for at, path, said in world.wire if at > now and path.local.address == ALICE]
+        calls = [at for at, said in hers_since if said[EXCHANGE] == ExchangeType.MAIN_MODE]
+        assert [round(at - calls[0], 1) for at in calls[:4]] == [0, 0.5, 1, 1.6]
+
+    run(story())
+
+
 def test_a_peer_that_died_while_no_ikevd_ran_is_found_out_by_the_next() -> None:
     """The last minute in which it was heard is not stored to the second: it counts whole."""
 
