@@ -48,6 +48,25 @@ class PeerElsewhere(Finding):
 
 
 @frozen
+class MovesTooOften(Finding):
+    """What the peer sends comes from two or more places in turn."""
+
+    moves: int
+    seconds: int
+    """Within so many."""
+    came: str
+    """Address and port."""
+    stays: str
+
+
+@frozen
+class NotThere(Finding):
+    """Another member of the group may have sent what came from the place of a living one: it has not answered there."""
+
+    remote: str
+
+
+@frozen
 class PeerMoved(Finding):
     """What the peer sends comes from another port of the NAT in front of it, or from another address."""
 

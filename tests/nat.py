@@ -17,6 +17,11 @@ class Nat:
         self._ports = {Endpoint(server, port): port for port in (500, 4500)} if server else {}
         self._next = FIRST_PORT + len(self._ports)
 
+    def forge(self, forger: Endpoint, victim: Endpoint) -> None:
+        """From here on what `forger` sends shows the port of `victim`, who gets all that is sent to that."""
+        port = self._ports.pop(victim)
+        self._ports[forger] = self._ports[victim] = port
+
     def concerns(self, path: Path) -> bool:
         """Does what takes `path`, as its sender sees it, come by this NAT?"""
         return path.local.address in self._inside or path.remote.address == self.public

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ikevd.addresses import Endpoint
 from ikevd.frozen import frozen
 from ikevd.peer import clients
@@ -21,7 +23,9 @@ class _Place:
 class Instances:
     """Of connections whose key several clients share; whose identity is its own is one peer, wherever it comes from."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: Callable[[PeerKey], Endpoint | None]) -> None:
+        """`where`: the place of one that is alive."""
+        self._where = where
         self._at: dict[_Place, PeerKey] = {}
         self._places: dict[PeerKey, _Place] = {}
         self._numbers: dict[tuple[str, Identity], dict[int, None]] = {}
@@ -38,7 +42,8 @@ class Instances:
         return PeerKey(connection.name, identity, next(reversed(alive), 0) + 1)
 
     def follow(self, state: PeerState) -> None:
-        """A message of it was accepted, perhaps from another place than before."""
+        """A message of it was accepted, perhaps from another place than before. The place of another one that is still
+        there stays that one's."""
         key = state.key
         if not key.instance or key.identity is None:
             return
@@ -48,9 +53,13 @@ class Instances:
             return
         if before is not None and self._at.get(before) == key:
             del self._at[before]
-        place = _Place(key.connection, key.identity, endpoint)
-        self._places[key], self._at[place] = place, key
         self._alive(key.connection, key.identity)[key.instance] = None
+        place = _Place(key.connection, key.identity, endpoint)
+        holder = self._at.get(place)
+        if holder is not None and holder != key and self._where(holder) == endpoint:
+            self._places.pop(key, None)
+            return
+        self._places[key], self._at[place] = place, key
 
     def gone(self, key: PeerKey) -> None:
         """Nothing of it is left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from ikevd.addresses import Endpoint
 from ikevd.errors import Abandoned, LimitReached
 from ikevd.frozen import replace
 from ikevd.negotiation.contacts import Contacts
@@ -15,7 +16,7 @@ from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
-from ikevd.peer import facts
+from ikevd.peer import clients, facts
 from ikevd.peer.restart import owed
 from ikevd.peer.state import ChildState, PeerKey, PeerState
 from ikevd.peer.timing import RETIRED_FOR
@@ -40,7 +41,7 @@ class Peers:
         """By connection."""
         self.dismissed: list[Session] = []
         """Of connections that are gone from the file: they only say Delete."""
-        self._instances = Instances()
+        self._instances = Instances(self._place_of)
         self._held = HeldSelectors()
         self._contacts = contacts
 
@@ -312,6 +313,10 @@ class Peers:
                     del peers[key]
                     self._instances.gone(key)
                     self._release(session.connection, key)
+
+    def _place_of(self, key: PeerKey) -> Endpoint | None:
+        session = self._sessions.get(key.connection, {}).get(key)
+        return clients.endpoint(session.state) if session is not None else None
 
     def _release(self, connection: Connection, key: PeerKey) -> None:
         for child in connection.children:

@@ -195,6 +195,20 @@ def _peer_moved(found: pf.PeerMoved) -> str:
     )
 
 
+def _moves_too_often(found: pf.MovesTooOften) -> str:
+    return (
+        f"what the peer sends comes from several places in turn, now from {found.came}; it was followed {found.moves} "
+        f"times within {found.seconds} s: it stays at {found.stays} until it answers from elsewhere"
+    )
+
+
+def _not_there(found: pf.NotThere) -> str:
+    return (
+        f"a phase 1 under the identity of a group came from {found.remote}, where a member of it lives: nobody who "
+        "holds its keys answers there, so it may be another member's, sent from a forged address; it is not taken up"
+    )
+
+
 # -- whether the peer lives -----------------------------------------------------------------------------------------
 
 
@@ -335,6 +349,8 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     pf.NameUnknown: lambda found: f"no address of {found.name} (remote) is known: {found.problem}",
     pf.PeerElsewhere: _peer_elsewhere,
     pf.PeerMoved: _peer_moved,
+    pf.MovesTooOften: _moves_too_often,
+    pf.NotThere: _not_there,
     ltf.ClaimedLife: _claimed_life,
     ltf.ClaimedPairLife: _claimed_pair_life,
     ltf.SmallVolume: _small_volume,

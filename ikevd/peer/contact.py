@@ -14,6 +14,7 @@ from ikevd.contact_findings import BeginsAnew, FormerLives, Greeted, NotHeeded
 from ikevd.errors import Abandoned, Finding, Said
 from ikevd.exchanges.contact import initial_contact, says
 from ikevd.facts import Note
+from ikevd.frozen import replace
 from ikevd.peer import clients, facts, isakmp, liveness, pairs, rivals
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say, TellOthers
@@ -103,6 +104,9 @@ def heard(draft: Draft, under: Cookies, *, former_lives: bool) -> None:
         return
     if draft.connection.unique is Unique.NEVER:
         draft.say(Record(under, Note(NotHeeded())))
+        return
+    if found.unproven:
+        draft.isakmp.put(under, replace(found, greeted=True))
         return
     former = _former(draft, found)
     if former is not None and (refusal := _refusal(draft, found, former, lives=former_lives)):

@@ -10,6 +10,7 @@ soon as it begins to be made.
 
 from __future__ import annotations
 
+from ikevd.peer import members
 from ikevd.peer.state import Attempt, ChildState, PeerState, QuickModeState
 from ikevd.sa.model import IpsecSa, Spi
 
@@ -17,7 +18,11 @@ from ikevd.sa.model import IpsecSa, Spi
 def must_wait(state: PeerState, attempt: Attempt, sa: IpsecSa) -> bool:
     """May `attempt` not open its inbound SA yet? Where no pair carries the child, nothing waits."""
     child, mode = state.children.get(sa.child), state.quick_modes.get(attempt)
-    if child is None or mode is None or mode.ending or not child.carries:
+    if child is None or mode is None or mode.ending:
+        return False
+    if members.must_wait(state, mode.under, sa.child):
+        return True
+    if not child.carries:
         return False
     if len(child.standing) > 1 and child.standing[0].leave_at is None:
         return True

@@ -2,9 +2,9 @@
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
 wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
-ends; `clients` and `contact`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`, whether it
-lives; `moves` and `roaming`, where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`. Only
-the records that a fact names are looked at.
+ends; `clients`, `contact` and `members`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`,
+whether it lives; `moves`, `pace` and `roaming`, where it is; `ways`, where we are; `deletes`, what it is told;
+`restart`; `reload`. Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ikevd.peer import (
     informed,
     isakmp,
     liveness,
+    members,
     moves,
     pairs,
     phase1,
@@ -99,6 +100,7 @@ def _learn(draft: Draft, fact: Fact) -> None:
         case CameTwice(under):
             roaming.came_twice(draft, under)
         case HeardDpd(under, said, path, last_blocks):
+            members.answered(draft, under, said, path)
             roaming.answered(draft, under, said, path)
             if dpd.heard(draft, under, said, path, last_blocks):
                 roaming.heard(draft, under, path)
@@ -149,6 +151,7 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case Displaced(name, by):
             clients.displaced(draft, name, by)
         case PhaseOneUp(attempt, sa) if phase1.up(draft, fact):
+            members.met(draft, sa.cookies)
             contact.met(draft, fact)
             succession.adopted(draft, sa.cookies, ours=attempt is not None)
             reload.followed(draft, sa.cookies)
@@ -157,6 +160,7 @@ def _learn_and_begin(draft: Draft, fact: Fact) -> None:
         case QuickModeFailed(attempt, error, spoken, sent):
             quick_modes.failed(draft, attempt, error, spoken=spoken, sent=sent)
         case Informed(under, payloads):
+            payloads = members.its_own(payloads) if members.is_unproven(draft, under) else payloads
             informed.informed(draft, under, payloads, former_lives=fact.former_lives)
         case Contacted(under, former_lives):
             contact.heard(draft, under, former_lives=former_lives)

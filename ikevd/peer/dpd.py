@@ -31,10 +31,10 @@ def heard(draft: Draft, under: Cookies, said: NotifyPayload, path: Path, last_bl
     found = draft.isakmp.get(under)
     if found is None:
         return False
-    if is_new := _is_new(liveness_of(found), said):
+    if shows_life := is_new(liveness_of(found), said):
         isakmp.heard(draft, under, path, last_blocks)
     told(draft, under, said, path)
-    return is_new
+    return shows_life
 
 
 def told(draft: Draft, under: Cookies, said: NotifyPayload, came: Path | None = None) -> None:
@@ -48,19 +48,19 @@ def told(draft: Draft, under: Cookies, said: NotifyPayload, came: Path | None = 
         if quirk not in live.quirks:
             live = replace(live, quirks=(*live.quirks, quirk))
             draft.say(Record(under, Note(OddQuestion(quirk))))
-    is_new = _is_new(live, said)
+    shows_life = is_new(live, said)
     if not _is_old(live, said):
         live = replace(live, theirs=number_of(said))
     if draft.now >= live.answered_at + 1 or not live.answers:
         live = replace(live, answers=0, answered_at=draft.now)
-    if live.answers < (ANSWERS if is_new else ANSWERS_TO_COPIES):
+    if live.answers < (ANSWERS if shows_life else ANSWERS_TO_COPIES):
         live = replace(live, answers=live.answers + 1)
         ack = r_u_there_ack(under, said.data[:MAX_ECHOED])
         draft.say(Say(under, (ack,), once=True, to=None if came == found.path else came))
     put(draft, under, found, live)
 
 
-def _is_new(live: Liveness, said: NotifyPayload) -> bool:
+def is_new(live: Liveness, said: NotifyPayload) -> bool:
     """Can it be no copy of an old one? An answer must be to what we ask now; a question counts on from the one before,
     of which some may have been lost."""
     number = number_of(said)

@@ -77,6 +77,7 @@ class Draft:
         self.replacements = state.replacements
         self.refused = state.refused
         self.hinted_at = state.hinted_at
+        self.moves = state.moves
         self.serial = state.serial
         self._configured: dict[str, Child] | None = None
 
@@ -96,6 +97,7 @@ class Draft:
             self.replacements,
             self.refused,
             self.hinted_at,
+            self.moves,
         )
 
     def say(self, effect: Effect) -> None:

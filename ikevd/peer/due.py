@@ -63,7 +63,7 @@ def next_due(state: PeerState) -> float | None:
 
 def serves(isakmp: IsakmpState) -> bool:
     """May a new Quick Mode begin under it, as long as it `lasts`?"""
-    return isakmp.stage is READY and not isakmp.unresponsive and not isakmp.retired
+    return isakmp.stage is READY and not (isakmp.unresponsive or isakmp.retired or isakmp.unproven)
 
 
 def lasts(isakmp: IsakmpState, now: float) -> bool:

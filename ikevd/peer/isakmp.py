@@ -11,6 +11,7 @@ from ikevd.facts import Established, Note
 from ikevd.findings import IsakmpSaStands
 from ikevd.frozen import replace
 from ikevd.liveness_findings import AnswersAgain
+from ikevd.path_findings import NotThere
 from ikevd.peer import attempts, moves
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_ends, lasts, serves
@@ -41,7 +42,8 @@ def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None, began: flo
         draft.say(Say(sa.cookies, (lifetimes.claim(sa),)))
     standing = [key for key, isakmp in draft.isakmp.items() if isakmp.stage is not Stage.LEAVING]
     if len(standing) > MAX_ISAKMP_SAS:
-        retire(draft, standing[0], tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
+        unproven = (key for key in standing if _of(draft, key).unproven)
+        retire(draft, next(unproven, standing[0]), tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
 
 
 def usable(draft: Draft) -> Cookies | None:
@@ -68,14 +70,19 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
     isakmp = draft.isakmp.get(under)
     if isakmp is None:
         return
+    if isakmp.unproven and path.remote != isakmp.path.remote:
+        not_there(draft, under)
+        return
     if isakmp.heard == isakmp.born:
         draft.say(Confirm(under))
-    elsewhere = path.remote.address != isakmp.path.remote.address  # which `roaming` judges
+    elsewhere = not moves.follows(draft, isakmp, path)  # which `roaming` judges
     if elsewhere or path == isakmp.path:
         path = isakmp.path  # what has not changed is the same object, and not written
     before, changed = isakmp.path, last_blocks and last_blocks != isakmp.sa.last_blocks
     sa = replace(isakmp.sa, last_blocks=last_blocks) if changed else isakmp.sa
-    live = isakmp.liveness and answered(draft, under, isakmp.liveness)
+    live = isakmp.liveness
+    if live is not None and not isakmp.unproven:  # else only its answer counts
+        live = answered(draft, under, live)
     draft.isakmp.put(
         under,
         replace(
@@ -100,6 +107,13 @@ def answered(draft: Draft, under: Cookies, live: Liveness) -> Liveness:
     if live.asked > 1:
         draft.say(Record(under, Note(AnswersAgain(live.asked))))
     return replace(live, asked=0)
+
+
+def not_there(draft: Draft, under: Cookies) -> None:
+    """It came from the place of a living member of a group, and has not answered there."""
+    finding = NotThere(str(_of(draft, under).path.remote))
+    draft.say(Record(under, Note(finding)))
+    retire(draft, under, tell=True, cause=Abandoned(finding))
 
 
 def retire(draft: Draft, under: Cookies, *, tell: bool, cause: IkeError) -> None:

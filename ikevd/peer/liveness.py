@@ -93,7 +93,7 @@ def carried(draft: Draft, under: Cookies, at: float | None) -> None:
     if known is None:
         return
     found, live = known
-    if at is not None and (not live.asked or at >= live.asked_at - WHOLE_SECOND):
+    if at is not None and not found.unproven and (not live.asked or at >= live.asked_at - WHOLE_SECOND):
         live = replace(isakmp.answered(draft, under, live), carried=at)
     when = _when(draft, found, live)
     if live.asked and draft.now + SOONER >= live.asked_at + draft.connection.dpd.timeout:
@@ -173,6 +173,9 @@ def _pause(wanted: Dpd) -> float:
 def _dead(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> None:
     """All goes that has shown no life since the first question. Where the peer spoke meanwhile under another ISAKMP SA,
     it has only lost this one, which ends no IPsec SA."""
+    if found.unproven:
+        isakmp.not_there(draft, under)
+        return
     since, sign = last_sign(found)
     cause = PeerDead(live.asked, draft.now - live.asked_at, draft.now - since, sign)
     draft.say(Record(under, Note(cause)))

@@ -12,6 +12,7 @@ from ikevd.addresses import Endpoint, Path
 from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.path_findings import PeerMoved
+from ikevd.peer import pace
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Follow, Record
 from ikevd.peer.state import IsakmpState, PairState
@@ -28,16 +29,30 @@ def heard(draft: Draft, under: Cookies, before: Path) -> None:
 
 def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
     """A packet of the peer has come by the pair, from another port."""
-    if pair is not None and pair.behind_nat and pair.sa.encap is not None and pair.sa.remote == now.address:
+    if pair is None or not pair.behind_nat or pair.sa.encap is None or pair.sa.remote != now.address:
+        return
+    if now != place(pair.sa) and pace.allows(draft, place(pair.sa), now):
         _follow(draft, place(pair.sa), now)
 
 
-def arrive(draft: Draft, under: Cookies, there: Path) -> None:
-    """The peer has shown that it has another address."""
+def follows(draft: Draft, isakmp: IsakmpState, came: Path) -> bool:
+    """Does an authenticated message that has come by that path move its ISAKMP SA at once? An address counts once the
+    peer has answered there, and so does a port of the NAT in front of it that changes too often."""
+    known = isakmp.path.remote
+    if came.remote.address != known.address:
+        return False
+    if not _behind_nat(isakmp):
+        return came.remote == known or came.local != isakmp.path.local  # both go to port 4500
+    return came.remote == known or pace.allows(draft, known, came.remote)
+
+
+def arrive(draft: Draft, under: Cookies, there: Path, *, answered: bool) -> None:
+    """The peer has shown that it is there; not `answered`: since it lacks dead peer detection, by a second message."""
     found = draft.isakmp.get(under)
     if found is not None:
         draft.isakmp.put(under, replace(found, roaming=None))
-        _follow(draft, found.path.remote, there.remote)
+        if pace.allows(draft, found.path.remote, there.remote, answered=answered):
+            _follow(draft, found.path.remote, there.remote)
 
 
 def at_home(draft: Draft, pair: PairState) -> PairState:
@@ -61,6 +76,7 @@ def _follow(draft: Draft, before: Endpoint, now: Endpoint) -> None:
     """All that went to the one place goes to the other."""
     if before == now:
         return
+    pace.moved(draft)
     moved = _pairs_follow(draft, before, now)
     for under, isakmp in tuple(draft.isakmp.items()):
         if isakmp.path.remote == before and _behind_nat(isakmp):

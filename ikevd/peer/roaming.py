@@ -11,7 +11,7 @@ from ikevd.addresses import Endpoint, Path
 from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.path_findings import PeerElsewhere
-from ikevd.peer import dpd, isakmp, moves
+from ikevd.peer import dpd, isakmp, moves, pace
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
 from ikevd.peer.notices import r_u_there
@@ -25,11 +25,11 @@ from ikevd.wire.registry import NotifyType
 def heard(draft: Draft, under: Cookies, came: Path) -> None:
     """An authenticated message, which is no copy of an old one, has come by that path."""
     found = draft.isakmp.get(under)
-    if found is None or came.remote.address == found.path.remote.address or not moves.is_behind_nat(draft, under):
+    if found is None or came.remote == found.path.remote or not moves.is_behind_nat(draft, under):
         return
     known = found.roaming
     if known is not None and known.path == came and known.number is None:
-        moves.arrive(draft, under, came)
+        moves.arrive(draft, under, came, answered=False)
     elif known is None or known.path != came or draft.now >= known.at + ASK_AGAIN:
         _ask(draft, under, came)
 
@@ -43,10 +43,16 @@ def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> N
     if dpd.number_of(said) != asked.number:
         return
     if came == asked.path:
-        moves.arrive(draft, under, came)
+        moves.arrive(draft, under, came, answered=True)
         isakmp.heard(draft, under, came, ())
-    elif came.remote.address == found.path.remote.address:  # somebody has carried the question to where it always was
+    elif _is_home(found.path, asked.path, came):  # somebody has carried the question to where it always was
         came_twice(draft, under)
+
+
+def _is_home(known: Path, asked: Path, came: Path) -> bool:
+    """Another port of the old address is as good as the known one, unless it is the port that is in doubt."""
+    moved_within = known.remote.address == asked.remote.address
+    return came.remote == known.remote if moved_within else came.remote.address == known.remote.address
 
 
 def came_twice(draft: Draft, under: Cookies) -> None:
@@ -60,7 +66,7 @@ def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
     """A packet of the peer has come by the pair, from there: as good as a message, but for a peer that cannot be asked.
     Such a one moves by its messages alone, since of packets the kernel does not tell what the old address still sends.
     """
-    if pair is None or not pair.behind_nat or now.address == pair.sa.remote:
+    if pair is None or not pair.behind_nat or pair.sa.encap is None or now == moves.place(pair.sa):
         return
     before = moves.place(pair.sa)
     for under, found in reversed(tuple(draft.isakmp.items())):
@@ -72,7 +78,7 @@ def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
 
 def _ask(draft: Draft, under: Cookies, there: Path) -> None:
     found = draft.isakmp.get(under)
-    if found is None:
+    if found is None or (pace.flaps(draft) and not found.sa.dpd) or not pace.asks(draft):
         return
     number = None
     if found.sa.dpd:
@@ -81,4 +87,7 @@ def _ask(draft: Draft, under: Cookies, there: Path) -> None:
         found = dpd.put(draft, under, found, replace(live, number=number))
         draft.say(Say(under, (r_u_there(under, number),), once=True, to=there))
     draft.isakmp.put(under, replace(found, roaming=Roaming(there, number, draft.now)))
-    draft.say(Record(under, Note(PeerElsewhere(str(there.remote), str(found.path.remote), asked=number is not None))))
+    if not pace.flaps(draft):
+        draft.say(
+            Record(under, Note(PeerElsewhere(str(there.remote), str(found.path.remote), asked=number is not None)))
+        )

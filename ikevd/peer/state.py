@@ -95,6 +95,18 @@ class Roaming:
 
 
 @frozen
+class Moves:
+    """How often the peer was followed to another place, lately."""
+
+    at: tuple[float, ...]
+    """The last times, oldest first."""
+    told: bool = False
+    """Does it stand in the record that it moves too often?"""
+    asked_at: float = 0.0
+    """When it was last asked where it is, since it does."""
+
+
+@frozen
 class IsakmpState:
     """An ISAKMP SA and what changes about it."""
 
@@ -136,6 +148,11 @@ class IsakmpState:
     retired: bool = False
     """It was: no exchange of ours begins under it, those of the peer are answered until the peer deletes it or it
     expires."""
+    unproven: bool = False
+    """Of a member of a group: it came from the place of a living one, and has not answered there yet. It touches
+    nothing else."""
+    greeted: bool = False
+    """It has said INITIAL-CONTACT meanwhile, which is heeded once it has answered."""
     outdated: bool = False
     """Its settings are not those of the file any more, or the operator wants another one: once that stands, the
     children are negotiated anew under it."""
@@ -302,3 +319,4 @@ class PeerState:
     refused: Refused | None = None
     hinted_at: float | None = None
     """When it was last asked, or called, since unproven words said that it had lost something."""
+    moves: Moves | None = None

@@ -49,6 +49,9 @@ LINGERS = 2.0
 
 ASK_AGAIN = 2.0
 """A peer that seems to have moved is asked at its new address, after so long again if something comes from there."""
+MOVES, MOVES_WITHIN = 6, 60.0
+"""So many times within so many seconds a peer is followed on its word alone, and as often again where it has answered
+from there: two NATs that take turns, or somebody who sends copies, move nothing at each packet."""
 LIVING = 30.0
 """Who was heard of within so many seconds, by IKE or ESP, keeps what another peer asks for."""
 TO_ANSWER = 2.0

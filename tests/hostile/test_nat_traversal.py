@@ -12,8 +12,8 @@ from ikevd.addresses import Endpoint
 from ikevd.exchanges.nat import MAX_NAT_D, endpoint_hash
 from ikevd.policy.transforms import offer_phase2
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
-from ikevd.wire.payloads import KePayload, NatDPayload, NoncePayload, Opaque, Payload, VidPayload
-from ikevd.wire.registry import Encapsulation, PayloadType
+from ikevd.wire.payloads import KePayload, NatDPayload, NatOaPayload, NoncePayload, Opaque, Payload, VidPayload
+from ikevd.wire.registry import Encapsulation, IdType, PayloadType
 from ikevd.wire.vendor_ids import NAT_T_RFC_3947
 from tests.builders import BOB
 from tests.hostile.mallory import NI, SPI, MainMode, QuickMode
@@ -186,5 +186,27 @@ def test_copies_of_a_quick_mode_from_another_address_move_neither_sa_nor_tunnel(
         assert scene.session.live[0].path.remote == Endpoint(MALLORY, 4500)
         assert scene.session.live[0].roaming is None
         assert ELSEWHERE not in {sa.destination for sa in scene.bob.kernel.sas}
+
+    attack(story)
+
+
+@pytest.mark.parametrize("kind", [PayloadType.NAT_OA, PayloadType.NAT_OA_DRAFT], ids=["RFC 3947", "drafts"])
+def test_nat_oa_in_a_quick_mode_of_a_tunnel_is_read_and_changes_nothing(kind: PayloadType) -> None:
+    """RFC 3947 section 5.2 has it for transport mode; some peers send it in tunnel mode, too."""
+
+    async def story(scene: Scene) -> None:
+        scene.mallory.establish()
+        mode = scene.mallory.quick_mode()
+        original = [
+            NatOaPayload(kind, IdType.IPV4_ADDR, octets) for octets in (b"\xc0\x00\x02\x63", b"\xc0\x00\x02\x64")
+        ]
+        first = mode.message_1(*mode.payloads(), *original)
+        scene.mallory.say(first)
+        await asyncio.sleep(0.01)
+        (second,) = scene.mallory.heard()
+        mode.hear_2(second, first)
+        scene.mallory.say(mode.message_3())
+        await asyncio.sleep(0.01)
+        assert scene.tunnels == 1
 
     attack(story)

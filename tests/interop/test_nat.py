@@ -108,6 +108,33 @@ def test_a_client_behind_a_nat_keeps_its_mapping_alive(net: Topology) -> None:
         charon.wait_for_children(0)
 
 
+@pytest.fixture
+def between() -> Iterator[Topology]:
+    """Two gateways, each behind a NAT of its own, which forwards ports 500 and 4500 to it."""
+    with Topology(nat="ab") as net:
+        yield net
+
+
+@pytest.mark.parametrize("begins", ["ikevd", "strongswan"])
+def test_both_sides_are_behind_a_nat_of_their_own(between: Topology, begins: str) -> None:
+    """Whoever is called is so behind a NAT that forwards ports."""
+    site = Site(between.gw_a, between.gw_b, secret=SECRETS["a"], local_id="a.example", remote_id="gw-b.example")
+    with StrongSwan(between.gw_b) as strongswan, Ikevd(between.gw_a, site.ikevd()) as ikevd:
+        strongswan.configure(site.mirrored())
+        if begins == "ikevd":
+            ikevd.up("lan")
+        else:
+            strongswan.bring_up()
+        before = between.wire.seen()
+        assert between.host_a.ping(between.host_b.address, 3) == 3
+        assert between.host_b.ping(between.host_a.address, 3) == 3
+        seen = between.wire.seen() - before
+        assert (seen.esp, seen.udp_esp, seen.clear) == (0, 12, 0)
+        (isakmp,) = ikevd.status()["connections"][0]["isakmp"]
+        assert (isakmp["nat"]["local"], isakmp["nat"]["remote"]) == (True, True)
+        strongswan.forget()
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "answers"),
     [

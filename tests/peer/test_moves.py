@@ -9,7 +9,8 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import Said
-from ikevd.peer.facts import Heard, Opening, QuickModeUp
+from ikevd.peer.facts import Heard, HeardDpd, Opening, QuickModeUp
+from ikevd.peer.notices import r_u_there_ack
 from ikevd.peer.path_facts import Mapped, Unmovable
 from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PairState, PeerState
 from ikevd.policy.model import NatMethod
@@ -84,10 +85,34 @@ def test_a_pair_outlives_its_isakmp_sa_and_still_follows() -> None:
 
 def test_without_a_nat_in_front_of_the_peer_nothing_follows() -> None:
     before = peer(behind_nat(port=4500, remote=False), lan=up(in_udp(port=4500, behind_nat=False)))
-    for fact in (Heard(A, path(4501)), Mapped("lan", ours(), Endpoint(BOB, 4501))):
+    moved = path(4501)
+    for fact in (Heard(A, moved), HeardDpd(A, r_u_there_ack(A, bytes(4)), moved), Mapped("lan", ours(), moved.remote)):
         after, effects = told(before, fact)
-        assert ports(after) == [4500]
+        assert (ports(after), after.isakmp[A].path) == ([4500], path(4500))
         assert effects == []
+
+
+def test_nor_does_what_is_made_by_a_quick_mode_that_came_from_another_port() -> None:
+    here = in_udp(1, 4500, attempt=Attempt(7), behind_nat=False)
+    before = peer(behind_nat(port=4500, remote=False), lan=up(here), modes={7: mode()})
+    after, _ = told(before, Heard(A, path(4501)), QuickModeUp(Attempt(7), here.sa))
+    assert (ports(after), after.isakmp[A].path) == ([4500], path(4500))
+
+
+def test_where_a_nat_is_in_front_of_us_the_peer_goes_to_port_4500_with_us() -> None:
+    known = behind_nat(remote=False)
+    before = Path(Endpoint(ALICE, 500), Endpoint(BOB, 500))
+    after, _ = told(peer(replace(known, path=before)), Heard(A, path(4500)))
+    assert after.isakmp[A].path == path(4500)
+
+
+def test_a_pair_that_is_not_in_udp_stays_where_it_was_made() -> None:
+    """As of AH, which no NAT lets pass: no port and no address of it moves, whatever its ISAKMP SA does."""
+    plain = pair(1, behind_nat=True)
+    before = peer(behind_nat(), lan=up(plain))
+    for fact in (Heard(A, path(40002)), Mapped("lan", ours(), Endpoint(BOB, 40002))):
+        after, _ = told(before, fact)
+        assert after.children["lan"].pairs == (plain,)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""Members of a group, who all hold its key: a phase 1 from the place of one that lives may be its renewal, or another
+member's, sent from a forged address. So it touches nothing of what stands until it has answered a question there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ikevd.addresses import Path
+from ikevd.exchanges.contact import says
+from ikevd.frozen import replace
+from ikevd.peer import contact, dpd, isakmp, liveness
+from ikevd.peer.draft import Draft
+from ikevd.peer.notices import is_dpd
+from ikevd.peer.state import PeerState, Stage
+from ikevd.peer.timing import LIVING
+from ikevd.policy.model import DpdMode, Unique
+from ikevd.sa.model import Cookies
+from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
+from ikevd.wire.registry import NotifyType, Protocol
+
+WHY = "its phase 1 came from the place of a living member of its group"
+
+
+def met(draft: Draft, under: Cookies) -> None:
+    """A phase 1 has ended well. Where nobody can be asked, as without dead peer detection, its place alone decides."""
+    found = draft.isakmp.get(under)
+    if not draft.key.instance or found is None or found.stage is not Stage.READY:
+        return
+    others = [known for key, known in draft.isakmp.items() if key != under and known.stage is Stage.READY]
+    stands = others or any(known.standing for _, known in draft.children.items())
+    if not stands or draft.connection.dpd.mode is DpdMode.OFF:
+        return
+    if found.sa.dpd:
+        draft.isakmp.put(under, replace(found, unproven=True))
+        liveness.probe(draft, under, WHY)
+    elif any(known.sa.dpd for known in others):  # who has renewed would still speak it
+        isakmp.not_there(draft, under)
+
+
+def is_unproven(draft: Draft, under: Cookies) -> bool:
+    """Has it not answered yet?"""
+    found = draft.isakmp.get(under)
+    return found is not None and found.unproven
+
+
+def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> None:
+    """A message of dead peer detection has come by that path: the answer, from where the question went?"""
+    found = draft.isakmp.get(under)
+    if found is None or not found.unproven or said.type != NotifyType.R_U_THERE_ACK:
+        return
+    if came.remote != found.path.remote or not dpd.is_new(dpd.liveness_of(found), said):
+        return
+    draft.isakmp.put(under, replace(found, unproven=False, greeted=False))
+    if found.greeted:
+        others = (known for key, known in draft.isakmp.items() if key != under)
+        lives = draft.connection.unique is Unique.KEEP and any(draft.now < one.heard + LIVING for one in others)
+        contact.heard(draft, under, former_lives=lives)
+
+
+def its_own(payloads: Sequence[Payload]) -> tuple[Payload, ...]:
+    """What it may say before it has answered: nothing of IPsec SAs, which may be another's."""
+    return tuple(payload for payload in payloads if _is_its_own(payload))
+
+
+def must_wait(state: PeerState, under: Cookies, child: str) -> bool:
+    """May a Quick Mode under that ISAKMP SA not yet touch what stands of the child?"""
+    found, known = state.isakmp.get(under), state.children.get(child)
+    if found is None or known is None or not found.unproven:
+        return False
+    return any(pair.under != under for pair in known.pairs)
+
+
+def _is_its_own(payload: Payload) -> bool:
+    match payload:
+        case DeletePayload(protocol=Protocol.ISAKMP):
+            return True
+        case NotifyPayload():
+            return says(payload) or is_dpd(payload)
+    return False

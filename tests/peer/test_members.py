@@ -1,0 +1,148 @@
+"""Members of a group share one key: who comes from the place of one that lives answers there before anything is its."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevd.addresses import Path
+from ikevd.peer import crossing
+from ikevd.peer.dpd import liveness_of
+from ikevd.peer.facts import Carried, Contacted, Due, Heard, HeardDpd, Informed, PhaseOneUp, QuickModeBegan, Reserved
+from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
+from ikevd.peer.state import Attempt, PeerKey, PeerState, Stage
+from ikevd.policy.model import Dpd, DpdMode
+from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
+from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import NotifyType, Protocol
+from tests.peer.records import KEY, NOW, VIEW, A, B, ours, peer, told
+from tests.peer.test_moves import behind_nat, in_udp, path, up
+
+FIRST = PeerKey(KEY.connection, KEY.identity, 1)
+PLACE = path(40001)
+GREETS = NotifyPayload(Protocol.ISAKMP, NotifyType.INITIAL_CONTACT, B.octets)
+
+
+def stands(*, dpd: bool = True) -> PeerState:
+    """A client of a group with its ISAKMP SA and a pair."""
+    known = behind_nat(A)
+    sa = replace(known.sa, dpd=dpd, initiator=False)
+    return replace(peer(replace(known, sa=sa), lan=up(in_udp())), key=FIRST)
+
+
+def newcomer(*, dpd: bool = True, contacted: bool = False) -> IsakmpSa:
+    known = behind_nat(B).sa
+    return replace(known, initiator=False, dpd=dpd, contacted=contacted, path=PLACE)
+
+
+def came(state: PeerState, **how: bool) -> tuple[PeerState, list[str]]:
+    """A phase 1 from the client's place."""
+    return told(state, PhaseOneUp(None, newcomer(**how), began=NOW - 1))
+
+
+def answer(state: PeerState, there: Path = PLACE) -> HeardDpd:
+    number = liveness_of(state.isakmp[B]).number
+    return HeardDpd(B, r_u_there_ack(B, number.to_bytes(4, "big")), there)
+
+
+def spis(state: PeerState) -> list[Spi]:
+    return [pair.sa.inbound for pair in state.children["lan"].standing]
+
+
+def test_it_is_asked_there_at_once() -> None:
+    after, effects = came(stands())
+    assert after.isakmp[B].unproven
+    assert any(effect.startswith("say once under B: R_U_THERE") for effect in effects)
+
+
+def test_its_answer_from_there_makes_it_the_client_as_before() -> None:
+    before, _ = came(stands())
+    after, _ = told(before, answer(before))
+    assert not after.isakmp[B].unproven
+    assert spis(after) == [ours()]
+
+
+def test_the_first_of_a_client_is_not_asked() -> None:
+    after, _ = came(replace(peer(), key=FIRST))
+    assert not after.isakmp[B].unproven
+
+
+def test_nor_is_one_whose_identity_is_its_own() -> None:
+    after, _ = came(replace(stands(), key=KEY))
+    assert not after.isakmp[B].unproven
+
+
+@pytest.mark.parametrize("where", ["phase 1", "Informational", "Quick Mode"])
+def test_its_initial_contact_ends_nothing_before_it_has_answered_and_is_heeded_then(where: str) -> None:
+    before, _ = came(stands(), contacted=where == "phase 1")
+    if where != "phase 1":
+        before, _ = told(before, Informed(B, (GREETS,)) if where == "Informational" else Contacted(B))
+    assert spis(before) == [ours()]
+    after, _ = told(before, answer(before))
+    assert spis(after) == []
+    assert after.isakmp[A].stage is Stage.LEAVING
+
+
+def test_one_that_speaks_from_another_port_goes_and_moves_nothing() -> None:
+    before, _ = came(stands())
+    after, effects = told(before, Heard(B, path(40009)))
+    assert after.isakmp[B].stage is Stage.LEAVING
+    assert (after.isakmp[A].path, spis(after)) == (PLACE, [ours()])
+    assert any("it may be another member's, sent from a forged address" in effect for effect in effects)
+
+
+def test_an_answer_from_another_port_is_none() -> None:
+    before, _ = came(stands())
+    after, _ = told(before, answer(before, path(40009)))
+    assert after.isakmp[B].stage is Stage.LEAVING
+    assert after.isakmp[A].path == PLACE
+
+
+def test_one_that_never_answers_goes_alone_though_it_speaks_and_the_client_sends_packets() -> None:
+    state, _ = came(stands())
+    for second in range(1, 12):
+        state, _ = told(state, Heard(B, PLACE), Due(), Carried(B, NOW + second), now=NOW + second)
+    assert B not in state.isakmp or state.isakmp[B].stage is Stage.LEAVING
+    assert state.isakmp[A].stage is Stage.READY
+    assert spis(state) == [ours()]
+
+
+def test_it_can_delete_itself_and_no_ipsec_sa() -> None:
+    before, _ = came(stands())
+    after, _ = told(before, Informed(B, (delete_esp(Spi(0xE0000001)), delete_isakmp(B))))
+    assert spis(after) == [ours()]
+    assert after.isakmp[B].peer_deleted
+
+
+def test_nothing_of_ours_begins_under_it() -> None:
+    before, _ = came(stands())
+    _, effects = told(before, Informed(A, (delete_esp(Spi(0xE0000001)),)))
+    assert not any("under B" in effect for effect in effects)
+
+
+def asks_for(state: PeerState) -> tuple[PeerState, IpsecSa]:
+    """A Quick Mode of the newcomer for what the client has."""
+    state, _ = told(state, QuickModeBegan(Attempt(-1), B), Reserved(Attempt(-1), "lan", ours(7)))
+    return state, replace(in_udp(7).sa, initiator=False)
+
+
+def test_its_quick_mode_for_what_the_client_has_waits_for_the_answer() -> None:
+    state, sa = asks_for(came(stands())[0])
+    assert crossing.must_wait(state, Attempt(-1), sa)
+    state, _ = told(state, answer(state))
+    assert not crossing.must_wait(state, Attempt(-1), sa)
+
+
+def test_a_peer_without_dead_peer_detection_is_not_who_had_it() -> None:
+    after, _ = came(stands(), dpd=False)
+    assert after.isakmp[B].stage is Stage.LEAVING
+    assert spis(after) == [ours()]
+
+
+def test_where_neither_speaks_it_or_it_is_off_the_place_alone_decides() -> None:
+    after, _ = came(stands(dpd=False), dpd=False)
+    assert not after.isakmp[B].unproven
+    off = replace(VIEW, dpd=Dpd(DpdMode.OFF))
+    after, _ = told(stands(), PhaseOneUp(None, newcomer(), began=NOW - 1), view=off)
+    assert not after.isakmp[B].unproven
