@@ -108,7 +108,7 @@ def test_a_client_behind_a_nat_keeps_its_mapping_alive(net: Topology) -> None:
         charon.wait_for_children(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def between() -> Iterator[Topology]:
     """Two gateways, each behind a NAT of its own, which forwards ports 500 and 4500 to it."""
     with Topology(nat="ab") as net:
