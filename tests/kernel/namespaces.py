@@ -37,6 +37,12 @@ class Namespace:
         with self.entered():
             return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
+    def ip(self, *lines: str) -> None:
+        """Run `ip` once for many lines."""
+        with self.entered():
+            text = "".join(f"{line}\n" for line in lines)
+            subprocess.run(["ip", "-batch", "-"], input=text, check=True, capture_output=True, text=True, timeout=60)
+
     def close(self) -> None:
         """Give it up: the kernel removes it with its SAs, policies and links."""
         os.close(self.fd)
