@@ -11,6 +11,7 @@ from typing import Self
 
 from tests.eventually import eventually
 from tests.interop.node import Node
+from tests.output import written
 
 INTERVAL = 0.01
 LATE = 20
@@ -40,8 +41,7 @@ class FloodPing:
 
     def _answered(self) -> list[int]:
         """The numbers of the packets that came back; `ping` writes them out as they come."""
-        self._output.seek(0)
-        return [int(number) for number in re.findall(rb"icmp_seq=(\d+) ttl", self._output.read())]
+        return [int(number) for number in re.findall(rb"icmp_seq=(\d+) ttl", written(self._output))]
 
     def lost(self) -> int:
         """How many got no answer, up to one that is sent from now on; which ones: `missing`. Of the last few it may

@@ -49,7 +49,7 @@ def shown(node: Node) -> str:
 def cause_of_up(ikevd: Ikevd, name: str = "lan") -> str:
     """The last line of a failing `ikevd up`."""
     done = ikevd.command("up", name)
-    assert done.returncode == 1, done.stdout
+    assert done.exit_code == 1, done.stdout
     return done.stderr.strip().splitlines()[-1]
 
 

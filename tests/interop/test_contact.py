@@ -83,9 +83,9 @@ def test_who_sends_esp_to_an_ikevd_that_has_lost_all_hears_of_it_and_begins_anew
     topology: Topology, site: Site
 ) -> None:
     other = site.mirrored()
-    with (
-        Ikevd(site.here, site.ikevd().replace("start: manual", "start: always")) as ikevd,
+    with (  # first who is called: the other one calls at once
         Ikevd(other.here, other.ikevd() + "\nunknown_esp: true\n") as lost,
+        Ikevd(site.here, site.ikevd().replace("start: manual", "start: always")) as ikevd,
     ):
         ikevd.up("lan")
         ikevd.up("dmz")

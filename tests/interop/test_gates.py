@@ -102,7 +102,7 @@ def test_before_a_tunnel_and_while_it_comes_and_goes_nothing_leaves_in_the_clear
         assert gate(site.here) == BLOCKED
         ikevd.up("lan")
         topology.wire.wait_for("esp", topology.wire.seen().esp + 20)
-        assert ikevd.command("down", "lan").returncode == 0
+        assert ikevd.command("down", "lan").exit_code == 0
         becomes(site.here, BLOCKED)
         running.goes_on()
         charon_b.initiate("lan")
@@ -172,7 +172,7 @@ def test_down_open_lets_traffic_pass_in_the_clear_until_the_next_up(
         if tunnel:
             ikevd.up("lan")
         assert running.clear == 0
-        assert ikevd.command("down", "lan", "--open").returncode == 0
+        assert ikevd.command("down", "lan", "--open").exit_code == 0
         becomes(site.here, OPEN)
         eventually(lambda: running.clear)
         ikevd.up("lan")
@@ -180,7 +180,7 @@ def test_down_open_lets_traffic_pass_in_the_clear_until_the_next_up(
         since = running.clear
         running.goes_on()
         assert running.clear == since
-        assert ikevd.command("down", "lan").returncode == 0
+        assert ikevd.command("down", "lan").exit_code == 0
         becomes(site.here, BLOCKED)
         running.goes_on()
         assert running.clear == since

@@ -28,7 +28,7 @@ def test_sixty_children_go_down_and_up(topology: Topology, charon_b: StrongSwan,
             charon_b.wait_for_children(COUNT)
             before, began = topology.wire.seen(), time.monotonic()
             done = ikevd.command("down", name)
-            assert (done.returncode, site.here.xfrm_state()) == (0, [])
+            assert (done.exit_code, site.here.xfrm_state()) == (0, [])
             assert len(done.stdout.splitlines()) <= SCREEN, done.stdout
             charon_b.wait_for_children(0)
             eventually(lambda: site.there.xfrm_state() == [])

@@ -17,6 +17,6 @@ def test_libreswan_reads_several_spis_in_one_delete(topology: Topology) -> None:
         pluto.configure(site.mirrored())
         ikevd.up("lan")
         assert len(site.there.xfrm_state()) == 2 * FEW
-        assert ikevd.command("down", "lan").returncode == 0
+        assert ikevd.command("down", "lan").exit_code == 0
         eventually(lambda: site.there.xfrm_state() == [])
         assert site.here.xfrm_state() == []

@@ -104,7 +104,7 @@ def test_a_client_behind_a_nat_keeps_its_mapping_alive(net: Topology) -> None:
         before = net.wire.seen().keepalive
         net.wire.wait_for("keepalive", before + 3)
         assert net.host_a.ping(net.host_b.address, 3) == 3
-        assert ikevd.command("down", "peer").returncode == 0
+        assert ikevd.command("down", "peer").exit_code == 0
         charon.wait_for_children(0)
 
 

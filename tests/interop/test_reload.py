@@ -19,6 +19,7 @@ from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
+from tests.output import written
 from tests.plugins.secrets import MARK
 
 AWAY = ("away", "10.1.7.0/24", "10.2.7.0/24")
@@ -37,8 +38,7 @@ class Monitor:
     @property
     def text(self) -> str:
         """All of it."""
-        self._output.seek(0)
-        return self._output.read().decode()
+        return written(self._output).decode()
 
     def close(self) -> None:
         self._process.terminate()
@@ -93,7 +93,7 @@ def test_with_one_connection_changed_the_others_lose_nothing_and_the_monitor_sho
         with FloodPing(topology.host_a, topology.host_b.address) as ping, monitored(topology.gw_a) as monitor:
             rewrite(ikevd, file_of(stands, changed))
             done = ikevd.command("reload")
-            assert done.returncode == 0, done.stderr
+            assert done.exit_code == 0, done.stderr
             assert "1 connection unchanged" in done.stdout
             assert "changed: other/away: local, remote" in done.stdout
             eventually(lambda: "10.1.9.0/24" in monitor.text)
@@ -118,7 +118,7 @@ def test_another_key_is_negotiated_anew_while_the_tunnel_carries_on(topology: To
         with FloodPing(topology.host_a, topology.host_b.address) as ping:
             rewrite(ikevd, after.ikevd())
             done = ikevd.command("reload")
-            assert (done.returncode, "changed: peer: psk" in done.stdout) == (0, True), done.stdout + done.stderr
+            assert (done.exit_code, "changed: peer: psk" in done.stdout) == (0, True), done.stdout + done.stderr
             eventually(lambda: "probable" in ikevd.log or "no answer" in ikevd.log or "failed" in ikevd.log)
             charon_b.load(after.mirrored(options=()).swanctl())
             eventually(lambda: not first & {sa.spi for sa in topology.gw_a.xfrm_state()})
@@ -137,7 +137,7 @@ def test_rekey_by_command_loses_nothing(topology: Topology, charon_b: StrongSwan
         cookies = {isakmp["cookies"] for isakmp in isakmp_sas(ikevd)}
         with FloodPing(topology.host_a, topology.host_b.address) as ping:
             done = ikevd.command("rekey", name)
-            assert done.returncode == 0, done.stdout + done.stderr
+            assert done.exit_code == 0, done.stdout + done.stderr
             eventually(lambda: not first & {sa.spi for sa in topology.gw_a.xfrm_state()})
             assert ping.lost() == 0
         now = {isakmp["cookies"] for isakmp in isakmp_sas(ikevd)}
@@ -149,12 +149,12 @@ def test_a_reset_begins_anew_and_ikevd_status_tells_monitoring(topology: Topolog
     site = Site(topology.gw_a, topology.gw_b)
     charon_b.load(site.mirrored(options=()).swanctl())
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
-        assert ikevd.command("status", "peer").returncode == NOT_UP
+        assert ikevd.command("status", "peer").exit_code == NOT_UP
         ikevd.up("lan")
-        assert ikevd.command("status", "peer").returncode == 0
+        assert ikevd.command("status", "peer").exit_code == 0
         first = {sa.spi for sa in topology.gw_a.xfrm_state()}
         done = ikevd.command("reset", "peer")
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.exit_code == 0, done.stdout + done.stderr
         assert not first & {sa.spi for sa in topology.gw_a.xfrm_state()}
         assert topology.host_a.ping(topology.host_b.address, 3) == 3
         charon_b.wait_for_children(1)

@@ -40,7 +40,7 @@ def forwarding(router: Node, *rule: str) -> Iterator[None]:
 def screen_of_failing_up(ikevd: Ikevd) -> tuple[str, str]:
     """What `ikevd up` shows, its lines joined, and the cause."""
     done = ikevd.command("up", "lan")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     return " ".join(done.stdout.split()), done.stderr.strip()
 
 

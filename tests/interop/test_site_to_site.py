@@ -62,7 +62,7 @@ def test_two_children_of_which_the_peer_refuses_one(topology: Topology, charon_b
     charon_b.load(Site(gw_a, gw_b, children=both[:1]).mirrored().swanctl())
     with Ikevd(gw_a, site.ikevd()) as ikevd:
         done = ikevd.command("up", "peer")
-        assert done.returncode == 1
+        assert done.exit_code == 1
         assert "INVALID_ID_INFORMATION" in done.stderr
         packets_cross(topology)
 
@@ -85,7 +85,7 @@ def test_down_tells_the_peer(topology: Topology, charon_b: StrongSwan) -> None:
     charon_b.load(site.mirrored().swanctl())
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
         ikevd.up("lan")
-        assert ikevd.command("down", "lan").returncode == 0
+        assert ikevd.command("down", "lan").exit_code == 0
         charon_b.wait_for_children(0)
         eventually(topology.gw_a.xfrm_state, not_)
 

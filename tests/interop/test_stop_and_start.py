@@ -48,7 +48,7 @@ def sigterm(ikevd: Ikevd) -> None:
 
 
 def down_all(ikevd: Ikevd) -> None:
-    assert ikevd.command("down", "--all").returncode == 0
+    assert ikevd.command("down", "--all").exit_code == 0
 
 
 @pytest.mark.parametrize(

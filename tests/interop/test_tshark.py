@@ -48,5 +48,5 @@ def test_main_mode_and_quick_mode_are_decrypted_with_our_key_log(
         (key,) = ikevd.keys()
         captured = ikevd.command("capture", str(ours), "--keys", str(keys))
     assert decoded(tmp_path / "ike.pcap", key) == EXPECTED.read_text()
-    assert captured.returncode == 0, captured.stderr
+    assert captured.exit_code == 0, captured.stderr
     assert decoded(ours, keys.read_text().strip()) == EXPECTED.read_text(), "what `ikevd capture` wrote from the record"
