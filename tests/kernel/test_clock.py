@@ -16,7 +16,7 @@ from tests.kernel.namespaces import Namespace
 from tests.kernel.places import kernel_in
 from tests.kernel.samples import PEER, REQID, SPI, add, sa_ids, sa_of
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.asyncio(loop_factories=["uvloop"])]  # the kernel knows of no loop
 
 DAY, FIFTY_YEARS = 86_400, 50 * 365 * 86_400
 SECONDS = 7
