@@ -142,7 +142,7 @@ def test_on_a_bad_network_the_tunnel_comes_up_and_both_its_sas_are_renewed(
         is_up(ikevd)
         crossed_soon(topology)
         first, pairs = cookies(ikevd), spis(peer)
-        assert ikevd.command("rekey", "peer").returncode == 0
+        assert ikevd.command("rekey", "peer").exit_code == 0
         eventually(lambda: spis(peer) - pairs)
         assert set(cookies(ikevd)) - set(first)
         crossed_soon(topology)
