@@ -7,7 +7,7 @@ formulas (M-ID) it is four octets.
 from __future__ import annotations
 
 from ikevd.crypto.ciphers import key_length
-from ikevd.crypto.primitives import digest, prf
+from ikevd.crypto.primitives import Prf, digest, prf
 from ikevd.crypto.secret import Secret
 from ikevd.crypto.weak_keys import is_weak_des_key
 from ikevd.errors import InvalidKey
@@ -46,11 +46,11 @@ def phase1_keys(hash: Hash, skeyid: Secret, g_xy: Secret, cky_i: bytes, cky_r: b
     SKEYID_a = prf(SKEYID, SKEYID_d | g^xy | CKY-I | CKY-R | 1)
     SKEYID_e = prf(SKEYID, SKEYID_a | g^xy | CKY-I | CKY-R | 2)
     """
-    key = skeyid.reveal()
+    under_skeyid = Prf(hash, skeyid.reveal())
     seed = g_xy.reveal() + cky_i + cky_r
-    skeyid_d = prf(hash, key, seed + b"\0")
-    skeyid_a = prf(hash, key, skeyid_d + seed + b"\1")
-    skeyid_e = prf(hash, key, skeyid_a + seed + b"\2")
+    skeyid_d = under_skeyid(seed + b"\0")
+    skeyid_a = under_skeyid(skeyid_d + seed + b"\1")
+    skeyid_e = under_skeyid(skeyid_a + seed + b"\2")
     return Phase1Keys(hash, skeyid, Secret(skeyid_d), Secret(skeyid_a), Secret(skeyid_e))
 
 
@@ -142,10 +142,10 @@ def keymat(
 
 def _expand(hash: Hash, key: Secret, first: bytes, again: bytes, length: int) -> Secret:
     """K1 = prf(key, first), Kn = prf(key, Kn-1 | again): the first octets of K1 | K2 | ..."""
-    block = prf(hash, key.reveal(), first)
-    octets = block
+    under_key = Prf(hash, key.reveal())
+    octets = block = under_key(first)
     while len(octets) < length:
-        block = prf(hash, key.reveal(), block + again)
+        block = under_key(block + again)
         octets += block
     return Secret(octets[:length])
 

@@ -7,6 +7,9 @@ import hmac
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from ikevd.wire.registry import Hash
 
 
@@ -16,14 +19,16 @@ class _Row(NamedTuple):
     new: Callable[[bytes], Any]
     size: int
     """Octets of output."""
+    algorithm: hashes.HashAlgorithm
+    """For `HMAC`."""
 
 
 _HASHES = {
-    Hash.MD5: _Row("md5", hashlib.md5, 16),
-    Hash.SHA1: _Row("sha1", hashlib.sha1, 20),
-    Hash.SHA2_256: _Row("sha256", hashlib.sha256, 32),
-    Hash.SHA2_384: _Row("sha384", hashlib.sha384, 48),
-    Hash.SHA2_512: _Row("sha512", hashlib.sha512, 64),
+    Hash.MD5: _Row("md5", hashlib.md5, 16, hashes.MD5()),  # noqa: S303
+    Hash.SHA1: _Row("sha1", hashlib.sha1, 20, hashes.SHA1()),  # noqa: S303
+    Hash.SHA2_256: _Row("sha256", hashlib.sha256, 32, hashes.SHA256()),
+    Hash.SHA2_384: _Row("sha384", hashlib.sha384, 48, hashes.SHA384()),
+    Hash.SHA2_512: _Row("sha512", hashlib.sha512, 64, hashes.SHA512()),
 }
 """What may be negotiated, the policy decides."""
 
@@ -42,6 +47,21 @@ def digest(hash: Hash, data: bytes) -> bytes:
 def prf(hash: Hash, key: bytes, data: bytes) -> bytes:
     """prf(key, data): the HMAC of the negotiated hash (RFC 2409 section 4)."""
     return hmac.digest(key, data, _row(hash).name)
+
+
+class Prf:
+    """`prf` under one key for several values: the key is prepared once (RFC 2104 section 4)."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, hash: Hash, key: bytes) -> None:
+        self._keyed = HMAC(key, _row(hash).algorithm)
+
+    def __call__(self, data: bytes) -> bytes:
+        """prf(key, data)."""
+        keyed = self._keyed.copy()
+        keyed.update(data)
+        return keyed.finalize()
 
 
 def equal(a: bytes, b: bytes) -> bool:
