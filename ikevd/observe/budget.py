@@ -23,21 +23,22 @@ OBJECTS = 200
 """What one fact takes beside its octets while it is not packed; a record by itself takes about three times as much."""
 LENGTH_AT = 24
 """In the ISAKMP header (RFC 2408 section 3.1)."""
+_PLAIN = frozenset((int, float, bool, type(None)))
 BRIEF = 500
 """Characters or octets of one field of a fact that does not fit as it is."""
 
 
 def weight(fact: Fact) -> int:
     """Octets that a fact takes, about."""
-    if isinstance(fact, (Sent, Heard)):
+    if type(fact) is Sent or type(fact) is Heard:
         return OBJECTS + len(fact.octets) + len(fact.chain)
     return OBJECTS + _weight(fact)
 
 
-def fitting(fact: Fact, taken: int) -> tuple[Fact, int] | None:
-    """The fact for a record of `taken` octets, whole or cut short, with what it takes; None where there is no room even
-    for that."""
-    room, size = RECORD_OCTETS - taken, weight(fact)
+def fitting(fact: Fact, size: int, taken: int) -> tuple[Fact, int] | None:
+    """The fact, which takes `size` octets, for a record of `taken` octets, whole or cut short, with what it takes then;
+    None where there is no room even for that."""
+    room = RECORD_OCTETS - taken
     if size <= room - FOR_RESULT_OCTETS:
         return fact, size
     if not isinstance(fact, (Established, Failed)):
@@ -62,11 +63,12 @@ def _weight(value: Any) -> int:
     octets, left = 0, [value]
     while left:
         one = left.pop()
-        if isinstance(one, (str, bytes)):
+        kind = type(one)
+        if kind is str or kind is bytes:
             octets += len(one)
-        elif isinstance(one, tuple):
+        elif kind is tuple:
             left += one
-        else:
+        elif kind not in _PLAIN:
             for name in getattr(one, "__match_args__", ()):  # of a dataclass: its fields; quicker than to ask for these
                 left.append(getattr(one, name))
     return octets

@@ -14,7 +14,7 @@ from ikevd.errors import Abandoned, Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sent
 from ikevd.findings import OtherKey
 from ikevd.frozen import frozen
-from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting
+from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting, weight
 from ikevd.observe.packed import pack, pickled, unpack
 from ikevd.observe.refused import Refused, RefusedAttempts
 from ikevd.sa.model import Cookies, Spi
@@ -100,10 +100,10 @@ class Record:
         """Keep one fact, whole or cut short, and show it to the listeners."""
         history = self._history
         entry = Entry(history.now(), fact)
-        if isinstance(fact, (Sent, Heard)):
+        if type(fact) is Sent or type(fact) is Heard:
             self.peer = fact.path.remote
-        has_place = self.shelf and self._count < _ROOM.get(type(fact), ROOM_OF_OTHERS)
-        if has_place and (fits := fitting(fact, self.weight)):
+        has_place = self.shelf is not None and self._count < _ROOM.get(type(fact), ROOM_OF_OTHERS)
+        if has_place and (fits := fitting(fact, weight(fact), self.weight)):
             kept, size = fits
             self._keep(entry if kept is fact else Entry(entry.at, kept), size)
         else:
@@ -111,7 +111,7 @@ class Record:
         history.tell(self, entry)
 
     def _keep(self, entry: Entry, size: int) -> None:
-        self._tail = (*self._tail, entry)
+        self._tail += (entry,)
         self._count += 1
         self.weight += size
         if self._packed and len(self._tail) >= TAIL:
@@ -274,7 +274,8 @@ class History:
 
     def tell(self, record: Record, entry: Entry) -> None:
         """Show one fact to the listeners (called by `Record.add`)."""
-        if not record.initiator and isinstance(entry.fact, (Failed, Dropped)) and (cause := _refusal(entry.fact)):
+        told = type(entry.fact)
+        if (told is Failed or told is Dropped) and not record.initiator and (cause := _refusal(entry.fact)):
             refused = Refused(
                 record.kind,
                 record.peer,

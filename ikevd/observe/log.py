@@ -26,12 +26,13 @@ from ikevd.observe.views import fact_fields
 from ikevd.policy.model import LogFormat
 from ikevd.text import printable
 
-LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+DEBUG, INFO = 10, 20
+LEVELS = {"debug": DEBUG, "info": INFO, "warning": 30, "error": 40}
 FIRST_COPY = 2
 """Of a message that had no answer: news."""
 UNLOGGED = ("wire", "path", "finding")
 _log = structlog.get_logger()
-_threshold = LEVELS["debug"]
+_threshold = DEBUG
 """Facts below it are not even put into words."""
 
 
@@ -143,13 +144,13 @@ class FactLog:
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
-        level = LEVELS[_level(record, entry.fact)]
+        level = _level(record, entry.fact)
         if level < _threshold or not record.matches(self._only.spi, self._only.names, self._only.peer):
             return
         self._strangers.turn(entry.at)
         self._peers.turn(entry.at)
-        if level > LEVELS["debug"] and not self._passes(record, entry):
-            level = LEVELS["debug"]
+        if level > DEBUG and not self._passes(record, entry):
+            level = DEBUG
             if level < _threshold:
                 return
         bound: dict[str, object] = {"connection": record.connection, "child": record.child}
@@ -170,20 +171,20 @@ class FactLog:
         return self._strangers.passes((record.connection, sure), _kind(entry.fact), address, entry.at)
 
 
-def _level(record: Record, fact: Fact) -> str:
+def _level(record: Record, fact: Fact) -> int:
     """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
-    if isinstance(fact, Sent):
+    if type(fact) is Sent:
         new = fact.copy == FIRST_COPY and (fact.label != "INFO" or not record.authenticated)
-        return "info" if new else "debug"
-    return _LEVEL_OF.get(type(fact), "debug")
+        return INFO if new else DEBUG
+    return _LEVEL_OF.get(type(fact), DEBUG)
 
 
-_LEVEL_OF: dict[type[Fact], str] = {
-    Failed: "warning",
-    Dropped: "warning",
-    Hint: "info",
-    Established: "info",
-    Note: "info",
+_LEVEL_OF: dict[type[Fact], int] = {
+    Failed: LEVELS["warning"],
+    Dropped: LEVELS["warning"],
+    Hint: INFO,
+    Established: INFO,
+    Note: INFO,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from functools import lru_cache
 from struct import Struct
 from typing import ClassVar
 
@@ -24,6 +25,8 @@ MAX_TRANSFORMS = 96
 """Of one SA payload: far above what any peer offers (ike-scan's largest default is 24)."""
 MAX_SA = 4096
 """Octets of one SA payload: 96 transforms of the usual six attributes have fewer."""
+USUAL_TRANSFORM = 64
+"""Octets of a transform; the usual six attributes have 32."""
 TOO_MANY = f"SA payload with more than {MAX_TRANSFORMS} transforms"
 
 
@@ -43,6 +46,10 @@ class Transform:
     @classmethod
     def decode(cls, body: bytes, place: int) -> Transform:
         """Read the body of a Transform payload, the `place`th of its proposal."""
+        return _decode_usual(body, place) if len(body) <= USUAL_TRANSFORM else cls._decode(body, place)
+
+    @classmethod
+    def _decode(cls, body: bytes, place: int) -> Transform:
         reader = Reader(body, f"transform {place}")
         number, identifier, reserved = reader.fields(_TRANSFORM)
         return cls(number, identifier, attributes.decode_all(reader), b"" if reserved else body)
@@ -50,6 +57,12 @@ class Transform:
     def encode(self) -> bytes:
         """The body of the Transform payload."""
         return self.octets or _TRANSFORM.pack(self.number, self.id, 0) + attributes.encode_all(self.attributes)
+
+
+@lru_cache(maxsize=256)
+def _decode_usual(body: bytes, place: int) -> Transform:
+    """Most peers of a gateway offer the same transforms."""
+    return Transform._decode(body, place)
 
 
 @frozen
