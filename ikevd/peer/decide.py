@@ -9,6 +9,9 @@ whether it lives; `moves`, `pace` and `roaming`, where it is; `ways`, where we a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
 from ikevd.errors import Abandoned, Said
 from ikevd.peer import (
     attempts,
@@ -93,129 +96,11 @@ def decide(connection: Connection, state: PeerState, fact: Fact, now: float) -> 
 
 
 def _learn(draft: Draft, fact: Fact) -> None:
-    match fact:
-        case Heard(under, path, last_blocks):
-            isakmp.heard(draft, under, path, last_blocks)
-            roaming.heard(draft, under, path)
-        case CameTwice(under):
-            roaming.came_twice(draft, under)
-        case HeardDpd(under, said, path, last_blocks):
-            members.answered(draft, under, said, path)
-            roaming.answered(draft, under, said, path)
-            if dpd.heard(draft, under, said, path, last_blocks):
-                roaming.heard(draft, under, path)
-        case QuickModeBegan(attempt, under):
-            quick_modes.began(draft, attempt, under)
-        case Reserved(attempt, name, spi):
-            quick_modes.reserved(draft, attempt, name, spi)
-        case Opening(attempt, sa, half):
-            quick_modes.opening(draft, attempt, sa, half)
-        case KernelDid(attempt):
-            quick_modes.kernel_did(draft, attempt)
-        case KernelRefused(attempt, error, named):
-            quick_modes.kernel_refused(draft, attempt, error, named)
-        case PhaseOneFailed(attempt, error):
-            if phase1.failed(draft, attempt, error):
-                succession.failed(draft, error)
-                reload.not_followed(draft, error)
-            if isakmp.usable(draft) is not None:  # else the next attempt waits for its time, or for a command
-                quick_modes.begin(draft)
-        case Unplaced(name, cause):
-            child.placed(draft, name, cause)
-        case Placed(name):
-            child.placed(draft, name, None)
-        case Ended(announce):
-            _end(draft, announce=announce)
-        case Dismissed(replaced):
-            restart.dismissed(draft, replaced=replaced)
-            if replaced:
-                quick_modes.begin(draft)
-        case _:
-            _learn_and_begin(draft, fact)
-
-
-def _learn_and_begin(draft: Draft, fact: Fact) -> None:
-    """Facts after which something that waits may begin."""
-    match fact:
-        case Wanted(name):
-            child.want(draft, name)
-        case Unwanted(names, open):
-            for name in names:
-                _unwant(draft, name, open=open, by_command=True)
-        case Reloaded():
-            reload.reloaded(draft, fact)
-        case RekeyWanted(names, anew):
-            reload.rekey_wanted(draft, names, phase1=anew)
-        case Reset():
-            reload.reset(draft)
-        case Displaced(name, by):
-            clients.displaced(draft, name, by)
-        case PhaseOneUp(attempt, sa) if phase1.up(draft, fact):
-            members.met(draft, sa.cookies)
-            contact.met(draft, fact)
-            succession.adopted(draft, sa.cookies, ours=attempt is not None)
-            reload.followed(draft, sa.cookies)
-        case QuickModeUp(attempt, ipsec):
-            quick_modes.up(draft, attempt, ipsec)
-        case QuickModeFailed(attempt, error, spoken, sent):
-            quick_modes.failed(draft, attempt, error, spoken=spoken, sent=sent)
-        case Informed(under, payloads):
-            payloads = members.its_own(payloads) if members.is_unproven(draft, under) else payloads
-            informed.informed(draft, under, payloads, former_lives=fact.former_lives)
-        case Contacted(under, former_lives):
-            contact.heard(draft, under, former_lives=former_lives)
-        case BeganAnew(before):
-            contact.lost(draft, before)
-        case Doubted(why):
-            contact.doubt(draft, why)
-        case Hinted(notify, under):
-            hints.unproven(draft, notify, under)
-        case StrayEsp(spi, times):
-            hints.stray_esp(draft, spi, times)
-        case Spent(under):
-            succession.spent(draft, under)
-        case Worn(under, why):
-            isakmp.retire(draft, under, tell=True, cause=Abandoned(why))
-        case Carried(under, at):
-            liveness.carried(draft, under, at)
-        case Due(names):
-            _due(draft, names)
-        case Restarted(revived):
-            restart.restarted(draft, revived)
-        case Owed(spis):
-            deletes.owe(draft, spis)
-        case _:
-            _learn_of_machine(draft, fact)
-    quick_modes.begin(draft)
-
-
-def _learn_of_machine(draft: Draft, fact: Fact) -> None:
-    """What the kernel tells of SAs, packets and addresses."""
-    match fact:
-        case Expired(name, spi):
-            quick_modes.abort_opening(draft, name, spi, Abandoned("the lifetime of its IPsec SA ended"))
-            pairs.over(draft, name, spi)
-        case SoftExpired(name, spi):
-            rekey.soft(draft, name, spi)
-        case Vanished(name, spi):
-            quick_modes.abort_opening(draft, name, spi, Abandoned(GONE_EARLY))
-            pairs.vanished(draft, name, spi, Said(GONE_EARLY))
-        case Unmovable(name, spi, cause):
-            quick_modes.abort_opening(draft, name, spi, Abandoned(cause))
-            pairs.vanished(draft, name, spi, cause)
-        case Mapped(name, spi, now):
-            moves.mapped(draft, pairs.standing(draft.child(name), spi), now)
-            roaming.mapped(draft, pairs.standing(draft.child(name), spi), now)
-        case Used(name, spi, used):
-            rekey.used(draft, name, spi, used=used)
-        case Counted(name, moved):
-            idle.counted(draft, name, moved=moved)
-        case Acquired(name, packet):
-            start.acquired(draft, name, packet)
-        case AddressGone(address, attempt):
-            ways.gone(draft, address, attempt)
-        case WayFound(anew):
-            ways.found(draft, anew=anew)
+    if rule := _RULES.get(type(fact)):
+        rule(draft, fact)
+    else:
+        _RULES_OF_WAITING[type(fact)](draft, fact)
+        quick_modes.begin(draft)
 
 
 def _unwant(draft: Draft, name: str, *, open: bool, by_command: bool) -> None:
@@ -247,3 +132,143 @@ def _due(draft: Draft, names: tuple[str, ...] | None) -> None:
         if when is not None and when <= draft.now:
             child.due(draft, name)
     deletes.forget_old(draft)
+
+
+# -- by kind of fact ----------------------------------------------------------------------------------------------
+
+
+def _heard(draft: Draft, fact: Heard) -> None:
+    isakmp.heard(draft, fact.under, fact.path, fact.last_blocks)
+    roaming.heard(draft, fact.under, fact.path)
+
+
+def _heard_dpd(draft: Draft, fact: HeardDpd) -> None:
+    members.answered(draft, fact.under, fact.said, fact.path)
+    roaming.answered(draft, fact.under, fact.said, fact.path)
+    if dpd.heard(draft, fact.under, fact.said, fact.path, fact.last_blocks):
+        roaming.heard(draft, fact.under, fact.path)
+
+
+def _phase_one_failed(draft: Draft, fact: PhaseOneFailed) -> None:
+    if phase1.failed(draft, fact.attempt, fact.error):
+        succession.failed(draft, fact.error)
+        reload.not_followed(draft, fact.error)
+    if isakmp.usable(draft) is not None:  # else the next attempt waits for its time, or for a command
+        quick_modes.begin(draft)
+
+
+def _phase_one_up(draft: Draft, fact: PhaseOneUp) -> None:
+    if phase1.up(draft, fact):
+        members.met(draft, fact.sa.cookies)
+        contact.met(draft, fact)
+        succession.adopted(draft, fact.sa.cookies, ours=fact.attempt is not None)
+        reload.followed(draft, fact.sa.cookies)
+
+
+def _informed(draft: Draft, fact: Informed) -> None:
+    payloads = members.its_own(fact.payloads) if members.is_unproven(draft, fact.under) else fact.payloads
+    informed.informed(draft, fact.under, payloads, former_lives=fact.former_lives)
+
+
+def _dismissed(draft: Draft, fact: Dismissed) -> None:
+    restart.dismissed(draft, replaced=fact.replaced)
+    if fact.replaced:
+        quick_modes.begin(draft)
+
+
+def _unwanted(draft: Draft, fact: Unwanted) -> None:
+    for name in fact.children:
+        _unwant(draft, name, open=fact.open, by_command=True)
+
+
+def _expired(draft: Draft, fact: Expired) -> None:
+    quick_modes.abort_opening(draft, fact.child, fact.spi, Abandoned("the lifetime of its IPsec SA ended"))
+    pairs.over(draft, fact.child, fact.spi)
+
+
+def _vanished(draft: Draft, fact: Vanished) -> None:
+    quick_modes.abort_opening(draft, fact.child, fact.spi, Abandoned(GONE_EARLY))
+    pairs.vanished(draft, fact.child, fact.spi, Said(GONE_EARLY))
+
+
+def _unmovable(draft: Draft, fact: Unmovable) -> None:
+    quick_modes.abort_opening(draft, fact.child, fact.spi, Abandoned(fact.cause))
+    pairs.vanished(draft, fact.child, fact.spi, fact.cause)
+
+
+def _mapped(draft: Draft, fact: Mapped) -> None:
+    moves.mapped(draft, pairs.standing(draft.child(fact.child), fact.spi), fact.now)
+    roaming.mapped(draft, pairs.standing(draft.child(fact.child), fact.spi), fact.now)
+
+
+Rule = Callable[[Draft, Any], None]
+F = TypeVar("F")
+
+
+def _on(kind: type[F], rule: Callable[[Draft, F], None]) -> tuple[type, Rule]:
+    """Lets mypy see that a rule fits its kind of fact."""
+    return kind, rule
+
+
+_RULES: Mapping[type, Rule] = dict(
+    (
+        _on(Heard, _heard),
+        _on(HeardDpd, _heard_dpd),
+        _on(CameTwice, lambda draft, fact: roaming.came_twice(draft, fact.under)),
+        _on(QuickModeBegan, lambda draft, fact: quick_modes.began(draft, fact.attempt, fact.under)),
+        _on(Reserved, lambda draft, fact: quick_modes.reserved(draft, fact.attempt, fact.child, fact.spi)),
+        _on(Opening, lambda draft, fact: quick_modes.opening(draft, fact.attempt, fact.sa, fact.half)),
+        _on(KernelDid, lambda draft, fact: quick_modes.kernel_did(draft, fact.attempt)),
+        _on(KernelRefused, lambda draft, fact: quick_modes.kernel_refused(draft, fact.attempt, fact.error, fact.child)),
+        _on(PhaseOneFailed, _phase_one_failed),
+        _on(Unplaced, lambda draft, fact: child.placed(draft, fact.child, fact.cause)),
+        _on(Placed, lambda draft, fact: child.placed(draft, fact.child, None)),
+        _on(Ended, lambda draft, fact: _end(draft, announce=fact.announce)),
+        _on(Dismissed, _dismissed),
+    )
+)
+"""A dict: a `match` of so many kinds takes longer than most of what it leads to."""
+_RULES_OF_WAITING: Mapping[type, Rule] = dict(
+    (
+        # the operator
+        _on(Wanted, lambda draft, fact: child.want(draft, fact.child)),
+        _on(Unwanted, _unwanted),
+        _on(Reloaded, reload.reloaded),
+        _on(RekeyWanted, lambda draft, fact: reload.rekey_wanted(draft, fact.children, phase1=fact.phase1)),
+        _on(Reset, lambda draft, _: reload.reset(draft)),
+        _on(Displaced, lambda draft, fact: clients.displaced(draft, fact.child, fact.by)),
+        # exchanges
+        _on(PhaseOneUp, _phase_one_up),
+        _on(QuickModeUp, lambda draft, fact: quick_modes.up(draft, fact.attempt, fact.sa)),
+        _on(
+            QuickModeFailed,
+            lambda draft, fact: quick_modes.failed(draft, fact.attempt, fact.error, spoken=fact.spoken, sent=fact.sent),
+        ),
+        # the peer
+        _on(Informed, _informed),
+        _on(Contacted, lambda draft, fact: contact.heard(draft, fact.under, former_lives=fact.former_lives)),
+        _on(BeganAnew, lambda draft, fact: contact.lost(draft, fact.before)),
+        _on(Doubted, lambda draft, fact: contact.doubt(draft, fact.why)),
+        _on(Hinted, lambda draft, fact: hints.unproven(draft, fact.notify, fact.under)),
+        _on(StrayEsp, lambda draft, fact: hints.stray_esp(draft, fact.spi, fact.times)),
+        _on(Spent, lambda draft, fact: succession.spent(draft, fact.under)),
+        _on(Worn, lambda draft, fact: isakmp.retire(draft, fact.under, tell=True, cause=Abandoned(fact.why))),
+        _on(Carried, lambda draft, fact: liveness.carried(draft, fact.under, fact.at)),
+        # time and processes
+        _on(Due, lambda draft, fact: _due(draft, fact.children)),
+        _on(Restarted, lambda draft, fact: restart.restarted(draft, fact.revived)),
+        _on(Owed, lambda draft, fact: deletes.owe(draft, fact.spis)),
+        # SAs, packets and addresses of this machine
+        _on(Expired, _expired),
+        _on(SoftExpired, lambda draft, fact: rekey.soft(draft, fact.child, fact.spi)),
+        _on(Vanished, _vanished),
+        _on(Unmovable, _unmovable),
+        _on(Mapped, _mapped),
+        _on(Used, lambda draft, fact: rekey.used(draft, fact.child, fact.spi, used=fact.used)),
+        _on(Counted, lambda draft, fact: idle.counted(draft, fact.child, moved=fact.moved)),
+        _on(Acquired, lambda draft, fact: start.acquired(draft, fact.child, fact.packet)),
+        _on(AddressGone, lambda draft, fact: ways.gone(draft, fact.address, fact.attempt)),
+        _on(WayFound, lambda draft, fact: ways.found(draft, anew=fact.anew)),
+    )
+)
+"""Of facts after which something that waits may begin."""
