@@ -341,29 +341,29 @@ class Conversation(Generic[T_co]):
 
     def _serve(self, request: Request, now: float) -> bool:
         """Carry out one request; False if the exchange must wait for its outcome."""
-        match request:
-            case Send():
-                self._send(request, now)
-            case Receive():
-                self._await(request, now)
-                return False
-            case Note():
-                self._effects.append(Record(request))
-            case ReserveSpi() | OpenInbound() | OpenOutbound() | FirstContact():
-                self._effects.append(AskHost(request))
-                return False
-            case Protect(chains, clear_too):
-                self._situation.chains, self._situation.clear_too = chains, clear_too
-            case Discovered(nat, must_float):
-                self._situation.nat, self._situation.must_float = nat, must_float
-            case Float():
-                self._situation.path = floated(self._situation.path, self._situation.nat_port)
-            case Unconfirmed(sa):
-                self.unconfirmed = sa
-            case Contacted():
-                self._effects.append(Heeded())
-            case _:
-                raise TypeError(f"an exchange may await only its link and its host, not {request!r}")
+        situation = self._situation  # `type(...) is`: a pattern of a `match` that does not fit costs five times as much
+        if type(request) is Receive:
+            self._await(request, now)
+            return False
+        if type(request) is Send:
+            self._send(request, now)
+        elif type(request) is Note:
+            self._effects.append(Record(request))
+        elif isinstance(request, (OpenInbound, OpenOutbound, ReserveSpi, FirstContact)):
+            self._effects.append(AskHost(request))
+            return False
+        elif type(request) is Protect:
+            situation.chains, situation.clear_too = request.chains, request.clear_too
+        elif type(request) is Discovered:
+            situation.nat, situation.must_float = request.nat, request.must_float
+        elif type(request) is Unconfirmed:
+            self.unconfirmed = request.sa
+        elif type(request) is Float:
+            situation.path = floated(situation.path, situation.nat_port)
+        elif type(request) is Contacted:
+            self._effects.append(Heeded())
+        else:
+            raise TypeError(f"an exchange may await only its link and its host, not {request!r}")
         return True
 
     def _await(self, request: Receive, now: float) -> None:

@@ -213,6 +213,12 @@ class AtWork:
 
     def carry_out(self, state: PeerState, effect: effects.Effect) -> list[Happening]:
         """What a fact has led to, if it is of exchanges; what only the kernel can answer is for later."""
+        if type(effect) is effects.Resume:  # the most frequent one; each pattern that does not fit costs its time
+            if (work := self._begun.get(effect.attempt)) is None:
+                return []
+            if effect.error is None:
+                return self._goes_on(work, work.running.resume(state.quick_modes[effect.attempt].spi))
+            return self._goes_on(work, work.running.refuse(effect.error))
         match effect:
             case effects.AskTraffic() | effects.AskPackets() | effects.AskUse():
                 return [effect]
@@ -225,10 +231,6 @@ class AtWork:
                 return [facts.PhaseOneFailed(attempt, error)]
             case effects.Abort(attempt, error) if work := self._begun.get(attempt):
                 return self._goes_on(work, work.running.fail(error))
-            case effects.Resume(attempt, None) if work := self._begun.get(attempt):
-                return self._goes_on(work, work.running.resume(state.quick_modes[attempt].spi))
-            case effects.Resume(attempt, IkeError() as error) if work := self._begun.get(attempt):
-                return self._goes_on(work, work.running.refuse(error))
             case effects.Say(under, payloads, once, to) if exchanges := self._under.get(under):
                 tell = exchanges.tell_once if once else exchanges.tell
                 tell(payloads, to or self._home(state, exchanges))

@@ -223,23 +223,23 @@ class Exchanges:
         """What the outcomes of one step mean for the session."""
         happenings: list[Happening] = []
         for outcome in outcomes:
-            match outcome:
-                case Accepted(path):
-                    self._authentic(work.running.conversation)
-                    happenings.append(facts.Heard(self.sa.cookies, path, self._ends.sa.last_blocks))
-                case CameTwice():
-                    happenings.append(path_facts.CameTwice(self.sa.cookies))
-                case AskHost(ReserveSpi() | OpenInbound() | OpenOutbound() as call):
-                    happenings.append(Ask(work, call))
-                case Heeded():
-                    happenings.append(facts.Contacted(self.sa.cookies))
-                case Returned(result):
-                    happenings += self._returned(work, result)
-                    self._ended(work)
-                case Raised(error):
-                    happenings += self._raised(work, error)
-                    work.running.unkeep()
-                    self._ended(work)
+            if type(outcome) is Accepted:
+                self._authentic(work.running.conversation)
+                happenings.append(facts.Heard(self.sa.cookies, outcome.path, self._ends.sa.last_blocks))
+            elif type(outcome) is AskHost:
+                if isinstance(outcome.call, (OpenInbound, OpenOutbound, ReserveSpi)):
+                    happenings.append(Ask(work, outcome.call))
+            elif type(outcome) is Returned:
+                happenings += self._returned(work, outcome.result)
+                self._ended(work)
+            elif type(outcome) is Raised:
+                happenings += self._raised(work, outcome.error)
+                work.running.unkeep()
+                self._ended(work)
+            elif type(outcome) is CameTwice:
+                happenings.append(path_facts.CameTwice(self.sa.cookies))
+            elif type(outcome) is Heeded:
+                happenings.append(facts.Contacted(self.sa.cookies))
         self._agenda.set(work, work.due)
         return happenings
 

@@ -366,13 +366,12 @@ class Session(Inbox[Happening | Again]):
         self.put_first(await self._kernel.bring_again(self.state, again))
 
     def _carry_out(self, effect: Effect) -> None:
-        match effect:
-            case effects.Answer(child, error):
-                self._waiters.answer(child, error)
-            case effects.TellOthers(under):
-                self._contacts.tell_others(self, self.state.isakmp[under])
-            case _:
-                self.post(*self._at_work.carry_out(self.state, effect))
+        if type(effect) is effects.Answer:
+            self._waiters.answer(effect.child, effect.error)
+        elif type(effect) is effects.TellOthers:
+            self._contacts.tell_others(self, self.state.isakmp[effect.under])
+        else:
+            self.post(*self._at_work.carry_out(self.state, effect))
 
     # -- time ---------------------------------------------------------------------------------------------------
 

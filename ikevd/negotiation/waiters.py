@@ -50,10 +50,6 @@ class Waiters:
 
 
 def _waited_for(fact: object) -> tuple[str, ...]:
-    match fact:
-        case Wanted(child):
-            return (child,)
-        case RekeyWanted(children):
-            return children
-        case _:
-            return ()
+    if type(fact) is Wanted:
+        return (fact.child,)
+    return fact.children if type(fact) is RekeyWanted else ()

@@ -123,13 +123,13 @@ class Message:
 
     def all(self, kind: type[P]) -> tuple[P, ...]:
         """Every payload of one kind."""
-        return tuple([payload for payload in self.payloads if isinstance(payload, kind)])
+        return tuple([payload for payload in self.payloads if type(payload) is kind])
 
     def one(self, kind: type[P]) -> P:
         """The payload of that kind; `Malformed` unless there is exactly one."""
         found = None
         for payload in self.payloads:
-            if isinstance(payload, kind):
+            if type(payload) is kind:
                 if found is not None:
                     raise self._not_one(kind)
                 found = payload

@@ -254,12 +254,11 @@ _DECODERS: dict[PayloadType, Callable[[bytes], Payload]] = {
 }
 
 
-_OF_PARTS = SaPayload, DeletePayload, AttributesPayload
-
-
 def parts(payload: Payload) -> int:
     """How many things the payload holds that are read one by one; 1 for most."""
-    return payload.parts if isinstance(payload, _OF_PARTS) else 1
+    if type(payload) is SaPayload or type(payload) is DeletePayload or type(payload) is AttributesPayload:
+        return payload.parts
+    return 1
 
 
 def decode_payload(kind: PayloadType, body: bytes) -> Payload:
