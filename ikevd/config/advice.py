@@ -46,8 +46,8 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
     if connection.unique == "keep" and may_call(connection):
         problems.warn(
             (*path, "unique"),
-            "is keep, but the remote is one address: a peer that has crashed is refused until its former self was "
-            "silent for 30 s; replace lets it come back at once",
+            "is keep, but the remote is one address: a peer that has crashed waits until its former self was asked for "
+            "2 s, and without dead peer detection until that was silent for 30 s; replace lets it come back at once",
         )
     if connection.sha256_96:
         _on_sha256_96(problems, (*path, "sha256_96"), connection)

@@ -214,7 +214,7 @@ class ConnectionSection(Section):
     unique: Annotated[str, one_of("replace", "keep", "never")] = Field(
         default="replace",
         description="what becomes of the peer's former self when it says that it begins anew (INITIAL-CONTACT): "
-        "replace (what is older ends), keep (while that was heard of within 30 s, the newcomer is refused) or never "
+        "replace (what is older ends), keep (while that lives, the newcomer is refused) or never "
         "(it is neither said nor obeyed)",
     )
     aggressive: Switch = Field(

@@ -9,18 +9,15 @@ from ikevd.errors import IkeError
 from ikevd.frozen import replace
 from ikevd.negotiation import former
 from ikevd.negotiation.arrivals import Arrivals
+from ikevd.negotiation.former import Former
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.peer import clients, contact, facts, liveness
 from ikevd.peer.state import ChildState, PeerState
 from ikevd.peer.timing import LIVING
-from ikevd.policy.model import Connection
 
 
-class Owner(Protocol):
+class Owner(former.Owner, Protocol):
     """The session of the peer."""
-
-    connection: Connection
-    state: PeerState
 
     def post(self, *happenings: facts.Fact) -> None:
         """Learn these."""
@@ -32,12 +29,13 @@ class Owner(Protocol):
 class Claimant:
     """Stands for its session in `HeldSelectors`."""
 
-    __slots__ = ("_arrivals", "_held", "_now", "_owner")
+    __slots__ = ("_arrivals", "_former", "_held", "_now", "_owner")
 
     def __init__(self, owner: Owner, arrivals: Arrivals, held: HeldSelectors, now: Callable[[], float]) -> None:
         self._owner = owner
         self._arrivals = arrivals
         self._held = held
+        self._former = Former(owner, arrivals, now)
         self._now = now
 
     @property
@@ -63,7 +61,7 @@ class Claimant:
     async def claim(self, opening: facts.Opening) -> facts.Opening | facts.KernelRefused:
         """The same fact, or why the pair may not be: its selectors are another peer's, or its own from elsewhere."""
         try:
-            await former.check(self._owner.connection, self.state, opening, self._arrivals, self._now())
+            await self._former.check(opening)
             await self._held.claim(opening.sa, self, opening.attempt)
         except IkeError as refusal:
             return facts.KernelRefused(opening.attempt, refusal, opening.sa.child)
@@ -73,7 +71,7 @@ class Claimant:
         """The peer begins anew: the same fact, and whether its former self lives; it does for all that is known where
         the kernel does not tell."""
         try:
-            lives = await former.lives(self.state, bearing, self._arrivals, self._now())
+            lives = await self._former.lives(bearing)
         except IkeError:
             lives = True
         return replace(bearing, former_lives=lives)

@@ -1,25 +1,101 @@
-"""Does the former self of a peer that comes anew still live? Asked where `unique: keep` wants to know."""
+"""Does the former self of a peer that comes anew still live? Asked where `unique: keep` wants to know.
+
+What is silent for long does not. Who was heard of lately is asked, where it can be, while all else of the session
+waits: it may have gone since.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from typing import Any, Protocol
+
+from ikevd.frozen import replace
 from ikevd.negotiation.arrivals import Arrivals
-from ikevd.peer import clients, contact
-from ikevd.peer.facts import Opening
-from ikevd.peer.state import PeerState
-from ikevd.peer.timing import LIVING
+from ikevd.peer import clients, contact, liveness, rivals
+from ikevd.peer.decide import decide
+from ikevd.peer.facts import Carried, Doubted, Fact, Heard, HeardDpd, Opening
+from ikevd.peer.moves import place
+from ikevd.peer.state import PairState, PeerState
+from ikevd.peer.timing import LIVING, TO_ANSWER
 from ikevd.policy.model import Connection, Unique
+from ikevd.sa.model import Cookies
+
+QUESTIONS = 4
+"""Within `TO_ANSWER` seconds: messages may be lost."""
 
 
-async def lives(state: PeerState, bearing: contact.Bearing, arrivals: Arrivals, now: float) -> bool:
-    """Was it heard of within `LIVING` seconds, by IKE or ESP, besides what bears INITIAL-CONTACT?"""
-    return contact.spoke(state, bearing, now) or await arrivals.within(LIVING, state, contact.older(state, bearing))
+class Owner(Protocol):
+    """The session of the peer, which handles what it asks about."""
+
+    connection: Connection
+    state: PeerState
+
+    @property
+    def waiting(self) -> Iterable[object]:
+        """What has come since, oldest first."""
+
+    async def learn_after(self, question: Coroutine[Any, Any, Fact]) -> None:
+        """Learn this before all that waits."""
 
 
-async def check(connection: Connection, state: PeerState, opening: Opening, arrivals: Arrivals, now: float) -> None:
-    """What the peer holds from elsewhere stays its own while that lives; raises `InvalidId`."""
-    sa = opening.sa
-    elsewhere = clients.elsewhere(state, opening.attempt, sa)
-    if connection.unique is not Unique.KEEP or not elsewhere:
-        return
-    if clients.spoke_elsewhere(state, sa, now) or await arrivals.within(LIVING, state, elsewhere):
-        raise clients.kept(state, sa)
+class Former:
+    """Of one peer."""
+
+    __slots__ = ("_arrivals", "_now", "_owner")
+
+    def __init__(self, owner: Owner, arrivals: Arrivals, now: Callable[[], float]) -> None:
+        self._owner = owner
+        self._arrivals = arrivals
+        self._now = now
+
+    async def lives(self, bearing: contact.Bearing) -> bool:
+        """Was it heard of within `LIVING` seconds, by IKE or ESP, besides what bears INITIAL-CONTACT, and does it
+        answer now?"""
+        bearer, state = contact.bearer_of(bearing), self._owner.state
+        older = (*contact.older(state, bearing),)
+        if not contact.spoke(state, bearing, self._now()) and not await self._arrivals.within(LIVING, state, older):
+            return False
+        return await self._answers([under for under in state.isakmp if under != bearer], older)
+
+    async def check(self, opening: Opening) -> None:
+        """What the peer holds from elsewhere stays its own while that lives; raises `InvalidId`."""
+        state, sa = self._owner.state, opening.sa
+        elsewhere = clients.elsewhere(state, opening.attempt, sa)
+        if self._owner.connection.unique is not Unique.KEEP or not elsewhere:
+            return
+        if not clients.spoke_elsewhere(state, sa, self._now()) and not await self._arrivals.within(
+            LIVING, state, elsewhere
+        ):
+            return
+        known = state.isakmp.items()
+        formers = [under for under, one in known if not rivals.same(one.path.remote, place(sa))]
+        if await self._answers(formers, elsewhere):
+            raise clients.kept(self._owner.state, sa)
+
+    async def _answers(self, formers: Collection[Cookies], pairs: Collection[PairState]) -> bool:
+        """Now, under its ISAKMP SAs or by a packet through its pairs? Who cannot be asked counts as living."""
+        own = {under: self._owner.state.isakmp[under] for under in formers}
+        if not liveness.can_ask(replace(self._owner.state, isakmp=own), self._now()):
+            return True
+        await self._tell(Doubted("it comes anew from another place, or another peer shows its identity"))
+        for _ in range(QUESTIONS):
+            await asyncio.sleep(TO_ANSWER / QUESTIONS)
+            if self._has_answered(formers):
+                return True
+            for under in formers:
+                await self._tell(Carried(under, None))  # it is asked again
+        return await self._arrivals.within(TO_ANSWER / 2, self._owner.state, pairs)
+
+    def _has_answered(self, formers: Collection[Cookies]) -> bool:
+        """Is there a sign of life in what waits?"""
+        state, now = self._owner.state, self._now()
+        said = [one for one in self._owner.waiting if isinstance(one, Heard | HeardDpd) and one.under in formers]
+        learnt = ((one.under, decide(self._owner.connection, state, one, now)[0].isakmp) for one in said)
+        return any(under in after and after[under].heard > state.isakmp[under].heard for under, after in learnt)
+
+    async def _tell(self, fact: Fact) -> None:
+        async def known() -> Fact:
+            return fact
+
+        await self._owner.learn_after(known())

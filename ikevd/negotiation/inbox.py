@@ -42,6 +42,11 @@ class Inbox(ABC, Generic[H]):
         self._waiting.extendleft(happenings)
 
     @property
+    def waiting(self) -> Iterable[H]:
+        """What is not handled yet, oldest first."""
+        return self._waiting
+
+    @property
     def empty(self) -> bool:
         """Does nothing wait? Something may be being handled."""
         return not self._waiting

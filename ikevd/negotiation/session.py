@@ -275,11 +275,11 @@ class Session(Inbox[Happening | Again]):
             case Ask():
                 return self._serve(happening)
             case AskTraffic() | AskPackets() | AskUse():
-                return self._learn_after(self._questions.answer(self.state, happening))
+                return self.learn_after(self._questions.answer(self.state, happening))
             case Again():
                 return self._bring_again(happening)
             case _ if bearing := contact.bearing(self.connection, happening):
-                return self._learn_after(self.claimant.with_former(bearing))
+                return self.learn_after(self.claimant.with_former(bearing))
             case _:
                 return self._learn(happening)
 
@@ -306,11 +306,11 @@ class Session(Inbox[Happening | Again]):
             case ReserveSpi() as call:
                 child = next(child.name for child in self.connection.children if child.reqid == call.reqid)
                 work.running.record.child = child
-                return self._learn_after(self._kernel.reserve_spi(attempt, child, call))
+                return self.learn_after(self._kernel.reserve_spi(attempt, child, call))
             case OpenInbound(sa, keys):
                 opening, named = facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
                 alone = not self.connection.anybody and self.connection.unique is not Unique.KEEP
-                return self._learn(opening, named) if alone else self._learn_after(self.claimant.claim(opening), named)
+                return self._learn(opening, named) if alone else self.learn_after(self.claimant.claim(opening), named)
             case OpenOutbound(sa, keys):
                 return self._learn(facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
 
@@ -339,7 +339,7 @@ class Session(Inbox[Happening | Again]):
             attempt = fact.attempt
             self.put_first((facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt),))
 
-    async def _learn_after(self, question: Coroutine[Any, Any, Fact], keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
+    async def learn_after(self, question: Coroutine[Any, Any, Fact], keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
         """What the kernel or other peers have to say comes first."""
         if kernel_work := self._learn(await question, keys):
             await kernel_work

@@ -77,6 +77,11 @@ def bearing(connection: Connection, fact: object) -> Bearing | None:
     return None
 
 
+def bearer_of(fact: Bearing) -> Cookies:
+    """The ISAKMP SA under which it is said."""
+    return fact.sa.cookies if isinstance(fact, facts.PhaseOneUp) else fact.under
+
+
 def spoke(state: PeerState, fact: Bearing, now: float) -> bool:
     """Was anything authenticated heard of late but what bears the fact?"""
     match fact:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from ikevd.addresses import Address
 from ikevd.facts import Sent
+from ikevd.peer.timing import TO_ANSWER
 from ikevd.policy.model import Connection, Lifetime, Unique
-from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored, psk
+from tests.builders import ALICE, BOB, NO_DPD, child, connection, fqdn, mirrored, psk
 from tests.duet import Network
-from tests.gateways import World, alice_and_bob, bring_up, reload, ripen
+from tests.gateways import Gateway, World, alice_and_bob, bring_up, reload, ripen
 from tests.nat import Nat
 from tests.negotiation.crashes import (
     AT_ONCE,
@@ -332,6 +335,67 @@ def test_with_unique_keep_a_living_client_keeps_its_place_and_a_silent_one_loses
         assert CLIENTS[1] in bob.tunnel_ends
 
     run(story())
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.3], ids=["", "where messages are lost"])
+def test_with_unique_keep_a_living_client_is_asked_and_the_newcomer_is_told_in_words(loss: float) -> None:
+    async def story() -> None:
+        world, bob = await kept()
+        world.network.loss = loss
+        attempt = call(world, CLIENTS[1])
+        await asyncio.sleep(20)
+        assert noted(bob, "it is refused (unique: keep)")
+        assert CLIENTS[1] not in bob.tunnel_ends
+        assert CLIENTS[0] in bob.tunnel_ends
+        attempt.cancel()
+
+    run(story())
+
+
+@pytest.mark.parametrize("again", CLIENTS[:2], ids=["at the same address", "at another one"])
+def test_with_unique_keep_a_client_that_has_died_a_moment_ago_makes_way_after_2_s(again: Address) -> None:
+    async def story() -> None:
+        world, bob = await kept()
+        before = inbound(bob)
+        world.gateways.pop(CLIENTS[0]).session.close()
+        await asyncio.wait_for(call(world, again, seed=5), TO_ANSWER + 2)
+        await asyncio.sleep(1)
+        assert bob.tunnel_ends >= {again}
+        assert not before & inbound(bob)
+
+    run(story())
+
+
+def test_with_unique_keep_a_client_that_cannot_be_asked_keeps_its_place_for_30_s() -> None:
+    async def story() -> None:
+        world, bob = await kept(dpd=NO_DPD)
+        world.gateways.pop(CLIENTS[0]).session.close()
+        attempt = call(world, CLIENTS[1])
+        await asyncio.sleep(5)
+        assert CLIENTS[1] not in bob.tunnel_ends
+        attempt.cancel()
+        del world.gateways[CLIENTS[1]]
+        await asyncio.sleep(60)
+        await call(world, CLIENTS[1], seed=9)
+        await asyncio.sleep(1)
+        assert CLIENTS[1] in bob.tunnel_ends
+
+    run(story())
+
+
+async def kept(**changes: Any) -> tuple[World, Gateway]:
+    """A hub that has heard of its one client a moment ago."""
+    world = World()
+    bob = world.gateway(BOB, hub(*networks(1), unique=Unique.KEEP, **changes))
+    await call(world, CLIENTS[0])
+    await asyncio.sleep(5)
+    return world, bob
+
+
+def call(world: World, where: Address, seed: int = 3) -> asyncio.Future[None]:
+    """Somebody with the identity of the client calls the hub."""
+    gateway = world.gateway(where, client(where, "10.3.0.0/24"), seed=seed)
+    return asyncio.ensure_future(bring_up(gateway))
 
 
 def test_with_unique_never_it_is_neither_said_nor_obeyed() -> None:
