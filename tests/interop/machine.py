@@ -49,6 +49,7 @@ class Machine:
         self.disk = self._folder / "root"
         self._cgroup = CGROUPS / self._folder.name
         self._first: int | None = None
+        self._forgotten = 0
 
     def __enter__(self) -> Self:
         try:
@@ -141,6 +142,7 @@ class Machine:
             self.run("rm", "-rf", path)
         self.systemctl("daemon-reload")
         self._flush()
+        self._forgotten += len(self.log())
 
     # -- its life
 
@@ -162,7 +164,7 @@ class Machine:
         assert self._first is not None
         os.kill(self._first, RTMIN_POWER_OFF)
         self._process.wait(120)
-        self._first = None
+        self._first, self._forgotten = None, 0
         self._flush()
 
     def _flush(self) -> None:
@@ -195,11 +197,13 @@ class Machine:
         """A property of the unit, as `systemctl show` tells."""
         return self.systemctl("show", "--value", f"--property={what}", unit).strip()
 
-    def journal(self, unit: str = "") -> str:
-        """Of all, or of a unit, since the machine's start."""
-        return self.run(
-            "journalctl", "--no-pager", "--boot", "--output=short-monotonic", *(["-u", unit] if unit else [])
-        )
+    def journal(self, *matches: str) -> str:
+        """Of all since the machine's start, or of what matches."""
+        return self.run("journalctl", "--quiet", "--no-pager", "--boot", "--output=short-monotonic", *matches)
+
+    def log(self) -> str:
+        """What ikevd, and systemd of it, has said since the start of the machine or the last `forget_ikevd`."""
+        return self.journal("--unit=ikevd")[self._forgotten :]
 
     @property
     def _seen_from_outside(self) -> Path:

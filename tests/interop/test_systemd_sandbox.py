@@ -64,7 +64,7 @@ def carries(topology: Topology, charon_b: StrongSwan, machine: Machine) -> Calla
 def forbidden(machine: Machine) -> list[str]:
     """Lines of the journal by which something was refused."""
     words = re.compile(r"not permitted|permission denied|not supported by protocol|traceback", re.IGNORECASE)
-    return [line for line in machine.journal("ikevd").splitlines() if words.search(line)]
+    return [line for line in machine.log().splitlines() if words.search(line)]
 
 
 # -- names
@@ -203,7 +203,7 @@ def test_without_the_drop_in_unknown_esp_is_said_to_have_no_effect(
 
     def said() -> bool:
         send_unknown_esp(topology)
-        return "unknown_esp has no effect" in machine.journal("ikevd")
+        return "unknown_esp has no effect" in machine.log()
 
     eventually(said)
     assert not capabilities(machine) & CAP_NET_RAW
@@ -216,7 +216,7 @@ def test_the_drop_in_lets_it_hear_unknown_esp(
     machine.configure(site.ikevd() + "unknown_esp: true\n")
     assert carries()
     assert capabilities(machine) & CAP_NET_RAW
-    assert "unknown_esp has no effect" not in machine.journal("ikevd")
+    assert "unknown_esp has no effect" not in machine.log()
 
     def told() -> bool:
         send_unknown_esp(topology)
