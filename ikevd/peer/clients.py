@@ -65,8 +65,8 @@ def holds(state: PeerState, name: str, selectors: Selectors, attempt: Attempt) -
 
 
 def spoke(state: PeerState, now: float) -> bool:
-    """Did it say something, authenticated, of late?"""
-    return any(now < known.heard + LIVING for known in state.isakmp.values())
+    """Did it say something, authenticated, of late? Not what may be another member's of its group."""
+    return any(now < known.heard + LIVING and not known.unproven for known in state.isakmp.values())
 
 
 def elsewhere(state: PeerState, attempt: Attempt, sa: IpsecSa) -> tuple[PairState, ...]:

@@ -76,7 +76,7 @@ def due(draft: Draft) -> None:
             continue
         found, live = known
         pause = draft.now + _pause(draft.connection.dpd)
-        if under != newest and not live.asked:
+        if under != newest and not (live.asked or found.unproven):
             _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
         elif not live.asked and draft.now < (when := _when(draft, found, live)):
             _look(draft, under, found, live, when)
@@ -123,6 +123,8 @@ def _newest(draft: Draft) -> Cookies | None:
 
 def _when(draft: Draft, found: IsakmpState, live: Liveness) -> float:
     """The peer is asked then, unless it shows itself before."""
+    if found.unproven:
+        return found.born
     wanted = draft.connection.dpd
     periodic = wanted.mode is DpdMode.PERIODIC
     since = max(found.born, live.asked_at) if periodic else last_sign(replace(found, liveness=live))[0]

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ikevd.addresses import Path
-from ikevd.peer import crossing
+from ikevd.peer import clients, crossing
 from ikevd.peer.dpd import liveness_of
 from ikevd.peer.facts import Carried, Contacted, Due, Heard, HeardDpd, Informed, PhaseOneUp, QuickModeBegan, Reserved
 from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
 from ikevd.peer.state import Attempt, PeerKey, PeerState, Stage
+from ikevd.peer.timing import LIVING
 from ikevd.policy.model import Dpd, DpdMode
 from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload
@@ -106,6 +107,22 @@ def test_one_that_never_answers_goes_alone_though_it_speaks_and_the_client_sends
     assert B not in state.isakmp or state.isakmp[B].stage is Stage.LEAVING
     assert state.isakmp[A].stage is Stage.READY
     assert spis(state) == [ours()]
+
+
+def test_after_a_restart_in_which_the_question_was_lost_it_is_asked_again() -> None:
+    before, _ = came(stands())
+    known = before.isakmp[B]
+    forgotten = replace(known, liveness=replace(liveness_of(known), asked=0))  # as the next process reads it
+    again = replace(before, isakmp={**before.isakmp, B: forgotten})
+    after, effects = told(again, Due(), Carried(B, None), now=NOW + 1)
+    assert effects[0].startswith("say once under B: R_U_THERE")
+    assert after.isakmp[B].unproven
+
+
+def test_what_it_says_is_no_sign_of_life_of_the_client() -> None:
+    before, _ = came(stands())
+    after, _ = told(before, Heard(B, PLACE), now=NOW + LIVING)
+    assert not clients.spoke(after, NOW + LIVING)
 
 
 def test_it_can_delete_itself_and_no_ipsec_sa() -> None:
