@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.mutant import Mutant
 from tests.soak.hours.life import life
-from tests.soak.hours.mutants import MUTANTS, Mutant
+from tests.soak.hours.mutants import MUTANTS
 from tests.soak.hours.troubles import trouble
 
 LIVES, HOURS = range(60, 72), 4.0

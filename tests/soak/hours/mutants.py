@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 from ikevd.frozen import replace
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.work import Work
-from ikevd.peer import child, deletes, desired, pairs, rekey, succession
+from ikevd.peer import deletes, desired, pairs, rekey, succession
 from ikevd.peer.state import PairState
 from ikevd.store.memory import MemoryStore
+from tests.mutant import Mutant
 
 NEVER = 1e9
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """`name` of `owner`, a module or a class, becomes what `make` makes of it."""
-
-    what: str
-    owner: Any
-    name: str
-    make: Callable[[Any], Any]
-
-    def __str__(self) -> str:
-        return self.what
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """For a while."""
-        with mock.patch.object(self.owner, self.name, self.make(getattr(self.owner, self.name))):
-            yield
 
 
 def _nothing(_: Any) -> Any:
@@ -84,7 +63,6 @@ def _stuck(put: Any) -> Any:
 MUTANTS = (
     Mutant("a pair that was replaced stays", rekey, "_left", _stays),
     Mutant("an SA stays in the kernel", MemoryKernel, "delete_sa", _now_and_then),
-    Mutant("there is no limit of pairs", child, "MAX_PAIRS", lambda _: 99),
     Mutant("an exchange that has ended is never forgotten", Exchanges, "_ended", _kept),
     Mutant("a transaction is lost", MemoryStore, "put", _lazily),
     Mutant("a time stays on the agenda", Agenda, "set", _stuck),
