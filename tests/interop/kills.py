@@ -19,7 +19,7 @@ from tests.interop.flood_ping import FloodPing
 from tests.interop.moments import Moment, Place, Watch
 from tests.interop.node import Node
 from tests.interop.sites import Site
-from tests.interop.strongswan import StrongSwan
+from tests.interop.strongswan import CONNECTION, StrongSwan
 from tests.interop.topology import Topology
 
 STANDS, OTHER = "lan", "other"
@@ -28,6 +28,9 @@ QUICKLY = "retransmit_tries = 30\nretransmit_timeout = 1.0\nretransmit_base = 1.
 """charon says again what is unanswered every second."""
 WITHIN = 5.0
 """Seconds until a moment comes; what has not come by then is told as missed, and ikevd is killed all the same."""
+
+LONG = 40.0
+"""The same where it comes late: a pair that was replaced stays for half a minute."""
 
 
 def site_of(topology: Topology, *options: str) -> Site:
@@ -45,6 +48,12 @@ class Opposite(Protocol):
 
     def end(self, child: str) -> None:
         """Take it down; it may fail."""
+
+    def rekey(self, child: str) -> None:
+        """Begin to negotiate it anew; that may fail."""
+
+    def renew(self) -> None:
+        """Begin a phase 1 in the place of the one that stands; that may fail."""
 
     def main_modes(self) -> int:
         """How many it has begun or heard."""
@@ -70,6 +79,14 @@ class OppositeStrongSwan:
         with suppress(AssertionError):
             self.charon.terminate(child, timeout=20)
 
+    def rekey(self, child: str) -> None:
+        with suppress(AssertionError):
+            self.charon.rekey(child)
+
+    def renew(self) -> None:
+        with suppress(AssertionError):
+            self.charon.rekey(ike=CONNECTION)
+
     def main_modes(self) -> int:
         return self.charon.log.count("Main Mode IKE_SA")
 
@@ -92,6 +109,12 @@ class OppositeIkevd:
     def end(self, child: str) -> None:
         list(self.ikevd.client.down(child, 20))
 
+    def rekey(self, child: str) -> None:
+        list(self.ikevd.client.rekey(child, 20))
+
+    def renew(self) -> None:
+        list(self.ikevd.client.rekey(STANDS, 20, phase1=True))
+
     def main_modes(self) -> int:
         return sum(record["exchange"] == ExchangeType.MAIN_MODE.name for record in self.ikevd.client.trace(last=1000))
 
@@ -112,6 +135,12 @@ class Act(Enum):
     PEER_DOWN = "the peer's Delete"
     HAND_OVER = "SIGTERM"
     START = "the start of the next process"
+    REKEY = "our rekeying"
+    PEER_REKEY = "the peer's rekeying"
+    FORMER_ENDS = "the end of a pair that we have replaced"
+    RENEW = "our renewal of the ISAKMP SA"
+    PEER_RENEW = "the peer's renewal of the ISAKMP SA"
+    PROBES = "R-U-THERE of either side"
 
 
 @dataclass(frozen=True)
@@ -277,7 +306,7 @@ class Restarts:
         with Watch(point.moment, self._topology.gw_a, self._ikevd.directory / "run" / "store") as watch:
             thread = threading.Thread(target=self._act(point.act))
             thread.start()
-            if not watch.wait(30 if point.act is Act.START else WITHIN):
+            if not watch.wait(LONG if point.act in (Act.START, Act.FORMER_ENDS) else WITHIN):
                 self.toll.missed[point] += 1
             yield
         thread.join()
@@ -295,7 +324,17 @@ class Restarts:
             Act.PEER_DOWN: lambda: self._opposite.end(OTHER),
             Act.HAND_OVER: lambda: self._ikevd.process.send_signal(signal.SIGTERM),
             Act.START: self._ikevd.launch,
+            Act.REKEY: self._rekey,
+            Act.PEER_REKEY: lambda: self._opposite.rekey(STANDS),
+            Act.FORMER_ENDS: self._rekey,
+            Act.RENEW: lambda: self._rekey(phase1=True),
+            Act.PEER_RENEW: self._opposite.renew,
+            Act.PROBES: lambda: None,
         }[act]
+
+    def _rekey(self, *, phase1: bool = False) -> None:
+        with suppress(ControlError):
+            list(self._ikevd.client.rekey(STANDS, 20, phase1=phase1))
 
     def _up(self, child: str) -> None:
         with suppress(ControlError):

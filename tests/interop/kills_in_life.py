@@ -1,0 +1,77 @@
+"""Kills while the tunnel that a flood ping crosses is rekeyed, its ISAKMP SA renewed, or a peer asked whether it lives.
+
+What such a kill must leave: the tunnel, and in the end one pair on both sides, under an ISAKMP SA that both have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.eventually import eventually
+from tests.interop.flood_ping import FloodPing
+from tests.interop.kills import Act, Point, Restarts
+from tests.interop.moments import Moment, Place
+
+PROBING = "dpd: {mode: periodic, delay: 2s}"
+"""Each side asks the other, whatever crosses."""
+RETIRED = 120
+"""Seconds after which nothing of what was replaced is left, by far."""
+AT_MOST = 4
+"""SAs of one child: two pairs."""
+
+
+def _messages(kind: str, *counts: int) -> list[tuple[Place, str, int]]:
+    """Those that leave and those that come."""
+    return [(Place.WIRE, f"{kind} from {side}", count) for count in counts for side in ("here", "there")]
+
+
+def _points() -> Iterator[Point]:
+    last_of = {side: [(Place.WIRE, f"Quick Mode from {side}", 2)] for side in ("here", "there")}
+    kernel = [(Place.KERNEL, "NEWSA", 1), (Place.KERNEL, "NEWSA", 2), (Place.KERNEL, "UPDPOLICY", 1)]
+    store = [(Place.STORE, "written", count) for count in (1, 4, 8, 12)]
+    for act, moments in (
+        (Act.REKEY, [*_messages("Quick Mode", 1), *last_of["here"], *kernel, *store]),
+        (Act.PEER_REKEY, [*_messages("Quick Mode", 1), *last_of["there"], *kernel, *store]),
+        (Act.FORMER_ENDS, [(Place.KERNEL, "DELSA", 1), (Place.KERNEL, "DELSA", 2)]),
+        (Act.RENEW, [*_messages("Main Mode", 1, 2, 3), *_messages("Quick Mode", 1), *store[:2]]),
+        (Act.PEER_RENEW, [*_messages("Main Mode", 1, 2, 3), *store[:2]]),
+        (Act.PROBES, _messages("Informational", 1, 2)),
+    ):
+        yield from (Point(act, Moment(*moment)) for moment in moments)
+
+
+LIFE_POINTS = tuple(_points())
+
+
+class Lives(Restarts):
+    """As `Restarts`; whatever replaces what, the tunnel stands."""
+
+    def kill(self, point: Point) -> int:
+        """Kill ikevd there and start another: both sides come to hold the same pairs. The number of packets lost."""
+        with FloodPing(self._topology.host_a, self._topology.host_b.address) as flood:
+            try:
+                with self._under_way(point):
+                    self._ikevd.kill()
+                    self._ikevd.start()
+                eventually(self._agreed, lambda sas: 2 <= len(sas) <= AT_MOST)
+            except AssertionError as error:
+                error.add_note(self._told(point))
+                raise
+            lost = flood.lost()
+        print(f"{point}: {lost} packets lost", flush=True)
+        self.toll.lost.append((point, lost))
+        return lost
+
+    def settle(self) -> None:
+        """What was replaced goes: one pair and one ISAKMP SA are left on both sides, and both sides go on under it."""
+        try:
+            eventually(lambda: (len(self._agreed()), len(self._common())), (2, 1).__eq__, within=RETIRED)
+            self._goes_on(self.standing())
+        except AssertionError as error:
+            error.add_note(self._told(Point(Act.NOTHING)))
+            raise
+
+    def _common(self) -> set[str]:
+        """The ISAKMP SAs that both sides have."""
+        ours = {one["cookies"] for one in self._ikevd.status()["connections"][0]["isakmp"]}
+        return ours & self._opposite.isakmp_sas()
