@@ -25,6 +25,8 @@ WAYS = ("from us", "to us")
 FORCED = "encap: force"
 DELAY = 3
 PROMISED = DELAY + 15
+TRIALS = 5
+"""Of which one may take longer, as one in a hundred does."""
 SOON = f"dpd: {{delay: {DELAY}s}}"
 
 
@@ -149,12 +151,13 @@ def test_on_a_bad_network_the_tunnel_comes_up_and_both_its_sas_are_renewed(
 
 
 @SOAK
+@pytest.mark.timeout(600)
 def test_on_a_bad_network_a_peer_that_lost_all_gets_a_new_tunnel_in_time(
     topology: Topology, peer: StrongSwan, site: Site
 ) -> None:
     site, took = replace(site, options=(SOON,), retransmit="{}"), list[float]()
     with bad(topology), Ikevd(site.here, site.ikevd()) as ikevd:
-        for _ in range(8):
+        for _ in range(TRIALS):
             is_up(ikevd)
             crossed_soon(topology)
             peer.crash()
@@ -163,16 +166,17 @@ def test_on_a_bad_network_a_peer_that_lost_all_gets_a_new_tunnel_in_time(
             eventually(lambda: len(peer.list_children()) > 0)
             took.append(round(time.monotonic() - began, 1))
         print(f"strongSwan killed on a bad network, delay {DELAY} s: its tunnel stands after {sorted(took)} s")
-        assert sum(seconds <= PROMISED for seconds in took) >= 7
+        assert sum(seconds <= PROMISED for seconds in took) >= TRIALS - 1
 
 
 @SOAK
+@pytest.mark.timeout(600)
 def test_on_a_bad_network_we_come_back_in_time_without_a_store(
     topology: Topology, peer: StrongSwan, site: Site
 ) -> None:
     site, took = replace(site, options=(SOON,), retransmit="{}"), list[float]()
     with bad(topology), Ikevd(site.here, site.ikevd()) as ikevd:
-        for _ in range(8):
+        for _ in range(TRIALS):
             is_up(ikevd)
             crossed_soon(topology)
             ikevd.kill()
@@ -182,4 +186,4 @@ def test_on_a_bad_network_we_come_back_in_time_without_a_store(
             eventually(lambda before=pairs: spis(peer) - before)  # type: ignore[misc]
             took.append(round(time.monotonic() - began, 1))
         print(f"ikevd killed without a store on a bad network: its tunnel stands after {sorted(took)} s")
-        assert sum(seconds <= 15 for seconds in took) >= 7
+        assert sum(seconds <= 15 for seconds in took) >= TRIALS - 1
