@@ -268,6 +268,8 @@ class EspInUdp(Finding):
     """Is one in front of the peer?"""
     forced: bool
     """Does `encap: force` ask for it?"""
+    tried: bool = False
+    """Is it tried, or kept, since ESP alone seems to be blocked?"""
 
 
 @frozen

@@ -75,3 +75,41 @@ class PeerMoved(Finding):
     now: str
     pairs: int
     """IPsec SA pairs that went by the former one, and follow."""
+
+
+@frozen
+class EspSilent(Finding):
+    """Packets left and none ever came, while the peer answered by IKE: ESP in UDP is tried."""
+
+    sent: int
+    seconds: float
+    """It was seen to be so since then."""
+
+
+@frozen
+class EspBlocked(Finding):
+    """In UDP they come: ESP as a protocol of its own does not pass."""
+
+    local: str
+    """The address of this side."""
+    remote: str
+    """The address of the peer."""
+
+
+@frozen
+class UdpInVain(Finding):
+    """None comes in UDP either: all is as it was before the trial."""
+
+    sent: int
+    """In UDP."""
+    again: float
+    """Seconds before which it is not tried again."""
+
+
+@frozen
+class UdpNotTried(Finding):
+    """The trial did not come so far that a packet could leave in UDP."""
+
+    cause: Finding
+    again: float
+    """Likewise."""

@@ -73,6 +73,8 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
         yield from _isakmp(isakmp, width)
     if connection["negotiating"] or not connection["isakmp"]:
         yield from flowed(_phase1(connection), width, first="  ", rest="    ")
+    if connection["one_way"] and (found := connection["one_way"]["found"]):
+        yield from flowed(found.split(" "), width, first="  ", rest="    ", separator=" ")
     table = table_of(connection)
     if width >= WIDE and all(line.cell_len <= width for line in table):
         yield from table
@@ -166,5 +168,10 @@ def _nat(nat: View | None) -> list[str]:
             where = "the peer is behind a NAT"
         case _:
             where = "none between the peers"
-    forced = nat["forced"] and not (nat["local"] or nat["remote"])
-    return [f"{where} ({nat['method']})", *["ESP in UDP as `encap: force` wants it"] * forced]
+    none = not (nat["local"] or nat["remote"])
+    forced = ["ESP in UDP as `encap: force` wants it"] * (nat["forced"] and none)
+    return [
+        f"{where} ({nat['method']})",
+        *forced,
+        *["ESP in UDP since it seems blocked alone"] * (nat["tried"] and none),
+    ]

@@ -235,7 +235,8 @@ class ConnectionSection(Section):
     )
     dpd: DpdSection = Field(default=DpdSection(), description="when a peer is dead, and what then")
     encap: Annotated[str, one_of("auto", "force", others=ENCAP_WORDS)] = Field(
-        default="auto", description="ESP in UDP: auto (behind a NAT) or force (always; for a path that blocks ESP)"
+        default="auto",
+        description="ESP in UDP: auto (behind a NAT, or where ESP alone proves to be blocked) or force (always)",
     )
     nat_method: Annotated[str, one_of("both", "rfc", "drafts", "none")] = Field(
         default="both",

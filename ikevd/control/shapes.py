@@ -36,6 +36,8 @@ class Nat(TypedDict):
     """Is the peer behind a NAT?"""
     forced: bool
     """Does `encap: force` have ESP travel in UDP, NAT or not?"""
+    tried: bool
+    """Does it, NAT or not, since ESP alone seems to be blocked (`encap: auto`)?"""
 
 
 class Isakmp(TypedDict):
@@ -187,6 +189,19 @@ class Child(TypedDict):
     """The pairs that carry it, of every peer of the connection, oldest first."""
 
 
+class OneWay(TypedDict):
+    """Packets left and none came, though the peer answers by IKE: what came of trying ESP in UDP (`encap: auto`)."""
+
+    state: Literal["suspected", "trying", "helped", "in vain"]
+    """What left is counted; the trial is under way; ESP stays in UDP; the trial was undone."""
+    found: str | None
+    """What was found out last, in one sentence; null: nothing yet."""
+    finding: dict[str, object] | None
+    """The same as fields: its `kind`, and what belongs to it."""
+    again_in_seconds: int | None
+    """Seconds before which it is not tried again; null: nothing holds it back."""
+
+
 class Connection(TypedDict):
     """One connection of the configuration."""
 
@@ -204,6 +219,8 @@ class Connection(TypedDict):
     """The newest phase 1; null: none was begun."""
     isakmp: list[Isakmp]
     """The ISAKMP SAs that stand, of every peer of the connection."""
+    one_way: OneWay | None
+    """null: nothing suggests that ESP is blocked on the way to the peer."""
     children: list[Child]
     """Its children, in the order of the configuration."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Literal
 
 from ikevd.addresses import Address
 from ikevd.control import shapes
@@ -20,7 +21,7 @@ from ikevd.observe.words import say
 from ikevd.peer.desired import desired_child
 from ikevd.peer.liveness import last_sign
 from ikevd.peer.start import has_trap
-from ikevd.peer.state import ChildState, IsakmpState, PairState, PeerState, Stage
+from ikevd.peer.state import ChildState, IsakmpState, OneWay, PairState, PeerState, Stage
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Connection
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
@@ -53,6 +54,7 @@ async def connection_view(
         "negotiating": any(session.state.phase1 is not None for session in sessions),
         "phase1": _phase1(phase1) if phase1 else None,
         "isakmp": isakmp,
+        "one_way": next((_one_way(known, s.now) for s in sessions if (known := s.state.one_way)), None),
         "children": shown,
     }
 
@@ -206,6 +208,19 @@ def _isakmp(live: IsakmpState, now: float) -> shapes.Isakmp:
     }
 
 
+def _one_way(known: OneWay, now: float) -> shapes.OneWay:
+    state: Literal["suspected", "trying", "helped", "in vain"] = "suspected" if known.look_at is not None else "in vain"
+    if known.attempt is not None or known.under:
+        state = "trying"
+    again = known.again_at if known.again_at is not None and known.again_at > now else None
+    return {
+        "state": "helped" if known.helps else state,
+        "found": say(known.found) if known.found else None,
+        "finding": finding_view(known.found) if known.found else None,
+        "again_in_seconds": None if again is None else round(again - now),
+    }
+
+
 def _phase1(record: Record) -> shapes.Phase1:
     progress = progress_of(record)
     return {
@@ -228,7 +243,13 @@ def _cisco(state: CiscoState) -> shapes.CiscoNames:
 def _nat(nat: NatTraversal | None) -> shapes.Nat | None:
     if nat is None:
         return None
-    return {"method": nat.method.value, "local": nat.local, "remote": nat.remote, "forced": nat.forced}
+    return {
+        "method": nat.method.value,
+        "local": nat.local,
+        "remote": nat.remote,
+        "forced": nat.forced,
+        "tried": nat.tried,
+    }
 
 
 def _udp(encap: UdpEncapsulation | None) -> shapes.UdpEncapsulation | None:

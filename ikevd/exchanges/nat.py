@@ -83,11 +83,11 @@ def discovery(
     method: NatMethod | None, hash: Hash, link: Link, connection: Connection, entropy: Entropy
 ) -> tuple[NatDPayload, ...]:
     """Our NAT-D payloads: the peer's endpoint, then ours. Random octets in the place of ours make both sides believe
-    in a NAT (`encap: force`)."""
+    in a NAT (`encap: force`, or a trial)."""
     if method is None:
         return ()
-    forced = connection.encap is Encap.FORCE
-    ours = entropy.octets(hash_size(hash)) if forced else endpoint_hash(hash, link.cookies, link.path.local)
+    forged = connection.encap is not Encap.AUTO
+    ours = entropy.octets(hash_size(hash)) if forged else endpoint_hash(hash, link.cookies, link.path.local)
     theirs = endpoint_hash(hash, link.cookies, link.path.remote)
     return tuple(NatDPayload(NUMBERS[method].nat_d, octets) for octets in (theirs, ours))
 
@@ -115,8 +115,8 @@ def discovered(
             ends = (link.path.local,) if link.arriving is link.path else (link.path.local, link.arriving.local)
             ours = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in ends}
             theirs = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in _ends_without_nat(link)}
-            remote, forced = theirs.isdisjoint(hashes[1:]), connection.encap is Encap.FORCE
-            return NatTraversal(spoken, local=hashes[0] not in ours, remote=remote, forced=forced)
+            local, remote, encap = hashes[0] not in ours, theirs.isdisjoint(hashes[1:]), connection.encap
+            return NatTraversal(spoken, local, remote, encap is Encap.FORCE, encap is Encap.TRIED)
     return None
 
 
@@ -148,7 +148,7 @@ async def take(
         await link.note(EncapInVain())
     if found is None or not found.encapsulates:
         return
-    await link.note(EspInUdp(found.method.value, found.local, found.remote, found.forced))
+    await link.note(EspInUdp(found.method.value, found.local, found.remote, found.forced, found.tried))
 
 
 async def note_stay(link: Link, found: NatTraversal | None) -> None:

@@ -33,6 +33,7 @@ from ikevd.negotiation.volume import Volume
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe.history import Record
 from ikevd.peer import effects, facts, lost
+from ikevd.peer.blocked import forges
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import Attempt, PeerState, Stage
 from ikevd.policy.model import Connection
@@ -64,6 +65,8 @@ class AtWork:
         self.callee = Callee(connection, ports)
         self._asking: Attempt | None = None
         """Our phase 1 that waits for the address of a name."""
+        self._forged: Attempt | None = None
+        """Our newest phase 1, if it makes both sides believe in a NAT."""
         self._children = {child.name: child for child in connection.children}
         self._timing = Timing(connection.resend)
         self._router = router
@@ -220,7 +223,7 @@ class AtWork:
                 return self._goes_on(work, work.running.resume(state.quick_modes[effect.attempt].spi))
             return self._goes_on(work, work.running.refuse(effect.error))
         match effect:
-            case effects.AskTraffic() | effects.AskPackets() | effects.AskUse():
+            case effects.AskTraffic() | effects.AskPackets() | effects.AskUse() | effects.AskBalance():
                 return [effect]
             case effects.BeginPhaseOne(attempt, why):
                 return self._told(attempt, why, self._begin_phase1(state, attempt))
@@ -265,7 +268,7 @@ class AtWork:
         match fact:
             case facts.PhaseOneUp(attempt) if attempt is not None:
                 self.callee.up()
-            case facts.PhaseOneFailed(_, error) if not isinstance(error, Abandoned):
+            case facts.PhaseOneFailed(attempt, error) if not isinstance(error, Abandoned) and attempt != self._forged:
                 self.callee.failed()
 
     def names_answered(self, state: PeerState) -> list[Happening]:
@@ -283,7 +286,9 @@ class AtWork:
         if path is None:
             self._asking = attempt
             return []
-        running = phase1.initiate(self._connection, cookie, self._ports, path, self._timing)
+        self._forged = attempt if forges(state) else None
+        forged = self._forged is not None
+        running = phase1.initiate(self._connection, cookie, self._ports, path, self._timing, forged=forged)
         work = self._begun[attempt] = Work(running, attempt=attempt)
         self._router.register(cookie, self._owner)
         return self._phase1_goes_on(work, running.start())

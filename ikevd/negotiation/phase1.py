@@ -11,18 +11,24 @@ from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import aggressive_mode, main_mode
 from ikevd.exchanges.link import Link, Situation
 from ikevd.facts import Failed
+from ikevd.frozen import replace
 from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Outcome, Running
 from ikevd.path_findings import NoLocalAddress
-from ikevd.policy.model import Connection
+from ikevd.policy.model import Connection, Encap
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType
 
 
-def initiate(connection: Connection, cookie: bytes, ports: Ports, path: Path, timing: Timing) -> Running:
-    """Our own, not started; `cookie` is ours."""
+def initiate(
+    connection: Connection, cookie: bytes, ports: Ports, path: Path, timing: Timing, *, forged: bool = False
+) -> Running:
+    """Our own, not started; `cookie` is ours. `forged`: both sides shall believe in a NAT, since ESP seems to be
+    blocked."""
+    if forged:
+        connection = replace(connection, encap=Encap.TRIED)
     situation = Situation(Cookies(cookie), 0, path, nat_port=ports.nat_port)
     mode = aggressive_mode if connection.aggressive else main_mode
     kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE

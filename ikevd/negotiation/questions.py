@@ -8,13 +8,15 @@ from ikevd.errors import IkeError
 from ikevd.host.interface import Counters, SaId
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.kernel_side import KernelSide
+from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.peer import facts, rekey
-from ikevd.peer.effects import AskPackets, AskTraffic, AskUse, Question
+from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Question
 from ikevd.peer.facts import Fact
+from ikevd.peer.path_facts import Balance
 from ikevd.peer.state import ChildState, PairState, PeerState
 from ikevd.peer.volume_facts import Used
-from ikevd.sa.model import Spi
+from ikevd.sa.model import Cookies, Spi
 
 
 class Questions:
@@ -38,6 +40,8 @@ class Questions:
                 return facts.Counted(child, await self._moved(child, state.children.get(child, ChildState())))
             case AskUse(child):
                 return await self._used(child, rekey.newest(state.children.get(child, ChildState())))
+            case AskBalance(under):
+                return await self._balance(state, under)
 
     async def _used(self, name: str, pair: PairState | None) -> Used:
         """Who is refused an answer takes it that it was."""
@@ -64,6 +68,21 @@ class Questions:
             return True
         self._packets = {**(self._packets or {}), name: now}
         return any(packets > before.get(sa, 0) for sa, packets in now.items())
+
+    async def _balance(self, state: PeerState, under: Cookies | None) -> Balance:
+        """Who is refused an answer takes it that packets came, but not that a trial has succeeded."""
+        came, sent = 0, dict[str, int]()
+        pairs = ((name, pair) for name, child in state.children.items() for pair in child.standing)
+        try:
+            async for name, pair in paced((name, pair) for name, pair in pairs if under in (None, pair.under)):
+                inbound, outbound = [await self._ports.kernel.counters(sa) for sa in _sas_of(pair)]
+                came += inbound.packets if inbound else 0
+                sent[name] = sent.get(name, 0) + (outbound.packets if outbound else 0)
+        except IkeError as refusal:
+            self._kernel.report([refusal])
+            came = 0 if under is not None else 1
+        busiest = sorted((name for name, packets in sent.items() if packets), key=lambda name: -sent[name])
+        return Balance(under, sum(sent.values()), came, tuple(busiest))
 
 
 def _sas(child: ChildState) -> Iterator[SaId]:

@@ -41,7 +41,7 @@ from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.peer import contact, effects, facts, lost
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
-from ikevd.peer.effects import AskPackets, AskTraffic, AskUse, Effect
+from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import ChildState, Half, IsakmpState, PeerKey, PeerState
 from ikevd.policy.model import Connection, Unique
@@ -274,7 +274,7 @@ class Session(Inbox[Happening | Again]):
         match happening:
             case Ask():
                 return self._serve(happening)
-            case AskTraffic() | AskPackets() | AskUse():
+            case AskTraffic() | AskPackets() | AskUse() | AskBalance():
                 return self.learn_after(self._questions.answer(self.state, happening))
             case Again():
                 return self._bring_again(happening)

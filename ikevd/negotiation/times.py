@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ikevd.negotiation.agenda import Agenda
-from ikevd.peer.due import child_due, deletes_due, isakmp_due, turn_due
+from ikevd.peer.due import child_due, deletes_due, isakmp_due, one_way_due, turn_due
 from ikevd.peer.state import PeerState
 
-WAITING, DELETES = object(), object()
-"""The keys of the children that wait for their turn, and of the Deletes that were said; those of ISAKMP SAs are their
-cookies, those of children names."""
+WAITING, DELETES, ONE_WAY = object(), object(), object()
+"""The keys of the children that wait for their turn, of the Deletes that were said, and of packets that only leave;
+those of ISAKMP SAs are their cookies, those of children names."""
 
 
 def arm(agenda: Agenda[object], before: PeerState, state: PeerState, earliest: float = 0.0) -> None:
@@ -28,5 +28,7 @@ def arm(agenda: Agenda[object], before: PeerState, state: PeerState, earliest: f
                 at(name, child_due(child))
     if before.deletes_said is not state.deletes_said:
         at(DELETES, deletes_due(state))
+    if before.one_way is not state.one_way:
+        at(ONE_WAY, one_way_due(state))
     if before.waiting or state.waiting:
         at(WAITING, turn_due(state))

@@ -12,7 +12,7 @@ from ikevd import path_findings as pf
 from ikevd import refusals
 from ikevd import selector_findings as sf
 from ikevd.errors import Finding, IkeError, Said
-from ikevd.observe import contact_words, silence
+from ikevd.observe import contact_words, path_words, silence
 
 IDENTITY_NOTIFIES = ("INVALID_ID_INFORMATION", "AUTHENTICATION_FAILED")
 MAX_LISTED = 8
@@ -154,59 +154,18 @@ def _unreachable(found: f.Unreachable) -> str:
     return f"{found.remote}: {found.reason}, says {found.reporter} (ICMP)"
 
 
-# -- this side's ways -----------------------------------------------------------------------------------------------
-
-
-def _no_local_address(found: pf.NoLocalAddress) -> str:
-    return f"{found.address} (local) is not an address of this machine; the connection waits for it"
-
-
-def _local_address_gone(found: pf.LocalAddressGone) -> str:
-    return f"{found.address} is no address of this machine any more: what used it has ended"
-
-
 # -- NAT traversal --------------------------------------------------------------------------------------------------
 
 
 def _esp_in_udp(found: f.EspInUdp) -> str:
     sides = " and ".join(["this side"] * found.local + ["the peer"] * found.remote)
-    why = f"a NAT is in front of {sides}" if sides else "`encap: force`, without a NAT between the peers"
+    asked = "ESP alone seems to be blocked" if found.tried else "`encap: force`"
+    why = f"a NAT is in front of {sides}" if sides else f"{asked}, without a NAT between the peers"
     return f"ESP will travel in UDP ({found.method}): {why}"
 
 
 def _nat_d_missing(found: f.NatDMissing) -> str:
     return f"no NAT traversal: the peer agreed on {found.method}, but sends no NAT-D payload ({found.number})"
-
-
-def _peer_elsewhere(found: pf.PeerElsewhere) -> str:
-    then = "it is asked there" if found.asked else "it lacks dead peer detection: its next message from there moves it"
-    return (
-        f"a message or packet of the peer came from {found.came}, before from {found.known}: it may have moved; "
-        f"{then}, and until then all stays at the old address"
-    )
-
-
-def _peer_moved(found: pf.PeerMoved) -> str:
-    same_address = found.now.rpartition(":")[0] == found.before.rpartition(":")[0]
-    means = "the NAT in front of it has made a new mapping" if same_address else "it, or that NAT, has another address"
-    return (
-        f"what the peer sends comes from {found.now} now, before from {found.before}: {means}; "
-        f"{_count(found.pairs, 'IPsec SA pair')} went there, and what is sent does so from now on"
-    )
-
-
-def _moves_too_often(found: pf.MovesTooOften) -> str:
-    return (
-        f"what the peer sends comes from several places in turn, now from {found.came}; it was followed {found.moves} "
-        f"times within {found.seconds} s: it stays at {found.stays} until it answers from elsewhere"
-    )
-
-
-def _not_there(found: pf.NotThere) -> str:
-    return (
-        f"a phase 1 under the identity of a group came from {found.remote}, where a member of it lives: nobody who "
-        "holds its keys answers there, so it may be another member's, sent from a forged address; it is not taken up"
-    )
 
 
 # -- whether the peer lives -----------------------------------------------------------------------------------------
@@ -338,19 +297,11 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.RecordedLate: lambda found: (
         f"message 1 came {found.seconds:.1f} s ago, among so many that it was not recorded then"
     ),
-    pf.NoLocalAddress: _no_local_address,
-    pf.LocalAddressGone: _local_address_gone,
-    pf.NoRoute: lambda found: f"there is no route to {found.remote}: {found.reason}",
     f.EspInUdp: _esp_in_udp,
     f.NatDMissing: _nat_d_missing,
     f.EncapInVain: lambda found: "`encap: force` has no effect: the peer does not speak NAT traversal",
     f.StaysOnPort: lambda found: f"but the peer stays on port {found.port}: no ESP will pass",
     f.OddPorts: _odd_ports,
-    pf.NameUnknown: lambda found: f"no address of {found.name} (remote) is known: {found.problem}",
-    pf.PeerElsewhere: _peer_elsewhere,
-    pf.PeerMoved: _peer_moved,
-    pf.MovesTooOften: _moves_too_often,
-    pf.NotThere: _not_there,
     ltf.ClaimedLife: _claimed_life,
     ltf.ClaimedPairLife: _claimed_pair_life,
     ltf.SmallVolume: _small_volume,
@@ -382,6 +333,8 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
     **contact_words.SENTENCES,
+    **path_words.SENTENCES,
+    pf.UdpNotTried: lambda found: path_words.udp_not_tried(found, say),
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",
     refusals.OtherAddresses: lambda found: (
         f"the message came from {found.remote} to {found.local}; {found.known} is negotiating"

@@ -20,6 +20,8 @@ from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa
 from ikevd.selector_findings import Held
 
+NAT_PORT = 4500
+"""Of NAT traversal (RFC 3947 section 4)."""
 Selectors = tuple[TrafficSelector, TrafficSelector]
 """Local and remote."""
 
@@ -35,7 +37,7 @@ def up(draft: Draft, name: str, pair: PairState) -> None:
     others = [other for other in draft.child(name).standing if other is not pair]
     if pair.sa.initiator:
         return
-    elsewhere = [place(other.sa) for other in others if place(other.sa) != place(pair.sa)]
+    elsewhere = [place(other.sa) for other in others if _apart(other.sa, pair.sa)]
     if elsewhere and (refusal := rivals.refusal(draft, elsewhere[-1], place(pair.sa))):
         draft.say(Record(pair.under, Note(refusal)))
         pairs.replaced(draft, name, pair, refusal)
@@ -72,7 +74,7 @@ def spoke(state: PeerState, now: float) -> bool:
 def elsewhere(state: PeerState, attempt: Attempt, sa: IpsecSa) -> tuple[PairState, ...]:
     """The pairs by which the peer holds from another address or port what this Quick Mode makes."""
     standing = state.children[sa.child].standing if sa.child in state.children else ()
-    return tuple(pair for pair in standing if place(pair.sa) != place(sa) and pair.attempt != attempt)
+    return tuple(pair for pair in standing if _apart(pair.sa, sa) and pair.attempt != attempt)
 
 
 def kept(state: PeerState, sa: IpsecSa) -> InvalidId:
@@ -113,12 +115,21 @@ def other_part(state: PeerState, attempt: Attempt, sa: IpsecSa) -> TrafficSelect
     return None
 
 
+def _apart(one: IpsecSa, other: IpsecSa) -> bool:
+    """Do they lead to different places? Not where a peer without a NAT, whose port is not translated, has ESP in UDP
+    beside plain ESP: it tries whether that passes."""
+    ports = [sa.encap.remote_port for sa in (one, other) if sa.encap is not None and sa.encap.remote_port != NAT_PORT]
+    if one.encap is not None and other.encap is not None:
+        return place(one) != place(other)
+    return one.remote != other.remote or bool(ports)
+
+
 def _end_former(draft: Draft, pair: PairState) -> None:
     """All that is not from where the peer is now."""
     cause = f"the peer has moved to {pair.sa.remote}"
     for name, state in tuple(draft.children.items()):
         for other in state.standing:
-            if place(other.sa) != place(pair.sa):
+            if _apart(other.sa, pair.sa):
                 pairs.replaced(draft, name, other, Said(cause))
     now = draft.isakmp.get(pair.under)
     for under, known in tuple(draft.isakmp.items()):

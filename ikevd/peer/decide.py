@@ -3,8 +3,8 @@
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
 wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
 ends; `clients`, `contact` and `members`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`,
-whether it lives; `moves`, `pace` and `roaming`, where it is; `ways`, where we are; `deletes`, what it is told;
-`restart`; `reload`. Only the records that a fact names are looked at.
+whether it lives; `blocked` and `trial`, whether ESP passes; `moves`, `pace` and `roaming`, where it is; `ways`, where
+we are; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ikevd.errors import Abandoned, Said
 from ikevd.peer import (
     attempts,
+    blocked,
     child,
     clients,
     contact,
@@ -36,6 +37,7 @@ from ikevd.peer import (
     roaming,
     start,
     succession,
+    trial,
     ways,
 )
 from ikevd.peer.draft import Draft
@@ -80,7 +82,7 @@ from ikevd.peer.facts import (
     Wanted,
     Worn,
 )
-from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
+from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import SoftExpired, Spent, Used
 from ikevd.policy.model import Connection
@@ -126,6 +128,7 @@ def _end(draft: Draft, *, announce: bool) -> None:
 def _due(draft: Draft, names: tuple[str, ...] | None) -> None:
     isakmp.due(draft)
     liveness.due(draft)
+    blocked.due(draft)
     succession.due(draft)
     for name in draft.children if names is None else names:
         when = child_due(draft.child(name))
@@ -151,7 +154,8 @@ def _heard_dpd(draft: Draft, fact: HeardDpd) -> None:
 
 def _phase_one_failed(draft: Draft, fact: PhaseOneFailed) -> None:
     if phase1.failed(draft, fact.attempt, fact.error):
-        succession.failed(draft, fact.error)
+        if not trial.failed(draft, fact.attempt, fact.error):
+            succession.failed(draft, fact.error)
         reload.not_followed(draft, fact.error)
     if isakmp.usable(draft) is not None:  # else the next attempt waits for its time, or for a command
         quick_modes.begin(draft)
@@ -161,7 +165,8 @@ def _phase_one_up(draft: Draft, fact: PhaseOneUp) -> None:
     if phase1.up(draft, fact):
         members.met(draft, fact.sa.cookies)
         contact.met(draft, fact)
-        succession.adopted(draft, fact.sa.cookies, ours=fact.attempt is not None)
+        tried = trial.up(draft, fact)
+        succession.adopted(draft, fact.sa.cookies, ours=fact.attempt is not None and not tried)
         reload.followed(draft, fact.sa.cookies)
 
 
@@ -266,6 +271,7 @@ _RULES_OF_WAITING: Mapping[type, Rule] = dict(
         _on(Mapped, _mapped),
         _on(Used, lambda draft, fact: rekey.used(draft, fact.child, fact.spi, used=fact.used)),
         _on(Counted, lambda draft, fact: idle.counted(draft, fact.child, moved=fact.moved)),
+        _on(Balance, trial.counted),
         _on(Acquired, lambda draft, fact: start.acquired(draft, fact.child, fact.packet)),
         _on(AddressGone, lambda draft, fact: ways.gone(draft, fact.address, fact.attempt)),
         _on(WayFound, lambda draft, fact: ways.found(draft, anew=fact.anew)),

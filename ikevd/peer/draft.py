@@ -78,6 +78,7 @@ class Draft:
         self.refused = state.refused
         self.hinted_at = state.hinted_at
         self.moves = state.moves
+        self.one_way = state.one_way
         self.serial = state.serial
         self._configured: dict[str, Child] | None = None
 
@@ -98,6 +99,7 @@ class Draft:
             self.refused,
             self.hinted_at,
             self.moves,
+            self.one_way,
         )
 
     def say(self, effect: Effect) -> None:

@@ -55,10 +55,17 @@ def deletes_due(state: PeerState) -> float | None:
     return state.deletes_said[0].at + SAID_AFTER if state.deletes_said else None
 
 
+def one_way_due(state: PeerState) -> float | None:
+    """When the kernel is asked again whether packets come."""
+    return state.one_way.look_at if state.one_way is not None else None
+
+
 def next_due(state: PeerState) -> float | None:
     """The first of all."""
     children = map(child_due, state.children.values())
-    return _first(turn_due(state), deletes_due(state), *map(isakmp_due, state.isakmp.values()), *children)
+    return _first(
+        turn_due(state), deletes_due(state), one_way_due(state), *map(isakmp_due, state.isakmp.values()), *children
+    )
 
 
 def serves(isakmp: IsakmpState) -> bool:

@@ -80,7 +80,15 @@ class AskUse:
     child: str
 
 
-Question = AskTraffic | AskPackets | AskUse
+@frozen
+class AskBalance:
+    """How many packets left and came? `Balance` follows."""
+
+    under: Cookies | None = None
+    """Through the pairs that were made under this ISAKMP SA; None: through all."""
+
+
+Question = AskTraffic | AskPackets | AskUse | AskBalance
 """What only the kernel can answer."""
 
 

@@ -11,7 +11,7 @@ from ikevd.addresses import Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.host.interface import Packet
-from ikevd.peer.path_facts import AddressGone, CameTwice, Mapped, Unmovable, WayFound
+from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import Attempt, Half, LastFlight
 from ikevd.peer.volume_facts import SoftExpired, Spent, Used
 from ikevd.policy.changes import Reach
@@ -381,6 +381,7 @@ Fact = (
     | KernelRefused
     | Carried
     | Counted
+    | Balance
     | Used
     | Expired
     | SoftExpired

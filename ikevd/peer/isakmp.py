@@ -20,6 +20,7 @@ from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.choose import describe
+from ikevd.policy.model import Start
 from ikevd.sa.model import Cookies, IsakmpSa
 
 MAX_ISAKMP_SAS = 8
@@ -56,6 +57,14 @@ def serving(draft: Draft) -> Iterator[tuple[Cookies, IsakmpState]]:
     for under, isakmp in reversed(tuple(draft.isakmp.items())):
         if serves(isakmp) and lasts(isakmp, draft.now):
             yield under, isakmp
+
+
+def can_call(draft: Draft, state: IsakmpState) -> bool:
+    """Whom we have called we can call again; whoever has called us perhaps, unless it is behind a NAT."""
+    if state.sa.initiator:
+        return True
+    calls = any(child.start is not Start.PASSIVE for child in draft.connection.children)
+    return calls and not draft.connection.anybody and not (state.sa.nat and state.sa.nat.remote)
 
 
 def for_farewells(draft: Draft) -> Cookies | None:

@@ -7,7 +7,7 @@ from ikevd.errors import Abandoned
 from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.liveness_findings import Doubted, PeerDead
-from ikevd.peer import attempts, deletes, dpd, isakmp, pairs
+from ikevd.peer import attempts, blocked, deletes, dpd, isakmp, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import AskTraffic, Record, Say
@@ -78,7 +78,7 @@ def due(draft: Draft) -> None:
         pause = draft.now + _pause(draft.connection.dpd)
         if under != newest and not (live.asked or found.unproven):
             _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
-        elif not live.asked and draft.now < (when := _when(draft, found, live)):
+        elif not (live.asked or blocked.may_be(draft, found)) and draft.now < (when := _when(draft, found, live)):
             _look(draft, under, found, live, when)
         elif _trying(draft, under):
             _look(draft, under, found, live, pause)
@@ -95,6 +95,8 @@ def carried(draft: Draft, under: Cookies, at: float | None) -> None:
     found, live = known
     if at is not None and not found.unproven and (not live.asked or at >= live.asked_at - WHOLE_SECOND):
         live = replace(isakmp.answered(draft, under, live), carried=at)
+    elif at is None:
+        blocked.ask(draft, found)
     when = _when(draft, found, live)
     if live.asked and draft.now + SOONER >= live.asked_at + draft.connection.dpd.timeout:
         _dead(draft, under, found, live)

@@ -50,3 +50,15 @@ class CameTwice:
     """What came under this ISAKMP SA from another address has come from the known one, too: somebody sends copies."""
 
     under: Cookies
+
+
+@frozen
+class Balance:
+    """How many packets left and came through the pairs of a peer (`AskBalance`)."""
+
+    under: Cookies | None
+    """Those that were made under this ISAKMP SA; None: all of them."""
+    sent: int
+    came: int
+    busiest: tuple[str, ...] = ()
+    """The children that sent, who sent most first."""

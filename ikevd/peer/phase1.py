@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ikevd.errors import Abandoned, IkeError
+from ikevd.errors import Abandoned, Finding, IkeError
 from ikevd.frozen import replace
 from ikevd.peer import child, deletes, isakmp, liveness
 from ikevd.peer.draft import Draft
@@ -20,12 +20,12 @@ def begin(draft: Draft) -> None:
         draft.say(BeginPhaseOne(draft.phase1, next(iter(draft.asked.values()), None)))
 
 
-def renew(draft: Draft) -> bool:
-    """One that renews what serves. False: one of ours is under way already."""
+def renew(draft: Draft, why: Finding | None = None) -> bool:
+    """One beside what serves. False: one of ours is under way already. `why`: evidence, where nobody else tells."""
     if draft.phase1 is not None:
         return False
     draft.phase1 = draft.number()
-    draft.say(BeginPhaseOne(draft.phase1))
+    draft.say(BeginPhaseOne(draft.phase1, why))
     return True
 
 

@@ -91,6 +91,14 @@ def now(draft: Draft, name: str) -> bool:
     return True
 
 
+def use(draft: Draft, name: str) -> None:
+    """Its newest pair carries what we send from now on, not only when the peer must have heard message 3."""
+    child = draft.child(name)
+    pair = newest(child)
+    if pair is not None and pair.use_at is not None:
+        draft.children.put(name, _used(child, draft.now))
+
+
 def reconsider(draft: Draft, name: str) -> None:
     """Its newest pair is rekeyed in time, though the file asks for that only now, or the record is of an ikevd that did
     not rekey."""

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from ikevd.errors import Abandoned, IkeError
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, idle, isakmp, liveness, rekey, start, succession
+from ikevd.peer import attempts, deletes, idle, isakmp, liveness, rekey, start, succession, trial
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, Answer
 from ikevd.peer.facts import Reloaded
@@ -37,6 +37,7 @@ def reloaded(draft: Draft, fact: Reloaded) -> None:
         rekey.reconsider(draft, child.name)
     succession.reconsider(draft)
     liveness.reconsider(draft)
+    trial.reconsider(draft, anew=fact.phase1 is not Reach.OURS)
     for name in fact.renewed:
         _renew_child(draft, name)
     if fact.phase1 is Reach.RENEWED:
@@ -47,6 +48,7 @@ def reloaded(draft: Draft, fact: Reloaded) -> None:
 
 def reset(draft: Draft) -> None:
     """All with the peer ends at once, and what is wanted begins anew."""
+    draft.one_way = None
     _end(draft, tuple(draft.children), RESET)
     _end_phase1(draft, RESET)
 

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, informed, isakmp, liveness, rekey, start, succession
+from ikevd.peer import attempts, deletes, informed, isakmp, liveness, rekey, start, succession, trial
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Abort
@@ -20,6 +20,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
     deletes.say_again(draft)
     if draft.phase1 not in revived:
         draft.phase1 = None
+    trial.restarted(draft)
     for attempt, mode in tuple(draft.quick_modes.items()):
         if attempt not in revived:
             _undo(draft, attempt)
@@ -38,7 +39,7 @@ def dismissed(draft: Draft, *, replaced: bool) -> None:
     """Nothing goes on: the peer hears Delete of all. `replaced`: by another connection, under whose first ISAKMP SA is
     said what cannot be said now; else nobody is called for it. What the operator took down stays down."""
     deletes.say_again(draft)
-    draft.phase1 = None
+    draft.phase1 = draft.one_way = None
     for attempt in draft.quick_modes:
         _undo(draft, attempt)
     gone = [pair for _, state in draft.children.items() for pair in state.standing]

@@ -295,6 +295,30 @@ class Refused:
 
 
 @frozen
+class OneWay:
+    """Packets leave through the pairs of a peer that answers by IKE, and none comes: is ESP blocked on the way?"""
+
+    since: float
+    """So it was seen to be since then; of a trial: its ISAKMP SA stands since then."""
+    look_at: float | None = None
+    """When the kernel is asked again how many came."""
+    attempt: Attempt | None = None
+    """Our phase 1 that begins the trial of ESP in UDP."""
+    children: tuple[str, ...] = ()
+    """That are tried in it."""
+    under: Cookies | None = None
+    """The ISAKMP SA of the trial, until that is judged."""
+    helps: bool = False
+    """It helped: each phase 1 of ours has ESP in UDP from here on."""
+    vain: int = 0
+    """Trials in a row that did not help."""
+    again_at: float | None = None
+    """There is no other one before this time."""
+    found: Finding | None = None
+    """What was found out last."""
+
+
+@frozen
 class PeerState:
     """All of one peer."""
 
@@ -320,3 +344,5 @@ class PeerState:
     hinted_at: float | None = None
     """When it was last asked, or called, since unproven words said that it had lost something."""
     moves: Moves | None = None
+    one_way: OneWay | None = None
+    """None: nothing suggests that ESP is blocked."""

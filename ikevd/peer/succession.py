@@ -15,7 +15,6 @@ from ikevd.peer.effects import Record, Say
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import IsakmpState, Stage
 from ikevd.peer.timing import LOOK_AGAIN, REPLACED_FOR, SOONEST, backoff
-from ikevd.policy.model import Start
 from ikevd.sa.model import Cookies
 
 
@@ -87,18 +86,10 @@ def _is_due(draft: Draft, under: Cookies, at: Callable[[IsakmpState], float | No
 
 def _timed(draft: Draft, under: Cookies, state: IsakmpState) -> IsakmpState:
     """It has the time of its first renewal, if we can call the peer."""
-    if not _can_call(draft, state):
+    if not isakmp.can_call(draft, state):
         return state
     at = max(renewal.first_at(state.sa, state.born, state.expires), draft.now)
     return _put(draft, under, replace(state, renew_at=at))
-
-
-def _can_call(draft: Draft, state: IsakmpState) -> bool:
-    """Whom we have called we can call again; whoever has called us perhaps, unless it is behind a NAT."""
-    if state.sa.initiator:
-        return True
-    calls = any(child.start is not Start.PASSIVE for child in draft.connection.children)
-    return calls and not draft.connection.anybody and not (state.sa.nat and state.sa.nat.remote)
 
 
 def _renew(draft: Draft, under: Cookies) -> None:

@@ -100,6 +100,24 @@ PACE = 1.0
 TRUSTED_FOR = 30.0
 """So long after its last sign of life an unanswered Quick Mode says nothing against an ISAKMP SA."""
 
+# -- where ESP is blocked ---------------------------------------------------------------------------------------------
+
+ONE_WAY_FOR, ONE_WAY_FOR_PEERS = 30.0, 60.0
+"""So long packets leave and none comes before ESP in UDP is tried by the end that began the ISAKMP SA; and by the other
+end, so that both do not try at once."""
+ENOUGH_PACKETS = 20
+"""So many have left by then at least."""
+TRIED_CHILDREN = 8
+"""So many children take part in a trial, those first that send most."""
+JUDGED_EVERY, JUDGED_AFTER = 2.0, 12.0
+"""The kernel is asked so often what came in UDP; that nothing came is final so long after the first pair of the trial
+stands, before the pair that it replaced is deleted (`DELETED_AFTER`)."""
+TRIAL_OVER = 40.0
+"""A trial under whose ISAKMP SA no pair stands is over so long after that stands."""
+TRIED_AGAIN, LAST_TRIED_AGAIN = 3600.0, 86_400.0
+"""A trial that did not help is not repeated for so long, each time twice as long, up to a day: packets of which none
+ever comes back may be all that a tunnel is for."""
+
 # -- the end of an ISAKMP SA ------------------------------------------------------------------------------------------
 
 SAID_AFTER = 8.0

@@ -185,6 +185,8 @@ class Encap(Enum):
     """Where a NAT is found between the peers."""
     FORCE = "force"
     """Always: for a path that blocks ESP."""
+    TRIED = "tried"
+    """Of one phase 1: the file says AUTO, and ESP seems to be blocked."""
 
 
 @frozen

@@ -57,11 +57,13 @@ class NatTraversal:
     """Is the peer behind a NAT?"""
     forced: bool = False
     """Does `encap: force` want ESP in UDP, NAT or not?"""
+    tried: bool = False
+    """Is ESP in UDP tried, or kept, since ESP alone seems to be blocked?"""
 
     @property
     def encapsulates(self) -> bool:
         """Does ESP travel in UDP?"""
-        return self.local or self.remote or self.forced
+        return self.local or self.remote or self.forced or self.tried
 
 
 @frozen

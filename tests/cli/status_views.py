@@ -43,7 +43,7 @@ ISAKMP: dict[str, Any] = {
     "expires_in_seconds": 85_798,
     "renews_in_seconds": 84_358,
     "retired": False,
-    "nat": {"method": "RFC 3947", "local": False, "remote": True, "forced": False},
+    "nat": {"method": "RFC 3947", "local": False, "remote": True, "forced": False, "tried": False},
     "peer_vendors": ["strongSwan", "XAUTH", "Dead Peer Detection", "Cisco Unity", "NAT-T RFC 3947", "NAT-T draft-03"],
     "heard_seconds": 41,
     "heard_by": "IKE",
@@ -88,6 +88,7 @@ def child(**changes: Any) -> dict[str, Any]:
 
 def connection(**changes: Any) -> dict[str, Any]:
     plain = {"name": "berlin", "local": "192.0.2.1", "remote": "198.51.100.1", "negotiating": False, "phase1": None}
+    plain["one_way"] = None
     plain["ike_proposals"] = ["aes256-sha256-modp2048", "aes128-sha1-modp1024"]
     return {**plain, "isakmp": [ISAKMP], "children": [child()], **changes}
 

@@ -181,13 +181,16 @@ def test_nothing_was_begun() -> None:
     ("nat", "words"),
     [
         (None, "traversal not spoken by both sides"),
-        ({"method": "draft-02", "local": False, "remote": False, "forced": False}, "none between the peers (draft-02)"),
         (
-            {"method": "RFC 3947", "local": True, "remote": False, "forced": False},
+            {"method": "draft-02", "local": False, "remote": False, "forced": False, "tried": False},
+            "none between the peers (draft-02)",
+        ),
+        (
+            {"method": "RFC 3947", "local": True, "remote": False, "forced": False, "tried": False},
             "this side is behind a NAT (RFC 3947)",
         ),
         (
-            {"method": "RFC 3947", "local": True, "remote": True, "forced": False},
+            {"method": "RFC 3947", "local": True, "remote": True, "forced": False, "tried": False},
             "both sides are behind a NAT (RFC 3947)",
         ),
     ],
@@ -197,9 +200,22 @@ def test_the_nat_situation_is_told_in_words(nat: dict[str, Any] | None, words: s
 
 
 def test_forced_encapsulation_is_not_called_a_nat() -> None:
-    forced = {"method": "RFC 3947", "local": False, "remote": False, "forced": True}
+    forced = {"method": "RFC 3947", "local": False, "remote": False, "forced": True, "tried": False}
     text = " ".join(" ".join(drawn(80, connection(isakmp=[{**ISAKMP, "nat": forced}]))).split())
     assert "NAT: none between the peers (RFC 3947), ESP in UDP as `encap: force` wants it" in text
+
+
+def test_esp_in_udp_since_esp_is_blocked_is_told_as_such() -> None:
+    nat = {"method": "RFC 3947", "local": False, "remote": False, "forced": False, "tried": True}
+    found: dict[str, Any] = {
+        "state": "helped",
+        "found": "packets come back in UDP",
+        "finding": {},
+        "again_in_seconds": None,
+    }
+    text = " ".join(" ".join(drawn(80, connection(isakmp=[{**ISAKMP, "nat": nat}], one_way=found))).split())
+    assert "ESP in UDP since it seems blocked alone" in text
+    assert "packets come back in UDP" in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])

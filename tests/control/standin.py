@@ -56,6 +56,7 @@ STATUS: Status = {
             "ike_proposals": ["aes128-sha256-x25519"],
             "negotiating": False,
             "phase1": PHASE1,
+            "one_way": None,
             "isakmp": [
                 {
                     "cookies": "0123456789abcdef:fedcba9876543210",
@@ -71,7 +72,7 @@ STATUS: Status = {
                     "expires_in_seconds": 86390,
                     "renews_in_seconds": 84_358,
                     "retired": False,
-                    "nat": {"method": "RFC 3947", "local": True, "remote": False, "forced": False},
+                    "nat": {"method": "RFC 3947", "local": True, "remote": False, "forced": False, "tried": False},
                     "peer_vendors": ["DPD", "Cisco Unity", "evil \x1b[2J"],
                     "heard_seconds": 7,
                     "heard_by": "ESP",
@@ -140,6 +141,7 @@ STATUS: Status = {
             "negotiating": True,
             "phase1": {**PHASE1, "outcome": "negotiating", "furthest": "MM1 sent"},
             "isakmp": [],
+            "one_way": None,
             "children": [],
         },
     ],

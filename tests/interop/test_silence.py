@@ -112,5 +112,11 @@ def test_packets_that_come_have_an_age_and_forced_encapsulation_is_no_nat(
     assert before["last_in_seconds"] is None
     assert after["last_in_seconds"] is not None
     assert after["one_way_seconds"] is None
-    assert connection["isakmp"][0]["nat"] == {"method": "RFC 3947", "local": False, "remote": False, "forced": True}
+    assert connection["isakmp"][0]["nat"] == {
+        "method": "RFC 3947",
+        "local": False,
+        "remote": False,
+        "forced": True,
+        "tried": False,
+    }
     assert "ESP in UDP as `encap: force` wants it" in screen

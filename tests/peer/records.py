@@ -17,6 +17,7 @@ from ikevd.peer.decide import decide
 from ikevd.peer.effects import (
     Abort,
     Answer,
+    AskBalance,
     AskPackets,
     AskTraffic,
     AskUse,
@@ -191,6 +192,8 @@ def _in_words(effect: Effect) -> str:
             return f"say{' once' if once else ''} {where}: {', '.join(map(_payload, payloads))}"
         case AskUse(name):
             return f"ask whether {name} is used"
+        case AskBalance(counted):
+            return "ask how many packets came" + (f" under {_letter(counted)}" if counted else "")
         case AskPackets(name):
             return f"ask for packets of {name}"
         case AskTraffic(under):

@@ -67,6 +67,14 @@ def test_a_quick_mode_from_the_same_port_is_a_rekey_and_ends_nothing() -> None:
     assert effects == ["answer lan: up"]
 
 
+def test_a_peer_without_a_nat_that_tries_esp_in_udp_beside_esp_has_not_moved() -> None:
+    plain, new = ipsec(1, initiator=False), from_port(4500, 2)
+    after, effects = told(about_to_stand(new, stands(plain)), QuickModeUp(Attempt(-1), new))
+    assert (standing(after), effects) == ([1, 2], ["answer lan: up"])
+    behind_a_nat = from_port(PRESENT, 2)
+    assert standing(told(about_to_stand(behind_a_nat, stands(plain)), QuickModeUp(Attempt(-1), behind_a_nat))[0]) == [2]
+
+
 def test_a_quick_mode_for_what_nobody_holds_ends_nothing() -> None:
     new = from_port(PRESENT, 2)
     dmz = ChildState(pairs=(stands(from_port(FORMER, 3, "dmz")),))

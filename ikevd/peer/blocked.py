@@ -1,0 +1,78 @@
+"""Is ESP blocked on the way? Packets leave and none ever comes, though the peer answers by IKE, and both sides speak
+NAT traversal, but have found no NAT for which ESP would travel in UDP. `ikevd.peer.trial` tries that.
+
+Looked for where the peer would be asked whether it lives: a tunnel through which packets come costs nothing more.
+"""
+
+from __future__ import annotations
+
+from ikevd.frozen import replace
+from ikevd.peer import isakmp
+from ikevd.peer.draft import Draft
+from ikevd.peer.effects import AskBalance
+from ikevd.peer.path_facts import Balance
+from ikevd.peer.state import IsakmpState, OneWay, PeerState
+from ikevd.peer.timing import ENOUGH_PACKETS, JUDGED_EVERY, ONE_WAY_FOR, ONE_WAY_FOR_PEERS
+from ikevd.policy.model import Encap
+
+
+def may_be(draft: Draft, found: IsakmpState) -> bool:
+    """Is it worth asking the kernel? Not where a packet has come since `found` stands, nor while that is looked at."""
+    known = draft.one_way
+    if known is not None and (known.look_at is not None or _is_settled(draft, known)):
+        return False
+    return _would_help(draft, found)
+
+
+def ask(draft: Draft, found: IsakmpState) -> None:
+    """How many packets have left, and come?"""
+    if may_be(draft, found):
+        draft.say(AskBalance())
+
+
+def due(draft: Draft) -> None:
+    """Time to look again."""
+    known = draft.one_way
+    if known is not None and known.look_at is not None and known.look_at <= draft.now:
+        draft.one_way = replace(known, look_at=draft.now + JUDGED_EVERY)
+        draft.say(AskBalance(known.under))
+
+
+def seems_so(draft: Draft, counted: Balance) -> bool:
+    """Has it been so for long enough, with an answer by IKE meanwhile? `counted`: through all pairs."""
+    newest = next((found for _, found in isakmp.serving(draft)), None)
+    if newest is None or counted.came or not counted.sent or not _would_help(draft, newest):
+        _calm(draft, passes=counted.came > 0)
+        return False
+    known = draft.one_way or OneWay(draft.now)
+    since = draft.now if known.look_at is None else known.since
+    until = since + (ONE_WAY_FOR if newest.sa.initiator else ONE_WAY_FOR_PEERS)
+    look_at = until if draft.now < until else draft.now + ONE_WAY_FOR
+    draft.one_way = replace(known, since=since, look_at=look_at)
+    return draft.now >= until and counted.sent >= ENOUGH_PACKETS and newest.heard >= since
+
+
+def forges(state: PeerState) -> bool:
+    """Shall our phase 1 that begins now make both sides believe in a NAT?"""
+    known = state.one_way
+    return known is not None and (known.helps or (known.attempt is not None and known.attempt == state.phase1))
+
+
+def _is_settled(draft: Draft, known: OneWay) -> bool:
+    """It helps, is being tried, or was tried of late."""
+    tried = known.under is not None or (known.attempt is not None and known.attempt == draft.phase1)
+    return known.helps or tried or (known.again_at is not None and draft.now < known.again_at)
+
+
+def _would_help(draft: Draft, found: IsakmpState) -> bool:
+    nat, live = found.sa.nat, found.liveness
+    if draft.connection.encap is not Encap.AUTO or nat is None or nat.encapsulates:
+        return False
+    return (live is None or live.carried is None) and isakmp.can_call(draft, found)
+
+
+def _calm(draft: Draft, *, passes: bool) -> None:
+    """Nothing suggests it any more. `passes`: ESP comes, so that what was found out before is of no matter."""
+    known = draft.one_way
+    if known is not None:
+        draft.one_way = None if passes or known.found is None else replace(known, look_at=None)

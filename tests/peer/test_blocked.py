@@ -1,0 +1,141 @@
+"""Whether ESP is blocked on the way: when the kernel is asked, and what makes that a reason to try ESP in UDP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ikevd.errors import Said
+from ikevd.peer.due import next_due
+from ikevd.peer.facts import Carried, Due, Fact
+from ikevd.peer.path_facts import Balance
+from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, PeerState
+from ikevd.policy.model import Connection, Encap, NatMethod, Start
+from ikevd.sa.model import NatTraversal
+from tests.builders import child
+from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, pair, peer, told
+
+NO_NAT = NatTraversal(NatMethod.RFC_3947, local=False, remote=False)
+LOOKED_AT = Liveness(100, look_at=NOW)
+UP = ChildState(wanted=True, pairs=(replace(pair(1), rekey_at=NOW + 2700),), since=5.0)
+ASK = "ask how many packets came"
+PASSIVE = replace(VIEW, children=(child(start=Start.PASSIVE),))
+
+
+def stands(*, nat: NatTraversal | None = NO_NAT, initiator: bool = True, **changes: object) -> IsakmpState:
+    """Its peer was heard of 10 s ago."""
+    return isakmp(
+        A, **{"sa": replace(isakmp_sa(A, initiator=initiator), nat=nat, dpd=True), "liveness": LOOKED_AT} | changes
+    )
+
+
+def state(known: OneWay | None = None, **changes: object) -> PeerState:
+    return peer(stands(**changes), lan=UP, one_way=known)  # type: ignore[arg-type]
+
+
+def suspected(since: float = NOW - 30) -> OneWay:
+    return OneWay(since, look_at=NOW)
+
+
+# -- when the kernel is asked
+
+
+def test_it_is_asked_where_no_packet_came_since_the_isakmp_sa_stands() -> None:
+    assert ASK in told(state(), Carried(A, None))[1]
+    assert ASK not in told(state(), Carried(A, NOW - 1))[1]
+    assert ASK not in told(state(liveness=replace(LOOKED_AT, carried=NOW - 200)), Carried(A, None))[1]
+
+
+def test_a_peer_that_is_heard_by_ike_all_the_time_is_no_exception() -> None:
+    assert told(state(), Due())[1] == ["ask for traffic under A"]
+    assert told(state(liveness=replace(LOOKED_AT, carried=NOW - 200)), Due())[1] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "view"),
+    [
+        ({"nat": None}, VIEW),
+        ({"nat": replace(NO_NAT, remote=True)}, VIEW),
+        ({"nat": replace(NO_NAT, tried=True)}, VIEW),
+        ({}, replace(VIEW, encap=Encap.FORCE)),
+        ({"initiator": False}, PASSIVE),
+    ],
+    ids=["no NAT traversal", "a NAT", "tried", "forced", "cannot call"],
+)
+def test_it_is_not_asked_where_a_trial_is_impossible_or_needless(changes: dict[str, object], view: Connection) -> None:
+    assert ASK not in told(state(**changes), Carried(A, None), view=view)[1]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        OneWay(0.0, look_at=NOW + 5),
+        OneWay(0.0, look_at=NOW + 5, under=B),
+        OneWay(0.0, helps=True),
+        OneWay(0.0, again_at=NOW + 1),
+    ],
+    ids=["looked at soon", "tried", "helps", "tried in vain"],
+)
+def test_it_is_not_asked_where_that_is_known(known: OneWay) -> None:
+    assert ASK not in told(state(known), Carried(A, None))[1]
+
+
+def test_it_is_asked_again_an_hour_after_a_trial_in_vain() -> None:
+    assert ASK in told(state(OneWay(0.0, again_at=NOW, vain=1)), Carried(A, None))[1]
+
+
+# -- what it says
+
+
+def test_that_packets_only_leave_is_looked_at_once_more_after_30_s() -> None:
+    after, effects = told(state(), Balance(None, 1, 0, ("lan",)))
+    assert (after.one_way, effects) == (OneWay(NOW, look_at=NOW + 30), [])
+    assert next_due(after) == NOW  # for dead peer detection
+    assert next_due(replace(after, isakmp={})) == NOW + 30
+
+
+def test_the_end_that_was_called_waits_a_minute() -> None:
+    after, _ = told(state(initiator=False), Balance(None, 25, 0, ("lan",)))
+    assert after.one_way == OneWay(NOW, look_at=NOW + 60)
+
+
+def test_then_a_phase_1_begins() -> None:
+    after, effects = told(state(suspected()), Balance(None, 20, 0, ("lan",)))
+    silent = (
+        "20 packets left and none came back for 30 s, though the peer answers by IKE: ESP may be blocked on the way; "
+        "ESP in UDP is tried"
+    )
+    assert effects == [f"begin phase 1 as 11: {silent}", f"record of A: {silent}"]
+    assert after.one_way is not None
+    assert (after.one_way.attempt, after.one_way.children, after.one_way.look_at) == (Attempt(11), ("lan",), None)
+
+
+@pytest.mark.parametrize(
+    ("known", "fact"),
+    [
+        (suspected(), Balance(None, 19, 0, ("lan",))),
+        (suspected(NOW - 29), Balance(None, 500, 0, ("lan",))),
+        (suspected(NOW - 9), Balance(None, 500, 0, ("lan",))),
+    ],
+    ids=["19 packets", "29 s", "not heard of since"],
+)
+def test_less_than_that_is_looked_at_again(known: OneWay, fact: Fact) -> None:
+    after, effects = told(state(known), fact)
+    assert effects == []
+    assert after.one_way == replace(known, look_at=NOW + 30 if known.since == NOW - 30 else known.since + 30)
+
+
+@pytest.mark.parametrize("fact", [Balance(None, 500, 1, ("lan",)), Balance(None, 0, 0)], ids=["one came", "none left"])
+def test_one_packet_that_comes_ends_all_doubt(fact: Balance) -> None:
+    assert told(state(suspected()), fact)[0].one_way is None
+    in_vain = replace(suspected(), vain=2, found=Said("in vain"))
+    after = told(state(in_vain), fact)[0].one_way
+    assert after == (None if fact.came else replace(in_vain, look_at=None))
+
+
+def test_it_waits_for_a_phase_1_that_is_under_way() -> None:
+    before = replace(state(suspected()), phase1=Attempt(7))
+    after, effects = told(before, Balance(None, 20, 0, ("lan",)))
+    assert effects == []
+    assert after.one_way == OneWay(NOW - 30, look_at=NOW + 2)
