@@ -277,3 +277,18 @@ def test_a_process_that_is_killed_in_a_trial_leaves_it_to_the_next_one(passes: P
                 assert (gateway.pairs, in_udp(gateway)) == (1, [passes is only_in_udp] * 2)
 
     run(story())
+
+
+@pytest.mark.parametrize(("before", "after"), [(Encap.AUTO, Encap.FORCE), (Encap.FORCE, Encap.AUTO)])
+def test_another_encap_in_the_file_is_negotiated_while_what_stands_carries_on(before: Encap, after: Encap) -> None:
+    async def story() -> None:
+        _, alice, bob = await up(replace(ALWAYS, encap=before), mirrored(MANUAL))
+        async with pinging(alice, bob, everything) as pings:
+            await asyncio.sleep(5)
+            await reload(alice, replace(ALWAYS, encap=after))
+            await asyncio.sleep(MINUTE)
+            assert pings.back == pings.sent
+        for gateway in (alice, bob):
+            assert (gateway.pairs, in_udp(gateway)) == (1, [after is Encap.FORCE] * 2)
+
+    run(story())
