@@ -7,12 +7,13 @@ Looked for where the peer would be asked whether it lives: a tunnel through whic
 from __future__ import annotations
 
 from ikevd.frozen import replace
+from ikevd.path_findings import UdpInVain
 from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import AskBalance
 from ikevd.peer.path_facts import Balance
 from ikevd.peer.state import IsakmpState, OneWay, PeerState
-from ikevd.peer.timing import ENOUGH_PACKETS, JUDGED_EVERY, ONE_WAY_FOR, ONE_WAY_FOR_PEERS
+from ikevd.peer.timing import AFTERMATH, ENOUGH_PACKETS, JUDGED_EVERY, ONE_WAY_FOR, ONE_WAY_FOR_PEERS
 from ikevd.policy.model import Encap
 
 
@@ -56,6 +57,12 @@ def forges(state: PeerState) -> bool:
     """Shall our phase 1 that begins now make both sides believe in a NAT?"""
     known = state.one_way
     return known is not None and (known.helps or (known.attempt is not None and known.attempt == state.phase1))
+
+
+def was_just_undone(draft: Draft) -> bool:
+    """Did a trial come to nothing a moment ago? With what it made libreswan (4.10) deletes all that stood before."""
+    known = draft.one_way
+    return known is not None and isinstance(known.found, UdpInVain) and draft.now < known.since + AFTERMATH
 
 
 def _is_settled(draft: Draft, known: OneWay) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.errors import Finding, Said
 from ikevd.frozen import replace
-from ikevd.peer import deletes, flaps, rekey, start
+from ikevd.peer import blocked, deletes, flaps, rekey, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.start import Anew
 from ikevd.peer.state import ChildState, PairState
@@ -12,8 +12,13 @@ from ikevd.sa.model import Spi
 
 
 def deleted(draft: Draft, name: str, spi: Spi) -> None:
-    """The peer deleted a pair."""
-    if pair := standing(draft.child(name), spi):
+    """The peer deleted a pair. Where that is because a trial of ours was undone, what stood begins anew."""
+    child = draft.child(name)
+    pair = standing(child, spi)
+    if pair is not None and blocked.was_just_undone(draft):
+        draft.children.put(name, replace(child, wanted=child.wanted or not child.by_command))
+        _gone(draft, name, pair, Said("deleted by the peer"), action=Anew.RESTART)
+    elif pair is not None:
         _gone(draft, name, pair, Said("deleted by the peer"), quickly=flaps.is_young(pair, draft.now))
 
 

@@ -114,6 +114,8 @@ JUDGED_EVERY, JUDGED_AFTER = 2.0, 12.0
 stands, before the pair that it replaced is deleted (`DELETED_AFTER`)."""
 TRIAL_OVER = 40.0
 """A trial under whose ISAKMP SA no pair stands is over so long after that stands."""
+AFTERMATH = 10.0
+"""So long after a trial is undone a Delete of the peer is of what stood before it: that begins anew."""
 TRIED_AGAIN, LAST_TRIED_AGAIN = 3600.0, 86_400.0
 """A trial that did not help is not repeated for so long, each time twice as long, up to a day: packets of which none
 ever comes back may be all that a tunnel is for."""

@@ -9,14 +9,15 @@ import pytest
 from ikevd.errors import Abandoned, PeerRefused
 from ikevd.path_findings import EspBlocked, UdpInVain
 from ikevd.peer import blocked
-from ikevd.peer.facts import PhaseOneFailed, PhaseOneUp, Reset, Restarted
+from ikevd.peer.facts import Informed, PhaseOneFailed, PhaseOneUp, Reset, Restarted
+from ikevd.peer.notices import delete_esp
 from ikevd.peer.path_facts import AddressGone, Balance
 from ikevd.peer.state import Attempt, ChildState, OneWay, PeerState
-from ikevd.policy.model import NatMethod
+from ikevd.policy.model import NatMethod, Start
 from ikevd.sa.model import NatTraversal
 from ikevd.wire.registry import NotifyType
-from tests.builders import ALICE
-from tests.peer.records import NOW, A, B, C, isakmp, isakmp_sa, mode, pair, peer, told
+from tests.builders import ALICE, child
+from tests.peer.records import NOW, VIEW, A, B, C, isakmp, isakmp_sa, mode, pair, peer, told
 
 PLAIN = NatTraversal(NatMethod.RFC_3947, local=False, remote=False)
 TRIED = replace(PLAIN, tried=True)
@@ -132,6 +133,16 @@ def test_without_a_pair_it_is_over_after_40_s() -> None:
 def test_what_the_kernel_tells_of_a_former_trial_changes_nothing() -> None:
     before = unjudged()
     assert told(before, Balance(C, 30, 1, ("lan",))) == (before, [])
+
+
+def test_a_peer_that_deletes_all_with_what_the_trial_made_is_called_anew() -> None:
+    before = told(unjudged(), Balance(B, 30, 0, ("lan",)))[0]
+    manual = replace(VIEW, children=(child(start=Start.MANUAL),))
+    unwanted = replace(before, children={"lan": replace(before.children["lan"], wanted=False)})
+    for now, begins in ((NOW + 9, True), (NOW + 10, False)):
+        for state in (before, unwanted):
+            _, effects = told(state, Informed(A, (delete_esp(OLD.sa.outbound),)), now=now, view=manual)
+            assert any(effect.startswith("begin lan") for effect in effects) is begins
 
 
 # -- after it
