@@ -33,8 +33,8 @@ def switched_on(topology: Topology) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def machine(switched_on: Machine) -> Iterator[Machine]:
-    """On, and without a running ikevd."""
+def machine(switched_on: Machine, charon_b: StrongSwan) -> Iterator[Machine]:
+    """On, and without a running ikevd. strongSwan is there for longer: else ikevd would call while it forgets."""
     yield switched_on
     switched_on.forget_ikevd()
 
