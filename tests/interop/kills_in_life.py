@@ -12,8 +12,8 @@ from tests.interop.flood_ping import FloodPing
 from tests.interop.kills import Act, Point, Restarts
 from tests.interop.moments import Moment, Place
 
-PROBING = "dpd: {mode: periodic, delay: 2s}"
-"""Each side asks the other, whatever crosses."""
+PROBING = "dpd: {mode: periodic, delay: 2s, timeout: 5m}"
+"""Each side asks the other, whatever crosses. On a busy machine the next process answers after half a minute only."""
 RETIRED = 120
 """Seconds after which nothing of what was replaced is left, by far."""
 AT_MOST = 4

@@ -10,7 +10,7 @@ from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.work import Work
-from ikevd.peer import deletes, desired, pairs, rekey, succession
+from ikevd.peer import deletes, desired, pairs, rekey
 from ikevd.peer.state import PairState
 from ikevd.store.memory import MemoryStore
 from tests.mutant import Mutant
@@ -68,7 +68,6 @@ MUTANTS = (
     Mutant("a time stays on the agenda", Agenda, "set", _stuck),
     Mutant("Deletes are not heard", pairs, "deleted", _nothing),
     Mutant("Deletes are not said", deletes, "_say", _nothing),
-    Mutant("a renewed ISAKMP SA is never retired", succession, "_retire", _nothing),
     Mutant("what we send leaves by the oldest pair", desired, "sending", lambda _: _oldest),
 )
 
