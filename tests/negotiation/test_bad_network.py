@@ -13,7 +13,7 @@ from tests.duet import Network
 from tests.gateways import alice_and_bob, bring_up
 from tests.virtual_time import run
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # 20 s on a quiet machine
 
 HANDSHAKES = 1000
 ATTEMPTS = 3
