@@ -11,7 +11,7 @@ help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
 	@echo "make test    check, what takes seconds, then the kernel and interop tests inside two guests"
-	@echo "make soak    what takes long: tests marked so, the fuzzers, these words on a bare Debian 12; root, about an hour"
+	@echo "make soak    what takes long: tests marked so, the fuzzers, lives in virtual time, these words on a bare Debian 12; root, some hours"
 	@echo "make interop the whole interop matrix, about an hour: writes docs/interop.md"
 	@echo "make demo    a tunnel, shown (fetches only what that needs)"
 	@echo "make lock    renew the locks in requirements/ (then: make check-ranges)"
@@ -52,14 +52,15 @@ test: setup check | build
 	$(SUDO) tests/rig/selftest
 	$(SUDO) tests/guests; $(PY) -m tests.summary build/record/*.json
 
-# What takes long: tests that are marked so, the fuzzers, and the README's commands on a bare Debian 12.
+# What takes long: tests that are marked so (the units under a real systemd among them), the fuzzers, kills and long lives in
+# virtual time, and the README's commands on a bare Debian 12.
 soak: setup .rig/systemd-bookworm.stamp .rig/systemd-trixie.stamp | build
 	$(PY) -m pytest -m soak --ignore tests/kernel --ignore tests/interop || [ $$? = 5 ] # 5: no fast test is marked so
 	$(PY) -m tests.fuzz.run --executions 100000
 	$(PY) -m tests.fuzz.live --messages 20000
 	$(PY) -m tests.soak.kills --kills 10000
 	$(PY) -m tests.soak.hours --hours 1000
-	$(SUDO) SECONDS_AT_MOST=7200 tests/guests -m soak tests/kernel tests/interop
+	$(SUDO) SECONDS_AT_MOST=14400 tests/guests -m soak tests/kernel tests/interop
 	$(SUDO) tests/bare-root
 
 interop: setup
