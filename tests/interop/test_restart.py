@@ -13,6 +13,7 @@ from tests.interop.daemon import Ikevd
 from tests.interop.kills import (
     POINTS,
     QUICKLY,
+    Act,
     Opposite,
     OppositeIkevd,
     OppositeStrongSwan,
@@ -21,6 +22,7 @@ from tests.interop.kills import (
     site_of,
 )
 from tests.interop.kills_in_life import LIFE_POINTS, PROBING, Lives
+from tests.interop.moments import Moment, Place
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
@@ -30,7 +32,11 @@ KILLS = 50
 """Of each of the four pairs, in `make soak`: 200 in all, each point five times at least."""
 SAMPLE = 17
 """Of so many points one, in every run of the tests."""
-SAMPLES_OF_LIFE = LIFE_POINTS[2], LIFE_POINTS[14]
+SAMPLES_OF_LIFE = (
+    Point(Act.REKEY, Moment(Place.WIRE, "Quick Mode from here", 2)),
+    Point(Act.PEER_REKEY, Moment(Place.KERNEL, "NEWSA", 2)),
+)
+"""Message 3 of our Quick Mode has left; of the peer's Quick Mode the second SA of the new pair is in our kernel."""
 SETTLE = 10
 """After so many kills all that was replaced must go."""
 Peer = Callable[[Site], AbstractContextManager[Opposite]]

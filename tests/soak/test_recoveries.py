@@ -9,6 +9,7 @@ from tests.soak.recoveries import RECOVERIES, Recovery, held, trials
 EACH = pytest.mark.parametrize("recovery", RECOVERIES, ids=lambda recovery: recovery.name)
 
 
+@pytest.mark.long
 @EACH
 def test_nearly_always_within_the_promised_time(recovery: Recovery) -> None:
     assert held(recovery, trials(recovery, range(30))) >= 29
