@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.machine import Machine
+from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
-pytest.register_assert_rewrite("tests.interop.crossing", "tests.interop.trial")
+pytest.register_assert_rewrite("tests.interop.crossing", "tests.interop.rekeying", "tests.interop.trial")
 
 HERE = Path(__file__).resolve().parent
 
@@ -55,3 +57,33 @@ def charon_b(module_charon_b: StrongSwan) -> Iterator[StrongSwan]:
     """strongSwan on gateway B, without any configuration or SA."""
     yield module_charon_b
     module_charon_b.reset()
+
+
+@pytest.fixture
+def charon(site: Site) -> Iterator[StrongSwan]:
+    """strongSwan on the far gateway of the module's `site`, which a test may kill."""
+    with StrongSwan(site.there) as charon:
+        yield charon
+
+
+@pytest.fixture
+def peer(charon: StrongSwan, site: Site) -> Iterator[StrongSwan]:
+    """The same, with its half of the tunnel."""
+    charon.configure(site.mirrored())
+    yield charon
+    charon.forget()
+
+
+@pytest.fixture(scope="module")
+def switched_on(topology: Topology) -> Iterator[Machine]:
+    """Gateway A, with systemd."""
+    with Machine(topology.gw_a) as machine:
+        machine.switch_on()
+        yield machine
+
+
+@pytest.fixture
+def machine(switched_on: Machine, charon_b: StrongSwan) -> Iterator[Machine]:
+    """On, and without a running ikevd. strongSwan is there for longer: else ikevd would call while it forgets."""
+    yield switched_on
+    switched_on.forget_ikevd()

@@ -1,4 +1,4 @@
-"""A flood ping that runs while something else happens; each packet that gets no answer is counted."""
+"""A ping that runs while something else happens; of a flood ping each packet that gets no answer is counted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +18,17 @@ from tests.output import written
 INTERVAL = 0.01
 LATE = 20
 """So many packets may overtake an answer."""
+
+
+@contextmanager
+def pinging(node: Node, address: str, *, interval: float) -> Iterator[None]:
+    """From `node` to `address`; what gets no answer is not counted. `interval`: seconds between two packets."""
+    command = node.command("ping", "-n", "-q", "-i", str(interval), address)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as ping:
+        try:
+            yield
+        finally:
+            ping.kill()
 
 
 class FloodPing:

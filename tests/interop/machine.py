@@ -159,6 +159,11 @@ class Machine:
         eventually((self._seen_from_outside / "run/systemd/private").exists)
         self.systemctl("is-system-running", "--wait", check=False)
 
+    @property
+    def is_on(self) -> bool:
+        """Since `switch_on`."""
+        return self._first is not None
+
     def switch_off(self) -> None:
         """As `systemctl poweroff` does; returns when all has ended. The kernel forgets its SAs and policies."""
         assert self._first is not None

@@ -13,7 +13,6 @@ from ikevd.peer.due import serves
 from ikevd.peer.state import IsakmpState
 from tests.eventually import eventually_async
 from tests.gateways import ripen
-from tests.interop.daemon import Ikevd
 from tests.interop.flood_ping import FloodPing
 from tests.interop.inprocess import EngineInNamespace, engine_in, loaded
 from tests.interop.sites import Site
@@ -30,11 +29,6 @@ UNTIL = [
 def spis(topology: Topology) -> set[int]:
     """Of the SAs in both kernels."""
     return {state.spi for node in (topology.gw_a, topology.gw_b) for state in node.xfrm_state()}
-
-
-def live(ikevd: Ikevd) -> list[str]:
-    """The cookies of our ISAKMP SAs, oldest first."""
-    return [one["cookies"] for one in ikevd.status()["connections"][0]["isakmp"]]
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from typing import Literal
 
 import pytest
 
-from tests.interop.blocking import ESP, ESP_IN_UDP, QUICK, comes_of_it, dropped, in_udp, one_way, pinging
+from tests.interop.blocking import ESP, ESP_IN_UDP, QUICK, comes_of_it, dropped, in_udp, one_way
 from tests.interop.daemon import Ikevd
+from tests.interop.flood_ping import pinging
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
@@ -35,7 +36,7 @@ def test_what_is_dropped_as_esp_crosses_in_udp(
             charon_a.initiate("lan", "peer")
         else:
             ikevd.up("lan")
-        with pinging(topology):
+        with pinging(topology.host_b, topology.host_a.address, interval=0.2):
             comes_of_it(ikevd, "helped")
         assert "ESP (IP protocol 50) is blocked between 198.51.100.1 and 192.0.2.1" in one_way(ikevd)["found"]
         assert topology.host_b.ping(topology.host_a.address, 5, interval=0.2) == 5
@@ -50,7 +51,7 @@ def test_where_udp_is_dropped_too_the_tunnel_stands_as_before(
         charon_a.configure(replace(site, options=()).mirrored())
         ikevd.up("lan")
         before = topology.gw_b.xfrm_state()
-        with dropped(topology.router, ESP, ESP_IN_UDP), pinging(topology):
+        with dropped(topology.router, ESP, ESP_IN_UDP), pinging(topology.host_b, topology.host_a.address, interval=0.2):
             comes_of_it(ikevd, "in vain")
         assert "ESP in UDP did not help" in one_way(ikevd)["found"]
         after = topology.gw_b.xfrm_state()

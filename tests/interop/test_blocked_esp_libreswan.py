@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.eventually import eventually
-from tests.interop.blocking import ESP, ESP_IN_UDP, QUICK, comes_of_it, dropped, in_udp, pinging
+from tests.interop.blocking import ESP, ESP_IN_UDP, QUICK, comes_of_it, dropped, in_udp
 from tests.interop.daemon import Ikevd
+from tests.interop.flood_ping import pinging
 from tests.interop.libreswan import Libreswan
 from tests.interop.sites import Site
 from tests.interop.topology import Topology
@@ -24,7 +25,7 @@ def test_esp_in_udp_is_kept_where_it_crosses_and_undone_where_not(topology: Topo
         libreswan.configure(replace(site, options=()).mirrored())
         ikevd.up("lan")
         with dropped(topology.router, *rules):
-            with pinging(topology):
+            with pinging(topology.host_b, topology.host_a.address, interval=0.2):
                 comes_of_it(ikevd, "helped" if udp_passes else "in vain")
             if udp_passes:
                 assert topology.host_b.ping(topology.host_a.address, 5, interval=0.2) == 5

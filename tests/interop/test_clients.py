@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.interop.clients import client, hub, outward
 from tests.interop.daemon import Ikevd
-from tests.interop.node import Node
-from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
@@ -18,23 +17,6 @@ from tests.interop.topology import Topology
 def net() -> Iterator[Topology]:
     with Topology(nat="a", neighbour=True) as net:
         yield net
-
-
-def client(net: Topology, gateway: Node) -> Site:
-    """Both have the same identity and key."""
-    return Site(gateway, net.gw_b, local_id="clients.example", remote_id="gw-b.example")
-
-
-def hub(net: Topology, *options: str) -> str:
-    """ikevd.yaml of gateway B: whoever has the identity gets the network that it asks for."""
-    text = replace(client(net, net.gw_a), options=options).mirrored().ikevd()
-    text = text.replace(f"remote: '{net.gw_a.net}'", "remote: [within 10.1.0.0/16, within 10.3.0.0/16]")
-    return text.replace(f"remote: '{net.nat_a.address}'", "remote: any")
-
-
-def outward(net: Topology) -> set[object]:
-    """Where the hub's packets go: encapsulation of its SAs to the NAT."""
-    return {state.encap for state in net.gw_b.xfrm_state() if state.dst == net.nat_a.address}
 
 
 def test_two_clients_of_a_group_key_have_a_tunnel_each_and_a_delete_goes_to_its_own(net: Topology) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.interop.daemon import Ikevd
+from tests.interop.rekeying import unharmed, wait_for_another
 from tests.interop.sites import Site
-from tests.interop.test_rekey import newest, unharmed, wait_for_another
+from tests.interop.told import newest
 from tests.interop.topology import Topology
 
 pytestmark = pytest.mark.soak

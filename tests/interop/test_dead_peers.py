@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from tests.eventually import eventually
+from tests.interop.blocking import dropped
 from tests.interop.daemon import Ikevd
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
+from tests.interop.told import cause, connection, cookies, is_up, state
 from tests.interop.topology import Topology
 
 QUICK = "dpd: {delay: 2s, timeout: 2s}"
@@ -26,58 +26,14 @@ def site(topology: Topology) -> Site:
     return Site(topology.gw_a, topology.gw_b, options=(QUICK,), start="always")
 
 
-@pytest.fixture
-def charon(site: Site) -> Iterator[StrongSwan]:
-    """strongSwan, which a test may kill."""
-    with StrongSwan(site.there) as charon:
-        yield charon
-
-
-@pytest.fixture
-def peer(charon: StrongSwan, site: Site) -> Iterator[StrongSwan]:
-    """The same, with a configuration; it does not ask."""
-    charon.configure(site.mirrored())
-    yield charon
-    charon.forget()
+def silenced(topology: Topology) -> AbstractContextManager[None]:
+    """The router drops all that gateway B says."""
+    return dropped(topology.router, ("-s", topology.gw_b.address))
 
 
 def asking(site: Site) -> str:
     """strongSwan's configuration where it asks each second, and gives up after four."""
     return site.swanctl().replace("version = 1", "version = 1\n dpd_delay = 1s\n dpd_timeout = 4s")
-
-
-@contextmanager
-def lost(topology: Topology, *rule: str) -> Iterator[None]:
-    """The router drops what this describes; by default all that gateway B says."""
-    rule = rule or ("-s", topology.gw_b.address)
-    topology.router.run("iptables-legacy", "-A", "FORWARD", *rule, "-j", "DROP")
-    try:
-        yield
-    finally:
-        topology.router.run("iptables-legacy", "-D", "FORWARD", *rule, "-j", "DROP")
-
-
-def connection(ikevd: Ikevd) -> dict[str, Any]:
-    (found,) = ikevd.status()["connections"]
-    return dict(found)
-
-
-def state(ikevd: Ikevd) -> str:
-    (child,) = connection(ikevd)["children"]
-    return str(child["state"])
-
-
-def cause(ikevd: Ikevd) -> str:
-    (child,) = connection(ikevd)["children"]
-    return str(child["last_cause"])
-
-
-def is_up(ikevd: Ikevd) -> None:
-    eventually(lambda: state(ikevd), lambda seen: seen == "up")
-
-
-def cookies(ikevd: Ikevd) -> list[str]:
-    return [isakmp["cookies"] for isakmp in connection(ikevd)["isakmp"]]
 
 
 # -- both live
@@ -135,7 +91,7 @@ def test_packets_are_a_sign_of_life_where_ike_is_lost(topology: Topology, peer: 
     with Ikevd(site.here, site.ikevd()) as ikevd:
         is_up(ikevd)
         first = cookies(ikevd)
-        with lost(topology, *ike):
+        with dropped(topology.router, ike):
             assert topology.host_b.ping(topology.host_a.address, 80, interval=0.1, wait=20) == 80
             assert cookies(ikevd) == first
             (isakmp,) = connection(ikevd)["isakmp"]
@@ -170,7 +126,7 @@ def test_a_peer_that_is_not_heard_any_more_is_dead(
     with Ikevd(site.here, site.ikevd()) as ikevd:
         is_up(ikevd)
         before = topology.wire.seen()
-        with lost(topology):
+        with silenced(topology):
             eventually(lambda: state(ikevd), lambda now: now in seen)
             assert "R-U-THERE within 2 s" in cause(ikevd) or action == "restart"
             assert topology.host_a.ping(topology.host_b.address, 3, wait=1) == 0
@@ -217,6 +173,6 @@ def test_a_peer_that_hears_us_and_is_not_heard_learns_that_we_gave_it_up(
     site = replace(site, options=(QUICK.replace("}", ", action: clear}"),))
     with Ikevd(site.here, site.ikevd()) as ikevd:
         is_up(ikevd)
-        with lost(topology):
+        with silenced(topology):
             eventually(lambda: state(ikevd), lambda now: now == "down")
             peer.wait_for_children(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
 from tests.interop.libreswan import Libreswan
 from tests.interop.sites import Site
+from tests.interop.told import connection
 from tests.interop.topology import Topology
 
 MESSAGES = 10
@@ -27,11 +27,6 @@ def pluto(topology: Topology) -> Iterator[Libreswan]:
 @pytest.fixture
 def site(topology: Topology) -> Site:
     return Site(topology.gw_a, topology.gw_b, options=("dpd: {mode: off}",))
-
-
-def connection(ikevd: Ikevd) -> dict[str, Any]:
-    (found,) = ikevd.status()["connections"]
-    return dict(found)
 
 
 def stands(ikevd: Ikevd) -> list[str]:

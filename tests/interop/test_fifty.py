@@ -11,43 +11,27 @@ import pytest
 
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
-from tests.interop.renewing import live
+from tests.interop.rekeying import FIFTY, KILOBYTES, LARGE, PATIENCE, ikevd_yaml, nobody, rekeyed, unharmed
 from tests.interop.sites import Site
 from tests.interop.strongswan import CONNECTION, StrongSwan
-from tests.interop.test_rekey import KILOBYTES, LARGE, ikevd_yaml, newest, unharmed, wait_for_another
+from tests.interop.told import cookies, pairs
 from tests.interop.topology import Topology
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
-TIMES = 50
-PATIENCE = 90
-"""Seconds for one of them."""
 BY_TIME = "rekey_time = 4s\n life_time = 60s\n rand_time = 1s\n esp_proposals ="
 BY_BYTES = f"rekey_bytes = {KILOBYTES * 512}\n life_bytes = {KILOBYTES * 1024}\n rand_bytes = 0\n esp_proposals ="
 RENEWED = "version = 1\n reauth_time = 5s\n over_time = 20s\n rand_time = 1s\n"
 
 
-def rekeyed(topology: Topology, ikevd: Ikevd, *, ours: bool, begin: Callable[[], object], size: int = 56) -> None:
-    """Fifty times, by whom it shall be."""
-    with unharmed(topology, size):
-        for _ in range(TIMES):
-            former = newest(ikevd)
-            begin()
-            assert wait_for_another(ikevd, former, within=PATIENCE)["initiator"] == ours
-
-
 def renewed(topology: Topology, ikevd: Ikevd, begin: Callable[[], object]) -> None:
     """Fifty ISAKMP SAs, one after the other."""
     with unharmed(topology):
-        seen = set(live(ikevd))
-        for _ in range(TIMES):
+        seen = set(cookies(ikevd))
+        for _ in range(FIFTY):
             begin()
-            seen.update(eventually(lambda: live(ikevd), lambda now: not seen.issuperset(now), within=PATIENCE))
-        assert live(ikevd), "never none"
-
-
-def nobody() -> None:
-    """Its own time comes."""
+            seen.update(eventually(lambda: cookies(ikevd), lambda now: not seen.issuperset(now), within=PATIENCE))
+        assert cookies(ikevd), "one is left"
 
 
 @pytest.mark.parametrize(("times", "size"), [(BY_TIME, 56), (BY_BYTES, LARGE)], ids=["by time", "by bytes"])
@@ -56,7 +40,7 @@ def test_strongswan_rekeys(topology: Topology, charon_b: StrongSwan, times: str,
     charon_b.load(site.mirrored().swanctl().replace("esp_proposals =", times))
     with Ikevd(topology.gw_a, ikevd_yaml(site, "lifetime: 1h")) as ikevd:
         charon_b.initiate("lan")
-        eventually(lambda: len(ikevd.status()["connections"][0]["children"][0]["sas"]))
+        eventually(lambda: pairs(ikevd))
         rekeyed(topology, ikevd, ours=False, begin=nobody, size=size)
 
 
@@ -81,7 +65,7 @@ def test_strongswan_renews_the_isakmp_sa_by_time(topology: Topology, charon_b: S
     charon_b.load(site.mirrored().swanctl().replace("version = 1\n", RENEWED))
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
         charon_b.initiate("lan", CONNECTION)
-        eventually(lambda: live(ikevd))
+        eventually(lambda: cookies(ikevd))
         renewed(topology, ikevd, nobody)
 
 

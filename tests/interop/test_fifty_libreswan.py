@@ -7,9 +7,9 @@ import pytest
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
 from tests.interop.libreswan import Libreswan
+from tests.interop.rekeying import ikevd_yaml, nobody, rekeyed
 from tests.interop.sites import Site
-from tests.interop.test_fifty import nobody, rekeyed
-from tests.interop.test_rekey import ikevd_yaml
+from tests.interop.told import pairs
 from tests.interop.topology import Topology
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
@@ -21,7 +21,7 @@ def test_libreswan_rekeys_by_time(topology: Topology) -> None:
     with Libreswan(topology.gw_b) as pluto, Ikevd(topology.gw_a, ikevd_yaml(site, "lifetime: 1h")) as ikevd:
         pluto.configure(site.mirrored(), **times)
         pluto.bring_up()
-        eventually(lambda: len(ikevd.status()["connections"][0]["children"][0]["sas"]))
+        eventually(lambda: pairs(ikevd))
         rekeyed(topology, ikevd, ours=False, begin=nobody)
 
 

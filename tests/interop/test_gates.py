@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.eventually import eventually
+from tests.interop.blocking import dropped
 from tests.interop.crossing import packets_cross
 from tests.interop.daemon import Ikevd
 from tests.interop.node import Node
@@ -79,17 +80,6 @@ def flood(topology: Topology) -> Iterator[Flood]:
         ping.wait()
 
 
-@contextmanager
-def ike_blocked(router: Node, gateway: Node) -> Iterator[None]:
-    """No word of the gateway's reaches its peer."""
-    rule = ("FORWARD", "-s", gateway.address, "-p", "udp", "-j", "DROP")
-    router.run("iptables-legacy", "-A", *rule)
-    try:
-        yield
-    finally:
-        router.run("iptables-legacy", "-D", *rule)
-
-
 def becomes(node: Node, wanted: set[tuple[str, str]]) -> None:
     eventually(lambda: gate(node), lambda seen: seen == wanted)
 
@@ -121,7 +111,7 @@ def test_nothing_leaves_in_the_clear_when_the_last_pair_ends_and_ike_is_blocked(
     with Ikevd(site.here, text), flood(topology) as running:
         charon_b.wait_for_children(1)
         becomes(site.here, TUNNEL)
-        with ike_blocked(topology.router, site.here):
+        with dropped(topology.router, ("-s", site.here.address, "-p", "udp")):
             charon_b.terminate(child="lan")
             becomes(site.here, BLOCKED)
             assert site.here.xfrm_state() == []

@@ -1,4 +1,7 @@
-"""Half an hour of real time with lifetimes of a minute: both ends rekey and renew, each whenever its own time comes."""
+"""Half an hour of real time with lifetimes of a minute: what stands is replaced by the end whose time comes first.
+
+That is mostly strongSwan. No packet is lost, two pairs are there at most, and ikevd grows by no more than a tenth.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,9 @@ import pytest
 
 from tests.interop.daemon import Ikevd
 from tests.interop.flood_ping import FloodPing
-from tests.interop.renewing import live
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
-from tests.interop.test_rekey import pairs
+from tests.interop.told import cookies, pairs
 from tests.interop.topology import Topology
 
 pytestmark = pytest.mark.soak
@@ -26,6 +28,8 @@ ISAKMP = "version = 1\n reauth_time = 45s\n over_time = 12s\n rand_time = 6s\n"
 """strongSwan's times, beside ours: 60 s each, of which we use up to nine tenths."""
 PAIRS = 2
 """At any moment."""
+MAY_GROW = 1.1
+"""ikevd's memory, since its first minute; seen were 0.7 % in docs/proof.md."""
 
 
 @contextmanager
@@ -55,7 +59,7 @@ class Seen:
         self.most = max(self.most, len(now), len(in_kernel) // 2)
         self.pairs |= {pair["spi_in"] for pair in now}
         self.ours |= {pair["spi_in"] for pair in now if pair["initiator"]}
-        self.isakmp |= set(live(ikevd))
+        self.isakmp |= set(cookies(ikevd))
 
     def __str__(self) -> str:
         """What there was."""
@@ -90,6 +94,7 @@ def test_half_an_hour_with_lifetimes_of_a_minute(
                 time.sleep(LOOK)
         with capsys.disabled():
             print(f"\n{seen}; memory of ikevd {sizes[60 // LOOK]} kB after a minute, {sizes[-1]} kB in the end")
+        assert sizes[-1] <= MAY_GROW * sizes[60 // LOOK]
         assert seen.most <= PAIRS
         assert len(seen.pairs) >= MINUTES
         assert len(seen.isakmp) >= MINUTES

@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from tests.eventually import eventually
+from tests.interop.clients import client, hub, outward
 from tests.interop.daemon import Ikevd
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan, StrongSwanError
-from tests.interop.test_clients import client, hub, outward
 from tests.interop.topology import Topology
 
 REFUSED = "it is refused (unique: keep)"

@@ -13,6 +13,7 @@ from tests.interop.daemon import Ikevd
 from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
+from tests.interop.told import state
 from tests.interop.topology import Topology
 
 PINGS, INTERVAL = 25, 0.1
@@ -21,12 +22,6 @@ PINGS, INTERVAL = 25, 0.1
 @pytest.fixture
 def site(topology: Topology) -> Site:
     return Site(topology.gw_a, topology.gw_b, start="on-demand")
-
-
-def state(ikevd: Ikevd) -> str:
-    (connection,) = ikevd.status()["connections"]
-    (child,) = connection["children"]
-    return str(child["state"])
 
 
 def gate(node: Node) -> set[tuple[str, str]]:

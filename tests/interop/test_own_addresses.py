@@ -13,6 +13,7 @@ from tests.interop.daemon import Ikevd
 from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
+from tests.interop.told import cause
 from tests.interop.topology import Topology
 
 VIRTUAL = "198.51.100.7"
@@ -32,12 +33,6 @@ def gain(topology: Topology) -> None:
 
 def lose(topology: Topology) -> None:
     topology.gw_b.ip("address", "del", f"{VIRTUAL}/24", "dev", "wan")
-
-
-def cause(ikevd: Ikevd) -> str:
-    """Why the child is down."""
-    (child,) = ikevd.status()["connections"][0]["children"]
-    return str(child["last_cause"])
 
 
 @pytest.mark.parametrize("beginner", ["ikevd", "strongSwan"])

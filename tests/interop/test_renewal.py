@@ -9,9 +9,10 @@ import pytest
 
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
-from tests.interop.renewing import UNTIL, live, no_packet_is_lost, spis, we_renew_it
+from tests.interop.renewing import UNTIL, no_packet_is_lost, spis, we_renew_it
 from tests.interop.sites import Site
 from tests.interop.strongswan import CONNECTION, StrongSwan
+from tests.interop.told import cookies
 from tests.interop.topology import Topology
 
 
@@ -27,7 +28,7 @@ def test_strongswan_renews_it(topology: Topology, charon_b: StrongSwan, caller: 
         eventually(lambda: len(spis(topology)) == 2)
         with no_packet_is_lost(topology):
             charon_b.rekey(ike=CONNECTION)
-            eventually(lambda: len(live(ikevd)) == 2)  # the former one it leaves until its `over_time`
+            eventually(lambda: len(cookies(ikevd)) == 2)  # the former one it leaves until its `over_time`
         assert len(charon_b.wait_for_children(1)) == 1
 
 
@@ -40,10 +41,10 @@ def test_strongswan_renews_it_by_time_and_deletes_the_former_one(topology: Topol
         charon_b.initiate("lan", CONNECTION)
         eventually(lambda: len(spis(topology)) == 2)
         with no_packet_is_lost(topology):
-            seen = set(live(ikevd))
+            seen = set(cookies(ikevd))
             while len(seen) < 5:
-                seen |= set(live(ikevd))
-        assert len(live(ikevd)) <= 3
+                seen |= set(cookies(ikevd))
+        assert len(cookies(ikevd)) <= 3
         assert len(charon_b.wait_for_children(1)) == 1
 
 
@@ -65,10 +66,10 @@ def test_we_renew_it_by_time_three_times(topology: Topology, charon_b: StrongSwa
         ikevd.up("lan")
         eventually(lambda: len(spis(topology)) == 2)
         with no_packet_is_lost(topology):
-            newest = {live(ikevd)[-1]}
+            newest = {cookies(ikevd)[-1]}
             while len(newest) < 4:
-                eventually(lambda: live(ikevd)[-1] not in newest)
-                newest.add(live(ikevd)[-1])
+                eventually(lambda: cookies(ikevd)[-1] not in newest)
+                newest.add(cookies(ikevd)[-1])
         assert len(charon_b.wait_for_children(1)) == 1
 
 

@@ -10,8 +10,9 @@ import pytest
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
 from tests.interop.libreswan import Libreswan
-from tests.interop.renewing import UNTIL, live, no_packet_is_lost, spis, we_renew_it
+from tests.interop.renewing import UNTIL, no_packet_is_lost, spis, we_renew_it
 from tests.interop.sites import Site
+from tests.interop.told import cookies
 from tests.interop.topology import Topology
 
 
@@ -23,10 +24,10 @@ def test_libreswan_renews_it(topology: Topology) -> None:
         pluto.configure(site.mirrored(), ikelifetime="60s", rekey="yes", rekeymargin="30s", rekeyfuzz="0%")
         pluto.bring_up()
         eventually(lambda: len(spis(topology)) == 2)
-        (first,) = live(ikevd)
+        (first,) = cookies(ikevd)
         with no_packet_is_lost(topology):
-            eventually(lambda: live(ikevd), lambda now: now != [first])
-            eventually(lambda: live(ikevd), lambda now: first not in now)
+            eventually(lambda: cookies(ikevd), lambda now: now != [first])
+            eventually(lambda: cookies(ikevd), lambda now: first not in now)
 
 
 @pytest.mark.parametrize("until_its_delete", UNTIL)

@@ -5,36 +5,24 @@ In front of the router stands strongSwan, which would answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
+from tests.interop.blocking import dropped, obeying
 from tests.interop.daemon import Ikevd
-from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan, StrongSwanError
 from tests.interop.topology import Topology
 
 ROUTER = "192.0.2.254"
-BLOCKED = ("-p", "udp", "--dport", "4500", "-j", "DROP")
+BLOCKED = ("-p", "udp", "--dport", "4500")
 
 
 @pytest.fixture
 def site(topology: Topology) -> Site:
     forced = ("encap: force",)
     return Site(topology.gw_a, topology.gw_b, retransmit="{interval: 1s, factor: 1.0, sends: 5}", options=forced)
-
-
-@contextmanager
-def forwarding(router: Node, *rule: str) -> Iterator[None]:
-    """The router obeys one more rule."""
-    router.run("iptables-legacy", "-A", "FORWARD", *rule)
-    try:
-        yield
-    finally:
-        router.run("iptables-legacy", "-D", "FORWARD", *rule)
 
 
 def screen_of_failing_up(ikevd: Ikevd) -> tuple[str, str]:
@@ -48,7 +36,7 @@ def test_udp_4500_blocked_after_the_float_is_said_so_first(
     topology: Topology, site: Site, charon_b: StrongSwan
 ) -> None:
     charon_b.configure(site.mirrored(options=()))
-    with Ikevd(site.here, site.ikevd()) as ikevd, forwarding(topology.router, *BLOCKED):
+    with Ikevd(site.here, site.ikevd()) as ikevd, dropped(topology.router, BLOCKED):
         shown, cause = screen_of_failing_up(ikevd)
     assert "note no answer to MM5 yet: UDP 4500 may be blocked, or the pre-shared keys differ" in shown
     assert cause.startswith("no answer on UDP port 4500 (MM5 was sent 5 times in 5 s), while port 500 had worked; ")
@@ -59,7 +47,7 @@ def test_udp_4500_blocked_after_aggressive_mode_is_the_meaning_of_a_silent_quick
 ) -> None:
     site = replace(site, aggressive=True)
     charon_b.configure(site.mirrored(options=()))
-    with Ikevd(site.here, site.ikevd()) as ikevd, forwarding(topology.router, *BLOCKED):
+    with Ikevd(site.here, site.ikevd()) as ikevd, dropped(topology.router, BLOCKED):
         shown, cause = screen_of_failing_up(ikevd)
     assert "note no answer to QM1 yet: UDP 4500 may be blocked" in shown
     assert cause.startswith("no QM2: QM1 was sent 5 times in 5 s; UDP 4500 may be blocked on the way")
@@ -70,7 +58,7 @@ def test_a_router_that_rejects_is_named(topology: Topology, site: Site, aggressi
     site = replace(site, aggressive=aggressive)
     with (
         Ikevd(site.here, site.ikevd()) as ikevd,
-        forwarding(topology.router, "-p", "udp", "--dport", "500", "-j", "REJECT"),
+        obeying(topology.router, ("-p", "udp", "--dport", "500", "-j", "REJECT")),
     ):
         shown, cause = screen_of_failing_up(ikevd)
     assert f"note 198.51.100.1:500: port unreachable, says {ROUTER} (ICMP)" in shown

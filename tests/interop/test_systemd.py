@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,20 +23,6 @@ NATIVE, UDP = (), ("encap: force",)
 LISTENING = 4
 """Sockets: two ports, two families."""
 QUICK_WATCHDOG = "[Service]\nWatchdogSec=5\n"
-
-
-@pytest.fixture(scope="module")
-def switched_on(topology: Topology) -> Iterator[Machine]:
-    with Machine(topology.gw_a) as machine:
-        machine.switch_on()
-        yield machine
-
-
-@pytest.fixture
-def machine(switched_on: Machine, charon_b: StrongSwan) -> Iterator[Machine]:
-    """On, and without a running ikevd. strongSwan is there for longer: else ikevd would call while it forgets."""
-    yield switched_on
-    switched_on.forget_ikevd()
 
 
 @dataclass(frozen=True)

@@ -27,20 +27,6 @@ HIGHEST_EXPOSURE, HIGHEST_WITH_RAW_SOCKETS = 1.7, 1.9
 """As docs/service.md says."""
 
 
-@pytest.fixture(scope="module")
-def switched_on(topology: Topology) -> Iterator[Machine]:
-    with Machine(topology.gw_a) as machine:
-        machine.switch_on()
-        yield machine
-
-
-@pytest.fixture
-def machine(switched_on: Machine, charon_b: StrongSwan) -> Iterator[Machine]:
-    """On, and without a running ikevd. strongSwan is there for longer: else ikevd would call while it forgets."""
-    yield switched_on
-    switched_on.forget_ikevd()
-
-
 @pytest.fixture
 def site(topology: Topology, charon_b: StrongSwan) -> Site:
     """Of which strongSwan has its half."""
