@@ -14,10 +14,11 @@ from ikevd.frozen import replace
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.peer import clients, contact, liveness, rivals
 from ikevd.peer.decide import decide
-from ikevd.peer.facts import Carried, Doubted, Fact, Heard, HeardDpd, Opening
+from ikevd.peer.facts import Doubted, Fact, Heard, HeardDpd, Opening
 from ikevd.peer.moves import place
 from ikevd.peer.state import PairState, PeerState
 from ikevd.peer.timing import LIVING, TO_ANSWER
+from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Unique
 from ikevd.sa.model import Cookies
 

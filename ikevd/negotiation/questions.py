@@ -10,12 +10,12 @@ from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
-from ikevd.peer import facts, rekey
+from ikevd.peer import rekey
 from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Question
 from ikevd.peer.facts import Fact
 from ikevd.peer.path_facts import Balance
 from ikevd.peer.state import ChildState, PairState, PeerState
-from ikevd.peer.volume_facts import Used
+from ikevd.peer.volume_facts import Carried, Counted, Used
 from ikevd.sa.model import Cookies, Spi
 
 
@@ -34,10 +34,12 @@ class Questions:
     async def answer(self, state: PeerState, question: Question) -> Fact:
         """What the kernel says."""
         match question:
-            case AskTraffic(under):
-                return facts.Carried(under, await self._arrivals.newest(state))
+            case AskTraffic(under, if_left):
+                left = if_left and await self._has_left(state)
+                came = await self._arrivals.newest(state) if left or not if_left else None
+                return Carried(under, came, left)
             case AskPackets(child):
-                return facts.Counted(child, await self._moved(child, state.children.get(child, ChildState())))
+                return Counted(child, await self._moved(child, state.children.get(child, ChildState())))
             case AskUse(child):
                 return await self._used(child, rekey.newest(state.children.get(child, ChildState())))
             case AskBalance(under):
@@ -68,6 +70,18 @@ class Questions:
             return True
         self._packets = {**(self._packets or {}), name: now}
         return any(packets > before.get(sa, 0) for sa, packets in now.items())
+
+    async def _has_left(self, state: PeerState) -> bool:
+        """Any packet, through the pairs that stand? Who is refused an answer takes it that some did."""
+        try:
+            async for pair in paced(pair for child in state.children.values() for pair in child.standing):
+                counters = await self._ports.kernel.counters(SaId(pair.sa.remote, pair.sa.outbound))
+                if counters is not None and counters.packets:
+                    return True
+        except IkeError as refusal:
+            self._kernel.report([refusal])
+            return True
+        return False
 
     async def _balance(self, state: PeerState, under: Cookies | None) -> Balance:
         """Who is refused an answer takes it that packets came, but not that a trial has succeeded."""

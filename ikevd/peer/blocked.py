@@ -1,7 +1,8 @@
 """Is ESP blocked on the way? Packets leave and none ever comes, though the peer answers by IKE, and both sides speak
 NAT traversal, but have found no NAT for which ESP would travel in UDP. `ikevd.peer.trial` tries that.
 
-Looked for where the peer would be asked whether it lives: a tunnel through which packets come costs nothing more.
+Looked for where dead peer detection looks, and only while no packet has come. Whether any has left is asked in place of
+whether any came, at each second look: so an idle tunnel costs the end that asks whether its peer lives nothing more.
 """
 
 from __future__ import annotations
@@ -12,13 +13,26 @@ from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import AskBalance
 from ikevd.peer.path_facts import Balance
-from ikevd.peer.state import IsakmpState, OneWay, PeerState
-from ikevd.peer.timing import AFTERMATH, ENOUGH_PACKETS, JUDGED_EVERY, ONE_WAY_FOR, ONE_WAY_FOR_PEERS
+from ikevd.peer.state import IsakmpState, Liveness, OneWay, PeerState
+from ikevd.peer.timing import (
+    AFTERMATH,
+    ENOUGH_PACKETS,
+    JUDGED_EVERY,
+    LEFT_ASKED_EVERY,
+    ONE_WAY_FOR,
+    ONE_WAY_FOR_PEERS,
+)
 from ikevd.policy.model import Encap
 
 
-def may_be(draft: Draft, found: IsakmpState) -> bool:
-    """Is it worth asking the kernel? Not where a packet has come since `found` stands, nor while that is looked at."""
+def is_time(draft: Draft, found: IsakmpState, live: Liveness) -> bool:
+    """Shall the kernel be asked whether any packet has left? Not while the peer owes an answer."""
+    early = live.left_asked_at is not None and draft.now < live.left_asked_at + LEFT_ASKED_EVERY
+    return not (live.asked or early) and _may_be(draft, found)
+
+
+def _may_be(draft: Draft, found: IsakmpState) -> bool:
+    """Not where a packet has come since `found` stands, nor while that is looked at."""
     known = draft.one_way
     if known is not None and (known.look_at is not None or _is_settled(draft, known)):
         return False
@@ -26,8 +40,8 @@ def may_be(draft: Draft, found: IsakmpState) -> bool:
 
 
 def ask(draft: Draft, found: IsakmpState) -> None:
-    """How many packets have left, and come?"""
-    if may_be(draft, found):
+    """Some have left, and none came: how many?"""
+    if _may_be(draft, found):
         draft.say(AskBalance())
 
 

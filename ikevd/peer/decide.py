@@ -46,9 +46,7 @@ from ikevd.peer.effects import Effect
 from ikevd.peer.facts import (
     Acquired,
     BeganAnew,
-    Carried,
     Contacted,
-    Counted,
     Dismissed,
     Displaced,
     Doubted,
@@ -84,7 +82,7 @@ from ikevd.peer.facts import (
 )
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
-from ikevd.peer.volume_facts import SoftExpired, Spent, Used
+from ikevd.peer.volume_facts import Carried, Counted, SoftExpired, Spent, Used
 from ikevd.policy.model import Connection
 
 GONE_EARLY = "its IPsec SA is gone from the kernel before its time"
@@ -258,7 +256,7 @@ _RULES_OF_WAITING: Mapping[type, Rule] = dict(
         _on(StrayEsp, lambda draft, fact: hints.stray_esp(draft, fact.spi, fact.times)),
         _on(Spent, lambda draft, fact: succession.spent(draft, fact.under)),
         _on(Worn, lambda draft, fact: isakmp.retire(draft, fact.under, tell=True, cause=Abandoned(fact.why))),
-        _on(Carried, lambda draft, fact: liveness.carried(draft, fact.under, fact.at)),
+        _on(Carried, liveness.carried),
         # time and processes
         _on(Due, lambda draft, fact: _due(draft, fact.children)),
         _on(Restarted, lambda draft, fact: restart.restarted(draft, fact.revived)),

@@ -64,6 +64,8 @@ class AskTraffic:
     """Did packets of the peer come? `Carried` follows."""
 
     under: Cookies
+    if_left: bool = False
+    """Asked only where any has left."""
 
 
 @frozen

@@ -13,7 +13,7 @@ from ikevd.frozen import frozen
 from ikevd.host.interface import Packet
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import Attempt, Half, LastFlight
-from ikevd.peer.volume_facts import SoftExpired, Spent, Used
+from ikevd.peer.volume_facts import Carried, Counted, SoftExpired, Spent, Used
 from ikevd.policy.changes import Reach
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
@@ -258,23 +258,6 @@ class KernelRefused:
     error: IkeError
     child: str | None = None
     """Whose it was, where no `Reserved` told it before."""
-
-
-@frozen
-class Carried:
-    """The kernel was asked whether packets came for a child (`AskTraffic`)."""
-
-    under: Cookies
-    at: float | None
-    """When the last of them came, if any did since it was last asked."""
-
-
-@frozen
-class Counted:
-    """The kernel was asked whether packets of the child came or went since it was last asked (`AskPackets`)."""
-
-    child: str
-    moved: bool
 
 
 @frozen

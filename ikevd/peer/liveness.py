@@ -15,6 +15,7 @@ from ikevd.peer.notices import r_u_there
 from ikevd.peer.start import Anew
 from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, QUESTIONS, STAGGER, YOUNG
+from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Child, Connection, Dpd, DpdMode, Start
 from ikevd.sa.model import Cookies
 
@@ -22,6 +23,8 @@ WHOLE_SECOND = 1.0
 """What the kernel counts in."""
 SOONER = 0.1
 """So much before its time, rather than one question later."""
+NEAR = 0.5
+"""Of `Dpd.delay`."""
 
 
 def begin(draft: Draft, under: Cookies) -> None:
@@ -76,26 +79,34 @@ def due(draft: Draft) -> None:
             continue
         found, live = known
         pause = draft.now + _pause(draft.connection.dpd)
+        if_left = blocked.is_time(draft, found, live)
         if under != newest and not (live.asked or found.unproven):
             _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
-        elif not (live.asked or blocked.may_be(draft, found)) and draft.now < (when := _when(draft, found, live)):
+        elif not live.asked and _is_early(draft, when := _when(draft, found, live), if_left):
             _look(draft, under, found, live, when)
         elif _trying(draft, under):
             _look(draft, under, found, live, pause)
         else:
+            live = replace(live, left_asked_at=draft.now if if_left else live.left_asked_at)
             _look(draft, under, found, live, pause)
-            draft.say(AskTraffic(under))
+            draft.say(AskTraffic(under, if_left))
 
 
-def carried(draft: Draft, under: Cookies, at: float | None) -> None:
+def _is_early(draft: Draft, when: float, if_left: bool) -> bool:
+    """Before that time the kernel is asked only whether any packet has left, and not where it is near."""
+    return draft.now < when and (not if_left or when < draft.now + draft.connection.dpd.delay * NEAR)
+
+
+def carried(draft: Draft, fact: Carried) -> None:
     """What the kernel has counted, asked before the peer is, and before it is given up."""
+    under, at = fact.under, fact.at
     known = _asking(draft, under)
     if known is None:
         return
     found, live = known
     if at is not None and not found.unproven and (not live.asked or at >= live.asked_at - WHOLE_SECOND):
         live = replace(isakmp.answered(draft, under, live), carried=at)
-    elif at is None:
+    elif at is None and fact.left:
         blocked.ask(draft, found)
     when = _when(draft, found, live)
     if live.asked and draft.now + SOONER >= live.asked_at + draft.connection.dpd.timeout:

@@ -81,6 +81,8 @@ class Liveness:
     """That stand in the record."""
     reserved: int | None = None
     """A process before may have heard R-U-THERE up to this number: they show nothing, and are nothing odd."""
+    left_asked_at: float | None = None
+    """When the kernel was last asked whether any packet has left, while none has come; None: not yet."""
 
 
 @frozen

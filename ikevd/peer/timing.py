@@ -105,6 +105,8 @@ TRUSTED_FOR = 30.0
 ONE_WAY_FOR, ONE_WAY_FOR_PEERS = 30.0, 60.0
 """So long packets leave and none comes before ESP in UDP is tried by the end that began the ISAKMP SA; and by the other
 end, so that both do not try at once."""
+LEFT_ASKED_EVERY = 45.0
+"""Whether any packet has left is asked this seldom: with `Dpd.delay` at its default, at each second look."""
 ENOUGH_PACKETS = 20
 """So many have left by then at least."""
 TRIED_CHILDREN = 8

@@ -11,9 +11,11 @@ import pytest
 
 from ikevd.addresses import Path
 from ikevd.facts import Note
+from ikevd.host.interface import Counters, SaId
+from ikevd.kernel.memory import MemoryKernel
 from ikevd.observe.words import say
 from ikevd.path_findings import EspBlocked, EspSilent, UdpInVain, UdpNotTried
-from ikevd.policy.model import Connection, Encap, Start
+from ikevd.policy.model import Connection, Dpd, Encap, Start
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, NO_DPD, child, connection, mirrored
@@ -149,6 +151,71 @@ def test_a_tunnel_without_traffic_never_tries() -> None:
         await asyncio.sleep(HOUR)
         assert phase1s(world) == 1
         assert alice.session.state.one_way is None
+
+    run(story())
+
+
+class CountedKernel(MemoryKernel):
+    """How often it was asked what an SA has carried."""
+
+    asked = 0
+
+    async def counters(self, sa: SaId) -> Counters | None:
+        self.asked += 1
+        return await super().counters(sa)
+
+
+async def asked_in_half_an_idle_hour(view: Connection) -> tuple[int, int]:
+    """Alice's kernel, who began the ISAKMP SA, and Bob's."""
+    world, clock = World(), asyncio.get_running_loop().time
+    hers, his = CountedKernel(clock=clock), CountedKernel(clock=clock)
+    alice = world.gateway(ALICE, view, seed=1, kernel=hers)
+    world.gateway(BOB, mirrored(view), seed=2, kernel=his)
+    await bring_up(alice)
+    await asyncio.sleep(HOUR / 2)
+    assert alice.pairs == 1
+    return hers.asked, his.asked
+
+
+def test_an_idle_tunnel_asks_the_kernel_as_often_as_one_for_which_there_is_no_trial() -> None:
+    """Save where it is the peer that asks each time: that end looks at one SA in 45 s at most."""
+
+    async def story() -> None:
+        hers, his = await asked_in_half_an_idle_hour(MANUAL)
+        hers_without, his_without = await asked_in_half_an_idle_hour(replace(MANUAL, nat_methods=()))
+        assert (hers, his_without) == (hers_without, 0)
+        assert hers <= HOUR / 2 / 30
+        assert his <= HOUR / 2 / 45
+
+    run(story())
+
+
+def test_where_packets_only_come_the_peer_is_asked_once_at_most_whether_it_lives() -> None:
+    async def story() -> None:
+        world, alice, _ = await up(other=replace(mirrored(MANUAL), dpd=Dpd(delay=HOUR)))
+        since = asyncio.get_running_loop().time()
+        for _ in range(60):
+            await asyncio.sleep(10)
+            alice.kernel.carry(next(sa for sa in alice.kernel.sas if sa.destination == ALICE), 84)
+        assert len([at for at, path, _ in world.wire if path.local.address == ALICE and at > since]) <= 1
+
+    run(story())
+
+
+@pytest.mark.parametrize(("caller", "within"), [("alice", 90), ("bob", 121)])
+@pytest.mark.parametrize("idle", [0.0, 44.0, 75.0, 600.0, 1234.5])
+def test_a_tunnel_that_was_idle_is_tried_about_a_minute_after_its_first_packet(
+    caller: str, within: float, idle: float
+) -> None:
+    """The end that was called waits half a minute longer."""
+
+    async def story() -> None:
+        _, alice, bob = alice_and_bob(view=MANUAL)
+        await bring_up({"alice": alice, "bob": bob}[caller])
+        await asyncio.sleep(idle)
+        async with pinging(alice, bob, only_in_udp) as pings:
+            await asyncio.sleep(3 * MINUTE)
+            assert pings.back[0] - pings.sent[0] <= within
 
     run(story())
 

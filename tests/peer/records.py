@@ -196,8 +196,8 @@ def _in_words(effect: Effect) -> str:
             return "ask how many packets came" + (f" under {_letter(counted)}" if counted else "")
         case AskPackets(name):
             return f"ask for packets of {name}"
-        case AskTraffic(under):
-            return f"ask for traffic under {_letter(under)}"
+        case AskTraffic(under, if_left):
+            return f"ask for traffic under {_letter(under)}" + (", if any has left" if if_left else "")
         case Follow(under, path):
             return f"follow {_letter(under)} to {path.remote}"
         case Confirm(under):

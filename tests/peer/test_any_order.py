@@ -19,7 +19,7 @@ from ikevd.peer.informed import MAX_HELD
 from ikevd.peer.isakmp import MAX_ISAKMP_SAS
 from ikevd.peer.notices import delete_esp, delete_isakmp
 from ikevd.peer.state import Attempt, Half, PeerState, Stage
-from ikevd.peer.volume_facts import Spent, Used
+from ikevd.peer.volume_facts import Counted, Spent, Used
 from ikevd.policy.model import Connection, Start
 from ikevd.sa.model import Cookies, Spi
 from ikevd.store.codec import decode, encode
@@ -119,7 +119,7 @@ class Dice:
             lambda: facts.Vanished(self.name, self.spi),
             lambda: facts.Acquired(self.name),
             lambda: Used(self.name, self.spi, self.yes),
-            lambda: facts.Counted(self.name, self.yes),
+            lambda: Counted(self.name, self.yes),
             lambda: facts.Unplaced(self.name, self.error.finding),
             lambda: facts.Placed(self.name),
             lambda: facts.Due(),

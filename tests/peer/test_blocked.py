@@ -8,9 +8,11 @@ import pytest
 
 from ikevd.errors import Said
 from ikevd.peer.due import next_due
-from ikevd.peer.facts import Carried, Due, Fact
+from ikevd.peer.facts import Due, Fact
 from ikevd.peer.path_facts import Balance
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, PeerState
+from ikevd.peer.timing import LEFT_ASKED_EVERY
+from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Encap, NatMethod, Start
 from ikevd.sa.model import NatTraversal
 from tests.builders import child
@@ -19,7 +21,8 @@ from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, pair, peer, t
 NO_NAT = NatTraversal(NatMethod.RFC_3947, local=False, remote=False)
 LOOKED_AT = Liveness(100, look_at=NOW)
 UP = ChildState(wanted=True, pairs=(replace(pair(1), rekey_at=NOW + 2700),), since=5.0)
-ASK = "ask how many packets came"
+ASK, IF_LEFT = "ask how many packets came", "ask for traffic under A, if any has left"
+LEFT = Carried(A, None, left=True)
 PASSIVE = replace(VIEW, children=(child(start=Start.PASSIVE),))
 
 
@@ -41,15 +44,39 @@ def suspected(since: float = NOW - 30) -> OneWay:
 # -- when the kernel is asked
 
 
-def test_it_is_asked_where_no_packet_came_since_the_isakmp_sa_stands() -> None:
-    assert ASK in told(state(), Carried(A, None))[1]
-    assert ASK not in told(state(), Carried(A, NOW - 1))[1]
-    assert ASK not in told(state(liveness=replace(LOOKED_AT, carried=NOW - 200)), Carried(A, None))[1]
+def test_what_came_is_counted_where_packets_left_and_none_has_come_since_the_isakmp_sa_stands() -> None:
+    assert ASK in told(state(), LEFT)[1]
+    assert ASK not in told(state(), Carried(A, None))[1]
+    assert ASK not in told(state(), Carried(A, NOW - 1, left=True))[1]
+    assert ASK not in told(state(liveness=replace(LOOKED_AT, carried=NOW - 200)), LEFT)[1]
 
 
-def test_a_peer_that_is_heard_by_ike_all_the_time_is_no_exception() -> None:
-    assert told(state(), Due())[1] == ["ask for traffic under A"]
+def test_of_a_peer_that_is_heard_by_ike_all_the_time_it_is_asked_whether_any_packet_has_left() -> None:
+    after, effects = told(state(), Due())
+    assert effects == [IF_LEFT]
+    live = after.isakmp[A].liveness
+    assert live is not None
+    assert live.left_asked_at == NOW
     assert told(state(liveness=replace(LOOKED_AT, carried=NOW - 200)), Due())[1] == []
+
+
+@pytest.mark.parametrize(("before", "effects"), [(LEFT_ASKED_EVERY, [IF_LEFT]), (LEFT_ASKED_EVERY - 1, [])])
+def test_that_is_asked_now_and_then(before: float, effects: list[str]) -> None:
+    assert told(state(liveness=replace(LOOKED_AT, left_asked_at=NOW - before)), Due())[1] == effects
+
+
+def test_it_is_asked_in_place_of_whether_any_came_at_each_second_look() -> None:
+    assert told(state(heard=NOW - 30), Due())[1] == [IF_LEFT]
+    later = replace(LOOKED_AT, left_asked_at=NOW - 30)
+    assert told(state(heard=NOW - 30, liveness=later), Due())[1] == ["ask for traffic under A"]
+
+
+def test_it_waits_for_the_next_look_that_is_near() -> None:
+    assert told(state(heard=NOW - 16), Due())[1] == []
+
+
+def test_a_peer_that_owes_an_answer_is_asked_about_first() -> None:
+    assert told(state(liveness=replace(LOOKED_AT, asked=1, asked_at=NOW - 1)), Due())[1] == ["ask for traffic under A"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +91,7 @@ def test_a_peer_that_is_heard_by_ike_all_the_time_is_no_exception() -> None:
     ids=["no NAT traversal", "a NAT", "tried", "forced", "cannot call"],
 )
 def test_it_is_not_asked_where_a_trial_is_impossible_or_needless(changes: dict[str, object], view: Connection) -> None:
-    assert ASK not in told(state(**changes), Carried(A, None), view=view)[1]  # type: ignore[arg-type]
+    assert ASK not in told(state(**changes), LEFT, view=view)[1]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +105,11 @@ def test_it_is_not_asked_where_a_trial_is_impossible_or_needless(changes: dict[s
     ids=["looked at soon", "tried", "helps", "tried in vain"],
 )
 def test_it_is_not_asked_where_that_is_known(known: OneWay) -> None:
-    assert ASK not in told(state(known), Carried(A, None))[1]
+    assert ASK not in told(state(known), LEFT)[1]
 
 
 def test_it_is_asked_again_an_hour_after_a_trial_in_vain() -> None:
-    assert ASK in told(state(OneWay(0.0, again_at=NOW, vain=1)), Carried(A, None))[1]
+    assert ASK in told(state(OneWay(0.0, again_at=NOW, vain=1)), LEFT)[1]
 
 
 # -- what it says

@@ -8,8 +8,9 @@ import pytest
 
 from ikevd.liveness_findings import NoTraffic
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Counted, Due, Fact, Reloaded
+from ikevd.peer.facts import Due, Fact, Reloaded
 from ikevd.peer.state import Attempt, ChildState, Idle, PeerState
+from ikevd.peer.volume_facts import Counted
 from ikevd.policy.model import Start
 from tests.peer.records import LAN, NOW, VIEW, isakmp, mode, opening, pair, peer, told
 from tests.peer.rows import DOWN, OLD, UP, WANTED, Row, lan, new, under_way, up

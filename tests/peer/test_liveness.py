@@ -11,10 +11,11 @@ from ikevd.peer import liveness
 from ikevd.peer.decide import decide
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_due
-from ikevd.peer.facts import Carried, Due, Fact, Heard, PhaseOneUp, Reloaded, Restarted
+from ikevd.peer.facts import Due, Fact, Heard, PhaseOneUp, Reloaded, Restarted
 from ikevd.peer.start import Anew
 from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import QUESTIONS, YOUNG
+from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
 from tests.builders import ALICE_TO_BOB, BOB, NO_DPD, child
 from tests.peer.records import NOW, VIEW, A, B, in_words, isakmp, isakmp_sa, mode, pair, peer

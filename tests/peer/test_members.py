@@ -9,10 +9,11 @@ import pytest
 from ikevd.addresses import Path
 from ikevd.peer import clients, crossing
 from ikevd.peer.dpd import liveness_of
-from ikevd.peer.facts import Carried, Contacted, Due, Heard, HeardDpd, Informed, PhaseOneUp, QuickModeBegan, Reserved
+from ikevd.peer.facts import Contacted, Due, Heard, HeardDpd, Informed, PhaseOneUp, QuickModeBegan, Reserved
 from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
 from ikevd.peer.state import Attempt, PeerKey, PeerState, Stage
 from ikevd.peer.timing import LIVING
+from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Dpd, DpdMode
 from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload

@@ -16,6 +16,7 @@ from ikevd.peer.due import next_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import Half, PeerState
+from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.store.codec import decode, encode
@@ -219,7 +220,7 @@ class Side:
             case effects.Say(under, payloads, once):
                 self.talk.say(under, payloads, once=once)
             case effects.AskTraffic(under):
-                self.post(facts.Carried(under, None))
+                self.post(Carried(under, None))
             case effects.Forget(under):
                 self.talk.forget(under)
             case _:
