@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.cli.act import INTERRUPTED
-from tests.cli.test_commands import SECONDS, ikevd
+from tests.cli.invoked import SECONDS, ikevd
 from tests.control.standin import StandIn
 
 

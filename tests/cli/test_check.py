@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.kernel import surroundings
-from tests.cli.test_commands import GOOD, ikevd
+from tests.cli.invoked import GOOD, ikevd
 
 NOBODY = pwd.getpwnam("nobody")
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")

@@ -9,30 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from ikevd import __version__
 from ikevd.cli.main import main
 from ikevd.cli.show import NOT_UP
+from tests.cli.invoked import GOOD, HEAVY, SECONDS, ikevd
 from tests.config.files import peers
 from tests.control.standin import RECORD, STATUS, StandIn
 from tests.plugins.secrets import MARK
 
-SECONDS = 30
-GOOD = f"""\
-connections:
-  berlin:
-    remote: 198.51.100.1
-    psk: a long and {MARK} indeed
-    children:
-      lan: {{local: 10.1.0.0/24, remote: 10.2.0.0/24}}
-"""
 BAD = GOOD.replace("remote: 198.51.100.1", "remote: 198.51.100.1000").replace("10.2.0.0/24", "10.2.0.0/99")
-HEAVY = {"aiohttp", "pydantic", "cryptography", "structlog", "yaml", "uvloop", "rich", "asyncio"}
-
-
-def ikevd(*words: str) -> Result:
-    return CliRunner().invoke(main, words)
 
 
 def process(*words: str) -> subprocess.CompletedProcess[str]:

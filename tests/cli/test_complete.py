@@ -13,7 +13,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from ikevd.cli.main import main
-from tests.cli.test_commands import HEAVY, SECONDS, ikevd
+from tests.cli.invoked import HEAVY, SECONDS, ikevd
 
 FILE = """\
 connections:

@@ -26,7 +26,7 @@ from ikevd.wire.registry import ExchangeType, Flags, IdType, PayloadType
 from ikevd.wire.vendor_ids import XAUTH
 from tests.builders import ALICE, BOB
 from tests.cli.bomb import bomb
-from tests.cli.test_commands import ikevd
+from tests.cli.invoked import ikevd
 from tests.control.standin import CAPTURED, DECODED, KEY
 
 BODY = encode_chain([VidPayload(XAUTH), IdPayload(IdType.FQDN, 0, 0, b"\x1b[2J")])

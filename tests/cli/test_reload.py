@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.test_commands import ikevd
+from tests.cli.invoked import ikevd
 from tests.control.standin import UNUSABLE, StandIn
 
 SAID = """\

@@ -13,7 +13,7 @@ from ikevd.peer.state import ChildState, PairState
 from ikevd.sa.model import IpsecSa
 from tests.duet import Network
 from tests.mutant import Mutant
-from tests.negotiation.test_crossing import against_a_careless_peer, between_two_ikevd
+from tests.negotiation.crossings import against_a_careless_peer, between_two_ikevd
 from tests.virtual_time import run
 
 CROSSINGS = 20

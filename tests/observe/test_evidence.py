@@ -9,7 +9,7 @@ from ikevd.dissect.frames import datagrams
 from ikevd.dissect.pcap import frames
 from ikevd.facts import Heard, Sent
 from ikevd.observe.evidence import pcap
-from tests.observe.test_ladder import recorded
+from tests.observe.by_hand import recorded
 
 A, B = Endpoint(ip_address("192.0.2.1"), 500), Endpoint(ip_address("198.51.100.1"), 4500)
 

@@ -6,7 +6,7 @@ from ikevd.errors import Said
 from ikevd.facts import Established, Fact, Failed
 from ikevd.observe.folding import folded_failures
 from ikevd.observe.ladder import View, ladder
-from tests.observe.test_ladder import recorded
+from tests.observe.by_hand import recorded
 from tests.views import record_view
 
 SILENT = Failed(Said("no MM2: MM1 was sent 6 times in 41 s"), "NoAnswer")

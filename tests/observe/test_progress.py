@@ -11,7 +11,7 @@ from ikevd.observe.history import History, Record
 from ikevd.observe.progress import CiscoState, progress_of
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB
-from tests.observe.test_ladder import COOKIES, Clock
+from tests.observe.by_hand import COOKIES, Clock
 
 
 def sent(label: str, copy: int = 1) -> Sent:

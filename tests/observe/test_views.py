@@ -14,7 +14,7 @@ from ikevd.sa.model import Spi
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType
 from tests.builders import ALICE_TO_BOB
-from tests.observe.test_ladder import HEARD, SENT, recorded
+from tests.observe.by_hand import HEARD, SENT, recorded
 from tests.views import record_view
 
 BAD = {"kind": "said", "text": "bad"}

@@ -18,8 +18,8 @@ from ikevd.policy.model import Dpd, DpdMode
 from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
+from tests.peer.mapped import behind_nat, in_udp, path, up
 from tests.peer.records import KEY, NOW, VIEW, A, B, ours, peer, told
-from tests.peer.test_moves import behind_nat, in_udp, path, up
 
 FIRST = PeerKey(KEY.connection, KEY.identity, 1)
 PLACE = path(40001)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 
@@ -12,39 +11,11 @@ from ikevd.errors import Said
 from ikevd.peer.facts import Heard, HeardDpd, Opening, QuickModeUp
 from ikevd.peer.notices import r_u_there_ack
 from ikevd.peer.path_facts import Mapped, Unmovable
-from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, PairState, PeerState
-from ikevd.policy.model import NatMethod
-from ikevd.sa.model import Cookies, NatTraversal, UdpEncapsulation
+from ikevd.peer.state import Attempt, ChildState, Half
+from ikevd.sa.model import UdpEncapsulation
 from tests.builders import ALICE, BOB
-from tests.peer.records import A, B, ipsec, isakmp, isakmp_sa, mode, ours, pair, peer, theirs, told
-
-ELSEWHERE = ip_address("203.0.113.9")
-
-
-def path(port: int) -> Path:
-    return Path(Endpoint(ALICE, 4500), Endpoint(BOB, port))
-
-
-def behind_nat(cookies: Cookies = A, port: int = 40001, *, remote: bool = True) -> IsakmpState:
-    """An ISAKMP SA that went by that port of the NAT; not `remote`: the NAT is in front of us."""
-    nat = NatTraversal(NatMethod.RFC_3947, local=not remote, remote=remote)
-    return isakmp(cookies, sa=replace(isakmp_sa(cookies), nat=nat), path=path(port))
-
-
-def in_udp(number: int = 1, port: int = 40001, **changes: object) -> PairState:
-    made = ipsec(number, encap=UdpEncapsulation(4500, port))
-    return replace(pair(number, sa=made, behind_nat=True), **changes)  # type: ignore[arg-type]
-
-
-def ports(state: PeerState) -> list[int]:
-    """Of the peer, pair by pair."""
-    pairs = [pair for child in state.children.values() for pair in child.pairs]
-    return [pair.sa.encap.remote_port if pair.sa.encap else 0 for pair in pairs]
-
-
-def up(*pairs: PairState) -> ChildState:
-    return ChildState(wanted=True, pairs=pairs, since=5.0)
-
+from tests.peer.mapped import ELSEWHERE, behind_nat, in_udp, path, ports, up
+from tests.peer.records import A, B, ipsec, mode, ours, pair, peer, theirs, told
 
 MOVED = (
     "record of A: what the peer sends comes from 198.51.100.1:40002 now, before from 198.51.100.1:40001: the NAT in "

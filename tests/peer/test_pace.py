@@ -14,9 +14,8 @@ from ikevd.peer.path_facts import Mapped
 from ikevd.peer.state import IsakmpState, PeerState
 from ikevd.peer.timing import MOVES, MOVES_WITHIN
 from tests.builders import BOB
+from tests.peer.mapped import FURTHER, THERE, in_udp, path, places, ports, up, with_dpd
 from tests.peer.records import NOW, A, ours, peer, told
-from tests.peer.test_moves import in_udp, path, ports, up
-from tests.peer.test_roaming import FURTHER, THERE, places, with_dpd
 
 ONE, OTHER = path(40001), path(40002)
 

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 
-from ikevd.addresses import Endpoint, Path
+from ikevd.addresses import Path
 from ikevd.peer.dpd import liveness_of
 from ikevd.peer.facts import Heard, HeardDpd
 from ikevd.peer.notices import r_u_there, r_u_there_ack
 from ikevd.peer.path_facts import CameTwice, Mapped
-from ikevd.peer.state import IsakmpState, PeerState
-from ikevd.sa.model import Cookies
+from ikevd.peer.state import PeerState
 from ikevd.wire.payloads import NotifyPayload
-from tests.builders import ALICE
+from tests.peer.mapped import FURTHER, THERE, behind_nat, in_udp, path, places, up, with_dpd
 from tests.peer.records import NOW, A, B, ours, pair, peer, told
-from tests.peer.test_moves import behind_nat, in_udp, path, up
-
-ELSEWHERE = ip_address("203.0.113.9")
-THERE = Path(Endpoint(ALICE, 4500), Endpoint(ELSEWHERE, 41000))
-FURTHER = Path(Endpoint(ALICE, 4500), Endpoint(ip_address("203.0.113.10"), 41000))
-
-
-def with_dpd(cookies: Cookies = A, *, dpd: bool = True) -> IsakmpState:
-    known = behind_nat(cookies)
-    return replace(known, sa=replace(known.sa, dpd=dpd))
-
-
-def places(state: PeerState) -> list[str]:
-    """Of the peer: ISAKMP SAs, then pairs."""
-    paths = [str(known.path.remote) for known in state.isakmp.values()]
-    sas = [pair.sa for child in state.children.values() for pair in child.pairs]
-    return [*paths, *(f"{sa.remote}:{sa.encap.remote_port if sa.encap else 0}" for sa in sas)]
 
 
 def asked_there(state: PeerState) -> PeerState:
