@@ -35,7 +35,7 @@ class Claimant:
         self._owner = owner
         self._arrivals = arrivals
         self._held = held
-        self._former = Former(owner, arrivals, now)
+        self._former = Former(owner, arrivals, held.to_answer, now)
         self._now = now
 
     @property

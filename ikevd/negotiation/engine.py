@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from ikevd.addresses import Address, Path
@@ -46,6 +46,8 @@ from ikevd.sa.model import Spi
 
 STOP_WITHIN = 3.5
 """Seconds; systemd and our users are promised five."""
+SETTLED_WITHIN = 0.75
+"""Seconds, twice: so long each session may be at what it does, before others are taken down without it."""
 MAX_EARLY = 500
 """Datagrams that wait until the peers of an earlier process are known; the oldest make way."""
 LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
@@ -225,8 +227,8 @@ class Engine:
         self._begin_no_more()
         try:
             async with asyncio.timeout(STOP_WITHIN):
-                async for session in paced(self.sessions()):
-                    await session.hand_over()
+                late = await _each_settled(self.sessions(), Session.hand_over)
+                await asyncio.gather(*map(Session.hand_over, late))
         except TimeoutError:
             self._ports.trouble("the kernel is slow: some SAs keep the limits that they have")
         for session in (*self.sessions(), *self.dismissed):
@@ -268,11 +270,8 @@ class Engine:
                 if any(session.has_peer for session in self.sessions()):
                     await asyncio.sleep(last_words)
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
-                async for session in paced((*self.sessions(), *self.dismissed)):
-                    await session.clear()
-                    session.forget()
-                await self._remains.go({})
-                await self._outside.remove()
+                late = await _each_settled((*self.sessions(), *self.dismissed), _clear)
+                await asyncio.gather(self._clear_the_rest(), *map(_clear, late))
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
         for session in (*self.sessions(), *self.dismissed):
@@ -283,6 +282,7 @@ class Engine:
         self._watch.close()
         self._ways.close()
         self._starts.close()
+        self._peers.ask_no_more()
         for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
             task.cancel()
         _surely(self._lobby.close)
@@ -290,8 +290,14 @@ class Engine:
     async def _take_down(self, *, announce: bool) -> None:
         async for session in paced(self.sessions()):
             _surely(partial(session.end, announce=announce))
-        for session in self.sessions():
-            await session.settled()
+        if late := [asyncio.ensure_future(session.settled()) for session in self.sessions() if not session.is_settled]:
+            _, waiting = await asyncio.wait(late, timeout=SETTLED_WITHIN)
+            for one in waiting:
+                one.cancel()
+
+    async def _clear_the_rest(self) -> None:
+        await self._remains.go({})
+        await self._outside.remove()
 
     def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
@@ -323,6 +329,23 @@ def _ends_something(change: ChangedConnection) -> bool:
     """Does a pair, or a gate, have to go for it?"""
     reaches = (change.reach, *(child.reach for child in change.children))
     return bool(change.removed) or Reach.REPLACED in reaches
+
+
+async def _each_settled(sessions: Iterable[Session], step: Callable[[Session], Awaitable[None]]) -> list[Session]:
+    """Do this with each session that waits for nothing. Gives those that do: they keep no other from it."""
+    late = []
+    async for session in paced(sessions):
+        if session.is_settled:
+            await step(session)
+        else:
+            late.append(session)
+    return late
+
+
+async def _clear(session: Session) -> None:
+    await session.settled()
+    await session.clear()
+    session.forget()
 
 
 def _surely(step: Callable[[], None]) -> None:

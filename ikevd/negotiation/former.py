@@ -6,18 +6,18 @@ waits: it may have gone since.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, Protocol
 
-from ikevd.frozen import replace
+from ikevd.frozen import frozen, replace
 from ikevd.negotiation.arrivals import Arrivals
+from ikevd.negotiation.time_to_answer import TimeToAnswer
 from ikevd.peer import clients, contact, liveness, rivals
 from ikevd.peer.decide import decide
 from ikevd.peer.facts import Doubted, Fact, Heard, HeardDpd, Opening
 from ikevd.peer.moves import place
 from ikevd.peer.state import PairState, PeerState
-from ikevd.peer.timing import LIVING, TO_ANSWER
+from ikevd.peer.timing import LIVING, REMEMBERED, TO_ANSWER
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Unique
 from ikevd.sa.model import Cookies
@@ -40,15 +40,26 @@ class Owner(Protocol):
         """Learn this before all that waits."""
 
 
+@frozen
+class _Asked:
+    """The last question, and whether it was answered."""
+
+    at: float
+    formers: frozenset[Cookies]
+    answered: bool
+
+
 class Former:
     """Of one peer."""
 
-    __slots__ = ("_arrivals", "_now", "_owner")
+    __slots__ = ("_arrivals", "_asked", "_now", "_owner", "_to_answer")
 
-    def __init__(self, owner: Owner, arrivals: Arrivals, now: Callable[[], float]) -> None:
+    def __init__(self, owner: Owner, arrivals: Arrivals, to_answer: TimeToAnswer, now: Callable[[], float]) -> None:
         self._owner = owner
         self._arrivals = arrivals
+        self._to_answer = to_answer
         self._now = now
+        self._asked: _Asked | None = None
 
     async def lives(self, bearing: contact.Bearing) -> bool:
         """Was it heard of within `LIVING` seconds, by IKE or ESP, besides what bears INITIAL-CONTACT, and does it
@@ -75,14 +86,22 @@ class Former:
             raise clients.kept(self._owner.state, sa)
 
     async def _answers(self, formers: Collection[Cookies], pairs: Collection[PairState]) -> bool:
-        """Now, under its ISAKMP SAs or by a packet through its pairs? Who cannot be asked counts as living."""
+        """Under its ISAKMP SAs or by a packet through its pairs, now or a moment ago: however many come anew, it is
+        asked once within `REMEMBERED` seconds. Who cannot be asked counts as living."""
         own = {under: self._owner.state.isakmp[under] for under in formers}
         if not liveness.can_ask(replace(self._owner.state, isakmp=own), self._now()):
             return True
+        known, now = self._asked, self._now()
+        if known is None or now >= known.at + REMEMBERED or not (known.answered or known.formers.issuperset(formers)):
+            self._asked = _Asked(now, frozenset(formers), await self._ask(formers, pairs))
+            return self._asked.answered
+        heard = any(found.heard > known.at for found in own.values())
+        return known.answered or heard or await self._arrivals.within(now - known.at, self._owner.state, pairs)
+
+    async def _ask(self, formers: Collection[Cookies], pairs: Collection[PairState]) -> bool:
         await self._tell(Doubted("it comes anew from another place, or another peer shows its identity"))
         for _ in range(QUESTIONS):
-            await asyncio.sleep(TO_ANSWER / QUESTIONS)
-            if self._has_answered(formers):
+            if not await self._to_answer.wait(TO_ANSWER / QUESTIONS) or self._has_answered(formers):
                 return True
             for under in formers:
                 await self._tell(Carried(under, None))  # it is asked again

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 from ikevd.errors import InvalidId
 from ikevd.findings import Traffic
 from ikevd.frozen import frozen
+from ikevd.negotiation.time_to_answer import TimeToAnswer
 from ikevd.peer import clients
 from ikevd.peer.clients import Selectors
 from ikevd.peer.state import Attempt, PeerState
@@ -57,6 +57,7 @@ class HeldSelectors:
         self._sweep_at = FEW
         self._asking: set[Holder] = set()
         """Peers that wait for another one's answer."""
+        self.to_answer = TimeToAnswer()
 
     async def claim(self, sa: IpsecSa, by: Holder, attempt: Attempt) -> None:
         """The selectors of a pair that `attempt` makes are that peer's from here on, as long as it holds them. Raises
@@ -104,8 +105,7 @@ class HeldSelectors:
         asked = held.by.doubt(f"a peer at {clients.where(by.state)} asks for the same networks")
         if lately or not asked:
             return lately
-        await asyncio.sleep(TO_ANSWER)
-        return await held.by.is_living(held.child)
+        return not await self.to_answer.wait(TO_ANSWER) or await held.by.is_living(held.child)
 
     def _other(self, selectors: Selectors, by: Holder) -> _Claim | None:
         claim = self._claims.get(selectors)

@@ -51,6 +51,11 @@ class Inbox(ABC, Generic[H]):
         """Does nothing wait? Something may be being handled."""
         return not self._waiting
 
+    @property
+    def is_settled(self) -> bool:
+        """Is the kernel at work for nothing?"""
+        return self._at_kernel is None
+
     async def settled(self) -> None:
         """Wait until all that is in the inbox is done."""
         while self._at_kernel is not None:

@@ -112,6 +112,10 @@ class Peers:
         self._contacts.leave(session)
         self._instances.gone(session.state.key)
 
+    def ask_no_more(self) -> None:
+        """The daemon stops: no session waits for what a peer answers to another one's claim."""
+        self._held.to_answer.end()
+
     def configured(self, name: str) -> Connection:
         """As the file has it."""
         return self._connections[name]

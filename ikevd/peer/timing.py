@@ -56,6 +56,8 @@ LIVING = 30.0
 """Who was heard of within so many seconds, by IKE or ESP, keeps what another peer asks for."""
 TO_ANSWER = 2.0
 """Another one that speaks dead peer detection is asked, and has so long to answer."""
+REMEMBERED = 10.0
+"""So long what it answered, or that it did not, holds for whoever comes next (`unique: keep`)."""
 
 LOOKS = 4
 """In the time after which a child without traffic ends the kernel is asked so often: it ends up to a quarter later."""

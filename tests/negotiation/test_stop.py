@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from ikevd.addresses import Path
-from tests.builders import ALICE, BOB, child, connection, mirrored
-from tests.gateways import World
+from ikevd.addresses import Address, Path
+from ikevd.kernel.memory import MemoryKernel
+from ikevd.negotiation.backstop import FAR
+from ikevd.negotiation.engine import STOP_WITHIN
+from ikevd.sa.model import Spi
+from ikevd.store.memory import MemoryStore
+from tests.builders import ALICE, BOB, SeededEntropy, child, connection, mirrored
+from tests.gateways import Gateway, World
 from tests.virtual_time import run
 
 CAROL = BOB + 1
@@ -41,5 +46,52 @@ def test_a_bug_at_the_farewell_of_one_peer_leaves_nothing_of_another_in_the_kern
         assert alice.nothing_installed
         assert carol.nothing_installed
         assert set(told) == {"the wire is broken"}
+
+    run(story())
+
+
+class Stuck(MemoryKernel):
+    """Never gives another SPI for what comes from Bob, once `stuck` is set."""
+
+    stuck = False
+
+    async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
+        if self.stuck and source == BOB:
+            await asyncio.Event().wait()
+        return await super().reserve_spi(source, destination, reqid)
+
+
+async def waits_for_the_kernel() -> Gateway:
+    """Alice, whose session with Bob does."""
+    world = World()
+    kernel = Stuck(clock=asyncio.get_running_loop().time, entropy=SeededEntropy(3))
+    alice = world.gateway(ALICE, TO_BOB, TO_CAROL, kernel=kernel, store=MemoryStore())
+    world.gateway(BOB, mirrored(TO_BOB), seed=1)
+    world.gateway(CAROL, mirrored(TO_CAROL), seed=2)
+    for view in (TO_BOB, TO_CAROL):
+        await alice.engine.session(view).want("lan")
+    kernel.stuck = True
+    alice.engine.session(TO_BOB).rekey(["lan"], phase1=False)
+    await asyncio.sleep(1)
+    return alice
+
+
+def test_a_session_that_waits_for_the_kernel_leaves_nothing_of_another_there() -> None:
+    async def story() -> None:
+        alice = await waits_for_the_kernel()
+        await asyncio.wait_for(alice.engine.stop(), STOP_WITHIN + 0.1)
+        assert {sa.destination for sa in alice.kernel.sas} & {CAROL} == set()
+        assert len(alice.kernel.sas) == 2  # of Bob's pair
+        assert alice.troubles == ["the kernel is slow; what is left in it is removed at the next start"]
+
+    run(story())
+
+
+def test_nor_does_the_hand_over_of_another_one_wait_for_it() -> None:
+    async def story() -> None:
+        alice = await waits_for_the_kernel()
+        assert await alice.engine.hand_over()
+        limited = [sa.id for sa in await alice.kernel.dump_sas() if (sa.ends_in or FAR) < FAR]
+        assert len(limited) == 2
 
     run(story())
