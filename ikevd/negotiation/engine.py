@@ -267,7 +267,7 @@ class Engine:
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await self._take_down(announce=True)
-                if any(session.has_peer for session in self.sessions()):
+                if any(session.state.has_peer for session in self.sessions()):
                     await asyncio.sleep(last_words)
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
                 late = await _each_settled((*self.sessions(), *self.dismissed), _clear)

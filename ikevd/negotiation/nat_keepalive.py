@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.times import Subject
 from ikevd.peer.keepalive import path_to_keep
 from ikevd.peer.state import PeerState
-
-KEEPALIVE = object()
-"""On the agenda, beside exchanges, ISAKMP SAs and children."""
 
 
 def arm_keepalive(agenda: Agenda[object], ports: Ports, interval: float, before: PeerState, state: PeerState) -> None:
     """Where a mapping is to be kept from here on. `interval`: seconds; 0: none is."""
     changed = before.isakmp is not state.isakmp or before.children is not state.children
-    if changed and interval and KEEPALIVE not in agenda and path_to_keep(state):
-        agenda.set(KEEPALIVE, ports.now() + interval)
+    if changed and interval and Subject.KEEPALIVE not in agenda and path_to_keep(state):
+        agenda.set(Subject.KEEPALIVE, ports.now() + interval)
 
 
 def keep_alive(agenda: Agenda[object], ports: Ports, interval: float, state: PeerState) -> None:
     """Its time has come."""
     if path := path_to_keep(state):
         ports.keepalive(path)
-        agenda.set(KEEPALIVE, ports.now() + interval)
+        agenda.set(Subject.KEEPALIVE, ports.now() + interval)

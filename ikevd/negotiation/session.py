@@ -30,12 +30,12 @@ from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.inbox import Inbox, KernelWork
 from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
 from ikevd.negotiation.ledger import NOTHING_USED, Ledger
-from ikevd.negotiation.nat_keepalive import KEEPALIVE, arm_keepalive, keep_alive
+from ikevd.negotiation.nat_keepalive import arm_keepalive, keep_alive
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.questions import Questions
 from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
-from ikevd.negotiation.times import arm
+from ikevd.negotiation.times import Subject, arm
 from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.peer import contact, effects, facts, lost
@@ -216,6 +216,8 @@ class Session(Inbox[Happening | Again]):
         """A phase 1 that the peer began has ended well."""
         self.post(self._at_work.adopt(sa, running, None))
 
+    # -- how it stands ------------------------------------------------------------------------------------------
+
     @property
     def at_work(self) -> AtWork:
         """Its exchanges."""
@@ -248,15 +250,8 @@ class Session(Inbox[Happening | Again]):
 
     @property
     def idle(self) -> bool:
-        """Does nothing stand, and is nothing under way?"""
-        state = self.state
-        busy = any(child.pairs or child.attempt for child in state.children.values())
-        return not (busy or state.waiting or state.isakmp or state.phase1 is not None or not self.empty)
-
-    @property
-    def has_peer(self) -> bool:
-        """Is there somebody to whom last words can be said?"""
-        return bool(self.state.isakmp) or self.state.phase1 is not None
+        """Does nothing stand, is nothing under way, and waits no fact?"""
+        return self.state.rests and self.empty
 
     async def clear(self) -> None:
         """Remove all that stands in the kernel, blocks included."""
@@ -344,6 +339,8 @@ class Session(Inbox[Happening | Again]):
         if kernel_work := self._learn(await question, keys):
             await kernel_work
 
+    # -- the kernel ---------------------------------------------------------------------------------------------
+
     async def _apply(
         self,
         fact: Fact,
@@ -366,12 +363,13 @@ class Session(Inbox[Happening | Again]):
         self.put_first(await self._kernel.bring_again(self.state, again))
 
     def _carry_out(self, effect: Effect) -> None:
-        if type(effect) is effects.Answer:
-            self._waiters.answer(effect.child, effect.error)
-        elif type(effect) is effects.TellOthers:
-            self._contacts.tell_others(self, self.state.isakmp[effect.under])
-        else:
-            self.post(*self._at_work.carry_out(self.state, effect))
+        match effect:
+            case effects.Answer(child, error):
+                self._waiters.answer(child, error)
+            case effects.TellOthers(under):
+                self._contacts.tell_others(self, self.state.isakmp[under])
+            case _:
+                self.post(*self._at_work.carry_out(self.state, effect))
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -388,7 +386,7 @@ class Session(Inbox[Happening | Again]):
                     self.post(*self._at_work.tick(key))
                 case Again():
                     self.post(key)
-                case _ if key is KEEPALIVE:
+                case Subject.KEEPALIVE:
                     keep_alive(self._agenda, self._ports, self.connection.nat_keepalive, self.state)
                 case str():
                     children.append(key)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from ikevd.negotiation.agenda import Agenda
 from ikevd.peer.due import child_due, deletes_due, isakmp_due, one_way_due, turn_due
 from ikevd.peer.state import PeerState
 
-WAITING, DELETES, ONE_WAY = object(), object(), object()
-"""The keys of the children that wait for their turn, of the Deletes that were said, and of packets that only leave;
-those of ISAKMP SAs are their cookies, those of children names."""
+
+class Subject(Enum):
+    """What of a peer is there once, as a key of the agenda; those of ISAKMP SAs are their cookies, those of children
+    names."""
+
+    WAITING = "children that wait for their turn"
+    DELETES = "Deletes that were said"
+    ONE_WAY = "packets that only leave"
+    KEEPALIVE = "the mapping of the NAT in front of us"
 
 
 def arm(agenda: Agenda[object], before: PeerState, state: PeerState, earliest: float = 0.0) -> None:
@@ -27,8 +35,8 @@ def arm(agenda: Agenda[object], before: PeerState, state: PeerState, earliest: f
             if before.children.get(name) is not child:
                 at(name, child_due(child))
     if before.deletes_said is not state.deletes_said:
-        at(DELETES, deletes_due(state))
+        at(Subject.DELETES, deletes_due(state))
     if before.one_way is not state.one_way:
-        at(ONE_WAY, one_way_due(state))
+        at(Subject.ONE_WAY, one_way_due(state))
     if before.waiting or state.waiting:
-        at(WAITING, turn_due(state))
+        at(Subject.WAITING, turn_due(state))

@@ -348,3 +348,14 @@ class PeerState:
     moves: Moves | None = None
     one_way: OneWay | None = None
     """None: nothing suggests that ESP is blocked."""
+
+    @property
+    def has_peer(self) -> bool:
+        """Is there somebody to whom last words can be said?"""
+        return bool(self.isakmp) or self.phase1 is not None
+
+    @property
+    def rests(self) -> bool:
+        """Does nothing stand, and is nothing under way?"""
+        busy = any(child.pairs or child.attempt for child in self.children.values())
+        return not (busy or self.waiting or self.has_peer)

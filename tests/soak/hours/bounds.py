@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.kernel_side import Again
-from ikevd.negotiation.nat_keepalive import KEEPALIVE
 from ikevd.negotiation.session import Session
-from ikevd.negotiation.times import DELETES, WAITING
+from ikevd.negotiation.times import Subject
 from ikevd.negotiation.work import Work
 from ikevd.peer.child import MAX_PAIRS
 from ikevd.sa.model import Cookies
@@ -100,8 +99,10 @@ def _has_owner(session: Session, key: object) -> bool:
             return ends or key.under is None or key.under.sa.cookies in state.isakmp
         case Asleep():
             return bool(state.isakmp)
-        case _ if key is DELETES:
+        case Subject.DELETES:
             return bool(state.deletes_said)
-        case _ if key is WAITING:
+        case Subject.WAITING:
             return bool(state.waiting)
-    return key is KEEPALIVE
+        case Subject.ONE_WAY:
+            return state.one_way is not None
+    return key is Subject.KEEPALIVE
