@@ -11,6 +11,15 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ikevd.config import secrets
+from ikevd.config.foreign_words import (
+    DPD_ACTION_WORDS,
+    DPD_MODE_WORDS,
+    ENCAP_WORDS,
+    LEVELS,
+    PFS_WORDS,
+    REKEY_WORDS,
+    START_WORDS,
+)
 from ikevd.config.schema_values import (
     MIN_KILOBYTES,
     AddressOrNone,
@@ -63,28 +72,6 @@ DEFAULT_IKE_LIFETIME = 86_400
 """24 h, as Cisco IOS and ASA."""
 DEFAULT_LIFETIME = 3_600
 """1 h, as Cisco IOS and strongSwan."""
-
-# Words of other programs for values: strongSwan and libreswan `auto`, `pfs`, `forceencaps`, `dpdaction`; syslog's
-# levels.
-START_WORDS = {
-    **dict.fromkeys(("auto", "start", "yes", "up"), "always"),
-    **dict.fromkeys(("route", "trap", "ondemand", "on_demand", "demand"), "on-demand"),
-    **dict.fromkeys(("listen", "responder", "answer", "respond"), "passive"),
-    **dict.fromkeys(("add", "none", "no", "ignore"), "manual"),
-}
-PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
-REKEY_WORDS = {"true": "yes", "on": "yes", "false": "no", "off": "no", "force": "yes", "never": "no"}
-ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}
-DPD_MODE_WORDS = {
-    **dict.fromkeys(("on-demand", "on_demand", "ondemand", "on", "yes", "true"), "idle"),
-    **dict.fromkeys(("none", "no", "false", "disabled", "disable"), "off"),
-}
-DPD_ACTION_WORDS = {
-    **dict.fromkeys(("start", "restart_by_peer", "begin"), "restart"),
-    **dict.fromkeys(("trap", "route", "block"), "hold"),
-    **dict.fromkeys(("none", "down", "delete", "disconnect"), "clear"),
-}
-LEVELS = {"warn": "warning", "err": "error", "crit": "error", "critical": "error", "notice": "info", "trace": "debug"}
 
 
 class Section(BaseModel):
