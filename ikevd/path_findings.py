@@ -112,4 +112,4 @@ class UdpNotTried(Finding):
 
     cause: Finding
     again: float
-    """Likewise."""
+    """Seconds before which it is not tried again."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ikevd.config.problems import Problems
 from ikevd.config.schema import ChildSection, ConnectionSection, ControlSection
 from ikevd.config.yaml_locations import YamlPath
+from ikevd.peer.timing import SOONEST_BY_PEER, SOONEST_BY_VOLUME
 from ikevd.policy import proposals
 from ikevd.policy.identity import WANTED, Identity
 from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
@@ -17,7 +18,7 @@ _EVERYBODY = (b"any", b"%any", b"*", b"anyone", b"%fromcert", b"%null")
 """Words that elsewhere stand for any identity."""
 LONG_LIFETIME = 7 * 86_400
 SMALL_VOLUME = 1_250_000
-"""Kilobytes that 1 Gb/s uses up in 10 s. No pair is rekeyed by volume before it is 2 s old."""
+"""Kilobytes that 1 Gb/s uses up in 10 s."""
 _LABEL = rb"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rb"(?=.*[A-Za-z])" + _LABEL + rb"(\." + _LABEL + rb")*\.?")
 """RFC 1123 section 2.1, and somewhere a letter: `12345` and `2026-01-01` are rather numbers than names."""
@@ -157,6 +158,8 @@ def _on_volume(problems: Problems, path: YamlPath, kilobytes: int) -> None:
     megabits = kilobytes * 1024 * 8 / 1e6
     problems.warn(
         path,
-        f"is used up in {megabits / 1000:.2g} s at 1 Gb/s: no IPsec SA is replaced before it is 2 s old, so from about "
-        f"{megabits / 3:.2g} Mb/s on packets would be lost; wanted {SMALL_VOLUME} or more (10 s at 1 Gb/s)",
+        f"is used up in {megabits / 1000:.2g} s at 1 Gb/s: no IPsec SA is replaced before it is "
+        f"{SOONEST_BY_VOLUME:g} s old ({SOONEST_BY_PEER:g} s by the other end), so from about "
+        f"{megabits / SOONEST_BY_PEER:.2g} Mb/s on packets would be lost; wanted {SMALL_VOLUME} or more (10 s at "
+        "1 Gb/s)",
     )

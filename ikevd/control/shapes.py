@@ -37,7 +37,7 @@ class Nat(TypedDict):
     forced: bool
     """Does `encap: force` have ESP travel in UDP, NAT or not?"""
     tried: bool
-    """Does it, NAT or not, since ESP alone seems to be blocked (`encap: auto`)?"""
+    """Does ESP travel in UDP, NAT or not, since ESP alone seems to be blocked (`encap: auto`)?"""
 
 
 class Isakmp(TypedDict):

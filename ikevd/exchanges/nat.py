@@ -116,7 +116,9 @@ def discovered(
             ours = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in ends}
             theirs = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in _ends_without_nat(link)}
             local, remote, encap = hashes[0] not in ours, theirs.isdisjoint(hashes[1:]), connection.encap
-            return NatTraversal(spoken, local, remote, encap is Encap.FORCE, encap is Encap.TRIED)
+            return NatTraversal(
+                spoken, local=local, remote=remote, forced=encap is Encap.FORCE, tried=encap is Encap.TRIED
+            )
     return None
 
 

@@ -133,7 +133,7 @@ class Leavings:
     sas: list[SaId] = field(default_factory=list)
     """Known, and to be removed."""
     policies: list[PlacedPolicy] = field(default_factory=list)
-    """Likewise."""
+    """Known, and to be removed."""
     shared: list[PlacedPolicy] = field(default_factory=list)
     """Bypasses that another ikevd may have as well: they stay."""
     ends: frozenset[Address] = frozenset()

@@ -191,9 +191,8 @@ class Running:
         return outcomes
 
     def _failed(self, error: IkeError) -> None:
-        if (
-            isinstance(error, InternalError) and error.__cause__ is not None
-        ):  # else the bug was met, and told, elsewhere
+        # An internal error without a cause is of a bug that was met, and told, elsewhere.
+        if isinstance(error, InternalError) and error.__cause__ is not None:
             context = {"message": say_error(error), "exception": error.__cause__}
             asyncio.get_running_loop().call_exception_handler(context)
         self.record.add(Failed(error.finding, type(error).__name__))

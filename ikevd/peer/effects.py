@@ -28,7 +28,7 @@ class BeginQuickMode:
     child: str
     under: Cookies
     why: Finding | None = None
-    """Likewise."""
+    """Evidence, where nobody else tells."""
 
 
 @frozen

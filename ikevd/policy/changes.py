@@ -46,9 +46,9 @@ class ChangedConnection:
     """Of these keys, for the ISAKMP SA and for every child."""
     children: tuple[ChangedChild, ...] = ()
     added: tuple[str, ...] = ()
-    """Children."""
+    """Children that only the new file has."""
     removed: tuple[str, ...] = ()
-    """Likewise."""
+    """Children that only the old file has."""
 
     def reach_of(self, child: str) -> Reach:
         """For a child that both files have: what its own keys and those of the connection mean for it."""

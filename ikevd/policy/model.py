@@ -182,9 +182,9 @@ class Encap(Enum):
     """When ESP travels in UDP (RFC 3948)."""
 
     AUTO = "auto"
-    """Where a NAT is found between the peers."""
+    """Where a NAT is found between the peers, or ESP alone proves to be blocked."""
     FORCE = "force"
-    """Always: for a path that blocks ESP."""
+    """Always."""
     TRIED = "tried"
     """Of one phase 1: the file says AUTO, and ESP seems to be blocked."""
 

@@ -77,7 +77,7 @@ class NoHolding:
         """There is nobody to tell."""
 
     def close(self) -> None:
-        """Likewise."""
+        """There is nothing to close."""
 
 
 class Books:

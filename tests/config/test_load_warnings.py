@@ -184,7 +184,10 @@ def test_words_of_dead_peer_detection_that_have_no_effect(tmp_path: Path, dpd: s
 
 
 def test_a_volume_that_is_used_up_sooner_than_a_pair_is_replaced_is_doubted(tmp_path: Path) -> None:
-    told = "is used up in 0.021 s at 1 Gb/s: no IPsec SA is replaced before it is 2 s old, so from about 7 Mb/s on"
+    told = (
+        "is used up in 0.021 s at 1 Gb/s: no IPsec SA is replaced before it is 2 s old (3 s by the other end), so from "
+        "about 7 Mb/s on"
+    )
     assert told in warned(tmp_path, child(lifetime_kilobytes="2560"))
     assert read(tmp_path, child(lifetime_kilobytes="1250000")).warnings == ()
 
