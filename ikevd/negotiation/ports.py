@@ -18,6 +18,8 @@ from ikevd.observe.history import History
 from ikevd.sa.model import IsakmpSa
 from ikevd.store.interface import Store
 
+SALT_OCTETS = 16
+
 
 @frozen
 class Ports:
@@ -48,3 +50,8 @@ class Ports:
     """The agendas of all sessions are within it."""
     now: Callable[[], float] = loop_time
     """The clock of all records, in seconds: that of the machine, or in tests of the event loop. `due` has the same."""
+    salt: bytes = field(default=b"", init=False, repr=False)
+    """Drawn once, for numbers that no peer may guess."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "salt", self.entropy.octets(SALT_OCTETS))

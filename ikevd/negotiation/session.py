@@ -312,7 +312,7 @@ class Session(Inbox[Happening | Again]):
     def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
         before = self.state
         self._waiters.admit(fact)
-        self.state, todo = decide(self.connection, before, fact, self._ports.now())
+        self.state, todo = decide(self.connection, before, fact, self._ports.now(), self._ports.salt)
         used = {fact.under: (fact.message_id,)} if isinstance(fact, facts.Informed) else NOTHING_USED
         self._ledger.learnt(self.state, used)
         self.post(*self._at_work.learnt(fact))

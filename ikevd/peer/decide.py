@@ -88,9 +88,12 @@ from ikevd.policy.model import Connection
 GONE_EARLY = "its IPsec SA is gone from the kernel before its time"
 
 
-def decide(connection: Connection, state: PeerState, fact: Fact, now: float) -> tuple[PeerState, tuple[Effect, ...]]:
-    """The state after `fact` and what is to be done, in this order. Raises nothing, whatever the peer says."""
-    draft = Draft(connection, state, now)
+def decide(
+    connection: Connection, state: PeerState, fact: Fact, now: float, salt: bytes = b""
+) -> tuple[PeerState, tuple[Effect, ...]]:
+    """The state after `fact` and what is to be done, in this order. Raises nothing, whatever the peer says. `salt`:
+    what no peer knows, for numbers that none may guess; tests have none."""
+    draft = Draft(connection, state, now, salt)
     _learn(draft, fact)
     return draft.result, tuple(draft.effects)
 

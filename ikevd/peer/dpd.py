@@ -3,8 +3,9 @@ old message shows that it lives."""
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from ikevd.addresses import Path
-from ikevd.crypto import keys
 from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.liveness_findings import OddQuestion, Quirk
@@ -21,6 +22,8 @@ from ikevd.wire.registry import NotifyType
 NUMBERS = 2**32
 """They wrap."""
 NUMBER_OCTETS = 4
+FAR = 2**24
+"""The number of a question whose answer proves a place is up to so much beyond the one before."""
 MAX_ECHOED = 8
 """Octets of what came in place of a number."""
 
@@ -31,7 +34,7 @@ def heard(draft: Draft, under: Cookies, said: NotifyPayload, path: Path, last_bl
     found = draft.isakmp.get(under)
     if found is None:
         return False
-    if shows_life := is_new(liveness_of(found), said):
+    if shows_life := is_new(liveness_of(found, draft.salt), said):
         isakmp.heard(draft, under, path, last_blocks)
     told(draft, under, said, path)
     return shows_life
@@ -43,7 +46,7 @@ def told(draft: Draft, under: Cookies, said: NotifyPayload, came: Path | None = 
     found = draft.isakmp.get(under)
     if found is None or said.type != NotifyType.R_U_THERE:
         return
-    live = liveness_of(found)
+    live = liveness_of(found, draft.salt)
     for quirk in _quirks(found.sa, live, said):
         if quirk not in live.quirks:
             live = replace(live, quirks=(*live.quirks, quirk))
@@ -67,7 +70,7 @@ def is_new(live: Liveness, said: NotifyPayload) -> bool:
     if number is None:
         return False
     if said.type == NotifyType.R_U_THERE_ACK:
-        return (live.number - number) % NUMBERS < live.asked
+        return live.asked > 0 and (live.number - number) % NUMBERS < live.asked + live.jumped
     return _is_after(number, live.theirs) and _is_after(number, live.reserved)
 
 
@@ -101,13 +104,23 @@ def number_of(said: NotifyPayload) -> int | None:
     return int.from_bytes(said.data, "big") if len(said.data) == NUMBER_OCTETS else None
 
 
-def liveness_of(found: IsakmpState) -> Liveness:
-    """Where nothing was asked before: our numbers begin anywhere, with the top bit clear (RFC 3706 section 6.2 wants
-    room to count)."""
-    if found.liveness is not None:
-        return found.liveness
-    drawn = keys.hash_1(found.sa.keys, 0, b"R-U-THERE")[:NUMBER_OCTETS]
-    return Liveness(int.from_bytes(drawn, "big") & (NUMBERS // 2 - 1))
+def liveness_of(found: IsakmpState, salt: bytes = b"") -> Liveness:
+    """Where nothing was asked before: our numbers begin where the peer cannot tell, with the top bit clear (RFC 3706
+    section 6.2 wants room to count). `salt`: `Draft.salt`."""
+    return found.liveness or Liveness(_drawn(salt, found.sa.cookies, 0) & (NUMBERS // 2 - 1))
+
+
+def numbered(draft: Draft, under: Cookies, live: Liveness, *, proves: bool) -> Liveness:
+    """With the number of the next question. `proves`: its answer proves where the peer is, so nobody may know the
+    number whom the question has not reached, not even the peer."""
+    step = 1 + (_drawn(draft.salt, under, live.number) % FAR if proves else 0)
+    jumped = live.jumped + (step if proves else 0) if live.asked else 0
+    return replace(live, number=(live.number + step) % NUMBERS, jumped=jumped)
+
+
+def _drawn(salt: bytes, under: Cookies, number: int) -> int:
+    octets = under.octets + number.to_bytes(NUMBER_OCTETS, "big")
+    return int.from_bytes(blake2b(octets, key=salt, digest_size=NUMBER_OCTETS).digest(), "big")
 
 
 def put(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> IsakmpState:

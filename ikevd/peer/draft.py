@@ -58,10 +58,12 @@ class Records(Generic[K, V]):
 class Draft:
     """What the rooms of `ikevd.peer` read and change."""
 
-    def __init__(self, connection: Connection, state: PeerState, now: float) -> None:
+    def __init__(self, connection: Connection, state: PeerState, now: float, salt: bytes = b"") -> None:
         self.connection = connection
         self.key = state.key
         self.now = now
+        self.salt = salt
+        """Of this process: no peer knows it."""
         self.effects: list[Effect] = []
         self.farewells: dict[Cookies, tuple[int, tuple[Spi, ...]]] = {}
         """The newest Delete of IPsec SAs under each ISAKMP SA: its place among the effects, and its SPIs."""

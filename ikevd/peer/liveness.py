@@ -31,7 +31,7 @@ def begin(draft: Draft, under: Cookies) -> None:
     """An ISAKMP SA stands. A peer that did not announce dead peer detection is never asked."""
     found, wanted = draft.isakmp.get(under), draft.connection.dpd
     if found is not None and found.sa.dpd and wanted.mode is not DpdMode.OFF:
-        dpd.put(draft, under, found, replace(dpd.liveness_of(found), look_at=draft.now + wanted.delay))
+        dpd.put(draft, under, found, replace(dpd.liveness_of(found, draft.salt), look_at=draft.now + wanted.delay))
 
 
 def reconsider(draft: Draft) -> None:
@@ -168,8 +168,7 @@ def _look(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness, when
 def _ask(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> None:
     """Each question has a number of its own: the answer to any of them will do."""
     asked = replace(
-        live,
-        number=(live.number + 1) % dpd.NUMBERS,
+        dpd.numbered(draft, under, live, proves=found.unproven and not live.asked),
         asked=live.asked + 1,
         asked_at=live.asked_at if live.asked else draft.now,
         look_at=draft.now + _pause(draft.connection.dpd),

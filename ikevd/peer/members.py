@@ -48,7 +48,7 @@ def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> N
     found = draft.isakmp.get(under)
     if found is None or not found.unproven or said.type != NotifyType.R_U_THERE_ACK:
         return
-    if came.remote != found.path.remote or not dpd.is_new(dpd.liveness_of(found), said):
+    if came.remote != found.path.remote or not dpd.is_new(dpd.liveness_of(found, draft.salt), said):
         return
     draft.isakmp.put(under, replace(found, unproven=False, greeted=False))
     if found.greeted:

@@ -2,7 +2,8 @@
 answers. One that lacks dead peer detection has moved with the second message that comes from there.
 
 Whoever hears a message can send a copy of it from elsewhere before it arrives. But it cannot answer a question; and
-what comes from the old address meanwhile ends the doubt.
+what comes from the old address meanwhile ends the doubt. Nor can the peer itself answer for a place where it is not:
+the number of the question is one that only the question tells.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType
 
+MAX_WRONG = 8
+"""Answers to one question: an old one may come late, but nobody tries many numbers."""
+
 
 def heard(draft: Draft, under: Cookies, came: Path) -> None:
     """An authenticated message, which is no copy of an old one, has come by that path."""
     found = draft.isakmp.get(under)
-    if found is None or came.remote == found.path.remote or not moves.is_behind_nat(draft, under):
+    if found is None or found.unproven or came.remote == found.path.remote or not moves.is_behind_nat(draft, under):
         return
     known = found.roaming
     if known is not None and known.path == came and known.number is None:
@@ -40,7 +44,9 @@ def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> N
     asked = found.roaming if found is not None else None
     if found is None or asked is None or asked.number is None or said.type != NotifyType.R_U_THERE_ACK:
         return
-    if dpd.number_of(said) != asked.number:
+    if dpd.number_of(said) != asked.number or asked.wrong >= MAX_WRONG:
+        if came == asked.path and asked.wrong < MAX_WRONG:
+            draft.isakmp.put(under, replace(found, roaming=replace(asked, wrong=asked.wrong + 1)))
         return
     if came == asked.path:
         moves.arrive(draft, under, came, answered=True)
@@ -70,7 +76,8 @@ def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
         return
     before = moves.place(pair.sa)
     for under, found in reversed(tuple(draft.isakmp.items())):
-        if found.stage is Stage.READY and not found.retired and found.path.remote.address == before.address:
+        ready = found.stage is Stage.READY and not (found.retired or found.unproven)
+        if ready and found.path.remote.address == before.address:
             if found.sa.dpd:
                 heard(draft, under, Path(found.path.local, now))
             return
@@ -82,9 +89,9 @@ def _ask(draft: Draft, under: Cookies, there: Path) -> None:
         return
     number = None
     if found.sa.dpd:
-        live = dpd.liveness_of(found)
-        number = (live.number + 1) % dpd.NUMBERS
-        found = dpd.put(draft, under, found, replace(live, number=number))
+        live = dpd.numbered(draft, under, dpd.liveness_of(found, draft.salt), proves=True)
+        number = live.number
+        found = dpd.put(draft, under, found, live)
         draft.say(Say(under, (r_u_there(under, number),), once=True, to=there))
     draft.isakmp.put(under, replace(found, roaming=Roaming(there, number, draft.now)))
     if not pace.flaps(draft):

@@ -79,6 +79,8 @@ class Liveness:
     answered_at: float = 0.0
     quirks: tuple[Quirk, ...] = ()
     """That stand in the record."""
+    jumped: int = 0
+    """So far the numbers have jumped since the first of these (`dpd.numbered`)."""
     reserved: int | None = None
     """A process before may have heard R-U-THERE up to this number: they show nothing, and are nothing odd."""
     left_asked_at: float | None = None
@@ -94,6 +96,8 @@ class Roaming:
     """Of the R-U-THERE that it was sent there; None: it lacks dead peer detection."""
     at: float
     """When."""
+    wrong: int = 0
+    """Answers from there that had another number: who guesses is heard only so often."""
 
 
 @frozen
@@ -155,6 +159,8 @@ class IsakmpState:
     nothing else."""
     greeted: bool = False
     """It has said INITIAL-CONTACT meanwhile, which is heeded once it has answered."""
+    former_lives: bool = False
+    """As in `facts.PhaseOneUp`, of what said so."""
     outdated: bool = False
     """Its settings are not those of the file any more, or the operator wants another one: once that stands, the
     children are negotiated anew under it."""

@@ -7,9 +7,16 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from ikevd.addresses import Address
+from ikevd.crypto import keys
+from ikevd.exchanges import phase2
 from ikevd.policy.model import Child, Connection, Resend
+from ikevd.sa.model import IsakmpSa
+from ikevd.wire.message import Header
+from ikevd.wire.payloads import HashPayload, Payload
+from ikevd.wire.registry import ExchangeType, Flags
 from tests.builders import BOB, child, connection, fqdn, psk
 from tests.gateways import Gateway, World, bring_up
+from tests.hostile.mallory import Chain, datagram, padded
 from tests.nat import Nat, Nats
 
 CLIENTS = tuple(ip_address(f"192.0.2.{number}") for number in range(1, 10))
@@ -59,3 +66,15 @@ async def reborn(world: World, former: Gateway, seed: int) -> Gateway:
     await bring_up(new)
     await asyncio.sleep(1)
     return new
+
+
+def informational(sa: IsakmpSa, *payloads: Payload, message_id: int = 0x0BADF00D, after: bytes = b"") -> bytes:
+    """A datagram of whoever has the keys. `after`: the last block of phase 1, where `sa` does not have it yet."""
+    chain = Chain.of(*payloads)
+    chain = chain.behind(HashPayload(keys.hash_1(sa.keys, message_id, chain.octets)))
+    iv = phase2.chain(sa, after or sa.last_blocks[0], message_id)
+    cookies = sa.cookies
+    header = Header(
+        cookies.initiator, cookies.responder, chain.first, ExchangeType.INFORMATIONAL, Flags.ENCRYPTION, message_id
+    )
+    return datagram(header, iv.encrypt(padded(chain.octets, len(iv.iv))))

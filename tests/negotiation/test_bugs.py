@@ -39,19 +39,19 @@ class Bugs:
         self.reported: list[str] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: self.reported.append(context["message"]))
 
-    def decide(self, view: Connection, state: PeerState, fact: Fact, now: float) -> Any:
+    def decide(self, view: Connection, state: PeerState, fact: Fact, now: float, salt: bytes) -> Any:
         """Stands for the rules of every gateway."""
         if isinstance(fact, self.kind) and view.local == self.local and self.met < self.times:
             self.met += 1
             raise Bug
-        return decide(view, state, fact, now)
+        return decide(view, state, fact, now, salt)
 
     def planted(self) -> AbstractContextManager[None]:
         """For a while."""
         return rules(self.decide)
 
 
-def rules(planted: Callable[[Connection, PeerState, Fact, float], Any]) -> AbstractContextManager[None]:
+def rules(planted: Callable[[Connection, PeerState, Fact, float, bytes], Any]) -> AbstractContextManager[None]:
     """For a while, in the place of those of every gateway."""
     return Mutant("the rules have a bug", session, "decide", lambda _: planted).planted()
 
@@ -153,11 +153,11 @@ def test_of_several_children_that_are_due_one_is_concerned() -> None:
         met = list[Fact]()
         asyncio.get_running_loop().set_exception_handler(lambda _, context: None)
 
-        def lan_is_ill(view: Connection, state: PeerState, fact: Fact, now: float) -> Any:
+        def lan_is_ill(view: Connection, state: PeerState, fact: Fact, now: float, salt: bytes) -> Any:
             if isinstance(fact, facts.Due) and fact.children and "lan" in fact.children:
                 met.append(fact)
                 raise Bug
-            return decide(view, state, fact, now)
+            return decide(view, state, fact, now, salt)
 
         alice.engine.start()
         await asyncio.sleep(5)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from ipaddress import ip_address
 
-from ikevd.addresses import Endpoint
-from ikevd.peer.state import Stage
+from ikevd.addresses import Endpoint, Path
+from ikevd.peer.dpd import liveness_of
+from ikevd.peer.notices import r_u_there, r_u_there_ack
+from ikevd.peer.state import IsakmpState, Stage
 from tests.builders import BOB
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.nat import Nat
-from tests.negotiation.roaming import CLIENTS, HERE, client, hub, networks, reborn, roads
+from tests.negotiation.roaming import CLIENTS, HERE, client, hub, informational, networks, reborn, roads
 from tests.virtual_time import run
 
 VICTIM, OTHER = CLIENTS[0], CLIENTS[1]
 LAN = "10.3.0.0/24"
+THIRD = ip_address("198.51.100.77")
 
 
 async def standing(**of_hub: object) -> tuple[World, Nat, Gateway, Gateway]:
@@ -48,6 +53,61 @@ def test_a_phase_1_from_the_place_of_a_living_member_ends_and_moves_nothing_of_i
         await asyncio.sleep(20)
         assert dict(bob.kernel.sas) == before
         assert (bob.pairs, victim.pairs, ready(bob)) == (1, 1, 1)
+
+    run(story())
+
+
+def last_block_of_message_5(world: World, known: IsakmpState) -> bytes:
+    """The forger has made it, and so knows what its phase 2 begins with."""
+    sent = [octets for _, path, octets in world.wire if path.local.address == OTHER]
+    return next(octets for octets in sent if octets[:8] == known.sa.cookies.initiator and octets[19] & 1)[-16:]
+
+
+def number_by_the_keys(known: IsakmpState) -> int:
+    """Of the first question, for who has the keys and knows ikevd, but not what this process has drawn."""
+    return liveness_of(replace(known, liveness=None)).number + 1
+
+
+def test_who_did_that_phase_1_cannot_answer_for_the_place_without_hearing_the_question() -> None:
+    async def story() -> None:
+        world, nat, bob, victim = await standing()
+        before = dict(bob.kernel.sas)
+        forger = world.gateway(OTHER, client(OTHER, LAN), seed=7)
+        nat.forge(Endpoint(OTHER, 4500), Endpoint(VICTIM, 4500))
+        coming = asyncio.create_task(bring_up(forger))
+        await asyncio.sleep(1)
+        (known,) = [one for one in bob.session.state.isakmp.values() if one.unproven]
+        after = last_block_of_message_5(world, known)
+        for ahead in range(3):
+            ack = r_u_there_ack(known.sa.cookies, (number_by_the_keys(known) + ahead).to_bytes(4, "big"))
+            blind = informational(known.sa, ack, message_id=0x0BAD0001 + ahead, after=after)
+            world.carry(blind, Path(Endpoint(OTHER, 4500), Endpoint(BOB, 4500)))
+            await asyncio.sleep(0.1)
+        await asyncio.gather(coming, return_exceptions=True)
+        await asyncio.sleep(20)
+        assert dict(bob.kernel.sas) == before
+        assert (bob.pairs, victim.pairs, ready(bob)) == (1, 1, 1)
+
+    run(story())
+
+
+def test_a_peer_cannot_point_its_tunnel_at_a_machine_that_does_not_answer() -> None:
+    """The peer claims to be at a third one and answers the question from there without having heard it."""
+
+    async def story() -> None:
+        world, _, bob, evil = await standing()
+        (known,) = evil.session.state.isakmp.values()
+        before, there = bob.tunnel_ends, Path(Endpoint(BOB, 4500), Endpoint(THIRD, 4500))
+        world.others[THIRD] = lambda octets, path: None
+        bob.engine.datagram(informational(known.sa, r_u_there(known.sa.cookies, 2**30)), there)
+        await asyncio.sleep(0.1)
+        asked = next(iter(bob.session.state.isakmp.values())).roaming
+        assert asked is not None
+        for ahead in range(5):
+            ack = r_u_there_ack(known.sa.cookies, (number_by_the_keys(known) + ahead).to_bytes(4, "big"))
+            bob.engine.datagram(informational(known.sa, ack, message_id=0x0BAD0001 + ahead), there)
+            await asyncio.sleep(0.1)
+        assert bob.tunnel_ends == before
 
     run(story())
 

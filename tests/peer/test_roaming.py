@@ -7,14 +7,16 @@ from dataclasses import replace
 import pytest
 
 from ikevd.addresses import Path
-from ikevd.peer.dpd import liveness_of
+from ikevd.peer.decide import decide
+from ikevd.peer.dpd import FAR, liveness_of
 from ikevd.peer.facts import Heard, HeardDpd
 from ikevd.peer.notices import r_u_there, r_u_there_ack
 from ikevd.peer.path_facts import CameTwice, Mapped
-from ikevd.peer.state import PeerState
+from ikevd.peer.roaming import MAX_WRONG
+from ikevd.peer.state import Liveness, PeerState
 from ikevd.wire.payloads import NotifyPayload
 from tests.peer.mapped import FURTHER, THERE, behind_nat, in_udp, path, places, up, with_dpd
-from tests.peer.records import NOW, A, B, ours, pair, peer, told
+from tests.peer.records import NOW, VIEW, A, B, ours, pair, peer, told
 
 
 def asked_there(state: PeerState) -> PeerState:
@@ -74,6 +76,42 @@ def test_any_number_of_messages_from_there_is_no_answer() -> None:
     after, effects = told(peer(with_dpd(), lan=up(in_udp())), *[Heard(A, THERE)] * 5)
     assert places(after) == OLD
     assert effects == [], "asked once"
+
+
+def test_the_number_of_the_question_is_one_that_only_this_process_knows_before() -> None:
+    known = replace(with_dpd(), liveness=Liveness(2**31 - 1))
+    salts = (b"one", b"two")
+    after = [decide(VIEW, peer(known), Heard(A, THERE), NOW, salt)[0].isakmp[A].liveness for salt in salts]
+    numbers = {live.number for live in after if live is not None}
+    assert len(numbers) == 2
+    assert all(0 <= number - 2**31 < FAR for number in numbers)
+
+
+def test_so_is_the_first_number_of_all() -> None:
+    salts = (b"one", b"two")
+    numbers = {liveness_of(with_dpd(), salt).number for salt in salts}
+    assert len(numbers) == 2
+    assert all(number < 2**31 for number in numbers)
+
+
+def test_who_tries_many_numbers_is_heard_no_more_until_the_peer_is_asked_again() -> None:
+    before = asked_there(peer(with_dpd(), lan=up(in_udp())))
+    guessed, _ = told(before, *[HeardDpd(A, answer(before, to=wrong), THERE) for wrong in range(1, MAX_WRONG + 1)])
+    after, _ = told(guessed, HeardDpd(A, answer(before), THERE))
+    assert places(after) == OLD
+    again, _ = told(guessed, Heard(A, THERE), now=NOW + 2)
+    moved, _ = told(again, HeardDpd(A, answer(again), THERE), now=NOW + 2)
+    assert places(moved) == NEW
+
+
+def test_the_answer_to_a_question_that_was_open_before_still_shows_life() -> None:
+    asked = replace(with_dpd(), liveness=Liveness(100, look_at=NOW + 9, asked=2, asked_at=NOW - 2))
+    before, _ = told(peer(asked, lan=up(in_udp())), Mapped("lan", ours(), THERE.remote))
+    for number in (99, 100):
+        after, _ = told(before, HeardDpd(A, r_u_there_ack(A, number.to_bytes(4, "big")), path(40001)))
+        assert liveness_of(after.isakmp[A]).asked == 0
+    old, _ = told(before, HeardDpd(A, r_u_there_ack(A, (98).to_bytes(4, "big")), path(40001)))
+    assert liveness_of(old.isakmp[A]).asked == 2
 
 
 def test_it_is_asked_again_a_while_later() -> None:
