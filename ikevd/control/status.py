@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 
 from ikevd.addresses import Address
@@ -21,7 +21,7 @@ from ikevd.observe.words import say
 from ikevd.peer.desired import desired_child
 from ikevd.peer.liveness import last_sign
 from ikevd.peer.start import has_trap
-from ikevd.peer.state import ChildState, IsakmpState, OneWay, PairState, PeerState, Stage
+from ikevd.peer.state import ChildState, IsakmpState, OneWay, OneWayStage, PairState, PeerState, Stage
 from ikevd.policy.choose import describe
 from ikevd.policy.model import Child, Connection
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
@@ -208,13 +208,19 @@ def _isakmp(live: IsakmpState, now: float) -> shapes.Isakmp:
     }
 
 
+_ONE_WAY: Mapping[OneWayStage, Literal["suspected", "trying", "helped", "in vain"]] = {
+    OneWayStage.SUSPECTED: "suspected",
+    OneWayStage.CALLING: "trying",
+    OneWayStage.TRYING: "trying",
+    OneWayStage.HELPED: "helped",
+    OneWayStage.IN_VAIN: "in vain",
+}
+
+
 def _one_way(known: OneWay, now: float) -> shapes.OneWay:
-    state: Literal["suspected", "trying", "helped", "in vain"] = "suspected" if known.look_at is not None else "in vain"
-    if known.attempt is not None or known.under:
-        state = "trying"
     again = known.again_at if known.again_at is not None and known.again_at > now else None
     return {
-        "state": "helped" if known.helps else state,
+        "state": _ONE_WAY[known.stage],
         "found": say(known.found) if known.found else None,
         "finding": finding_view(known.found) if known.found else None,
         "again_in_seconds": None if again is None else round(again - now),

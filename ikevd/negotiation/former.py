@@ -6,8 +6,8 @@ waits: it may have gone since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
 
 from ikevd.frozen import frozen, replace
 from ikevd.negotiation.arrivals import Arrivals
@@ -36,8 +36,8 @@ class Owner(Protocol):
     def waiting(self) -> Iterable[object]:
         """What has come since, oldest first."""
 
-    async def learn_after(self, question: Coroutine[Any, Any, Fact]) -> None:
-        """Learn this before all that waits."""
+    async def learn(self, fact: Fact) -> None:
+        """Now, before what waits."""
 
 
 @frozen
@@ -99,23 +99,17 @@ class Former:
         return known.answered or heard or await self._arrivals.within(now - known.at, self._owner.state, pairs)
 
     async def _ask(self, formers: Collection[Cookies], pairs: Collection[PairState]) -> bool:
-        await self._tell(Doubted("it comes anew from another place, or another peer shows its identity"))
+        await self._owner.learn(Doubted("it comes anew from another place, or another peer shows its identity"))
         for _ in range(QUESTIONS):
             if not await self._to_answer.wait(TO_ANSWER / QUESTIONS) or self._has_answered(formers):
                 return True
             for under in formers:
-                await self._tell(Carried(under, None))  # it is asked again
+                await self._owner.learn(Carried(under, None))  # it is asked again
         return await self._arrivals.within(TO_ANSWER / 2, self._owner.state, pairs)
 
     def _has_answered(self, formers: Collection[Cookies]) -> bool:
-        """Is there a sign of life in what waits?"""
+        """Is there a sign of life in what waits? `decide` is pure: what would be learnt is looked at, not kept."""
         state, now = self._owner.state, self._now()
         said = [one for one in self._owner.waiting if isinstance(one, Heard | HeardDpd) and one.under in formers]
         learnt = ((one.under, decide(self._owner.connection, state, one, now)[0].isakmp) for one in said)
         return any(under in after and after[under].heard > state.isakmp[under].heard for under, after in learnt)
-
-    async def _tell(self, fact: Fact) -> None:
-        async def known() -> Fact:
-            return fact
-
-        await self._owner.learn_after(known())

@@ -334,10 +334,14 @@ class Session(Inbox[Happening | Again]):
             attempt = fact.attempt
             self.put_first((facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt),))
 
+    async def learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
+        """Now, before what waits."""
+        if kernel_work := self._learn(fact, keys):
+            await kernel_work
+
     async def learn_after(self, question: Coroutine[Any, Any, Fact], keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
         """What the kernel or other peers have to say comes first."""
-        if kernel_work := self._learn(await question, keys):
-            await kernel_work
+        await self.learn(await question, keys)
 
     # -- the kernel ---------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import AskBalance
 from ikevd.peer.path_facts import Balance
-from ikevd.peer.state import IsakmpState, Liveness, OneWay, PeerState
+from ikevd.peer.state import IsakmpState, Liveness, OneWay, OneWayStage, PeerState
 from ikevd.peer.timing import (
     AFTERMATH,
     ENOUGH_PACKETS,
@@ -53,8 +53,9 @@ def due(draft: Draft) -> None:
         draft.say(AskBalance(known.under))
 
 
-def seems_so(draft: Draft, counted: Balance) -> bool:
-    """Has it been so for long enough, with an answer by IKE meanwhile? `counted`: through all pairs."""
+def weigh(draft: Draft, counted: Balance) -> bool:
+    """Has it been so for long enough, with an answer by IKE meanwhile? Notes since when, and when to look again, or
+    that all doubt is gone. `counted`: through all pairs."""
     newest = next((found for _, found in isakmp.serving(draft)), None)
     if newest is None or counted.came or not counted.sent or not _would_help(draft, newest):
         _calm(draft, passes=counted.came > 0)
@@ -81,8 +82,14 @@ def was_just_undone(draft: Draft) -> bool:
 
 def _is_settled(draft: Draft, known: OneWay) -> bool:
     """It helps, is being tried, or was tried of late."""
-    tried = known.under is not None or (known.attempt is not None and known.attempt == draft.phase1)
-    return known.helps or tried or (known.again_at is not None and draft.now < known.again_at)
+    tried_of_late = known.again_at is not None and draft.now < known.again_at
+    match known.stage:
+        case OneWayStage.HELPED | OneWayStage.TRYING:
+            return True
+        case OneWayStage.CALLING:
+            return known.attempt == draft.phase1 or tried_of_late
+        case _:
+            return tried_of_late
 
 
 def _would_help(draft: Draft, found: IsakmpState) -> bool:

@@ -84,7 +84,7 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
         return
     if isakmp.heard == isakmp.born:
         draft.say(Confirm(under))
-    elsewhere = not moves.follows(draft, isakmp, path)  # which `roaming` judges
+    elsewhere = not moves.admit(draft, isakmp, path)  # which `roaming` judges
     if elsewhere or path == isakmp.path:
         path = isakmp.path  # what has not changed is the same object, and not written
     before, changed = isakmp.path, last_blocks and last_blocks != isakmp.sa.last_blocks

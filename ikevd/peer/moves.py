@@ -31,19 +31,19 @@ def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
     """A packet of the peer has come by the pair, from another port."""
     if pair is None or not pair.behind_nat or pair.sa.encap is None or pair.sa.remote != now.address:
         return
-    if now != place(pair.sa) and pace.allows(draft, place(pair.sa), now):
+    if now != place(pair.sa) and pace.admit(draft, place(pair.sa), now):
         _follow(draft, place(pair.sa), now)
 
 
-def follows(draft: Draft, isakmp: IsakmpState, came: Path) -> bool:
+def admit(draft: Draft, isakmp: IsakmpState, came: Path) -> bool:
     """Does an authenticated message that has come by that path move its ISAKMP SA at once? An address counts once the
-    peer has answered there, and so does a port of the NAT in front of it that changes too often."""
+    peer has answered there, and so does a port of the NAT in front of it that changes too often, which is noted."""
     known = isakmp.path.remote
     if came.remote.address != known.address:
         return False
     if not _behind_nat(isakmp):
         return came.remote == known or came.local != isakmp.path.local  # both go to port 4500
-    return came.remote == known or pace.allows(draft, known, came.remote)
+    return came.remote == known or pace.admit(draft, known, came.remote)
 
 
 def arrive(draft: Draft, under: Cookies, there: Path, *, answered: bool) -> None:
@@ -51,7 +51,7 @@ def arrive(draft: Draft, under: Cookies, there: Path, *, answered: bool) -> None
     found = draft.isakmp.get(under)
     if found is not None:
         draft.isakmp.put(under, replace(found, roaming=None))
-        if pace.allows(draft, found.path.remote, there.remote, answered=answered):
+        if pace.admit(draft, found.path.remote, there.remote, answered=answered):
             _follow(draft, found.path.remote, there.remote)
 
 

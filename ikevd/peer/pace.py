@@ -13,8 +13,9 @@ from ikevd.peer.state import Moves
 from ikevd.peer.timing import ASK_AGAIN, MOVES, MOVES_WITHIN
 
 
-def allows(draft: Draft, stays: Endpoint, came: Endpoint, *, answered: bool = False) -> bool:
-    """May the peer be followed to where something `came` from? `answered`: it has answered there."""
+def admit(draft: Draft, stays: Endpoint, came: Endpoint, *, answered: bool = False) -> bool:
+    """May the peer be followed to where something `came` from? `answered`: it has answered there. That it moves too
+    often is noted, in the record, too."""
     recent = _recent(draft)
     if len(recent) < (2 * MOVES if answered else MOVES):
         return True
@@ -38,8 +39,8 @@ def flaps(draft: Draft) -> bool:
     return draft.moves is not None and draft.moves.told and bool(_recent(draft))
 
 
-def asks(draft: Draft) -> bool:
-    """May it be asked where it is? Not at each packet."""
+def admit_question(draft: Draft) -> bool:
+    """May it be asked where it is? Not at each packet: when it was is noted."""
     if draft.moves is None or not flaps(draft):
         return True
     if draft.now < draft.moves.asked_at + ASK_AGAIN:

@@ -85,7 +85,7 @@ def mapped(draft: Draft, pair: PairState | None, now: Endpoint) -> None:
 
 def _ask(draft: Draft, under: Cookies, there: Path) -> None:
     found = draft.isakmp.get(under)
-    if found is None or (pace.flaps(draft) and not found.sa.dpd) or not pace.asks(draft):
+    if found is None or (pace.flaps(draft) and not found.sa.dpd) or not pace.admit_question(draft):
         return
     number = None
     if found.sa.dpd:

@@ -13,7 +13,7 @@ from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.facts import PhaseOneUp
 from ikevd.peer.path_facts import Balance
-from ikevd.peer.state import Attempt, OneWay, PairState, Stage
+from ikevd.peer.state import Attempt, OneWay, OneWayStage, PairState, Stage
 from ikevd.peer.timing import (
     CALLED_AGAIN,
     JUDGED_AFTER,
@@ -36,7 +36,7 @@ def counted(draft: Draft, balance: Balance) -> None:
     if balance.under is not None:
         if known is not None and known.under == balance.under:
             _judge(draft, known, balance.under, balance)
-    elif (known is None or known.under is None) and blocked.seems_so(draft, balance):
+    elif (known is None or known.stage is not OneWayStage.TRYING) and blocked.weigh(draft, balance):
         _begin(draft, balance)
 
 
@@ -48,7 +48,7 @@ def up(draft: Draft, fact: PhaseOneUp) -> bool:
     if known.attempt is not None and known.attempt == fact.attempt:
         _stands(draft, known, fact.sa)
         return True
-    if known.helps and fact.attempt is None:
+    if known.stage is OneWayStage.HELPED and fact.attempt is None:
         _follow(draft, known, fact.sa)
     return False
 
@@ -64,7 +64,7 @@ def failed(draft: Draft, attempt: Attempt, error: IkeError) -> bool:
         else:
             _in_vain(draft, known, UdpNotTried(error.finding, _pause(known)))
         return True
-    if known.helps and not isinstance(error, Abandoned) and isakmp.usable(draft) is None:
+    if known.stage is OneWayStage.HELPED and not isinstance(error, Abandoned) and isakmp.usable(draft) is None:
         draft.one_way = None  # the way may be another one by now: the next one begins without
     return False
 
@@ -80,7 +80,9 @@ def reconsider(draft: Draft, *, anew: bool) -> None:
     """The file may say otherwise of `encap`. `anew`: another phase 1 follows, which ends a trial. That ESP is blocked
     remains true."""
     known = draft.one_way
-    if known is not None and (draft.connection.encap is not Encap.AUTO or (anew and not known.helps)):
+    if known is not None and (
+        draft.connection.encap is not Encap.AUTO or (anew and known.stage is not OneWayStage.HELPED)
+    ):
         draft.one_way = None
 
 

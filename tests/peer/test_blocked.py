@@ -10,7 +10,7 @@ from ikevd.errors import Said
 from ikevd.peer.due import next_due
 from ikevd.peer.facts import Due, Fact
 from ikevd.peer.path_facts import Balance
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, PeerState
+from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, OneWayStage, PeerState
 from ikevd.peer.timing import LEFT_ASKED_EVERY
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Encap, NatMethod, Start
@@ -166,3 +166,22 @@ def test_it_waits_for_a_phase_1_that_is_under_way() -> None:
     after, effects = told(before, Balance(None, 20, 0, ("lan",)))
     assert effects == []
     assert after.one_way == OneWay(NOW - 30, look_at=NOW + 2)
+
+
+# -- how far it is
+
+
+@pytest.mark.parametrize(
+    ("known", "stage"),
+    [
+        (OneWay(0.0, look_at=NOW), OneWayStage.SUSPECTED),
+        (OneWay(0.0, look_at=NOW, vain=1, found=Said("in vain")), OneWayStage.SUSPECTED),
+        (OneWay(0.0, attempt=Attempt(7)), OneWayStage.CALLING),
+        (OneWay(0.0, look_at=NOW, under=B), OneWayStage.TRYING),
+        (OneWay(0.0, helps=True, again_at=NOW), OneWayStage.HELPED),
+        (OneWay(0.0, vain=1, again_at=NOW), OneWayStage.IN_VAIN),
+    ],
+    ids=["suspected", "suspected again", "calling", "trying", "helped", "in vain"],
+)
+def test_the_stage_of_a_trial_is_told_by_its_record(known: OneWay, stage: OneWayStage) -> None:
+    assert known.stage is stage
