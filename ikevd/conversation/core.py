@@ -341,7 +341,7 @@ class Conversation(Generic[T_co]):
 
     def _serve(self, request: Request, now: float) -> bool:
         """Carry out one request; False if the exchange must wait for its outcome."""
-        situation = self._situation  # `type(...) is`: a pattern of a `match` that does not fit costs five times as much
+        situation = self._situation  # not by a `match`: "What costs" in docs/performance.md
         if type(request) is Receive:
             self._await(request, now)
             return False

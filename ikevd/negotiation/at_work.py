@@ -216,7 +216,7 @@ class AtWork:
 
     def carry_out(self, state: PeerState, effect: effects.Effect) -> list[Happening]:
         """What a fact has led to, if it is of exchanges; what only the kernel can answer is for later."""
-        if type(effect) is effects.Resume:  # the most frequent one; each pattern that does not fit costs its time
+        if type(effect) is effects.Resume:  # the most frequent one: "What costs" in docs/performance.md
             if (work := self._begun.get(effect.attempt)) is None:
                 return []
             if effect.error is None:

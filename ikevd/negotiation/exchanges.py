@@ -222,7 +222,7 @@ class Exchanges:
     def goes_on(self, work: Work, outcomes: Sequence[Outcome]) -> list[Happening]:
         """What the outcomes of one step mean for the session."""
         happenings: list[Happening] = []
-        for outcome in outcomes:
+        for outcome in outcomes:  # not by a `match`: "What costs" in docs/performance.md
             if type(outcome) is Accepted:
                 self._authentic(work.running.conversation)
                 happenings.append(facts.Heard(self.sa.cookies, outcome.path, self._ends.sa.last_blocks))

@@ -171,7 +171,7 @@ class Running:
         outcomes: list[Outcome] = []
         holds = self._holds and bool(effects) and type(effects[-1]) is Returned  # the end stands last
         self.record.cookies = self.conversation.cookies
-        for effect in effects:  # `type(...) is`: a pattern of a `match` that does not fit costs five times as much
+        for effect in effects:  # not by a `match`: "What costs" in docs/performance.md
             if type(effect) is Record:
                 self.record.add(effect.fact)
                 if type(effect.fact) is Heard:

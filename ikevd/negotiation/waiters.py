@@ -50,6 +50,10 @@ class Waiters:
 
 
 def _waited_for(fact: object) -> tuple[str, ...]:
-    if type(fact) is Wanted:
-        return (fact.child,)
-    return fact.children if type(fact) is RekeyWanted else ()
+    match fact:
+        case Wanted(child):
+            return (child,)
+        case RekeyWanted(children):
+            return children
+        case _:
+            return ()

@@ -256,9 +256,11 @@ _DECODERS: dict[PayloadType, Callable[[bytes], Payload]] = {
 
 def parts(payload: Payload) -> int:
     """How many things the payload holds that are read one by one; 1 for most."""
-    if type(payload) is SaPayload or type(payload) is DeletePayload or type(payload) is AttributesPayload:
-        return payload.parts
-    return 1
+    match payload:
+        case SaPayload() | DeletePayload() | AttributesPayload():
+            return payload.parts
+        case _:
+            return 1
 
 
 def decode_payload(kind: PayloadType, body: bytes) -> Payload:
