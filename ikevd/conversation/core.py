@@ -193,8 +193,6 @@ class Conversation(Generic[T_co]):
         try:
             header = Header.decode_untrusted(datagram)
             if copy := self._inbox.find(header, datagram, path):
-                if self._waiting is not None:
-                    self._waiting.said_at = now
                 forked = self._inbox.fork(copy, ended=self.ended)
                 self._effects += self._inbox.answer(copy, path, now, first=forked)
                 answered = self._flush()

@@ -32,10 +32,10 @@ class Outgoing:
 class Waiting:
     """One wait for the peer: the message that is sent again by timer, if any, and the deadline."""
 
-    __slots__ = ("_pauses", "copies", "due", "last_refusal", "message", "said_at", "started")
+    __slots__ = ("_pauses", "copies", "due", "last_refusal", "message", "started")
 
     def __init__(self, now: float) -> None:
-        self.started = self.said_at = now
+        self.started = now
         self._pauses: Iterator[float] = iter(())
         self.message: Outgoing | None = None
         self.due = now
@@ -60,11 +60,11 @@ class Waiting:
         return waiting
 
     def measure(self, round_trip: RoundTrip, now: float) -> None:
-        """What was waited for has come, and answers what was said last."""
+        """What was waited for has come, and answers what was said."""
         if self.message is None:
-            round_trip.at_most(now - self.said_at)
+            round_trip.at_most(now - self.started)
         else:
-            round_trip.measured(now - self.said_at, self.copies)
+            round_trip.measured(now - self.started, self.copies)
 
     def next_copy(self) -> bool:
         """The pause is over: True if the message is to be sent again, False if the wait has ended."""
@@ -72,6 +72,5 @@ class Waiting:
         if pause is None:
             return False
         self.copies += 1
-        self.said_at = self.due
         self.due += pause
         return True

@@ -27,23 +27,35 @@ IN_DOUBT = 3
 """So often a last answer is sent at once where messages get lost. Not later: strongSwan refuses a late copy, and names
 no message."""
 LATELY = 8
-"""Messages are lost lately if one of the last so many had to be repeated until it was answered."""
+"""Messages are lost lately if one of the last so many had to be repeated more often than the round trip explains."""
+IN_A_ROW = 3
+"""Where so many messages in a row had to be, the round trip may have become longer instead."""
 
 
 class RoundTrip:
     """How long a peer takes to answer, as it showed last, and whether messages are lost on the way."""
 
-    __slots__ = ("_doubts", "seconds")
+    __slots__ = ("_doubted", "_doubts", "seconds")
 
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds = seconds
         """None: not known."""
         self._doubts = 0
+        self._doubted = 0
+        """Messages in a row that had to be repeated."""
 
     def measured(self, seconds: float, copies: int) -> None:
-        """The peer answered so long after the last of our copies."""
-        self.seconds = seconds
-        self._doubts = LATELY if copies > 1 else max(0, self._doubts - 1)
+        """The peer answered so long after the first of our copies. Which of several it answered nobody knows (Karn):
+        the first, where the round trip explains that. Else one was lost; where that goes on, the way may be longer."""
+        known = self.seconds
+        self._doubted = 0 if copies == 1 else self._doubted + 1
+        if copies == 1:
+            self.seconds, self._doubts = seconds, max(0, self._doubts - 1)
+        elif known is not None and seconds <= ROUND_TRIPS * known:
+            self.seconds, self._doubts, self._doubted = seconds, 0, 0
+        else:
+            longer = seconds if known is None else min(seconds, max(2 * known, QUICKEST / ROUND_TRIPS))
+            self.seconds, self._doubts = longer if known is None or self._doubted >= IN_A_ROW else known, LATELY
 
     def at_most(self, seconds: float) -> None:
         """Likewise, where the message that came may have been a repetition of one that was lost."""

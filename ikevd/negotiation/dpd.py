@@ -8,7 +8,7 @@ from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Effect, Returned, Transmit
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.work import Happening
-from ikevd.peer.dpd import number_of
+from ikevd.peer.dpd import NUMBERS, number_of
 from ikevd.peer.facts import HeardDpd
 from ikevd.peer.notices import is_dpd
 from ikevd.peer.state import Liveness
@@ -27,12 +27,13 @@ def said_alone(effects: Sequence[Effect]) -> NotifyPayload | None:
 
 
 def round_trip(live: Liveness | None, happenings: Sequence[Happening], now: float) -> float | None:
-    """Seconds that the peer took to answer the only question that was open, if that is what has happened."""
-    if live is None or live.asked != 1:
+    """Seconds that the peer took to answer the first of the questions that are open, if that is what has happened."""
+    if live is None or not live.asked:
         return None
+    first = (live.number - live.asked + 1) % NUMBERS
     for happening in happenings:
         if isinstance(happening, HeardDpd) and happening.said.type == NotifyType.R_U_THERE_ACK:
-            return now - live.asked_at if number_of(happening.said) == live.number else None
+            return now - live.asked_at if number_of(happening.said) == first else None
     return None
 
 

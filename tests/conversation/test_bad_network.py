@@ -113,14 +113,17 @@ def clock_after(messages: int) -> float:
     return clock
 
 
-def losing_first_of_each(side: str) -> Network:
+def losing_first_of_each(side: str, *, but: int = 0) -> Network:
+    """`but`: so many messages arrive before."""
     seen: set[bytes] = set()
+    before: list[bytes] = []
 
     def tamper(sender: str, datagram: bytes) -> list[bytes]:
         if sender != side or datagram in seen:
             return [datagram]
         seen.add(datagram)
-        return []
+        before.append(datagram)
+        return [datagram] if len(before) <= but else []
 
     return Network(tamper=tamper)
 
@@ -132,10 +135,13 @@ def test_with_a_good_network_nothing_waits() -> None:
 
 
 @pytest.mark.parametrize("side", ["initiator", "responder"])
-def test_each_message_lost_once_costs_one_pause_each_which_is_short_once_the_round_trip_is_known(side: str) -> None:
-    duet = main_mode_over(losing_first_of_each(side), Resend(interval=2, factor=2, sends=3))
-    assert duet.initiator.ended_at == pytest.approx(2 + 2 * QUICKEST + 6 * DELAY, abs=1e-9)
-    assert len(duet.initiator.sent) == 6
+@pytest.mark.parametrize(("arrive", "pauses"), [(0, 3 * [2.0]), (1, 2 * [QUICKEST])])
+def test_each_message_lost_once_costs_one_pause_each_which_is_short_once_the_round_trip_is_known(
+    side: str, arrive: int, pauses: list[float]
+) -> None:
+    duet = main_mode_over(losing_first_of_each(side, but=arrive), Resend(interval=2, factor=2, sends=3))
+    assert duet.initiator.ended_at == pytest.approx(sum(pauses) + 6 * DELAY, abs=1e-9)
+    assert len(duet.initiator.sent) == 6 - arrive
 
 
 def test_silence_lasts_the_sum_of_the_pauses() -> None:

@@ -57,10 +57,34 @@ def test_a_message_of_the_peer_that_may_be_a_repetition_never_makes_it_longer() 
 
 def test_a_message_that_had_to_be_repeated_counts_as_a_loss_for_the_next_few() -> None:
     known, lossy = RoundTrip(), list[bool]()
-    for copies_of_one in (1, 2, *(1 for _ in range(LATELY))):
-        known.measured(0.1, copies_of_one)
+    for seconds, copies_of_one in ((0.1, 1), (0.6, 2), *((0.1, 1) for _ in range(LATELY))):
+        known.measured(seconds, copies_of_one)
         lossy.append(known.loses)
     assert lossy == [False, *(True for _ in range(LATELY)), False]
+
+
+@pytest.mark.parametrize("seconds", [1.2, 3.0])
+def test_copies_that_the_round_trip_explains_are_no_loss_and_shorten_nothing(seconds: float) -> None:
+    known = RoundTrip()
+    for _ in range(3):
+        known.measured(seconds, sum(when < seconds for when in copies(DEFAULT, known.seconds)))
+    assert known.seconds == seconds
+    assert not known.loses
+    assert copies(DEFAULT, known.seconds) == copies(DEFAULT, None)
+
+
+def test_a_way_that_becomes_longer_is_known_after_a_few_messages() -> None:
+    known = RoundTrip(0.1)
+    for _ in range(6):
+        known.measured(1.2, sum(when < 1.2 for when in copies(DEFAULT, known.seconds)))
+    assert known.seconds == 1.2
+    assert not known.loses
+
+
+def test_a_loss_makes_the_next_message_wait_hardly_longer() -> None:
+    known = RoundTrip(0.1)
+    known.measured(0.6, 2)
+    assert copies(DEFAULT, known.seconds) == copies(DEFAULT, 0.1)
 
 
 def losing_the_first_message() -> Network:
