@@ -27,7 +27,8 @@ from ikevd.policy.model import Encap
 
 def is_time(draft: Draft, found: IsakmpState, live: Liveness) -> bool:
     """Shall the kernel be asked whether any packet has left? Not while the peer owes an answer."""
-    early = live.left_asked_at is not None and draft.now < live.left_asked_at + LEFT_ASKED_EVERY
+    every = LEFT_ASKED_EVERY * draft.connection.dpd.delay
+    early = live.left_asked_at is not None and draft.now < live.left_asked_at + every
     return not (live.asked or early) and _may_be(draft, found)
 
 

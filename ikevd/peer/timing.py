@@ -107,8 +107,8 @@ TRUSTED_FOR = 30.0
 ONE_WAY_FOR, ONE_WAY_FOR_PEERS = 30.0, 60.0
 """So long packets leave and none comes before ESP in UDP is tried by the end that began the ISAKMP SA; and by the other
 end, so that both do not try at once."""
-LEFT_ASKED_EVERY = 45.0
-"""Whether any packet has left is asked this seldom: with `Dpd.delay` at its default, at each second look."""
+LEFT_ASKED_EVERY = 1.5
+"""Of `Dpd.delay`: so seldom it is asked whether any packet has left, at each second look for dead peer detection."""
 ENOUGH_PACKETS = 20
 """So many have left by then at least."""
 TRIED_CHILDREN = 8

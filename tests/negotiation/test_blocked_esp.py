@@ -220,6 +220,17 @@ def test_a_tunnel_that_was_idle_is_tried_about_a_minute_after_its_first_packet(
     run(story())
 
 
+def test_with_a_short_delay_of_dead_peer_detection_it_is_tried_within_40_s() -> None:
+    async def story() -> None:
+        _, alice, bob = await up(replace(MANUAL, dpd=Dpd(delay=3)))
+        await asyncio.sleep(10 * MINUTE)
+        async with pinging(alice, bob, only_in_udp) as pings:
+            await asyncio.sleep(2 * MINUTE)
+            assert pings.back[0] - pings.sent[0] <= 40
+
+    run(story())
+
+
 def test_fewer_than_twenty_packets_prove_nothing() -> None:
     async def story() -> None:
         world, alice, bob = await up()

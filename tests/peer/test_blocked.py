@@ -11,7 +11,6 @@ from ikevd.peer.due import next_due
 from ikevd.peer.facts import Due, Fact
 from ikevd.peer.path_facts import Balance
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, OneWayStage, PeerState
-from ikevd.peer.timing import LEFT_ASKED_EVERY
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Encap, NatMethod, Start
 from ikevd.sa.model import NatTraversal
@@ -60,8 +59,8 @@ def test_of_a_peer_that_is_heard_by_ike_all_the_time_it_is_asked_whether_any_pac
     assert told(state(liveness=replace(LOOKED_AT, carried=NOW - 200)), Due())[1] == []
 
 
-@pytest.mark.parametrize(("before", "effects"), [(LEFT_ASKED_EVERY, [IF_LEFT]), (LEFT_ASKED_EVERY - 1, [])])
-def test_that_is_asked_now_and_then(before: float, effects: list[str]) -> None:
+@pytest.mark.parametrize(("before", "effects"), [(45, [IF_LEFT]), (44, [])])
+def test_that_is_asked_once_in_one_and_a_half_of_the_delay(before: float, effects: list[str]) -> None:
     assert told(state(liveness=replace(LOOKED_AT, left_asked_at=NOW - before)), Due())[1] == effects
 
 
