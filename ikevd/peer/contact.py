@@ -111,7 +111,7 @@ def heard(draft: Draft, under: Cookies, *, former_lives: bool) -> None:
         draft.say(Record(under, Note(NotHeeded())))
         return
     if found.unproven:
-        draft.isakmp.put(under, replace(found, greeted=True))
+        draft.isakmp.put(under, replace(found, greeted=True, former_lives=former_lives))
         return
     former = _former(draft, found)
     if former is not None and (refusal := _refusal(draft, found, former, lives=former_lives)):

@@ -147,10 +147,12 @@ def _heard(draft: Draft, fact: Heard) -> None:
 
 
 def _heard_dpd(draft: Draft, fact: HeardDpd) -> None:
-    members.answered(draft, fact.under, fact.said, fact.path)
+    proven = members.answered(draft, fact.under, fact.said, fact.path)
     roaming.answered(draft, fact.under, fact.said, fact.path)
     if dpd.heard(draft, fact.under, fact.said, fact.path, fact.last_blocks):
         roaming.heard(draft, fact.under, fact.path)
+    if proven:  # what waits may begin under it
+        quick_modes.begin(draft)
 
 
 def _phase_one_failed(draft: Draft, fact: PhaseOneFailed) -> None:
@@ -167,12 +169,12 @@ def _phase_one_up(draft: Draft, fact: PhaseOneUp) -> None:
         members.met(draft, fact.sa.cookies)
         contact.met(draft, fact)
         tried = trial.up(draft, fact)
-        succession.adopted(draft, fact.sa.cookies, ours=fact.attempt is not None and not tried)
-        reload.followed(draft, fact.sa.cookies)
+        if not members.is_unproven(draft, fact.sa.cookies):
+            members.joins(draft, fact.sa.cookies, ours=fact.attempt is not None and not tried)
 
 
 def _informed(draft: Draft, fact: Informed) -> None:
-    payloads = members.its_own(fact.payloads) if members.is_unproven(draft, fact.under) else fact.payloads
+    payloads = members.its_own(fact.payloads, fact.under) if members.is_unproven(draft, fact.under) else fact.payloads
     informed.informed(draft, fact.under, payloads, former_lives=fact.former_lives)
 
 

@@ -38,7 +38,9 @@ def reconsider(draft: Draft) -> None:
     """The file may say otherwise than when these ISAKMP SAs began."""
     for under, found in tuple(draft.isakmp.items()):
         live = found.liveness
-        if live is None or live.look_at is None:
+        if found.unproven and found.stage is Stage.READY and draft.connection.dpd.mode is DpdMode.OFF:
+            isakmp.not_there(draft, under)  # nobody asks it any more
+        elif live is None or live.look_at is None:
             begin(draft, under)
         elif draft.connection.dpd.mode is DpdMode.OFF:
             dpd.put(draft, under, found, replace(live, look_at=None, asked=0))
@@ -130,8 +132,11 @@ def _is_asked(found: IsakmpState) -> bool:
 
 
 def _newest(draft: Draft) -> Cookies | None:
-    newest_first = reversed(tuple(draft.isakmp.items()))
-    return next((key for key, found in newest_first if found.stage is Stage.READY and not found.retired), None)
+    """That may speak for the others."""
+    for key, found in reversed(tuple(draft.isakmp.items())):
+        if found.stage is Stage.READY and not (found.retired or found.unproven):
+            return key
+    return None
 
 
 def _when(draft: Draft, found: IsakmpState, live: Liveness) -> float:
@@ -193,7 +198,8 @@ def _dead(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness) -> N
     since, sign = last_sign(found)
     cause = PeerDead(live.asked, draft.now - live.asked_at, draft.now - since, sign)
     draft.say(Record(under, Note(cause)))
-    ready = [key for key, other in draft.isakmp.items() if other.stage is not Stage.LEAVING]
+    known = draft.isakmp.items()
+    ready = [key for key, other in known if other.stage is not Stage.LEAVING and not other.unproven]
     silent = [key for key in ready if key == under or _silent(draft, key, live.asked_at)]
     if silent == ready:
         _take_down(draft, under, cause)

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from ikevd.addresses import Path
 from ikevd.exchanges.contact import says
 from ikevd.frozen import replace
-from ikevd.peer import contact, dpd, isakmp, liveness
+from ikevd.peer import contact, dpd, isakmp, liveness, reload, succession
 from ikevd.peer.draft import Draft
 from ikevd.peer.notices import is_dpd
 from ikevd.peer.state import PeerState, Stage
-from ikevd.peer.timing import LIVING
-from ikevd.policy.model import DpdMode, Unique
+from ikevd.policy.model import DpdMode
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
@@ -26,14 +25,15 @@ def met(draft: Draft, under: Cookies) -> None:
     found = draft.isakmp.get(under)
     if not draft.key.instance or found is None or found.stage is not Stage.READY:
         return
-    others = [known for key, known in draft.isakmp.items() if key != under and known.stage is Stage.READY]
-    stands = others or any(known.standing for _, known in draft.children.items())
+    others = [known for key, known in draft.isakmp.items() if key != under]
+    ready = any(known.stage is Stage.READY for known in others)
+    stands = ready or any(known.standing for _, known in draft.children.items())
     if not stands or draft.connection.dpd.mode is DpdMode.OFF:
         return
     if found.sa.dpd:
         draft.isakmp.put(under, replace(found, unproven=True))
         liveness.probe(draft, under, WHY)
-    elif any(known.sa.dpd for known in others):  # who has renewed would still speak it
+    elif not ready or any(known.sa.dpd for known in others):  # who has renewed would still speak it
         isakmp.not_there(draft, under)
 
 
@@ -43,23 +43,30 @@ def is_unproven(draft: Draft, under: Cookies) -> bool:
     return found is not None and found.unproven
 
 
-def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> None:
-    """A message of dead peer detection has come by that path: the answer, from where the question went?"""
+def joins(draft: Draft, under: Cookies, *, ours: bool) -> None:
+    """It is who it shows itself to be: what stands is renewed by it. `ours`: we began its phase 1."""
+    succession.adopted(draft, under, ours=ours)
+    reload.followed(draft, under)
+
+
+def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> bool:
+    """A message of dead peer detection has come by that path. True: the answer that was missing, from where the
+    question went."""
     found = draft.isakmp.get(under)
     if found is None or not found.unproven or said.type != NotifyType.R_U_THERE_ACK:
-        return
+        return False
     if came.remote != found.path.remote or not dpd.is_new(dpd.liveness_of(found, draft.salt), said):
-        return
+        return False
     draft.isakmp.put(under, replace(found, unproven=False, greeted=False))
     if found.greeted:
-        others = (known for key, known in draft.isakmp.items() if key != under)
-        lives = draft.connection.unique is Unique.KEEP and any(draft.now < one.heard + LIVING for one in others)
-        contact.heard(draft, under, former_lives=lives)
+        contact.heard(draft, under, former_lives=found.former_lives)
+    joins(draft, under, ours=found.sa.initiator)
+    return True
 
 
-def its_own(payloads: Sequence[Payload]) -> tuple[Payload, ...]:
-    """What it may say before it has answered: nothing of IPsec SAs, which may be another's."""
-    return tuple(payload for payload in payloads if _is_its_own(payload))
+def its_own(payloads: Sequence[Payload], under: Cookies) -> tuple[Payload, ...]:
+    """What it may say before it has answered: nothing of other SAs, which may be another's."""
+    return tuple(payload for payload in payloads if _is_its_own(payload, under))
 
 
 def must_wait(state: PeerState, under: Cookies, child: str) -> bool:
@@ -70,10 +77,10 @@ def must_wait(state: PeerState, under: Cookies, child: str) -> bool:
     return any(pair.under != under for pair in known.pairs)
 
 
-def _is_its_own(payload: Payload) -> bool:
+def _is_its_own(payload: Payload, under: Cookies) -> bool:
     match payload:
-        case DeletePayload(protocol=Protocol.ISAKMP):
-            return True
+        case DeletePayload(protocol=Protocol.ISAKMP, spis=spis):
+            return all(spi == under.octets for spi in spis)
         case NotifyPayload():
             return says(payload) or is_dpd(payload)
     return False

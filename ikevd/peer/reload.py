@@ -66,6 +66,9 @@ def rekey_wanted(draft: Draft, names: Collection[str], *, phase1: bool) -> None:
 
 def followed(draft: Draft, under: Cookies) -> None:
     """An ISAKMP SA stands, whoever began it: what was made before it, where that is outdated, is negotiated anew."""
+    new = draft.isakmp.get(under)
+    if new is None or new.stage is not Stage.READY:
+        return
     outdated = [key for key, found in draft.isakmp.items() if found.outdated and key != under]
     for key in outdated:
         if found := draft.isakmp.get(key):

@@ -8,8 +8,10 @@ from ipaddress import ip_address
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.peer.dpd import liveness_of
-from ikevd.peer.notices import r_u_there, r_u_there_ack
+from ikevd.peer.notices import delete_isakmp, r_u_there, r_u_there_ack
 from ikevd.peer.state import IsakmpState, Stage
+from ikevd.peer.timing import TO_ANSWER
+from ikevd.policy.model import Unique
 from tests.builders import BOB
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
@@ -121,6 +123,36 @@ def test_a_member_that_comes_back_at_its_old_place_has_its_tunnel_a_round_trip_l
         assert asyncio.get_running_loop().time() - started < 2
         assert (back.pairs, bob.pairs) == (1, 1)
         assert before.isdisjoint(bob.kernel.sas)
+
+    run(story())
+
+
+def test_with_unique_keep_it_has_it_once_its_former_self_had_its_time_to_answer() -> None:
+    async def story() -> None:
+        world, _, bob, victim = await standing(unique=Unique.KEEP)
+        started = asyncio.get_running_loop().time()
+        back = await reborn(world, victim, seed=50)
+        assert asyncio.get_running_loop().time() - started < TO_ANSWER + 2
+        assert (back.pairs, bob.pairs) == (1, 1)
+
+    run(story())
+
+
+def test_who_did_that_phase_1_cannot_delete_the_isakmp_sa_of_the_member() -> None:
+    async def story() -> None:
+        world, nat, bob, victim = await standing()
+        (of_victim,) = bob.session.state.isakmp
+        forger = world.gateway(OTHER, client(OTHER, LAN), seed=7)
+        nat.forge(Endpoint(OTHER, 4500), Endpoint(VICTIM, 4500))
+        coming = asyncio.create_task(bring_up(forger))
+        await asyncio.sleep(1)
+        (known,) = [one for one in bob.session.state.isakmp.values() if one.unproven]
+        delete = informational(known.sa, delete_isakmp(of_victim), after=last_block_of_message_5(world, known))
+        world.carry(delete, Path(Endpoint(OTHER, 4500), Endpoint(BOB, 4500)))
+        await asyncio.gather(coming, return_exceptions=True)
+        await asyncio.sleep(60)
+        assert bob.session.state.isakmp[of_victim].stage is Stage.READY
+        assert (bob.pairs, victim.pairs) == (1, 1)
 
     run(story())
 

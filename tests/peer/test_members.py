@@ -9,14 +9,25 @@ import pytest
 from ikevd.addresses import Path
 from ikevd.peer import clients, crossing
 from ikevd.peer.dpd import liveness_of
-from ikevd.peer.facts import Contacted, Due, Heard, HeardDpd, Informed, PhaseOneUp, QuickModeBegan, Reserved
+from ikevd.peer.facts import (
+    Contacted,
+    Doubted,
+    Due,
+    Heard,
+    HeardDpd,
+    Informed,
+    PhaseOneUp,
+    QuickModeBegan,
+    Reloaded,
+    Reserved,
+)
 from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
-from ikevd.peer.state import Attempt, PeerKey, PeerState, Stage
+from ikevd.peer.state import Attempt, Liveness, PeerKey, PeerState, Stage
 from ikevd.peer.timing import LIVING
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Dpd, DpdMode
-from ikevd.sa.model import IpsecSa, IsakmpSa, Spi
-from ikevd.wire.payloads import NotifyPayload
+from ikevd.policy.model import Dpd, DpdMode, Unique
+from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
+from ikevd.wire.payloads import DeletePayload, NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.peer.mapped import behind_nat, in_udp, path, up
 from tests.peer.records import KEY, NOW, VIEW, A, B, ours, peer, told
@@ -133,6 +144,54 @@ def test_it_can_delete_itself_and_no_ipsec_sa() -> None:
     assert after.isakmp[B].peer_deleted
 
 
+@pytest.mark.parametrize("spis_of", [(A,), (A, B)], ids=["alone", "with its own"])
+def test_it_cannot_delete_the_isakmp_sa_of_the_client(spis_of: tuple[Cookies, ...]) -> None:
+    before, _ = came(stands())
+    delete = DeletePayload(Protocol.ISAKMP, tuple(cookies.octets for cookies in spis_of))
+    after, _ = told(before, Informed(B, (delete,)))
+    assert after.isakmp[A].stage is Stage.READY
+
+
+def test_nor_does_it_speak_for_the_client_once_that_is_dead() -> None:
+    """The client is asked and silent, while the other one says what it likes."""
+    client = stands()
+    asked = replace(client.isakmp[A], liveness=Liveness(5, look_at=NOW))
+    state, _ = came(replace(client, isakmp={A: asked}))
+    state, _ = told(state, Doubted("it may have gone"))
+    for second in range(1, 9):
+        state, _ = told(state, Heard(B, PLACE), Carried(A, None), now=NOW + second)
+    assert state.isakmp[A].stage is Stage.LEAVING
+    assert spis(state) == []
+
+
+def test_where_dead_peer_detection_ends_with_a_reload_it_goes() -> None:
+    before, _ = came(stands())
+    after, effects = told(before, Reloaded(), view=replace(VIEW, dpd=Dpd(DpdMode.OFF)))
+    assert after.isakmp[B].stage is Stage.LEAVING
+    assert after.isakmp[A].stage is Stage.READY
+    assert any("it may be another member's, sent from a forged address" in effect for effect in effects)
+
+
+def test_what_waits_for_another_isakmp_sa_waits_until_it_has_answered() -> None:
+    client = stands()
+    before, effects = came(replace(client, isakmp={A: replace(client.isakmp[A], outdated=True)}))
+    assert before.isakmp[A].outdated
+    assert not any(effect.startswith("begin lan") for effect in effects)
+    after, effects = told(before, answer(before))
+    assert not after.isakmp[A].outdated
+    assert any(effect.startswith("begin lan") for effect in effects)
+
+
+@pytest.mark.parametrize("lives", [False, True], ids=["silent", "lives"])
+def test_with_unique_keep_it_gets_in_where_its_former_self_did_not_answer(lives: bool) -> None:
+    keep = replace(VIEW, unique=Unique.KEEP)
+    up = PhaseOneUp(None, newcomer(contacted=True), began=NOW - 1, former_lives=lives)
+    before, _ = told(stands(), up, view=keep)
+    after, _ = told(before, answer(before), view=keep)
+    assert (after.isakmp[B].stage is Stage.READY) == (not lives)
+    assert (spis(after) == []) == (not lives)
+
+
 def test_nothing_of_ours_begins_under_it() -> None:
     before, _ = came(stands())
     _, effects = told(before, Informed(A, (delete_esp(Spi(0xE0000001)),)))
@@ -156,6 +215,14 @@ def test_a_peer_without_dead_peer_detection_is_not_who_had_it() -> None:
     after, _ = came(stands(), dpd=False)
     assert after.isakmp[B].stage is Stage.LEAVING
     assert spis(after) == [ours()]
+
+
+def test_nor_once_the_isakmp_sa_of_that_one_leaves_or_is_gone() -> None:
+    client = stands()
+    for known in ({A: replace(client.isakmp[A], stage=Stage.LEAVING)}, {}):
+        after, _ = came(replace(client, isakmp=known), dpd=False, contacted=True)
+        assert after.isakmp[B].stage is Stage.LEAVING
+        assert spis(after) == [ours()]
 
 
 def test_where_neither_speaks_it_or_it_is_off_the_place_alone_decides() -> None:
