@@ -32,6 +32,7 @@ ALLOWED = {
     "ikevd.transport.udp._ipv4_path": "1,024 pairs of endpoints",
     "ikevd.wire.message._decode_header_untrusted": "8 headers of 28 octets",
     "ikevd.wire.message._names": "256 lists of at most 64 payload types, an octet each",
+    "ikevd.wire.sa._decode_usual": "256 transforms of at most 64 octets",
     "ikevd.wire.vendor_names.hashed": "has no key",
 }
 """Every cache of the program, and what bounds its key and its number."""

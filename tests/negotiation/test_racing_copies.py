@@ -55,7 +55,7 @@ def encapsulations(gateway: Gateway, remote: Address) -> set[UdpPorts | None]:
 
 
 @pytest.mark.parametrize("elsewhere", WRONG_PORTS)
-@pytest.mark.parametrize("encap", list(Encap))
+@pytest.mark.parametrize("encap", [Encap.AUTO, Encap.FORCE])
 @pytest.mark.parametrize("aggressive", [False, True])
 def test_a_copy_of_every_message_that_overtakes_it_from_another_port_moves_nothing(
     elsewhere: str, encap: Encap, aggressive: bool
