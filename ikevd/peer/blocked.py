@@ -33,7 +33,7 @@ def is_time(draft: Draft, found: IsakmpState, live: Liveness) -> bool:
 
 
 def _may_be(draft: Draft, found: IsakmpState) -> bool:
-    """Not where a packet has come since `found` stands, nor while that is looked at."""
+    """Not where a packet has come, nor while that is looked at."""
     known = draft.one_way
     if known is not None and (known.look_at is not None or _is_settled(draft, known)):
         return False
@@ -44,6 +44,15 @@ def ask(draft: Draft, found: IsakmpState) -> None:
     """Some have left, and none came: how many?"""
     if _may_be(draft, found):
         draft.say(AskBalance())
+
+
+def came(draft: Draft, found: IsakmpState) -> None:
+    """A packet has come through the pairs that stand: where none of them is in UDP, ESP passes from where the peer
+    is."""
+    there = found.path.remote.address
+    pairs = (pair for _, child in draft.children.items() for pair in child.standing)
+    if draft.esp_came_from != there and all(pair.sa.encap is None for pair in pairs):
+        draft.esp_came_from = there
 
 
 def due(draft: Draft) -> None:
@@ -97,7 +106,9 @@ def _would_help(draft: Draft, found: IsakmpState) -> bool:
     nat, live = found.sa.nat, found.liveness
     if draft.connection.encap is not Encap.AUTO or nat is None or nat.encapsulates:
         return False
-    return (live is None or live.carried is None) and isakmp.can_call(draft, found)
+    if draft.esp_came_from == found.path.remote.address or (live is not None and live.carried is not None):
+        return False
+    return isakmp.can_call(draft, found)
 
 
 def _calm(draft: Draft, *, passes: bool) -> None:

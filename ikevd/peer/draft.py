@@ -81,6 +81,7 @@ class Draft:
         self.hinted_at = state.hinted_at
         self.moves = state.moves
         self.one_way = state.one_way
+        self.esp_came_from = state.esp_came_from
         self.serial = state.serial
         self._configured: dict[str, Child] | None = None
 
@@ -102,6 +103,7 @@ class Draft:
             self.hinted_at,
             self.moves,
             self.one_way,
+            self.esp_came_from,
         )
 
     def say(self, effect: Effect) -> None:

@@ -108,6 +108,7 @@ def carried(draft: Draft, fact: Carried) -> None:
     found, live = known
     if at is not None and not found.unproven and (not live.asked or at >= live.asked_at - WHOLE_SECOND):
         live = replace(isakmp.answered(draft, under, live), carried=at)
+        blocked.came(draft, found)
     elif at is None and fact.left:
         blocked.ask(draft, found)
     when = _when(draft, found, live)

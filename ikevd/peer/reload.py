@@ -48,7 +48,7 @@ def reloaded(draft: Draft, fact: Reloaded) -> None:
 
 def reset(draft: Draft) -> None:
     """All with the peer ends at once, and what is wanted begins anew."""
-    draft.one_way = None
+    draft.one_way = draft.esp_came_from = None
     _end(draft, tuple(draft.children), RESET)
     _end_phase1(draft, RESET)
 

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
-from ikevd.peer import attempts, deletes, informed, isakmp, liveness, rekey, start, succession, trial
+from ikevd.peer import attempts, deletes, idle, informed, isakmp, liveness, rekey, start, succession, trial
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Abort
@@ -30,6 +30,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
         _say_delete_again(draft, under)
     isakmp.retire_over(draft)
     for name in draft.children:
+        idle.reconsider(draft, name)
         rekey.reconsider(draft, name)
     succession.reconsider(draft)
     liveness.reconsider(draft)
@@ -39,7 +40,7 @@ def dismissed(draft: Draft, *, replaced: bool) -> None:
     """Nothing goes on: the peer hears Delete of all. `replaced`: by another connection, under whose first ISAKMP SA is
     said what cannot be said now; else nobody is called for it. What the operator took down stays down."""
     deletes.say_again(draft)
-    draft.phase1 = draft.one_way = None
+    draft.phase1 = draft.one_way = draft.esp_came_from = None
     for attempt in draft.quick_modes:
         _undo(draft, attempt)
     gone = [pair for _, state in draft.children.items() for pair in state.standing]

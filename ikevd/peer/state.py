@@ -12,7 +12,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import NewType
 
-from ikevd.addresses import Endpoint, Path
+from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import Finding
 from ikevd.frozen import frozen
 from ikevd.liveness_findings import Quirk
@@ -380,6 +380,9 @@ class PeerState:
     moves: Moves | None = None
     one_way: OneWay | None = None
     """None: nothing suggests that ESP is blocked."""
+    esp_came_from: Address | None = None
+    """Where the peer was when a packet of it came by ESP alone; None: none has, since this machine's end is where it
+    is."""
 
     @property
     def has_peer(self) -> bool:

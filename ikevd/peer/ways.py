@@ -19,7 +19,7 @@ from ikevd.peer.state import Attempt, ChildState, PeerState, Stage
 def gone(draft: Draft, address: Address, attempt: Attempt | None) -> None:
     """Nothing can be said from there, so nobody is told now. `attempt`: our phase 1 that used it."""
     cause = LocalAddressGone(str(address))
-    draft.one_way = None  # that was about the way from there
+    draft.one_way = draft.esp_came_from = None  # that was about the way from there
     if attempt is not None and attempt == draft.phase1:
         phase1.abort(draft, Abandoned(cause))
     for under, known in tuple(draft.isakmp.items()):

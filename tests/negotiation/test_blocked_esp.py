@@ -202,6 +202,24 @@ def test_where_packets_only_come_the_peer_is_asked_once_at_most_whether_it_lives
     run(story())
 
 
+def test_where_esp_ever_came_a_stream_one_way_is_no_reason_after_a_renewal_and_a_rekeying() -> None:
+    async def story() -> None:
+        world, alice, bob = await up()
+        async with pinging(alice, bob, everything) as pings:
+            await asyncio.sleep(2 * MINUTE)
+            pings.passes = lambda sender, _: sender == "alice"  # there is nothing to answer any more
+            for _ in range(2):
+                ripen(alice.session)
+                await asyncio.sleep(2 * MINUTE)
+            (rekeyed,) = alice.session.rekey(["lan"], phase1=False)
+            await rekeyed
+            await asyncio.sleep(HOUR / 4)
+        assert verdicts(alice) == verdicts(bob) == []
+        assert phase1s(world) == 3
+
+    run(story())
+
+
 @pytest.mark.parametrize(("caller", "within"), [("alice", 90), ("bob", 121)])
 @pytest.mark.parametrize("idle", [0.0, 44.0, 75.0, 600.0, 1234.5])
 def test_a_tunnel_that_was_idle_is_tried_about_a_minute_after_its_first_packet(

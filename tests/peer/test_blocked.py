@@ -8,12 +8,12 @@ import pytest
 
 from ikevd.errors import Said
 from ikevd.peer.due import next_due
-from ikevd.peer.facts import Due, Fact
-from ikevd.peer.path_facts import Balance
+from ikevd.peer.facts import Due, Fact, Reset
+from ikevd.peer.path_facts import AddressGone, Balance
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, OneWayStage, PeerState
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Encap, NatMethod, Start
-from ikevd.sa.model import NatTraversal
+from ikevd.sa.model import NatTraversal, UdpEncapsulation
 from tests.builders import child
 from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, pair, peer, told
 
@@ -41,6 +41,27 @@ def suspected(since: float = NOW - 30) -> OneWay:
 
 
 # -- when the kernel is asked
+
+
+def test_where_esp_has_come_from_the_peers_address_nothing_is_looked_for_under_later_isakmp_sas_either() -> None:
+    after, _ = told(state(), Carried(A, NOW - 1))
+    assert after.esp_came_from == stands().path.remote.address
+    later = replace(state(), esp_came_from=after.esp_came_from)
+    assert ASK not in told(later, LEFT)[1]
+    elsewhere = replace(later, esp_came_from=stands().path.local.address)
+    assert ASK in told(elsewhere, LEFT)[1]
+
+
+def test_a_packet_in_udp_is_no_esp() -> None:
+    in_udp = replace(UP.pairs[0], sa=replace(UP.pairs[0].sa, encap=UdpEncapsulation(4500, 4500)))
+    after, _ = told(peer(stands(), lan=replace(UP, pairs=(in_udp,))), Carried(A, NOW - 1))
+    assert after.esp_came_from is None
+
+
+def test_it_is_forgotten_with_the_address_of_this_machine_and_by_reset() -> None:
+    known = replace(state(), esp_came_from=stands().path.remote.address)
+    for fact in (AddressGone(stands().path.local.address), Reset()):
+        assert told(known, fact)[0].esp_came_from is None
 
 
 def test_what_came_is_counted_where_packets_left_and_none_has_come_since_the_isakmp_sa_stands() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.liveness_findings import NoTraffic
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Due, Fact, Reloaded
+from ikevd.peer.facts import Due, Fact, Reloaded, Restarted
 from ikevd.peer.state import Attempt, ChildState, Idle, PeerState
 from ikevd.peer.volume_facts import Counted
 from ikevd.policy.model import Start
@@ -100,6 +100,12 @@ ROWS = [
         "of whose time most is left: after a quarter",
         lan(replace(UP, idle=Idle(NOW - 9, NOW + 900))),
         Reloaded(),
+        replace(UP, idle=Idle(NOW - 9, NOW + SLICE)),
+    ),
+    row(
+        "a shorter one, learnt by a process whose last words to the store came before it",
+        lan(replace(UP, idle=Idle(NOW - 9, NOW + 9000))),
+        Restarted(),
         replace(UP, idle=Idle(NOW - 9, NOW + SLICE)),
     ),
     row("a longer one", lan(replace(UP, idle=Idle(NOW, NOW + 9))), Reloaded(), replace(UP, idle=Idle(NOW, NOW + 9))),
