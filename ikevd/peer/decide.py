@@ -167,6 +167,8 @@ def _phase_one_failed(draft: Draft, fact: PhaseOneFailed) -> None:
 def _phase_one_up(draft: Draft, fact: PhaseOneUp) -> None:
     if phase1.up(draft, fact):
         members.met(draft, fact.sa.cookies)
+        if not members.is_unproven(draft, fact.sa.cookies):
+            phase1.say_waiting(draft, fact.sa.cookies)
         contact.met(draft, fact)
         tried = trial.up(draft, fact)
         if not members.is_unproven(draft, fact.sa.cookies):

@@ -70,8 +70,10 @@ def can_call(draft: Draft, state: IsakmpState) -> bool:
 def for_farewells(draft: Draft) -> Cookies | None:
     """The best ISAKMP SA to say Delete under."""
     standing = (key for key, isakmp in draft.isakmp.items() if lasts(isakmp, draft.now))
-    ready = (key for key in standing if _of(draft, key).stage is Stage.READY and not _of(draft, key).retired)
-    return usable(draft) or next(ready, None)
+    ready = (key for key in standing if _of(draft, key).stage is Stage.READY)
+    return usable(draft) or next(
+        (key for key in ready if not (_of(draft, key).retired or _of(draft, key).unproven)), None
+    )
 
 
 def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ...]) -> None:

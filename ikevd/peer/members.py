@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ikevd.addresses import Path
 from ikevd.exchanges.contact import says
 from ikevd.frozen import replace
-from ikevd.peer import contact, dpd, isakmp, liveness, reload, succession
+from ikevd.peer import contact, dpd, isakmp, liveness, phase1, reload, succession
 from ikevd.peer.draft import Draft
 from ikevd.peer.notices import is_dpd
 from ikevd.peer.state import PeerState, Stage
@@ -58,6 +58,7 @@ def answered(draft: Draft, under: Cookies, said: NotifyPayload, came: Path) -> b
     if came.remote != found.path.remote or not dpd.is_new(dpd.liveness_of(found, draft.salt), said):
         return False
     draft.isakmp.put(under, replace(found, unproven=False, greeted=False))
+    phase1.say_waiting(draft, under)
     if found.greeted:
         contact.heard(draft, under, former_lives=found.former_lives)
     joins(draft, under, ours=found.sa.initiator)

@@ -8,9 +8,9 @@ from ikevd.peer import child, deletes, isakmp, liveness
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginPhaseOne
 from ikevd.peer.facts import PhaseOneUp
-from ikevd.peer.state import Attempt
+from ikevd.peer.state import Attempt, Stage
 from ikevd.peer.timing import SAID_AFTER
-from ikevd.sa.model import IsakmpSa
+from ikevd.sa.model import Cookies
 
 
 def begin(draft: Draft) -> None:
@@ -41,11 +41,16 @@ def up(draft: Draft, fact: PhaseOneUp) -> bool:
         return True
     if attempt is not None:
         draft.phase1 = None
-    if draft.deletes_to_send:
-        deletes.say_waiting(draft, sa.cookies)
-        if sa.initiator:
-            _leave_soon(draft, sa)
     return True
+
+
+def say_waiting(draft: Draft, under: Cookies) -> None:
+    """The Deletes that waited for an ISAKMP SA with the peer: this one is."""
+    found = draft.isakmp.get(under)
+    if found is not None and found.stage is Stage.READY and draft.deletes_to_send:
+        deletes.say_waiting(draft, under)
+        if found.sa.initiator:
+            draft.isakmp.put(under, replace(found, leave_at=draft.now + SAID_AFTER))
 
 
 def failed(draft: Draft, attempt: Attempt, error: IkeError) -> bool:
@@ -73,9 +78,3 @@ def _fail_waiting(draft: Draft, error: IkeError) -> None:
     waiting, draft.waiting = draft.waiting, ()
     for name in waiting:
         child.failed(draft, name, error)
-
-
-def _leave_soon(draft: Draft, sa: IsakmpSa) -> None:
-    adopted = draft.isakmp.get(sa.cookies)
-    assert adopted is not None
-    draft.isakmp.put(sa.cookies, replace(adopted, leave_at=draft.now + SAID_AFTER))

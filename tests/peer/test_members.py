@@ -20,6 +20,7 @@ from ikevd.peer.facts import (
     QuickModeBegan,
     Reloaded,
     Reserved,
+    Unwanted,
 )
 from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
 from ikevd.peer.state import Attempt, Liveness, PeerKey, PeerState, Stage
@@ -150,6 +151,24 @@ def test_it_cannot_delete_the_isakmp_sa_of_the_client(spis_of: tuple[Cookies, ..
     delete = DeletePayload(Protocol.ISAKMP, tuple(cookies.octets for cookies in spis_of))
     after, _ = told(before, Informed(B, (delete,)))
     assert after.isakmp[A].stage is Stage.READY
+
+
+def test_deletes_for_the_client_are_not_said_under_it_before_it_has_answered() -> None:
+    client = stands()
+    waits = replace(client, isakmp={A: replace(client.isakmp[A], unresponsive=True)}, deletes_to_send=(ours(9),))
+    before, effects = came(waits)
+    assert before.deletes_to_send == (ours(9),)
+    assert not any(effect.startswith("say under B") for effect in effects)
+    after, effects = told(before, answer(before))
+    assert after.deletes_to_send == ()
+    assert any(effect.startswith("say under B: delete") for effect in effects)
+
+
+def test_nor_those_of_what_ends_meanwhile() -> None:
+    before, _ = came(stands())
+    alone = replace(before, isakmp={B: before.isakmp[B]})
+    _, effects = told(alone, Unwanted(("lan",)))
+    assert not any("under B" in effect for effect in effects)
 
 
 def test_nor_does_it_speak_for_the_client_once_that_is_dead() -> None:
