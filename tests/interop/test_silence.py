@@ -5,6 +5,7 @@ In front of the router stands strongSwan, which would answer.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -39,7 +40,9 @@ def test_udp_4500_blocked_after_the_float_is_said_so_first(
     with Ikevd(site.here, site.ikevd()) as ikevd, dropped(topology.router, BLOCKED):
         shown, cause = screen_of_failing_up(ikevd)
     assert "note no answer to MM5 yet: UDP 4500 may be blocked, or the pre-shared keys differ" in shown
-    assert cause.startswith("no answer on UDP port 4500 (MM5 was sent 5 times in 5 s), while port 500 had worked; ")
+    assert re.match(
+        r"no answer on UDP port 4500 \(MM5 was sent \d+ times in \d+ s\), while port 500 had worked; ", cause
+    )
 
 
 def test_udp_4500_blocked_after_aggressive_mode_is_the_meaning_of_a_silent_quick_mode(
@@ -50,7 +53,7 @@ def test_udp_4500_blocked_after_aggressive_mode_is_the_meaning_of_a_silent_quick
     with Ikevd(site.here, site.ikevd()) as ikevd, dropped(topology.router, BLOCKED):
         shown, cause = screen_of_failing_up(ikevd)
     assert "note no answer to QM1 yet: UDP 4500 may be blocked" in shown
-    assert cause.startswith("no QM2: QM1 was sent 5 times in 5 s; UDP 4500 may be blocked on the way")
+    assert re.match(r"no QM2: QM1 was sent \d+ times in \d+ s; UDP 4500 may be blocked on the way", cause)
 
 
 @pytest.mark.parametrize("aggressive", [False, True], ids=["main", "aggressive"])
