@@ -18,5 +18,5 @@ def test_nearly_always_within_the_promised_time(recovery: Recovery) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @EACH
-def test_in_99_of_100_trials(recovery: Recovery) -> None:
-    assert held(recovery, trials(recovery, range(1000))) >= 990
+def test_in_98_of_100_trials(recovery: Recovery) -> None:
+    assert held(recovery, trials(recovery, range(1000))) >= 980
