@@ -72,6 +72,7 @@ def test_a_delete_by_the_peer_removes_the_child(topology: Topology, charon_b: St
     charon_b.load(site.mirrored().swanctl())
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
         ikevd.up("lan")
+        charon_b.wait_for_children(1)
         charon_b.terminate(child="lan")
         child = eventually(
             lambda: ikevd.status()["connections"][0]["children"][0], lambda child: child["state"] == "down"

@@ -5,6 +5,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from tests.eventually import PATIENCE
@@ -92,6 +93,11 @@ class Wire:
         for frame in self.frames():
             counts[frame.kind] = counts.get(frame.kind, 0) + 1
         return Seen(**counts)
+
+    def clear_from(self, net: str) -> int:
+        """How many unprotected packets had a source in `net` (IPv4) since the start."""
+        sources = ip_network(net)
+        return sum(f.kind == "clear" and ip_address(f.packet[12:16]) in sources for f in self.frames())
 
     def wait_for(self, kind: str, count: int = 1, timeout: float = PATIENCE) -> None:
         """Wait until `count` packets of a kind have been seen since the start."""
