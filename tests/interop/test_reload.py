@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,13 @@ class Monitor:
             node.command("ip", "xfrm", "monitor", "SA", "policy", "expire"), stdout=self._output
         )
 
+    def listens(self) -> bool:
+        """Has the kernel a socket of it (protocol 6: NETLINK_XFRM) with groups?"""
+        rows = Path(f"/proc/{self._process.pid}/net/netlink").read_text().splitlines()[1:]
+        return any(
+            (row[1], row[2]) == ("6", str(self._process.pid)) and int(row[3], 16) for row in map(str.split, rows)
+        )
+
     @property
     def text(self) -> str:
         """All of it."""
@@ -56,6 +64,7 @@ class Monitor:
 def monitored(node: Node) -> Iterator[Monitor]:
     monitor = Monitor(node)
     try:
+        eventually(monitor.listens)
         yield monitor
     finally:
         monitor.close()
