@@ -54,6 +54,16 @@ class PeerDead(Finding):
 
 
 @frozen
+class IsakmpLost(Finding):
+    """The peer answers under a newer ISAKMP SA, and under this one no more."""
+
+    asked: int
+    """R-U-THERE that were not answered."""
+    seconds: float
+    """Since the first of these."""
+
+
+@frozen
 class NoTraffic(Finding):
     """Nothing passed through the SAs of a child, either way."""
 

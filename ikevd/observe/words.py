@@ -325,6 +325,10 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     lf.Doubted: lambda found: f"the peer is asked whether it lives (R-U-THERE): {found.why}",
     lf.AnswersAgain: lambda found: f"the peer shows life again, after {found.asked} R-U-THERE without an answer",
     lf.PeerDead: _peer_dead,
+    lf.IsakmpLost: lambda found: (
+        f"the peer has this ISAKMP SA no more, only a newer one: no answer to {found.asked} R-U-THERE within "
+        f"{found.seconds:.0f} s"
+    ),
     ltf.IsakmpRenewal: lambda found: f"a new phase 1 begins, {found.left} s before the lifetime of the ISAKMP SA ends",
     ltf.RenewalFailed: _renewal_failed,
     ltf.IsakmpReplaced: lambda found: (

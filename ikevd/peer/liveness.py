@@ -6,7 +6,7 @@ from __future__ import annotations
 from ikevd.errors import Abandoned
 from ikevd.facts import Note
 from ikevd.frozen import replace
-from ikevd.liveness_findings import Doubted, PeerDead
+from ikevd.liveness_findings import Doubted, IsakmpLost, PeerDead
 from ikevd.peer import attempts, blocked, deletes, dpd, isakmp, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
@@ -14,7 +14,7 @@ from ikevd.peer.effects import AskTraffic, Record, Say
 from ikevd.peer.notices import r_u_there
 from ikevd.peer.start import Anew
 from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
-from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, QUESTIONS, STAGGER, YOUNG
+from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, OUTLIVED, QUESTIONS, STAGGER, YOUNG
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Child, Connection, Dpd, DpdMode, Start
 from ikevd.sa.model import Cookies
@@ -72,8 +72,8 @@ def can_ask(state: PeerState, now: float) -> bool:
 
 
 def due(draft: Draft) -> None:
-    """Time to look whether the peer has been silent for too long. The newest ISAKMP SA speaks for all of them, unless
-    somebody has asked for another one."""
+    """Time to look whether the peer has been silent for too long. The newest ISAKMP SA speaks for the peer, each former
+    one for itself."""
     newest = _newest(draft)
     for under in draft.isakmp:
         known = _asking(draft, under)
@@ -82,8 +82,8 @@ def due(draft: Draft) -> None:
         found, live = known
         pause = draft.now + _pause(draft.connection.dpd)
         if_left = blocked.is_time(draft, found, live)
-        if under != newest and not (live.asked or found.unproven):
-            _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
+        if newest is not None and under != newest and not found.unproven:
+            _due_beside(draft, under, found, live, newest)
         elif not live.asked and _is_early(draft, when := _when(draft, found, live), if_left):
             _look(draft, under, found, live, when)
         elif _trying(draft, under):
@@ -92,6 +92,19 @@ def due(draft: Draft) -> None:
             live = replace(live, left_asked_at=draft.now if if_left else live.left_asked_at)
             _look(draft, under, found, live, pause)
             draft.say(AskTraffic(under, if_left))
+
+
+def _due_beside(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness, newest: Cookies) -> None:
+    """A former one: whether the peer still has it shows only what comes under it."""
+    newer = draft.isakmp.get(newest)
+    outlived = newer is not None and found.heard < newer.born <= draft.now - OUTLIVED
+    if live.asked and _is_over(draft, live):
+        draft.say(Record(under, Note(cause := IsakmpLost(live.asked, draft.now - live.asked_at))))
+        isakmp.retire(draft, under, tell=True, cause=Abandoned(cause))
+    elif live.asked or outlived:
+        _ask(draft, under, found, live)
+    else:
+        _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
 
 
 def _is_early(draft: Draft, when: float, if_left: bool) -> bool:
@@ -112,12 +125,17 @@ def carried(draft: Draft, fact: Carried) -> None:
     elif at is None and fact.left:
         blocked.ask(draft, found)
     when = _when(draft, found, live)
-    if live.asked and draft.now + SOONER >= live.asked_at + draft.connection.dpd.timeout:
+    if live.asked and _is_over(draft, live):
         _dead(draft, under, found, live)
     elif live.asked or draft.now >= when:
         _ask(draft, under, found, live)
     else:
         _look(draft, under, found, live, when)
+
+
+def _is_over(draft: Draft, live: Liveness) -> bool:
+    """Has the time passed in which the peer had to answer?"""
+    return draft.now + SOONER >= live.asked_at + draft.connection.dpd.timeout
 
 
 def _asking(draft: Draft, under: Cookies) -> tuple[IsakmpState, Liveness] | None:

@@ -172,10 +172,14 @@ def _tell_failure(draft: Draft, mode: QuickModeState, error: IkeError, *, spoken
 
 
 def _distrust(draft: Draft, mode: QuickModeState) -> None:
-    """Unanswered: the peer may have lost the ISAKMP SA, unless it gave a sign of life lately."""
-    found = draft.isakmp.get(mode.under)
-    if found is not None and found.heard + TRUSTED_FOR < mode.born:
-        draft.isakmp.put(mode.under, replace(found, unresponsive=True))
+    """Unanswered: the peer may have lost the ISAKMP SA, unless it gave a sign of life lately, and those under which it
+    has been silent for longer."""
+    asked = draft.isakmp.get(mode.under)
+    if asked is None or asked.heard + TRUSTED_FOR >= mode.born:
+        return
+    for under, found in tuple(isakmp.serving(draft)):
+        if found.heard <= asked.heard:
+            draft.isakmp.put(under, replace(found, unresponsive=True))
 
 
 def _ended(draft: Draft, under: Cookies) -> None:

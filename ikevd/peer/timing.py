@@ -74,6 +74,9 @@ STAGGER = 1.0
 CONFIRMING = 75.0
 """So long a peer may still repeat its last message of phase 1, since our answer is lost, before it says anything else:
 IOS does so every ten seconds."""
+OUTLIVED = 45.0
+"""Once a newer ISAKMP SA has stood so long, the peer is asked whether it still has the former one, of which whoever
+renewed it would have said Delete by now."""
 YOUNG = 4.0
 """A Quick Mode of ours that began so lately asks as much: its messages are repeated."""
 ANSWERS = 4

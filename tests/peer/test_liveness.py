@@ -14,7 +14,7 @@ from ikevd.peer.due import isakmp_due
 from ikevd.peer.facts import Due, Fact, Heard, PhaseOneUp, Reloaded, Restarted
 from ikevd.peer.start import Anew
 from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
-from ikevd.peer.timing import QUESTIONS, YOUNG
+from ikevd.peer.timing import OUTLIVED, QUESTIONS, YOUNG
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
 from tests.builders import ALICE_TO_BOB, BOB, NO_DPD, child
@@ -63,7 +63,7 @@ def test_none_is_asked_under_an_isakmp_sa_that_leaves() -> None:
 
 def test_the_newest_isakmp_sa_speaks_for_all_of_them() -> None:
     newer = isakmp(B, sa=OF_B, heard=900.0, liveness=Liveness(5, look_at=NOW))
-    assert told(peer(silent_since(900.0), newer), Due())[1] == ["ask for traffic under B"]
+    assert told(peer(silent_since(960.0), newer), Due())[1] == ["ask for traffic under B"]
 
 
 # -- when
@@ -276,4 +276,46 @@ def test_all_goes_that_showed_no_life_since_the_first_question_and_the_peer_is_t
 def test_a_peer_that_spoke_under_another_isakmp_sa_has_lost_one_and_keeps_its_children() -> None:
     after, _ = decide(VIEW, peer(isakmp(B, heard=NOW - 3), dying(), lan=UP), Carried(A, None), NOW)
     assert [found.stage for found in after.isakmp.values()] == [Stage.READY, Stage.LEAVING]
+    assert after.children["lan"] == UP
+
+
+# -- a former ISAKMP SA, beside a newer one
+
+
+def beside(found: IsakmpState, *, born: float = NOW - OUTLIVED) -> PeerState:
+    """B was made after it, and the peer spoke under B a moment ago."""
+    newer = isakmp(B, sa=OF_B, born=born, heard=NOW - 1, liveness=Liveness(5, look_at=NOW + 30))
+    return peer(found, newer, lan=UP)
+
+
+@pytest.mark.parametrize(
+    ("heard", "born", "asks"),
+    [
+        (NOW - OUTLIVED - 1, NOW - OUTLIVED, True),
+        (NOW - OUTLIVED - 1, NOW - OUTLIVED + 1, False),
+        (NOW - OUTLIVED + 1, NOW - OUTLIVED, False),
+    ],
+    ids=["nothing was heard under it since", "the newer one has just been made", "the peer has used it since"],
+)
+def test_once_a_newer_one_stands_for_a_while_the_peer_is_asked_whether_it_still_has_the_former(
+    heard: float, born: float, *, asks: bool
+) -> None:
+    live, effects = told(beside(silent_since(heard), born=born), Due())
+    assert effects == ([f"say once under A: R_U_THERE for {A.octets.hex()}"] if asks else [])
+    assert live is not None
+    assert live.look_at == (NOW + PAUSE if asks else NOW + 30)
+
+
+def test_no_packet_shows_that_the_peer_still_has_it() -> None:
+    asked = Liveness(100, look_at=NOW, asked=3, asked_at=NOW - 4, carried=NOW - 1)
+    assert told(beside(silent_since(900.0, asked)), Due())[1] == [f"say once under A: R_U_THERE for {A.octets.hex()}"]
+
+
+def test_a_former_one_that_the_peer_has_lost_goes_alone() -> None:
+    after, effects = decide(VIEW, beside(dying()), Due(), NOW)
+    assert in_words(effects) == [
+        "record of A: the peer has this ISAKMP SA no more, only a newer one: no answer to 12 R-U-THERE within 8 s",
+        "say under A: delete ISAKMP SA A",
+    ]
+    assert [found.stage for found in after.isakmp.values()] == [Stage.LEAVING, Stage.READY]
     assert after.children["lan"] == UP
