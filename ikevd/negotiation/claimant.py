@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from ikevd.errors import IkeError
@@ -11,6 +10,7 @@ from ikevd.negotiation import former
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.former import Former
 from ikevd.negotiation.held import HeldSelectors
+from ikevd.negotiation.ports import Ports
 from ikevd.peer import clients, contact, facts, liveness
 from ikevd.peer.state import ChildState, PeerState
 from ikevd.peer.timing import LIVING
@@ -31,12 +31,12 @@ class Claimant:
 
     __slots__ = ("_arrivals", "_former", "_held", "_now", "_owner")
 
-    def __init__(self, owner: Owner, arrivals: Arrivals, held: HeldSelectors, now: Callable[[], float]) -> None:
+    def __init__(self, owner: Owner, arrivals: Arrivals, held: HeldSelectors, ports: Ports) -> None:
         self._owner = owner
         self._arrivals = arrivals
         self._held = held
-        self._former = Former(owner, arrivals, held.to_answer, now)
-        self._now = now
+        self._former = Former(owner, arrivals, held.to_answer, ports)
+        self._now = ports.now
 
     @property
     def state(self) -> PeerState:

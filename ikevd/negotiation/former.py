@@ -6,11 +6,12 @@ waits: it may have gone since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from ikevd.frozen import frozen, replace
 from ikevd.negotiation.arrivals import Arrivals
+from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.time_to_answer import TimeToAnswer
 from ikevd.peer import clients, contact, liveness, rivals
 from ikevd.peer.decide import decide
@@ -52,13 +53,14 @@ class _Asked:
 class Former:
     """Of one peer."""
 
-    __slots__ = ("_arrivals", "_asked", "_now", "_owner", "_to_answer")
+    __slots__ = ("_arrivals", "_asked", "_now", "_owner", "_salt", "_to_answer")
 
-    def __init__(self, owner: Owner, arrivals: Arrivals, to_answer: TimeToAnswer, now: Callable[[], float]) -> None:
+    def __init__(self, owner: Owner, arrivals: Arrivals, to_answer: TimeToAnswer, ports: Ports) -> None:
         self._owner = owner
         self._arrivals = arrivals
         self._to_answer = to_answer
-        self._now = now
+        self._now = ports.now
+        self._salt = ports.salt
         self._asked: _Asked | None = None
 
     async def lives(self, bearing: contact.Bearing) -> bool:
@@ -109,7 +111,7 @@ class Former:
 
     def _has_answered(self, formers: Collection[Cookies]) -> bool:
         """Is there a sign of life in what waits? `decide` is pure: what would be learnt is looked at, not kept."""
-        state, now = self._owner.state, self._now()
+        connection, state, now = self._owner.connection, self._owner.state, self._now()
         said = [one for one in self._owner.waiting if isinstance(one, Heard | HeardDpd) and one.under in formers]
-        learnt = ((one.under, decide(self._owner.connection, state, one, now)[0].isakmp) for one in said)
+        learnt = ((one.under, decide(connection, state, one, now, self._salt)[0].isakmp) for one in said)
         return any(under in after and after[under].heard > state.isakmp[under].heard for under, after in learnt)

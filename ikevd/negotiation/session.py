@@ -75,7 +75,7 @@ class Session(Inbox[Happening | Again]):
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
         self._kernel = KernelSide(connection, ports, self._agenda)
         arrivals = Arrivals(self._kernel, ports)
-        self.claimant = Claimant(self, arrivals, held, ports.now)
+        self.claimant = Claimant(self, arrivals, held, ports)
         self._questions = Questions(self._kernel, ports, arrivals)
         self._waiters = Waiters()
         self._started = False

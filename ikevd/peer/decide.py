@@ -89,10 +89,10 @@ GONE_EARLY = "its IPsec SA is gone from the kernel before its time"
 
 
 def decide(
-    connection: Connection, state: PeerState, fact: Fact, now: float, salt: bytes = b""
+    connection: Connection, state: PeerState, fact: Fact, now: float, salt: bytes
 ) -> tuple[PeerState, tuple[Effect, ...]]:
     """The state after `fact` and what is to be done, in this order. Raises nothing, whatever the peer says. `salt`:
-    what no peer knows, for numbers that none may guess; tests have none."""
+    what no peer knows, for numbers that none may guess."""
     draft = Draft(connection, state, now, salt)
     _learn(draft, fact)
     return draft.result, tuple(draft.effects)

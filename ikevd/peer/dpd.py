@@ -104,7 +104,7 @@ def number_of(said: NotifyPayload) -> int | None:
     return int.from_bytes(said.data, "big") if len(said.data) == NUMBER_OCTETS else None
 
 
-def liveness_of(found: IsakmpState, salt: bytes = b"") -> Liveness:
+def liveness_of(found: IsakmpState, salt: bytes) -> Liveness:
     """Where nothing was asked before: our numbers begin where the peer cannot tell, with the top bit clear (RFC 3706
     section 6.2 wants room to count). `salt`: `Draft.salt`."""
     return found.liveness or Liveness(_drawn(salt, found.sa.cookies, 0) & (NUMBERS // 2 - 1))

@@ -58,7 +58,7 @@ class Records(Generic[K, V]):
 class Draft:
     """What the rooms of `ikevd.peer` read and change."""
 
-    def __init__(self, connection: Connection, state: PeerState, now: float, salt: bytes = b"") -> None:
+    def __init__(self, connection: Connection, state: PeerState, now: float, salt: bytes) -> None:
         self.connection = connection
         self.key = state.key
         self.now = now

@@ -67,7 +67,7 @@ def last_block_of_message_5(world: World, known: IsakmpState) -> bytes:
 
 def number_by_the_keys(known: IsakmpState) -> int:
     """Of the first question, for who has the keys and knows ikevd, but not what this process has drawn."""
-    return liveness_of(replace(known, liveness=None)).number + 1
+    return liveness_of(replace(known, liveness=None), b"").number + 1
 
 
 def test_who_did_that_phase_1_cannot_answer_for_the_place_without_hearing_the_question() -> None:

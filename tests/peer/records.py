@@ -61,6 +61,7 @@ from tests.builders import (
 )
 
 NOW = 1000.0
+SALT = b"drawn in a test"
 KEY = PeerKey("bob", fqdn("bob.example"))
 LAN = child(name="lan", start=Start.ALWAYS)
 OTHER = child(name="dmz", reqid=0x696B0001, local="10.1.9.0/24", remote="10.2.9.0/24")
@@ -164,13 +165,13 @@ def told(state: PeerState, *facts: Fact, now: float = NOW, view: Connection = VI
     """The state after these facts, and the effects of the last one in words."""
     effects: tuple[Effect, ...] = ()
     for fact in facts:
-        state, effects = decide(view, state, fact, now)
+        state, effects = decide(view, state, fact, now, SALT)
     return state, in_words(effects)
 
 
 def effects_of(state: PeerState, fact: Fact, now: float = NOW) -> tuple[Effect, ...]:
     """As they are."""
-    return decide(VIEW, state, fact, now)[1]
+    return decide(VIEW, state, fact, now, SALT)[1]
 
 
 def in_words(effects: Iterable[Effect]) -> list[str]:

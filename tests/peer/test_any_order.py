@@ -26,7 +26,7 @@ from ikevd.store.codec import decode, encode
 from ikevd.wire.payloads import NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE
-from tests.peer.records import VIEW, ipsec, isakmp_sa, ours, peer, theirs
+from tests.peer.records import SALT, VIEW, ipsec, isakmp_sa, ours, peer, theirs
 
 NAMES = ("lan", "dmz", "removed from the configuration")
 NO = NotifyType.NO_PROPOSAL_CHOSEN
@@ -168,7 +168,7 @@ def test_whatever_comes_the_records_fit_one_another(seed: int) -> None:
     for _ in range(150):
         now += dice.seconds
         fact = dice.fact(state)
-        state, _ = decide(view, state, fact, now)
+        state, _ = decide(view, state, fact, now, SALT)
         assert list(unfit(state)) == [], fact
         if isinstance(fact, facts.Due):
             assert (next_due(state) or now + 1) > now

@@ -15,7 +15,22 @@ from ikevd.peer.state import ChildState, IsakmpState, PeerState, Refused, Replac
 from ikevd.policy.model import Unique
 from ikevd.sa.model import Cookies, IsakmpSa, UdpEncapsulation
 from tests.builders import ALICE, BOB, fqdn
-from tests.peer.records import NOW, VIEW, A, B, in_words, ipsec, isakmp, isakmp_sa, mode, opening, ours, pair, peer
+from tests.peer.records import (
+    NOW,
+    SALT,
+    VIEW,
+    A,
+    B,
+    in_words,
+    ipsec,
+    isakmp,
+    isakmp_sa,
+    mode,
+    opening,
+    ours,
+    pair,
+    peer,
+)
 
 BEGAN = NOW - 0.5
 """When message 1 of B's phase 1 came."""
@@ -46,7 +61,7 @@ def learns(state: PeerState, *facts: Fact, unique: Unique = Unique.REPLACE, now:
     """The state after these facts, and what the records of the last one say."""
     effects: tuple[object, ...] = ()
     for fact in facts:
-        state, effects = decide(replace(VIEW, unique=unique), state, fact, now)
+        state, effects = decide(replace(VIEW, unique=unique), state, fact, now, SALT)
     return state, "\n".join(in_words(effects))  # type: ignore[arg-type]
 
 

@@ -16,7 +16,7 @@ from ikevd.peer.state import ChildState, Flaps, Half, PairState, PeerState
 from ikevd.peer.timing import LAST_RETRY, SPREAD, STEADY, backoff
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
-from tests.peer.records import NOW, VIEW, A, ipsec, isakmp, ours, pair, peer, theirs
+from tests.peer.records import NOW, SALT, VIEW, A, ipsec, isakmp, ours, pair, peer, theirs
 from tests.peer.rows import UP, deleted
 
 Spoiler = Callable[[int], Fact]
@@ -45,14 +45,14 @@ class Story:
 
     def learn(self, fact: Fact) -> int | None:
         """The number of the pair that follows at once, if one does."""
-        self.state, effects = decide(VIEW, self.state, fact, self.now)
+        self.state, effects = decide(VIEW, self.state, fact, self.now, SALT)
         for effect in effects:
             if isinstance(effect, BeginQuickMode):
                 self.begun.append(self.now)
                 sa = ipsec(effect.attempt)
                 for half in Half:
-                    self.state, _ = decide(VIEW, self.state, Opening(effect.attempt, sa, half), self.now)
-                self.state, _ = decide(VIEW, self.state, QuickModeUp(effect.attempt, sa), self.now)
+                    self.state, _ = decide(VIEW, self.state, Opening(effect.attempt, sa, half), self.now, SALT)
+                self.state, _ = decide(VIEW, self.state, QuickModeUp(effect.attempt, sa), self.now, SALT)
                 return effect.attempt
         return None
 
@@ -106,7 +106,7 @@ def test_a_peer_that_says_it_has_lost_every_pair_gets_another_one_seldomer_each_
     made = story.learn(lost_at_peer(1))
     while len(story.begun) < 12:
         story.now += 1
-        story.state, _ = decide(VIEW, story.state, Due(("lan",)), story.now)  # the former pairs go
+        story.state, _ = decide(VIEW, story.state, Due(("lan",)), story.now, SALT)  # the former pairs go
         story.state = replace(story.state, isakmp={A: isakmp(heard=story.now, expires=story.now + 86400)})
         assert made is not None
         made = story.learn(lost_at_peer(made)) or made

@@ -12,7 +12,7 @@ from ikevd.peer.facts import Fact, Hinted, Informed
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, PeerState, Stage
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
-from tests.peer.records import LAN, NOW, VIEW, A, B, in_words, isakmp, mode, pair, peer, theirs, told
+from tests.peer.records import LAN, NOW, SALT, VIEW, A, B, in_words, isakmp, mode, pair, peer, theirs, told
 
 COOKIE, SPI = Hinted(NotifyType.INVALID_COOKIE, A), Hinted(NotifyType.INVALID_SPI)
 UP = ChildState(wanted=True, pairs=(pair(1),))
@@ -66,7 +66,7 @@ def test_however_often_it_comes_it_is_heeded_seldom(stands: IsakmpState, pause: 
 
 def test_a_peer_from_anywhere_is_not_called() -> None:
     anywhere = replace(VIEW, remote=None)
-    assert in_words(decide(anywhere, peer(isakmp(), lan=UP), COOKIE, NOW)[1]) == []
+    assert in_words(decide(anywhere, peer(isakmp(), lan=UP), COOKIE, NOW, SALT)[1]) == []
 
 
 def test_beside_a_phase_1_under_way_no_other_begins() -> None:
@@ -106,7 +106,7 @@ def test_of_a_pair_that_is_young_or_gives_way_already_it_means_nothing() -> None
 
 def test_of_a_template_it_means_nothing_for_its_part_is_the_peers_to_ask_for() -> None:
     template = replace(VIEW, children=(replace(LAN, template=True),))
-    _, effects = decide(template, peer(asked(), lan=UP), proven(), NOW)
+    _, effects = decide(template, peer(asked(), lan=UP), proven(), NOW, SALT)
     assert not any("begin" in effect for effect in in_words(effects))
 
 

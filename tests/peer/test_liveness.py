@@ -18,7 +18,7 @@ from ikevd.peer.timing import OUTLIVED, QUESTIONS, YOUNG
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
 from tests.builders import ALICE_TO_BOB, BOB, NO_DPD, child
-from tests.peer.records import NOW, VIEW, A, B, in_words, isakmp, isakmp_sa, mode, pair, peer
+from tests.peer.records import NOW, SALT, VIEW, A, B, in_words, isakmp, isakmp_sa, mode, pair, peer
 
 SPEAKS, OF_B = replace(isakmp_sa(), dpd=True), replace(isakmp_sa(B), dpd=True)
 PERIODIC = replace(VIEW, dpd=Dpd(DpdMode.PERIODIC))
@@ -38,7 +38,7 @@ def told(
     """What is known of A then, and the effects of the last fact."""
     words: list[str] = []
     for fact in facts:
-        state, effects = decide(view, state, fact, now)
+        state, effects = decide(view, state, fact, now, SALT)
         words = in_words(effects)
     return (state.isakmp[A].liveness if A in state.isakmp else None), words
 
@@ -95,7 +95,7 @@ def test_a_peer_that_spoke_meanwhile_is_looked_at_later() -> None:
 
 def test_a_message_of_the_peer_moves_no_timer() -> None:
     before = silent_since(NOW - 12)
-    state, _ = decide(VIEW, peer(before), Heard(A, ALICE_TO_BOB), NOW)
+    state, _ = decide(VIEW, peer(before), Heard(A, ALICE_TO_BOB), NOW, SALT)
     assert isakmp_due(state.isakmp[A]) == isakmp_due(before)
 
 
@@ -156,7 +156,7 @@ def test_a_packet_answers_them_that_came_after_the_first(at: float, life: bool) 
 
 
 def probed(state: PeerState, view: Connection = VIEW) -> tuple[bool, list[str]]:
-    draft = Draft(view, state, NOW)
+    draft = Draft(view, state, NOW, SALT)
     return liveness.probe(draft, A, "another peer asks for its network"), in_words(draft.effects)
 
 
@@ -264,7 +264,7 @@ def test_what_becomes_of_a_child(
 
 def test_all_goes_that_showed_no_life_since_the_first_question_and_the_peer_is_told() -> None:
     older = isakmp(B, heard=NOW - 60)
-    after, effects = decide(VIEW, peer(older, dying(), lan=UP), Carried(A, None), NOW)
+    after, effects = decide(VIEW, peer(older, dying(), lan=UP), Carried(A, None), NOW, SALT)
     said = in_words(effects)
     assert [found.stage for found in after.isakmp.values()] == [Stage.LEAVING, Stage.LEAVING]
     assert "say under A: delete d0000001" in said
@@ -274,7 +274,7 @@ def test_all_goes_that_showed_no_life_since_the_first_question_and_the_peer_is_t
 
 
 def test_a_peer_that_spoke_under_another_isakmp_sa_has_lost_one_and_keeps_its_children() -> None:
-    after, _ = decide(VIEW, peer(isakmp(B, heard=NOW - 3), dying(), lan=UP), Carried(A, None), NOW)
+    after, _ = decide(VIEW, peer(isakmp(B, heard=NOW - 3), dying(), lan=UP), Carried(A, None), NOW, SALT)
     assert [found.stage for found in after.isakmp.values()] == [Stage.READY, Stage.LEAVING]
     assert after.children["lan"] == UP
 
@@ -312,7 +312,7 @@ def test_no_packet_shows_that_the_peer_still_has_it() -> None:
 
 
 def test_a_former_one_that_the_peer_has_lost_goes_alone() -> None:
-    after, effects = decide(VIEW, beside(dying()), Due(), NOW)
+    after, effects = decide(VIEW, beside(dying()), Due(), NOW, SALT)
     assert in_words(effects) == [
         "record of A: the peer has this ISAKMP SA no more, only a newer one: no answer to 12 R-U-THERE within 8 s",
         "say under A: delete ISAKMP SA A",

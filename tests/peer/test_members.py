@@ -31,7 +31,7 @@ from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.peer.mapped import behind_nat, in_udp, path, up
-from tests.peer.records import KEY, NOW, VIEW, A, B, ours, peer, told
+from tests.peer.records import KEY, NOW, SALT, VIEW, A, B, ours, peer, told
 
 FIRST = PeerKey(KEY.connection, KEY.identity, 1)
 PLACE = path(40001)
@@ -56,7 +56,7 @@ def came(state: PeerState, **how: bool) -> tuple[PeerState, list[str]]:
 
 
 def answer(state: PeerState, there: Path = PLACE) -> HeardDpd:
-    number = liveness_of(state.isakmp[B]).number
+    number = liveness_of(state.isakmp[B], SALT).number
     return HeardDpd(B, r_u_there_ack(B, number.to_bytes(4, "big")), there)
 
 
@@ -125,7 +125,7 @@ def test_one_that_never_answers_goes_alone_though_it_speaks_and_the_client_sends
 def test_after_a_restart_in_which_the_question_was_lost_it_is_asked_again() -> None:
     before, _ = came(stands())
     known = before.isakmp[B]
-    forgotten = replace(known, liveness=replace(liveness_of(known), asked=0))  # as the next process reads it
+    forgotten = replace(known, liveness=replace(liveness_of(known, SALT), asked=0))  # as the next process reads it
     again = replace(before, isakmp={**before.isakmp, B: forgotten})
     after, effects = told(again, Due(), Carried(B, None), now=NOW + 1)
     assert effects[0].startswith("say once under B: R_U_THERE")

@@ -15,7 +15,7 @@ from ikevd.peer.state import IsakmpState, PeerState
 from ikevd.peer.timing import MOVES, MOVES_WITHIN
 from tests.builders import BOB
 from tests.peer.mapped import FURTHER, THERE, in_udp, path, places, ports, up, with_dpd
-from tests.peer.records import NOW, A, ours, peer, told
+from tests.peer.records import NOW, SALT, A, ours, peer, told
 
 ONE, OTHER = path(40001), path(40002)
 
@@ -62,7 +62,7 @@ def test_it_is_asked_where_it_is_but_not_at_each_message() -> None:
 
 def test_where_it_answers_it_is_followed_to() -> None:
     stays, _ = flapping(before(), MOVES + 1)
-    number = liveness_of(isakmp_of(stays)).number
+    number = liveness_of(isakmp_of(stays), SALT).number
     after, _ = told(stays, HeardDpd(A, r_u_there_ack(A, number.to_bytes(4, "big")), OTHER))
     assert ports(after) == [40002]
     assert isakmp_of(after).path == OTHER
@@ -70,7 +70,7 @@ def test_where_it_answers_it_is_followed_to() -> None:
 
 def test_an_answer_from_where_it_was_ends_the_doubt() -> None:
     stays, _ = flapping(before(), MOVES + 1)
-    number = liveness_of(isakmp_of(stays)).number
+    number = liveness_of(isakmp_of(stays), SALT).number
     ack = r_u_there_ack(A, number.to_bytes(4, "big"))
     after, _ = told(stays, HeardDpd(A, ack, ONE), HeardDpd(A, ack, OTHER))
     assert ports(after) == [40001]
@@ -100,7 +100,7 @@ def test_addresses_are_bounded_too_even_if_it_answers_from_each(dpd: bool) -> No
         there: Path = (THERE, FURTHER)[number % 2]
         at = places(state)
         state, _ = told(state, Heard(A, there), now=NOW + number / 10)
-        asked = liveness_of(isakmp_of(state)).number
+        asked = liveness_of(isakmp_of(state), SALT).number
         fact: Fact = HeardDpd(A, r_u_there_ack(A, asked.to_bytes(4, "big")), there) if dpd else Heard(A, there)
         state, _ = told(state, fact, now=NOW + number / 10)
         moves += places(state) != at

@@ -14,7 +14,7 @@ from ikevd.peer.facts import Due, Expired, Vanished
 from ikevd.peer.start import Anew
 from ikevd.peer.state import Attempt, ChildState, Flaps
 from ikevd.policy.model import Start
-from tests.peer.records import LAN, NOW, VIEW, isakmp, later, mode, ours, pair, peer, theirs, told
+from tests.peer.records import LAN, NOW, SALT, VIEW, isakmp, later, mode, ours, pair, peer, theirs, told
 from tests.peer.rows import BY_PEER, DOWN, ELEVEN, LOST, OLD, OLDER, OVER, UP, WANTED, YOUNG, Row, deleted, dmz, lan
 
 SILENT = Said("silence")
@@ -143,7 +143,7 @@ def test_a_young_pair_that_somebody_removes_is_tried_again_whatever_command_want
 
 
 def test_of_a_dead_peer_a_child_that_the_operator_took_down_and_the_peer_brought_up_stays_down() -> None:
-    draft = Draft(VIEW, peer(isakmp(), lan=replace(UP, wanted=False, by_command=True)), NOW)
+    draft = Draft(VIEW, peer(isakmp(), lan=replace(UP, wanted=False, by_command=True)), NOW, SALT)
     pairs.lost(draft, "lan", SILENT, Anew.RESTART)
     assert not draft.child("lan").wanted
     assert draft.waiting == ()
@@ -159,6 +159,6 @@ def unused(draft: Draft) -> None:
 
 @pytest.mark.parametrize("end", [lost, unused])
 def test_what_ends_waits_for_no_pair_in_the_place_of_one_that_is_gone(end: Callable[[Draft], None]) -> None:
-    draft = Draft(DEMAND, replace(peer(isakmp(), lan=replace(UP, wanted=False)), waiting=("lan",)), NOW)
+    draft = Draft(DEMAND, replace(peer(isakmp(), lan=replace(UP, wanted=False)), waiting=("lan",)), NOW, SALT)
     end(draft)
     assert draft.waiting == ()

@@ -16,7 +16,7 @@ from ikevd.peer.roaming import MAX_WRONG
 from ikevd.peer.state import Liveness, PeerState
 from ikevd.wire.payloads import NotifyPayload
 from tests.peer.mapped import FURTHER, THERE, behind_nat, in_udp, path, places, up, with_dpd
-from tests.peer.records import NOW, VIEW, A, B, ours, pair, peer, told
+from tests.peer.records import NOW, SALT, VIEW, A, B, ours, pair, peer, told
 
 
 def asked_there(state: PeerState) -> PeerState:
@@ -25,7 +25,7 @@ def asked_there(state: PeerState) -> PeerState:
 
 def answer(state: PeerState, to: int = 0) -> NotifyPayload:
     """To the question number `to`, counted back from the last one."""
-    number = liveness_of(state.isakmp[A]).number - to
+    number = liveness_of(state.isakmp[A], SALT).number - to
     return r_u_there_ack(A, number.to_bytes(4, "big"))
 
 
@@ -109,9 +109,9 @@ def test_the_answer_to_a_question_that_was_open_before_still_shows_life() -> Non
     before, _ = told(peer(asked, lan=up(in_udp())), Mapped("lan", ours(), THERE.remote))
     for number in (99, 100):
         after, _ = told(before, HeardDpd(A, r_u_there_ack(A, number.to_bytes(4, "big")), path(40001)))
-        assert liveness_of(after.isakmp[A]).asked == 0
+        assert liveness_of(after.isakmp[A], SALT).asked == 0
     old, _ = told(before, HeardDpd(A, r_u_there_ack(A, (98).to_bytes(4, "big")), path(40001)))
-    assert liveness_of(old.isakmp[A]).asked == 2
+    assert liveness_of(old.isakmp[A], SALT).asked == 2
 
 
 def test_it_is_asked_again_a_while_later() -> None:

@@ -29,7 +29,7 @@ from ikevd.policy.model import NatMethod, Start
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import DeletePayload
 from ikevd.wire.registry import Protocol
-from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, mode, pair, peer, told
+from tests.peer.records import NOW, SALT, VIEW, A, B, isakmp, isakmp_sa, mode, pair, peer, told
 
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
 BEGINS = "record of A: a new phase 1 begins, 600 s before the lifetime of the ISAKMP SA ends"
@@ -106,7 +106,7 @@ def test_whom_we_cannot_call_we_leave_to_renew_it(*, initiator: bool, nat: NatTr
 
 def test_nor_is_a_peer_called_of_which_all_children_are_passive() -> None:
     passive = replace(VIEW, children=tuple(replace(child, start=Start.PASSIVE) for child in VIEW.children))
-    after, _ = decide(passive, peer(), PhaseOneUp(None, isakmp_sa(initiator=False)), NOW)
+    after, _ = decide(passive, peer(), PhaseOneUp(None, isakmp_sa(initiator=False)), NOW, SALT)
     assert after.isakmp[A].renew_at is None
 
 

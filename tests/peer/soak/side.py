@@ -20,7 +20,7 @@ from ikevd.peer.volume_facts import Carried
 from ikevd.policy.model import Connection
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.store.codec import decode, encode
-from tests.peer.records import KEY
+from tests.peer.records import KEY, SALT
 from tests.peer.soak.exchanges import Message, Open, Reserve
 from tests.peer.soak.kernel import Kernel
 from tests.peer.soak.talk import Happening, Kept, Talk, Wish
@@ -111,7 +111,7 @@ class Side:
             return
         self.tally["facts"] += 1
         before = self.state
-        self.state, todo = decide(self.connection, before, fact, self.world.now)
+        self.state, todo = decide(self.connection, before, fact, self.world.now, SALT)
         waiting, self._waiting = self._waiting, []
         for wish in waiting:
             self.post(wish)
