@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 from ikevd.negotiation.clock import call_at, loop_time
+from ikevd.negotiation.reports import report
 
 K = TypeVar("K", bound=Hashable)
 
@@ -120,8 +121,7 @@ def _fire(due: list[Agenda[Any]]) -> None:
         try:
             agenda.fire()
         except Exception as bug:  # it is one agenda's, and no other's
-            context = {"message": "internal error at a time that was due", "exception": bug}
-            asyncio.get_running_loop().call_exception_handler(context)
+            report("at a time that was due", bug)
 
 
 def sooner(one: float | None, other: float | None) -> float | None:

@@ -14,6 +14,7 @@ from ikevd.errors import IkeError, KernelRefused, KeysWithheld, NotMoved
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen, replace
 from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, UdpPorts
+from ikevd.negotiation.reports import surely_done
 from ikevd.peer.desired import NOTHING, View
 from ikevd.peer.state import Attempt
 from ikevd.sa.model import EspKeys, Spi
@@ -87,10 +88,16 @@ class Believed:
 
     async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
         """The difference of one child. `keys`: of the SAs that are new; without its keys none can be installed."""
-        held, left = self._held_of(child), list[IkeError]()
-        refusal: IkeError | None = None
         self._at_work = child
         self._moved.add(child)
+        try:
+            return await self._bring(child, desired, keys)
+        finally:  # after a bug, too: what a dump shows then is believed
+            self._at_work = None
+
+    async def _bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
+        held, left = self._held_of(child), list[IkeError]()
+        refusal: IkeError | None = None
         gone = _gone_elsewhere(held, desired, keys)  # where something is refused before they move, `_remove` ends them
         try:
             await self._install(held, desired, keys, gone)
@@ -99,7 +106,6 @@ class Believed:
         except IkeError as error:
             refusal = error
         await self._remove(held, desired, left)
-        self._at_work = None
         if not held.sas and not held.policies:
             del self._held[child]
         return Brought(refusal, tuple(left))
@@ -160,9 +166,10 @@ class Believed:
             held.sas.pop(sa, None)
 
     async def clear(self) -> None:
-        """Remove all that still stands, as after a bug. What the kernel refuses is for the next start."""
+        """Remove all that still stands, as after a bug. What the kernel refuses is for the next start, and so is what
+        another bug leaves."""
         for child in tuple(self._held):
-            await self.bring(child, NOTHING, {})
+            await surely_done(self.bring(child, NOTHING, {}))
 
     def differs(self, child: str, desired: View) -> bool:
         """Is there anything to do?"""

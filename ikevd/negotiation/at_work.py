@@ -17,7 +17,7 @@ from ikevd.exchanges.link import FirstContact
 from ikevd.facts import Note
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
-from ikevd.negotiation import bugs, dpd, phase1
+from ikevd.negotiation import dpd, phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.callees import Callee
@@ -26,6 +26,7 @@ from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.reports import report
 from ikevd.negotiation.router import Handler, Router
 from ikevd.negotiation.running import Outcome, Running
 from ikevd.negotiation.turns import Turns
@@ -128,7 +129,7 @@ class AtWork:
         try:
             return self._tick(work)
         except Exception as bug:
-            bugs.report("at the time of an exchange", bug)
+            report("at the time of an exchange", bug)
             attempt, error = None if isinstance(work, Asleep) else work.attempt, lost.error_of(bug)
             return [] if attempt is None else [*lost.not_done(effects.Abort(attempt, error), error)]
 

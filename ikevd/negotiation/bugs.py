@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from ikevd.errors import IkeError
 from ikevd.negotiation.kernel_side import Again
+from ikevd.negotiation.reports import report
 from ikevd.negotiation.work import Ask, Happening
 from ikevd.peer import facts, lost
 from ikevd.peer.effects import Effect
@@ -32,8 +31,3 @@ def not_done(connection: str, effect: Effect, bug: Exception) -> tuple[facts.Fac
     """An effect could not be carried out."""
     report(f"in the session of {connection}: {type(effect).__name__} was not done", bug)
     return lost.not_done(effect, lost.error_of(bug))
-
-
-def report(message: str, bug: Exception) -> None:
-    """To the log, once in a while for each bug."""
-    asyncio.get_running_loop().call_exception_handler({"message": f"internal error {message}", "exception": bug})

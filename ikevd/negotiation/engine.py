@@ -30,6 +30,7 @@ from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.reload import Reload
 from ikevd.negotiation.remains import Remains
+from ikevd.negotiation.reports import report, surely, surely_done
 from ikevd.negotiation.restart import Restart
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
@@ -117,8 +118,7 @@ class Engine:
             self._hand_over(octets, path)
         except Exception as bug:
             self._ports.counters.count("bug: datagram dropped")
-            context = {"message": f"internal error at a datagram from {path.remote}", "exception": bug}
-            asyncio.get_running_loop().call_exception_handler(context)
+            report(f"at a datagram from {path.remote}", bug)
 
     def _hand_over(self, octets: bytes, path: Path) -> None:
         found = self._router.find(octets, path)
@@ -228,11 +228,11 @@ class Engine:
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 late = await _each_settled(self.sessions(), Session.hand_over)
-                await asyncio.gather(*map(Session.hand_over, late))
+                await asyncio.gather(*(surely_done(session.hand_over()) for session in late))
         except TimeoutError:
             self._ports.trouble("the kernel is slow: some SAs keep the limits that they have")
         for session in (*self.sessions(), *self.dismissed):
-            _surely(session.close)
+            surely(session.close)
         return True
 
     def session(self, connection: Connection) -> Session:
@@ -271,11 +271,11 @@ class Engine:
                     await asyncio.sleep(last_words)
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
                 late = await _each_settled((*self.sessions(), *self.dismissed), _clear)
-                await asyncio.gather(self._clear_the_rest(), *map(_clear, late))
+                await asyncio.gather(self._clear_the_rest(), *(surely_done(_clear(session)) for session in late))
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
         for session in (*self.sessions(), *self.dismissed):
-            _surely(session.close)
+            surely(session.close)
 
     def _begin_no_more(self) -> None:
         self._stopping = True
@@ -285,19 +285,19 @@ class Engine:
         self._peers.ask_no_more()
         for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
             task.cancel()
-        _surely(self._lobby.close)
+        surely(self._lobby.close)
 
     async def _take_down(self, *, announce: bool) -> None:
         async for session in paced(self.sessions()):
-            _surely(partial(session.end, announce=announce))
+            surely(partial(session.end, announce=announce))
         if late := [asyncio.ensure_future(session.settled()) for session in self.sessions() if not session.is_settled]:
             _, waiting = await asyncio.wait(late, timeout=SETTLED_WITHIN)
             for one in waiting:
                 one.cancel()
 
     async def _clear_the_rest(self) -> None:
-        await self._remains.go({})
-        await self._outside.remove()
+        await surely_done(self._remains.go({}))
+        await surely_done(self._outside.remove())
 
     def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
@@ -336,7 +336,7 @@ async def _each_settled(sessions: Iterable[Session], step: Callable[[Session], A
     late = []
     async for session in paced(sessions):
         if session.is_settled:
-            await step(session)
+            await surely_done(step(session))
         else:
             late.append(session)
     return late
@@ -346,15 +346,6 @@ async def _clear(session: Session) -> None:
     await session.settled()
     await session.clear()
     session.forget()
-
-
-def _surely(step: Callable[[], None]) -> None:
-    """A bug in one step of the end is reported, and keeps no other from being done."""
-    try:
-        step()
-    except Exception as bug:
-        context = {"message": "internal error while ikevd stops", "exception": bug}
-        asyncio.get_running_loop().call_exception_handler(context)
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:

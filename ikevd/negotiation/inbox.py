@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
+from ikevd.negotiation.reports import report
+
 H = TypeVar("H")
 
 KernelWork = Coroutine[Any, Any, None]
@@ -93,5 +95,4 @@ class Inbox(ABC, Generic[H]):
 
     def _report_bug(self, what: str, bug: Exception) -> None:
         """`what` it led to, in words."""
-        message = f"internal error in the session of {self._owner}: {what}"
-        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": bug})
+        report(f"in the session of {self._owner}: {what}", bug)

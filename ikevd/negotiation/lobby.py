@@ -19,7 +19,6 @@ from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Failed, Sent
 from ikevd.findings import AggressiveNotAllowed, NoConnection
 from ikevd.frozen import replace
-from ikevd.negotiation import bugs
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.farewell import say_farewell
@@ -29,6 +28,7 @@ from ikevd.negotiation.limits import HalfOpen, RateLimit
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.peers_attempt import PeersAttempt
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.reports import report
 from ikevd.negotiation.router import Authenticated, Router, clear_notification
 from ikevd.negotiation.running import Outcome, Running
 from ikevd.negotiation.waiting_room import MADE_WAY, WaitingRoom
@@ -219,7 +219,7 @@ class Lobby:
             try:
                 self._tick(key)
             except Exception as bug:  # what else is due has its turn
-                bugs.report("at the time of a phase 1 of a peer", bug)
+                report("at the time of a phase 1 of a peer", bug)
                 if isinstance(key, PeersAttempt) and self._present.get(key.key) is key:
                     self._forget(key, Abandoned("a fault of ikevd itself ended this negotiation"))
 

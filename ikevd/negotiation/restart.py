@@ -8,7 +8,6 @@ goes, each of it once what replaces it stands.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from ikevd.negotiation.peers import Peers
 from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.remains import Remains
+from ikevd.negotiation.reports import report
 from ikevd.negotiation.session import Session
 from ikevd.negotiation.wanted import wanted
 from ikevd.observe.words import say_error
@@ -143,8 +143,7 @@ class Restart:
             self._ports.trouble(f"{name}: a peer of the process before is given up: {say_error(bug)}")
             return
         self._ports.trouble(f"{name}: a peer of the process before is given up: its record cannot be used")
-        context = {"message": f"internal error at a stored peer of {name}", "exception": bug}
-        asyncio.get_running_loop().call_exception_handler(context)
+        report(f"at a stored peer of {name}", bug)
 
     async def _stand(self, left: Leavings, changed: Iterable[tuple[StoredPeer, Session]]) -> None:
         """From here on nothing of a configured child leaves in the clear. What stands already is turned."""

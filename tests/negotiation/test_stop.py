@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ikevd.addresses import Address, Path
+from ikevd.host.interface import SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.backstop import FAR
 from ikevd.negotiation.engine import STOP_WITHIN
@@ -93,5 +94,61 @@ def test_nor_does_the_hand_over_of_another_one_wait_for_it() -> None:
         assert await alice.engine.hand_over()
         limited = [sa.id for sa in await alice.kernel.dump_sas() if (sa.ends_in or FAR) < FAR]
         assert len(limited) == 2
+
+    run(story())
+
+
+class Faulty(MemoryKernel):
+    """Raises what nobody foresaw where an SA to or from Bob is to be removed or limited, once `faulty` is set."""
+
+    faulty = False
+
+    async def delete_sa(self, sa: SaId) -> None:
+        self._fail_for_bob(sa)
+        await super().delete_sa(sa)
+
+    async def limit_sa(self, sa: SaId, seconds: int) -> None:
+        self._fail_for_bob(sa)
+        await super().limit_sa(sa, seconds)
+
+    def _fail_for_bob(self, sa: SaId) -> None:
+        if self.faulty and BOB in (sa.destination, self.sas[sa].source):
+            raise RuntimeError("the kernel is odd")
+
+
+async def meets_a_bug() -> tuple[Gateway, list[str]]:
+    """Alice, whose kernel raises what nobody foresaw for what she has with Bob; and what is reported."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+    world = World()
+    kernel = Faulty(clock=asyncio.get_running_loop().time, entropy=SeededEntropy(3))
+    alice = world.gateway(ALICE, TO_BOB, TO_CAROL, kernel=kernel, store=MemoryStore())
+    world.gateway(BOB, mirrored(TO_BOB), seed=1)
+    world.gateway(CAROL, mirrored(TO_CAROL), seed=2)
+    for view in (TO_BOB, TO_CAROL):
+        await alice.engine.session(view).want("lan")
+    kernel.faulty = True
+    return alice, told
+
+
+def test_a_bug_while_one_peer_is_cleared_away_leaves_nothing_of_another_in_the_kernel() -> None:
+    async def story() -> None:
+        alice, told = await meets_a_bug()
+        await alice.engine.stop()
+        assert {BOB in (sa.source, sa.id.destination) for sa in await alice.kernel.dump_sas()} == {True}
+        assert alice.kernel.policies == {}
+        assert set(told) == {"the kernel is odd"}
+
+    run(story())
+
+
+def test_nor_does_one_at_the_hand_over_of_one_peer_keep_another_from_being_handed_over() -> None:
+    async def story() -> None:
+        alice, told = await meets_a_bug()
+        assert await alice.engine.hand_over()
+        limited = [sa for sa in await alice.kernel.dump_sas() if (sa.ends_in or FAR) < FAR]
+        assert sorted({CAROL in (sa.source, sa.id.destination) for sa in limited}) == [True]
+        assert len(limited) == 2
+        assert told == ["the kernel is odd"]
 
     run(story())
