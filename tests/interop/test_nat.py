@@ -135,6 +135,37 @@ def test_both_sides_are_behind_a_nat_of_their_own(between: Topology, begins: str
         strongswan.forget()
 
 
+@pytest.fixture(scope="module")
+def twice() -> Iterator[Topology]:
+    """Gateway A behind a NAT that is itself behind the NAT of its provider."""
+    with Topology(nat="a", carrier=True) as net:
+        yield net
+
+
+@pytest.mark.parametrize("begins", ["client", "server"])
+@pytest.mark.parametrize("client", ["ikevd", "strongswan"])
+def test_a_client_behind_two_nats(twice: Topology, client: str, begins: str) -> None:
+    """Whose mappings change under the tunnel, in both NATs."""
+    twice.forget_mappings()  # those of the test before: a flow that clashes with one shows the server by another port
+    ours, theirs = (twice.gw_a, twice.gw_b) if client == "ikevd" else (twice.gw_b, twice.gw_a)
+    site = Site(ours, theirs, secret=SECRETS["a"], local_id="ours.example", remote_id="theirs.example")
+    with StrongSwan(theirs) as strongswan, Ikevd(ours, site.ikevd()) as ikevd:
+        strongswan.configure(site.mirrored())
+        if (client == "ikevd") == (begins == "client"):
+            ikevd.up("lan")
+        else:
+            strongswan.bring_up()
+        before = twice.wire.seen()
+        assert twice.host_a.ping(twice.host_b.address, 3) == 3
+        assert twice.host_b.ping(twice.host_a.address, 3) == 3
+        seen = twice.wire.seen() - before
+        assert (seen.esp, seen.udp_esp, seen.clear) == (0, 12, 0)
+        twice.forget_mappings()
+        assert twice.host_a.ping(twice.host_b.address, 20, interval=0.1) >= 17, "the first packets show the new port"
+        assert twice.host_b.ping(twice.host_a.address, 3) == 3
+        strongswan.forget()
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "answers"),
     [

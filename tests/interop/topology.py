@@ -9,6 +9,10 @@ With nat="a" (or "b", or "ab") a masquerading router stands in front of that gat
 (192.168.2.2) itself and seen as 192.0.2.1 (198.51.100.1). The NAT changes source ports too (to 20000 and above), and
 forwards what comes unasked for UDP 500 and 4500 to its gateway, so that this one can be responder.
 
+With carrier=True (and nat="a") that NAT has 100.64.0.2 and stands behind the NAT of its provider, seen as 192.0.2.1:
+
+    gw_a 192.168.1.2 -- nat_a 100.64.0.2 -- carrier 192.0.2.1 -- router
+
 With neighbour=True (and nat="a") a second client stands behind the same NAT:
 
     host_c 10.3.0.10 -- 10.3.0.1 gw_c 192.168.11.2 -- nat_a
@@ -64,13 +68,14 @@ B = _Side("b", 2, "198.51.100", "2001:db8:b")
 class Topology:
     """Host A, gateway A, router, gateway B, host B; a context manager. Names are unique per instance.
 
-    Attributes: host_a, gw_a, router, gw_b, host_b, wire; nat_a, nat_b (only with nat=); host_c, gw_c (only with
-    neighbour=).
+    Attributes: host_a, gw_a, router, gw_b, host_b, wire; nat_a, nat_b (only with nat=); carrier (only with
+    carrier=); host_c, gw_c (only with neighbour=).
     """
 
-    def __init__(self, *, ipv6: bool = False, nat: str = "", neighbour: bool = False) -> None:
+    def __init__(self, *, ipv6: bool = False, nat: str = "", neighbour: bool = False, carrier: bool = False) -> None:
         assert not (ipv6 and nat), "NAT is for IPv4 only"
         assert nat == "a" or not neighbour, "the neighbour shares the NAT of gateway A"
+        assert nat == "a" or not carrier, "the carrier's NAT stands before the NAT of gateway A"
         self._ipv6 = ipv6
         self._neighbour = neighbour
         self._blocks_esp = False
@@ -78,11 +83,14 @@ class Topology:
         self.host_a, self.host_b = (side.host(prefix, ipv6=ipv6) for side in (A, B))
         self.gw_a, self.gw_b = (side.gateway(prefix, ipv6=ipv6, nat=side.letter in nat) for side in (A, B))
         self.router = Node(prefix + "router", "192.0.2.254", "2001:db8:a::fe" if ipv6 else "")
-        self.nat_a, self.nat_b = Node(prefix + "natA", "192.0.2.1"), Node(prefix + "natB", "198.51.100.1")
+        self.nat_a = Node(prefix + "natA", "100.64.0.2" if carrier else "192.0.2.1")
+        self.nat_b = Node(prefix + "natB", "198.51.100.1")
+        self.carrier = Node(prefix + "carrier", "192.0.2.1")
         self.host_c = Node(prefix + "hostC", "10.3.0.10")
         self.gw_c = Node(prefix + "gwC", "192.168.11.2", outside="192.0.2.1", net="10.3.0.0/24")
         nats = {"a": (self.nat_a, self.gw_a), "b": (self.nat_b, self.gw_b)}
         self._nats = [pair for letter, pair in nats.items() if letter in nat]
+        self._nats += [(self.carrier, self.nat_a)] if carrier else []
         self.nodes = [self.host_a, self.gw_a, self.router, self.gw_b, self.host_b, *(nat for nat, _ in self._nats)]
         self.nodes += [self.host_c, self.gw_c] if neighbour else []
 
@@ -118,16 +126,16 @@ class Topology:
             _masquerade(nat, gateway)
 
     def _connect(self, plan: Plan, side: _Side, host: Node, gateway: Node) -> None:
-        """Host, gateway, where there is one the NAT, and the router's end."""
+        """Host, gateway, where there are some the NATs, and the router's end."""
         lan, lan6 = f"10.{side.number}.0", f"fd00:{side.number}:"
         plan.link(host, "eth0", [f"{lan}.10/24", f"{lan6}:10/64"], gateway, "lan", [f"{lan}.1/24", f"{lan6}:1/64"])
         plan.default(host, f"{lan}.1", f"{lan6}:1")
         edge = gateway
         for nat, behind in self._nats:
-            if behind is gateway:
-                inner = f"192.168.{side.number}"
-                plan.link(gateway, "wan", [f"{inner}.2/24"], nat, "lan", [f"{inner}.1/24"])
-                plan.default(gateway, f"{inner}.1")
+            if behind is edge:
+                inner = behind.address.rpartition(".")[0]
+                plan.link(edge, "wan", [f"{behind.address}/24"], nat, "lan", [f"{inner}.1/24"])
+                plan.default(edge, f"{inner}.1")
                 edge = nat
         wide, wide6 = side.wide, f"{side.wide6}:"
         plan.link(
