@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from bench.forged import ATTACKS, FLOODS, GENUINE, VISITOR, Attack
 from ikevd.conversation.timing import LARVAL, LINGER
-from ikevd.policy.model import Limits
+from ikevd.policy.settings import Limits
 from tests.builders import ALICE, BOB, mirrored
 from tests.gateways import Gateway, World
 from tests.hostile.mallory import Mallory, mallory_at

@@ -28,7 +28,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.peer.effects import Say
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.store.interface import NoStore
 from ikevd.transport.udp import UdpTransport
 from ikevd.wire.payloads import Payload

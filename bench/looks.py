@@ -20,7 +20,7 @@ from bench.report import table, verdict
 from bench.sides import Side, sides
 from bench.sites import Spoke, suite
 from ikevd.control.server import ControlServer
-from ikevd.policy.model import Control
+from ikevd.policy.settings import Control
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.payloads import NotifyPayload, Payload, SaPayload, VidPayload
 from ikevd.wire.registry import NotifyType, Protocol

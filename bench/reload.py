@@ -23,9 +23,10 @@ from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.peer.desired import desired_child
 from ikevd.peer.state import ChildState, Half, PairState, PeerKey, PeerState
+from ikevd.policy.connection import Connection
 from ikevd.policy.digest import digest
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Config, Connection
+from ikevd.policy.settings import Config
 from ikevd.reloading import Reloading
 from ikevd.sa.model import EspKeys
 from ikevd.service.notify import Notifier

@@ -27,10 +27,12 @@ from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.peer.desired import desired_child
 from ikevd.peer.state import ChildState, Half, IsakmpState, PairState, PeerKey, PeerState, Stage
+from ikevd.policy.connection import Connection
 from ikevd.policy.digest import digest
-from ikevd.policy.model import Config, Connection, Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.settings import Config
 from ikevd.sa.model import Cookies, EspKeys, IpsecSa, IsakmpSa, Spi
 from ikevd.store.about import Place
 from ikevd.store.difference import difference

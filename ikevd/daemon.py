@@ -43,9 +43,10 @@ from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
 from ikevd.path_findings import NoRoute
-from ikevd.policy.model import Config, EspSuite, LogFormat, OnStop
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.selectors import Network
+from ikevd.policy.settings import Config, LogFormat, OnStop
+from ikevd.policy.suites import EspSuite
 from ikevd.reloading import Reloading
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa

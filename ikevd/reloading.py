@@ -18,8 +18,8 @@ from ikevd.negotiation.engine import Engine
 from ikevd.observe import log
 from ikevd.observe.words import say_error
 from ikevd.policy.changes import Changes, changes
-from ikevd.policy.model import Config
 from ikevd.policy.selectors import Network
+from ikevd.policy.settings import Config
 from ikevd.service.notify import Notifier
 
 SHORT_TURNS = 0.0005

@@ -9,8 +9,9 @@ from ikevd.host.interface import Kernel, KernelPolicy
 from ikevd.peer.desired import desired_child
 from ikevd.peer.outside import outside
 from ikevd.peer.state import ChildState
-from ikevd.policy.model import Config, Connection
+from ikevd.policy.connection import Connection
 from ikevd.policy.selectors import Network
+from ikevd.policy.settings import Config
 
 
 def blocks(config: Config, connected: Iterable[Network]) -> tuple[KernelPolicy, ...]:

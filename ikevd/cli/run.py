@@ -18,8 +18,8 @@ from ikevd.frozen import replace
 from ikevd.observe import log
 from ikevd.observe.words import say_error
 from ikevd.obstacles import enough_descriptors
-from ikevd.policy.model import Config, LogFormat
 from ikevd.policy.naming import children_named, configured_names, names_on_record
+from ikevd.policy.settings import Config, LogFormat
 from ikevd.wording import unknown_name
 
 OK, FAILED, UNUSABLE = 0, 1, 2

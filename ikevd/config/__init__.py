@@ -1,1 +1,1 @@
-"""From the file that the operator wrote to `policy.model`: reading, every fault at once, and what looks doubtful."""
+"""From the file that the operator wrote to the values of `policy`: reading, each fault at once, what looks doubtful."""

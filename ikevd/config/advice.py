@@ -10,8 +10,9 @@ from ikevd.config.schema import ChildSection, ConnectionSection, ControlSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.peer.timing import SOONEST_BY_PEER, SOONEST_BY_VOLUME
 from ikevd.policy import proposals
+from ikevd.policy.connection import AddressRange
 from ikevd.policy.identity import WANTED, Identity
-from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.registry import IdType, Integrity
 
 _EVERYBODY = (b"any", b"%any", b"*", b"anyone", b"%fromcert", b"%null")

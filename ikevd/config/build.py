@@ -10,35 +10,14 @@ from ikevd.config.problems import Problems
 from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, DpdSection, FileSection
 from ikevd.config.schema_values import Places, Within
 from ikevd.crypto.secret import Secret
-from ikevd.policy.model import (
-    AddressRange,
-    Bypass,
-    Child,
-    Config,
-    Connection,
-    Control,
-    Dpd,
-    DpdAction,
-    DpdMode,
-    Encap,
-    Lifetime,
-    LifetimeCheck,
-    Limits,
-    Listen,
-    Location,
-    LogFormat,
-    Looks,
-    NatMethod,
-    OnStop,
-    Pfs,
-    PreSharedKey,
-    Rekey,
-    Resend,
-    Start,
-    Unique,
-)
+from ikevd.policy.child import Child, Pfs, Rekey, Start
+from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
+from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
+from ikevd.policy.lives import Lifetime, LifetimeCheck
+from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.settings import Bypass, Config, Control, Limits, Listen, LogFormat, Looks, OnStop
 
 NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
     "both": (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02),

@@ -13,7 +13,7 @@ from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, 
 from ikevd.config.schema_values import Places, Within
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
-from ikevd.policy.model import AddressRange
+from ikevd.policy.connection import AddressRange
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 

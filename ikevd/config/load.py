@@ -25,7 +25,8 @@ from ikevd.config.yaml_locations import TOP, Located, YamlError, YamlPath
 from ikevd.crypto.secret import Secret
 from ikevd.errors import ConfigError
 from ikevd.frozen import frozen
-from ikevd.policy.model import Config, PreSharedKey
+from ikevd.policy.connection import PreSharedKey
+from ikevd.policy.settings import Config
 
 MAX_FILE = 16 * 1024 * 1024
 

@@ -11,7 +11,7 @@ from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
 from ikevd.config.schema_values import Places
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
 from ikevd.config.yaml_locations import YamlPath
-from ikevd.policy.model import AddressRange
+from ikevd.policy.connection import AddressRange
 from ikevd.policy.selectors import Network, TrafficSelector
 
 SPECIAL: tuple[tuple[Network, str], ...] = (

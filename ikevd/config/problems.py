@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ikevd.config.yaml_locations import TOP, Located, Mark, YamlPath
-from ikevd.policy.model import Location
+from ikevd.policy.connection import Location
 from ikevd.wording import shown
 
 _SECRET = ("psk", "secret", "password")

@@ -12,8 +12,8 @@ from ikevd.config.schema_values import Places
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
+from ikevd.policy.connection import AddressRange
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import AddressRange
 from ikevd.policy.reqids import LEASABLE
 from ikevd.policy.selectors import TrafficSelector
 

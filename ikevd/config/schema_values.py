@@ -17,9 +17,10 @@ from ikevd.addresses import Address
 from ikevd.config import secrets
 from ikevd.frozen import frozen
 from ikevd.policy import proposals
+from ikevd.policy.connection import AddressRange
 from ikevd.policy.identity import WANTED, Identity
-from ikevd.policy.model import AddressRange, EspSuite, IkeSuite
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.registry import IdType
 from ikevd.wording import shown, suggestion
 

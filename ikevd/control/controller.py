@@ -25,8 +25,10 @@ from ikevd.observe.keylog import key_line
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, entry_view, lazy_record_view
 from ikevd.peer.facts import Reset
-from ikevd.policy.model import Child, Config, Connection
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
 from ikevd.policy.naming import children_meant, children_named, choices, configured_names, names_on_record
+from ikevd.policy.settings import Config
 from ikevd.service.holding import Holding, NoHolding
 from ikevd.wire.registry import ExchangeType
 from ikevd.wording import Names, unknown_name

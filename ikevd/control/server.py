@@ -24,7 +24,7 @@ from ikevd.dissect.lazy import pieces
 from ikevd.errors import IkeError
 from ikevd.observe import log
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Control, Looks
+from ikevd.policy.settings import Control, Looks
 from ikevd.wording import names_of_children
 
 MAX_REQUEST = 64 * 1024

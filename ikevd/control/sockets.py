@@ -16,7 +16,7 @@ from pathlib import Path
 from ikevd.errors import CannotStart, ConfigError
 from ikevd.frozen import frozen
 from ikevd.obstacles import obstacle
-from ikevd.policy.model import Control, Looks
+from ikevd.policy.settings import Control, Looks
 
 BACKLOG = 64
 PROBE_SECONDS = 1.0

@@ -22,8 +22,9 @@ from ikevd.peer.desired import desired_child
 from ikevd.peer.liveness import last_sign
 from ikevd.peer.start import has_trap
 from ikevd.peer.state import ChildState, IsakmpState, OneWay, OneWayStage, PairState, PeerState, Stage
+from ikevd.policy.child import Child
 from ikevd.policy.choose import describe
-from ikevd.policy.model import Child, Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
 from ikevd.service.holding import Holding
 

@@ -9,7 +9,7 @@ from ikevd.conversation.timing import RoundTrip, pauses
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError
 from ikevd.frozen import frozen
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from ikevd.wire.message import HEADER_OCTETS
 
 

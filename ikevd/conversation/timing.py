@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from ikevd.frozen import frozen
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 
 # RFC 2408 section 5.1 asks for a retransmission timer and leaves its values to us; all of these are ours.
 LARVAL = 30.0

@@ -34,8 +34,10 @@ from ikevd.findings import Sign
 from ikevd.frozen import frozen, replace
 from ikevd.host.entropy import Entropy
 from ikevd.policy.choose import Phase1Choice
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, IkeSuite, NatMethod
+from ikevd.policy.nat import NatMethod
+from ikevd.policy.suites import IkeSuite
 from ikevd.policy.transforms import offer_phase1
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ikevd.exchanges.link import Link
+from ikevd.policy.connection import Connection, Unique
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, Unique
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import NotifyPayload, Payload

@@ -10,8 +10,9 @@ from ikevd.errors import InvalidKey, Malformed
 from ikevd.findings import IpsecSaStands, Traffic
 from ikevd.frozen import frozen, replace
 from ikevd.policy.algorithms import esp_key_octets
+from ikevd.policy.child import Child
 from ikevd.policy.choose import Phase2Choice, describe
-from ikevd.policy.model import Child, EspSuite
+from ikevd.policy.suites import EspSuite
 from ikevd.refusals import ReservedSpi, WeakKey
 from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi, UdpEncapsulation
 from ikevd.wire.registry import EspTransform, Integrity, Protocol

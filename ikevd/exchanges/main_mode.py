@@ -32,8 +32,8 @@ from ikevd.exchanges.phase1 import (
 from ikevd.findings import SecretsNotTried, Sign, Silence, SilentIdentity
 from ikevd.frozen import replace
 from ikevd.host.entropy import Entropy
+from ikevd.policy.connection import Connection, PreSharedKey
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, PreSharedKey
 from ikevd.policy.transforms import offer_phase1
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.payloads import KePayload, NoncePayload, NotifyPayload

@@ -16,7 +16,8 @@ from ikevd.exchanges.moves import floated
 from ikevd.findings import EncapInVain, EspInUdp, NatDMissing, StaysOnPort
 from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
-from ikevd.policy.model import Connection, Encap, NatMethod
+from ikevd.policy.connection import Connection
+from ikevd.policy.nat import Encap, NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire import vendor_ids
 from ikevd.wire.message import Message

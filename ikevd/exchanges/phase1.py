@@ -18,9 +18,11 @@ from ikevd.exchanges.link import Link
 from ikevd.findings import Named, OddPorts, OtherIdentity, OtherKey, Sign
 from ikevd.frozen import frozen, replace
 from ikevd.policy.choose import Phase1Choice, Phase1Offer, accept_phase1
+from ikevd.policy.connection import Connection, PreSharedKey
 from ikevd.policy.identity import USUAL_PORTS, Identity
 from ikevd.policy.lives import agreed, is_claimed, refusal, shorter
-from ikevd.policy.model import Connection, Encap, IkeSuite, NatMethod, PreSharedKey
+from ikevd.policy.nat import Encap, NatMethod
+from ikevd.policy.suites import IkeSuite
 from ikevd.refusals import OtherHash
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal
 from ikevd.wire.message import Message

@@ -14,7 +14,7 @@ from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.primitives import equal
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidHash, Malformed
-from ikevd.policy.model import IkeSuite
+from ikevd.policy.suites import IkeSuite
 from ikevd.refusals import HashNotFirst, OtherHash
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, split_untrusted

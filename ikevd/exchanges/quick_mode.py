@@ -17,10 +17,11 @@ from ikevd.exchanges.link import Host, Link
 from ikevd.findings import Asked, PeerRefuses, Traffic
 from ikevd.frozen import replace
 from ikevd.host.entropy import Entropy
+from ikevd.policy.child import Child, Pfs
 from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe
 from ikevd.policy.lives import shorter
-from ikevd.policy.model import Child, EspSuite, Pfs
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.suites import EspSuite
 from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
 from ikevd.refusals import IdentityCount, KeMissing, KeUnasked
 from ikevd.sa.model import IpsecSa, IsakmpSa

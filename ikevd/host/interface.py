@@ -13,9 +13,10 @@ from typing import NamedTuple, Protocol
 from ikevd.addresses import Address, Endpoint
 from ikevd.frozen import frozen
 from ikevd.policy import reqids
-from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.priorities import is_ours
 from ikevd.policy.selectors import Network
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import EspKeys, Spi
 
 

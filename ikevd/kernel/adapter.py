@@ -45,8 +45,8 @@ from ikevd.kernel.xfrm_sas import (
     read_info,
     read_sa,
 )
-from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import is_ours
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import EspKeys, Spi
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import errno
 from ikevd.errors import KernelRefused
 from ikevd.frozen import frozen
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
-from ikevd.policy.model import EspSuite
+from ikevd.policy.suites import EspSuite
 
 
 @frozen

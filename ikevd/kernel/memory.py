@@ -48,8 +48,8 @@ from ikevd.kernel.refusals import (
     window_refused,
 )
 from ikevd.kernel.trial import run_trial
-from ikevd.policy.model import EspSuite
 from ikevd.policy.reqids import is_ours
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import EspKeys, Spi
 
 

@@ -8,7 +8,7 @@ import os
 from ikevd.errors import IkeError, KernelRefused, MissingPrivilege, PolicyTaken
 from ikevd.host.interface import KernelSa, PolicyId, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
-from ikevd.policy.model import EspSuite
+from ikevd.policy.suites import EspSuite
 
 MAX_REPLAY_WINDOW = 4096
 """XFRMA_REPLAY_ESN_MAX in linux/xfrm.h."""

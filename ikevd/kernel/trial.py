@@ -12,8 +12,9 @@ from ikevd.host.entropy import Entropy
 from ikevd.host.interface import KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.refusals import suite_lacking
-from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.reqids import TRIAL_REQID
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import EspKeys, Spi
 
 TRIAL_SOURCE = IPv4Address("192.0.2.254")

@@ -37,7 +37,7 @@ from ikevd.peer import effects, facts, lost
 from ikevd.peer.blocked import forges
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import Attempt, PeerState, Stage
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header

@@ -17,7 +17,7 @@ from ikevd.host.entropy import SEED_OCTETS, Entropy
 from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.ledger import Kept, Ledger
 from ikevd.negotiation.ports import Ports
-from ikevd.policy.model import Child
+from ikevd.policy.child import Child
 from ikevd.sa.model import IsakmpSa
 from ikevd.store.interface import ExchangeState
 from ikevd.wire.payloads import Payload

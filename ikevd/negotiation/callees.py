@@ -11,7 +11,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.path_findings import NameUnknown
 from ikevd.peer.due import serves
 from ikevd.peer.state import PeerState
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 
 
 class Callee:

@@ -11,8 +11,8 @@ from ikevd.exchanges.link import FirstContact
 from ikevd.frozen import frozen
 from ikevd.peer import contact, facts
 from ikevd.peer.state import IsakmpState, PeerState
+from ikevd.policy.connection import Connection, Unique
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, Unique
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import ExchangeType
 

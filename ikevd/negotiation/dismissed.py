@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.crypto.secret import Secret
 from ikevd.peer.state import IsakmpState
-from ikevd.policy.model import Connection, Location, PreSharedKey, Resend
+from ikevd.policy.connection import Connection, Location, PreSharedKey, Resend
 
 NOWHERE = Location("the store", 0, 0)
 

@@ -41,8 +41,10 @@ from ikevd.negotiation.ways import Ways
 from ikevd.peer import lost
 from ikevd.peer.outside import outside
 from ikevd.policy.changes import ChangedConnection, Changes, Reach, effective
-from ikevd.policy.model import Config, Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.policy.selectors import Network
+from ikevd.policy.settings import Config
 from ikevd.sa.model import Spi
 
 STOP_WITHIN = 3.5

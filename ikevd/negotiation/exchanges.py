@@ -32,7 +32,7 @@ from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe import history
 from ikevd.peer import facts, path_facts
 from ikevd.peer.state import Attempt, LastFlight
-from ikevd.policy.model import Child
+from ikevd.policy.child import Child
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.store.interface import ExchangeState
 from ikevd.wire.message import Header

@@ -20,7 +20,7 @@ from ikevd.peer.moves import place
 from ikevd.peer.state import PairState, PeerState
 from ikevd.peer.timing import LIVING, REMEMBERED, TO_ANSWER
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Connection, Unique
+from ikevd.policy.connection import Connection, Unique
 from ikevd.sa.model import Cookies
 
 QUESTIONS = 4

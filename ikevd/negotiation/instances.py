@@ -8,8 +8,8 @@ from ikevd.addresses import Endpoint
 from ikevd.frozen import frozen
 from ikevd.peer import clients
 from ikevd.peer.state import PeerKey, PeerState
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection
 
 
 @frozen

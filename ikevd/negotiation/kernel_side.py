@@ -23,7 +23,7 @@ from ikevd.peer.desired import ChildView, View, is_desired_alike
 from ikevd.peer.path_facts import Unmovable
 from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
 from ikevd.peer.volume_facts import SoftExpired
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import EspKeys
 
 NO_KEYS: Mapping[SaId, EspKeys] = MappingProxyType({})

@@ -18,7 +18,7 @@ from ikevd.frozen import frozen
 from ikevd.negotiation.first_message import key_of
 from ikevd.negotiation.router import Authenticated
 from ikevd.observe.history import Record
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import COOKIE_OCTETS
 from ikevd.wire.message import Header
 

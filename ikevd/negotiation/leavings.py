@@ -22,7 +22,7 @@ from ikevd.negotiation.paced import paced
 from ikevd.peer.desired import policies_of_pair
 from ikevd.peer.state import PeerState
 from ikevd.policy import reqids
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.store.interface import Placed, PlacedPolicy
 
 MAX_NAMED = 50

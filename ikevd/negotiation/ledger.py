@@ -11,8 +11,8 @@ from ikevd.conversation.inputs import Beginning, Inputs
 from ikevd.frozen import replace
 from ikevd.negotiation.message_ids import Tally
 from ikevd.peer.state import Attempt, PeerKey, PeerState
+from ikevd.policy.connection import Connection
 from ikevd.policy.digest import digest
-from ikevd.policy.model import Connection
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Store

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
 
 from ikevd.addresses import Address
-from ikevd.policy.model import Limits
+from ikevd.policy.settings import Limits
 
 HOST_PREFIX, SITE_PREFIX = 64, 48
 """Bits of an IPv6 address: one host may use every address of the one, one site every network of the other."""

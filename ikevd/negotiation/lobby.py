@@ -36,7 +36,8 @@ from ikevd.negotiation.work import Work
 from ikevd.observe import history
 from ikevd.observe.refused import Refused
 from ikevd.observe.words import say
-from ikevd.policy.model import Connection, Limits
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Limits
 from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType, PayloadType

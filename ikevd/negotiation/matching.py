@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ikevd.addresses import Address, Path
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 
 
 class ByAddress:

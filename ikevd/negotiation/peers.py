@@ -20,8 +20,8 @@ from ikevd.peer import clients, facts
 from ikevd.peer.restart import owed
 from ikevd.peer.state import ChildState, PeerKey, PeerState
 from ikevd.peer.timing import RETIRED_FOR
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.store.interface import Changes, StoredPeer
 

@@ -16,7 +16,8 @@ from ikevd.negotiation.hints import hear_hints
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Outcome, Running
 from ikevd.path_findings import NoLocalAddress
-from ikevd.policy.model import Connection, Encap
+from ikevd.policy.connection import Connection
+from ikevd.policy.nat import Encap
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType

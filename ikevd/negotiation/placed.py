@@ -10,7 +10,8 @@ from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy
 from ikevd.negotiation.paced import FEW, paced
 from ikevd.negotiation.ports import Ports
-from ikevd.policy.model import Config, Connection
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Config
 from ikevd.store.interface import Placed, PlacedPolicy
 
 OUTSIDE, GATES, LEFT = "outside", "gates of ", "left "

@@ -28,8 +28,9 @@ from ikevd.negotiation.wanted import wanted
 from ikevd.peer import facts
 from ikevd.peer.state import PeerState
 from ikevd.policy.changes import ChangedConnection, Changes, Reach
-from ikevd.policy.model import Config, Connection
+from ikevd.policy.connection import Connection
 from ikevd.policy.reqids import Holder
+from ikevd.policy.settings import Config
 from ikevd.store.interface import Placed, PlacedPolicy
 
 

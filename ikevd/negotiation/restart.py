@@ -27,7 +27,7 @@ from ikevd.negotiation.session import Session
 from ikevd.negotiation.wanted import wanted
 from ikevd.observe.words import say_error
 from ikevd.policy.digest import digest
-from ikevd.policy.model import Config
+from ikevd.policy.settings import Config
 from ikevd.store.interface import Placed, PlacedPolicy, StoredPeer
 from ikevd.store.scalars import Unreadable
 

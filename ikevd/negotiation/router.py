@@ -13,7 +13,7 @@ from ikevd.host.entropy import Entropy
 from ikevd.negotiation.limits import RateLimit
 from ikevd.negotiation.running import Running
 from ikevd.observe.counters import Counters
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import COOKIE_OCTETS, NO_COOKIE, IsakmpSa
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import Header, encode_chain

@@ -44,7 +44,7 @@ from ikevd.peer.desired import View
 from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import ChildState, Half, IsakmpState, PeerKey, PeerState
-from ikevd.policy.model import Connection, Unique
+from ikevd.policy.connection import Connection, Unique
 from ikevd.sa.model import EspKeys, IsakmpSa
 from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import StoredPeer

@@ -25,7 +25,7 @@ from ikevd.negotiation.larval import Answer, Begun, Kept, OnEcho, Place, Places
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
 from ikevd.observe import history
-from ikevd.policy.model import Limits
+from ikevd.policy.settings import Limits
 from ikevd.sa.model import COOKIE_OCTETS
 from ikevd.wire.registry import ExchangeType
 

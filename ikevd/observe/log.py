@@ -23,7 +23,7 @@ from ikevd.frozen import frozen
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.rate import Limits
 from ikevd.observe.views import fact_fields
-from ikevd.policy.model import LogFormat
+from ikevd.policy.settings import LogFormat
 from ikevd.text import printable
 
 DEBUG, INFO = 10, 20

@@ -22,7 +22,7 @@ from ikevd.peer.timing import (
     ONE_WAY_FOR,
     ONE_WAY_FOR_PEERS,
 )
-from ikevd.policy.model import Encap
+from ikevd.policy.nat import Encap
 
 
 def is_time(draft: Draft, found: IsakmpState, live: Liveness) -> bool:

@@ -8,7 +8,7 @@ from ikevd.peer import deletes, idle, pairs, rekey, start
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Answer
 from ikevd.peer.state import Attempt, ChildState, PairState
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 
 MAX_PAIRS = 2
 """After a collision two pairs may carry one child; the newest outbound wins."""

@@ -13,8 +13,7 @@ from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.rekey import soft_seconds
 from ikevd.peer.state import PairState, Stage
-from ikevd.policy.lives import LEAST_SECONDS, shorter
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import LEAST_SECONDS, Lifetime, shorter
 from ikevd.policy.transforms import read_responder_lifetime
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import NotifyPayload

@@ -21,8 +21,8 @@ from ikevd.peer.effects import Record, Say, TellOthers
 from ikevd.peer.moves import place
 from ikevd.peer.state import IsakmpState, PairState, PeerState, Stage
 from ikevd.peer.timing import ITS_TURN, LIVING
+from ikevd.policy.connection import Connection, Unique
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, Unique
 from ikevd.sa.model import Cookies
 
 KEEP, LEAVING = Unique.KEEP, Stage.LEAVING

@@ -83,7 +83,7 @@ from ikevd.peer.facts import (
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Carried, Counted, SoftExpired, Spent, Used
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 
 GONE_EARLY = "its IPsec SA is gone from the kernel before its time"
 

@@ -13,8 +13,9 @@ from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, Poli
 from ikevd.peer import rekey, start
 from ikevd.peer.state import ChildState, Half, PairState
 from ikevd.peer.timing import BACKSTOP
-from ikevd.policy.lives import hard_kilobytes
-from ikevd.policy.model import Child, Connection, Lifetime
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime, hard_kilobytes
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi

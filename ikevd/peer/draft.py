@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 from ikevd.errors import Finding
 from ikevd.peer.effects import Effect
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState
-from ikevd.policy.model import Child, Connection
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, Spi
 
 K = TypeVar("K")

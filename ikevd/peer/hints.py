@@ -15,7 +15,7 @@ from ikevd.peer.effects import Record, Say
 from ikevd.peer.notices import Refusal, invalid_spi
 from ikevd.peer.state import PairState, PeerState, Stage
 from ikevd.peer.timing import ASKED_AGAIN, CALLED_AGAIN, FLAPPING
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import NotifyType
 

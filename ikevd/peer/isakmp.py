@@ -19,8 +19,8 @@ from ikevd.peer.effects import Confirm, Forget, Record, Say
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.timing import RETIRED_FOR
+from ikevd.policy.child import Start
 from ikevd.policy.choose import describe
-from ikevd.policy.model import Start
 from ikevd.sa.model import Cookies, IsakmpSa
 
 MAX_ISAKMP_SAS = 8

@@ -16,7 +16,9 @@ from ikevd.peer.start import Anew
 from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, OUTLIVED, QUESTIONS, STAGGER, YOUNG
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Child, Connection, Dpd, DpdMode, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.sa.model import Cookies
 
 WHOLE_SECOND = 1.0

@@ -12,7 +12,7 @@ from ikevd.peer import contact, dpd, isakmp, liveness, phase1, reload, successio
 from ikevd.peer.draft import Draft
 from ikevd.peer.notices import is_dpd
 from ikevd.peer.state import PeerState, Stage
-from ikevd.policy.model import DpdMode
+from ikevd.policy.dpd import DpdMode
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol

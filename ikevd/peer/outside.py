@@ -7,9 +7,9 @@ from ipaddress import ip_network
 from itertools import product
 
 from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
-from ikevd.policy.model import Config
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
+from ikevd.policy.settings import Config
 
 EVERYWHERE_4, EVERYWHERE_6, LOOPBACK_6 = map(ip_network, ("0.0.0.0/0", "::/0", "::1/128"))
 ICMP, ICMPV6 = 1, 58

@@ -37,7 +37,7 @@ from ikevd.peer.timing import (
     VOLUME_JITTER,
     backoff,
 )
-from ikevd.policy.model import Rekey
+from ikevd.policy.child import Rekey
 from ikevd.sa.model import IpsecSa, Spi
 
 RESPONDER = 0.5, 0.25

@@ -13,7 +13,7 @@ from ikevd.peer import rekey
 from ikevd.peer.draft import Draft
 from ikevd.peer.state import ChildState, PeerKey
 from ikevd.peer.timing import SPREAD, backoff
-from ikevd.policy.model import Child, Start
+from ikevd.policy.child import Child, Start
 
 
 class Anew(Enum):

@@ -24,7 +24,7 @@ from ikevd.peer.timing import (
     TRIED_AGAIN,
     TRIED_CHILDREN,
 )
-from ikevd.policy.model import Encap
+from ikevd.policy.nat import Encap
 from ikevd.sa.model import Cookies, IsakmpSa
 
 UNSPOKEN = Said("the peer agreed on no NAT traversal in its phase 1")

@@ -9,7 +9,9 @@ from enum import Enum
 from typing import Any
 
 from ikevd.frozen import frozen, replace
-from ikevd.policy.model import Child, Config, Connection
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Config
 
 
 class Reach(Enum):

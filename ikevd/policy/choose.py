@@ -16,10 +16,11 @@ from ikevd.findings import ManyChosen, NearestMiss, NoSuite, NothingComparable, 
 from ikevd.frozen import frozen, replace
 from ikevd.policy import lives
 from ikevd.policy.algorithms import GROUPS
+from ikevd.policy.child import Pfs
 from ikevd.policy.differences import nearest
-from ikevd.policy.lives import shorter
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, LifetimeCheck, Pfs
+from ikevd.policy.lives import Lifetime, LifetimeCheck, shorter
 from ikevd.policy.proposals import format_esp, format_ike
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.policy.transforms import read_phase1, read_phase2
 from ikevd.wire.registry import AuthMethod, Encapsulation, Protocol
 from ikevd.wire.sa import Proposal, SaPayload, Transform

@@ -7,8 +7,8 @@ from itertools import product
 from operator import ne
 
 from ikevd.findings import Difference
-from ikevd.policy.model import EspSuite, IkeSuite
 from ikevd.policy.proposals import cipher_word, group_word, hash_word, integrity_word
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.registry import Encapsulation
 
 MODES = {

@@ -12,8 +12,10 @@ from typing import Any
 
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import replace
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, EspSuite, IkeSuite, Start
+from ikevd.policy.suites import EspSuite, IkeSuite
 
 CONTEXT = b"ikevd connection 1"
 """Another one for each change of what is written below."""

@@ -5,9 +5,33 @@ The four ways to judge have racoon's names (`proposal_check` of racoon.conf).
 
 from __future__ import annotations
 
+from enum import Enum
+
 from ikevd.errors import NoProposalChosen
+from ikevd.frozen import frozen
 from ikevd.lifetime_findings import LifeRefused
-from ikevd.policy.model import Lifetime, LifetimeCheck
+
+
+@frozen
+class Lifetime:
+    """A hard lifetime. `kilobytes` is None where volume does not matter."""
+
+    seconds: int
+    kilobytes: int | None = None
+
+
+class LifetimeCheck(Enum):
+    """What a responder does with the life that the initiator proposes, where its own is another one."""
+
+    OBEY = "obey"
+    """Take it."""
+    STRICT = "strict"
+    """Take it if it is shorter, refuse it if it is longer."""
+    CLAIM = "claim"
+    """Keep the shorter one, and tell the initiator where that is ours."""
+    EXACT = "exact"
+    """Refuse it."""
+
 
 STRICT, EXACT = LifetimeCheck.STRICT, LifetimeCheck.EXACT
 LEAST_SECONDS, LEAST_KILOBYTES = 60, 1024

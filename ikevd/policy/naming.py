@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ikevd.policy.model import Child, Connection
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
 from ikevd.wording import Names
 
 Owned = tuple[Connection, Child]

@@ -21,7 +21,7 @@ from ikevd.policy.algorithms import (
     GroupRow,
     HashRow,
 )
-from ikevd.policy.model import EspSuite, IkeSuite
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.registry import Group, Hash, Integrity, Registry
 from ikevd.wording import closest, either, shown
 

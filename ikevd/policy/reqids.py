@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from ikevd.errors import LimitReached
 from ikevd.frozen import frozen
+from ikevd.policy.connection import Connection
 from ikevd.policy.digest import written
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection
 
 REQID_FIRST = 0x696B0000
 REQID_LAST = 0x696BFFFF

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from ikevd.errors import Malformed
 from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.attributes import Attribute, decode_all, encode_all
 from ikevd.wire.buffer import Reader
 from ikevd.wire.registry import (

@@ -7,8 +7,10 @@ from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime, NatMethod
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.nat import NatMethod
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.registry import ExchangeType
 
 COOKIE_OCTETS = 8

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 
 from ikevd.addresses import Endpoint
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.transport.sockaddr import family_of, from_sockaddr
 
 SO_NETNS_COOKIE = 71

@@ -20,7 +20,7 @@ from ikevd.addresses import Address, Endpoint, Path
 from ikevd.errors import IkeError, MissingPrivilege, PortInUse
 from ikevd.findings import Unreachable
 from ikevd.frozen import frozen
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.readable import Readable
 from ikevd.transport.holder import holder_of
 from ikevd.transport.inherited import EVERY_ADDRESS, name_of, take_no_esp

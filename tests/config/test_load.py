@@ -9,30 +9,16 @@ import pytest
 
 from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
 from ikevd.crypto.secret import Secret
+from ikevd.policy.child import Pfs, Start
+from ikevd.policy.connection import AddressRange, Resend, Unique
 from ikevd.policy.digest import digest
+from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import (
-    AddressRange,
-    Config,
-    Control,
-    Dpd,
-    DpdAction,
-    DpdMode,
-    Encap,
-    Lifetime,
-    Limits,
-    Listen,
-    LogFormat,
-    Looks,
-    NatMethod,
-    OnStop,
-    Pfs,
-    Resend,
-    Start,
-    Unique,
-)
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.policy.reqids import Holder, Reqids
+from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop
 from tests.config.files import CHILD, MARKED, MINIMAL, ROOT, child, connection, read
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.config.files import CHILD, MINIMAL, child, connection, problems, read
 
 

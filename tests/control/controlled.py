@@ -9,7 +9,7 @@ from ikevd.control.controller import EngineController
 from ikevd.control.shapes import Child, Status
 from ikevd.dissect.lazy import whole
 from ikevd.observe.views import View
-from ikevd.policy.model import Connection, Resend
+from ikevd.policy.connection import Connection, Resend
 from tests.builders import ALICE, BOB, child, connection
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob

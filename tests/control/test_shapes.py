@@ -20,7 +20,8 @@ from ikevd.observe.history import Entry
 from ikevd.observe.shapes import Record
 from ikevd.observe.views import entry_view
 from ikevd.policy.changes import changes
-from ikevd.policy.model import Config, Encap
+from ikevd.policy.nat import Encap
+from ikevd.policy.settings import Config
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, mirrored, psk
 from tests.control.controlled import BOTH, LAN, SILENT, controlled, ignore, status_of, traced

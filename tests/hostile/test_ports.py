@@ -12,7 +12,7 @@ from ikevd.addresses import Endpoint
 from ikevd.exchanges.nat import endpoint_hash
 from ikevd.host.interface import UdpPorts
 from ikevd.peer.state import IsakmpState
-from ikevd.policy.model import NatMethod
+from ikevd.policy.nat import NatMethod
 from ikevd.policy.transforms import offer_phase2
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import KePayload, NatDPayload, NoncePayload, Payload, VidPayload

@@ -17,7 +17,9 @@ from ikevd.peer.decide import decide
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import PeerState
-from ikevd.policy.model import Connection, Lifetime, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from tests.builders import BOB, child, connection
 from tests.gateways import Gateway, alice_and_bob
 from tests.mutant import Mutant

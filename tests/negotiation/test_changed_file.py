@@ -10,7 +10,9 @@ import pytest
 
 from ikevd.host.interface import Action
 from ikevd.peer import facts
-from ikevd.policy.model import Connection, Lifetime, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.wire.registry import ExchangeType
 from tests.builders import NO_DPD, connection
 from tests.gateways import bring_up, silence

@@ -11,7 +11,7 @@ from ikevd.peer.dpd import liveness_of
 from ikevd.peer.notices import delete_isakmp, r_u_there, r_u_there_ack
 from ikevd.peer.state import IsakmpState, Stage
 from ikevd.peer.timing import TO_ANSWER
-from ikevd.policy.model import Unique
+from ikevd.policy.connection import Unique
 from tests.builders import BOB
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up

@@ -45,7 +45,9 @@ from ikevd.peer.state import (
     QuickModeState,
     Stage,
 )
-from ikevd.policy.model import Connection, Lifetime, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import Hash, Protocol

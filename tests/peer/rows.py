@@ -11,7 +11,7 @@ from ikevd.errors import PeerRefused, Said
 from ikevd.peer.facts import Fact, Informed, QuickModeUp
 from ikevd.peer.notices import delete_esp
 from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import NotifyType
 from tests.peer.records import NOW, VIEW, A, ipsec, isakmp, mode, opening, ours, pair, peer, told

@@ -20,7 +20,8 @@ from ikevd.peer.isakmp import MAX_ISAKMP_SAS
 from ikevd.peer.notices import delete_esp, delete_isakmp
 from ikevd.peer.state import Attempt, Half, PeerState, Stage
 from ikevd.peer.volume_facts import Counted, Spent, Used
-from ikevd.policy.model import Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, Spi
 from ikevd.store.codec import decode, encode
 from ikevd.wire.payloads import NotifyPayload, Payload

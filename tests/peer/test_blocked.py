@@ -12,7 +12,9 @@ from ikevd.peer.facts import Due, Fact, Reset
 from ikevd.peer.path_facts import AddressGone, Balance
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, OneWayStage, PeerState
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Connection, Encap, NatMethod, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.nat import Encap, NatMethod
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
 from tests.builders import child
 from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, pair, peer, told

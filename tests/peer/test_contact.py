@@ -12,7 +12,7 @@ from ikevd.peer import contact
 from ikevd.peer.decide import decide
 from ikevd.peer.facts import BeganAnew, Contacted, Due, Fact, Informed, PhaseOneUp
 from ikevd.peer.state import ChildState, IsakmpState, PeerState, Refused, Replacement, Stage
-from ikevd.policy.model import Unique
+from ikevd.policy.connection import Unique
 from ikevd.sa.model import Cookies, IsakmpSa, UdpEncapsulation
 from tests.builders import ALICE, BOB, fqdn
 from tests.peer.records import (

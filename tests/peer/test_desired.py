@@ -14,7 +14,9 @@ from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
 from ikevd.peer.state import Attempt, ChildState, Flaps, Half, Idle, PairState
 from ikevd.peer.timing import BACKSTOP
-from ikevd.policy.model import Child, Connection, Lifetime, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa, UdpEncapsulation

@@ -26,7 +26,8 @@ from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
 from ikevd.peer.state import Attempt, Liveness, PeerKey, PeerState, Stage
 from ikevd.peer.timing import LIVING
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Dpd, DpdMode, Unique
+from ikevd.policy.connection import Unique
+from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol

@@ -14,7 +14,8 @@ from ikevd.peer.facts import Due, Expired, QuickModeFailed, Reloaded, Restarted,
 from ikevd.peer.rekey import soft_kilobytes, soft_seconds
 from ikevd.peer.state import Attempt, ChildState, Flaps, Half, PairState
 from ikevd.peer.volume_facts import SoftExpired, Used
-from ikevd.policy.model import Lifetime, Rekey
+from ikevd.policy.child import Rekey
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import IpsecSa, Spi
 from tests.peer.records import (
     LAN,

@@ -8,7 +8,7 @@ from ikevd.errors import NoAnswer, Said
 from ikevd.peer.facts import PhaseOneFailed, PhaseOneUp, RekeyWanted, Reloaded, Reset
 from ikevd.peer.state import Attempt, ChildState, Stage
 from ikevd.policy.changes import Reach
-from ikevd.policy.model import Rekey
+from ikevd.policy.child import Rekey
 from tests.builders import child
 from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, mode, opening, ours, pair, peer, told
 

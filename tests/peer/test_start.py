@@ -12,7 +12,7 @@ from ikevd.peer.facts import Acquired, Due, QuickModeFailed, Wanted
 from ikevd.peer.start import pause
 from ikevd.peer.state import Attempt, Flaps
 from ikevd.peer.timing import SPREAD, backoff
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.peer.records import KEY, LAN, NOW, VIEW, isakmp, later, mode, peer, theirs
 from tests.peer.rows import BY_PEER, DOWN, ELEVEN, NO, REFUSED, UP, WANTED, YOUNG, Row, deleted, lan, new, under_way, up
 

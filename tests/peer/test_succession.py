@@ -25,7 +25,8 @@ from ikevd.peer.facts import (
 )
 from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState, Stage
 from ikevd.peer.volume_facts import Spent
-from ikevd.policy.model import NatMethod, Start
+from ikevd.policy.child import Start
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import DeletePayload
 from ikevd.wire.registry import Protocol

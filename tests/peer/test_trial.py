@@ -13,7 +13,8 @@ from ikevd.peer.facts import Informed, PhaseOneFailed, PhaseOneUp, Reset, Restar
 from ikevd.peer.notices import delete_esp
 from ikevd.peer.path_facts import AddressGone, Balance
 from ikevd.peer.state import Attempt, ChildState, OneWay, PeerState
-from ikevd.policy.model import NatMethod, Start
+from ikevd.policy.child import Start
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import NatTraversal
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, child

@@ -21,21 +21,11 @@ from ikevd.policy.changes import (
     changes,
     effective,
 )
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection, Location, Resend
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import (
-    Bypass,
-    Child,
-    Config,
-    Connection,
-    Control,
-    Lifetime,
-    Limits,
-    Listen,
-    Location,
-    OnStop,
-    Resend,
-    Start,
-)
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.settings import Bypass, Config, Control, Limits, Listen, OnStop
 from tests.builders import BOB, ESP_AES256_SHA1, child, connection, psk, selector
 
 LAN, DMZ = child(), child(name="dmz", reqid=0x696B0001, remote="10.3.0.0/24")

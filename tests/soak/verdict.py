@@ -15,7 +15,8 @@ from ikevd.peer.due import serves
 from ikevd.peer.outside import outside
 from ikevd.peer.start import has_trap
 from ikevd.peer.state import ChildState, Half, PeerState
-from ikevd.policy.model import Config, Start
+from ikevd.policy.child import Start
+from ikevd.policy.settings import Config
 from ikevd.sa.model import EspKeys, Spi
 from ikevd.store.interface import StoredPeer
 from ikevd.store.memory import MemoryStore

@@ -28,7 +28,8 @@ from ikevd.peer.state import (
     Stage,
 )
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Lifetime, NatMethod
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.store.forms import FINDINGS
 from ikevd.store.interface import ExchangeState, Placed, PlacedPolicy

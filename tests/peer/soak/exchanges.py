@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from ikevd.peer.state import Half
-from ikevd.policy.model import Child
+from ikevd.policy.child import Child
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from tests.builders import ALICE, BOB
 from tests.peer.records import ipsec

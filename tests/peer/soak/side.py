@@ -17,7 +17,7 @@ from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import Half, PeerState
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.store.codec import decode, encode
 from tests.peer.records import KEY, SALT

@@ -11,7 +11,9 @@ from ikevd.peer.desired import desired_child
 from ikevd.peer.due import lasts, serves
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import PeerState
-from ikevd.policy.model import Child, Connection, Lifetime, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.builders import child, connection, mirrored
 from tests.peer.soak.side import Side, pairs

@@ -9,7 +9,7 @@ from ikevd.errors import Abandoned, IkeError, NoAnswer
 from ikevd.peer import facts
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.state import Attempt, PeerState, Stage
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import Payload
 from tests.peer.records import isakmp_sa

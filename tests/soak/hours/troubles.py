@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 from ikevd.errors import KernelRefused
 from ikevd.peer.facts import Reset
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.store.memory import Killed
 from tests.gateways import reload
 from tests.negotiation.test_behind_a_nat import PUBLIC

@@ -1,0 +1,82 @@
+"""One pair of traffic selectors, as the file has it: what brings it up, and how it is protected."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from enum import Enum
+
+from ikevd.frozen import frozen
+from ikevd.policy.lives import Lifetime, LifetimeCheck
+from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.suites import EspSuite
+
+
+class Start(Enum):
+    """What brings a child up."""
+
+    ALWAYS = "always"
+    """ikevd, at its start and again, with back-off, whenever the child is down."""
+    ON_DEMAND = "on-demand"
+    """The first packet for it, and `ikevd up` or the peer."""
+    PASSIVE = "passive"
+    """Only the peer."""
+    MANUAL = "manual"
+    """`ikevd up`, or the peer."""
+
+
+class Rekey(Enum):
+    """Does this end replace an IPsec SA pair before its lifetime ends?"""
+
+    YES = "yes"
+    IF_USED = "if_used"
+    """Only one that has carried a packet."""
+    NO = "no"
+    """Only the peer does."""
+
+
+class Pfs(Enum):
+    """Perfect forward secrecy of a child: a Diffie-Hellman exchange of its own in each Quick Mode."""
+
+    REQUIRED = "required"
+    """The group that the suites name, from both sides."""
+    OPTIONAL = "optional"
+    """Ours as initiator; as responder also a Quick Mode without KE, or with another group."""
+    OFF = "off"
+
+
+@frozen
+class Child:
+    """One pair of selectors: one Quick Mode."""
+
+    name: str
+    reqid: int
+    local: TrafficSelector
+    remote: TrafficSelector
+    suites: tuple[EspSuite, ...]
+    lifetime: Lifetime
+    start: Start
+    replay_window: int = 128
+    """In packets; never 0 (CVE-2006-4436)."""
+    pfs: Pfs = Pfs.REQUIRED
+    """Without meaning where no suite names a group."""
+    sha256_96: bool = False
+    """As in the connection."""
+    lifetime_check: LifetimeCheck = LifetimeCheck.CLAIM
+    """As in the connection."""
+    template: bool = False
+    """`remote` is what peers may ask for a part of: each instance has a selector of its own within it."""
+    instance: bool = field(default=False, compare=False)
+    """As one of many peers has it: of a template, the part that it asked for; nothing is blocked beforehand."""
+    inactivity: int | None = None
+    """Seconds without a packet either way after which it goes down; None: never."""
+    fail_open: bool = False
+    """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
+    rekey: Rekey = Rekey.YES
+    group: str | None = None
+    """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
+    the whole entry, and has its name."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it answers to."""
+        return (self.name,) if self.group is None else (self.name, self.group)
