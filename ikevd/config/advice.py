@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 
 from ikevd.config.problems import Problems
-from ikevd.config.schema import ChildSection, ConnectionSection, ControlSection
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection
+from ikevd.config.schema_settings import ControlSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.peer.timing import SOONEST_BY_PEER, SOONEST_BY_VOLUME
 from ikevd.policy import proposals

@@ -7,8 +7,11 @@ from itertools import product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, DpdSection, FileSection
-from ikevd.config.schema_values import Places, Within
+from ikevd.config.schema import BypassSection, FileSection
+from ikevd.config.schema_addresses import Places, Within
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection, DpdSection
+from ikevd.config.schema_settings import ControlSection
 from ikevd.crypto.secret import Secret
 from ikevd.policy.child import Child, Pfs, Rekey, Start
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique

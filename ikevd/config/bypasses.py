@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import product
 
 from ikevd.config.problems import Problems
-from ikevd.config.schema import BypassSection, ChildSection, FileSection
+from ikevd.config.schema import BypassSection, FileSection
+from ikevd.config.schema_child import ChildSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.selectors import TrafficSelector
 

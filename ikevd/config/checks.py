@@ -9,8 +9,11 @@ from ikevd.addresses import Address
 from ikevd.config import advice, blocked, bypasses, networks, overlaps
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
-from ikevd.config.schema import BypassSection, ChildSection, ConnectionSection, ControlSection, FileSection
-from ikevd.config.schema_values import Places, Within
+from ikevd.config.schema import BypassSection, FileSection
+from ikevd.config.schema_addresses import Places, Within
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection
+from ikevd.config.schema_settings import ControlSection
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.connection import AddressRange

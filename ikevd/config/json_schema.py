@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS, FileSection
+from ikevd.config.schema import FileSection
+from ikevd.config.schema_child import DEFAULT_ESP_PROPOSALS
+from ikevd.config.schema_connection import DEFAULT_IKE_PROPOSALS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAMES = {"pattern": "^[A-Za-z0-9_.-]{1,64}$"}

@@ -7,8 +7,10 @@ from ipaddress import ip_network
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
-from ikevd.config.schema_values import Places
+from ikevd.config.schema import FileSection
+from ikevd.config.schema_addresses import Places
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.connection import AddressRange

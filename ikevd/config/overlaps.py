@@ -7,7 +7,8 @@ from itertools import product
 from typing import Literal
 
 from ikevd.config.problems import Problems
-from ikevd.config.schema import ChildSection, FileSection
+from ikevd.config.schema import FileSection
+from ikevd.config.schema_child import ChildSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.frozen import frozen
 from ikevd.policy.selectors import Network, TrafficSelector

@@ -7,8 +7,10 @@ from itertools import product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import ChildSection, ConnectionSection, FileSection
-from ikevd.config.schema_values import Places
+from ikevd.config.schema import FileSection
+from ikevd.config.schema_addresses import Places
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen

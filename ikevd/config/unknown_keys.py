@@ -5,20 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ikevd.config.schema import (
-    BypassSection,
-    ChildSection,
-    ConnectionSection,
-    ControlSection,
-    DpdSection,
-    FileSection,
-    LimitsSection,
-    ListenSection,
-    LogSection,
-    RetransmitSection,
-    Section,
-    section_at,
-)
+from ikevd.config.schema import BypassSection, FileSection, section_at
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection, DpdSection, RetransmitSection
+from ikevd.config.schema_settings import ControlSection, LimitsSection, ListenSection, LogSection
+from ikevd.config.section import Section
 from ikevd.config.typography import QUOTES
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.wording import closest, either

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
+from ikevd.config.schema_child import DEFAULT_ESP_PROPOSALS
+from ikevd.config.schema_connection import DEFAULT_IKE_PROPOSALS
 from ikevd.crypto.secret import Secret
 from ikevd.policy.child import Pfs, Start
 from ikevd.policy.connection import AddressRange, Resend, Unique
@@ -182,6 +183,12 @@ def test_within_is_a_template_for_peers_from_anywhere(tmp_path: Path) -> None:
         ("roads[1]", "10.3.0.0/16", True),
         ("roads[2]", "10.4.0.0/24", False),
     ]
+
+
+def test_a_distinguished_name_may_be_longer_than_a_host_name(tmp_path: Path) -> None:
+    name = f"CN=gw-b, OU={'branch office ' * 30}, O=Example"
+    (berlin,) = read(tmp_path, connection(remote_id=f"'{name}'")).config.connections
+    assert berlin.remote_id == Identity.parse(name)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ikevd.config.schema import ChildSection, ConnectionSection, FileSection, Section, section_at
+from ikevd.config.schema import FileSection, section_at
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection
+from ikevd.config.section import Section
 from ikevd.config.unknown_keys import ALSO, FOREIGN, PLACES, WITHOUT, sentence
 from tests.config.files import CHILD, MARKED, MINIMAL, connection, problems
 

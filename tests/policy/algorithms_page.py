@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
+from ikevd.config.schema_child import DEFAULT_ESP_PROPOSALS
+from ikevd.config.schema_connection import DEFAULT_IKE_PROPOSALS
 from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, INTEGRITIES, CipherRow
 from ikevd.policy.proposals import ALIASES
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ikevd.config.schema import DEFAULT_ESP_PROPOSALS, DEFAULT_IKE_PROPOSALS
+from ikevd.config.schema_child import DEFAULT_ESP_PROPOSALS
+from ikevd.config.schema_connection import DEFAULT_IKE_PROPOSALS
 from ikevd.crypto import groups
 from ikevd.crypto.ciphers import key_length, key_lengths
 from ikevd.crypto.primitives import hash_size

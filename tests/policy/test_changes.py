@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from ikevd.config.schema import ChildSection, ConnectionSection, FileSection, section_at
+from ikevd.config.schema import FileSection, section_at
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection
 from ikevd.policy.changes import (
     APART,
     CHILD_KEYS,

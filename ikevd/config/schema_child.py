@@ -1,0 +1,66 @@
+"""The networks to connect: the keys of a child, the defaults, and a line on each for editors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ikevd.config.foreign_words import PFS_WORDS, REKEY_WORDS, START_WORDS
+from ikevd.config.schema_addresses import RemoteSelectorValue, SelectorValue
+from ikevd.config.schema_durations import InactivityValue, LifetimeValue
+from ikevd.config.schema_values import MIN_KILOBYTES, EspProposal, OneOrMore, SwitchOrNone, number, one_of
+from ikevd.config.section import Section
+from ikevd.policy import proposals
+
+DEFAULT_ESP_PROPOSALS = ("aes256-sha256", "aes128-sha256", "aes256-sha1", "aes128-sha1")
+DEFAULT_LIFETIME = 3_600
+"""1 h, as Cisco IOS and strongSwan."""
+
+
+class ChildSection(Section):
+    """Networks to connect. Several on either side: one IPsec SA for each pair, named lan[1], lan[2] and so on."""
+
+    local: OneOrMore[SelectorValue] = Field(description="the networks on this side, for example 10.1.0.0/24")
+    remote: OneOrMore[RemoteSelectorValue] = Field(
+        description="the networks on the peer's side, for example 10.2.0.0/24; where peers may come from anywhere also "
+        "within 10.3.0.0/16: each gets the part of it that it asks for"
+    )
+    esp_proposals: OneOrMore[EspProposal] = Field(
+        default=tuple(map(proposals.parse_esp, DEFAULT_ESP_PROPOSALS)),
+        description="best first: cipher-integrity or, with perfect forward secrecy, cipher-integrity-group; of several "
+        "groups the responder takes any, and the initiator offers the first",
+    )
+    pfs: Annotated[str | None, one_of("required", "optional", "off", others=PFS_WORDS)] = Field(
+        default=None,
+        description="perfect forward secrecy: required, optional (a peer's Quick Mode without it is accepted, too) or "
+        "off; by default required where esp_proposals name a group, else off",
+    )
+    lifetime: LifetimeValue = Field(default=DEFAULT_LIFETIME, description="of the IPsec SA, for example 1h")
+    lifetime_kilobytes: Annotated[int | None, number(MIN_KILOBYTES, 2**32 - 1)] = Field(
+        default=None, description="of the IPsec SA, in units of 1024 octets; left out: volume does not matter"
+    )
+    rekey: Annotated[str, one_of("yes", "if_used", "no", others=REKEY_WORDS)] = Field(
+        default="yes",
+        description="is the IPsec SA replaced before its lifetime ends: yes, if_used (only one that has carried a "
+        "packet) or no (only by the peer)",
+    )
+    start: Annotated[str | None, one_of("always", "on-demand", "passive", "manual", others=START_WORDS)] = Field(
+        default=None,
+        description="what brings it up: always (ikevd, at once and again whenever it is down), on-demand (the first "
+        "packet for it), passive (only the peer) or manual (`ikevd up`, or the peer); by default always, and passive "
+        "where only the peer can call",
+    )
+    inactivity: InactivityValue = Field(
+        default=None,
+        description="without a packet either way for so long, for example 10m, its SAs are deleted, and it waits as "
+        "`start` says, which must not be always; left out: it stays up",
+    )
+    fail_open: SwitchOrNone = Field(
+        default=None,
+        description="true: while no SA carries its traffic, it leaves in the clear; false: it is blocked; left out: as "
+        "the connection has it",
+    )
+    replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
+        default=128, description="how many packets may overtake one another"
+    )
