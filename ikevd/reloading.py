@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from ikevd.config.load import Loaded
-from ikevd.control import shapes
+from ikevd.control import reload_shapes
 from ikevd.control.reload import refused_view, reload_view
 from ikevd.errors import Abandoned, ConfigError, IkeError
 from ikevd.negotiation.engine import Engine
@@ -75,7 +75,7 @@ class Reloading:
         async with self._one:
             pass
 
-    async def reload(self, dry_run: bool) -> shapes.Reload:
+    async def reload(self, dry_run: bool) -> reload_shapes.Reload:
         """What the file changes. `dry_run`: nothing is carried out, and nothing logged."""
         async with self._one:
             if self._closed:
@@ -88,14 +88,14 @@ class Reloading:
             finally:
                 self._notifier.ready("ikevd is ready")
 
-    async def _plan(self) -> shapes.Reload:
+    async def _plan(self) -> reload_shapes.Reload:
         try:
             loaded, found = await self._found()
         except IkeError as error:
             return refused_view(_problems(error), dry_run=True)
         return reload_view(found, dry_run=True, remarks=self._remarks(loaded, found))
 
-    async def _carry_out(self) -> shapes.Reload:
+    async def _carry_out(self) -> reload_shapes.Reload:
         try:
             loaded, found = await self._found()
             if found:

@@ -1,4 +1,4 @@
-"""`docs/json.schema.json` and `docs/json.md`, from `ikevd.control.shapes`.
+"""`docs/json.schema.json` and `docs/json.md`, from `ikevd.control.shapes` and the modules that it names.
 
 Run: `python -m tools.json_docs`.
 """
@@ -22,20 +22,28 @@ from ikevd import (
     refusals,
     selector_findings,
 )
-from ikevd.control import shapes
+from ikevd.control import line_shapes, reload_shapes, shapes, status_shapes
 from ikevd.errors import Finding, Said
 from ikevd.observe.views import kind_of
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SCHEMA, PAGE = DOCS / "json.schema.json", DOCS / "json.md"
-Answer = shapes.Status | shapes.Trace | shapes.Line | shapes.Version | shapes.Names | shapes.Keys | shapes.Reload
+Answer = (
+    status_shapes.Status
+    | shapes.Trace
+    | line_shapes.Line
+    | shapes.Version
+    | shapes.Names
+    | shapes.Keys
+    | reload_shapes.Reload
+)
 Schema = dict[str, Any]
 
 INTRODUCTION = f"""\
 # JSON of the commands and of the control API
 
-Made from `ikevd/control/shapes.py` by `make docs`; a test compares it, and holds real output against it.
-As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
+Made from `ikevd/control/shapes.py` and the modules that it names by `make docs`; a test compares it, and holds
+real output against it. As a JSON Schema: [{SCHEMA.name}]({SCHEMA.name}).
 
 | command | prints | API (HTTP on the unix socket) |
 |---|---|---|
@@ -86,7 +94,7 @@ def schema_text() -> str:
 
 def page_text() -> str:
     """The page for people."""
-    shown = {**schema_of(list[Answer])["$defs"], "Owner": schema_of(list[shapes.Owner])["$defs"]["Owner"]}
+    shown = {**schema_of(list[Answer])["$defs"], "Owner": schema_of(list[line_shapes.Owner])["$defs"]["Owner"]}
     order = ["Status", "Trace", "Owner", "End", "Version", "Names"]
     names = [name for name in shown if not name.startswith("Owned")]
     names = [*order, *(name for name in names if name not in order)]

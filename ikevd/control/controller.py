@@ -10,7 +10,7 @@ from itertools import groupby, islice
 
 from ikevd import __version__
 from ikevd.addresses import Address, Endpoint
-from ikevd.control import shapes
+from ikevd.control import reload_shapes, shapes, status_shapes
 from ikevd.control.interface import NotAllowed, Progress, TooMuch, UnknownName
 from ikevd.control.pace import Pace
 from ikevd.control.status import connection_view, has_peer, holder_view, refused_view
@@ -43,7 +43,7 @@ MAX_REFUSED = 20
 PHASE_1 = frozenset({ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE})
 
 
-Reload = Callable[[bool], Awaitable[shapes.Reload]]
+Reload = Callable[[bool], Awaitable[reload_shapes.Reload]]
 """Reads the file again; True: only to tell what it changes."""
 
 
@@ -86,8 +86,8 @@ class EngineController:
 
     async def status(
         self, name: str | None = None, peer: Address | None = None, pace: Pace | None = None
-    ) -> tuple[View, AsyncIterator[shapes.Connection]]:
-        """What stands: the fields of `shapes.Status`, the connections apart. Raises `UnknownName`."""
+    ) -> tuple[View, AsyncIterator[status_shapes.Connection]]:
+        """What stands: the fields of `status_shapes.Status`, the connections apart. Raises `UnknownName`."""
         shown = self._shown(name)
         return self._head(name, peer), self._connections(shown, peer, pace or Pace())
 
@@ -114,7 +114,7 @@ class EngineController:
 
     async def _connections(
         self, wanted: list[tuple[Connection, tuple[Child, ...]]], peer: Address | None, pace: Pace
-    ) -> AsyncIterator[shapes.Connection]:
+    ) -> AsyncIterator[status_shapes.Connection]:
         sessions: dict[str, list[Session]] = {}
         for session in self._engine.sessions():
             sessions.setdefault(session.connection.name, []).append(session)
@@ -265,7 +265,7 @@ class EngineController:
         sessions = [session for session in self._engine.sessions() if session.connection.name in children]
         return [(session, children[session.connection.name]) for session in sessions]
 
-    async def reload(self, *, dry_run: bool) -> shapes.Reload:
+    async def reload(self, *, dry_run: bool) -> reload_shapes.Reload:
         """Read the file again and carry out what it changes, or (`dry_run`) only tell it."""
         if self._reload is None:
             raise NotAllowed("this daemon was not started from a file")

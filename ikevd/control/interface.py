@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
 from ikevd.addresses import Address
-from ikevd.control import shapes
+from ikevd.control import reload_shapes, status_shapes
 from ikevd.control.pace import Pace
 from ikevd.errors import IkeError
 from ikevd.observe.views import View
@@ -33,9 +33,9 @@ class Controller(Protocol):
 
     async def status(
         self, name: str | None, peer: Address | None, pace: Pace
-    ) -> tuple[View, AsyncIterator[shapes.Connection]]:
-        """What stands of the connection or child `name` or with `peer`: the fields of `shapes.Status`, and apart, with
-        rests by `pace`, its connections. Raises `UnknownName`."""
+    ) -> tuple[View, AsyncIterator[status_shapes.Connection]]:
+        """What stands of the connection or child `name` or with `peer`: the fields of `status_shapes.Status`, and
+        apart, with rests by `pace`, its connections. Raises `UnknownName`."""
 
     def names(self) -> Names:
         """Of connections and children."""
@@ -75,7 +75,7 @@ class Controller(Protocol):
         """End all with the peers of a connection at once; returns when what was wanted is up again. Raises and
         cancelled as `up`."""
 
-    async def reload(self, *, dry_run: bool) -> shapes.Reload:
+    async def reload(self, *, dry_run: bool) -> reload_shapes.Reload:
         """Read the file again and carry out what it changes, or (`dry_run`) only tell it. Returns once that is begun:
         each gate stands, each peer is told; negotiations go on. Raises `IkeError` where it cannot be carried out."""
 

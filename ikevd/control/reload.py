@@ -10,7 +10,7 @@ from ikevd.policy.changes import ChangedChild, ChangedConnection, Changes, Reach
 REACH: dict[Reach, reload_shapes.Reach] = {Reach.OURS: "ours", Reach.RENEWED: "renewed", Reach.REPLACED: "replaced"}
 
 
-def reload_view(found: Changes, *, dry_run: bool, remarks: Iterable[str] = ()) -> shapes.Reload:
+def reload_view(found: Changes, *, dry_run: bool, remarks: Iterable[str] = ()) -> reload_shapes.Reload:
     """Of a file that can be used."""
     return {
         "schema": shapes.SCHEMA,
@@ -26,7 +26,7 @@ def reload_view(found: Changes, *, dry_run: bool, remarks: Iterable[str] = ()) -
     }
 
 
-def refused_view(problems: Iterable[str], *, dry_run: bool) -> shapes.Reload:
+def refused_view(problems: Iterable[str], *, dry_run: bool) -> reload_shapes.Reload:
     """Nothing has changed, for these reasons."""
     return {**reload_view(Changes(), dry_run=dry_run), "ok": False, "problems": list(problems)}
 

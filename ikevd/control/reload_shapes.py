@@ -1,4 +1,4 @@
-"""The JSON of a reload: a part of `ikevd.control.shapes`."""
+"""The JSON of a reload."""
 
 from __future__ import annotations
 

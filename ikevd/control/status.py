@@ -1,4 +1,4 @@
-"""What stands, as plain data: the shapes of `ikevd.control.shapes`, filled from sessions, records and the kernel."""
+"""What stands, as plain data: the shapes of `status_shapes`, filled from sessions, records and the kernel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 
 from ikevd.addresses import Address
-from ikevd.control import shapes
+from ikevd.control import sa_shapes, status_shapes
 from ikevd.control.pace import Pace
 from ikevd.control.traffic import traffic_of
 from ikevd.dissect.lazy import pieces
@@ -39,9 +39,9 @@ async def connection_view(
     phase1: Record | None,
     kernel: Kernel,
     pace: Pace,
-) -> shapes.Connection:
+) -> status_shapes.Connection:
     """One connection with those of its children that were asked for."""
-    isakmp, shown = list[shapes.Isakmp](), list[shapes.Child]()
+    isakmp, shown = list[sa_shapes.Isakmp](), list[status_shapes.Child]()
     for session in sessions:
         isakmp += [_isakmp(live, session.now) for live in session.live if live.stage is not Stage.LEAVING]
         await pace.keep()
@@ -60,7 +60,7 @@ async def connection_view(
     }
 
 
-def refused_view(refused: Refused) -> shapes.Refused:
+def refused_view(refused: Refused) -> status_shapes.Refused:
     """One of the negotiations of peers that came to nothing."""
     return {
         "at": refused.last,
@@ -74,7 +74,7 @@ def refused_view(refused: Refused) -> shapes.Refused:
     }
 
 
-def holder_view(holding: Holding) -> shapes.SocketHolder:
+def holder_view(holding: Holding) -> status_shapes.SocketHolder:
     """Who keeps the IKE sockets open while ikevd is away."""
     return {"kind": holding.kind, "pid": holding.pid, "problem": holding.problem}
 
@@ -90,7 +90,9 @@ def _remote(connection: Connection) -> str:
     return places or str(connection.remote or connection.remote_range or "any")
 
 
-async def status_pieces(head: View, connections: AsyncIterator[shapes.Connection], pace: Pace) -> AsyncIterator[bytes]:
+async def status_pieces(
+    head: View, connections: AsyncIterator[status_shapes.Connection], pace: Pace
+) -> AsyncIterator[bytes]:
     """The JSON of a status in pieces. `head`: all of it but the connections."""
     before = f'{json.dumps(head)[:-1]}, "connections": ['
     async for connection in connections:
@@ -102,15 +104,15 @@ async def status_pieces(head: View, connections: AsyncIterator[shapes.Connection
     yield (before if before != ", " else "").encode() + b"]}"
 
 
-def _lazily(connection: shapes.Connection) -> View:
+def _lazily(connection: status_shapes.Connection) -> View:
     children = ({**child, "sas": iter(child["sas"])} for child in connection["children"])
     return {**connection, "isakmp": iter(connection["isakmp"]), "children": children}
 
 
 async def _child(
     connection: Connection, child: Child, sessions: list[Session], kernel: Kernel, pace: Pace
-) -> shapes.Child:
-    now, sas = sessions[0].now if sessions else 0.0, list[shapes.IpsecPair]()
+) -> status_shapes.Child:
+    now, sas = sessions[0].now if sessions else 0.0, list[sa_shapes.IpsecPair]()
     peers = [session.state for session in sessions]
     pairs = [pair for peer in peers for pair in _of(peer, child).standing]
     for pair in pairs:
@@ -155,7 +157,7 @@ def state_of(child: Child, peer: PeerState | None) -> str:
     return "waiting" if has_trap(child, state) and not state.unplaced else "down"
 
 
-async def _pair(pair: PairState, kernel: Kernel, now: float) -> shapes.IpsecPair:
+async def _pair(pair: PairState, kernel: Kernel, now: float) -> sa_shapes.IpsecPair:
     sa = pair.sa
     age = now - pair.born
     inbound = await kernel.counters(SaId(sa.local, sa.inbound)) or NOTHING
@@ -183,7 +185,7 @@ async def _pair(pair: PairState, kernel: Kernel, now: float) -> shapes.IpsecPair
     }
 
 
-def _isakmp(live: IsakmpState, now: float) -> shapes.Isakmp:
+def _isakmp(live: IsakmpState, now: float) -> sa_shapes.Isakmp:
     sa = live.sa
     heard, sign = last_sign(live)
     return {
@@ -218,7 +220,7 @@ _ONE_WAY: Mapping[OneWayStage, Literal["suspected", "trying", "helped", "in vain
 }
 
 
-def _one_way(known: OneWay, now: float) -> shapes.OneWay:
+def _one_way(known: OneWay, now: float) -> status_shapes.OneWay:
     again = known.again_at if known.again_at is not None and known.again_at > now else None
     return {
         "state": _ONE_WAY[known.stage],
@@ -228,7 +230,7 @@ def _one_way(known: OneWay, now: float) -> shapes.OneWay:
     }
 
 
-def _phase1(record: Record) -> shapes.Phase1:
+def _phase1(record: Record) -> sa_shapes.Phase1:
     progress = progress_of(record)
     return {
         "exchange": str(record.kind),
@@ -243,11 +245,11 @@ def _phase1(record: Record) -> shapes.Phase1:
     }
 
 
-def _cisco(state: CiscoState) -> shapes.CiscoNames:
+def _cisco(state: CiscoState) -> sa_shapes.CiscoNames:
     return {"ios": state.ios, "asa": state.asa}
 
 
-def _nat(nat: NatTraversal | None) -> shapes.Nat | None:
+def _nat(nat: NatTraversal | None) -> sa_shapes.Nat | None:
     if nat is None:
         return None
     return {
@@ -259,7 +261,7 @@ def _nat(nat: NatTraversal | None) -> shapes.Nat | None:
     }
 
 
-def _udp(encap: UdpEncapsulation | None) -> shapes.UdpEncapsulation | None:
+def _udp(encap: UdpEncapsulation | None) -> sa_shapes.UdpEncapsulation | None:
     return None if encap is None else {"local_port": encap.local_port, "remote_port": encap.remote_port}
 
 

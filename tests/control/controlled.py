@@ -6,7 +6,7 @@ from typing import cast
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.control.controller import EngineController
-from ikevd.control.shapes import Child, Status
+from ikevd.control.status_shapes import Child, Status
 from ikevd.dissect.lazy import whole
 from ikevd.observe.views import View
 from ikevd.policy.connection import Connection, Resend

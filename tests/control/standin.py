@@ -12,7 +12,9 @@ from ikevd.addresses import Address
 from ikevd.control.client import Client
 from ikevd.control.interface import NotAllowed, Progress, UnknownName
 from ikevd.control.pace import Pace, paced
-from ikevd.control.shapes import Connection, Phase1, Reload, Status
+from ikevd.control.reload_shapes import Reload
+from ikevd.control.sa_shapes import Phase1
+from ikevd.control.status_shapes import Connection, Status
 from ikevd.dissect.frames import Datagram
 from ikevd.dissect.pcap_writer import file_header, record
 from ikevd.errors import IkeError, PeerRefused, Said

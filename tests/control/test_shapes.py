@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ikevd.control import shapes
+from ikevd.control import line_shapes, reload_shapes, shapes, status_shapes
 from ikevd.control.client import Client
 from ikevd.control.command import Command
 from ikevd.control.reload import refused_view, reload_view
@@ -72,15 +72,15 @@ def test_status_and_trace_fit_before_during_and_after_success() -> None:
     async def story() -> None:
         _, alice, bob = alice_and_bob(None, replace(BOTH, encap=Encap.FORCE))
         for gateway in (alice, bob):
-            fits(await status_of(controlled(gateway)), shapes.Status)
+            fits(await status_of(controlled(gateway)), status_shapes.Status)
         up = asyncio.create_task(controlled(alice).up("bob", ignore))
         await asyncio.sleep(0.015)
-        fits(await status_of(controlled(alice)), shapes.Status)
+        fits(await status_of(controlled(alice)), status_shapes.Status)
         await up
         await asyncio.sleep(1)
         for gateway in (alice, bob):
             status = await status_of(controlled(gateway))
-            fits(status, shapes.Status)
+            fits(status, status_shapes.Status)
             (one,) = status["connections"]
             assert one["isakmp"][0]["nat"]
             assert one["children"][0]["sas"][0]["udp_encapsulation"]
@@ -97,7 +97,7 @@ def test_status_and_trace_of_aggressive_mode_fit() -> None:
         controller = controlled(alice)
         await controller.up("bob", ignore)
         status = await status_of(controller)
-        fits(status, shapes.Status)
+        fits(status, status_shapes.Status)
         (isakmp,) = status["connections"][0]["isakmp"]
         assert (isakmp["exchange"], isakmp["cisco"]["asa"]) == ("AGGRESSIVE", "AM_ACTIVE")
         fits({"schema": 1, "records": await traced(controller)}, shapes.Trace)
@@ -113,7 +113,7 @@ def test_status_and_trace_of_failures_fit() -> None:
         controller = controlled(alice)
         with pytest.raises(IkeError):
             await controller.up("lan", ignore)
-        fits(await status_of(controller), shapes.Status)
+        fits(await status_of(controller), status_shapes.Status)
         fits({"schema": 1, "records": await traced(controller)}, shapes.Trace)
 
     run(story())
@@ -127,7 +127,7 @@ def test_every_line_of_up_fits(lost: bool) -> None:
         async with Command(lambda progress: controller.up("bob", progress), timeout=60) as command:
             lines = [line async for line in command]
         for line in lines:
-            fits({"schema": 1, **line}, shapes.Line)
+            fits({"schema": 1, **line}, line_shapes.Line)
         assert len(lines) > 2
         assert lines[-1]["ok"] is not lost
 
@@ -136,12 +136,12 @@ def test_every_line_of_up_fits(lost: bool) -> None:
 
 async def test_what_travels_over_the_socket_fits(daemon: Daemon) -> None:
     fits(await daemon.ask(Client.version), shapes.Version)
-    fits(await daemon.ask(Client.status), shapes.Status)
+    fits(await daemon.ask(Client.status), status_shapes.Status)
     fits({"schema": 1, "connections": await daemon.ask(Client.names)}, shapes.Names)
-    fits(await daemon.ask(Client.reload), shapes.Reload)
+    fits(await daemon.ask(Client.reload), reload_shapes.Reload)
     for name in ("berlin", "dmz"):
         for line in await daemon.ask(lambda client, name=name: list(client.up(name, 5))):  # type: ignore[misc]
-            fits(line, shapes.Line)
+            fits(line, line_shapes.Line)
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: type(fact).__name__)
@@ -151,12 +151,12 @@ def test_every_kind_of_fact_fits(fact: Fact) -> None:
 
 def test_the_view_of_a_reload_fits() -> None:
     before, after = Config((BOTH,)), Config((replace(BOTH, psk=psk("other"), children=(LAN,)),), log_level="debug")
-    fits(reload_view(changes(before, after), dry_run=True, remarks=["so"]), shapes.Reload)
-    fits(refused_view(["why"], dry_run=False), shapes.Reload)
+    fits(reload_view(changes(before, after), dry_run=True, remarks=["so"]), reload_shapes.Reload)
+    fits(refused_view(["why"], dry_run=False), reload_shapes.Reload)
 
 
 def test_the_stand_in_of_other_tests_fits() -> None:
-    fits(STATUS, shapes.Status)
+    fits(STATUS, status_shapes.Status)
     fits(RECORD, Record)
 
 
@@ -176,4 +176,4 @@ def test_the_stand_in_of_other_tests_fits() -> None:
 )
 def test_what_does_not_fit_is_noticed(answer: object) -> None:
     with pytest.raises(ValidationError):
-        fits(answer, shapes.Status)
+        fits(answer, status_shapes.Status)

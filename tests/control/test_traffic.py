@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ikevd.control.shapes import Child
+from ikevd.control.status_shapes import Child
 from ikevd.host.interface import Direction, SaId
 from tests.builders import ALICE, BOB, mirrored
 from tests.control.controlled import BOTH, children, ignore, pair
