@@ -21,8 +21,9 @@ from ikevd.daemon import GARBAGE_THRESHOLDS
 from ikevd.host.interface import KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
+from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.desired import desired_child
-from ikevd.peer.state import ChildState, Half, PairState, PeerKey, PeerState
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.connection import Connection
 from ikevd.policy.digest import digest
 from ikevd.policy.identity import Identity

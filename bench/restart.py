@@ -25,8 +25,10 @@ from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
+from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.desired import desired_child
-from ikevd.peer.state import ChildState, Half, IsakmpState, PairState, PeerKey, PeerState, Stage
+from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.connection import Connection
 from ikevd.policy.digest import digest
 from ikevd.policy.lives import Lifetime

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ikevd.errors import KernelRefused
 from ikevd.host.interface import Kernel, KernelPolicy
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.desired import desired_child
 from ikevd.peer.outside import outside
-from ikevd.peer.state import ChildState
 from ikevd.policy.connection import Connection
 from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config

@@ -24,7 +24,7 @@ from ikevd.observe.history import Entry, History, Record
 from ikevd.observe.keylog import key_line
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, entry_view, lazy_record_view
-from ikevd.peer.facts import Reset
+from ikevd.peer.command_facts import Reset
 from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
 from ikevd.policy.naming import children_meant, children_named, choices, configured_names, names_on_record

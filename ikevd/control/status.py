@@ -18,10 +18,13 @@ from ikevd.observe.progress import CiscoState, progress_of, ready
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, finding_view
 from ikevd.observe.words import say
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.desired import desired_child
+from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.liveness import last_sign
+from ikevd.peer.one_way_state import OneWay, OneWayStage
 from ikevd.peer.start import has_trap
-from ikevd.peer.state import ChildState, IsakmpState, OneWay, OneWayStage, PairState, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.policy.child import Child
 from ikevd.policy.choose import describe
 from ikevd.policy.connection import Connection

@@ -7,7 +7,7 @@ from itertools import islice
 
 from ikevd.frozen import frozen
 from ikevd.host.interface import Direction, Kernel, PolicyId
-from ikevd.peer.state import PairState
+from ikevd.peer.child_state import PairState
 
 ONE_WAY = 10
 """Seconds that the last packet out must be younger than the last one in. Answers take less; two clocks that count

@@ -16,7 +16,7 @@ from ikevd.frozen import frozen, replace
 from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, UdpPorts
 from ikevd.negotiation.reports import surely_done
 from ikevd.peer.desired import NOTHING, View
-from ikevd.peer.state import Attempt
+from ikevd.peer.exchange_state import Attempt
 from ikevd.sa.model import EspKeys, Spi
 
 UNKNOWN_OUTCOME = (errno.ETIMEDOUT, errno.ENOBUFS, errno.ECANCELED)

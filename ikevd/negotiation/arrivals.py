@@ -16,7 +16,8 @@ from ikevd.host.interface import SaId
 from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
-from ikevd.peer.state import ChildState, PairState, PeerState
+from ikevd.peer.child_state import ChildState, PairState
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Spi
 
 

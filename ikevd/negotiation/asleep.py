@@ -13,7 +13,7 @@ from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.beginnings import Beginnings, Begun
 from ikevd.negotiation.ledger import Kept, Ledger
 from ikevd.negotiation.ports import Ports
-from ikevd.peer.state import Attempt
+from ikevd.peer.exchange_state import Attempt
 from ikevd.store.interface import ExchangeState
 
 UNTOLD = "restart: an exchange could not be told again"

@@ -33,17 +33,24 @@ from ikevd.negotiation.turns import Turns
 from ikevd.negotiation.volume import Volume
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe.history import Record
-from ikevd.peer import effects, facts, lost
+from ikevd.peer import effects, exchange_facts, facts, kernel_facts, lost, message_facts
 from ikevd.peer.blocked import forges
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import Attempt, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.store.interface import StoredPeer
 from ikevd.wire.message import Header
 
 NO_VOLUMES: Mapping[Cookies, Volume] = MappingProxyType({})
-ENDS = facts.PhaseOneUp, facts.PhaseOneFailed, facts.QuickModeUp, facts.QuickModeFailed
+ENDS = (
+    exchange_facts.PhaseOneUp,
+    exchange_facts.PhaseOneFailed,
+    exchange_facts.QuickModeUp,
+    exchange_facts.QuickModeFailed,
+)
 """An exchange is not under way any more."""
 
 
@@ -146,7 +153,7 @@ class AtWork:
             return []
         return self._phase1_goes_on(work, work.running.tick())
 
-    def adopt(self, sa: IsakmpSa, running: Running, attempt: Attempt | None) -> facts.PhaseOneUp:
+    def adopt(self, sa: IsakmpSa, running: Running, attempt: Attempt | None) -> exchange_facts.PhaseOneUp:
         """An ISAKMP SA stands, whoever began its phase 1. Its last message is held until `learnt`."""
         greets = self._contacts.greets_apart(self._connection, sa, running.conversation)
         self._enter(sa, running, running.record)
@@ -155,13 +162,13 @@ class AtWork:
         lingering = Work(running, forget_at=self._ports.now() + LINGER)
         self._agenda.set(lingering, lingering.due)
         self._ports.export_key(sa)
-        return facts.PhaseOneUp(attempt, sa, running.last_flight, running.began, greets)
+        return exchange_facts.PhaseOneUp(attempt, sa, running.last_flight, running.began, greets)
 
     def learnt(self, fact: facts.Fact) -> Iterable[Ask]:
         """What the session has learnt is stored: the last message of a phase 1 that ended well may leave, and what has
         ended is not under way any more. What may have its turn now is asked again."""
         if isinstance(fact, ENDS):
-            if isinstance(fact, facts.PhaseOneUp) and (exchanges := self._under.get(fact.sa.cookies)):
+            if isinstance(fact, exchange_facts.PhaseOneUp) and (exchanges := self._under.get(fact.sa.cookies)):
                 exchanges.release()
             self._place_judged(fact)
             self._ended(fact.attempt)
@@ -170,15 +177,15 @@ class AtWork:
     def lost(self, state: PeerState, fact: object, error: IkeError) -> list[Happening]:
         """A bug let nothing be learnt of the fact, nor of what `peer.lost` has in its place: what it is of ends."""
         match fact:
-            case facts.PhaseOneUp(_, sa) if sa.cookies not in state.isakmp and sa.cookies in self._under:
+            case exchange_facts.PhaseOneUp(_, sa) if sa.cookies not in state.isakmp and sa.cookies in self._under:
                 if sa.initiator:  # else the peer has not got its last message
                     self._under[sa.cookies].tell_once((delete_isakmp(sa.cookies),), sa.path)
                 self._forget(sa.cookies)
-            case facts.QuickModeBegan(attempt):
+            case exchange_facts.QuickModeBegan(attempt):
                 return self.carry_out(state, effects.Abort(attempt, error))
-            case facts.KernelRefused(attempt, refusal):
+            case kernel_facts.KernelRefused(attempt, refusal):
                 return self.carry_out(state, effects.Resume(attempt, refusal))
-            case facts.PhaseOneFailed(attempt) | facts.QuickModeFailed(attempt):
+            case exchange_facts.PhaseOneFailed(attempt) | exchange_facts.QuickModeFailed(attempt):
                 self._ended(attempt)
         return []
 
@@ -232,7 +239,7 @@ class AtWork:
                 return [*self._told(attempt, why, self._begin_quick_mode(state, effect)), *self.worn()]
             case effects.Abort(attempt, error) if attempt == self._asking:
                 self._asking = None
-                return [facts.PhaseOneFailed(attempt, error)]
+                return [exchange_facts.PhaseOneFailed(attempt, error)]
             case effects.Abort(attempt, error) if work := self._begun.get(attempt):
                 return self._goes_on(work, work.running.fail(error))
             case effects.Say(under, payloads, once, to) if exchanges := self._under.get(under):
@@ -248,7 +255,7 @@ class AtWork:
 
     def worn(self) -> list[Happening]:
         """The ISAKMP SAs whose message IDs or whose volume are used up, or will soon be."""
-        found: list[Happening] = [facts.Worn(cookies) for cookies, known in self._under.items() if known.worn]
+        found: list[Happening] = [message_facts.Worn(cookies) for cookies, known in self._under.items() if known.worn]
         for cookies, volume in self._volumes.items():
             found += volume.news(cookies)
         return found
@@ -267,9 +274,11 @@ class AtWork:
     def _place_judged(self, fact: facts.Fact) -> None:
         """Did our phase 1 end well where it was begun?"""
         match fact:
-            case facts.PhaseOneUp(attempt) if attempt is not None:
+            case exchange_facts.PhaseOneUp(attempt) if attempt is not None:
                 self.callee.up()
-            case facts.PhaseOneFailed(attempt, error) if not isinstance(error, Abandoned) and attempt != self._forged:
+            case exchange_facts.PhaseOneFailed(attempt, error) if (
+                not isinstance(error, Abandoned) and attempt != self._forged
+            ):
                 self.callee.failed()
 
     def names_answered(self, state: PeerState) -> list[Happening]:
@@ -283,7 +292,7 @@ class AtWork:
             path = self.callee.path(state)
         except IkeError as refusal:
             phase1.refused(self._connection, cookie, self._ports, refusal)
-            return [facts.PhaseOneFailed(attempt, refusal)]
+            return [exchange_facts.PhaseOneFailed(attempt, refusal)]
         if path is None:
             self._asking = attempt
             return []
@@ -369,6 +378,6 @@ class AtWork:
                     self._router.forget(work.running.conversation.cookies.initiator)
                     say_farewell(work.running, error, self._ports, self._agenda)
                     if work.attempt is not None:
-                        happenings.append(facts.PhaseOneFailed(work.attempt, error))
+                        happenings.append(exchange_facts.PhaseOneFailed(work.attempt, error))
         self._agenda.set(work, work.due)
         return happenings

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from ikevd.errors import IkeError
 from ikevd.host.interface import FoundSa, Kernel, SaId
 from ikevd.negotiation.paced import paced
-from ikevd.peer.state import Half, PairState, PeerState
+from ikevd.peer.child_state import Half, PairState
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import BACKSTOP
 
 FAR = BACKSTOP / 2

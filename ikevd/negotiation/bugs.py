@@ -6,7 +6,7 @@ from ikevd.errors import IkeError
 from ikevd.negotiation.kernel_side import Again
 from ikevd.negotiation.reports import report
 from ikevd.negotiation.work import Ask, Happening
-from ikevd.peer import facts, lost
+from ikevd.peer import facts, kernel_facts, lost
 from ikevd.peer.effects import Effect
 from ikevd.peer.state import PeerState
 
@@ -20,7 +20,7 @@ def instead(
     """`before` and `state`: as `lost.without` has changed it."""
     match happening:
         case Ask(work):
-            return [] if work.attempt is None else [facts.KernelRefused(work.attempt, error)]
+            return [] if work.attempt is None else [kernel_facts.KernelRefused(work.attempt, error)]
         case Again():
             return []
     changed = (name for name, child in state.children.items() if before.children.get(name) is not child)

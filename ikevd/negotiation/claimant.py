@@ -11,8 +11,9 @@ from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.former import Former
 from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.ports import Ports
-from ikevd.peer import clients, contact, facts, liveness
-from ikevd.peer.state import ChildState, PeerState
+from ikevd.peer import clients, contact, exchange_facts, facts, kernel_facts, liveness
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING
 
 
@@ -58,13 +59,13 @@ class Claimant:
         self._owner.post(facts.Displaced(child, by))
         await self._owner.settled()
 
-    async def claim(self, opening: facts.Opening) -> facts.Opening | facts.KernelRefused:
+    async def claim(self, opening: exchange_facts.Opening) -> exchange_facts.Opening | kernel_facts.KernelRefused:
         """The same fact, or why the pair may not be: its selectors are another peer's, or its own from elsewhere."""
         try:
             await self._former.check(opening)
             await self._held.claim(opening.sa, self, opening.attempt)
         except IkeError as refusal:
-            return facts.KernelRefused(opening.attempt, refusal, opening.sa.child)
+            return kernel_facts.KernelRefused(opening.attempt, refusal, opening.sa.child)
         return opening
 
     async def with_former(self, bearing: contact.Bearing) -> contact.Bearing:

@@ -10,7 +10,8 @@ from ikevd.conversation.core import Conversation
 from ikevd.exchanges.link import FirstContact
 from ikevd.frozen import frozen
 from ikevd.peer import contact, facts
-from ikevd.peer.state import IsakmpState, PeerState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerState
 from ikevd.policy.connection import Connection, Unique
 from ikevd.policy.identity import Identity
 from ikevd.sa.model import IsakmpSa

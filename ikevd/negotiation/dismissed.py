@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevd.crypto.secret import Secret
-from ikevd.peer.state import IsakmpState
+from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.policy.connection import Connection, Location, PreSharedKey, Resend
 
 NOWHERE = Location("the store", 0, 0)

@@ -9,9 +9,9 @@ from ikevd.conversation.effects import Effect, Returned, Transmit
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.work import Happening
 from ikevd.peer.dpd import NUMBERS, number_of
-from ikevd.peer.facts import HeardDpd
+from ikevd.peer.isakmp_state import Liveness
+from ikevd.peer.message_facts import HeardDpd
 from ikevd.peer.notices import is_dpd
-from ikevd.peer.state import Liveness
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType
 

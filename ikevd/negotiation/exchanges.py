@@ -30,8 +30,9 @@ from ikevd.negotiation.refused import count_rejected, unfit
 from ikevd.negotiation.running import Accepted, Outcome, Running
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe import history
-from ikevd.peer import facts, path_facts
-from ikevd.peer.state import Attempt, LastFlight
+from ikevd.peer import exchange_facts, message_facts, path_facts
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import LastFlight
 from ikevd.policy.child import Child
 from ikevd.sa.model import IpsecSa, IsakmpSa
 from ikevd.store.interface import ExchangeState
@@ -173,11 +174,11 @@ class Exchanges:
         if said := dpd.said_alone(effects):
             self._authentic(begun.core)
             begun.core.close()
-            return [facts.HeardDpd(self.sa.cookies, said, begun.core.path, self._ends.sa.last_blocks)]
+            return [message_facts.HeardDpd(self.sa.cookies, said, begun.core.path, self._ends.sa.last_blocks)]
         attempt = next(self._numbers) if begun.kind == QUICK_MODE else None
         work = self._enter(begun, home, attempt)
         happenings = self.goes_on(work, work.running.apply(effects))
-        return happenings if attempt is None else [facts.QuickModeBegan(attempt, self.sa.cookies), *happenings]
+        return happenings if attempt is None else [exchange_facts.QuickModeBegan(attempt, self.sa.cookies), *happenings]
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class Exchanges:
         for outcome in outcomes:  # not by a `match`: "What costs" in docs/performance.md
             if type(outcome) is Accepted:
                 self._authentic(work.running.conversation)
-                happenings.append(facts.Heard(self.sa.cookies, outcome.path, self._ends.sa.last_blocks))
+                happenings.append(message_facts.Heard(self.sa.cookies, outcome.path, self._ends.sa.last_blocks))
             elif type(outcome) is AskHost:
                 if isinstance(outcome.call, (OpenInbound, OpenOutbound, ReserveSpi)):
                     happenings.append(Ask(work, outcome.call))
@@ -239,7 +240,7 @@ class Exchanges:
             elif type(outcome) is CameTwice:
                 happenings.append(path_facts.CameTwice(self.sa.cookies))
             elif type(outcome) is Heeded:
-                happenings.append(facts.Contacted(self.sa.cookies))
+                happenings.append(message_facts.Contacted(self.sa.cookies))
         self._agenda.set(work, work.due)
         return happenings
 
@@ -298,7 +299,7 @@ class Exchanges:
         outcomes: list[Outcome] = []
         begins: list[Happening] = []
         if isinstance(revived.asks, ReserveSpi) and state.attempt is not None and state.attempt not in known:
-            begins.append(facts.QuickModeBegan(state.attempt, self.sa.cookies))
+            begins.append(exchange_facts.QuickModeBegan(state.attempt, self.sa.cookies))
         if revived.asks is not None:
             outcomes.append(AskHost(revived.asks))
         if revived.returned is not None:
@@ -363,9 +364,9 @@ class Exchanges:
             record = work.running.record
             record.child, record.spis = result.child, (result.inbound, result.outbound)
             work.running.established(stands(result))
-            return [facts.QuickModeUp(work.attempt, result)]
+            return [exchange_facts.QuickModeUp(work.attempt, result)]
         if isinstance(result, tuple):  # what an Informational message said
-            return [facts.Informed(self.sa.cookies, result, work.running.conversation.message_id)]
+            return [message_facts.Informed(self.sa.cookies, result, work.running.conversation.message_id)]
         return []
 
     def _raised(self, work: Work, error: IkeError) -> list[Happening]:
@@ -373,7 +374,7 @@ class Exchanges:
         if work.attempt is None:
             return []
         conversation = work.running.conversation
-        return [facts.QuickModeFailed(work.attempt, error, conversation.has_spoken, conversation.has_sent)]
+        return [exchange_facts.QuickModeFailed(work.attempt, error, conversation.has_spoken, conversation.has_sent)]
 
     def _ended(self, work: Work) -> None:
         """It may have to be repeated for a while; else its message ID is enough."""

@@ -10,8 +10,8 @@ from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Running
+from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import Attempt
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import Protocol
 

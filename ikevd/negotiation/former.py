@@ -14,10 +14,13 @@ from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.time_to_answer import TimeToAnswer
 from ikevd.peer import clients, contact, liveness, rivals
+from ikevd.peer.child_state import PairState
 from ikevd.peer.decide import decide
-from ikevd.peer.facts import Doubted, Fact, Heard, HeardDpd, Opening
+from ikevd.peer.exchange_facts import Opening
+from ikevd.peer.facts import Doubted, Fact
+from ikevd.peer.message_facts import Heard, HeardDpd
 from ikevd.peer.moves import place
-from ikevd.peer.state import PairState, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING, REMEMBERED, TO_ANSWER
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.connection import Connection, Unique

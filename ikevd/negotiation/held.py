@@ -10,7 +10,8 @@ from ikevd.frozen import frozen
 from ikevd.negotiation.time_to_answer import TimeToAnswer
 from ikevd.peer import clients
 from ikevd.peer.clients import Selectors
-from ikevd.peer.state import Attempt, PeerState
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING, TO_ANSWER
 from ikevd.sa.model import IpsecSa
 from ikevd.selector_findings import Held, OnePart

@@ -18,10 +18,12 @@ from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.words import say_error
-from ikevd.peer import facts, rekey
+from ikevd.peer import exchange_facts, facts, kernel_facts, rekey
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.desired import ChildView, View, is_desired_alike
+from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.path_facts import Unmovable
-from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import EspKeys
@@ -124,9 +126,9 @@ class KernelSide:
     async def reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> facts.Fact:
         """An inbound SPI for a Quick Mode."""
         try:
-            return facts.Reserved(attempt, child, await self.believed.reserve_spi(attempt, call))
+            return exchange_facts.Reserved(attempt, child, await self.believed.reserve_spi(attempt, call))
         except IkeError as refusal:
-            return facts.KernelRefused(attempt, refusal, child)
+            return kernel_facts.KernelRefused(attempt, refusal, child)
 
     async def bring(self, views: Mapping[str, View], keys: Mapping[SaId, EspKeys]) -> dict[str, IkeError]:
         """The kernel to these; why one of them cannot stand, by child."""
@@ -178,12 +180,12 @@ class KernelSide:
             if isinstance(refusal, PolicyTaken):
                 if refusal.finding != before:
                     self.report([refusal])
-                    found.append(facts.Unplaced(name, refusal.finding))
+                    found.append(kernel_facts.Unplaced(name, refusal.finding))
             elif isinstance(refusal, NotMoved):
                 stuck = self.believed.elsewhere(name, self.desired(state, name))
                 found += [Unmovable(name, sa.spi, refusal.finding) for sa in stuck]
             elif before and not refusal and self._contest.blocked_until(name) is None:
-                found.append(facts.Placed(name))
+                found.append(kernel_facts.Placed(name))
         return found
 
     def report(self, refusals: Iterable[IkeError]) -> None:
@@ -231,7 +233,7 @@ class KernelSide:
         """From here on this is what is believed; the pairs that are not whole."""
         self.believed.found(name, own.sas, own.policies)
         lost = (pair for pair in own.pairs if pair.attempt not in coming and not _is_whole(pair, own.sas))
-        return [facts.Vanished(name, pair.sa.inbound) for pair in lost]
+        return [kernel_facts.Vanished(name, pair.sa.inbound) for pair in lost]
 
     def _nearly_used_up(self, name: str, own: _Own, found: InKernel) -> Iterator[facts.Fact]:
         """The SAs whose soft limit of volume was reached: the kernel tells it once, and nobody may have listened."""
@@ -260,7 +262,7 @@ class KernelSide:
             f"{WITHIN:g} s: it is blocked until they are over (`ip xfrm monitor policy` shows who may be doing it)"
         )
         self._ports.trouble(f"{self._name}: {text}")
-        return facts.Unplaced(name, Said(text))
+        return kernel_facts.Unplaced(name, Said(text))
 
     def concerned(self, state: PeerState, names: Set[PolicyId]) -> bool:
         """May a change of one of these policies be of any matter to a child?"""

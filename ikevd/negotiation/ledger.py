@@ -10,7 +10,8 @@ from ikevd.conversation.effects import Remember
 from ikevd.conversation.inputs import Beginning, Inputs
 from ikevd.frozen import replace
 from ikevd.negotiation.message_ids import Tally
-from ikevd.peer.state import Attempt, PeerKey, PeerState
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.connection import Connection
 from ikevd.policy.digest import digest
 from ikevd.sa.model import Cookies

@@ -17,8 +17,9 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
 from ikevd.peer import clients, facts
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.restart import owed
-from ikevd.peer.state import ChildState, PeerKey, PeerState
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity

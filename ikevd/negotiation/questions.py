@@ -11,10 +11,11 @@ from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.peer import rekey
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Question
 from ikevd.peer.facts import Fact
 from ikevd.peer.path_facts import Balance
-from ikevd.peer.state import ChildState, PairState, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Carried, Counted, Used
 from ikevd.sa.model import Cookies, Spi
 

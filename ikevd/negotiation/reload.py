@@ -25,7 +25,7 @@ from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.remains import Remains
 from ikevd.negotiation.session import Session
 from ikevd.negotiation.wanted import wanted
-from ikevd.peer import facts
+from ikevd.peer import command_facts
 from ikevd.peer.state import PeerState
 from ikevd.policy.changes import ChangedConnection, Changes, Reach
 from ikevd.policy.connection import Connection
@@ -42,7 +42,7 @@ class _Changed:
     """From here on, with the peer's own reqids."""
     configured: Connection
     """As the file has it."""
-    fact: facts.Reloaded
+    fact: command_facts.Reloaded
 
 
 @dataclass(slots=True)
@@ -170,13 +170,13 @@ class Reload:
         await self._remains.add(left)
 
 
-def _fact(session: Session, connection: Connection, change: ChangedConnection) -> facts.Reloaded:
+def _fact(session: Session, connection: Connection, change: ChangedConnection) -> command_facts.Reloaded:
     """Of one peer. Under a new phase 1 every child is negotiated anew."""
     before, now = ({child.name for child in one.children} for one in (session.connection, connection))
     reach = {name: change.reach_of(name) for name in before & now}
     ended = frozenset(name for name, one in reach.items() if one is Reach.REPLACED)
     renewed = frozenset(child.name for child in change.children if child.reach is Reach.RENEWED) - ended
-    return facts.Reloaded(ended, renewed if change.reach is Reach.OURS else frozenset(), change.reach)
+    return command_facts.Reloaded(ended, renewed if change.reach is Reach.OURS else frozenset(), change.reach)
 
 
 def _ending(session: Session, change: _Changed) -> frozenset[str]:

@@ -19,7 +19,7 @@ from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
 from ikevd.observe.words import say_error
-from ikevd.peer.state import LastFlight
+from ikevd.peer.isakmp_state import LastFlight
 from ikevd.wire.registry import NotifyType
 
 

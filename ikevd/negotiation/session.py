@@ -38,12 +38,14 @@ from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import Subject, arm
 from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import contact, effects, facts, lost
+from ikevd.peer import command_facts, contact, effects, exchange_facts, facts, kernel_facts, lost, message_facts
+from ikevd.peer.child_state import ChildState, Half
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
 from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Effect
 from ikevd.peer.facts import Fact
-from ikevd.peer.state import ChildState, Half, IsakmpState, PeerKey, PeerState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.connection import Connection, Unique
 from ikevd.sa.model import EspKeys, IsakmpSa
 from ikevd.store.difference import heard_at_the_latest
@@ -104,7 +106,7 @@ class Session(Inbox[Happening | Again]):
     def reload(
         self,
         connection: Connection,
-        fact: facts.Reloaded | None,
+        fact: command_facts.Reloaded | None,
         turned: Mapping[PolicyId, KernelPolicy],
         configured: Connection | None = None,
     ) -> list[LetGo]:
@@ -156,33 +158,33 @@ class Session(Inbox[Happening | Again]):
     def want(self, child: str) -> asyncio.Future[None]:
         """Bring a child up; the future holds the outcome of the present attempt."""
         future = self._waiters.wait(child)
-        self.post(facts.Wanted(child))
+        self.post(command_facts.Wanted(child))
         return future
 
     def rekey(self, children: Sequence[str], *, phase1: bool) -> list[asyncio.Future[None]]:
         """Negotiate children anew and, before them, `phase1`; each future holds the outcome for one child."""
         futures = [self._waiters.wait(child) for child in children]
-        self.post(facts.RekeyWanted(tuple(children), phase1))
+        self.post(command_facts.RekeyWanted(tuple(children), phase1))
         return futures
 
     def unwant(self, *children: str, in_clear: bool = False) -> None:
         """Take children down and tell the peer. `in_clear`: their traffic passes in the clear from then on."""
-        self.post(facts.Unwanted(children, in_clear))
+        self.post(command_facts.Unwanted(children, in_clear))
 
     def end(self, *, announce: bool = True) -> None:
         """Take everything down. `announce`: what no ISAKMP SA could protect is said under one made for it."""
-        self.post(facts.Ended(announce))
+        self.post(command_facts.Ended(announce))
 
     def gone(self, child: str, sa: SaId, *, expired: bool) -> None:
         """The kernel ended an SA whose lifetime is over, or somebody removed it before its time."""
         self._kernel.believed.gone(child, sa)
-        self.post(facts.Expired(child, sa.spi) if expired else facts.Vanished(child, sa.spi))
+        self.post(kernel_facts.Expired(child, sa.spi) if expired else kernel_facts.Vanished(child, sa.spi))
 
     def acquired(self, child: str, packet: Packet | None = None) -> None:
         """A packet has met the trap of a child, which tells nothing new while that one begins or stands."""
         known = self.states.get(child, ChildState())
         if not (known.wanted or known.carries):
-            self.post(facts.Acquired(child, packet))
+            self.post(kernel_facts.Acquired(child, packet))
 
     def concerned(self, policies: Set[PolicyId]) -> bool:
         """May a change of one of these be of any matter to it?"""
@@ -303,17 +305,17 @@ class Session(Inbox[Happening | Again]):
                 work.running.record.child = child
                 return self.learn_after(self._kernel.reserve_spi(attempt, child, call))
             case OpenInbound(sa, keys):
-                opening, named = facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
+                opening, named = exchange_facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
                 alone = not self.connection.anybody and self.connection.unique is not Unique.KEEP
                 return self._learn(opening, named) if alone else self.learn_after(self.claimant.claim(opening), named)
             case OpenOutbound(sa, keys):
-                return self._learn(facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
+                return self._learn(exchange_facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
 
     def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
         before = self.state
         self._waiters.admit(fact)
         self.state, todo = decide(self.connection, before, fact, self._ports.now(), self._ports.salt)
-        used = {fact.under: (fact.message_id,)} if isinstance(fact, facts.Informed) else NOTHING_USED
+        used = {fact.under: (fact.message_id,)} if isinstance(fact, message_facts.Informed) else NOTHING_USED
         self._ledger.learnt(self.state, used)
         self.post(*self._at_work.learnt(fact))
         self._arm(before)
@@ -330,9 +332,11 @@ class Session(Inbox[Happening | Again]):
                 self._carry_out(effect)
             except Exception as bug:  # the others are carried out
                 self.post(*bugs.not_done(self.connection.name, effect, bug))
-        if isinstance(fact, facts.Opening):
+        if isinstance(fact, exchange_facts.Opening):
             attempt = fact.attempt
-            self.put_first((facts.KernelRefused(attempt, refusal) if refusal else facts.KernelDid(attempt),))
+            self.put_first(
+                (kernel_facts.KernelRefused(attempt, refusal) if refusal else kernel_facts.KernelDid(attempt),)
+            )
 
     async def learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
         """Now, before what waits."""
@@ -358,7 +362,7 @@ class Session(Inbox[Happening | Again]):
         refusal = next(iter(refusals.values()), None)
         for name in unused:
             self._kernel.report(await self._kernel.believed.free(name))
-        if not isinstance(fact, facts.Opening):
+        if not isinstance(fact, exchange_facts.Opening):
             self._kernel.report(error for error in refusals.values() if not isinstance(error, PolicyTaken))
         self.put_first(found)
         self._go_on(fact, todo, refusal)

@@ -16,7 +16,7 @@ from ikevd.negotiation.router import Router
 from ikevd.negotiation.session import Session
 from ikevd.negotiation.shares import Shares, Tally
 from ikevd.peer import hints, notices
-from ikevd.peer.facts import Hinted, StrayEsp
+from ikevd.peer.message_facts import Hinted, StrayEsp
 from ikevd.sa.model import NO_COOKIE, Cookies, Spi
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
 from ikevd.wire.payloads import NotifyPayload

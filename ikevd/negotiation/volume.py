@@ -8,7 +8,7 @@ from ikevd.addresses import Path
 from ikevd.frozen import replace
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.work import Happening
-from ikevd.peer import facts
+from ikevd.peer import message_facts
 from ikevd.peer.volume_facts import Spent
 from ikevd.sa.model import Cookies
 
@@ -38,7 +38,7 @@ class Volume:
 
     def heard(self, octets: bytes, happenings: Iterable[Happening]) -> None:
         """A datagram led to these: it counts where it was the peer's."""
-        if any(isinstance(happening, facts.Heard) for happening in happenings):
+        if any(isinstance(happening, message_facts.Heard) for happening in happenings):
             self._octets += len(octets)
 
     def news(self, under: Cookies) -> Iterator[Happening]:
@@ -48,4 +48,4 @@ class Volume:
             yield Spent(under)
         if self._told < 2 and self._octets >= self._limit:
             self._told = 2
-            yield facts.Worn(under, "the volume of the ISAKMP SA is used up")
+            yield message_facts.Worn(under, "the volume of the ISAKMP SA is used up")

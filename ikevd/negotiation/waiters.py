@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 
 from ikevd.errors import IkeError
-from ikevd.peer.facts import Fact, RekeyWanted, Wanted
+from ikevd.peer.command_facts import RekeyWanted, Wanted
+from ikevd.peer.facts import Fact
 
 Waiting = asyncio.Future[None]
 

@@ -10,8 +10,8 @@ from ikevd.frozen import frozen
 from ikevd.negotiation.agenda import sooner
 from ikevd.negotiation.running import Running
 from ikevd.peer.effects import Question
+from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Fact
-from ikevd.peer.state import Attempt
 
 if TYPE_CHECKING:
     from ikevd.negotiation.exchanges import Exchanges

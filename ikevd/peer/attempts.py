@@ -6,7 +6,7 @@ from ikevd.errors import IkeError
 from ikevd.frozen import replace
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort
-from ikevd.peer.state import Attempt, QuickModeState
+from ikevd.peer.exchange_state import Attempt, QuickModeState
 from ikevd.sa.model import Cookies
 
 

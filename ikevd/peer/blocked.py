@@ -12,8 +12,10 @@ from ikevd.path_findings import UdpInVain
 from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import AskBalance
+from ikevd.peer.isakmp_state import IsakmpState, Liveness
+from ikevd.peer.one_way_state import OneWay, OneWayStage
 from ikevd.peer.path_facts import Balance
-from ikevd.peer.state import IsakmpState, Liveness, OneWay, OneWayStage, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import (
     AFTERMATH,
     ENOUGH_PACKETS,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ikevd.errors import Abandoned, Finding, IkeError, Said
 from ikevd.frozen import replace
 from ikevd.peer import deletes, idle, pairs, rekey, start
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Answer
-from ikevd.peer.state import Attempt, ChildState, PairState
+from ikevd.peer.exchange_state import Attempt
 from ikevd.policy.child import Start
 
 MAX_PAIRS = 2

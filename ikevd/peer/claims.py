@@ -9,10 +9,11 @@ from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.lifetime_findings import ClaimedLife, ClaimedPairLife
 from ikevd.peer import renewal
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.rekey import soft_seconds
-from ikevd.peer.state import PairState, Stage
 from ikevd.policy.lives import LEAST_SECONDS, Lifetime, shorter
 from ikevd.policy.transforms import read_responder_lifetime
 from ikevd.sa.model import Cookies, Spi

@@ -11,10 +11,12 @@ from ikevd.errors import Abandoned, InvalidId, Said
 from ikevd.facts import Note
 from ikevd.findings import Traffic
 from ikevd.peer import attempts, isakmp, pairs, rivals
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
+from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.moves import place
-from ikevd.peer.state import Attempt, PairState, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa

@@ -15,11 +15,13 @@ from ikevd.errors import Abandoned, Finding, Said
 from ikevd.exchanges.contact import initial_contact, says
 from ikevd.facts import Note
 from ikevd.frozen import replace
-from ikevd.peer import clients, facts, isakmp, liveness, pairs, rivals
+from ikevd.peer import clients, exchange_facts, isakmp, liveness, message_facts, pairs, rivals
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say, TellOthers
+from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.moves import place
-from ikevd.peer.state import IsakmpState, PairState, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import ITS_TURN, LIVING
 from ikevd.policy.connection import Connection, Unique
 from ikevd.policy.identity import Identity
@@ -45,7 +47,7 @@ def holds(connection: Connection, state: PeerState, ours: Identity, address: Add
     )
 
 
-def met(draft: Draft, fact: facts.PhaseOneUp) -> None:
+def met(draft: Draft, fact: exchange_facts.PhaseOneUp) -> None:
     """A phase 1 ended well: what is said and was heard besides."""
     under, found = fact.sa.cookies, draft.isakmp.get(fact.sa.cookies)
     if found is None or found.stage is LEAVING:
@@ -60,7 +62,7 @@ def met(draft: Draft, fact: facts.PhaseOneUp) -> None:
 # -- heard
 
 
-Bearing = facts.PhaseOneUp | facts.Informed | facts.Contacted
+Bearing = exchange_facts.PhaseOneUp | message_facts.Informed | message_facts.Contacted
 
 
 def bearing(connection: Connection, fact: object) -> Bearing | None:
@@ -68,24 +70,24 @@ def bearing(connection: Connection, fact: object) -> Bearing | None:
     if connection.unique is not KEEP:
         return None
     match fact:
-        case facts.PhaseOneUp(sa=sa) if sa.contacted:
+        case exchange_facts.PhaseOneUp(sa=sa) if sa.contacted:
             return fact
-        case facts.Informed(payloads=payloads) if any(map(says, payloads)):
+        case message_facts.Informed(payloads=payloads) if any(map(says, payloads)):
             return fact
-        case facts.Contacted():
+        case message_facts.Contacted():
             return fact
     return None
 
 
 def bearer_of(fact: Bearing) -> Cookies:
     """The ISAKMP SA under which it is said."""
-    return fact.sa.cookies if isinstance(fact, facts.PhaseOneUp) else fact.under
+    return fact.sa.cookies if isinstance(fact, exchange_facts.PhaseOneUp) else fact.under
 
 
 def spoke(state: PeerState, fact: Bearing, now: float) -> bool:
     """Was anything authenticated heard of late but what bears the fact?"""
     match fact:
-        case facts.Informed(under=bearer) | facts.Contacted(under=bearer):
+        case message_facts.Informed(under=bearer) | message_facts.Contacted(under=bearer):
             others = (known for under, known in state.isakmp.items() if under != bearer)
             return any(now < known.heard + LIVING for known in others)
     return clients.spoke(state, now)
@@ -93,7 +95,7 @@ def spoke(state: PeerState, fact: Bearing, now: float) -> bool:
 
 def older(state: PeerState, fact: Bearing) -> Iterator[PairState]:
     """The pairs that stood before message 1 of what bears the fact."""
-    if isinstance(fact, facts.PhaseOneUp):
+    if isinstance(fact, exchange_facts.PhaseOneUp):
         began = fact.began
     else:
         bearer = state.isakmp.get(fact.under)

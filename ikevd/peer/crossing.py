@@ -11,7 +11,9 @@ soon as it begins to be made.
 from __future__ import annotations
 
 from ikevd.peer import members
-from ikevd.peer.state import Attempt, ChildState, PeerState, QuickModeState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.exchange_state import Attempt, QuickModeState
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import IpsecSa, Spi
 
 

@@ -40,46 +40,22 @@ from ikevd.peer import (
     trial,
     ways,
 )
+from ikevd.peer.command_facts import Ended, RekeyWanted, Reloaded, Reset, Unwanted, Wanted
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
 from ikevd.peer.effects import Effect
-from ikevd.peer.facts import (
-    Acquired,
-    BeganAnew,
-    Contacted,
-    Dismissed,
-    Displaced,
-    Doubted,
-    Due,
-    Ended,
-    Expired,
-    Fact,
-    Heard,
-    HeardDpd,
-    Hinted,
-    Informed,
-    KernelDid,
-    KernelRefused,
+from ikevd.peer.exchange_facts import (
     Opening,
-    Owed,
     PhaseOneFailed,
     PhaseOneUp,
-    Placed,
     QuickModeBegan,
     QuickModeFailed,
     QuickModeUp,
-    RekeyWanted,
-    Reloaded,
     Reserved,
-    Reset,
-    Restarted,
-    StrayEsp,
-    Unplaced,
-    Unwanted,
-    Vanished,
-    Wanted,
-    Worn,
 )
+from ikevd.peer.facts import BeganAnew, Dismissed, Displaced, Doubted, Due, Fact, Owed, Restarted
+from ikevd.peer.kernel_facts import Acquired, Expired, KernelDid, KernelRefused, Placed, Unplaced, Vanished
+from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Hinted, Informed, StrayEsp, Worn
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Carried, Counted, SoftExpired, Spent, Used

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ikevd.peer import isakmp
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Say
 from ikevd.peer.notices import delete_esp
-from ikevd.peer.state import PairState, SaidDelete
+from ikevd.peer.state import SaidDelete
 from ikevd.peer.timing import SAID_AFTER
 from ikevd.sa.model import Cookies, Spi
 

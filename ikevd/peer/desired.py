@@ -11,7 +11,7 @@ from ikevd.addresses import Address
 from ikevd.frozen import frozen
 from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, PolicyId, SaId, Template, UdpPorts
 from ikevd.peer import rekey, start
-from ikevd.peer.state import ChildState, Half, PairState
+from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection

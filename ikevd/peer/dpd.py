@@ -12,8 +12,8 @@ from ikevd.liveness_findings import OddQuestion, Quirk
 from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
+from ikevd.peer.isakmp_state import IsakmpState, Liveness
 from ikevd.peer.notices import r_u_there_ack
-from ikevd.peer.state import IsakmpState, Liveness
 from ikevd.peer.timing import ANSWERS, ANSWERS_TO_COPIES
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.wire.payloads import NotifyPayload

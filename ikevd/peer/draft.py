@@ -6,8 +6,11 @@ from collections.abc import ItemsView, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from ikevd.errors import Finding
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.effects import Effect
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState
+from ikevd.peer.exchange_state import Attempt, QuickModeState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerState
 from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, Spi

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ikevd.peer.state import ChildState, IsakmpState, PeerState, Stage
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import PACE, SAID_AFTER
 
 LEAVING, READY = Stage.LEAVING, Stage.READY

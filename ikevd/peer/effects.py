@@ -6,7 +6,7 @@ from ikevd import facts
 from ikevd.addresses import Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
-from ikevd.peer.state import Attempt
+from ikevd.peer.exchange_state import Attempt
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import Payload
 

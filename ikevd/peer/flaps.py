@@ -4,7 +4,7 @@ pair has stood for a while."""
 from __future__ import annotations
 
 from ikevd.frozen import replace
-from ikevd.peer.state import ChildState, Flaps, PairState
+from ikevd.peer.child_state import ChildState, Flaps, PairState
 from ikevd.peer.timing import FLAPPING, STEADY, backoff
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from ikevd.contact_findings import CalledAnew, LostAtPeer, StraySpi
 from ikevd.facts import Note
 from ikevd.peer import due, flaps, isakmp, liveness, phase1, start
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.notices import Refusal, invalid_spi
-from ikevd.peer.state import PairState, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import ASKED_AGAIN, CALLED_AGAIN, FLAPPING
 from ikevd.policy.child import Start
 from ikevd.sa.model import Cookies, Spi

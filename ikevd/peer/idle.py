@@ -5,9 +5,9 @@ from __future__ import annotations
 from ikevd.frozen import replace
 from ikevd.liveness_findings import NoTraffic
 from ikevd.peer import pairs
+from ikevd.peer.child_state import Idle
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import AskPackets
-from ikevd.peer.state import Idle
 from ikevd.peer.timing import LOOKS
 
 

@@ -12,8 +12,9 @@ from ikevd.frozen import replace
 from ikevd.peer import attempts, claims, contact, dpd, hints, isakmp, notices, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.peer.notices import Refusal
-from ikevd.peer.state import Attempt, IsakmpState
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from ikevd.wire.payloads import Payload
 from ikevd.wire.registry import NotifyType

@@ -16,8 +16,8 @@ from ikevd.peer import attempts, moves
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_ends, lasts, serves
 from ikevd.peer.effects import Confirm, Forget, Record, Say
+from ikevd.peer.isakmp_state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.timing import RETIRED_FOR
 from ikevd.policy.child import Start
 from ikevd.policy.choose import describe

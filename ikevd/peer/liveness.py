@@ -11,9 +11,10 @@ from ikevd.peer import attempts, blocked, deletes, dpd, isakmp, pairs
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import AskTraffic, Record, Say
+from ikevd.peer.isakmp_state import IsakmpState, Liveness, Stage
 from ikevd.peer.notices import r_u_there
 from ikevd.peer.start import Anew
-from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import CONFIRMING, LEAST_PAUSE, OUTLIVED, QUESTIONS, STAGGER, YOUNG
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.child import Child, Start

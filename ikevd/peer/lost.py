@@ -8,20 +8,13 @@ from __future__ import annotations
 
 from ikevd.errors import IkeError, InternalError
 from ikevd.frozen import replace
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.effects import Abort, BeginPhaseOne, BeginQuickMode, Effect, Resume
-from ikevd.peer.facts import (
-    Due,
-    Fact,
-    KernelDid,
-    KernelRefused,
-    Opening,
-    PhaseOneFailed,
-    PhaseOneUp,
-    QuickModeFailed,
-    QuickModeUp,
-    Reserved,
-)
-from ikevd.peer.state import Attempt, ChildState, PeerState
+from ikevd.peer.exchange_facts import Opening, PhaseOneFailed, PhaseOneUp, QuickModeFailed, QuickModeUp, Reserved
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due, Fact
+from ikevd.peer.kernel_facts import KernelDid, KernelRefused
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LAST_RETRY
 
 FAILED = PhaseOneFailed, QuickModeFailed

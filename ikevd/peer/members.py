@@ -10,8 +10,9 @@ from ikevd.exchanges.contact import says
 from ikevd.frozen import replace
 from ikevd.peer import contact, dpd, isakmp, liveness, phase1, reload, succession
 from ikevd.peer.draft import Draft
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.notices import is_dpd
-from ikevd.peer.state import PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.policy.dpd import DpdMode
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload

@@ -13,9 +13,10 @@ from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.path_findings import PeerMoved
 from ikevd.peer import pace
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Follow, Record
-from ikevd.peer.state import IsakmpState, PairState
+from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.sa.model import Cookies, IpsecSa, UdpEncapsulation
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ikevd.errors import Finding, Said
 from ikevd.frozen import replace
 from ikevd.peer import blocked, deletes, flaps, rekey, start
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.start import Anew
-from ikevd.peer.state import ChildState, PairState
 from ikevd.sa.model import Spi
 
 

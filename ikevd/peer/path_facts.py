@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikevd.addresses import Address, Endpoint
 from ikevd.errors import Finding
 from ikevd.frozen import frozen
-from ikevd.peer.state import Attempt
+from ikevd.peer.exchange_state import Attempt
 from ikevd.sa.model import Cookies, Spi
 
 

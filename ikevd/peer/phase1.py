@@ -7,8 +7,9 @@ from ikevd.frozen import replace
 from ikevd.peer import child, deletes, isakmp, liveness
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginPhaseOne
-from ikevd.peer.facts import PhaseOneUp
-from ikevd.peer.state import Attempt, Stage
+from ikevd.peer.exchange_facts import PhaseOneUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.timing import SAID_AFTER
 from ikevd.sa.model import Cookies
 

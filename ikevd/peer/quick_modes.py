@@ -5,9 +5,11 @@ from __future__ import annotations
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.frozen import replace
 from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, moves, phase1, rekey
+from ikevd.peer.child_state import Half, PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
-from ikevd.peer.state import Attempt, Half, PairState, QuickModeState, Stage
+from ikevd.peer.exchange_state import Attempt, QuickModeState
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.timing import PACE, TRUSTED_FOR
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from ikevd.wire.payloads import NotifyPayload

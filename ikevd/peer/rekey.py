@@ -16,9 +16,9 @@ from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.lifetime_findings import SmallVolume
 from ikevd.peer import deletes, flaps, isakmp
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import AskUse, Record
-from ikevd.peer.state import ChildState, PairState
 from ikevd.peer.timing import (
     DELETED_AFTER,
     DELETED_BY_PEER_AFTER,

@@ -12,10 +12,11 @@ from collections.abc import Collection
 from ikevd.errors import Abandoned, IkeError
 from ikevd.frozen import replace
 from ikevd.peer import attempts, deletes, idle, isakmp, liveness, rekey, start, succession, trial
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Reloaded
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, Answer
-from ikevd.peer.facts import Reloaded
-from ikevd.peer.state import ChildState, Stage
+from ikevd.peer.isakmp_state import Stage
 from ikevd.policy.changes import Reach
 from ikevd.sa.model import Cookies
 

@@ -8,7 +8,7 @@ knows no such rule. So one is left, and never none.
 
 from __future__ import annotations
 
-from ikevd.peer.state import IsakmpState
+from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.peer.timing import (
     CROSSED_FOR,
     LONGEST_MARGIN,

@@ -7,10 +7,13 @@ from collections.abc import Set
 from ikevd.errors import Abandoned
 from ikevd.frozen import replace
 from ikevd.peer import attempts, deletes, idle, informed, isakmp, liveness, rekey, start, succession, trial
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Abort
-from ikevd.peer.state import Attempt, ChildState, PeerState, Stage
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies, Spi
 
 

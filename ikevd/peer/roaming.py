@@ -13,10 +13,11 @@ from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.path_findings import PeerElsewhere
 from ikevd.peer import dpd, isakmp, moves, pace
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
+from ikevd.peer.isakmp_state import Roaming, Stage
 from ikevd.peer.notices import r_u_there
-from ikevd.peer.state import PairState, Roaming, Stage
 from ikevd.peer.timing import ASK_AGAIN
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import NotifyPayload

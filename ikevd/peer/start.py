@@ -10,8 +10,9 @@ from ikevd.frozen import replace
 from ikevd.host.interface import Packet
 from ikevd.liveness_findings import TrafficAsks
 from ikevd.peer import rekey
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.draft import Draft
-from ikevd.peer.state import ChildState, PeerKey
+from ikevd.peer.state import PeerKey
 from ikevd.peer.timing import SPREAD, backoff
 from ikevd.policy.child import Child, Start
 

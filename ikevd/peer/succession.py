@@ -12,8 +12,8 @@ from ikevd.lifetime_findings import IsakmpRenewal, IsakmpReplaced, RenewalFailed
 from ikevd.peer import attempts, isakmp, phase1, renewal
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
+from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import IsakmpState, Stage
 from ikevd.peer.timing import LOOK_AGAIN, REPLACED_FOR, SOONEST, backoff
 from ikevd.sa.model import Cookies
 

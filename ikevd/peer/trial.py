@@ -9,11 +9,14 @@ from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.path_findings import EspBlocked, EspSilent, UdpInVain, UdpNotTried
 from ikevd.peer import attempts, blocked, isakmp, pairs, phase1, rekey, succession
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
-from ikevd.peer.facts import PhaseOneUp
+from ikevd.peer.exchange_facts import PhaseOneUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
+from ikevd.peer.one_way_state import OneWay, OneWayStage
 from ikevd.peer.path_facts import Balance
-from ikevd.peer.state import Attempt, OneWay, OneWayStage, PairState, Stage
 from ikevd.peer.timing import (
     CALLED_AGAIN,
     JUDGED_AFTER,

@@ -11,9 +11,12 @@ from ikevd.findings import Silence, SilentIdentity, Undelivered
 from ikevd.frozen import replace
 from ikevd.path_findings import LocalAddressGone, NameUnknown, NoLocalAddress, NoRoute
 from ikevd.peer import isakmp, pairs, phase1, start
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
-from ikevd.peer.state import Attempt, ChildState, PeerState, Stage
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
+from ikevd.peer.state import PeerState
 
 
 def gone(draft: Draft, address: Address, attempt: Attempt | None) -> None:

@@ -9,8 +9,10 @@ from operator import attrgetter, is_not
 from typing import TypeVar
 
 from ikevd.frozen import replace
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.dpd import NUMBERS
-from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState
+from ikevd.peer.isakmp_state import IsakmpState, Liveness
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.interface import Changes
 

@@ -11,7 +11,10 @@ from ikevd.conversation.inputs import Inputs
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
 from ikevd.host.interface import PolicyId, SaId
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.sa.model import Cookies
 
 

@@ -8,7 +8,9 @@ from functools import partial
 
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen, replace
-from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.codec import decode, encode
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Placed, StoredPeer

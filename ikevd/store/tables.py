@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import replace
-from ikevd.peer.state import ChildState, IsakmpState, PeerKey, PeerState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.sa.model import COOKIE_OCTETS, Cookies
 from ikevd.store import seal as sealing
 from ikevd.store.codec import decode, encode

@@ -14,7 +14,7 @@ import pytest
 
 from ikevd.conversation.duplicates import MAX_FORKS
 from ikevd.facts import Heard, Repeated
-from ikevd.peer.state import IsakmpState
+from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.policy.connection import Connection
 from ikevd.wire.message import HEADER_OCTETS, MAX_PADDING, Header, encode_chain, first_type
 from ikevd.wire.registry import ExchangeType, Flags

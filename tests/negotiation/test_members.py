@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.peer.dpd import liveness_of
+from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.notices import delete_isakmp, r_u_there, r_u_there_ack
-from ikevd.peer.state import IsakmpState, Stage
 from ikevd.peer.timing import TO_ANSWER
 from ikevd.policy.connection import Unique
 from tests.builders import BOB

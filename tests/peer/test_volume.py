@@ -9,9 +9,9 @@ import pytest
 
 from ikevd.errors import Said
 from ikevd.host.interface import SaId
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.desired import desired_child
-from ikevd.peer.facts import Acquired, Expired
-from ikevd.peer.state import ChildState, PairState
+from ikevd.peer.kernel_facts import Acquired, Expired
 from ikevd.peer.timing import SOONEST_BY_PEER, SOONEST_BY_VOLUME
 from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.child import Start

@@ -16,17 +16,10 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import Finding
 from ikevd.findings import Asked, PeerRefuses, Traffic
 from ikevd.host.interface import Direction, PolicyId, SaId
-from ikevd.peer.state import (
-    Attempt,
-    ChildState,
-    Half,
-    IsakmpState,
-    PairState,
-    PeerKey,
-    PeerState,
-    QuickModeState,
-    Stage,
-)
+from ikevd.peer.child_state import ChildState, Half, PairState
+from ikevd.peer.exchange_state import Attempt, QuickModeState
+from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.nat import NatMethod

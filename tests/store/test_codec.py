@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 import ikevd
 from ikevd.errors import Finding, Said
-from ikevd.peer.state import ChildState, IsakmpState, PeerState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Spi
 from ikevd.store.about import FORMAT
 from ikevd.store.codec import decode, encode

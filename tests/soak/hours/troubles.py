@@ -9,7 +9,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from ikevd.errors import KernelRefused
-from ikevd.peer.facts import Reset
+from ikevd.peer.command_facts import Reset
 from ikevd.policy.lives import Lifetime
 from ikevd.store.memory import Killed
 from tests.gateways import reload
