@@ -1,88 +1,82 @@
-"""One authenticated peer of one connection. Sessions share nothing.
-
-A session is an inbox of facts, handled one at a time: `decide` gives the new state and the effects, the kernel is
-brought to what the state desires, then the effects are carried out. What an exchange asks of this machine waits its
-turn in the same inbox.
-"""
+"""One authenticated peer of one connection: what may be asked and told of it. Sessions share nothing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence, Set
 
-from ikevd.addresses import Path
-from ikevd.errors import IkeError, PolicyTaken
-from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
-from ikevd.findings import Unreachable
+from ikevd.exchanges.link import OpenInbound
 from ikevd.frozen import replace
 from ikevd.host.interface import KernelPolicy, Packet, PolicyId, SaId
-from ikevd.negotiation import bugs
-from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import LetGo
-from ikevd.negotiation.arrivals import Arrivals
-from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.at_work import AtWork
-from ikevd.negotiation.claimant import Claimant
-from ikevd.negotiation.contacts import Contacts
-from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.in_kernel import InKernel
-from ikevd.negotiation.inbox import Inbox, KernelWork
-from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
-from ikevd.negotiation.ledger import NOTHING_USED, Ledger
-from ikevd.negotiation.nat_keepalive import arm_keepalive, keep_alive
-from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.questions import Questions
-from ikevd.negotiation.router import Router
-from ikevd.negotiation.running import Running
-from ikevd.negotiation.times import Subject, arm
-from ikevd.negotiation.waiters import Waiters
-from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import command_facts, contact, effects, exchange_facts, facts, kernel_facts, lost, message_facts
-from ikevd.peer.child_state import ChildState, Half
-from ikevd.peer.decide import decide
+from ikevd.negotiation.kernel_side import Again
+from ikevd.negotiation.learner import Learner
+from ikevd.negotiation.work import Ask, Happening
+from ikevd.peer import command_facts, facts, kernel_facts
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.desired import View
-from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Effect
-from ikevd.peer.facts import Fact
 from ikevd.peer.isakmp_state import IsakmpState
-from ikevd.peer.state import PeerKey, PeerState
-from ikevd.policy.connection import Connection, Unique
-from ikevd.sa.model import EspKeys, IsakmpSa
+from ikevd.peer.state import PeerState
+from ikevd.policy.connection import Connection
 from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import StoredPeer
-from ikevd.wire.message import Header
 
 
-class Session(Inbox[Happening | Again]):
-    """Carries out what `ikevd.peer` decides."""
+class Session(Learner):
+    """A `Learner`, as the rest of the daemon sees it."""
 
-    def __init__(
-        self,
-        key: PeerKey,
-        connection: Connection,
-        router: Router,
-        ports: Ports,
-        held: HeldSelectors,
-        contacts: Contacts,
-        configured: Connection | None = None,
-    ) -> None:
-        """`configured`: the connection as the file has it, where `connection` has reqids of its own."""
-        super().__init__(connection.name)
-        self.connection = connection
-        self.state = PeerState(key, children={child.name: ChildState() for child in connection.children})
-        self._ports = ports
-        self._contacts = contacts
-        self._agenda: Agenda[object] = Agenda(self._due, ports.due)
-        self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
-        self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
-        self._kernel = KernelSide(connection, ports, self._agenda)
-        arrivals = Arrivals(self._kernel, ports)
-        self.claimant = Claimant(self, arrivals, held, ports)
-        self._questions = Questions(self._kernel, ports, arrivals)
-        self._waiters = Waiters()
-        self._started = False
+    _started = False
 
     # -- what the operator and the kernel say -------------------------------------------------------------------
+
+    def want(self, child: str) -> asyncio.Future[None]:
+        """Bring a child up; the future holds the outcome of the present attempt."""
+        future = self._waiters.wait(child)
+        self.post(command_facts.Wanted(child))
+        return future
+
+    def rekey(self, children: Sequence[str], *, phase1: bool) -> list[asyncio.Future[None]]:
+        """Negotiate children anew and, before them, `phase1`; each future holds the outcome for one child."""
+        futures = [self._waiters.wait(child) for child in children]
+        self.post(command_facts.RekeyWanted(tuple(children), phase1))
+        return futures
+
+    def unwant(self, *children: str, in_clear: bool = False) -> None:
+        """Take children down and tell the peer. `in_clear`: their traffic passes in the clear from then on."""
+        self.post(command_facts.Unwanted(children, in_clear))
+
+    def end(self, *, announce: bool = True) -> None:
+        """Take everything down. `announce`: what no ISAKMP SA could protect is said under one made for it."""
+        self.post(command_facts.Ended(announce))
+
+    def gone(self, child: str, sa: SaId, *, expired: bool) -> None:
+        """The kernel ended an SA whose lifetime is over, or somebody removed it before its time."""
+        self._kernel.believed.gone(child, sa)
+        self.post(kernel_facts.Expired(child, sa.spi) if expired else kernel_facts.Vanished(child, sa.spi))
+
+    def acquired(self, child: str, packet: Packet | None = None) -> None:
+        """A packet has met the trap of a child, which tells nothing new while that one begins or stands."""
+        known = self.states.get(child, ChildState())
+        if not (known.wanted or known.carries):
+            self.post(kernel_facts.Acquired(child, packet))
+
+    def concerned(self, policies: Set[PolicyId]) -> bool:
+        """May a change of one of these be of any matter to it?"""
+        return self._kernel.concerned(self.state, policies)
+
+    def about_to_look(self) -> None:
+        """Dumps begin, for `look`."""
+        self._kernel.believed.about_to_look()
+
+    def look(self, child: str, found: InKernel) -> bool:
+        """Learn what these dumps show that others have changed of a child. False: we are changing it ourselves."""
+        news = self._kernel.look(self.state, child, found)
+        self.post(*(news or ()))
+        return news is not None
+
+    # -- from one process, or file, to the next ------------------------------------------------------------------
 
     def start(self) -> None:
         """No traffic of its children leaves in the clear from here on; what an earlier process left undone is done."""
@@ -155,69 +149,6 @@ class Session(Inbox[Happening | Again]):
         """Nothing of the peer is left."""
         self._ledger.gone()
 
-    def want(self, child: str) -> asyncio.Future[None]:
-        """Bring a child up; the future holds the outcome of the present attempt."""
-        future = self._waiters.wait(child)
-        self.post(command_facts.Wanted(child))
-        return future
-
-    def rekey(self, children: Sequence[str], *, phase1: bool) -> list[asyncio.Future[None]]:
-        """Negotiate children anew and, before them, `phase1`; each future holds the outcome for one child."""
-        futures = [self._waiters.wait(child) for child in children]
-        self.post(command_facts.RekeyWanted(tuple(children), phase1))
-        return futures
-
-    def unwant(self, *children: str, in_clear: bool = False) -> None:
-        """Take children down and tell the peer. `in_clear`: their traffic passes in the clear from then on."""
-        self.post(command_facts.Unwanted(children, in_clear))
-
-    def end(self, *, announce: bool = True) -> None:
-        """Take everything down. `announce`: what no ISAKMP SA could protect is said under one made for it."""
-        self.post(command_facts.Ended(announce))
-
-    def gone(self, child: str, sa: SaId, *, expired: bool) -> None:
-        """The kernel ended an SA whose lifetime is over, or somebody removed it before its time."""
-        self._kernel.believed.gone(child, sa)
-        self.post(kernel_facts.Expired(child, sa.spi) if expired else kernel_facts.Vanished(child, sa.spi))
-
-    def acquired(self, child: str, packet: Packet | None = None) -> None:
-        """A packet has met the trap of a child, which tells nothing new while that one begins or stands."""
-        known = self.states.get(child, ChildState())
-        if not (known.wanted or known.carries):
-            self.post(kernel_facts.Acquired(child, packet))
-
-    def concerned(self, policies: Set[PolicyId]) -> bool:
-        """May a change of one of these be of any matter to it?"""
-        return self._kernel.concerned(self.state, policies)
-
-    def about_to_look(self) -> None:
-        """Dumps begin, for `look`."""
-        self._kernel.believed.about_to_look()
-
-    def look(self, child: str, found: InKernel) -> bool:
-        """Learn what these dumps show that others have changed of a child. False: we are changing it ourselves."""
-        news = self._kernel.look(self.state, child, found)
-        self.post(*(news or ()))
-        return news is not None
-
-    # -- what the network says ----------------------------------------------------------------------------------
-
-    def heard(self, header: Header, octets: bytes, path: Path) -> None:
-        """A datagram that names a cookie of ours."""
-        self.post(*self._at_work.heard(self.state, header, octets, path), *self._at_work.worn())
-
-    def unreachable(self, message_id: int, path: Path, found: Unreachable) -> None:
-        """A message of ours did not arrive."""
-        self._at_work.unreachable(self.state, message_id, path, found)
-
-    def note_unreachable(self, path: Path, found: Unreachable) -> None:
-        """An ICMP error for a datagram that took that path."""
-        self._at_work.note_unreachable(self.state, path, found)
-
-    def adopt(self, sa: IsakmpSa, running: Running) -> None:
-        """A phase 1 that the peer began has ended well."""
-        self.post(self._at_work.adopt(sa, running, None))
-
     # -- how it stands ------------------------------------------------------------------------------------------
 
     @property
@@ -263,142 +194,3 @@ class Session(Inbox[Happening | Again]):
         """Forget everything without a word: after `end` and its farewells."""
         self._agenda.close()
         self._at_work.close()
-
-    # -- the inbox ----------------------------------------------------------------------------------------------
-
-    def handle(self, happening: Happening | Again) -> KernelWork | None:
-        """What the kernel must do for it, if anything."""
-        match happening:
-            case Ask():
-                return self._serve(happening)
-            case AskTraffic() | AskPackets() | AskUse() | AskBalance():
-                return self.learn_after(self._questions.answer(self.state, happening))
-            case Again():
-                return self._bring_again(happening)
-            case _ if bearing := contact.bearing(self.connection, happening):
-                return self.learn_after(self.claimant.with_former(bearing))
-            case _:
-                return self._learn(happening)
-
-    def instead(self, happening: Happening | Again, bug: Exception) -> list[Happening | Again]:
-        """A bug let nothing be learnt of it."""
-        before, now, error = self.state, self._ports.now(), lost.error_of(bug)
-        self._ports.counters.count("bug: a fact was not learnt")
-        self.state = lost.without(before, happening, now)
-        self._ledger.learnt(self.state, NOTHING_USED)
-        self._waiters.fail(happening, error)
-        self._arm(before)
-        if isinstance(happening, facts.Due):  # all that it was for is off the agenda
-            self._arm(PeerState(before.key), now + bugs.LATER)
-        elif isinstance(happening, Again):
-            self._agenda.set(happening, now + bugs.LATER)
-        return [*self._at_work.lost(self.state, happening, error), *bugs.instead(before, self.state, happening, error)]
-
-    def _serve(self, ask: Ask) -> KernelWork | None:
-        """Carry out what an exchange asks, in its turn, unless it has ended meanwhile."""
-        work, attempt = ask.work, ask.work.attempt
-        if work.running.conversation.ended or attempt is None or self._at_work.turns.keeps(self.state, ask):
-            return None
-        match ask.call:
-            case ReserveSpi() as call:
-                child = next(child.name for child in self.connection.children if child.reqid == call.reqid)
-                work.running.record.child = child
-                return self.learn_after(self._kernel.reserve_spi(attempt, child, call))
-            case OpenInbound(sa, keys):
-                opening, named = exchange_facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
-                alone = not self.connection.anybody and self.connection.unique is not Unique.KEEP
-                return self._learn(opening, named) if alone else self.learn_after(self.claimant.claim(opening), named)
-            case OpenOutbound(sa, keys):
-                return self._learn(exchange_facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
-
-    def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
-        before = self.state
-        self._waiters.admit(fact)
-        self.state, todo = decide(self.connection, before, fact, self._ports.now(), self._ports.salt)
-        used = {fact.under: (fact.message_id,)} if isinstance(fact, message_facts.Informed) else NOTHING_USED
-        self._ledger.learnt(self.state, used)
-        self.post(*self._at_work.learnt(fact))
-        self._arm(before)
-        views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
-        if not views and not unused:
-            self._go_on(fact, todo, None)
-            return None
-        return self._apply(fact, todo, views, unused, keys)
-
-    def _go_on(self, fact: Fact, todo: Sequence[Effect], refusal: IkeError | None) -> None:
-        """The kernel is as the state desires, or has refused."""
-        for effect in todo:
-            try:
-                self._carry_out(effect)
-            except Exception as bug:  # the others are carried out
-                self.post(*bugs.not_done(self.connection.name, effect, bug))
-        if isinstance(fact, exchange_facts.Opening):
-            attempt = fact.attempt
-            self.put_first(
-                (kernel_facts.KernelRefused(attempt, refusal) if refusal else kernel_facts.KernelDid(attempt),)
-            )
-
-    async def learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
-        """Now, before what waits."""
-        if kernel_work := self._learn(fact, keys):
-            await kernel_work
-
-    async def learn_after(self, question: Coroutine[Any, Any, Fact], keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
-        """What the kernel or other peers have to say comes first."""
-        await self.learn(await question, keys)
-
-    # -- the kernel ---------------------------------------------------------------------------------------------
-
-    async def _apply(
-        self,
-        fact: Fact,
-        todo: Sequence[Effect],
-        views: Mapping[str, View],
-        unused: Iterable[SaId],
-        keys: Mapping[SaId, EspKeys],
-    ) -> None:
-        refusals = await self._kernel.bring(views, keys)
-        found = self._kernel.placed(self.state, views, refusals)
-        refusal = next(iter(refusals.values()), None)
-        for name in unused:
-            self._kernel.report(await self._kernel.believed.free(name))
-        if not isinstance(fact, exchange_facts.Opening):
-            self._kernel.report(error for error in refusals.values() if not isinstance(error, PolicyTaken))
-        self.put_first(found)
-        self._go_on(fact, todo, refusal)
-
-    async def _bring_again(self, again: Again) -> None:
-        self.put_first(await self._kernel.bring_again(self.state, again))
-
-    def _carry_out(self, effect: Effect) -> None:
-        match effect:
-            case effects.Answer(child, error):
-                self._waiters.answer(child, error)
-            case effects.TellOthers(under):
-                self._contacts.tell_others(self, self.state.isakmp[under])
-            case _:
-                self.post(*self._at_work.carry_out(self.state, effect))
-
-    # -- time ---------------------------------------------------------------------------------------------------
-
-    def _arm(self, before: PeerState, earliest: float = 0.0) -> None:
-        """What changed is due at another time."""
-        arm(self._agenda, before, self.state, earliest)
-        arm_keepalive(self._agenda, self._ports, self.connection.nat_keepalive, before, self.state)
-
-    def _due(self, keys: list[object]) -> None:
-        decisions, children = False, list[str]()
-        for key in keys:
-            match key:
-                case Work() | Asleep():
-                    self.post(*self._at_work.tick(key))
-                case Again():
-                    self.post(key)
-                case Subject.KEEPALIVE:
-                    keep_alive(self._agenda, self._ports, self.connection.nat_keepalive, self.state)
-                case str():
-                    children.append(key)
-                case _:
-                    decisions = True
-        if decisions or children:
-            self.post(facts.Due(tuple(children)))

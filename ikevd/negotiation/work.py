@@ -14,7 +14,7 @@ from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Fact
 
 if TYPE_CHECKING:
-    from ikevd.negotiation.exchanges import Exchanges
+    from ikevd.negotiation.steps import Steps
 
 
 @dataclass(slots=True, eq=False)
@@ -22,7 +22,7 @@ class Work:
     """Under way or, for a while after its end, there to answer repetitions."""
 
     running: Running
-    under: Exchanges | None = None
+    under: Steps | None = None
     """Of which ISAKMP SA; None for a phase 1."""
     attempt: Attempt | None = None
     """None for an Informational exchange."""
