@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from ikevd.addresses import Address, Path
-from ikevd.conversation.timing import FAREWELL, pauses
 from ikevd.errors import Abandoned, IkeError, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
 from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost, WaysChanged
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.contacts import Contacts
+from ikevd.negotiation.ending import LAST_WORDS, Ending
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground
 from ikevd.negotiation.lobby import Lobby
@@ -30,7 +30,7 @@ from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.reload import Reload
 from ikevd.negotiation.remains import Remains
-from ikevd.negotiation.reports import report, surely, surely_done
+from ikevd.negotiation.reports import report, surely
 from ikevd.negotiation.restart import Restart
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
@@ -47,14 +47,8 @@ from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config
 from ikevd.sa.model import Spi
 
-STOP_WITHIN = 3.5
-"""Seconds; systemd and our users are promised five."""
-SETTLED_WITHIN = 0.75
-"""Seconds, twice: so long each session may be at what it does, before others are taken down without it."""
 MAX_EARLY = 500
 """Datagrams that wait until the peers of an earlier process are known; the oldest make way."""
-LAST_WORDS = sum(list(pauses(FAREWELL))[:2])
-"""At exit a Delete is sent three times, which takes so many seconds."""
 
 
 class Engine:
@@ -94,6 +88,7 @@ class Engine:
         self._finishing: asyncio.Task[None] | None = None
         self._watch = Watch(self._peers, self._outside, ports)
         self._ways = Ways(self._peers, ports)
+        self._ending = Ending(self._peers, self._outside, self._remains, ports)
         ports.kernel.on_event(self._kernel_event)
 
     @property
@@ -227,14 +222,7 @@ class Engine:
         if self._ports.store.invalid is not None:
             return False
         self._begin_no_more()
-        try:
-            async with asyncio.timeout(STOP_WITHIN):
-                late = await _each_settled(self.sessions(), Session.hand_over)
-                await asyncio.gather(*(surely_done(session.hand_over()) for session in late))
-        except TimeoutError:
-            self._ports.trouble("the kernel is slow: some SAs keep the limits that they have")
-        for session in (*self.sessions(), *self.dismissed):
-            surely(session.close)
+        await self._ending.hand_over()
         return True
 
     def session(self, connection: Connection) -> Session:
@@ -264,20 +252,9 @@ class Engine:
 
     async def stop(self, last_words: float = LAST_WORDS) -> None:
         """Take everything down, tell the peers for `last_words` seconds, leave nothing in the kernel. What a kernel
-        that is too slow leaves after `STOP_WITHIN` is known by its marks and removed at the next start."""
+        that is too slow leaves is known by its marks and removed at the next start."""
         self._begin_no_more()
-        try:
-            async with asyncio.timeout(STOP_WITHIN):
-                await self._take_down(announce=True)
-                if any(session.state.has_peer for session in self.sessions()):
-                    await asyncio.sleep(last_words)
-                await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
-                late = await _each_settled((*self.sessions(), *self.dismissed), _clear)
-                await asyncio.gather(self._clear_the_rest(), *(surely_done(_clear(session)) for session in late))
-        except TimeoutError:
-            self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
-        for session in (*self.sessions(), *self.dismissed):
-            surely(session.close)
+        await self._ending.stop(last_words)
 
     def _begin_no_more(self) -> None:
         self._stopping = True
@@ -288,18 +265,6 @@ class Engine:
         for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
             task.cancel()
         surely(self._lobby.close)
-
-    async def _take_down(self, *, announce: bool) -> None:
-        async for session in paced(self.sessions()):
-            surely(partial(session.end, announce=announce))
-        if late := [asyncio.ensure_future(session.settled()) for session in self.sessions() if not session.is_settled]:
-            _, waiting = await asyncio.wait(late, timeout=SETTLED_WITHIN)
-            for one in waiting:
-                one.cancel()
-
-    async def _clear_the_rest(self) -> None:
-        await surely_done(self._remains.go({}))
-        await surely_done(self._outside.remove())
 
     def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""
@@ -331,23 +296,6 @@ def _ends_something(change: ChangedConnection) -> bool:
     """Does a pair, or a gate, have to go for it?"""
     reaches = (change.reach, *(child.reach for child in change.children))
     return bool(change.removed) or Reach.REPLACED in reaches
-
-
-async def _each_settled(sessions: Iterable[Session], step: Callable[[Session], Awaitable[None]]) -> list[Session]:
-    """Do this with each session that waits for nothing. Gives those that do: they keep no other from it."""
-    late = []
-    async for session in paced(sessions):
-        if session.is_settled:
-            await surely_done(step(session))
-        else:
-            late.append(session)
-    return late
-
-
-async def _clear(session: Session) -> None:
-    await session.settled()
-    await session.clear()
-    session.forget()
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:

@@ -8,7 +8,7 @@ from ikevd.addresses import Address, Path
 from ikevd.host.interface import SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.backstop import FAR
-from ikevd.negotiation.engine import STOP_WITHIN
+from ikevd.negotiation.ending import STOP_WITHIN
 from ikevd.sa.model import Spi
 from ikevd.store.memory import MemoryStore
 from tests.builders import ALICE, BOB, SeededEntropy, child, connection, mirrored
