@@ -311,7 +311,10 @@ class Kernel(Protocol):
     async def move_sa(self, sa: SaId, to: KernelSa) -> None:
         """Let an SA of ESP in UDP have the ends of `to`, which has the same SPI. Its sequence numbers go on further up,
         its replay window, limits and counters as they are; packets of these moments are lost. Nothing must be sent
-        through it meanwhile. Raises `KernelRefused` also where it is gone, and where it is gone since."""
+        through it meanwhile. Raises `KernelRefused` also where it is gone, and where it is gone since.
+
+        The one exception to "never again under its keys": its inbound half cannot be added beside the old one (EEXIST:
+        same destination and SPI), and XFRM_MSG_MIGRATE would have two outbound SAs of one number space for a moment."""
 
     async def counters(self, sa: SaId) -> Counters | None:
         """What the SA carried so far, or None where it is gone."""

@@ -1,8 +1,9 @@
 """Addresses, links and routes of this machine (rtnetlink(7)): that something of them has changed, and whether an
 address is ours now.
 
-What has changed is not read: on a router that learns a million routes that would be all its work. What matters is asked
-for.
+What has changed is not read: on a router that learns a million routes that would be all its work. An event opens a
+short pause in which nothing is read, then what matters is asked for. Whether an address is ours is asked of the routing
+tables, since a socket may be bound to what is not there.
 """
 
 from __future__ import annotations

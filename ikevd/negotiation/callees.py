@@ -1,4 +1,8 @@
-"""Where a peer is called: at its address, or at the first of several places, or names, that can be called."""
+"""Where a peer is called: at its address, or at the first of several places, or names, that can be called.
+
+Nobody else knows of places. The session waits for no name: its phase 1 is under way, and begins once `names` has an
+answer.
+"""
 
 from __future__ import annotations
 

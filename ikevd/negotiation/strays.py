@@ -1,6 +1,6 @@
 """Words that nothing proves, from the addresses of configured peers: INVALID-COOKIE and INVALID-SPI, heard and said.
 
-Whoever forges them makes us ask the real peer whether it lives, and no more.
+They are read apart from every exchange. Whoever forges them makes us ask the real peer whether it lives, and no more.
 """
 
 from __future__ import annotations

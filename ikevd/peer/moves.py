@@ -4,6 +4,11 @@ A message that is authenticated proves its content, never where it came from: wh
 another port before it arrives. So without a NAT in front of the peer nothing moves (RFC 3947 section 4). Behind one the
 newest port counts, for all that went by the former one: the peer sends IKE and ESP from the same port. An address
 counts once the peer has answered there (`roaming`).
+
+The path of an ISAKMP SA moves with all that went by the former one: other ISAKMP SAs, exchanges under way, and the
+ports of pairs, which the kernel changes in place, so that sequence numbers and replay window go on. A packet of ESP in
+UDP from another port (XFRM_MSG_MAPPING) counts as much as a message. Whether a NAT is in front of the peer stands in
+the record of the pair, which may outlive its ISAKMP SA.
 """
 
 from __future__ import annotations

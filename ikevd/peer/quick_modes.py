@@ -1,4 +1,8 @@
-"""Quick Modes under way, ours and the peer's: when one begins, and what its end means."""
+"""Quick Modes under way, ours and the peer's: when one begins, and what its end means.
+
+Ours begin one after the other while the peer answers: strongSwan as responder forgets a Quick Mode in progress when
+another one fails. An unanswered one delays its siblings by a second and no more.
+"""
 
 from __future__ import annotations
 

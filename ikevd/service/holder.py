@@ -1,4 +1,8 @@
-"""ikevd's end of the holder of its sockets (`holder_process`): found, started, started anew when it dies."""
+"""ikevd's end of the holder of its sockets (`holder_process`): found, started, started anew when it dies.
+
+Its program is read when ikevd starts and handed to each new holder in memory (memfd). The holder runs without
+site-packages and without our environment, which may hold keys.
+"""
 
 from __future__ import annotations
 

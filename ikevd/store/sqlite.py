@@ -2,7 +2,8 @@
 
 So nothing is forced to a disk. A transaction is whole or not there wherever the process is killed: SQLite undoes a half
 one from its journal, which is in the page cache like the rest. What is removed is overwritten, and the journal cut to
-nothing after each transaction: no key of an SA that ended stays in a file.
+nothing after each transaction, at the cost of some microseconds: no key of an SA that ended stays in a file. A
+write-ahead log would keep them, and its checkpoints are steps of milliseconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Sockets that an earlier process bound: each is taken over where it is what this one would have made."""
+"""Sockets that an earlier process bound: each is taken over where it is what this one would have made.
+
+What the kernel does not tell of one, the bypass of IPsec above all, is set again. What does not fit is let go, and that
+awaited (a barrier of systemd, an answer of the holder), before new sockets are bound: `0.0.0.0:500` would be in the way
+of `192.0.2.1:500`.
+"""
 
 from __future__ import annotations
 
