@@ -13,17 +13,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from ikevd import (
-    contact_findings,
-    findings,
-    lifetime_findings,
-    liveness_findings,
-    path_findings,
-    refusals,
-    selector_findings,
-)
 from ikevd.control import line_shapes, reload_shapes, shapes, status_shapes
-from ikevd.errors import Finding, Said
+from ikevd.finding_kinds import FINDINGS
 from ikevd.observe.views import kind_of
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -103,30 +94,12 @@ def page_text() -> str:
 
 
 def _findings() -> Iterator[str]:
-    """The kinds of `finding`, from `ikevd.findings` and the modules beside it."""
+    """The kinds of `finding`."""
     yield from ("## Findings", "", "What `finding` holds: `kind`, and the fields of that kind.", "")
     yield from ("| kind | fields | meaning |", "|---|---|---|")
-    found = (
-        Said,
-        *(
-            one
-            for module in (
-                findings,
-                selector_findings,
-                contact_findings,
-                lifetime_findings,
-                liveness_findings,
-                path_findings,
-                refusals,
-            )
-            for one in vars(module).values()
-        ),
-    )
-    kinds = (kind for kind in found if isinstance(kind, type) and issubclass(kind, Finding))
-    for kind in dict.fromkeys(kinds):
-        if kind is not Finding:
-            names = ", ".join(f"`{field.name}`" for field in fields(kind))
-            yield f"| `{kind_of(kind)}` | {names} | {' '.join((kind.__doc__ or '').split())} |"
+    for kind in FINDINGS.values():
+        names = ", ".join(f"`{field.name}`" for field in fields(kind))
+        yield f"| `{kind_of(kind)}` | {names} | {' '.join((kind.__doc__ or '').split())} |"
     yield ""
 
 

@@ -11,17 +11,8 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
-from ikevd import (
-    contact_findings,
-    errors,
-    findings,
-    lifetime_findings,
-    liveness_findings,
-    path_findings,
-    refusals,
-    selector_findings,
-)
 from ikevd.errors import Finding, Said
+from ikevd.finding_kinds import FINDINGS
 from ikevd.store.scalars import ADDRESS, NETWORK, SCALARS, Form, Plain, Unreadable, checked, enumeration
 
 KIND = "kind"
@@ -136,22 +127,6 @@ def _default(one: Field[Any]) -> Any:
 
 
 # -- findings, of which each kind is a class of its own ---------------------------------------------------------------
-
-FINDINGS: Mapping[str, type[Finding]] = {
-    name: kind
-    for module in (
-        contact_findings,
-        errors,
-        findings,
-        lifetime_findings,
-        liveness_findings,
-        path_findings,
-        refusals,
-        selector_findings,
-    )
-    for name, kind in vars(module).items()
-    if isinstance(kind, type) and issubclass(kind, Finding) and kind is not Finding
-}
 
 
 def _write_finding(given: Finding) -> Plain:

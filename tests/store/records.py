@@ -14,6 +14,7 @@ from ikevd.conversation.inputs import Beginning, Input, InputKind, Inputs
 from ikevd.crypto.keys import Phase1Keys
 from ikevd.crypto.secret import Secret
 from ikevd.errors import Finding
+from ikevd.finding_kinds import FINDINGS
 from ikevd.findings import Asked, PeerRefuses, Traffic
 from ikevd.host.interface import Direction, PolicyId, SaId
 from ikevd.peer.child_state import ChildState, Half, PairState
@@ -24,7 +25,6 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, NatTraversal, Spi
-from ikevd.store.forms import FINDINGS
 from ikevd.store.interface import ExchangeState, Placed, PlacedPolicy
 from ikevd.wire import registry
 from ikevd.wire.registry import ExchangeType, Hash, IdType, Registry

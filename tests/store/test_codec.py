@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 import ikevd
 from ikevd.errors import Finding, Said
+from ikevd.finding_kinds import FINDINGS
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.peer.state import PeerState
 from ikevd.sa.model import Spi
 from ikevd.store.about import FORMAT
 from ikevd.store.codec import decode, encode
-from ikevd.store.forms import FINDINGS, KIND, form_of
+from ikevd.store.forms import KIND, form_of
 from ikevd.store.scalars import Unreadable
 from ikevd.wire.registry import Group
 from tests.plugins.secrets import shows_secret
