@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from pathlib import Path as File
 
 from bench.report import table, verdict
-from bench.restart import HERE, KEY, ipsec, isakmp, ports
+from bench.restart import HERE, KEY, ipsec, isakmp, leave, ports
 from ikevd.addresses import Endpoint, Path
 from ikevd.config.load import Loaded, load
 from ikevd.crypto.secret import Secret
@@ -22,16 +22,13 @@ from ikevd.host.interface import KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.peer.child_state import ChildState, Half, PairState
-from ikevd.peer.desired import desired_child
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.connection import Connection
-from ikevd.policy.digest import digest
 from ikevd.policy.identity import Identity
 from ikevd.policy.settings import Config
 from ikevd.reloading import Reloading
 from ikevd.sa.model import EspKeys
 from ikevd.service.notify import Notifier
-from ikevd.store.difference import difference
 from ikevd.store.interface import Store
 from ikevd.store.opening import open_store
 
@@ -136,14 +133,7 @@ def _rarely_collect_garbage() -> None:
 async def _fill(config: Config, store: Store, kernel: MemoryKernel) -> None:
     keys = EspKeys(Secret(bytes(16)), Secret(bytes(32)))
     for number, connection in enumerate(config.connections):
-        state, (child,) = _peer(connection, number), connection.children
-        trouble = store.put(replace(difference(None, state), digest=digest(connection)))
-        assert trouble is None, trouble
-        view = desired_child(connection, child, state.children[child.name])
-        for sa in view.sas.values():
-            await kernel.add_sa(sa, keys, reserved=False)
-        for policy in view.policies.values():
-            await kernel.put_policy(policy)
+        await leave(connection, _peer(connection, number), store, kernel, keys)
 
 
 def _peer(connection: Connection, number: int) -> PeerState:

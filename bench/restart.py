@@ -122,13 +122,19 @@ async def _fill(connection: Connection, store: Store, kernel: Kernel, tunnels: i
     (child,) = connection.children
     keys = EspKeys(Secret(bytes(child.suites[0].key_bits // 8)), Secret(bytes(32)))
     for state in _peers(connection, tunnels):
-        trouble = store.put(replace(difference(None, state), digest=digest(connection)))
-        assert trouble is None, trouble
-        view = desired_child(connection, child, state.children[child.name])
-        for sa in view.sas.values():
-            await kernel.add_sa(sa, keys, reserved=False)
-        for policy in view.policies.values():
-            await kernel.put_policy(policy)
+        await leave(connection, state, store, kernel, keys)
+
+
+async def leave(connection: Connection, state: PeerState, store: Store, kernel: Kernel, keys: EspKeys) -> None:
+    """A peer with one child, as an earlier process would have left it in the store and the kernel."""
+    (child,) = connection.children
+    trouble = store.put(replace(difference(None, state), digest=digest(connection)))
+    assert trouble is None, trouble
+    view = desired_child(connection, child, state.children[child.name])
+    for sa in view.sas.values():
+        await kernel.add_sa(sa, keys, reserved=False)
+    for policy in view.policies.values():
+        await kernel.put_policy(policy)
 
 
 def _peers(connection: Connection, tunnels: int) -> Iterator[PeerState]:

@@ -22,15 +22,21 @@ async def another_tunnel(scene: Scene, message_id: int = 0x0BAD0001) -> QuickMod
     return await complete(scene, scene.mallory.quick_mode(message_id))
 
 
-async def complete(scene: Scene, mode: QuickMode) -> QuickMode:
-    first = mode.message_1()
-    scene.mallory.say(first)
-    await asyncio.sleep(0.01)
-    (second,) = scene.mallory.heard()
-    mode.hear_2(second, first)
+async def complete(scene: Scene, mode: QuickMode, first: bytes | None = None) -> QuickMode:
+    """All three messages; `first` in place of the message 1 of `mode`."""
+    await answered(scene, mode, first or mode.message_1())
     scene.mallory.say(mode.message_3())
     await asyncio.sleep(0.01)
     return mode
+
+
+async def answered(scene: Scene, mode: QuickMode, first: bytes, ports: tuple[int, int] | None = None) -> bytes:
+    """Message 1 is said, and Bob's answer to it heard, which is given."""
+    scene.mallory.say(first, ports=ports)
+    await asyncio.sleep(0.01)
+    (second,) = scene.mallory.heard()
+    mode.hear_2(second, first)
+    return second
 
 
 def inbound(scene: Scene) -> bytes:

@@ -21,6 +21,7 @@ from tests.hostile.established import (
     RESTARTED,
     UNPROVEN,
     another_tunnel,
+    answered,
     complete,
     delete_isakmp,
     inbound,
@@ -189,11 +190,7 @@ def test_a_delete_that_overtakes_message_3_ends_the_tunnel_as_soon_as_it_stands(
     async def story(scene: Scene) -> None:
         scene.mallory.establish()
         mode = scene.mallory.quick_mode()
-        first = mode.message_1()
-        scene.mallory.say(first)
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
+        await answered(scene, mode, mode.message_1())
         scene.mallory.inform(DELETE)
         scene.mallory.say(mode.message_3())
         await asyncio.sleep(1)
@@ -209,11 +206,7 @@ def test_a_delete_that_came_during_a_quick_mode_is_forgotten_with_its_end() -> N
     async def story(scene: Scene) -> None:
         scene.mallory.establish()
         mode = scene.mallory.quick_mode()
-        first = mode.message_1()
-        scene.mallory.say(first)
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
+        await answered(scene, mode, mode.message_1())
         scene.mallory.inform(DeletePayload(Protocol.ESP, (OTHER_SPI,)))
         scene.mallory.say(mode.message_3())
         await asyncio.sleep(60)
@@ -231,11 +224,7 @@ def test_a_delete_that_came_while_no_quick_mode_of_its_isakmp_sa_was_in_flight_i
     async def story(scene: Scene) -> None:
         busy = scene.mallory.establish()
         mode = with_spi(scene.mallory.quick_mode(), OTHER_SPI)
-        first = mode.message_1()
-        scene.mallory.say(first)
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
+        await answered(scene, mode, mode.message_1())
         scene.mallory.establish(b"mallory2")
         scene.mallory.inform(DeletePayload(Protocol.ESP, (OTHER_SPI,)))
         scene.mallory.sa = busy

@@ -16,6 +16,7 @@ from ikevd.wire.payloads import KePayload, NatDPayload, NatOaPayload, NoncePaylo
 from ikevd.wire.registry import Encapsulation, IdType, PayloadType
 from ikevd.wire.vendor_ids import NAT_T_RFC_3947
 from tests.builders import BOB
+from tests.hostile import established
 from tests.hostile.mallory import NI, SPI, MainMode, QuickMode
 from tests.hostile.scene import ELSEWHERE, MALLORY, Scene, attack
 
@@ -200,13 +201,7 @@ def test_nat_oa_in_a_quick_mode_of_a_tunnel_is_read_and_changes_nothing(kind: Pa
         original = [
             NatOaPayload(kind, IdType.IPV4_ADDR, octets) for octets in (b"\xc0\x00\x02\x63", b"\xc0\x00\x02\x64")
         ]
-        first = mode.message_1(*mode.payloads(), *original)
-        scene.mallory.say(first)
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
-        scene.mallory.say(mode.message_3())
-        await asyncio.sleep(0.01)
+        await established.complete(scene, mode, mode.message_1(*mode.payloads(), *original))
         assert scene.tunnels == 1
 
     attack(story)

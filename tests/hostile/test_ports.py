@@ -19,7 +19,7 @@ from ikevd.wire.payloads import KePayload, NatDPayload, NoncePayload, Payload, V
 from ikevd.wire.registry import Encapsulation, Hash, PayloadType
 from ikevd.wire.vendor_ids import NAT_T_DRAFT_07, NAT_T_RFC_3947
 from tests.builders import BOB
-from tests.hostile.established import DELETE
+from tests.hostile.established import DELETE, answered
 from tests.hostile.mallory import NI, SPI, Aggressive, MainMode, QuickMode
 from tests.hostile.scene import MALLORY, MALLORYS, Scene, attack
 
@@ -212,10 +212,7 @@ def test_a_copy_of_quick_mode_from_a_wrong_port_moves_neither_isakmp_sa_nor_tunn
         await asyncio.sleep(0.01)
         assert scene.mallory.heard() == []
         assert scene.new_counts() == {"drop: QUICK_MODE that does not belong here": len(COPIES[nat])}
-        scene.mallory.say(first, ports=GENUINE[nat])
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
+        await answered(scene, mode, first, GENUINE[nat])
         for ports in COPIES[nat]:
             scene.mallory.say(mode.message_3(), ports=ports)
         await asyncio.sleep(0.01)
@@ -234,10 +231,7 @@ def test_copies_that_come_after_the_tunnel_stands_change_nothing(nat: str) -> No
         live = established(scene, nat)
         mode = quick_mode(scene, nat)
         first = mode.message_1()
-        scene.mallory.say(first, ports=GENUINE[nat])
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
+        await answered(scene, mode, first, GENUINE[nat])
         scene.mallory.say(mode.message_3(), ports=GENUINE[nat])
         await asyncio.sleep(0.01)
         before = dict(scene.bob.kernel.sas)
@@ -263,11 +257,7 @@ def test_behind_a_nat_the_peer_goes_on_from_another_port_with_an_authentic_messa
             "message 3": (GENUINE["before the peer"], (4500, 50_000)),
         }
         of_first, of_third = ports[message]
-        first = mode.message_1()
-        scene.mallory.say(first, ports=of_first)
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
+        await answered(scene, mode, mode.message_1(), of_first)
         scene.mallory.say(mode.message_3(), ports=of_third)
         await asyncio.sleep(0.01)
         assert scene.tunnels == 1

@@ -21,6 +21,8 @@ from tests.builders import ESP_AES128_SHA256, child
 from tests.hostile.established import (
     UNPROVEN,
     another_tunnel,
+    answered,
+    complete,
     tunnel,
 )
 from tests.hostile.mallory import NI, SPI, Chain, QuickMode, changed, flipped
@@ -90,12 +92,9 @@ def test_a_repeated_quick_mode_message_1_is_answered_with_the_same_message_2_and
         scene.mallory.establish()
         mode = scene.mallory.quick_mode()
         first = mode.message_1()
-        scene.mallory.say(first)
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
+        second = await answered(scene, mode, first)
         for _ in range(3):
             assert scene.mallory.say(first) == [second]
-        mode.hear_2(second, first)
         scene.mallory.say(mode.message_3())
         await asyncio.sleep(0.01)
         assert scene.mallory.say(first) == [second], "and also when the tunnel stands"
@@ -328,13 +327,7 @@ def test_every_lifetime_is_read_and_none_is_so_short_that_it_is_a_storm(life: st
         mode = scene.mallory.quick_mode()
         kept = [a for a in mode.offer.proposals[0].transforms[0].attributes if a.type not in (1, 2)]
         lives = [Attribute(kind, value, len(value) == 2) for kind, value in attributes]
-        first = mode.message_1(*with_attributes(mode, *lives, *kept))
-        scene.mallory.say(first)
-        await asyncio.sleep(0.01)
-        (second,) = scene.mallory.heard()
-        mode.hear_2(second, first)
-        scene.mallory.say(mode.message_3())
-        await asyncio.sleep(0.01)
+        await complete(scene, mode, mode.message_1(*with_attributes(mode, *lives, *kept)))
         (pair,) = scene.session.states["lan"].pairs
         assert (pair.sa.lifetime.seconds, pair.sa.lifetime.kilobytes) == expected
 

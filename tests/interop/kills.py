@@ -232,18 +232,14 @@ class Restarts:
         return Standing(frozenset(_sas(here)), policies, isakmp, self._opposite.main_modes())
 
     def kill(self, point: Point) -> int:
-        """Kill ikevd there and start another: the tunnel stands as it was, what was half-way is there on both sides or
-        on none, Quick Modes and Deletes of both sides go on under the old ISAKMP SA. The number of packets lost."""
+        """Kill ikevd there and start another, and see `_holds`. The number of packets lost."""
         before = self.standing()
         with FloodPing(self._topology.host_a, self._topology.host_b.address) as flood:
             try:
                 with self._under_way(point):
                     self._ikevd.kill()
                     self._ikevd.start()
-                if point in MAY_TAKE_A_DELETE_ALONG:
-                    self._take_down_what_the_peer_has_deleted(point)
-                self._other_is_whole(before)
-                self._goes_on(before)
+                self._holds(point, before)
             except AssertionError as error:
                 error.add_note(self._told(point))
                 raise
@@ -251,6 +247,14 @@ class Restarts:
         print(f"{point}: {lost} packets lost", flush=True)
         self.toll.lost.append((point, lost))
         return lost
+
+    def _holds(self, point: Point, before: Standing) -> None:
+        """The tunnel stands as it was, what was half-way is there on both sides or on none, Quick Modes and Deletes of
+        both sides go on under the old ISAKMP SA."""
+        if point in MAY_TAKE_A_DELETE_ALONG:
+            self._take_down_what_the_peer_has_deleted(point)
+        self._other_is_whole(before)
+        self._goes_on(before)
 
     def hand_over(self) -> int:
         """SIGTERM and another ikevd: the tunnel stands as it was. The number of packets lost."""

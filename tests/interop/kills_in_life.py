@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.eventually import eventually
-from tests.interop.flood_ping import FloodPing
-from tests.interop.kills import Act, Point, Restarts
+from tests.interop.kills import Act, Point, Restarts, Standing
 from tests.interop.moments import Moment, Place
 
 PROBING = "dpd: {mode: periodic, delay: 2s, timeout: 5m}"
@@ -46,21 +45,9 @@ LIFE_POINTS = tuple(_points())
 class Lives(Restarts):
     """As `Restarts`; whatever replaces what, the tunnel stands."""
 
-    def kill(self, point: Point) -> int:
-        """Kill ikevd there and start another: both sides come to hold the same pairs. The number of packets lost."""
-        with FloodPing(self._topology.host_a, self._topology.host_b.address) as flood:
-            try:
-                with self._under_way(point):
-                    self._ikevd.kill()
-                    self._ikevd.start()
-                eventually(self._agreed, lambda sas: 2 <= len(sas) <= AT_MOST)
-            except AssertionError as error:
-                error.add_note(self._told(point))
-                raise
-            lost = flood.lost()
-        print(f"{point}: {lost} packets lost", flush=True)
-        self.toll.lost.append((point, lost))
-        return lost
+    def _holds(self, point: Point, before: Standing) -> None:
+        """Both sides come to hold the same pairs."""
+        eventually(self._agreed, lambda sas: 2 <= len(sas) <= AT_MOST)
 
     def settle(self) -> None:
         """What was replaced goes: one pair and one ISAKMP SA are left on both sides, and both sides go on under it."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import pytest
 
 from tests.eventually import eventually
+from tests.interop.beginner import EITHER, Beginner, bring_up
 from tests.interop.daemon import Ikevd
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 from tests.interop.xfrm import XfrmState
 
-Beginner = Literal["ikevd", "strongSwan"]
 PACKETS = 20
 OTHER = "192.0.2.9"
 MAY_MISS = 3
@@ -67,16 +66,13 @@ def forget_mapping_and_ping(net: Topology) -> None:
     assert net.host_b.ping(net.host_a.address, 3) == 3
 
 
-@pytest.mark.parametrize("beginner", ["ikevd", "strongSwan"])
+@EITHER
 def test_esp_follows_a_client_whose_nat_makes_a_new_mapping(net: Topology, beginner: Beginner) -> None:
     """strongSwan is the client."""
     site = Site(net.gw_b, net.gw_a)
     with StrongSwan(net.gw_a) as charon, Ikevd(net.gw_b, site.ikevd()) as ikevd:
         charon.configure(site.mirrored())
-        if beginner == "ikevd":
-            ikevd.up("lan")
-        else:
-            charon.bring_up()
+        bring_up(beginner, ikevd, charon)
         assert net.host_a.ping(net.host_b.address, 3) == 3
         forget_mapping_and_ping(net)
         assert "the NAT in front of it has made a new mapping; 1 IPsec SA pair went there" in ikevd.log
@@ -98,21 +94,18 @@ def test_esp_follows_the_messages_of_a_client_that_sends_no_packet(net: Topology
         charon.forget()
 
 
-@pytest.mark.parametrize("beginner", ["ikevd", "strongSwan"])
+@EITHER
 def test_as_the_client_we_are_followed(net: Topology, beginner: Beginner) -> None:
     site = Site(net.gw_a, net.gw_b)
     with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, site.ikevd()) as ikevd:
         charon.configure(site.mirrored())
-        if beginner == "ikevd":
-            ikevd.up("lan")
-        else:
-            charon.bring_up()
+        bring_up(beginner, ikevd, charon)
         assert net.host_a.ping(net.host_b.address, 3) == 3
         forget_mapping_and_ping(net)
         charon.forget()
 
 
-@pytest.mark.parametrize("beginner", ["ikevd", "strongSwan"])
+@EITHER
 def test_esp_follows_a_client_whose_nat_has_another_address(
     net: Topology, other_address: Callable[[], None], beginner: Beginner
 ) -> None:
@@ -120,10 +113,7 @@ def test_esp_follows_a_client_whose_nat_has_another_address(
     site = Site(net.gw_b, net.gw_a)
     with StrongSwan(net.gw_a) as charon, Ikevd(net.gw_b, site.ikevd()) as ikevd:
         charon.configure(site.mirrored())
-        if beginner == "ikevd":
-            ikevd.up("lan")
-        else:
-            charon.bring_up()
+        bring_up(beginner, ikevd, charon)
         assert net.host_a.ping(net.host_b.address, 3) == 3
         spis = {sa.spi for sa in sas(net)}
         other_address()

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.interop.beginner import EITHER, Beginner, bring_up
 from tests.interop.daemon import Ikevd
 from tests.interop.libreswan import Libreswan
 from tests.interop.node import Node
@@ -115,16 +116,13 @@ def between() -> Iterator[Topology]:
         yield net
 
 
-@pytest.mark.parametrize("begins", ["ikevd", "strongswan"])
-def test_both_sides_are_behind_a_nat_of_their_own(between: Topology, begins: str) -> None:
+@EITHER
+def test_both_sides_are_behind_a_nat_of_their_own(between: Topology, beginner: Beginner) -> None:
     """Whoever is called is so behind a NAT that forwards ports."""
     site = Site(between.gw_a, between.gw_b, secret=SECRETS["a"], local_id="a.example", remote_id="gw-b.example")
     with StrongSwan(between.gw_b) as strongswan, Ikevd(between.gw_a, site.ikevd()) as ikevd:
         strongswan.configure(site.mirrored())
-        if begins == "ikevd":
-            ikevd.up("lan")
-        else:
-            strongswan.bring_up()
+        bring_up(beginner, ikevd, strongswan)
         before = between.wire.seen()
         assert between.host_a.ping(between.host_b.address, 3) == 3
         assert between.host_b.ping(between.host_a.address, 3) == 3

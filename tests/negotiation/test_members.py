@@ -35,6 +35,15 @@ async def standing(**of_hub: object) -> tuple[World, Nat, Gateway, Gateway]:
     return world, nat, bob, victim
 
 
+async def forged(world: World, nat: Nat) -> asyncio.Task[None]:
+    """Another member begins phase 1, and message 5 comes from the port of the victim, to which message 6 goes."""
+    forger = world.gateway(OTHER, client(OTHER, LAN), seed=7)
+    nat.forge(Endpoint(OTHER, 4500), Endpoint(VICTIM, 4500))
+    coming = asyncio.create_task(bring_up(forger))
+    await asyncio.sleep(1)
+    return coming
+
+
 def ready(gateway: Gateway) -> int:
     return sum(known.stage is Stage.READY for session in gateway.engine.sessions() for known in session.live)
 
@@ -45,10 +54,7 @@ def test_a_phase_1_from_the_place_of_a_living_member_ends_and_moves_nothing_of_i
     async def story() -> None:
         world, nat, bob, victim = await standing()
         before = dict(bob.kernel.sas)
-        forger = world.gateway(OTHER, client(OTHER, LAN), seed=7)
-        nat.forge(Endpoint(OTHER, 4500), Endpoint(VICTIM, 4500))
-        coming = asyncio.create_task(bring_up(forger))
-        await asyncio.sleep(1)
+        coming = await forged(world, nat)
         assert ready(bob) == 2, "the forged one is there, and is asked"
         assert dict(bob.kernel.sas) == before
         await asyncio.gather(coming, return_exceptions=True)
@@ -74,10 +80,7 @@ def test_who_did_that_phase_1_cannot_answer_for_the_place_without_hearing_the_qu
     async def story() -> None:
         world, nat, bob, victim = await standing()
         before = dict(bob.kernel.sas)
-        forger = world.gateway(OTHER, client(OTHER, LAN), seed=7)
-        nat.forge(Endpoint(OTHER, 4500), Endpoint(VICTIM, 4500))
-        coming = asyncio.create_task(bring_up(forger))
-        await asyncio.sleep(1)
+        coming = await forged(world, nat)
         (known,) = [one for one in bob.session.state.isakmp.values() if one.unproven]
         after = last_block_of_message_5(world, known)
         for ahead in range(3):
@@ -142,10 +145,7 @@ def test_who_did_that_phase_1_cannot_delete_the_isakmp_sa_of_the_member() -> Non
     async def story() -> None:
         world, nat, bob, victim = await standing()
         (of_victim,) = bob.session.state.isakmp
-        forger = world.gateway(OTHER, client(OTHER, LAN), seed=7)
-        nat.forge(Endpoint(OTHER, 4500), Endpoint(VICTIM, 4500))
-        coming = asyncio.create_task(bring_up(forger))
-        await asyncio.sleep(1)
+        coming = await forged(world, nat)
         (known,) = [one for one in bob.session.state.isakmp.values() if one.unproven]
         delete = informational(known.sa, delete_isakmp(of_victim), after=last_block_of_message_5(world, known))
         world.carry(delete, Path(Endpoint(OTHER, 4500), Endpoint(BOB, 4500)))
