@@ -75,7 +75,7 @@ from tests.config.files import CHILD, MINIMAL, child, connection, problems, read
         ("local_id", "'2001:db8:::1'", "looks like an address but is none"),
         ("remote_id", '"a\\e[1m"', "holds a control character"),
         ("remote_id", "a" * 300, "longer than 255 octets"),
-        ("remote_id", f"CN={'a' * 1100}", "longer than 1024 octets"),
+        ("remote_id", f"'CN=gw, OU={'a' * 1100}'", "longer than 1024 octets"),
         ("ike_proposals", "[]", "is an empty list; wanted at least one item"),
         ("ike_proposals", "", "has no value; wanted one item or a list"),
         ("ike_proposals", "[aes256-sha256-x25519, aes256-sha256-curve25519]", "says the same as item 0 of this list"),
