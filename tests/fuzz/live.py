@@ -16,8 +16,7 @@ from dataclasses import dataclass, field, replace
 from ikevd.addresses import Endpoint, Path
 from ikevd.facts import Failed
 from ikevd.negotiation.session import Session
-from ikevd.policy.child import Child
-from ikevd.policy.lives import Lifetime
+from ikevd.policy.model import Child, Lifetime
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.fuzz.middle import Middle

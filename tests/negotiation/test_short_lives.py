@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ikevd.facts import Note
-from ikevd.policy.child import Start
-from ikevd.policy.lives import Lifetime
+from ikevd.policy.model import Lifetime, Start
 from tests.builders import child, connection, mirrored
 from tests.gateways import Gateway, alice_and_bob, bring_up
 from tests.negotiation.flow import Flow

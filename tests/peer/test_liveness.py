@@ -16,9 +16,7 @@ from ikevd.peer.start import Anew
 from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
 from ikevd.peer.timing import OUTLIVED, QUESTIONS, YOUNG
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.child import Start
-from ikevd.policy.connection import Connection
-from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
+from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
 from tests.builders import ALICE_TO_BOB, BOB, NO_DPD, child
 from tests.peer.records import NOW, SALT, VIEW, A, B, in_words, isakmp, isakmp_sa, mode, pair, peer
 

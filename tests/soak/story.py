@@ -11,10 +11,7 @@ from functools import partial
 from typing import Any
 
 from ikevd.host.interface import Direction, SaId
-from ikevd.policy.child import Child, Start
-from ikevd.policy.connection import Connection
-from ikevd.policy.lives import Lifetime
-from ikevd.policy.settings import Listen
+from ikevd.policy.model import Child, Connection, Lifetime, Listen, Start
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import World
