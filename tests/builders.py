@@ -10,21 +10,13 @@ from ipaddress import ip_address, ip_network
 from ikevd.addresses import Endpoint, Path
 from ikevd.crypto import groups
 from ikevd.crypto.secret import Secret
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection, Location, PreSharedKey, Resend
+from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import (
-    Child,
-    Connection,
-    Dpd,
-    DpdMode,
-    EspSuite,
-    IkeSuite,
-    Lifetime,
-    Location,
-    PreSharedKey,
-    Resend,
-    Start,
-)
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
 from tests.plugins.secrets import MARK
 

@@ -18,7 +18,8 @@ from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.policy.changes import Changes, changes
-from ikevd.policy.model import Config, Connection, Limits
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Config, Limits
 from ikevd.store.interface import NoStore, Store
 from tests.builders import ALICE, BOB, SeededEntropy, connection, mirrored
 from tests.duet import Network

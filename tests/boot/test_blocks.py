@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from ikevd.boot.blocks import blocks, install
 from ikevd.host.interface import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Config
+from ikevd.policy.settings import Config
 from tests.builders import child, connection
 from tests.virtual_time import run
 

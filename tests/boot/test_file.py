@@ -13,7 +13,7 @@ import pytest
 from ikevd.boot.blocks import blocks
 from ikevd.boot.file import read_blocks, write_blocks
 from ikevd.errors import CannotStart
-from ikevd.policy.model import Config
+from ikevd.policy.settings import Config
 from tests.builders import child, connection
 from tests.plugins.secrets import MARK
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.config.load import Loaded, load
-from ikevd.policy.model import Connection, PreSharedKey
+from ikevd.policy.connection import Connection, PreSharedKey
 from ikevd.policy.proposals import format_esp, format_ike
 from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
 from tests.config.files import MARKED, ROOT

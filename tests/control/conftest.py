@@ -11,7 +11,7 @@ import structlog
 
 from ikevd.control.server import ControlServer
 from ikevd.observe import log
-from ikevd.policy.model import Control, LogFormat
+from ikevd.policy.settings import Control, LogFormat
 from tests.control.standin import Daemon, StandIn
 
 

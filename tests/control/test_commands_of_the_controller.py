@@ -11,7 +11,7 @@ from ikevd.control.command import Command
 from ikevd.control.interface import UnknownName
 from ikevd.errors import Abandoned, IkeError
 from ikevd.observe.views import View
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from tests.builders import ALICE, BOB, child, connection, mirrored, psk
 from tests.control.controlled import (
     BOTH,

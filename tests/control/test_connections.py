@@ -13,7 +13,7 @@ from ikevd.control import connections, server
 from ikevd.control.client import Client
 from ikevd.control.connections import LEAST, MOST, Connections, room
 from ikevd.control.sockets import ListeningSocket
-from ikevd.policy.model import Control
+from ikevd.policy.settings import Control
 from tests.control.standin import Daemon
 from tests.eventually import eventually_async
 

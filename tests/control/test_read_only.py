@@ -12,7 +12,7 @@ from ikevd.control.client import Client, ControlError
 from ikevd.control.server import ControlServer
 from ikevd.control.sockets import ListeningSocket
 from ikevd.errors import ConfigError
-from ikevd.policy.model import Looks
+from ikevd.policy.settings import Looks
 from tests.control.standin import Daemon, StandIn
 
 LOOKS: dict[str, Callable[[Client], object]] = {

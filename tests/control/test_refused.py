@@ -12,8 +12,8 @@ from ikevd.addresses import Endpoint
 from ikevd.control.controller import MAX_REFUSED
 from ikevd.errors import IkeError, Said
 from ikevd.observe.refused import OF_A_CONNECTION, OF_STRANGERS, Refused, RefusedAttempts
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection
 from ikevd.policy.proposals import parse_ike
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, mirrored, psk

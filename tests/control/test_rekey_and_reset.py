@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.control.interface import UnknownName
 from ikevd.errors import IkeError, ProbablePskMismatch
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.builders import mirrored, psk
 from tests.control.controlled import BOTH, controlled, ignore, pair
 from tests.gateways import Gateway, alice_and_bob, reload

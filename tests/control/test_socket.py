@@ -17,7 +17,7 @@ from ikevd.control.client import Client, ControlError
 from ikevd.control.server import ControlServer
 from ikevd.control.sockets import ListeningSocket, peer_of
 from ikevd.errors import CannotStart, ConfigError
-from ikevd.policy.model import Control
+from ikevd.policy.settings import Control
 from tests.control.standin import Daemon, StandIn
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

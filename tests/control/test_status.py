@@ -11,8 +11,8 @@ import pytest
 from ikevd.control.interface import UnknownName
 from ikevd.errors import NoAnswer
 from ikevd.observe.words import say_error
+from ikevd.policy.child import Start
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Start
 from tests.builders import ALICE, BOB, mirrored
 from tests.control.controlled import (
     BOTH,

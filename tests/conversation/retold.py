@@ -16,7 +16,8 @@ from ikevd.exchanges import aggressive_mode, main_mode, quick_mode
 from ikevd.exchanges.link import FirstContact, HostAnswer, HostCall, ReserveSpi
 from ikevd.exchanges.moves import floated
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.policy.model import Child, Connection
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE_TO_BOB, BOB_TO_ALICE, child, connection, mirrored

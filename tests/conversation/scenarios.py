@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from ikevd.policy.model import Encap, NatMethod
+from ikevd.policy.nat import Encap, NatMethod
 from ikevd.sa.model import NatTraversal
 from ikevd.wire.registry import ExchangeType, Group
 from tests.builders import ESP_AES128_SHA256, child, connection

@@ -12,7 +12,7 @@ from ikevd.exchanges import main_mode, quick_mode
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import ExchangeType
 from tests.builders import SeededEntropy, child, connection, mirrored

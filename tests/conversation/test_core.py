@@ -18,7 +18,8 @@ from ikevd.errors import Abandoned, IkeError, InternalError, KernelRefused, NoAn
 from ikevd.exchanges.link import Link, Situation
 from ikevd.facts import Dropped, Fact, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import NatMethod, Resend
+from ikevd.policy.connection import Resend
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import VidPayload
 from ikevd.wire.registry import ExchangeType, NotifyType

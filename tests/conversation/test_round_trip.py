@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.conversation.timing import LATELY, RoundTrip, pauses
 from ikevd.facts import Sent
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from tests.conversation.test_bad_network import main_mode_over, quick_mode_over
 from tests.duet import Network
 

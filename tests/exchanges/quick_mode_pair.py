@@ -8,7 +8,8 @@ from typing import Any
 
 from ikevd.exchanges import phase2, quick_mode
 from ikevd.exchanges.link import HostCall, Link
-from ikevd.policy.model import Child, Lifetime
+from ikevd.policy.child import Child
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.transforms import offer_phase2
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import Message

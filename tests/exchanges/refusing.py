@@ -16,7 +16,7 @@ from ikevd.exchanges.phase1 import (
     accept_offer,
     remote_identity,
 )
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.wire.message import Header, encode_chain, first_type
 from ikevd.wire.payloads import KePayload, NoncePayload, NotifyPayload, Payload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, Protocol

@@ -12,7 +12,7 @@ from ikevd.exchanges import aggressive_mode
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Dropped, Heard, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.policy.transforms import offer_phase1
 from ikevd.wire.message import HEADER_OCTETS, Header
 from ikevd.wire.registry import ExchangeType

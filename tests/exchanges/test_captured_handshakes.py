@@ -21,7 +21,9 @@ from ikevd.exchanges.link import Exchange, Link, Situation
 from ikevd.exchanges.nat import endpoint_hash
 from ikevd.exchanges.phase1 import Candidates, Keying
 from ikevd.facts import Dropped, Heard, Sent
-from ikevd.policy.model import Connection, IkeSuite, NatMethod, PreSharedKey
+from ikevd.policy.connection import Connection, PreSharedKey
+from ikevd.policy.nat import NatMethod
+from ikevd.policy.suites import IkeSuite
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import IdPayload

@@ -9,7 +9,7 @@ from ikevd.exchanges import aggressive_mode, contact, main_mode, phase2
 from ikevd.exchanges.link import FirstContact, HostAnswer, HostCall, Link
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Sent
-from ikevd.policy.model import Connection, Unique
+from ikevd.policy.connection import Connection, Unique
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
 from ikevd.wire.payloads import NoncePayload, NotifyPayload

@@ -11,7 +11,9 @@ import pytest
 
 from ikevd.errors import NoProposalChosen
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.policy.model import Connection, IkeSuite, Lifetime
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.suites import IkeSuite
 from ikevd.policy.transforms import offer_phase1
 from ikevd.wire.registry import Cipher, Group, Hash
 from ikevd.wire.sa import SaPayload

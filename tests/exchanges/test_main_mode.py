@@ -15,7 +15,9 @@ from ikevd.exchanges import main_mode
 from ikevd.exchanges.phase1 import Candidates, accept_first_key_exchange
 from ikevd.facts import Dropped, Heard, Note, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Connection, Encap, Lifetime, LifetimeCheck, Resend
+from ikevd.policy.connection import Connection, Resend
+from ikevd.policy.lives import Lifetime, LifetimeCheck
+from ikevd.policy.nat import Encap
 from ikevd.wire.message import Header, Message
 from ikevd.wire.payloads import KePayload, NoncePayload
 from ikevd.wire.registry import ExchangeType, Flags, Group, PayloadType

@@ -7,7 +7,7 @@ import pytest
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import UnexpectedMessage
 from ikevd.exchanges.moves import check_addresses, check_ports
-from ikevd.policy.model import NatMethod
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import NatTraversal
 from tests.builders import ALICE, BOB
 from tests.hostile.scene import ELSEWHERE

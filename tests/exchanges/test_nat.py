@@ -13,7 +13,8 @@ from ikevd.exchanges import aggressive_mode, main_mode, nat
 from ikevd.exchanges.link import Link, Situation
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Heard, Note
-from ikevd.policy.model import Connection, Encap, NatMethod
+from ikevd.policy.connection import Connection
+from ikevd.policy.nat import Encap, NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.message import Header, Message
 from ikevd.wire.payloads import NatDPayload

@@ -12,7 +12,7 @@ from ikevd.exchanges import main_mode
 from ikevd.exchanges.link import Situation
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy.choose import Phase1Offer, choose_phase2, describe
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type

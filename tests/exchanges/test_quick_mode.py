@@ -17,7 +17,7 @@ from ikevd.errors import (
 )
 from ikevd.facts import Heard, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Lifetime, LifetimeCheck
+from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, Payload

@@ -18,7 +18,7 @@ from ikevd.exchanges import phase2, quick_mode
 from ikevd.exchanges.link import HostAnswer, HostCall, Link, OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.facts import Dropped, Fact, Heard, Repeated, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.payloads import HashPayload, NoncePayload, Payload
 from ikevd.wire.registry import ExchangeType

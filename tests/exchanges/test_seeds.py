@@ -9,7 +9,7 @@ import pytest
 from ikevd.exchanges import aggressive_mode, main_mode, quick_mode
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.host.entropy import SeededEntropy
-from ikevd.policy.model import Encap
+from ikevd.policy.nat import Encap
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import ExchangeType, Group
 from tests.builders import AES128_SHA256_X25519, ESP_AES128_SHA256, child, connection, mirrored

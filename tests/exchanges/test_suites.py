@@ -12,7 +12,7 @@ from ikevd.exchanges.ipsec import split_keymat
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.observe.words import say_error
 from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, IKE_HASHES, INTEGRITIES
-from ikevd.policy.model import Child, Pfs
+from ikevd.policy.child import Child, Pfs
 from ikevd.policy.proposals import parse_esp, parse_ike
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType, Group

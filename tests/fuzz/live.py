@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from ikevd.addresses import Endpoint, Path
 from ikevd.facts import Failed
 from ikevd.negotiation.session import Session
-from ikevd.policy.model import Child, Lifetime
+from ikevd.policy.child import Child
+from ikevd.policy.lives import Lifetime
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.fuzz.middle import Middle

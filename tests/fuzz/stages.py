@@ -13,7 +13,9 @@ from ikevd.crypto.secret import Secret
 from ikevd.exchanges import aggressive_mode, informational, main_mode, phase2, quick_mode
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import Candidates, Keying, accept_choice, accept_key_exchange, accept_offer, remote_identity
-from ikevd.policy.model import Child, Connection, EspSuite
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
+from ikevd.policy.suites import EspSuite
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.sa.model import NO_COOKIE, IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain

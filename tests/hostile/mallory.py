@@ -12,7 +12,7 @@ from ikevd.crypto import keys
 from ikevd.crypto.ciphers import IvChain
 from ikevd.exchanges import phase2
 from ikevd.exchanges.phase1 import Keying, local_identity, remote_identity
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.policy.transforms import offer_phase1, offer_phase2, read_phase1
 from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type

@@ -15,7 +15,7 @@ from ikevd.addresses import Path
 from ikevd.facts import Dropped, Fact, Failed
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from tests.builders import ALICE, BOB, child, connection, mirrored, psk
 from tests.gateways import Gateway, World
 from tests.hostile.mallory import Mallory, mallory_at

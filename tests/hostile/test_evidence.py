@@ -19,7 +19,7 @@ from ikevd.facts import Established, Heard, Note
 from ikevd.observe import log
 from ikevd.observe.budget import CONNECTION_OCTETS
 from ikevd.observe.history import MAX_ENTRIES, Record
-from ikevd.policy.model import LogFormat
+from ikevd.policy.settings import LogFormat
 from ikevd.wire.payloads import NotifyPayload, VidPayload
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 from tests.builders import ALICE, BOB, connection, mirrored

@@ -18,7 +18,8 @@ from ikevd.crypto import groups
 from ikevd.negotiation.limits import EVICTIONS
 from ikevd.negotiation.lobby import KEY_PAIRS
 from ikevd.observe.history import MAX_STRANGERS
-from ikevd.policy.model import Connection, Limits, Resend
+from ikevd.policy.connection import Connection, Resend
+from ikevd.policy.settings import Limits
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import HEADER_OCTETS, Header, Message
 from ikevd.wire.payloads import KePayload

@@ -10,7 +10,7 @@ from ikevd.conversation.meanwhile import MAX_HINTS
 from ikevd.facts import Hint, Note
 from ikevd.negotiation import message_ids
 from ikevd.negotiation.hints import clear_notifications
-from ikevd.peer.state import Stage
+from ikevd.peer.isakmp_state import Stage
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import NotifyPayload, Payload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, Protocol

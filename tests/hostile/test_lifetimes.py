@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.facts import Note
-from ikevd.peer.state import Stage
+from ikevd.peer.isakmp_state import Stage
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.hostile.established import UNPROVEN

@@ -13,7 +13,7 @@ import pytest
 from ikevd.addresses import Path
 from ikevd.conversation.timing import pauses
 from ikevd.facts import Dropped, Failed, Repeated, Sent
-from ikevd.policy.model import Connection, Resend
+from ikevd.policy.connection import Connection, Resend
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, BOB_TO_ALICE, NO_DPD, connection
 from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob, bring_up

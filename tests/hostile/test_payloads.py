@@ -10,7 +10,7 @@ import pytest
 
 from ikevd.errors import IkeError, InvalidId, InvalidKey, Malformed, NoProposalChosen
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.transforms import offer_phase2
 from ikevd.wire.message import encode_chain
 from ikevd.wire.payloads import (

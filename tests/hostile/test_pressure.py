@@ -12,7 +12,7 @@ import pytest
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.conversation.timing import LARVAL
 from ikevd.facts import Failed
-from ikevd.policy.model import Limits
+from ikevd.policy.settings import Limits
 from tests.builders import ALICE, connection, mirrored
 from tests.gateways import Gateway, World
 from tests.hostile.mallory import MainMode, Mallory

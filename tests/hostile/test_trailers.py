@@ -14,8 +14,8 @@ import pytest
 
 from ikevd.conversation.duplicates import MAX_FORKS
 from ikevd.facts import Heard, Repeated
-from ikevd.peer.state import IsakmpState
-from ikevd.policy.model import Connection
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.policy.connection import Connection
 from ikevd.wire.message import HEADER_OCTETS, MAX_PADDING, Header, encode_chain, first_type
 from ikevd.wire.registry import ExchangeType, Flags
 from tests.builders import connection

@@ -21,7 +21,8 @@ from ikevd.findings import RecordedLate
 from ikevd.negotiation.larval import SPARE
 from ikevd.negotiation.waiting_room import WHOLE, WHOLE_OF_ONE
 from ikevd.observe.history import Record
-from ikevd.policy.model import Connection, Limits, Resend
+from ikevd.policy.connection import Connection, Resend
+from ikevd.policy.settings import Limits
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import Payload, VidPayload
 from ikevd.wire.registry import Group, Hash

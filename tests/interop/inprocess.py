@@ -25,7 +25,8 @@ from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
-from ikevd.policy.model import Config, Connection
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Config
 from ikevd.sa.model import EspKeys
 from ikevd.store.interface import NoStore
 from ikevd.transport.udp import UdpTransport

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.peer.due import serves
-from ikevd.peer.state import IsakmpState
+from ikevd.peer.isakmp_state import IsakmpState
 from tests.eventually import eventually_async
 from tests.gateways import ripen
 from tests.interop.flood_ping import FloodPing

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import parse_ike
 from ikevd.policy.transforms import offer_phase1
 from ikevd.wire.message import Header, encode_chain

@@ -14,8 +14,9 @@ from ikevd.errors import KernelRefused
 from ikevd.host.interface import Counters, SaExpired, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.peer.timing import BACKSTOP
-from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import format_esp
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import EspTransform, Integrity
 from tests.kernel.bench import Bench, told_by

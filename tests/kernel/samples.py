@@ -6,9 +6,10 @@ from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, Template
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
-from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.reqids import REQID_FIRST
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import EspKeys, Spi
 from ikevd.wire.registry import EspTransform, Integrity
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ikevd.host.interface import KernelEvent, SaExpired, SaId
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.namespaces import Namespace

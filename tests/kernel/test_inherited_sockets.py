@@ -10,7 +10,7 @@ import pytest
 from ikevd.addresses import Endpoint
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.transport.inherited import UDP_ENCAP, take_no_esp, take_over
 from tests.kernel.namespaces import Namespace
 

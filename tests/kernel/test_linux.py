@@ -22,8 +22,9 @@ from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.netlink import MESSAGES_PER_WAKE, NETLINK_XFRM, NetlinkError, RequestSocket, attribute
 from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_sas import build_sa
-from ikevd.policy.model import EspSuite, Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import format_esp, parse_esp
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import Spi
 from tests.eventually import PATIENCE, eventually_async
 from tests.kernel.namespaces import Namespace

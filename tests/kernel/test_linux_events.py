@@ -10,7 +10,7 @@ from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import HEADER, NETLINK_XFRM, EventSocket, Message
 from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
 from ikevd.kernel.xfrm_layout import Group, Msg
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async

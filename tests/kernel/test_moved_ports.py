@@ -10,7 +10,7 @@ import pytest
 from ikevd.addresses import Endpoint
 from ikevd.host.interface import Counters, Direction, SaId, SaMapped, UdpPorts
 from ikevd.kernel.adapter import XfrmKernel
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from tests.eventually import eventually_async
 from tests.kernel.bench import told_by
 from tests.kernel.places import LEFT, RIGHT, TO_LEFT, TO_RIGHT, Pair

@@ -11,8 +11,8 @@ import pytest
 from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId, Template
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.peer.outside import outside
-from ikevd.policy.model import Config
 from ikevd.policy.priorities import priority
+from ikevd.policy.settings import Config
 from tests.builders import connection
 from tests.kernel.namespaces import Namespace
 from tests.kernel.places import LEFT, LEFT6, RIGHT, Pair, kernel_in

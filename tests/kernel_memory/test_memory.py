@@ -10,7 +10,7 @@ from ikevd.errors import KernelRefused, MissingPrivilege
 from ikevd.host.interface import Counters, KernelEvent, Lost, SaExpired, SaId, SasFlushed, UdpPorts
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.kernel.trial import TRIAL_DESTINATION, TRIES
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.sa.model import Spi
 from tests.kernel.samples import AES_SHA256, HERE, PEER, REQID, SPI, add, keys_of, policy_of, sa_of

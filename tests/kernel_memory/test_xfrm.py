@@ -15,7 +15,7 @@ from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import Attr
 from ikevd.kernel.xfrm_policies import build_policy, read_policy
 from ikevd.kernel.xfrm_sas import ADVANCE, build_limit, build_moved, build_ports, build_sa, read_sa
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import EspKeys
 from tests.kernel.samples import FURTHER, HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of

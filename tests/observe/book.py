@@ -10,7 +10,7 @@ from typing import Any
 from ikevd.addresses import Endpoint
 from ikevd.observe import log
 from ikevd.observe.history import History, Record
-from ikevd.policy.model import LogFormat
+from ikevd.policy.settings import LogFormat
 from ikevd.sa.model import Cookies
 from ikevd.wire.registry import ExchangeType
 from tests.builders import BOB

@@ -9,7 +9,7 @@ from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Failed, Heard, Hint, Note, Repeated, Sent
 from ikevd.observe import log
 from ikevd.observe.history import Record
-from ikevd.policy.model import LogFormat
+from ikevd.policy.settings import LogFormat
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB
 from tests.observe.book import TWO, Book, listening

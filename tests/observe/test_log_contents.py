@@ -14,7 +14,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import Said
 from ikevd.facts import Established, Note
 from ikevd.observe import log
-from ikevd.policy.model import LogFormat
+from ikevd.policy.settings import LogFormat
 from tests.builders import ALICE
 from tests.observe.book import listening
 from tests.plugins.secrets import MARK, shows_secret

@@ -6,8 +6,10 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from ikevd.addresses import Endpoint, Path
-from ikevd.peer.state import ChildState, IsakmpState, PairState, PeerState
-from ikevd.policy.model import NatMethod
+from ikevd.peer.child_state import ChildState, PairState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerState
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import Cookies, NatTraversal, UdpEncapsulation
 from tests.builders import ALICE, BOB
 from tests.peer.records import A, ipsec, isakmp, isakmp_sa, pair

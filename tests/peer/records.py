@@ -13,6 +13,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import Finding, IkeError
 from ikevd.facts import Established, Note
 from ikevd.observe.words import say
+from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.decide import decide
 from ikevd.peer.effects import (
     Abort,
@@ -32,20 +33,14 @@ from ikevd.peer.effects import (
     Say,
     TellOthers,
 )
+from ikevd.peer.exchange_state import Attempt, QuickModeState
 from ikevd.peer.facts import Fact
+from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.start import pause
-from ikevd.peer.state import (
-    Attempt,
-    ChildState,
-    Half,
-    IsakmpState,
-    PairState,
-    PeerKey,
-    PeerState,
-    QuickModeState,
-    Stage,
-)
-from ikevd.policy.model import Connection, Lifetime, Start
+from ikevd.peer.state import PeerKey, PeerState
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload
 from ikevd.wire.registry import Hash, Protocol

@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ikevd.errors import PeerRefused, Said
-from ikevd.peer.facts import Fact, Informed, QuickModeUp
+from ikevd.peer.child_state import ChildState, PairState
+from ikevd.peer.exchange_facts import QuickModeUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Fact
+from ikevd.peer.message_facts import Informed
 from ikevd.peer.notices import delete_esp
-from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
-from ikevd.policy.model import Connection
+from ikevd.peer.state import PeerState
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import NotifyType
 from tests.peer.records import NOW, VIEW, A, ipsec, isakmp, mode, opening, ours, pair, peer, told

@@ -10,17 +10,21 @@ import pytest
 
 from ikevd.addresses import Path
 from ikevd.errors import Abandoned, IkeError, InvalidId, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
-from ikevd.peer import facts
+from ikevd.peer import command_facts, exchange_facts, facts, kernel_facts, message_facts
 from ikevd.peer.child import MAX_PAIRS
+from ikevd.peer.child_state import Half
 from ikevd.peer.decide import decide
 from ikevd.peer.due import next_due, serves
+from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Fact
 from ikevd.peer.informed import MAX_HELD
 from ikevd.peer.isakmp import MAX_ISAKMP_SAS
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.notices import delete_esp, delete_isakmp
-from ikevd.peer.state import Attempt, Half, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Counted, Spent, Used
-from ikevd.policy.model import Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, Spi
 from ikevd.store.codec import decode, encode
 from ikevd.wire.payloads import NotifyPayload, Payload
@@ -97,31 +101,31 @@ class Dice:
         sa = ipsec(self._random.randrange(9), self.name, initiator=self.yes)
         phase1 = self._random.choice((state.phase1, None, self.attempt))
         makes: tuple[Callable[[], Fact], ...] = (
-            lambda: facts.Wanted(self.name),
-            lambda: facts.Unwanted((self.name,), self.yes),
-            lambda: facts.Ended(self.yes),
-            lambda: facts.PhaseOneUp(phase1, isakmp_sa(self.under, initiator=self.yes, seconds=100)),
-            lambda: facts.PhaseOneUp(None, isakmp_sa(self.under, initiator=self.yes, seconds=100)),
-            lambda: facts.PhaseOneFailed(phase1 or self.attempt, self.error),
-            lambda: facts.QuickModeBegan(Attempt(-self._random.randrange(1, 99)), self.under),
-            lambda: facts.Reserved(fitting, self.name, self.spi),
-            lambda: facts.Opening(fitting, sa, self._random.choice(list(Half))),
-            lambda: facts.Opening(fitting, sa, self._random.choice(list(Half))),
-            lambda: facts.QuickModeUp(fitting, sa),
-            lambda: facts.QuickModeFailed(fitting, self.error, self.yes, self.yes),
-            lambda: facts.Heard(self.under, self.path),
-            lambda: facts.Informed(self.under, tuple(self.payload for _ in range(self._random.randrange(4)))),
-            lambda: facts.Worn(self.under),
+            lambda: command_facts.Wanted(self.name),
+            lambda: command_facts.Unwanted((self.name,), self.yes),
+            lambda: command_facts.Ended(self.yes),
+            lambda: exchange_facts.PhaseOneUp(phase1, isakmp_sa(self.under, initiator=self.yes, seconds=100)),
+            lambda: exchange_facts.PhaseOneUp(None, isakmp_sa(self.under, initiator=self.yes, seconds=100)),
+            lambda: exchange_facts.PhaseOneFailed(phase1 or self.attempt, self.error),
+            lambda: exchange_facts.QuickModeBegan(Attempt(-self._random.randrange(1, 99)), self.under),
+            lambda: exchange_facts.Reserved(fitting, self.name, self.spi),
+            lambda: exchange_facts.Opening(fitting, sa, self._random.choice(list(Half))),
+            lambda: exchange_facts.Opening(fitting, sa, self._random.choice(list(Half))),
+            lambda: exchange_facts.QuickModeUp(fitting, sa),
+            lambda: exchange_facts.QuickModeFailed(fitting, self.error, self.yes, self.yes),
+            lambda: message_facts.Heard(self.under, self.path),
+            lambda: message_facts.Informed(self.under, tuple(self.payload for _ in range(self._random.randrange(4)))),
+            lambda: message_facts.Worn(self.under),
             lambda: Spent(self.under),
-            lambda: facts.KernelDid(fitting),
-            lambda: facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),
-            lambda: facts.Expired(self.name, self.spi),
-            lambda: facts.Vanished(self.name, self.spi),
-            lambda: facts.Acquired(self.name),
+            lambda: kernel_facts.KernelDid(fitting),
+            lambda: kernel_facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),
+            lambda: kernel_facts.Expired(self.name, self.spi),
+            lambda: kernel_facts.Vanished(self.name, self.spi),
+            lambda: kernel_facts.Acquired(self.name),
             lambda: Used(self.name, self.spi, self.yes),
             lambda: Counted(self.name, self.yes),
-            lambda: facts.Unplaced(self.name, self.error.finding),
-            lambda: facts.Placed(self.name),
+            lambda: kernel_facts.Unplaced(self.name, self.error.finding),
+            lambda: kernel_facts.Placed(self.name),
             lambda: facts.Due(),
             lambda: facts.Restarted(frozenset(key for key in state.quick_modes if self.yes)),
             lambda: facts.Dismissed(self.yes),

@@ -7,12 +7,19 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Said
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Reset
 from ikevd.peer.due import next_due
-from ikevd.peer.facts import Due, Fact, Reset
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due, Fact
+from ikevd.peer.isakmp_state import IsakmpState, Liveness
+from ikevd.peer.one_way_state import OneWay, OneWayStage
 from ikevd.peer.path_facts import AddressGone, Balance
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, OneWay, OneWayStage, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Connection, Encap, NatMethod, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.nat import Encap, NatMethod
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
 from tests.builders import child
 from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, pair, peer, told

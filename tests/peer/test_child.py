@@ -7,8 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import InvalidId, KernelRefused, Said
-from ikevd.peer.facts import Due, Placed, QuickModeFailed, Unplaced, Unwanted, Wanted
-from ikevd.peer.state import Attempt, ChildState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Unwanted, Wanted
+from ikevd.peer.exchange_facts import QuickModeFailed
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due
+from ikevd.peer.kernel_facts import Placed, Unplaced
 from tests.peer.records import NOW, ipsec, isakmp, later, mode, opening, pair, peer, told
 from tests.peer.rows import DOWN, ELEVEN, NO, OLD, OLDER, REFUSED, TAKEN_DOWN, UP, WANTED, Row, lan, new, under_way, up
 

@@ -8,11 +8,13 @@ from itertools import pairwise
 import pytest
 
 from ikevd.exchanges import lifetimes
-from ikevd.peer.facts import Due, Informed, PhaseOneUp
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.exchange_facts import PhaseOneUp
+from ikevd.peer.facts import Due
+from ikevd.peer.message_facts import Informed
 from ikevd.peer.rekey import soft_seconds
 from ikevd.peer.renewal import first_at
-from ikevd.peer.state import ChildState
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.transforms import responder_lifetime
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol

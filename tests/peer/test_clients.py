@@ -6,8 +6,11 @@ from dataclasses import replace
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.peer import clients
-from ikevd.peer.facts import Displaced, QuickModeUp
-from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
+from ikevd.peer.child_state import ChildState, PairState
+from ikevd.peer.exchange_facts import QuickModeUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Displaced
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies, IpsecSa, UdpEncapsulation
 from tests.builders import ALICE, BOB, selector
 from tests.peer.records import NOW, A, B, ipsec, isakmp, mode, opening, ours, pair, peer, told

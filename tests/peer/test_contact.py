@@ -9,10 +9,14 @@ import pytest
 from ikevd.addresses import Endpoint, Path
 from ikevd.exchanges.contact import initial_contact
 from ikevd.peer import contact
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.decide import decide
-from ikevd.peer.facts import BeganAnew, Contacted, Due, Fact, Informed, PhaseOneUp
-from ikevd.peer.state import ChildState, IsakmpState, PeerState, Refused, Replacement, Stage
-from ikevd.policy.model import Unique
+from ikevd.peer.exchange_facts import PhaseOneUp
+from ikevd.peer.facts import BeganAnew, Due, Fact
+from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.message_facts import Contacted, Informed
+from ikevd.peer.state import PeerState, Refused, Replacement
+from ikevd.policy.connection import Unique
 from ikevd.sa.model import Cookies, IsakmpSa, UdpEncapsulation
 from tests.builders import ALICE, BOB, fqdn
 from tests.peer.records import (

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.crossing import must_wait
-from ikevd.peer.state import Attempt, ChildState, PairState, PeerState
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from tests.peer.records import NOW, A, B, ipsec, isakmp, mode, opening, ours, pair, peer
 

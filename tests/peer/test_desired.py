@@ -11,10 +11,13 @@ import pytest
 from ikevd.addresses import Address
 from ikevd.errors import Said
 from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
+from ikevd.peer.child_state import ChildState, Flaps, Half, Idle, PairState
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
-from ikevd.peer.state import Attempt, ChildState, Flaps, Half, Idle, PairState
+from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.timing import BACKSTOP
-from ikevd.policy.model import Child, Connection, Lifetime, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import IpsecSa, UdpEncapsulation

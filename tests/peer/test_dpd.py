@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from ikevd.peer.effects import Say
-from ikevd.peer.facts import HeardDpd, Informed
+from ikevd.peer.isakmp_state import IsakmpState, Liveness, Stage
+from ikevd.peer.message_facts import HeardDpd, Informed
 from ikevd.peer.notices import r_u_there, r_u_there_ack
-from ikevd.peer.state import IsakmpState, Liveness, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import ANSWERS, ANSWERS_TO_COPIES
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.due import child_due, isakmp_due, next_due, turn_due
 from ikevd.peer.facts import Due
-from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
+from ikevd.peer.isakmp_state import IsakmpState, Liveness, Stage
+from ikevd.peer.state import PeerState
 from tests.peer.records import NOW, B, isakmp, mode, opening, pair, peer, told
 
 WANTED = ChildState(wanted=True)

@@ -8,11 +8,15 @@ from dataclasses import replace
 
 import pytest
 
+from ikevd.peer.child_state import ChildState, Flaps, Half, PairState
 from ikevd.peer.decide import decide
 from ikevd.peer.due import child_due
 from ikevd.peer.effects import BeginQuickMode
-from ikevd.peer.facts import Due, Fact, Informed, Opening, QuickModeUp, Vanished
-from ikevd.peer.state import ChildState, Flaps, Half, PairState, PeerState
+from ikevd.peer.exchange_facts import Opening, QuickModeUp
+from ikevd.peer.facts import Due, Fact
+from ikevd.peer.kernel_facts import Vanished
+from ikevd.peer.message_facts import Informed
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LAST_RETRY, SPREAD, STEADY, backoff
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol

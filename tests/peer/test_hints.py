@@ -7,9 +7,13 @@ from dataclasses import replace
 import pytest
 
 from ikevd.peer import hints
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.decide import decide
-from ikevd.peer.facts import Fact, Hinted, Informed
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, Liveness, PeerState, Stage
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Fact
+from ikevd.peer.isakmp_state import IsakmpState, Liveness, Stage
+from ikevd.peer.message_facts import Hinted, Informed
+from ikevd.peer.state import PeerState
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.peer.records import LAN, NOW, SALT, VIEW, A, B, in_words, isakmp, mode, pair, peer, theirs, told

@@ -7,11 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ikevd.liveness_findings import NoTraffic
+from ikevd.peer.child_state import ChildState, Idle
+from ikevd.peer.command_facts import Reloaded
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Due, Fact, Reloaded, Restarted
-from ikevd.peer.state import Attempt, ChildState, Idle, PeerState
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due, Fact, Restarted
+from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Counted
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.peer.records import LAN, NOW, VIEW, isakmp, mode, opening, pair, peer, told
 from tests.peer.rows import DOWN, OLD, UP, WANTED, Row, lan, new, under_way, up
 

@@ -7,10 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import NoAnswer, PeerRefused
-from ikevd.peer.facts import Informed, QuickModeFailed, QuickModeUp
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.exchange_facts import QuickModeFailed, QuickModeUp
+from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.informed import MAX_HELD
+from ikevd.peer.isakmp_state import Stage
+from ikevd.peer.message_facts import Informed
 from ikevd.peer.notices import delete_esp, delete_isakmp
-from ikevd.peer.state import Attempt, ChildState, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol

@@ -8,9 +8,14 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import NoAnswer
-from ikevd.peer.facts import Due, Ended, Heard, PhaseOneUp, QuickModeFailed, Unwanted, Wanted, Worn
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Ended, Unwanted, Wanted
+from ikevd.peer.exchange_facts import PhaseOneUp, QuickModeFailed
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due
 from ikevd.peer.isakmp import MAX_ISAKMP_SAS
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, Stage
+from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.message_facts import Heard, Worn
 from ikevd.sa.model import Cookies
 from tests.builders import ALICE, ALICE_TO_BOB, BOB
 from tests.peer.records import NOW, A, B, C, isakmp, isakmp_sa, mode, ours, pair, peer, told

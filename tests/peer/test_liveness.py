@@ -8,15 +8,22 @@ import pytest
 
 from ikevd.addresses import Address
 from ikevd.peer import liveness
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Reloaded
 from ikevd.peer.decide import decide
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_due
-from ikevd.peer.facts import Due, Fact, Heard, PhaseOneUp, Reloaded, Restarted
+from ikevd.peer.exchange_facts import PhaseOneUp
+from ikevd.peer.facts import Due, Fact, Restarted
+from ikevd.peer.isakmp_state import IsakmpState, Liveness, Stage
+from ikevd.peer.message_facts import Heard
 from ikevd.peer.start import Anew
-from ikevd.peer.state import ChildState, IsakmpState, Liveness, PeerState, Stage
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import OUTLIVED, QUESTIONS, YOUNG
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
 from tests.builders import ALICE_TO_BOB, BOB, NO_DPD, child
 from tests.peer.records import NOW, SALT, VIEW, A, B, in_words, isakmp, isakmp_sa, mode, pair, peer
 

@@ -8,25 +8,19 @@ import pytest
 
 from ikevd.addresses import Path
 from ikevd.peer import clients, crossing
+from ikevd.peer.command_facts import Reloaded, Unwanted
 from ikevd.peer.dpd import liveness_of
-from ikevd.peer.facts import (
-    Contacted,
-    Doubted,
-    Due,
-    Heard,
-    HeardDpd,
-    Informed,
-    PhaseOneUp,
-    QuickModeBegan,
-    Reloaded,
-    Reserved,
-    Unwanted,
-)
+from ikevd.peer.exchange_facts import PhaseOneUp, QuickModeBegan, Reserved
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Doubted, Due
+from ikevd.peer.isakmp_state import Liveness, Stage
+from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Informed
 from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
-from ikevd.peer.state import Attempt, Liveness, PeerKey, PeerState, Stage
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Dpd, DpdMode, Unique
+from ikevd.policy.connection import Unique
+from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol

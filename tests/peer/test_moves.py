@@ -8,10 +8,12 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import Said
-from ikevd.peer.facts import Heard, HeardDpd, Opening, QuickModeUp
+from ikevd.peer.child_state import ChildState, Half
+from ikevd.peer.exchange_facts import Opening, QuickModeUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.message_facts import Heard, HeardDpd
 from ikevd.peer.notices import r_u_there_ack
 from ikevd.peer.path_facts import Mapped, Unmovable
-from ikevd.peer.state import Attempt, ChildState, Half
 from ikevd.sa.model import UdpEncapsulation
 from tests.builders import ALICE, BOB
 from tests.peer.mapped import ELSEWHERE, behind_nat, in_udp, path, ports, up

@@ -7,9 +7,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
 from ikevd.peer.outside import outside
-from ikevd.policy.model import Bypass, Config
 from ikevd.policy.priorities import is_ours, priority
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.settings import Bypass, Config
 from tests.builders import ALICE, connection
 
 OUT, IN, FWD = Direction.OUT, Direction.IN, Direction.FWD

@@ -8,10 +8,12 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.peer.dpd import liveness_of
-from ikevd.peer.facts import Fact, Heard, HeardDpd
+from ikevd.peer.facts import Fact
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.message_facts import Heard, HeardDpd
 from ikevd.peer.notices import r_u_there_ack
 from ikevd.peer.path_facts import Mapped
-from ikevd.peer.state import IsakmpState, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.timing import MOVES, MOVES_WITHIN
 from tests.builders import BOB
 from tests.peer.mapped import FURTHER, THERE, in_udp, path, places, ports, up, with_dpd

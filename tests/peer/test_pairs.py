@@ -9,11 +9,13 @@ import pytest
 
 from ikevd.errors import Said
 from ikevd.peer import pairs
+from ikevd.peer.child_state import ChildState, Flaps
 from ikevd.peer.draft import Draft
-from ikevd.peer.facts import Due, Expired, Vanished
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due
+from ikevd.peer.kernel_facts import Expired, Vanished
 from ikevd.peer.start import Anew
-from ikevd.peer.state import Attempt, ChildState, Flaps
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.peer.records import LAN, NOW, SALT, VIEW, isakmp, later, mode, ours, pair, peer, theirs, told
 from tests.peer.rows import BY_PEER, DOWN, ELEVEN, LOST, OLD, OLDER, OVER, UP, WANTED, YOUNG, Row, deleted, dmz, lan
 

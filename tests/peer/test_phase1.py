@@ -7,8 +7,13 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Abandoned, NoAnswer, Said
-from ikevd.peer.facts import Due, PhaseOneFailed, PhaseOneUp, Unwanted, Vanished, Wanted
-from ikevd.peer.state import Attempt, ChildState, PeerState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Unwanted, Wanted
+from ikevd.peer.exchange_facts import PhaseOneFailed, PhaseOneUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due
+from ikevd.peer.kernel_facts import Vanished
+from ikevd.peer.state import PeerState
 from tests.peer.records import NOW, A, B, isakmp, isakmp_sa, later, mode, ours, pair, peer, told
 
 TEN = Attempt(10)

@@ -7,22 +7,16 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Abandoned, IkeError, InvalidId, KernelRefused, NoAnswer, PeerDeleted, PeerRefused, Said
-from ikevd.peer import facts
-from ikevd.peer.facts import (
-    Due,
-    Expired,
-    KernelDid,
-    Opening,
-    QuickModeBegan,
-    QuickModeFailed,
-    QuickModeUp,
-    Reserved,
-    Unwanted,
-    Vanished,
-    Wanted,
-    Worn,
-)
-from ikevd.peer.state import Attempt, ChildState, Half, PairState, PeerState, QuickModeState, Stage
+from ikevd.peer import kernel_facts
+from ikevd.peer.child_state import ChildState, Half, PairState
+from ikevd.peer.command_facts import Unwanted, Wanted
+from ikevd.peer.exchange_facts import Opening, QuickModeBegan, QuickModeFailed, QuickModeUp, Reserved
+from ikevd.peer.exchange_state import Attempt, QuickModeState
+from ikevd.peer.facts import Due
+from ikevd.peer.isakmp_state import Stage
+from ikevd.peer.kernel_facts import Expired, KernelDid, Vanished
+from ikevd.peer.message_facts import Worn
+from ikevd.peer.state import PeerState
 from ikevd.wire.registry import NotifyType
 from tests.peer.records import NOW, A, B, ipsec, isakmp, mode, opening, ours, pair, peer, told
 
@@ -129,7 +123,7 @@ def test_it_goes_on_once_the_kernel_did_it() -> None:
 
 @pytest.mark.parametrize("half", list(Half))
 def test_what_the_kernel_refuses_leaves_the_state_before_the_quick_mode_hears_of_it(half: Half) -> None:
-    after, effects = told(making(half), facts.KernelRefused(SEVEN, BROKEN))
+    after, effects = told(making(half), kernel_facts.KernelRefused(SEVEN, BROKEN))
     assert after.children["lan"] == TRYING
     assert effects == ["resume 7: KernelRefused (no memory)"]
     assert after.quick_modes[SEVEN].ending, "the next process ends it, too: an SA that stood is never added again"
@@ -137,7 +131,7 @@ def test_what_the_kernel_refuses_leaves_the_state_before_the_quick_mode_hears_of
 
 def test_whose_attempt_it_was_is_known_although_the_kernel_gave_no_spi() -> None:
     before = peer(isakmp(), modes={7: mode(None, ours=False)})
-    after, _ = told(before, facts.KernelRefused(SEVEN, BROKEN, "lan"), failed(BROKEN, sent=False))
+    after, _ = told(before, kernel_facts.KernelRefused(SEVEN, BROKEN, "lan"), failed(BROKEN, sent=False))
     assert after.children["lan"] == ChildState(cause=Said("no memory"))
 
 
@@ -153,7 +147,7 @@ def test_one_that_was_told_to_end_goes_on_with_nothing(fact: Reserved | Opening 
     "fact",
     [
         KernelDid(SEVEN),
-        facts.KernelRefused(SEVEN, BROKEN),
+        kernel_facts.KernelRefused(SEVEN, BROKEN),
         QuickModeUp(SEVEN, ipsec(3)),
         failed(BROKEN),
     ],

@@ -8,13 +8,18 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import NoAnswer, Said
+from ikevd.peer.child_state import ChildState, Flaps, Half, PairState
+from ikevd.peer.command_facts import Reloaded
 from ikevd.peer.desired import sending
 from ikevd.peer.due import child_due
-from ikevd.peer.facts import Due, Expired, QuickModeFailed, Reloaded, Restarted, Vanished
+from ikevd.peer.exchange_facts import QuickModeFailed
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due, Restarted
+from ikevd.peer.kernel_facts import Expired, Vanished
 from ikevd.peer.rekey import soft_kilobytes, soft_seconds
-from ikevd.peer.state import Attempt, ChildState, Flaps, Half, PairState
 from ikevd.peer.volume_facts import SoftExpired, Used
-from ikevd.policy.model import Lifetime, Rekey
+from ikevd.policy.child import Rekey
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import IpsecSa, Spi
 from tests.peer.records import (
     LAN,

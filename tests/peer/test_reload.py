@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ikevd.errors import NoAnswer, Said
-from ikevd.peer.facts import PhaseOneFailed, PhaseOneUp, RekeyWanted, Reloaded, Reset
-from ikevd.peer.state import Attempt, ChildState, Stage
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import RekeyWanted, Reloaded, Reset
+from ikevd.peer.exchange_facts import PhaseOneFailed, PhaseOneUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
 from ikevd.policy.changes import Reach
-from ikevd.policy.model import Rekey
+from ikevd.policy.child import Rekey
 from tests.builders import child
 from tests.peer.records import NOW, VIEW, A, B, isakmp, isakmp_sa, mode, opening, ours, pair, peer, told
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ikevd.peer import renewal
-from ikevd.peer.state import IsakmpState
+from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.sa.model import Cookies
 from tests.peer.records import A, B, isakmp, isakmp_sa
 

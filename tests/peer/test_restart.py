@@ -7,11 +7,17 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Abandoned, NoAnswer
+from ikevd.peer.child_state import ChildState, Half
+from ikevd.peer.command_facts import Unwanted
 from ikevd.peer.due import next_due
-from ikevd.peer.facts import Dismissed, Due, Informed, Owed, QuickModeFailed, Restarted, Unwanted, Worn
+from ikevd.peer.exchange_facts import QuickModeFailed
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Dismissed, Due, Owed, Restarted
+from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.message_facts import Informed, Worn
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.restart import owed
-from ikevd.peer.state import Attempt, ChildState, Half, IsakmpState, SaidDelete, Stage
+from ikevd.peer.state import SaidDelete
 from tests.peer.records import NOW, A, isakmp, mode, opening, ours, pair, peer, told
 
 SEVEN = Attempt(7)

@@ -9,11 +9,12 @@ import pytest
 from ikevd.addresses import Path
 from ikevd.peer.decide import decide
 from ikevd.peer.dpd import FAR, liveness_of
-from ikevd.peer.facts import Heard, HeardDpd
+from ikevd.peer.isakmp_state import Liveness
+from ikevd.peer.message_facts import Heard, HeardDpd
 from ikevd.peer.notices import r_u_there, r_u_there_ack
 from ikevd.peer.path_facts import CameTwice, Mapped
 from ikevd.peer.roaming import MAX_WRONG
-from ikevd.peer.state import Liveness, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.wire.payloads import NotifyPayload
 from tests.peer.mapped import FURTHER, THERE, behind_nat, in_udp, path, places, up, with_dpd
 from tests.peer.records import NOW, SALT, VIEW, A, B, ours, pair, peer, told

@@ -8,11 +8,15 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.host.interface import Packet
-from ikevd.peer.facts import Acquired, Due, QuickModeFailed, Wanted
+from ikevd.peer.child_state import Flaps
+from ikevd.peer.command_facts import Wanted
+from ikevd.peer.exchange_facts import QuickModeFailed
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Due
+from ikevd.peer.kernel_facts import Acquired
 from ikevd.peer.start import pause
-from ikevd.peer.state import Attempt, Flaps
 from ikevd.peer.timing import SPREAD, backoff
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.peer.records import KEY, LAN, NOW, VIEW, isakmp, later, mode, peer, theirs
 from tests.peer.rows import BY_PEER, DOWN, ELEVEN, NO, REFUSED, UP, WANTED, YOUNG, Row, deleted, lan, new, under_way, up
 

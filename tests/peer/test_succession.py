@@ -8,24 +8,19 @@ import pytest
 
 from ikevd.errors import NoAnswer
 from ikevd.peer import renewal
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Ended, Reloaded, Unwanted, Wanted
 from ikevd.peer.decide import decide
 from ikevd.peer.due import isakmp_due
-from ikevd.peer.facts import (
-    Due,
-    Ended,
-    Fact,
-    Informed,
-    PhaseOneFailed,
-    PhaseOneUp,
-    QuickModeBegan,
-    Reloaded,
-    Restarted,
-    Unwanted,
-    Wanted,
-)
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerState, QuickModeState, Stage
+from ikevd.peer.exchange_facts import PhaseOneFailed, PhaseOneUp, QuickModeBegan
+from ikevd.peer.exchange_state import Attempt, QuickModeState
+from ikevd.peer.facts import Due, Fact, Restarted
+from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.message_facts import Informed
+from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Spent
-from ikevd.policy.model import NatMethod, Start
+from ikevd.policy.child import Start
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire.payloads import DeletePayload
 from ikevd.wire.registry import Protocol

@@ -9,11 +9,18 @@ import pytest
 from ikevd.errors import Abandoned, PeerRefused
 from ikevd.path_findings import EspBlocked, UdpInVain
 from ikevd.peer import blocked
-from ikevd.peer.facts import Informed, PhaseOneFailed, PhaseOneUp, Reset, Restarted
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.command_facts import Reset
+from ikevd.peer.exchange_facts import PhaseOneFailed, PhaseOneUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Restarted
+from ikevd.peer.message_facts import Informed
 from ikevd.peer.notices import delete_esp
+from ikevd.peer.one_way_state import OneWay
 from ikevd.peer.path_facts import AddressGone, Balance
-from ikevd.peer.state import Attempt, ChildState, OneWay, PeerState
-from ikevd.policy.model import NatMethod, Start
+from ikevd.peer.state import PeerState
+from ikevd.policy.child import Start
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import NatTraversal
 from ikevd.wire.registry import NotifyType
 from tests.builders import ALICE, child

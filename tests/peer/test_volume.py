@@ -9,12 +9,13 @@ import pytest
 
 from ikevd.errors import Said
 from ikevd.host.interface import SaId
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.desired import desired_child
-from ikevd.peer.facts import Acquired, Expired
-from ikevd.peer.state import ChildState, PairState
+from ikevd.peer.kernel_facts import Acquired, Expired
 from ikevd.peer.timing import SOONEST_BY_PEER, SOONEST_BY_VOLUME
 from ikevd.peer.volume_facts import SoftExpired
-from ikevd.policy.model import Lifetime, Start
+from ikevd.policy.child import Start
+from ikevd.policy.lives import Lifetime
 from tests.builders import BOB
 from tests.peer.records import LAN, NOW, VIEW, ipsec, isakmp, ours, pair, peer, theirs, told
 from tests.peer.rows import DOWN, ELEVEN, UP, WANTED, Row, dmz, lan

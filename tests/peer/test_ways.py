@@ -13,9 +13,11 @@ from ikevd.findings import Silence, Undelivered
 from ikevd.observe.words import say
 from ikevd.path_findings import LocalAddressGone, NoLocalAddress, NoRoute
 from ikevd.peer import ways
-from ikevd.peer.facts import PhaseOneFailed, QuickModeUp
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.exchange_facts import PhaseOneFailed, QuickModeUp
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.path_facts import AddressGone, WayFound
-from ikevd.peer.state import Attempt, ChildState, Stage
 from tests.builders import ALICE, BOB
 from tests.peer.records import NOW, A, B, ipsec, isakmp, mode, opening, pair, peer, told
 

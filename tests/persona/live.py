@@ -12,7 +12,7 @@ from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import Effect, Raised, Returned, Transmit
 from ikevd.conversation.timing import Timing
 from ikevd.exchanges.link import Exchange, Host, Link, Situation
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from ikevd.sa.model import NO_COOKIE, Cookies
 from ikevd.wire.message import Header, Message
 from ikevd.wire.payloads import Opaque

@@ -9,8 +9,11 @@ from ikevd.crypto.secret import Secret
 from ikevd.exchanges import aggressive_mode, main_mode, phase2, quick_mode
 from ikevd.exchanges.link import Exchange, Link
 from ikevd.exchanges.phase1 import Candidates
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection, PreSharedKey
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Child, Connection, EspSuite, IkeSuite, Lifetime, PreSharedKey
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import EspTransform, ExchangeType, Integrity
 from tests.builders import SeededEntropy, child, connection

@@ -11,8 +11,10 @@ import pytest
 from ikevd.facts import Hint, Note
 from ikevd.host.interface import UdpPorts
 from ikevd.observe.history import Record
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Connection, NatMethod, Start
+from ikevd.policy.nat import NatMethod
 from ikevd.wire.registry import ExchangeType, NotifyType
 from tests.builders import ALICE, BOB, BOB_TO_ALICE, NO_DPD, fqdn
 from tests.duet import Network

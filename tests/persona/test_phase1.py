@@ -9,9 +9,10 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.facts import Heard, Note, Sent
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.lives import LEAST_SECONDS
-from ikevd.policy.model import Connection, Lifetime, NatMethod
+from ikevd.policy.lives import LEAST_SECONDS, Lifetime
+from ikevd.policy.nat import NatMethod
 from ikevd.sa.model import NatTraversal
 from ikevd.wire.registry import Cipher, ExchangeType, Group, Hash, PayloadType
 from tests.builders import ALICE, BOB, fqdn

@@ -10,9 +10,13 @@ import pytest
 
 from ikevd.facts import Heard
 from ikevd.observe.words import say_error
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import Child, Connection, EspSuite, Lifetime, NatMethod
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.nat import NatMethod
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.suites import EspSuite
 from ikevd.sa.model import IpsecSa
 from ikevd.wire.registry import Encapsulation, Group
 from tests.builders import ALICE, fqdn

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ikevd.policy.model import EspSuite, IkeSuite, Lifetime
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import Group

@@ -10,9 +10,11 @@ from ikevd.errors import NoProposalChosen
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy import choose
 from ikevd.policy.algorithms import ESP_CIPHERS, CipherRow
+from ikevd.policy.child import Pfs
 from ikevd.policy.choose import Phase1Offer, choose_phase2
-from ikevd.policy.model import EspSuite, Lifetime, Pfs
+from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import parse_esp, parse_ike
+from ikevd.policy.suites import EspSuite
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import (
     Encapsulation,

@@ -10,8 +10,8 @@ import pytest
 from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.observe.words import say_error
 from ikevd.policy.choose import Phase1Offer, accept_phase1, accept_phase2, choose_phase2
-from ikevd.policy.lives import shorter
-from ikevd.policy.model import IkeSuite, Lifetime
+from ikevd.policy.lives import Lifetime, shorter
+from ikevd.policy.suites import IkeSuite
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import (
     AuthMethod,

@@ -14,25 +14,13 @@ from typing import Any
 import pytest
 
 from ikevd.crypto.secret import Secret
+from ikevd.policy.child import Child, Pfs, Rekey, Start
+from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.digest import digest
+from ikevd.policy.dpd import Dpd
 from ikevd.policy.identity import Identity
-from ikevd.policy.model import (
-    AddressRange,
-    Child,
-    Connection,
-    Dpd,
-    Encap,
-    Lifetime,
-    LifetimeCheck,
-    Location,
-    NatMethod,
-    Pfs,
-    PreSharedKey,
-    Rekey,
-    Resend,
-    Start,
-    Unique,
-)
+from ikevd.policy.lives import Lifetime, LifetimeCheck
+from ikevd.policy.nat import Encap, NatMethod
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ikevd.errors import NoProposalChosen
+from ikevd.policy.child import Pfs
 from ikevd.policy.choose import choose_phase2
-from ikevd.policy.lives import agreed, is_claimed
-from ikevd.policy.model import Lifetime, LifetimeCheck, Pfs
+from ikevd.policy.lives import Lifetime, LifetimeCheck, agreed, is_claimed
 from ikevd.policy.transforms import read_responder_lifetime, responder_lifetime
 from ikevd.wire.registry import Protocol
 from tests.builders import ESP_AES128_SHA256

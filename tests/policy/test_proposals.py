@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, IKE_HASHES, INTEGRITIES
-from ikevd.policy.model import EspSuite, IkeSuite
 from ikevd.policy.proposals import (
     ALIASES,
     GROUP_ALIASES,
@@ -18,6 +17,7 @@ from ikevd.policy.proposals import (
     parse_ike,
     weaknesses,
 )
+from ikevd.policy.suites import EspSuite, IkeSuite
 from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
 
 IKE_WORDS = [word for row in IKE_CIPHERS.values() for word, _ in row.words()]

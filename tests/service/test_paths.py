@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from ikevd.cli.paths import CONFIG, SOCKET
-from ikevd.policy.model import Config, Control
+from ikevd.policy.settings import Config, Control
 from tests.service.test_unit import setting
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from ikevd.addresses import Address, Path
 from ikevd.kernel.faults import Operation
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.session import Session
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.store.memory import Disk, Killed
 from tests.gateways import Gateway, World
 from tests.negotiation.mortal import CALLS, Machine

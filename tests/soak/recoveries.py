@@ -13,7 +13,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ikevd.policy.model import Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Spi
 from tests.builders import child, connection, mirrored
 from tests.duet import Network

@@ -11,7 +11,10 @@ from functools import partial
 from typing import Any
 
 from ikevd.host.interface import Direction, SaId
-from ikevd.policy.model import Child, Connection, Lifetime, Listen, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.settings import Listen
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import World

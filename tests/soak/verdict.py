@@ -11,11 +11,13 @@ from ikevd.conversation.timing import LINGER
 from ikevd.host.interface import Action, Direction
 from ikevd.negotiation.session import Session
 from ikevd.peer.child import MAX_PAIRS
+from ikevd.peer.child_state import ChildState, Half
 from ikevd.peer.due import serves
 from ikevd.peer.outside import outside
 from ikevd.peer.start import has_trap
-from ikevd.peer.state import ChildState, Half, PeerState
-from ikevd.policy.model import Config, Start
+from ikevd.peer.state import PeerState
+from ikevd.policy.child import Start
+from ikevd.policy.settings import Config
 from ikevd.sa.model import EspKeys, Spi
 from ikevd.store.interface import StoredPeer
 from ikevd.store.memory import MemoryStore

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ikevd.addresses import Address
 from ikevd.host.interface import Action, Direction, PolicyId
-from ikevd.policy.model import Child
+from ikevd.policy.child import Child
 from ikevd.sa.model import Spi
 from tests.soak.machine import MortalMachine
 

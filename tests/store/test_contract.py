@@ -10,7 +10,10 @@ from dataclasses import replace
 import pytest
 
 from ikevd.crypto.secret import Secret
-from ikevd.peer.state import Attempt, ChildState, IsakmpState, PeerKey, PeerState
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.state import PeerKey, PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import difference
 from ikevd.store.interface import Changes, ExchangeKey, ExchangeState, Placed, Store, StoredPeer

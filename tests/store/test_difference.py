@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 from ikevd.crypto.secret import Secret
-from ikevd.peer.state import Attempt, ChildState, Idle, Liveness, PeerState
+from ikevd.peer.child_state import ChildState, Idle
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Liveness
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import HEARD_EVERY, difference, heard_at_the_latest
 from ikevd.store.interface import Changes

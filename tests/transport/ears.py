@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.findings import Unreachable
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.transport.udp import Prepare, UdpTransport
 
 LOCAL = ip_address("127.0.0.1")

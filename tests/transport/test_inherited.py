@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.addresses import Endpoint, Path
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.transport.inherited import UDP_ENCAP, name_of, take_over
 from tests.eventually import eventually_async
 from tests.transport.ears import LOCAL, Ears, endpoint

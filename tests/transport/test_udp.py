@@ -236,7 +236,7 @@ PRIVILEGED = """
 import asyncio, ctypes, os, sys
 from ipaddress import ip_address
 from ikevd.errors import MissingPrivilege
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from ikevd.transport.udp import UdpTransport
 
 async def main():

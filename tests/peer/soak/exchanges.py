@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-from ikevd.peer.state import Half
-from ikevd.policy.model import Child
+from ikevd.peer.child_state import Half
+from ikevd.policy.child import Child
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from tests.builders import ALICE, BOB
 from tests.peer.records import ipsec

@@ -8,16 +8,17 @@ from functools import partial
 from types import MappingProxyType
 
 from ikevd.errors import KernelRefused
-from ikevd.peer import effects, facts
+from ikevd.peer import effects, exchange_facts, facts, kernel_facts
+from ikevd.peer.child_state import Half
 from ikevd.peer.crossing import must_wait
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import desired_child
 from ikevd.peer.due import next_due
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
-from ikevd.peer.state import Half, PeerState
+from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.store.codec import decode, encode
 from tests.peer.records import KEY, SALT
@@ -99,12 +100,12 @@ class Side:
             return
         match wish.wants:
             case Reserve(child) if self.world.chance(self.world.refusals):
-                self._learn(facts.KernelRefused(attempt, NO_MEMORY, child))
+                self._learn(kernel_facts.KernelRefused(attempt, NO_MEMORY, child))
             case Reserve(child):
-                self._learn(facts.Reserved(attempt, child, Spi(next(self.world.number))))
+                self._learn(exchange_facts.Reserved(attempt, child, Spi(next(self.world.number))))
             case Open(sa, half):
                 spi = sa.inbound if half is Half.INBOUND else sa.outbound
-                self._learn(facts.Opening(attempt, sa, half), {spi: f"of Quick Mode {wish.running.id}"})
+                self._learn(exchange_facts.Opening(attempt, sa, half), {spi: f"of Quick Mode {wish.running.id}"})
 
     def _learn(self, fact: Fact, keys: Mapping[Spi, str] = NO_KEYS) -> None:
         if self._killed():  # before it is stored
@@ -123,7 +124,7 @@ class Side:
             return
         for effect in todo:
             self._carry_out(effect)
-        if isinstance(fact, facts.PhaseOneUp) and fact.attempt is None:
+        if isinstance(fact, exchange_facts.PhaseOneUp) and fact.attempt is None:
             self.talk.say_message_6(fact.sa.cookies)
         self._arm()
         if outcome is not None:
@@ -131,7 +132,7 @@ class Side:
 
     def _store(self, fact: Fact) -> None:
         self.stored = encode(self.state)
-        if isinstance(fact, facts.PhaseOneUp) and fact.attempt is None:
+        if isinstance(fact, exchange_facts.PhaseOneUp) and fact.attempt is None:
             self.kept.answers[fact.sa.cookies, 0] = Message("MM6", fact.sa.cookies)
 
     # -- the kernel ---------------------------------------------------------------------------------------------
@@ -145,15 +146,15 @@ class Side:
                 self.tally["pairs"] = max(self.tally["pairs"], len(state.standing))
                 refuse = bool(keys) and self.world.chance(self.world.refusals)
                 did &= self.kernel.bring(child.name, desired_child(self.connection, child, state), keys, refuse=refuse)
-        if not isinstance(fact, facts.Opening):
+        if not isinstance(fact, exchange_facts.Opening):
             return None
         if not did:
-            return facts.KernelRefused(fact.attempt, NO_MEMORY)
+            return kernel_facts.KernelRefused(fact.attempt, NO_MEMORY)
         for spi in keys:
-            self.world.after(fact.sa.lifetime.seconds, partial(self.lose, spi, facts.Expired))
-        return facts.KernelDid(fact.attempt)
+            self.world.after(fact.sa.lifetime.seconds, partial(self.lose, spi, kernel_facts.Expired))
+        return kernel_facts.KernelDid(fact.attempt)
 
-    def lose(self, spi: Spi, kind: type[facts.Expired] | type[facts.Vanished]) -> None:
+    def lose(self, spi: Spi, kind: type[kernel_facts.Expired] | type[kernel_facts.Vanished]) -> None:
         """An SA is gone from the kernel; who listens is told."""
         for child in self.kernel.lose(spi):
             self.post(kind(child, spi))
@@ -195,7 +196,7 @@ class Side:
         revived = [running for running in able if self.world.chance(0.5)]
         self.post(facts.Restarted(frozenset(running.attempt for running in revived)))
         for child, spi in self._missing():
-            self.post(facts.Vanished(child, spi))
+            self.post(kernel_facts.Vanished(child, spi))
         for running in revived:
             self.talk.take_over(running)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ikevd.peer import facts
+from ikevd.peer import command_facts, kernel_facts
 from ikevd.peer.child import MAX_PAIRS
 from ikevd.peer.desired import desired_child
 from ikevd.peer.due import lasts, serves
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import PeerState
-from ikevd.policy.model import Child, Connection, Lifetime, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.builders import child, connection, mirrored
 from tests.peer.soak.side import Side, pairs
@@ -43,17 +45,17 @@ def story(seed: int) -> Outcome:
     for side in (alice, bob):
         for configured in side.connection.children:
             if configured.start is Start.ALWAYS:
-                world.after(3 * world.dice.random(), _posts(side, facts.Wanted(configured.name)))
+                world.after(3 * world.dice.random(), _posts(side, command_facts.Wanted(configured.name)))
     for _ in range(25):
         world.after(TROUBLE * world.dice.random(), _disturbance(world, world.dice.choice((alice, bob))))
     world.at(TROUBLE, world.calm)
-    world.at(TROUBLE + 20, _posts(alice, facts.Wanted("c0")))
+    world.at(TROUBLE + 20, _posts(alice, command_facts.Wanted("c0")))
     world.run_until(TROUBLE + CALM)
     wrong = [f"after calm: {what}" for what in _wrong(world, alice, bob)]
     _remove(world, alice)
     world.run_until(world.now + 10)
     wrong += [f"after a removal: {what}" for what in _wrong(world, alice, bob)]
-    alice.post(facts.Ended())
+    alice.post(command_facts.Ended())
     world.run_until(world.now + 10)
     wrong += [f"after the end: {what}" for what in _wrong(world, alice, bob)]
     _start_badly(world, alice, bob)
@@ -83,32 +85,32 @@ def _posts(side: Side, fact: Fact) -> Callable[[], None]:
 def _disturbance(world: World, side: Side) -> Callable[[], None]:
     name, chance = f"c{world.dice.randrange(3)}", world.dice.random()
     if chance < 0.45:
-        return _posts(side, facts.Wanted(name))
+        return _posts(side, command_facts.Wanted(name))
     if chance < 0.65:
-        return _posts(side, facts.Unwanted((name,)))
+        return _posts(side, command_facts.Unwanted((name,)))
     if chance < 0.75:
-        return _posts(side, facts.Ended())
+        return _posts(side, command_facts.Ended())
     if chance < 0.85:
         return lambda: _cut(world, side, name)
     if chance < 0.95:
         return lambda: _remove(world, side)
-    return _posts(side, facts.Acquired(name))
+    return _posts(side, kernel_facts.Acquired(name))
 
 
 def _cut(world: World, side: Side, name: str) -> None:
     """Nothing arrives for a while. One end takes everything down meanwhile, unheard, and begins anew."""
     if world.now < TROUBLE - 60:
         world.cut_until = world.now + world.dice.choice((5, 20, 60))
-        side.post(facts.Ended(announce=False))
-        world.at(world.cut_until, _posts(side, facts.Wanted(name)))
+        side.post(command_facts.Ended(announce=False))
+        world.at(world.cut_until, _posts(side, command_facts.Wanted(name)))
 
 
 def _start_badly(world: World, alice: Side, bob: Side) -> None:
     world.refusals = 0.2
     for number in range(3):
-        alice.post(facts.Wanted(f"c{number}"))
+        alice.post(command_facts.Wanted(f"c{number}"))
         side = world.dice.choice((alice, bob))
-        world.after(0.5 * world.dice.random(), _posts(side, facts.Unwanted((f"c{number}",))))
+        world.after(0.5 * world.dice.random(), _posts(side, command_facts.Unwanted((f"c{number}",))))
     world.run_until(world.now + 5)
     world.refusals = 0.0
     world.run_until(world.now + 10)
@@ -118,7 +120,7 @@ def _remove(world: World, side: Side) -> None:
     """Somebody removes an SA from the kernel."""
     names = sorted(name.spi for held in side.kernel.sas.values() for name in held)
     if names:
-        side.lose(Spi(world.dice.choice(names)), facts.Vanished)
+        side.lose(Spi(world.dice.choice(names)), kernel_facts.Vanished)
 
 
 # -- what came of it

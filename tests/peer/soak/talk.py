@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ikevd.errors import Abandoned, IkeError, NoAnswer
-from ikevd.peer import facts
+from ikevd.peer import exchange_facts, facts, message_facts
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.state import Attempt, PeerState, Stage
-from ikevd.policy.model import Connection
+from ikevd.peer.state import PeerState
+from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import Payload
 from tests.peer.records import isakmp_sa
@@ -106,12 +108,12 @@ class Talk:
             return
         running.exchange.close()
         if running.under is not None:
-            self._post(facts.QuickModeFailed(attempt, error, running.spoken, running.sent))
+            self._post(exchange_facts.QuickModeFailed(attempt, error, running.spoken, running.sent))
             return
         asked = running.waits_for
         if asked is not None and asked.kind == "MM5":  # the peer may hold the ISAKMP SA
             self.say(asked.under, (delete_isakmp(asked.under),))
-        self._post(facts.PhaseOneFailed(attempt, error))
+        self._post(exchange_facts.PhaseOneFailed(attempt, error))
 
     def say(self, under: Cookies, payloads: tuple[Payload, ...], *, once: bool = False) -> None:
         message = Message("INFO", under, next(self._world.number), payloads)
@@ -148,7 +150,7 @@ class Talk:
             self._send(answer)
         elif message.kind == "MM5":
             sa = self._sa(message.under, initiator=False)
-            self._post(facts.PhaseOneUp(None, sa, began=self._kept.began.get(message.under)))
+            self._post(exchange_facts.PhaseOneUp(None, sa, began=self._kept.began.get(message.under)))
         elif found is not None and (message.under, message.id) not in self._kept.used:
             self._begun_by_peer(message, state, leaving=found.stage is Stage.LEAVING)
 
@@ -157,19 +159,19 @@ class Talk:
         if message.kind == "INFO" and isinstance(message.body, tuple):
             self._kept.used.add((message.under, message.id))
             self._heard(message, state)
-            self._post(facts.Informed(message.under, message.body))
+            self._post(message_facts.Informed(message.under, message.body))
         elif message.kind == "QM1" and isinstance(message.body, tuple) and not leaving:
             self._kept.used.add((message.under, message.id))
             self._heard(message, state)
             attempt, (name, spi) = Attempt(-next(self._world.number)), message.body
             child = next(one for one in self._connection.children if one.name == name)
             exchange = respond(message.under, message.id, child, spi, alice=self._alice)
-            self._post(facts.QuickModeBegan(attempt, message.under))
+            self._post(exchange_facts.QuickModeBegan(attempt, message.under))
             self._begin(Running(attempt, exchange, message.under, message.id, spoken=True))
 
     def _heard(self, message: Message, state: PeerState) -> None:
         if found := state.isakmp.get(message.under):
-            self._post(facts.Heard(message.under, found.path))
+            self._post(message_facts.Heard(message.under, found.path))
 
     # -- exchanges ----------------------------------------------------------------------------------------------
 
@@ -204,10 +206,10 @@ class Talk:
     def _ended(self, running: Running, result: object) -> None:
         del self.running[running.attempt]
         if isinstance(result, IpsecSa):
-            self._post(facts.QuickModeUp(running.attempt, result))
+            self._post(exchange_facts.QuickModeUp(running.attempt, result))
         elif isinstance(result, Cookies):
             sa = self._sa(result, initiator=True)
-            self._post(facts.PhaseOneUp(running.attempt, sa, began=running.born))
+            self._post(exchange_facts.PhaseOneUp(running.attempt, sa, began=running.born))
 
     def _repeat(self, running: Running, copy: int) -> None:
         message = running.waits_for

@@ -19,7 +19,10 @@ from typing import Any
 from ikevd.addresses import Address
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.session import Session
-from ikevd.policy.model import Child, Connection, Dpd, Lifetime, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.dpd import Dpd
+from ikevd.policy.lives import Lifetime
 from tests.builders import ALICE, BOB, SeededEntropy, child, connection, fqdn, mirrored
 from tests.duet import Network
 from tests.gateways import World

@@ -11,7 +11,7 @@ from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.work import Work
 from ikevd.peer import deletes, desired, pairs, rekey
-from ikevd.peer.state import PairState
+from ikevd.peer.child_state import PairState
 from ikevd.store.memory import MemoryStore
 from tests.mutant import Mutant
 

@@ -6,7 +6,7 @@ import asyncio
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, SaId
-from ikevd.policy.model import Child
+from ikevd.policy.child import Child
 from tests.soak.machine import MortalMachine
 
 NO_PORT = 0

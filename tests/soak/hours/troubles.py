@@ -9,8 +9,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from ikevd.errors import KernelRefused
-from ikevd.peer.facts import Reset
-from ikevd.policy.model import Lifetime
+from ikevd.peer.command_facts import Reset
+from ikevd.policy.lives import Lifetime
 from ikevd.store.memory import Killed
 from tests.gateways import reload
 from tests.negotiation.test_behind_a_nat import PUBLIC
