@@ -6,12 +6,13 @@ PY    := .venv/bin/python
 RIG   := $(SUDO) tests/rig/rig
 CODE  := ikevd tests bench tools demo/run
 
-.PHONY: help setup setup-demo check test soak interop demo lock check-ranges docs clean
+.PHONY: help setup setup-demo check test second-guest soak interop demo lock check-ranges docs clean
 help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
 	@echo "make test    check, what takes seconds, then the kernel and interop tests inside two guests"
 	@echo "make soak    what takes long: tests marked so, the fuzzers, lives in virtual time, these words on a bare Debian 12; root, some hours"
+	@echo "make second-guest  what needs XFRM interfaces, on Debian's own kernel, emulated; part of make soak"
 	@echo "make interop the whole interop matrix, about an hour: writes docs/interop.md"
 	@echo "make demo    a tunnel, shown (fetches only what that needs)"
 	@echo "make lock    renew the locks in requirements/ (then: make check-ranges)"
@@ -30,6 +31,8 @@ setup-demo: .venv/run.stamp .rig/base.stamp
 	tests/rig/rig fetch base && touch $@
 .rig/peers.stamp: tests/rig/rig | .rig/base.stamp
 	tests/rig/rig fetch peers && touch $@
+.rig/qemu.stamp: tests/rig/rig tests/rig/qemu.sh | .rig/base.stamp
+	tests/rig/rig fetch qemu && touch $@
 # Machines for the units of systemd, for make soak alone.
 .rig/systemd-%.stamp: tests/systemd-root tests/debian-root requirements/run.lock | .rig/base.stamp
 	$(SUDO) tests/systemd-root $* && touch $@
@@ -52,9 +55,13 @@ test: setup check | build
 	$(SUDO) tests/rig/selftest
 	$(SUDO) tests/guests; $(PY) -m tests.summary build/record/*.json
 
+second-guest: setup .rig/qemu.stamp
+	$(SUDO) tests/rig/selftest qemu
+	$(SUDO) tests/second-guest
+
 # What takes long: tests that are marked so (the units under a real systemd among them), the fuzzers, kills and long lives in
 # virtual time, and the README's commands on a bare Debian 12.
-soak: setup .rig/systemd-bookworm.stamp .rig/systemd-trixie.stamp | build
+soak: setup second-guest .rig/systemd-bookworm.stamp .rig/systemd-trixie.stamp | build
 	$(PY) -m pytest -m soak --ignore tests/kernel --ignore tests/interop || [ $$? = 5 ] # 5: no fast test is marked so
 	$(PY) -m tests.fuzz.run --executions 100000
 	$(PY) -m tests.fuzz.live --messages 20000

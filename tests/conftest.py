@@ -11,7 +11,8 @@ import pytest
 import uvloop
 from hypothesis import settings
 
-pytest_plugins = ["tests.plugins.skips", "tests.plugins.secrets", "tests.plugins.record", "tests.plugins.claims"]
+PLUGINS = ("skips", "secrets", "record", "claims", "kernels")
+pytest_plugins = [f"tests.plugins.{name}" for name in PLUGINS]
 
 settings.register_profile("busy machine", deadline=None)
 settings.register_profile("the same every day", deadline=None, derandomize=True)
