@@ -58,9 +58,18 @@ def policies_of_pair(sa: IpsecSa) -> Iterator[PolicyId]:
 
 def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
     """Does what shall stand in the kernel not depend on what has changed?"""
-    if before is None or before.pairs is not state.pairs or before.open is not state.open:
+    if before is None or before.open is not state.open:
         return False
-    return before.held is state.held and before.by_command is state.by_command
+    told = before.held is state.held and before.by_command is state.by_command
+    return told and (before.pairs is state.pairs or _carries_alike(before, state))
+
+
+def _carries_alike(before: ChildState, state: ChildState) -> bool:
+    """Are these the same SAs, as when a pair that is whole has come to stand, and does the same one send?"""
+    if len(before.pairs) != len(state.pairs) or sending(before) is not sending(state):
+        return False
+    both = zip(before.pairs, state.pairs, strict=True)
+    return all(one.sa is other.sa and one.half is other.half for one, other in both)
 
 
 def sending(state: ChildState) -> IpsecSa | None:
