@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from math import inf
 
 from ikevd.conversation.resend import Outgoing
 from ikevd.crypto.ciphers import IvChain
@@ -27,6 +28,7 @@ FOR_THE_SHORTEST = 2
 FLAGS = 19
 """Where they stand in the header."""
 BUT_COMMIT = ~int(Flags.COMMIT)
+Common = tuple[bytes, int, bytes]
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class Accepted:
     """One message of the peer that was accepted, as far as its copies have it in common, and what was told after it."""
 
     label: str
-    header: bytes
+    header: Common
     """All of it but the length and the commit bit."""
     size: int
     """Octets of its payloads."""
@@ -80,7 +82,7 @@ class Duplicates:
 
     def __init__(self) -> None:
         self._accepted: list[Accepted] = []
-        self._period_began = float("-inf")
+        self._period_began = -inf
         self._answered = 0
 
     @property
@@ -134,10 +136,10 @@ class Duplicates:
         return answers
 
 
-def _common(datagram: bytes) -> bytes:
-    """What all copies of a message have in their headers: cookies, types, version, flags but the commit bit, message
+def _common(datagram: bytes) -> Common:
+    """What all copies of a message have in their headers: cookies, types, version; flags but the commit bit; message
     ID."""
-    return datagram[:FLAGS] + bytes([datagram[FLAGS] & BUT_COMMIT]) + datagram[FLAGS + 1 : FLAGS + 5]
+    return datagram[:FLAGS], datagram[FLAGS] & BUT_COMMIT, datagram[FLAGS + 1 : FLAGS + 5]
 
 
 def _body(datagram: bytes, header: Header) -> bytes:

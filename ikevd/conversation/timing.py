@@ -90,5 +90,6 @@ def pauses(resend: Resend, round_trip: float | None = None) -> Iterator[float]:
         pause = resend.interval * resend.factor**number
         quick = max(QUICKEST, ROUND_TRIPS * round_trip) if round_trip is not None and elapsed < QUICK_FOR else pause
         parts = max(1, int(min(pause, QUICK_FOR - elapsed) / quick))
-        yield from (pause / parts for _ in range(parts))
+        for _ in range(parts):
+            yield pause / parts
         elapsed += pause

@@ -51,10 +51,6 @@ class Waiters:
 
 
 def _waited_for(fact: object) -> tuple[str, ...]:
-    match fact:
-        case Wanted(child):
-            return (child,)
-        case RekeyWanted(children):
-            return children
-        case _:
-            return ()
+    if isinstance(fact, Wanted):
+        return (fact.child,)
+    return fact.children if isinstance(fact, RekeyWanted) else ()

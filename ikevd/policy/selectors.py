@@ -100,13 +100,12 @@ class TrafficSelector:
 
     def to_id(self) -> IdPayload:
         """The shortest ID payload for this selector: an address, a subnet, or else a range."""
-        four = self.first.version == 4
-        network = self._network
-        if self.first == self.last:
+        four, bits = self.first.version == 4, self._prefix
+        if bits == self.first.max_prefixlen:
             kind, data = IdType.IPV4_ADDR if four else IdType.IPV6_ADDR, self.first.packed
-        elif network is not None:
+        elif bits is not None:
             kind = IdType.IPV4_SUBNET if four else IdType.IPV6_SUBNET
-            data = network.network_address.packed + network.netmask.packed
+            data = self.first.packed + _netmask(bits, self.first.max_prefixlen)
         else:
             kind = IdType.IPV4_RANGE if four else IdType.IPV6_RANGE
             data = self.first.packed + self.last.packed
@@ -119,6 +118,11 @@ class TrafficSelector:
             return text
         protocol = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
         return f"{text}[{protocol}/{self.port}]" if self.port else f"{text}[{protocol}]"
+
+
+def _netmask(bits: int, size: int) -> bytes:
+    """Of a prefix of so many bits, in an address of `size`."""
+    return ((1 << size) - (1 << size - bits)).to_bytes(size // 8, "big")
 
 
 def _summarized(first: Address, last: Address) -> tuple[Network, ...]:

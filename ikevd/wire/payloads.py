@@ -256,11 +256,7 @@ _DECODERS: dict[PayloadType, Callable[[bytes], Payload]] = {
 
 def parts(payload: Payload) -> int:
     """How many things the payload holds that are read one by one; 1 for most."""
-    match payload:
-        case SaPayload() | DeletePayload() | AttributesPayload():
-            return payload.parts
-        case _:
-            return 1
+    return payload.parts if isinstance(payload, (SaPayload, DeletePayload, AttributesPayload)) else 1
 
 
 def decode_payload(kind: PayloadType, body: bytes) -> Payload:
