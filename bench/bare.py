@@ -39,12 +39,13 @@ def _agree(group: str, peer: bytes) -> tuple[bytes, Secret]:
 def _main_mode(group: str, peer: bytes) -> None:
     public, g_xy = _agree(group, peer)
     skeyid = keys.skeyid_psk(HASH, Secret(NONCE), NONCE, NONCE)
-    phase1 = keys.phase1_keys(HASH, skeyid, g_xy, COOKIE, COOKIE)
+    under_skeyid = keys.under(HASH, skeyid)
+    phase1 = keys.phase1_keys(skeyid, under_skeyid, g_xy, COOKIE, COOKIE)
     cipher = CbcCipher(CIPHER, keys.cipher_key(HASH, phase1.skeyid_e, KEY_OCTETS))
     chain = IvChain(cipher, keys.phase1_iv(HASH, peer, public, BLOCK))
     chain.commit(chain.propose(SMALL))
-    keys.hash_i(phase1, peer, public, COOKIE, COOKIE, SMALL, SMALL)
-    keys.hash_r(phase1, peer, public, COOKIE, COOKIE, SMALL, SMALL)
+    keys.hash_i(under_skeyid, peer, public, COOKIE, COOKIE, SMALL, SMALL)
+    keys.hash_r(under_skeyid, peer, public, COOKIE, COOKIE, SMALL, SMALL)
     chain.encrypt(SMALL)
 
 
@@ -60,5 +61,6 @@ def _quick_mode(group: str, peer: bytes, *, pfs: bool) -> None:
     chain.encrypt(LARGE)
     chain.commit(chain.propose(SMALL))
     keys.hash_3(sa_keys, 1, NONCE, NONCE)
+    under_skeyid_d = keys.under(HASH, secret)
     for spi in (SPI, SPI):
-        keys.keymat(sa_keys, Protocol.ESP, spi, NONCE, NONCE, KEY_OCTETS + 32, g_xy)
+        keys.keymat(under_skeyid_d, Protocol.ESP, spi, NONCE, NONCE, KEY_OCTETS + 32, g_xy)

@@ -39,19 +39,23 @@ def skeyid_signature(hash: Hash, ni_b: bytes, nr_b: bytes, g_xy: Secret) -> Secr
     return Secret(prf(hash, ni_b + nr_b, g_xy.reveal()))
 
 
-def phase1_keys(hash: Hash, skeyid: Secret, g_xy: Secret, cky_i: bytes, cky_r: bytes) -> Phase1Keys:
+def under(hash: Hash, key: Secret) -> Prf:
+    """prf(key, ...), for several values: SKEYID in phase 1, SKEYID_d in Quick Mode."""
+    return Prf(hash, key.reveal())
+
+
+def phase1_keys(skeyid: Secret, under_skeyid: Prf, g_xy: Secret, cky_i: bytes, cky_r: bytes) -> Phase1Keys:
     """RFC 2409 section 5:
 
     SKEYID_d = prf(SKEYID, g^xy | CKY-I | CKY-R | 0)
     SKEYID_a = prf(SKEYID, SKEYID_d | g^xy | CKY-I | CKY-R | 1)
     SKEYID_e = prf(SKEYID, SKEYID_a | g^xy | CKY-I | CKY-R | 2)
     """
-    under_skeyid = Prf(hash, skeyid.reveal())
     seed = g_xy.reveal() + cky_i + cky_r
     skeyid_d = under_skeyid(seed + b"\0")
     skeyid_a = under_skeyid(skeyid_d + seed + b"\1")
     skeyid_e = under_skeyid(skeyid_a + seed + b"\2")
-    return Phase1Keys(hash, skeyid, Secret(skeyid_d), Secret(skeyid_a), Secret(skeyid_e))
+    return Phase1Keys(under_skeyid.hash, skeyid, Secret(skeyid_d), Secret(skeyid_a), Secret(skeyid_e))
 
 
 def cipher_key(hash: Hash, skeyid_e: Secret, length: int) -> Secret:
@@ -62,7 +66,7 @@ def cipher_key(hash: Hash, skeyid_e: Secret, length: int) -> Secret:
     """
     if length <= len(skeyid_e):
         return Secret(skeyid_e.reveal()[:length])
-    return _expand(hash, skeyid_e, first=b"\0", again=b"", length=length)
+    return _expand(under(hash, skeyid_e), first=b"\0", again=b"", length=length)
 
 
 def isakmp_key(hash: Hash, skeyid_e: Secret, cipher: Cipher, key_bits: int) -> Secret:
@@ -92,17 +96,17 @@ def phase2_iv(hash: Hash, last_block: bytes, message_id: int, block_size: int) -
 
 
 def hash_i(
-    keys: Phase1Keys, g_xi: bytes, g_xr: bytes, cky_i: bytes, cky_r: bytes, sai_b: bytes, idii_b: bytes
+    under_skeyid: Prf, g_xi: bytes, g_xr: bytes, cky_i: bytes, cky_r: bytes, sai_b: bytes, idii_b: bytes
 ) -> bytes:
     """HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b): RFC 2409 section 5."""
-    return prf(keys.hash, keys.skeyid.reveal(), g_xi + g_xr + cky_i + cky_r + sai_b + idii_b)
+    return under_skeyid(g_xi + g_xr + cky_i + cky_r + sai_b + idii_b)
 
 
 def hash_r(
-    keys: Phase1Keys, g_xi: bytes, g_xr: bytes, cky_i: bytes, cky_r: bytes, sai_b: bytes, idir_b: bytes
+    under_skeyid: Prf, g_xi: bytes, g_xr: bytes, cky_i: bytes, cky_r: bytes, sai_b: bytes, idir_b: bytes
 ) -> bytes:
     """HASH_R = prf(SKEYID, g^xr | g^xi | CKY-R | CKY-I | SAi_b | IDir_b): RFC 2409 section 5."""
-    return prf(keys.hash, keys.skeyid.reveal(), g_xr + g_xi + cky_r + cky_i + sai_b + idir_b)
+    return under_skeyid(g_xr + g_xi + cky_r + cky_i + sai_b + idir_b)
 
 
 def hash_1(keys: Phase1Keys, message_id: int, after_hash: bytes) -> bytes:
@@ -121,7 +125,7 @@ def hash_3(keys: Phase1Keys, message_id: int, ni_b: bytes, nr_b: bytes) -> bytes
 
 
 def keymat(
-    keys: Phase1Keys,
+    under_skeyid_d: Prf,
     protocol: Protocol,
     spi: bytes,
     ni_b: bytes,
@@ -137,12 +141,11 @@ def keymat(
     """
     pfs = b"" if g_qm_xy is None else g_qm_xy.reveal()
     seed = pfs + bytes([protocol]) + spi + ni_b + nr_b
-    return _expand(keys.hash, keys.skeyid_d, first=seed, again=seed, length=length)
+    return _expand(under_skeyid_d, first=seed, again=seed, length=length)
 
 
-def _expand(hash: Hash, key: Secret, first: bytes, again: bytes, length: int) -> Secret:
+def _expand(under_key: Prf, first: bytes, again: bytes, length: int) -> Secret:
     """K1 = prf(key, first), Kn = prf(key, Kn-1 | again): the first octets of K1 | K2 | ..."""
-    under_key = Prf(hash, key.reveal())
     octets = block = under_key(first)
     while len(octets) < length:
         block = under_key(block + again)

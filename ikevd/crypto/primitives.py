@@ -52,9 +52,10 @@ def prf(hash: Hash, key: bytes, data: bytes) -> bytes:
 class Prf:
     """`prf` under one key for several values: the key is prepared once (RFC 2104 section 4)."""
 
-    __slots__ = ("_keyed",)
+    __slots__ = ("_keyed", "hash")
 
     def __init__(self, hash: Hash, key: bytes) -> None:
+        self.hash = hash
         self._keyed = HMAC(key, _row(hash).algorithm)
 
     def __call__(self, data: bytes) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ikevd.addresses import Path
-from ikevd.crypto.keys import keymat
+from ikevd.crypto.keys import keymat, under
+from ikevd.crypto.primitives import Prf
 from ikevd.crypto.secret import Secret
 from ikevd.crypto.weak_keys import is_weak_des_key, is_weak_triple_des_key
 from ikevd.errors import InvalidKey, Malformed
@@ -48,7 +49,8 @@ def esp_pair(
     theirs = Spi(int.from_bytes(choice.peer_spi, "big"))
     if theirs < FIRST_SPI:
         raise Malformed(ReservedSpi(str(theirs), str(FIRST_SPI)))
-    keys = PairKeys(*(_esp_keys(sa, choice.suite, each, nonces, g_xy) for each in (spi, theirs)))
+    under_skeyid_d = under(sa.keys.hash, sa.keys.skeyid_d)
+    keys = PairKeys(*(_esp_keys(under_skeyid_d, choice.suite, each, nonces, g_xy) for each in (spi, theirs)))
     pair = IpsecSa(
         child=child.name,
         reqid=child.reqid,
@@ -84,9 +86,11 @@ def _icv_bits(child: Child, suite: EspSuite) -> int | None:
     return OLD_SHA256_BITS if child.sha256_96 and suite.integrity == Integrity.HMAC_SHA2_256 else None
 
 
-def _esp_keys(sa: IsakmpSa, suite: EspSuite, spi: Spi, nonces: tuple[bytes, bytes], g_xy: Secret | None) -> EspKeys:
+def _esp_keys(
+    under_skeyid_d: Prf, suite: EspSuite, spi: Spi, nonces: tuple[bytes, bytes], g_xy: Secret | None
+) -> EspKeys:
     length = sum(esp_key_octets(suite.transform, suite.key_bits, suite.integrity))
-    return split_keymat(spi, suite, keymat(sa.keys, Protocol.ESP, spi.octets, *nonces, length, g_xy))
+    return split_keymat(spi, suite, keymat(under_skeyid_d, Protocol.ESP, spi.octets, *nonces, length, g_xy))
 
 
 def split_keymat(spi: Spi, suite: EspSuite, octets: Secret) -> EspKeys:

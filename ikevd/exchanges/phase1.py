@@ -9,7 +9,7 @@ from ikevd.crypto import groups, keys
 from ikevd.crypto.ciphers import CbcCipher, IvChain
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.keys import Phase1Keys
-from ikevd.crypto.primitives import equal
+from ikevd.crypto.primitives import Prf, equal
 from ikevd.crypto.private_values import Octets
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidHash, InvalidId, InvalidKey, NoProposalChosen, ProbablePskMismatch
@@ -144,6 +144,7 @@ class Keying:
     g_xi: bytes
     g_xr: bytes
     keys: Phase1Keys
+    under_skeyid: Prf
     cipher_key: Secret
     chain: IvChain
 
@@ -160,21 +161,22 @@ class Keying:
     ) -> Keying:
         """`public` is (g^xi, g^xr), `nonces` is (Ni_b, Nr_b); RFC 2409 section 5 and appendix B."""
         skeyid = keys.skeyid_psk(suite.hash, psk.key, *nonces)
-        phase1 = keys.phase1_keys(suite.hash, skeyid, g_xy, cookies.initiator, cookies.responder)
+        under_skeyid = keys.under(suite.hash, skeyid)
+        phase1 = keys.phase1_keys(skeyid, under_skeyid, g_xy, cookies.initiator, cookies.responder)
         cipher_key = keys.isakmp_key(suite.hash, phase1.skeyid_e, suite.cipher, suite.key_bits)
         cipher = CbcCipher(suite.cipher, cipher_key)
         chain = IvChain(cipher, keys.phase1_iv(suite.hash, *public, cipher.block_size))
-        return cls(psk, suite, cookies, sai_b, *public, phase1, cipher_key, chain)
+        return cls(psk, suite, cookies, sai_b, *public, phase1, under_skeyid, cipher_key, chain)
 
     def hash_i(self, identity: IdPayload) -> HashPayload:
         """HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b)."""
         pair = self.cookies.initiator, self.cookies.responder
-        return HashPayload(keys.hash_i(self.keys, self.g_xi, self.g_xr, *pair, self.sai_b, identity.body))
+        return HashPayload(keys.hash_i(self.under_skeyid, self.g_xi, self.g_xr, *pair, self.sai_b, identity.body))
 
     def hash_r(self, identity: IdPayload) -> HashPayload:
         """HASH_R = prf(SKEYID, g^xr | g^xi | CKY-R | CKY-I | SAi_b | IDir_b)."""
         pair = self.cookies.initiator, self.cookies.responder
-        return HashPayload(keys.hash_r(self.keys, self.g_xi, self.g_xr, *pair, self.sai_b, identity.body))
+        return HashPayload(keys.hash_r(self.under_skeyid, self.g_xi, self.g_xr, *pair, self.sai_b, identity.body))
 
     def sa(
         self,

@@ -14,6 +14,7 @@ from ikevd.wire.registry import Hash, Protocol
 from tests.crypto.vectors import SHIPPED, Vector, named_hash, read_blocks, read_json
 
 SIX = keys.Phase1Keys(Hash.SHA1, Secret(b"S"), Secret(b"D"), Secret(b"A"), Secret(b"E"))
+UNDER_SKEYID, UNDER_SKEYID_D = keys.under(Hash.SHA1, SIX.skeyid), keys.under(Hash.SHA1, SIX.skeyid_d)
 SHIPPED_CASES = [
     pytest.param(vector, id=f"{file} {vector}")
     for file in ("cavp_ikev1_psk.fax", "cavp_ikev1_dsa.fax")
@@ -32,7 +33,7 @@ def derive(hash: Hash, vector: Vector) -> keys.Phase1Keys:
         skeyid = keys.skeyid_psk(hash, Secret(vector.octets("pre-shared-key")), ni_b, nr_b)
     else:
         skeyid = keys.skeyid_signature(hash, ni_b, nr_b, g_xy)
-    return keys.phase1_keys(hash, skeyid, g_xy, vector.octets("CKY_I"), vector.octets("CKY_R"))
+    return keys.phase1_keys(skeyid, keys.under(hash, skeyid), g_xy, vector.octets("CKY_I"), vector.octets("CKY_R"))
 
 
 def wanted(hash: Hash, vector: Vector) -> keys.Phase1Keys:
@@ -93,7 +94,7 @@ def test_each_step_of_phase_1_is_that_of_nss(testdata: Path) -> None:
     assert len(cases) == 6
     for hash, v in cases:
         skeyid, g_xy = Secret(v.octets("ikm")), Secret(v.octets("gxykm"))
-        derived = keys.phase1_keys(hash, skeyid, g_xy, v.octets("Ni"), v.octets("Nr"))
+        derived = keys.phase1_keys(skeyid, keys.under(hash, skeyid), g_xy, v.octets("Ni"), v.octets("Nr"))
         step = (derived.skeyid_d, derived.skeyid_a, derived.skeyid_e)[int(v.values["key_number"])]
         assert step.reveal() == v.octets("okm")
 
@@ -110,8 +111,8 @@ def test_keymat_of_every_length_is_that_of_nss(testdata: Path) -> None:
     cases = nss(testdata, "ikeV1AppBQuick")
     assert len(cases) == 6
     for hash, v in cases:
-        phase1 = keys.Phase1Keys(hash, Secret(b""), Secret(v.octets("ikm")), Secret(b""), Secret(b""))
-        keymat = keys.keymat(phase1, Protocol(0), b"", b"", b"", int(v.values["size"]))
+        under_skeyid_d = keys.under(hash, Secret(v.octets("ikm")))
+        keymat = keys.keymat(under_skeyid_d, Protocol(0), b"", b"", b"", int(v.values["size"]))
         assert keymat.reveal() == v.octets("okm")
 
 
@@ -121,22 +122,21 @@ def test_hash_r_is_that_of_real_gateways(testdata: Path) -> None:
     for values in cases:
         hash, v = named_hash(values["prf"]), Vector((), values)
         skeyid = keys.skeyid_psk(hash, Secret(values["psk"].encode()), v.octets("ni_b"), v.octets("nr_b"))
-        phase1 = keys.phase1_keys(hash, skeyid, Secret(b""), v.octets("cky_i"), v.octets("cky_r"))
         names = ("g_xi", "g_xr", "cky_i", "cky_r", "sai_b", "idir_b")
-        assert keys.hash_r(phase1, *(v.octets(name) for name in names)) == v.octets("hash_r")
+        assert keys.hash_r(keys.under(hash, skeyid), *(v.octets(name) for name in names)) == v.octets("hash_r")
 
 
 def test_hash_i_begins_with_what_is_the_initiators() -> None:
-    assert keys.hash_i(SIX, b"xi", b"xr", b"ci", b"cr", b"sa", b"id") == sha1(b"S", b"xixrcicrsaid")
+    assert keys.hash_i(UNDER_SKEYID, b"xi", b"xr", b"ci", b"cr", b"sa", b"id") == sha1(b"S", b"xixrcicrsaid")
 
 
 def test_hash_r_begins_with_what_is_the_responders() -> None:
-    assert keys.hash_r(SIX, b"xi", b"xr", b"ci", b"cr", b"sa", b"id") == sha1(b"S", b"xrxicrcisaid")
+    assert keys.hash_r(UNDER_SKEYID, b"xi", b"xr", b"ci", b"cr", b"sa", b"id") == sha1(b"S", b"xrxicrcisaid")
 
 
 def test_hash_i_and_hash_r_differ_when_both_sides_send_the_same() -> None:
     both = (b"x", b"y", b"c", b"d", b"sa", b"id")
-    assert keys.hash_i(SIX, *both) != keys.hash_r(SIX, *both)
+    assert keys.hash_i(UNDER_SKEYID, *both) != keys.hash_r(UNDER_SKEYID, *both)
 
 
 def test_hash_1_is_over_the_message_id_and_the_rest_of_the_message() -> None:
@@ -152,21 +152,21 @@ def test_hash_3_begins_with_a_zero_octet() -> None:
 
 
 def test_keymat_is_over_protocol_spi_and_nonces() -> None:
-    keymat = keys.keymat(SIX, Protocol.ESP, b"spi!", b"ni", b"nr", 20)
+    keymat = keys.keymat(UNDER_SKEYID_D, Protocol.ESP, b"spi!", b"ni", b"nr", 20)
     assert keymat.reveal() == sha1(b"D", b"\3spi!ninr")
 
 
 def test_keymat_with_pfs_begins_with_the_new_secret_in_every_block() -> None:
     seed = b"gxy\3spi!ninr"
     first = sha1(b"D", seed)
-    keymat = keys.keymat(SIX, Protocol.ESP, b"spi!", b"ni", b"nr", 36, Secret(b"gxy"))
+    keymat = keys.keymat(UNDER_SKEYID_D, Protocol.ESP, b"spi!", b"ni", b"nr", 36, Secret(b"gxy"))
     assert keymat.reveal() == (first + sha1(b"D", first + seed))[:36]
 
 
 @given(shorter=st.integers(0, 100), longer=st.integers(0, 100))
 def test_a_shorter_keymat_is_the_beginning_of_a_longer_one(shorter: int, longer: int) -> None:
     short, long = (
-        keys.keymat(SIX, Protocol.ESP, b"spi!", b"ni", b"nr", length).reveal() for length in sorted((shorter, longer))
+        keys.keymat(UNDER_SKEYID_D, Protocol.ESP, b"spi!", b"ni", b"nr", length).reveal() for length in sorted((shorter, longer))
     )
     assert (len(short), len(long)) == tuple(sorted((shorter, longer)))
     assert long.startswith(short)

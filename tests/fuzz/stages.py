@@ -146,7 +146,7 @@ def _last_of_main_mode(peer: Peer, keying: Keying, formula: Callable[..., bytes]
 
     def prove(identity_body: bytes) -> HashPayload:
         pair = keying.cookies.initiator, keying.cookies.responder
-        return HashPayload(formula(keying.keys, *public, *pair, keying.sai_b, identity_body))
+        return HashPayload(formula(keying.under_skeyid, *public, *pair, keying.sai_b, identity_body))
 
     identity = remote_identity(view, peer.situation.path).to_payload()
     return peer.stage(identity, chain=keying.chain, prove=prove)
