@@ -166,7 +166,8 @@ def test_keymat_with_pfs_begins_with_the_new_secret_in_every_block() -> None:
 @given(shorter=st.integers(0, 100), longer=st.integers(0, 100))
 def test_a_shorter_keymat_is_the_beginning_of_a_longer_one(shorter: int, longer: int) -> None:
     short, long = (
-        keys.keymat(UNDER_SKEYID_D, Protocol.ESP, b"spi!", b"ni", b"nr", length).reveal() for length in sorted((shorter, longer))
+        keys.keymat(UNDER_SKEYID_D, Protocol.ESP, b"spi!", b"ni", b"nr", length).reveal()
+        for length in sorted((shorter, longer))
     )
     assert (len(short), len(long)) == tuple(sorted((shorter, longer)))
     assert long.startswith(short)
