@@ -170,8 +170,10 @@ class RequestSocket:
             # The kernel has answered by now. Reading at once keeps the socket's buffer empty, however many
             # requests are made in one turn of the loop.
             self._drain()
-            async with asyncio.timeout(seconds):
-                await waiting.future
+            if not waiting.future.done():
+                async with asyncio.timeout(seconds):
+                    await waiting.future
+            waiting.future.result()
         except TimeoutError:
             raise NetlinkError(errno.ETIMEDOUT, f"no answer in {seconds:g} s") from None
         except OSError as error:
