@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -18,6 +18,8 @@ from tests.output import written
 INTERVAL = 0.01
 LATE = 20
 """So many packets may overtake an answer."""
+NUMBERS = 1 << 16
+"""Then `ping` counts from 0 again."""
 
 
 @contextmanager
@@ -31,6 +33,14 @@ def pinging(node: Node, address: str, *, interval: float) -> Iterator[None]:
             ping.kill()
 
 
+def counted_on(numbers: Iterable[int]) -> Iterator[int]:
+    """The numbers of packets as they would be if none came twice: each is the one nearest to that before it."""
+    last = 0
+    for number in numbers:
+        last += (number - last + NUMBERS // 2) % NUMBERS - NUMBERS // 2
+        yield last
+
+
 class FloodPing:
     """From `node` to `address`; a context manager, which ends it."""
 
@@ -38,6 +48,8 @@ class FloodPing:
         """`interval`: seconds between two packets; `size`: octets in each."""
         self._command = node.command("ping", "-n", "-i", str(interval), "-s", str(size), address)
         self.missing: list[int] = []
+        self.sent = 0
+        """Up to the last look."""
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by __exit__)
 
     def __enter__(self) -> Self:
@@ -54,12 +66,13 @@ class FloodPing:
 
     def _answered(self) -> list[int]:
         """The numbers of the packets that came back; `ping` writes them out as they come."""
-        return [int(number) for number in re.findall(rb"icmp_seq=(\d+) ttl", written(self._output))]
+        return list(counted_on(int(number) for number in re.findall(rb"icmp_seq=(\d+) ttl", written(self._output))))
 
     def lost(self) -> int:
-        """How many got no answer, up to one that is sent from now on; which ones: `missing`. Of the last few it may
-        still come: on a busy machine answers overtake one another."""
+        """How many got no answer, up to one that is sent from now on; which ones: `missing`; of how many: `sent`.
+        Of the last few it may still come: on a busy machine answers overtake one another."""
         newest = max(self._answered())
         answered = eventually(self._answered, lambda numbers: max(numbers) > newest + LATE)
-        self.missing = sorted({*range(1, max(answered) - LATE + 2)} - {*answered})
+        self.sent = max(answered) - LATE + 1
+        self.missing = sorted({*range(1, self.sent + 1)} - {*answered})
         return len(self.missing)

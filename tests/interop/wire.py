@@ -4,6 +4,7 @@ import select
 import socket
 import struct
 import time
+from collections import Counter
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -22,6 +23,9 @@ class Seen:
     keepalive: int = 0  # NAT keep-alives
     clear: int = 0  # from or to a private net, unprotected: must be 0
     other: int = 0  # ARP, ND, ...
+
+    def __add__(self, later: "Seen") -> "Seen":
+        return Seen(*(getattr(self, f) + getattr(later, f) for f in self.__dataclass_fields__))
 
     def __sub__(self, earlier: "Seen") -> "Seen":
         return Seen(*(getattr(self, f) - getattr(earlier, f) for f in self.__dataclass_fields__))
@@ -73,6 +77,7 @@ class Wire:
     def __init__(self, router: Node) -> None:
         self._socket = router.call(self._open)
         self._frames: list[Frame] = []
+        self._forgotten = Seen()
 
     @staticmethod
     def _open() -> socket.socket:
@@ -83,16 +88,19 @@ class Wire:
         return sock
 
     def frames(self) -> list[Frame]:
-        """All frames since the start."""
+        """All frames since the start, or since `forget`."""
         self._look()
         return self._frames
 
     def seen(self) -> Seen:
         """Count all frames since the start; subtract two counts for what was between."""
-        counts: dict[str, int] = {}
-        for frame in self.frames():
-            counts[frame.kind] = counts.get(frame.kind, 0) + 1
-        return Seen(**counts)
+        counts = Counter(frame.kind for frame in self.frames())
+        return self._forgotten + Seen(**counts)
+
+    def forget(self) -> None:
+        """Keep of the frames so far only how many they were: half an hour of traffic would fill the machine."""
+        self._forgotten = self.seen()
+        self._frames = []
 
     def clear_from(self, net: str) -> int:
         """How many unprotected packets had a source in `net` (IPv4) since the start."""
