@@ -12,7 +12,8 @@ from ikevd.peer.exchange_state import Attempt
 from ikevd.policy.child import Start
 
 MAX_PAIRS = 2
-"""After a collision two pairs may carry one child; the newest outbound wins."""
+"""That stand for one child. The oldest is received on until a third one stands: Linux sends by an older SA where it has
+counted the soft limit of the newest."""
 
 
 def want(draft: Draft, name: str) -> None:
@@ -61,7 +62,7 @@ def up(draft: Draft, name: str, pair: PairState, attempt: Attempt) -> PairState:
     )
     draft.children.put(name, after)
     for surplus in standing[:-MAX_PAIRS]:
-        deletes.say_delete(draft, surplus.sa.inbound, under=deletes.own(draft, surplus))
+        rekey.tell(draft, surplus)
     draft.say(Answer(name, None))
     return standing[-1]
 

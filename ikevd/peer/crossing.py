@@ -5,7 +5,7 @@ Both ends know the SPI that the initiator of each has offered: the Quick Mode wi
 initiator lets the peer's wait, message 1 unheard, until its own has ended. The other end answers the first one and lets
 its own wait at message 2, if the peer should answer it. So a peer that knows no rule meets nothing but a late message.
 Then the second one is a rekeying as any other: it waits until the pair made first is used, and the oldest pair goes as
-soon as it begins to be made.
+soon as the third one stands.
 """
 
 from __future__ import annotations

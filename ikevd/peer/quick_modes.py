@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.frozen import replace
-from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, moves, phase1, rekey
+from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, moves, phase1
 from ikevd.peer.child_state import Half, PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
@@ -67,7 +67,6 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
         return
     if mode.child is None:
         draft.quick_modes.put(attempt, replace(mode, child=sa.child))
-    rekey.make_room(draft, sa.child)
     known = draft.child(sa.child)
     made = next((pair for pair in known.pairs if pair.attempt == attempt), None)
     if made is None:

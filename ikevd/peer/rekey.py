@@ -213,19 +213,17 @@ def due(draft: Draft, name: str) -> None:
         _ask_or_begin(draft, name, pair)
 
 
-def make_room(draft: Draft, name: str) -> None:
-    """A third pair is about to be made: the oldest goes, if it was replaced."""
-    standing = draft.child(name).standing
-    if len(standing) > 1 and standing[0].leave_at is not None:
-        leave(draft, name, standing[0])
-
-
 def leave(draft: Draft, name: str, pair: PairState) -> None:
     """Nothing is received any more on a pair that was replaced."""
     child = draft.child(name)
-    if pair.delete_at is not None:
-        _say_delete(draft, pair)
+    tell(draft, pair)
     draft.children.put(name, replace(child, pairs=tuple([other for other in child.pairs if other is not pair])))
+
+
+def tell(draft: Draft, pair: PairState) -> None:
+    """The peer hears that a pair has gone, unless it was told when that had been replaced."""
+    if pair.leave_at is None or pair.delete_at is not None:
+        _say_delete(draft, pair)
 
 
 def newest(child: ChildState) -> PairState | None:

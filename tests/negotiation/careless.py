@@ -29,7 +29,7 @@ class Careless:
     def __init__(self, bob: Gateway, router: LiveRouter) -> None:
         self.lost: list[float] = []
         self.most = 0
-        """Inbound SAs of Bob at one moment."""
+        """Bob's pairs at one moment."""
         self._begun: list[asyncio.Future[RouterPair]] = []
         self._bob = bob
         self._router = router
@@ -51,7 +51,7 @@ class Careless:
             self._obey()
             now, kernel = loop.time(), self._bob.kernel
             sas = kernel.sas
-            self.most = max(self.most, sum(sa.destination == BOB for sa in sas))
+            self.most = max(self.most, sum(sa.source == BOB for sa in sas.values()))
             theirs = SaId(BOB, _spi(self._router.pairs[-1].spis[1]))
             loop.call_later(DELAY, self._to_bob, theirs, now)
             (out,) = [one for one in kernel.policies.values() if one.id.direction is Direction.OUT]

@@ -22,7 +22,7 @@ class Flow:
     """When these left."""
     clear: list[float] = field(default_factory=list)
     most: int = 0
-    """Inbound SAs of the receiver at one moment."""
+    """Pairs of the receiver at one moment."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -48,7 +48,7 @@ class Flow:
 
     def _arrive(self, name: SaId, left: float) -> None:
         sas = self.receiver.kernel.sas
-        self.most = max(self.most, sum(sa.destination == self.receiver.address for sa in sas))
+        self.most = max(self.most, sum(sa.source == self.receiver.address for sa in sas.values()))
         if name in sas:
             self.receiver.kernel.carry(name, self.octets)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ikevd.frozen import replace
-from ikevd.peer import crossing, desired, rekey
+from ikevd.peer import child, crossing, desired, rekey
 from ikevd.peer.state import ChildState, PairState
 from ikevd.sa.model import IpsecSa
 from tests.duet import Network
@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant("what we send leaves by the oldest pair", desired, "sending", lambda _: _oldest),
     Mutant("the old pair is deleted as soon as the new one stands", rekey, "_left", _at_once),
     Mutant("no Quick Mode waits for another", crossing, "must_wait", lambda _: lambda *_: False),
-    Mutant("no room is made for a third pair", rekey, "make_room", lambda _: lambda draft, name: None),
+    Mutant("a third pair stands", child, "MAX_PAIRS", lambda most: most + 1),
 )
 
 

@@ -140,6 +140,13 @@ ROWS = [
         replace(UP, pairs=(replace(OLD, rekey_at=None), replace(new(3), use_at=NOW + 5))),
         ("say under A: delete d0000002", "answer lan: up"),
     ),
+    Row(
+        "but not twice",
+        under_way(replace(UP, pairs=(replace(OLDER, leave_at=NOW + 1), OLD))),
+        up(),
+        replace(UP, pairs=(replace(OLD, rekey_at=None), replace(new(3), use_at=NOW + 5))),
+        ("answer lan: up",),
+    ),
     # -- not up
     Row(
         "a persistent child is tried again",

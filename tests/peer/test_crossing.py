@@ -57,7 +57,7 @@ def crossed(*pairs: PairState, under: Cookies = A, child: str = "lan", ending: b
         "ours ends",
         "ours is another child's",
         "a new pair is not used yet",
-        "then the oldest one makes room",
+        "then the third one may be made",
     ],
 )
 def test_whether_that_of_the_peer_waits(state: PeerState, theirs: Spi, waits: bool) -> None:

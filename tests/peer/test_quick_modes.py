@@ -117,6 +117,15 @@ def test_its_other_half_is_the_same_pair_on_the_path_of_the_last_message() -> No
     assert after.children["lan"].pairs == (replace(opening(3, 7, Half.BOTH), sa=moved),)
 
 
+@pytest.mark.parametrize("half", list(Half))
+def test_while_a_third_pair_is_made_the_oldest_is_received_on(half: Half) -> None:
+    """The peer may still send by it: its kernel prefers an older SA where the newest has met its soft limit."""
+    two = (pair(1, delete_at=NOW + 9, leave_at=NOW + 11), pair(2))
+    before = peer(isakmp(), lan=replace(UP, pairs=two), modes={7: mode(ours=False, spi=ours(3))})
+    after, _ = told(before, Opening(SEVEN, ipsec(3), half))
+    assert after.children["lan"].pairs[:-1] == two
+
+
 def test_it_goes_on_once_the_kernel_did_it() -> None:
     assert told(making(), KernelDid(SEVEN)) == (making(), ["resume 7"])
 
