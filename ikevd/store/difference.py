@@ -12,6 +12,7 @@ from ikevd.frozen import replace
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.dpd import NUMBERS
 from ikevd.peer.isakmp_state import IsakmpState, Liveness
+from ikevd.peer.one_way_state import OneWay
 from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.interface import Changes
@@ -27,7 +28,7 @@ THEIRS_RESERVED = 64
 K = TypeVar("K")
 V = TypeVar("V")
 
-_head_fields = attrgetter(*(one.name for one in fields(PeerState) if one.name not in ("isakmp", "children")))
+_head_fields = attrgetter(*(one.name for one in fields(PeerState) if one.name not in ("isakmp", "children", "one_way")))
 _but_idle = attrgetter(*(one.name for one in fields(ChildState) if one.name != "idle"))
 _but_heard = attrgetter(*(one.name for one in fields(IsakmpState) if one.name not in ("heard", "liveness")))
 
@@ -39,7 +40,7 @@ def difference(before: PeerState | None, after: PeerState) -> Changes:
         return Changes(after.key, head, isakmp=dict(after.isakmp), children=dict(after.children))
     return Changes(
         after.key,
-        head=None if _same(_head_fields(before), _head_fields(after)) else replace(after, isakmp={}, children={}),
+        head=None if _same_head(before, after) else replace(after, isakmp={}, children={}),
         isakmp=_changed_isakmp(before.isakmp, after.isakmp),
         children=_changed_children(before.children, after.children),
         gone_isakmp=_gone(before.isakmp, after.isakmp),
@@ -97,6 +98,19 @@ def _gone(before: Mapping[K, V], after: Mapping[K, V]) -> tuple[K, ...]:
 
 def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
     return all(was is now for was, now in zip(before, after, strict=True))
+
+
+def _same_head(before: PeerState, after: PeerState) -> bool:
+    return _same(_head_fields(before), _head_fields(after)) and (
+        before.one_way is after.one_way or _merely_weighed(before.one_way, after.one_way)
+    )
+
+
+def _merely_weighed(before: OneWay | None, after: OneWay | None) -> bool:
+    """Was the kernel asked how many packets came, and told nothing new? The next process asks at once."""
+    if before is None or after is None or before.look_at is None or after.look_at is None:
+        return before == after
+    return replace(before, look_at=after.look_at) == after
 
 
 def _merely_heard(before: IsakmpState, after: IsakmpState) -> bool:

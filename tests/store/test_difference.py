@@ -6,6 +6,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.peer.child_state import ChildState, Idle
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.isakmp_state import Liveness
+from ikevd.peer.one_way_state import OneWay
 from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies
 from ikevd.store.difference import HEARD_EVERY, difference, heard_at_the_latest
@@ -78,6 +79,17 @@ def test_that_the_kernel_was_asked_for_the_packets_of_a_child_is_not_written() -
     assert difference(looked(10.0, 20.0), looked(20.0, 30.0, held=True)).children.keys() == {"lan"}
     assert difference(looked(), looked(20.0, 30.0)).children.keys() == {"lan"}
     assert difference(looked(10.0, 20.0), looked()).children.keys() == {"lan"}
+
+
+def test_when_the_kernel_is_asked_again_whether_esp_is_blocked_is_not_written() -> None:
+    def at(known: OneWay | None) -> PeerState:
+        return replace(whole, one_way=known)
+
+    whole, before = peer_state(), OneWay(10.0, look_at=40.0)
+    assert not difference(at(before), at(replace(before, look_at=42.0)))
+    for changed in (None, replace(before, look_at=None), OneWay(12.0, look_at=42.0), replace(before, helps=True)):
+        assert difference(at(before), at(changed)).head == replace(at(changed), isakmp={}, children={})
+        assert difference(at(changed), at(before)).head == replace(at(before), isakmp={}, children={})
 
 
 def test_only_changes_are_true() -> None:
