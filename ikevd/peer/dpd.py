@@ -20,10 +20,15 @@ from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType
 
 NUMBERS = 2**32
-"""They wrap."""
+"""They wrap; ours do not within the life of an ISAKMP SA: libreswan (4.10) compares them as they are, and takes each
+one after that for old."""
 NUMBER_OCTETS = 4
-FAR = 2**24
-"""The number of a question whose answer proves a place is up to so much beyond the one before."""
+FAR, SHARE = 2**24, 128
+"""The number of a question whose answer proves a place is up to so much beyond the one before, and no more than that
+part of what is left."""
+TOO_NEAR = 2**20
+"""Where no more is left for it, no answer proves a place any more: after some 700 such questions, with room for a
+hundred million others."""
 MAX_ECHOED = 8
 """Octets of what came in place of a number."""
 
@@ -110,10 +115,15 @@ def liveness_of(found: IsakmpState, salt: bytes) -> Liveness:
     return found.liveness or Liveness(_drawn(salt, found.sa.cookies, 0) & (NUMBERS // 2 - 1))
 
 
+def reach(live: Liveness) -> int:
+    """How far beyond the one before the number of a question may be whose answer proves a place."""
+    return min(FAR, (NUMBERS - live.number) // SHARE)
+
+
 def numbered(draft: Draft, under: Cookies, live: Liveness, *, proves: bool) -> Liveness:
     """With the number of the next question. `proves`: its answer proves where the peer is, so nobody may know the
     number whom the question has not reached, not even the peer."""
-    step = 1 + (_drawn(draft.salt, under, live.number) % FAR if proves else 0)
+    step = 1 + (_drawn(draft.salt, under, live.number) % reach(live) if proves else 0)
     jumped = live.jumped + (step if proves else 0) if live.asked else 0
     return replace(live, number=(live.number + step) % NUMBERS, jumped=jumped)
 

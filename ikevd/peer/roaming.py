@@ -12,7 +12,7 @@ from ikevd.addresses import Endpoint, Path
 from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.path_findings import PeerElsewhere
-from ikevd.peer import dpd, isakmp, moves, pace
+from ikevd.peer import dpd, isakmp, moves, pace, succession
 from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
@@ -88,9 +88,12 @@ def _ask(draft: Draft, under: Cookies, there: Path) -> None:
     found = draft.isakmp.get(under)
     if found is None or (pace.flaps(draft) and not found.sa.dpd) or not pace.admit_question(draft):
         return
-    number = None
+    number, live = None, dpd.liveness_of(found, draft.salt)
+    if found.sa.dpd and dpd.reach(live) < dpd.TOO_NEAR:  # a new one counts from the beginning
+        succession.spent(draft, under)
+        return
     if found.sa.dpd:
-        live = dpd.numbered(draft, under, dpd.liveness_of(found, draft.salt), proves=True)
+        live = dpd.numbered(draft, under, live, proves=True)
         number = live.number
         found = dpd.put(draft, under, found, live)
         draft.say(Say(under, (r_u_there(under, number),), once=True, to=there))

@@ -8,7 +8,8 @@ import pytest
 
 from ikevd.addresses import Path
 from ikevd.peer.decide import decide
-from ikevd.peer.dpd import FAR, liveness_of
+from ikevd.peer.dpd import FAR, NUMBERS, TOO_NEAR, liveness_of, numbered, reach
+from ikevd.peer.draft import Draft
 from ikevd.peer.isakmp_state import Liveness
 from ikevd.peer.message_facts import Heard, HeardDpd
 from ikevd.peer.notices import r_u_there, r_u_there_ack
@@ -86,6 +87,26 @@ def test_the_number_of_the_question_is_one_that_only_this_process_knows_before()
     numbers = {live.number for live in after if live is not None}
     assert len(numbers) == 2
     assert all(0 <= number - 2**31 < FAR for number in numbers)
+
+
+def test_however_often_a_peer_is_asked_where_it_is_our_numbers_never_wrap() -> None:
+    live, reaches = Liveness(2**31 - 1), list[int]()
+    while reach(live) >= TOO_NEAR:
+        draft = Draft(VIEW, peer(with_dpd()), NOW, SALT)
+        before, live = live, numbered(draft, A, live, proves=True)
+        assert before.number < live.number <= before.number + FAR
+        reaches.append(reach(live))
+    assert reaches == sorted(reaches, reverse=True)
+    assert 600 < len(reaches) < 800
+    assert NUMBERS - live.number > 10**8, "for the questions that count by one"
+
+
+def test_where_they_are_nearly_used_up_nobody_is_asked_and_the_isakmp_sa_is_renewed() -> None:
+    known = replace(with_dpd(), liveness=Liveness(NUMBERS - 2**26), renew_at=NOW + 9000)
+    after, effects = told(peer(known, lan=up(in_udp())), Heard(A, THERE), Heard(A, THERE))
+    assert effects == []
+    assert (after.isakmp[A].renew_at, after.isakmp[A].roaming) == (NOW, None)
+    assert places(after) == OLD
 
 
 def test_so_is_the_first_number_of_all() -> None:
