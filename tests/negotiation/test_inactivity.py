@@ -17,7 +17,10 @@ from tests.gateways import Gateway, alice_and_bob
 from tests.virtual_time import run
 
 PATIENCE = 60
-LATEST = PATIENCE + PATIENCE / LOOKS
+LOOK = PATIENCE / LOOKS
+LATEST = PATIENCE + LOOK
+BEFORE = PATIENCE - 1.5
+"""Seconds from one packet to the next: none comes at the moment of a look, which are `LOOK` apart from the start on."""
 
 
 async def up(start: Start) -> tuple[Gateway, Gateway]:
@@ -53,12 +56,12 @@ def test_it_stays_as_long_as_packets_pass_and_then_ends(start: Start, after: str
     async def story() -> None:
         alice, bob = await up(start)
         for _ in range(10):
-            await asyncio.sleep(PATIENCE - 1)
+            await asyncio.sleep(BEFORE)
             assert callable(packet)
             packet(alice)
-        await asyncio.sleep(PATIENCE - PATIENCE / LOOKS)
+        await asyncio.sleep(PATIENCE - LOOK)
         assert (state(alice), bob.pairs) == ("up", 1)
-        await asyncio.sleep(2 * PATIENCE / LOOKS + 1)
+        await asyncio.sleep(3 * LOOK + 1)  # the packet is seen at a look, its end at another, perhaps the next but one
         assert (state(alice), alice.pairs, bob.pairs) == (after, 0, 0)
         cause = alice.session.states["lan"].cause
         assert cause is not None
@@ -84,7 +87,7 @@ def test_what_the_kernel_refuses_to_count_does_not_end_it() -> None:
         alice, bob = await up(Start.MANUAL)
         for _ in range(60):
             alice.kernel.fail("counters", 1)
-            await asyncio.sleep(PATIENCE / LOOKS)
+            await asyncio.sleep(LOOK)
         assert (state(alice), bob.pairs) == ("up", 1)
 
     run(story())
