@@ -12,6 +12,7 @@ import uvloop
 
 from bench import callgrind, start
 from bench.children import children
+from bench.dpd import dpd
 from bench.handshakes import handshakes
 from bench.instructions import instructions
 from bench.latency import latency
@@ -21,7 +22,7 @@ from bench.restart import restart
 from bench.scale import scale
 from bench.sides import has_charon
 
-COMMANDS = ("start", "handshake", "instructions", "latency", "children", "looks", "restart", "reload", "scale")
+COMMANDS = ("start", "handshake", "instructions", "latency", "children", "looks", "restart", "reload", "dpd", "scale")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("ikevd alone. With charon: tests/rig/rig run --kernel host -- .venv/bin/python -m bench ...")
     if asked.command in ("start", "all"):
         start.main()
+    if asked.command in ("dpd", "all"):
+        print(dpd(tunnels=min(asked.tunnels, 200)), flush=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if asked.command in ("handshake", "all"):
             work = handshakes(rounds=asked.rounds, each=asked.each, charon=charon, netlink=asked.netlink)
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
             "looks",
             "restart",
             "reload",
+            "dpd",
             "scale",
             "all",
         ),
@@ -79,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         default=30,
         help="handshake: handshakes in a burst; instructions: those counted; latency: half of them; looks: of a round",
     )
-    parser.add_argument("--tunnels", type=int, default=10_000, help="scale, looks: how many")
+    parser.add_argument("--tunnels", type=int, default=10_000, help="scale, looks, restart, reload, dpd: how many")
     parser.add_argument("--children", type=int, default=1000, help="children: how many")
     parser.add_argument("--settle", action="store_true", help="scale: look again when ended exchanges are forgotten")
     parser.add_argument("--alone", action="store_true", help="without charon, though it is here")

@@ -18,9 +18,10 @@ from ikevd.peer.due import isakmp_ends, lasts, serves
 from ikevd.peer.effects import Confirm, Forget, Record, Say
 from ikevd.peer.isakmp_state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.timing import RETIRED_FOR
+from ikevd.peer.timing import RETIRED_FOR, STAGGER
 from ikevd.policy.child import Start
 from ikevd.policy.choose import describe
+from ikevd.policy.model import DpdMode
 from ikevd.sa.model import Cookies, IsakmpSa
 
 MAX_ISAKMP_SAS = 8
@@ -112,12 +113,15 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
 
 
 def answered(draft: Draft, under: Cookies, live: Liveness) -> Liveness:
-    """A sign of life, whichever, answers what the peer was asked."""
+    """A sign of life, whichever, answers what the peer was asked; the next look is one `Dpd.delay` later."""
     if not live.asked:
         return live
     if live.asked > 1:
         draft.say(Record(under, Note(AnswersAgain(live.asked))))
-    return replace(live, asked=0)
+    wanted = draft.connection.dpd
+    since = live.asked_at if wanted.mode is DpdMode.PERIODIC else draft.now
+    stagger = 0.0 if _of(draft, under).sa.initiator else STAGGER
+    return replace(live, asked=0, look_at=since + wanted.delay + stagger)
 
 
 def not_there(draft: Draft, under: Cookies) -> None:

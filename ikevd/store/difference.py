@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from itertools import compress
-from operator import attrgetter, is_not
+from operator import attrgetter, is_, is_not
 from typing import TypeVar
 
 from ikevd.frozen import replace
@@ -97,7 +97,7 @@ def _gone(before: Mapping[K, V], after: Mapping[K, V]) -> tuple[K, ...]:
 
 
 def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
-    return all(was is now for was, now in zip(before, after, strict=True))
+    return all(map(is_, before, after))  # at each fact
 
 
 def _same_head(before: PeerState, after: PeerState) -> bool:

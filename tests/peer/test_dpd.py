@@ -156,7 +156,7 @@ def test_only_an_answer_to_what_we_ask_now_shows_life(number: int, life: bool) -
     asked = Liveness(100, look_at=NOW + 1, asked=2, asked_at=NOW - 2)
     after, _ = told(peer(speaking(asked)), answers(number))
     assert when_heard(after) == (NOW if life else 990.0)
-    assert after.isakmp[A].liveness == (replace(asked, asked=0) if life else asked)
+    assert after.isakmp[A].liveness == (replace(asked, asked=0, look_at=NOW + 30) if life else asked)
 
 
 def test_where_nothing_was_asked_an_answer_means_nothing() -> None:

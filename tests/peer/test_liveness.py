@@ -19,7 +19,7 @@ from ikevd.peer.isakmp_state import IsakmpState, Liveness, Stage
 from ikevd.peer.message_facts import Heard
 from ikevd.peer.start import Anew
 from ikevd.peer.state import PeerState
-from ikevd.peer.timing import OUTLIVED, QUESTIONS, YOUNG
+from ikevd.peer.timing import OUTLIVED, QUESTIONS, STAGGER, YOUNG
 from ikevd.peer.volume_facts import Carried
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection
@@ -146,8 +146,22 @@ def test_a_question_without_an_answer_is_followed_by_another_with_the_next_numbe
 
 def test_whatever_the_peer_says_answers_all_questions() -> None:
     live, effects = told(peer(silent_since(NOW - 34, ASKED)), Heard(A, ALICE_TO_BOB))
-    assert live == replace(ASKED, asked=0)
+    assert live == replace(ASKED, asked=0, look_at=NOW + 30)
     assert "record of A: the peer shows life again, after 3 R-U-THERE without an answer" in effects
+
+
+@pytest.mark.parametrize(("view", "later"), [(VIEW, 0), (PERIODIC, -4)], ids=["idle", "periodic"])
+@pytest.mark.parametrize(("initiator", "stagger"), [(True, 0), (False, STAGGER)])
+def test_its_answer_sets_the_time_of_the_next_look_at_once(
+    view: Connection, later: float, *, initiator: bool, stagger: float
+) -> None:
+    asked = silent_since(NOW - 34, ASKED)
+    before = replace(asked, sa=replace(SPEAKS, initiator=initiator))
+    live, _ = told(peer(before), Heard(A, ALICE_TO_BOB), view=view)
+    assert live is not None
+    assert live.look_at == NOW + 30 + later + stagger
+    state, _ = decide(view, peer(before), Heard(A, ALICE_TO_BOB), NOW, SALT)
+    assert in_words(decide(view, state, Due(), live.look_at, SALT)[1]) == ["ask for traffic under A"]
 
 
 @pytest.mark.parametrize(
