@@ -14,7 +14,7 @@ from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
 from ikevd.host.interface import SaId
-from ikevd.negotiation import bugs
+from ikevd.negotiation import beforehand, bugs
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.asleep import Asleep
@@ -33,7 +33,7 @@ from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import Subject, arm
 from ikevd.negotiation.waiters import Waiters
 from ikevd.negotiation.work import Ask, Happening, Work
-from ikevd.peer import contact, effects, exchange_facts, facts, kernel_facts, lost, message_facts
+from ikevd.peer import effects, exchange_facts, facts, kernel_facts, lost, message_facts
 from ikevd.peer.child_state import ChildState, Half
 from ikevd.peer.decide import decide
 from ikevd.peer.desired import View
@@ -102,8 +102,8 @@ class Learner(Inbox[Happening | Again]):
                 return self.learn_after(self._questions.answer(self.state, happening))
             case Again():
                 return self._bring_again(happening)
-            case _ if bearing := contact.bearing(self.connection, happening):
-                return self.learn_after(self.claimant.with_former(bearing))
+            case _ if question := beforehand.question(self, self._questions, happening, self._ports.now):
+                return self.learn_after(question)
             case _:
                 return self._learn(happening)
 

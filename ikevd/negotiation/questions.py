@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ikevd.errors import IkeError
+from ikevd.frozen import replace
 from ikevd.host.interface import Counters, SaId
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
-from ikevd.peer import rekey
+from ikevd.peer import flaps, rekey
 from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Question
 from ikevd.peer.facts import Fact
+from ikevd.peer.message_facts import Informed
 from ikevd.peer.path_facts import Balance
 from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Carried, Counted, Used
@@ -58,6 +60,18 @@ class Questions:
             self._kernel.report([refusal])
             return Used(name, pair.sa.inbound, used=True)
         return Used(name, pair.sa.inbound, used=any(counters is not None and counters.packets for counters in found))
+
+    async def with_used_up(self, fact: Informed, pairs: Iterable[PairState]) -> Informed:
+        """The same fact, which ends these `pairs`, and those of them that have carried a volume by now."""
+        found = list[Spi]()
+        try:
+            for pair in pairs:
+                counted = [await self._ports.kernel.counters(sa) for sa in _sas_of(pair)]
+                if any(counters and flaps.has_used_up(pair.sa, counters.octets) for counters in counted):
+                    found.append(pair.sa.inbound)
+        except IkeError as refusal:
+            self._kernel.report([refusal])
+        return replace(fact, used_up=tuple(found))
 
     async def _moved(self, name: str, child: ChildState) -> bool:
         """Did packets come or go since this was last asked? Who is refused an answer takes it that they did."""

@@ -153,7 +153,7 @@ def _phase_one_up(draft: Draft, fact: PhaseOneUp) -> None:
 
 def _informed(draft: Draft, fact: Informed) -> None:
     payloads = members.its_own(fact.payloads, fact.under) if members.is_unproven(draft, fact.under) else fact.payloads
-    informed.informed(draft, fact.under, payloads, former_lives=fact.former_lives)
+    informed.informed(draft, fact.under, payloads, former_lives=fact.former_lives, used_up=fact.used_up)
 
 
 def _dismissed(draft: Draft, fact: Dismissed) -> None:

@@ -1,11 +1,15 @@
 """Pairs that go soon after they were made: each such one lets the next Quick Mode for the child wait longer, until a
-pair has stood for a while."""
+pair has stood for a while. One that has carried a volume by then was of use, and does not count."""
 
 from __future__ import annotations
 
 from ikevd.frozen import replace
 from ikevd.peer.child_state import ChildState, Flaps, PairState
 from ikevd.peer.timing import FLAPPING, STEADY, backoff
+from ikevd.sa.model import IpsecSa
+
+VOLUME = 2**20
+"""Octets: RESPONDER-LIFETIME counts no smaller one, either."""
 
 
 def gone(child: ChildState, pair: PairState, now: float, *, soon: bool) -> ChildState:
@@ -22,6 +26,13 @@ def gone(child: ChildState, pair: PairState, now: float, *, soon: bool) -> Child
 def is_young(pair: PairState, now: float) -> bool:
     """Would its end be no ordinary one?"""
     return now - pair.born < FLAPPING
+
+
+def has_used_up(sa: IpsecSa, octets: int) -> bool:
+    """Has one of its SAs that carried so many done what it was for? Which volume a peer has of its own it does not
+    tell."""
+    agreed = sa.lifetime.kilobytes
+    return octets >= (VOLUME if agreed is None else min(VOLUME, agreed * 1024 // 2))
 
 
 def pause(child: ChildState) -> float:

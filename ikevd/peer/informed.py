@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ikevd.errors import Finding, PeerDeleted, PeerRefused, Said
 from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
 from ikevd.frozen import replace
-from ikevd.peer import attempts, claims, contact, dpd, hints, isakmp, notices, pairs
+from ikevd.peer import attempts, claims, contact, dpd, flaps, hints, isakmp, notices, pairs
+from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.message_facts import Informed
 from ikevd.peer.notices import Refusal
+from ikevd.peer.state import PeerState
 from ikevd.sa.model import Cookies, IpsecSa, Spi
-from ikevd.wire.payloads import Payload
+from ikevd.wire.payloads import DeletePayload, Payload
 from ikevd.wire.registry import NotifyType
 
 MAX_HELD = 32
 """Of refusals and of Deletes whose Quick Mode is not known yet."""
 
 
-def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload], *, former_lives: bool = False) -> None:
+def informed(
+    draft: Draft,
+    under: Cookies,
+    payloads: Sequence[Payload],
+    *,
+    former_lives: bool = False,
+    used_up: Collection[Spi] = (),
+) -> None:
     """One message: refusals first, then what is deleted."""
     if draft.isakmp.get(under) is None:
         return
@@ -39,11 +49,20 @@ def informed(draft: Draft, under: Cookies, payloads: Sequence[Payload], *, forme
     if said.contacted:
         contact.heard(draft, under, former_lives=former_lives)
     if said.deleted_esp:
-        _deleted(draft, under, said.deleted_esp)
+        _deleted(draft, under, said.deleted_esp, used_up)
     for cookies in said.deleted_isakmp:
         if draft.isakmp.get(cookies):
             draft.say(Record(cookies, Note(IsakmpDeleted())))
             isakmp.retire(draft, cookies, tell=False, cause=PeerDeleted(IsakmpDeleted()))
+
+
+def ends_young(state: PeerState, fact: Informed, now: float) -> list[PairState]:
+    """The pairs that it deletes so soon after their birth that it matters whether they were of use."""
+    if not any(isinstance(payload, DeletePayload) for payload in fact.payloads):
+        return []
+    spis = set(notices.read(fact.payloads).deleted_esp)
+    standing = (pair for child in state.children.values() for pair in child.standing if flaps.is_young(pair, now))
+    return [pair for pair in standing if pair.sa.inbound in spis or pair.sa.outbound in spis]
 
 
 def settle(draft: Draft, under: Cookies) -> None:
@@ -93,7 +112,7 @@ def _refuse(draft: Draft, attempt: Attempt, notify: NotifyType) -> None:
     attempts.abort(draft, attempt, PeerRefused(finding, notify))
 
 
-def _deleted(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
+def _deleted(draft: Draft, under: Cookies, spis: Sequence[Spi], used_up: Collection[Spi]) -> None:
     """A Delete may overtake message 3 of its Quick Mode: kept, bounded, until the Quick Modes under way end."""
     wanted, owners = set(spis), dict[Spi, str]()
     for name, state in draft.children.items():
@@ -102,7 +121,7 @@ def _deleted(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
                 owners[pair.sa.inbound] = owners[pair.sa.outbound] = name
     for spi in spis:
         if spi in owners:
-            pairs.deleted(draft, owners[spi], spi)
+            pairs.deleted(draft, owners[spi], spi, used_up)
     unknown = tuple(spi for spi in spis if spi not in owners)
     found = draft.isakmp.get(under)
     if unknown and found is not None and attempts.busy(draft, under):

@@ -21,7 +21,7 @@ from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.timing import RETIRED_FOR, STAGGER
 from ikevd.policy.child import Start
 from ikevd.policy.choose import describe
-from ikevd.policy.model import DpdMode
+from ikevd.policy.dpd import DpdMode
 from ikevd.sa.model import Cookies, IsakmpSa
 
 MAX_ISAKMP_SAS = 8

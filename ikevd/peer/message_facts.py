@@ -31,6 +31,8 @@ class Informed:
     """Of the message: used up once the fact is stored."""
     former_lives: bool = False
     """As in `PhaseOneUp`."""
+    used_up: tuple[Spi, ...] = ()
+    """Our SPIs of pairs that it ends soon after their birth, and that have carried a volume by then."""
 
 
 @frozen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ikevd.errors import Finding, Said
 from ikevd.frozen import replace
 from ikevd.peer import blocked, deletes, flaps, rekey, start
@@ -11,13 +13,16 @@ from ikevd.peer.start import Anew
 from ikevd.sa.model import Spi
 
 
-def deleted(draft: Draft, name: str, spi: Spi) -> None:
-    """The peer deleted a pair. Where that is because a trial of ours was undone, what stood begins anew."""
+def deleted(draft: Draft, name: str, spi: Spi, used_up: Collection[Spi] = ()) -> None:
+    """The peer deleted a pair. Where that is because a trial of ours was undone, what stood begins anew. `used_up`: as
+    in the fact."""
     child = draft.child(name)
     pair = standing(child, spi)
     if pair is not None and blocked.was_just_undone(draft):
         draft.children.put(name, replace(child, wanted=child.wanted or not child.by_command))
         _gone(draft, name, pair, Said("deleted by the peer"), action=Anew.RESTART)
+    elif pair is not None and pair.sa.inbound in used_up:
+        _used_up(draft, name, pair, Said("deleted by the peer"))
     elif pair is not None:
         _gone(draft, name, pair, Said("deleted by the peer"), quickly=flaps.is_young(pair, draft.now))
 
@@ -30,9 +35,14 @@ def over(draft: Draft, name: str, spi: Spi) -> None:
         rekey.leave(draft, name, pair)
     elif pair is not None:
         deletes.say_delete(draft, pair.sa.inbound, under=deletes.own(draft, pair))
-        later = 0.0 if pair.expires <= draft.now else max(0.0, rekey.by_volume_at(pair) - draft.now)
-        action = Anew.RESTART if later and child.wanted else None  # else it would have been rekeyed, however it starts
-        _gone(draft, name, pair, Said("lifetime ended"), action=action, later=later)
+        _used_up(draft, name, pair, Said("lifetime ended"))
+
+
+def _used_up(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:
+    """Its life, or its volume, which may have lasted a moment only: then the next one is made a little later."""
+    later = 0.0 if pair.expires <= draft.now else max(0.0, rekey.by_volume_at(pair) - draft.now)
+    again = later > 0 and draft.child(name).wanted  # it would have been rekeyed, however it starts
+    _gone(draft, name, pair, cause, action=Anew.RESTART if again else None, later=later)
 
 
 def replaced(draft: Draft, name: str, pair: PairState, cause: Finding) -> None:

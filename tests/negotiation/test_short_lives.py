@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ikevd.facts import Note
+from ikevd.host.interface import SaId
 from ikevd.policy.model import Lifetime, Start
 from tests.builders import child, connection, mirrored
 from tests.gateways import Gateway, alice_and_bob, bring_up
@@ -71,6 +72,32 @@ def test_of_a_peer_that_loses_each_pair_at_once_the_next_one_is_asked_for_later_
 
         task = asyncio.ensure_future(spoil())
         assert await pairs.watch(250) <= 8
+        task.cancel()
+
+    run(story())
+
+
+@pytest.mark.parametrize(("octets", "least", "most"), [(2_000_000, 15, 32), (100, 0, 6)], ids=["used up", "unused"])
+def test_of_a_peer_whose_own_kernel_ends_each_pair_the_next_one_is_made_soon_where_that_had_carried_a_volume(
+    octets: int, least: int, most: int
+) -> None:
+    """`octets`: that each pair has carried by then."""
+
+    async def story() -> None:
+        view, manual = (connection(children=(child(start=start),)) for start in (Start.ALWAYS, Start.MANUAL))
+        _, alice, bob = alice_and_bob(view=view, other=mirrored(manual))
+        await bring_up(alice)
+
+        async def use_up() -> None:
+            while True:
+                await asyncio.sleep(0.5)
+                for pair in bob.session.states["lan"].standing:
+                    if SaId(pair.sa.local, pair.sa.inbound) in bob.kernel.sas:
+                        alice.kernel.carry(SaId(pair.sa.remote, pair.sa.outbound), octets)
+                        bob.session.gone("lan", SaId(pair.sa.local, pair.sa.inbound), expired=True)
+
+        task = asyncio.ensure_future(use_up())
+        assert least <= await Pairs(alice).watch(60) <= most
         task.cancel()
 
     run(story())

@@ -14,10 +14,12 @@ from ikevd.peer.due import child_due
 from ikevd.peer.effects import BeginQuickMode
 from ikevd.peer.exchange_facts import Opening, QuickModeUp
 from ikevd.peer.facts import Due, Fact
+from ikevd.peer.flaps import has_used_up
 from ikevd.peer.kernel_facts import Vanished
 from ikevd.peer.message_facts import Informed
 from ikevd.peer.state import PeerState
-from ikevd.peer.timing import LAST_RETRY, SPREAD, STEADY, backoff
+from ikevd.peer.timing import LAST_RETRY, SOONEST_BY_PEER, SOONEST_BY_VOLUME, SPREAD, STEADY, backoff
+from ikevd.policy.lives import Lifetime
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.peer.records import NOW, SALT, VIEW, A, ipsec, isakmp, ours, pair, peer, theirs
@@ -37,6 +39,11 @@ def removed(number: int) -> Fact:
 
 def lost_at_peer(number: int) -> Fact:
     return Informed(A, (NotifyPayload(Protocol.ESP, NotifyType.INVALID_SPI, theirs(number).octets),))
+
+
+def used_up_at_peer(number: int) -> Fact:
+    """Its own kernel has ended the pair, which had carried a volume."""
+    return replace(deleted(theirs(number)), used_up=(ours(number),))
 
 
 class Story:
@@ -144,3 +151,34 @@ def test_a_peer_that_deletes_what_was_replaced_right_away_does_nothing_odd() -> 
     story.state = peer(isakmp(), lan=replace(UP, pairs=(pair(1, born=NOW - 5), pair(2, born=NOW - 1))))
     story.learn(deleted_by_peer(1))
     assert story.child.flaps is None
+
+
+@pytest.mark.parametrize("initiator", [True, False])
+def test_a_pair_that_has_carried_a_volume_until_the_peer_deletes_it_is_made_anew_as_where_ours_is_used_up(
+    *, initiator: bool
+) -> None:
+    story = Story()
+    standing = replace(pair(1, born=NOW - 0.5), sa=ipsec(1, initiator=initiator))
+    story.state = peer(isakmp(), lan=replace(UP, pairs=(standing,)))
+    story.learn(used_up_at_peer(1))
+    assert (story.child.flaps, story.child.failures) == (None, 0)
+    assert story.child.retry_at == NOW - 0.5 + (SOONEST_BY_VOLUME if initiator else SOONEST_BY_PEER)
+
+
+def test_however_often_that_happens_the_pauses_do_not_grow() -> None:
+    story = Story()
+    story.state = replace(story.state, waiting=("lan",))
+    made = story.learn(Due(("lan",)))
+    for _ in GROWING:
+        assert made is not None
+        story.learn(used_up_at_peer(made))
+        made = story.until_another()
+    assert list(story.pauses()) == [SOONEST_BY_VOLUME] * len(GROWING)
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "least"), [(None, 1_048_576), (4_608_000, 1_048_576), (1000, 512_000)], ids=["none", "large", "small"]
+)
+def test_a_volume_is_a_megabyte_or_half_of_what_was_agreed_on(kilobytes: int | None, least: int) -> None:
+    sa = ipsec(1, lifetime=Lifetime(3600, kilobytes))
+    assert [has_used_up(sa, octets) for octets in (least - 1, least)] == [False, True]
