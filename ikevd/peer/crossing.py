@@ -29,10 +29,16 @@ def must_wait(state: PeerState, attempt: Attempt, sa: IpsecSa) -> bool:
     if len(child.standing) > 1 and child.standing[0].leave_at is None:
         return True
     others = [(number, other) for number, other in state.quick_modes.items() if other.child == sa.child]
-    crossing = [(number, other) for number, other in others if other.ours != mode.ours and not other.ending]
+    crossing = [(number, other) for number, other in others if other.ours != mode.ours and _counts(state, other)]
     if mode.ours:
         return any(_goes_before(child, number, mode.spi) for number, _ in crossing)
     return any(_is_first(child, number, other, mode, sa.outbound) for number, other in crossing)
+
+
+def _counts(state: PeerState, other: QuickModeState) -> bool:
+    """Not one that may be another member's of a group."""
+    under = state.isakmp.get(other.under)
+    return not other.ending and not (under is not None and under.unproven)
 
 
 def _goes_before(child: ChildState, theirs: Attempt, ours: Spi | None) -> bool:

@@ -40,6 +40,7 @@ from ikevd.peer import (
     trial,
     ways,
 )
+from ikevd.peer.child_state import Half
 from ikevd.peer.command_facts import Ended, RekeyWanted, Reloaded, Reset, Unwanted, Wanted
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import child_due
@@ -131,6 +132,13 @@ def _heard_dpd(draft: Draft, fact: HeardDpd) -> None:
         quick_modes.begin(draft)
 
 
+def _opening(draft: Draft, fact: Opening) -> None:
+    shown = fact.half is Half.BOTH and members.heard_us(draft, fact.attempt)
+    quick_modes.opening(draft, fact.attempt, fact.sa, fact.half)
+    if shown:
+        quick_modes.begin(draft)
+
+
 def _phase_one_failed(draft: Draft, fact: PhaseOneFailed) -> None:
     if phase1.failed(draft, fact.attempt, fact.error):
         if not trial.failed(draft, fact.attempt, fact.error):
@@ -203,7 +211,7 @@ _RULES: Mapping[type, Rule] = dict(
         _on(CameTwice, lambda draft, fact: roaming.came_twice(draft, fact.under)),
         _on(QuickModeBegan, lambda draft, fact: quick_modes.began(draft, fact.attempt, fact.under)),
         _on(Reserved, lambda draft, fact: quick_modes.reserved(draft, fact.attempt, fact.child, fact.spi)),
-        _on(Opening, lambda draft, fact: quick_modes.opening(draft, fact.attempt, fact.sa, fact.half)),
+        _on(Opening, _opening),
         _on(KernelDid, lambda draft, fact: quick_modes.kernel_did(draft, fact.attempt)),
         _on(KernelRefused, lambda draft, fact: quick_modes.kernel_refused(draft, fact.attempt, fact.error, fact.child)),
         _on(PhaseOneFailed, _phase_one_failed),

@@ -41,9 +41,7 @@ def reconsider(draft: Draft) -> None:
     """The file may say otherwise than when these ISAKMP SAs began."""
     for under, found in tuple(draft.isakmp.items()):
         live = found.liveness
-        if found.unproven and found.stage is Stage.READY and draft.connection.dpd.mode is DpdMode.OFF:
-            isakmp.not_there(draft, under)  # nobody asks it any more
-        elif live is None or live.look_at is None:
+        if live is None or live.look_at is None:
             begin(draft, under)
         elif draft.connection.dpd.mode is DpdMode.OFF:
             dpd.put(draft, under, found, replace(live, look_at=None, asked=0))
@@ -71,7 +69,7 @@ def probe(draft: Draft, under: Cookies, why: str) -> bool:
 def can_ask(state: PeerState, now: float) -> bool:
     """Is there an ISAKMP SA under which `probe` asks?"""
     known = state.isakmp.values()
-    return any(found.stage is Stage.READY and lasts(found, now) and _is_asked(found) for found in known)
+    return any(found.stage is Stage.READY and lasts(found, now) and is_asked(found) for found in known)
 
 
 def due(draft: Draft) -> None:
@@ -146,10 +144,11 @@ def _asking(draft: Draft, under: Cookies) -> tuple[IsakmpState, Liveness] | None
     found = draft.isakmp.get(under)
     if found is None or found.stage is not Stage.READY or found.retired or not lasts(found, draft.now):
         return None
-    return (found, found.liveness) if found.liveness is not None and _is_asked(found) else None
+    return (found, found.liveness) if found.liveness is not None and is_asked(found) else None
 
 
-def _is_asked(found: IsakmpState) -> bool:
+def is_asked(found: IsakmpState) -> bool:
+    """Do both ends speak dead peer detection, and is it not off?"""
     return found.liveness is not None and found.liveness.look_at is not None
 
 

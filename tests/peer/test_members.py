@@ -8,9 +8,10 @@ import pytest
 
 from ikevd.addresses import Path
 from ikevd.peer import clients, crossing
+from ikevd.peer.child_state import Half
 from ikevd.peer.command_facts import Reloaded, Unwanted
 from ikevd.peer.dpd import liveness_of
-from ikevd.peer.exchange_facts import PhaseOneUp, QuickModeBegan, Reserved
+from ikevd.peer.exchange_facts import Opening, PhaseOneUp, QuickModeBegan, Reserved
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Doubted, Due
 from ikevd.peer.isakmp_state import Liveness, Stage
@@ -19,13 +20,13 @@ from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.peer.volume_facts import Carried
-from ikevd.policy.connection import Unique
+from ikevd.policy.connection import Connection, Unique
 from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.sa.model import Cookies, IpsecSa, IsakmpSa, Spi
 from ikevd.wire.payloads import DeletePayload, NotifyPayload
 from ikevd.wire.registry import NotifyType, Protocol
 from tests.peer.mapped import behind_nat, in_udp, path, up
-from tests.peer.records import KEY, NOW, SALT, VIEW, A, B, ours, peer, told
+from tests.peer.records import KEY, NOW, SALT, VIEW, A, B, mode, ours, peer, told
 
 FIRST = PeerKey(KEY.connection, KEY.identity, 1)
 PLACE = path(40001)
@@ -177,12 +178,11 @@ def test_nor_does_it_speak_for_the_client_once_that_is_dead() -> None:
     assert spis(state) == []
 
 
-def test_where_dead_peer_detection_ends_with_a_reload_it_goes() -> None:
+def test_where_dead_peer_detection_ends_with_a_reload_its_quick_mode_decides() -> None:
     before, _ = came(stands())
-    after, effects = told(before, Reloaded(), view=replace(VIEW, dpd=Dpd(DpdMode.OFF)))
-    assert after.isakmp[B].stage is Stage.LEAVING
-    assert after.isakmp[A].stage is Stage.READY
-    assert any("it may be another member's, sent from a forged address" in effect for effect in effects)
+    after, _ = told(before, Reloaded(), view=OFF)
+    assert after.isakmp[B].unproven
+    assert not heard_message_2(after, OFF).isakmp[B].unproven
 
 
 def test_what_waits_for_another_isakmp_sa_waits_until_it_has_answered() -> None:
@@ -238,9 +238,72 @@ def test_nor_once_the_isakmp_sa_of_that_one_leaves_or_is_gone() -> None:
         assert spis(after) == [ours()]
 
 
-def test_where_neither_speaks_it_or_it_is_off_the_place_alone_decides() -> None:
-    after, _ = came(stands(dpd=False), dpd=False)
+# -- where nobody is asked
+
+
+OFF = replace(VIEW, dpd=Dpd(DpdMode.OFF))
+NOBODY_ASKS = pytest.mark.parametrize(("speaks", "view"), [(False, VIEW), (True, OFF)], ids=["not spoken", "off"])
+
+
+def came_unasked(*, speaks: bool, view: Connection, contacted: bool = False) -> tuple[PeerState, list[str]]:
+    """A phase 1 from the client's place, where neither speaks dead peer detection, or it is off."""
+    return told(
+        stands(dpd=speaks), PhaseOneUp(None, newcomer(dpd=speaks, contacted=contacted), began=NOW - 1), view=view
+    )
+
+
+def heard_message_2(state: PeerState, view: Connection) -> PeerState:
+    """Its Quick Mode for what the client has gets so far that message 3 has come."""
+    state, sa = asks_for(state)
+    assert not crossing.must_wait(state, Attempt(-1), sa)
+    state, _ = told(state, Opening(Attempt(-1), sa, Half.INBOUND), view=view)
+    assert state.isakmp[B].unproven
+    assert spis(state) == [ours()]
+    return told(state, Opening(Attempt(-1), sa, Half.BOTH), view=view)[0]
+
+
+@NOBODY_ASKS
+def test_nobody_is_asked_and_message_3_of_its_quick_mode_shows_that_it_hears_us_there(
+    speaks: bool, view: Connection
+) -> None:
+    before, effects = came_unasked(speaks=speaks, view=view)
+    assert before.isakmp[B].unproven
+    assert not any("R_U_THERE" in effect for effect in effects)
+    after = heard_message_2(before, view)
     assert not after.isakmp[B].unproven
-    off = replace(VIEW, dpd=Dpd(DpdMode.OFF))
-    after, _ = told(stands(), PhaseOneUp(None, newcomer(), began=NOW - 1), view=off)
-    assert not after.isakmp[B].unproven
+    assert spis(after) == [ours()], "as at any rekeying"
+
+
+@NOBODY_ASKS
+def test_its_initial_contact_is_heeded_then(speaks: bool, view: Connection) -> None:
+    before, _ = came_unasked(speaks=speaks, view=view, contacted=True)
+    assert (spis(before), before.isakmp[A].stage) == ([ours()], Stage.READY)
+    after = heard_message_2(before, view)
+    assert (spis(after), after.isakmp[A].stage) == ([], Stage.LEAVING)
+
+
+@NOBODY_ASKS
+def test_until_then_it_can_delete_nothing_of_the_client_and_nothing_of_ours_begins_under_it(
+    speaks: bool, view: Connection
+) -> None:
+    before, _ = came_unasked(speaks=speaks, view=view)
+    after, _ = told(before, Informed(B, (delete_esp(Spi(0xE0000001)), delete_isakmp(A))), view=view)
+    assert (spis(after), after.isakmp[A].stage) == ([ours()], Stage.READY)
+    _, effects = told(before, Informed(A, (delete_esp(Spi(0xE0000001)),)), view=view)
+    assert not any("under B" in effect for effect in effects)
+
+
+@NOBODY_ASKS
+def test_nor_does_its_quick_mode_keep_another_one_for_the_child_waiting(speaks: bool, view: Connection) -> None:
+    state, sa = asks_for(came_unasked(speaks=speaks, view=view)[0])
+    state, _ = told(state, Opening(Attempt(-1), sa, Half.INBOUND), view=view)
+    rekeying = replace(state, quick_modes={**state.quick_modes, Attempt(11): mode(spi=ours(8))})
+    assert not crossing.must_wait(rekeying, Attempt(11), in_udp(8).sa)
+
+
+@NOBODY_ASKS
+def test_what_speaks_from_another_port_goes_there_too(speaks: bool, view: Connection) -> None:
+    before, _ = came_unasked(speaks=speaks, view=view)
+    after, _ = told(before, Heard(B, path(40009)), view=view)
+    assert after.isakmp[B].stage is Stage.LEAVING
+    assert spis(after) == [ours()]
