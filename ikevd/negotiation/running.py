@@ -53,7 +53,7 @@ class Running:
         self.record = record
         self._kept = kept
         self._holds = holds
-        self._held: list[Transmit] = []
+        self._held: tuple[Transmit, ...] = ()
         self._last = b""
         self._ports = ports
         self._undelivered: str | None = None
@@ -134,7 +134,7 @@ class Running:
 
     def release(self) -> None:
         """Its result is stored: its last message may leave."""
-        held, self._held, self._last = self._held, [], b""
+        held, self._held, self._last = self._held, (), b""
         for message in held:
             self._transmit(message.octets, message.path)
 
@@ -178,14 +178,16 @@ class Running:
                     outcomes.append(Accepted(self.conversation.path))
             elif type(effect) is Transmit:
                 if holds:
-                    self._held.append(effect)
+                    self._held += (effect,)
                 else:
                     self._transmit(effect.octets, effect.path)
             elif type(effect) is Remember:
                 if self._kept is not None:
                     self._kept.remember(effect)
             elif isinstance(effect, (AskHost, Returned, Raised, CameTwice, Heeded)):
-                if isinstance(effect, Raised):
+                if type(effect) is Returned:
+                    self.record.finish()
+                elif type(effect) is Raised:
                     self._failed(effect.error)
                 outcomes.append(effect)
         return outcomes

@@ -5,6 +5,7 @@ Status, trace, log and (later) diagnosis are views of this one record. A finishe
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -32,6 +33,8 @@ FOR_RESULTS = 5
 """Of MAX_ENTRIES, for how it ended."""
 TAIL = 16
 """Facts behind those that are packed; then all are packed anew."""
+MAX_UNPACKED = 128
+"""Finished records that wait to be packed, of all connections: then the oldest of these is."""
 MAX_MODEL = 8 * 1024
 """Octets of a record that others are packed after."""
 EMPTY_OCTETS = 3 * OBJECTS
@@ -125,6 +128,10 @@ class Record:
             self._packed, self._tail = self._history.pack(self.kind, self.entries), ()
             self._history.resize(self, EMPTY_OCTETS + len(self._packed))
 
+    def finish(self) -> None:
+        """The negotiation has ended well: it is packed when many others have."""
+        self._history.pack_later(self)
+
     def make_way(self) -> None:
         """It is no longer on record: forget the facts, whoever still holds it."""
         self.shelf, self._packed, self._tail = None, b"", ()
@@ -197,6 +204,8 @@ class History:
         self.octets = 0
         """What all records take, about."""
         self.refused = RefusedAttempts()
+        self._unpacked: deque[Record] = deque()
+        """Of those that have finished, oldest first."""
         self._models: dict[ExchangeType, bytes] = {}
         """A record of each kind, as it was before it was packed: its like has most in common with it but random octets.
         """
@@ -251,6 +260,12 @@ class History:
             self.octets += more
             if shelf.octets > CONNECTION_OCTETS or self.octets > self._room:
                 self._make_room(shelf)
+
+    def pack_later(self, record: Record) -> None:
+        """It has finished (called by `Record`)."""
+        self._unpacked.append(record)
+        if len(self._unpacked) > MAX_UNPACKED:
+            self._unpacked.popleft().pack()
 
     def pack(self, kind: ExchangeType, entries: Sequence[Entry]) -> bytes:
         """The facts of a record as one object (called by `Record`). The first record of a kind that ended well is the

@@ -10,7 +10,7 @@ from ikevd.addresses import Endpoint
 from ikevd.errors import Said
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Note, Repeated, Sent
 from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, RECORD_OCTETS, weight
-from ikevd.observe.history import MAX_PER_CONNECTION, MAX_STRANGERS, TAIL, Entry, History, Record
+from ikevd.observe.history import MAX_PER_CONNECTION, MAX_STRANGERS, MAX_UNPACKED, TAIL, Entry, History, Record
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import HEADER_OCTETS, Header
 from ikevd.wire.registry import ExchangeType, Flags, PayloadType
@@ -76,6 +76,17 @@ def test_packing_gives_memory_back() -> None:
     before = record.octets
     record.pack()
     assert record.octets < before / 2
+
+
+def test_of_records_that_have_finished_only_the_newest_are_not_packed() -> None:
+    history = kept()
+    records = [opened(history, f"berlin{number}") for number in range(MAX_UNPACKED + 3)]
+    for record in records:
+        for _ in range(10):
+            record.add(Repeated("MM1", answered=True))
+        record.finish()
+    smaller = [record.octets < records[-1].octets / 2 for record in records]
+    assert smaller == [*[True] * 3, *[False] * MAX_UNPACKED]
 
 
 def test_what_comes_after_packing_stands_behind_and_is_packed_in_its_turn() -> None:
