@@ -93,7 +93,8 @@ class Conversation(Generic[T_co]):
         self._awaiting: Receive | None = None
         self._waiting: Waiting | None = None
         self._meanwhile = Meanwhile(situation.answered_at or situation.path.remote.port)
-        self._besides = Besides()
+        self._besides: Besides | None = None
+        """None: nothing besides the message awaited is read."""
         self._effects: list[Effect[T_co]] = []
 
     @property
@@ -141,7 +142,7 @@ class Conversation(Generic[T_co]):
         self._course.unconfirmed = sa
 
     @property
-    def other_ends(self) -> list[tuple[bytes, ...]]:
+    def other_ends(self) -> tuple[tuple[bytes, ...], ...]:
         """Last blocks that the peer may hold in place of ours: its own, and before it that of our answer, if any."""
         return self._inbox.other_ends
 
@@ -201,7 +202,8 @@ class Conversation(Generic[T_co]):
             opened = self._inbox.judge(header, datagram, path, self._awaiting)
         except (Malformed, Refused) as refusal:
             asked = self._awaiting.complain if self._awaiting and refusal is self._awaiting.rubbish else None
-            self._effects += self._besides.complain(asked, datagram, self._situation, path, now) if asked else []
+            if asked and self._besides:
+                self._effects += self._besides.complain(asked, datagram, self._situation, path, now)
             return self._dropped(refusal, len(datagram))
         self._effects += self._inbox.take_in(self._course.awaited, datagram, opened, path, moves=moves)
         self._course.messages += 1
@@ -240,7 +242,7 @@ class Conversation(Generic[T_co]):
         if rubbish and refusal is rubbish:
             return self._advance(now, error=rubbish)
         self._timing.round_trip.forget()
-        port, otherwise = self._situation.path.remote.port, self._besides.otherwise
+        port, otherwise = self._situation.path.remote.port, self._besides is not None and self._besides.otherwise
         silence = self._meanwhile.silence(self._course.awaited, waiting, port, now, otherwise=otherwise)
         return self._outbox.behind(self._advance(now, error=NoAnswer(silence)), InputKind.SILENT, now)
 
@@ -266,7 +268,7 @@ class Conversation(Generic[T_co]):
         """An encrypted Informational with a message ID of its own: None unless it is a word on the message awaited. The
         wait and its IV chain stay as they are, unless the word is a proven refusal."""
         asked = self._awaiting.beside if self._awaiting else None
-        word = self._besides.read(asked, self._situation, datagram, path) if asked else None
+        word = self._besides.read(asked, self._situation, datagram, path) if asked and self._besides else None
         if word is None:
             return None
         self._effects.extend(Record(fact) for fact in word.facts)
@@ -315,10 +317,12 @@ class Conversation(Generic[T_co]):
         self._course.close()
 
     def let_go(self) -> None:
-        """It ended long ago: from here on repetitions are not answered, and nothing is kept for them."""
+        """Nobody repeats its messages any more: from here on repetitions are not answered, and nothing is kept for
+        them."""
         self.close()
         self._inbox.forget()
         self._outbox.last = self.unconfirmed = None
+        self._situation.forget()
 
     def _dropped(self, refusal: IkeError, size: int) -> list[Effect[T_co]]:
         refusal.__traceback__ = None  # one refusal may be raised for each of many forgeries, and would keep them all
@@ -331,7 +335,7 @@ class Conversation(Generic[T_co]):
 
     def _advance(self, now: float, answer: HostAnswer = None, error: IkeError | None = None) -> list[Effect[T_co]]:
         if end := self._course.go_on(self._serve, now, answer, error):
-            self._awaiting = None
+            self._awaiting = self._besides = None
             if isinstance(end, Raised):
                 self._waiting = None
             self._effects.append(end)
@@ -366,6 +370,8 @@ class Conversation(Generic[T_co]):
 
     def _await(self, request: Receive, now: float) -> None:
         self._awaiting = request
+        if (request.beside or request.complain) and self._besides is None:
+            self._besides = Besides()
         if self._waiting is None:
             usual = self._timing.larval if self.is_larval else self._timing.patience
             self._waiting = Waiting.for_message(now, usual if request.within is None else request.within)

@@ -8,7 +8,7 @@ from that end, and the peer's next message may follow either answer. Of what the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from math import inf
 
@@ -28,7 +28,6 @@ FOR_THE_SHORTEST = 2
 FLAGS = 19
 """Where they stand in the header."""
 BUT_COMMIT = ~int(Flags.COMMIT)
-Common = tuple[bytes, int, bytes]
 
 
 @dataclass(slots=True)
@@ -36,35 +35,33 @@ class Accepted:
     """One message of the peer that was accepted, as far as its copies have it in common, and what was told after it."""
 
     label: str
-    header: Common
-    """All of it but the length and the commit bit."""
     size: int
     """Octets of its payloads."""
     digest: bytes
-    """Of the payloads in the clear."""
+    """Of its header, but for the length and the commit bit, and of the payloads in the clear."""
     before: IvChain | None
     """Where the chain stood; None for a message in the clear."""
     first_block: bytes
-    ends: list[bytes]
+    ends: tuple[bytes, ...]
     """The last blocks of its copies; the one of the copy that was accepted stands first."""
-    answers: list[Outgoing] = field(default_factory=list)
+    answers: tuple[Outgoing, ...] = ()
     """Each with a copy for each of the ends."""
 
     @classmethod
     def of(cls, label: str, datagram: bytes, message: Message, before: IvChain | None) -> Accepted:
         """What is kept of a datagram that held `message`."""
         body, block = _body(datagram, message.header), len(before.iv) if before else 0
-        digest = _digest(message.chain)
-        return cls(label, _common(datagram), len(message.chain), digest, before, body[:block], [_end(body, block)])
+        digest = _digest(datagram, message.chain)
+        return cls(label, len(message.chain), digest, before, body[:block], (_end(body, block),))
 
     def copy(self, datagram: bytes, header: Header) -> Copy | None:
-        """The datagram, which has the same in its header, as a copy of this message, or None where it is none."""
+        """The datagram as a copy of this message, or None where it is none."""
         body, block = _body(datagram, header), len(self.first_block)
         trailer = len(body) - self.size
         if not 0 <= trailer <= MAX_PADDING or body[:block] != self.first_block or (block and len(body) % block):
             return None
         clear = self.before.propose(body).plaintext if self.before else body
-        return Copy(self, _end(body, block), trailer) if _digest(clear[: self.size]) == self.digest else None
+        return Copy(self, _end(body, block), trailer) if _digest(datagram, clear[: self.size]) == self.digest else None
 
 
 @frozen
@@ -80,8 +77,10 @@ class Copy:
 class Duplicates:
     """The accepted messages of one exchange."""
 
+    __slots__ = ("_accepted", "_answered", "_period_began")
+
     def __init__(self) -> None:
-        self._accepted: list[Accepted] = []
+        self._accepted: tuple[Accepted, ...] = ()
         self._period_began = -inf
         self._answered = 0
 
@@ -92,20 +91,17 @@ class Duplicates:
 
     def accepted(self, message: Accepted) -> None:
         """`message` was accepted; what is told from here on answers it."""
-        self._accepted.append(message)
+        self._accepted += (message,)
 
     def told(self, answer: Outgoing) -> None:
         """Remember `answer` as told after the message last accepted."""
         if self._accepted:
-            self._accepted[-1].answers.append(answer)
+            self._accepted[-1].answers += (answer,)
 
     def find(self, header: Header, datagram: bytes) -> Copy | None:
         """The message that `datagram` is a copy of, or None where it is new. Raises `Malformed`."""
-        if not self._accepted:
-            return None
-        common = _common(datagram)
         for message in self._accepted:
-            if message.header == common and (copy := message.copy(datagram, header)):
+            if copy := message.copy(datagram, header):
                 return copy
         return None
 
@@ -117,7 +113,7 @@ class Duplicates:
         known = copy.end in message.ends or message is not self._accepted[-1]
         if known or message.before is None or len(message.ends) > room:
             return None
-        message.ends.append(copy.end)
+        message.ends += (copy.end,)
         chain = message.before.at(copy.end)
         for answer in message.answers:
             answer.seal_also(chain)
@@ -136,12 +132,6 @@ class Duplicates:
         return answers
 
 
-def _common(datagram: bytes) -> Common:
-    """What all copies of a message have in their headers: cookies, types, version; flags but the commit bit; message
-    ID."""
-    return datagram[:FLAGS], datagram[FLAGS] & BUT_COMMIT, datagram[FLAGS + 1 : FLAGS + 5]
-
-
 def _body(datagram: bytes, header: Header) -> bytes:
     return datagram[HEADER_OCTETS : header.length]
 
@@ -150,5 +140,9 @@ def _end(body: bytes, block: int) -> bytes:
     return body[-block:] if block else b""
 
 
-def _digest(octets: bytes) -> bytes:
-    return blake2b(octets, digest_size=16).digest()
+def _digest(datagram: bytes, clear: bytes) -> bytes:
+    """Of what all copies of a message have in common: in the header cookies, types, version, flags but the commit bit,
+    message ID; and the payloads in the clear."""
+    flags = bytes([datagram[FLAGS] & BUT_COMMIT])
+    common = b"".join((datagram[:FLAGS], flags, datagram[FLAGS + 1 : FLAGS + 5], clear))
+    return blake2b(common, digest_size=16).digest()

@@ -35,7 +35,7 @@ class Inbox:
         self._minted = minted
         self._duplicates = Duplicates()
         self._commit_noted = False
-        self.other_ends: list[tuple[bytes, ...]] = []
+        self.other_ends: tuple[tuple[bytes, ...], ...] = ()
         """Last blocks that the peer may hold in place of ours: its own, and before it that of our answer, if any."""
 
     @property
@@ -98,7 +98,7 @@ class Inbox:
             return False
         self._situation.forks += (fork,)
         if ended:
-            self.other_ends.append((fork.iv, copy.end) if fork.iv != copy.end else (copy.end,))
+            self.other_ends += ((fork.iv, copy.end) if fork.iv != copy.end else (copy.end,),)
         return True
 
     def answer(self, copy: Copy, path: Path, now: float, *, first: bool) -> list[Spoken]:

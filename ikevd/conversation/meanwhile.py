@@ -21,21 +21,21 @@ class Meanwhile:
     def __init__(self, first_port: int) -> None:
         """`first_port`: the peer's UDP port where it answered before or, with message 1, is asked."""
         self._first_port = first_port
-        self._hints: list[NotifyType] = []
-        self._unreachable: list[Unreachable | Undelivered] = []
+        self._hints: tuple[NotifyType, ...] = ()
+        self._unreachable: tuple[Unreachable | Undelivered, ...] = ()
 
     def hint(self, notify: NotifyType) -> Fact | None:
         """A notification in the clear; None if nothing is new in it."""
         if notify in self._hints or len(self._hints) >= MAX_HINTS:
             return None
-        self._hints.append(notify)
+        self._hints += (notify,)
         return Hint(notify)
 
     def unreachable(self, found: Unreachable | Undelivered) -> Fact | None:
         """A message did not arrive, or could not leave; None if nothing is new in it."""
         if found in self._unreachable or len(self._unreachable) >= MAX_HINTS:
             return None
-        self._unreachable.append(found)
+        self._unreachable += (found,)
         return Note(found)
 
     def no_answer_yet(self, awaited: str, waiting: Waiting, port: int) -> Fact | None:
@@ -55,6 +55,6 @@ class Meanwhile:
             self._first_port,
             waiting.last_refusal.finding if waiting.last_refusal else None,
             tuple(str(hint) for hint in self._hints),
-            tuple(self._unreachable),
+            self._unreachable,
             otherwise,
         )

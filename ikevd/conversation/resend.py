@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from ikevd.conversation.timing import RoundTrip, pauses
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import IkeError
-from ikevd.frozen import frozen
 from ikevd.policy.connection import Resend
 from ikevd.wire.message import HEADER_OCTETS
 
 
-@frozen
+@dataclass(slots=True, eq=False)
 class Outgoing:
     """A sealed message with what the evidence calls it."""
 
     label: str
     payloads: tuple[str, ...]
-    copies: list[bytes] = field(repr=False)
+    copies: tuple[bytes, ...] = field(repr=False)
     """One for each end that the message before may have; the peer understands one. The likeliest stands first."""
     chain: bytes = field(repr=False)
     """The payloads in the clear if the message is encrypted, else empty."""
 
     def seal_also(self, chain: IvChain) -> None:
         """One more copy, from another place of the IV chain, which moves on."""
-        self.copies.append(self.copies[0][:HEADER_OCTETS] + chain.encrypt(chain.padded(self.chain)))
+        self.copies += (self.copies[0][:HEADER_OCTETS] + chain.encrypt(chain.padded(self.chain)),)
 
 
 class Waiting:

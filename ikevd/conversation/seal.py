@@ -15,7 +15,7 @@ ENCRYPTED, IN_THE_CLEAR = Flags.ENCRYPTION, Flags.NONE
 KNOWN_FLAGS = int(Flags.ENCRYPTION | Flags.COMMIT)
 
 
-def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body: bytes) -> list[bytes]:
+def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body: bytes) -> tuple[bytes, ...]:
     """The datagram for the chain of payloads `body`; under protection it is encrypted and the IV moves on. One more for
     each fork of the chain.
 
@@ -32,10 +32,10 @@ def seal(situation: Situation, exchange: ExchangeType, first: PayloadType, body:
         situation.message_id,
     )
     if not chains:
-        return [header.encode(len(body)) + body]
+        return (header.encode(len(body)) + body,)
     bodies = [chain.encrypt(chain.padded(body)) for chain in chains]
     head = header.encode(len(bodies[0]))
-    return [head + body for body in bodies]
+    return tuple([head + body for body in bodies])
 
 
 def check_header(header: Header, situation: Situation, exchange: ExchangeType, initiator: bool) -> None:

@@ -204,6 +204,11 @@ class Situation:
         """By which messages leave."""
         return self.away or self.path
 
+    def forget(self) -> None:
+        """The exchange is over."""
+        self.chains = self.forks = ()
+        self.vendor_ids = self.peer_vendors = ()
+
     def came_by(self, path: Path) -> None:
         """A message was accepted."""
         if path.remote.address == self.path.remote.address:

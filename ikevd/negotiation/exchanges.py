@@ -92,7 +92,7 @@ class Exchanges(Steps):
         elif self._phase1 is None and self.last_flight and self.last_flight.heard == LastFlight.digest(octets):
             for answer in self.last_flight.said:
                 self._ports.transmit(answer, path)
-        elif self._phase1 is None:
+        elif self._phase1 is None or not self._silent:
             self._ports.counters.count("drop: nothing waits for a message of phase 1 any more")
         else:
             self._phase1.heard(octets, path)
@@ -132,11 +132,10 @@ class Exchanges(Steps):
 
     def tell(self, payloads: Sequence[Payload], home: Path) -> None:
         """An Informational message, sent a few times since nothing answers it."""
-        work = self._enter(
-            self._beginnings.telling(self._used.fresh(self._ports.entropy), home, payloads, silent=self._silent), home
-        )
+        message_id = self._used.fresh(self._ports.entropy)
+        work = self._enter(self._beginnings.telling(message_id, home, payloads, silent=self._silent), home)
         if self._ledger is not None:
-            self._ledger.used(self.sa.cookies, work.running.conversation.message_id)
+            self._ledger.used(self.sa.cookies, message_id)
         self.goes_on(work, work.running.start())
 
     def tell_once(self, payloads: Sequence[Payload], home: Path) -> None:

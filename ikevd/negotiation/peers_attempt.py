@@ -24,6 +24,8 @@ class Owner(Protocol):
 class PeersAttempt:
     """What the router finds under our cookie until the ISAKMP SA stands."""
 
+    __slots__ = ("_owner", "connections", "cookie", "forget_at", "key", "kind", "running")
+
     def __init__(self, first: FirstMessage, cookie: bytes, running: Running, owner: Owner) -> None:
         """`cookie`: ours."""
         self.kind, self.key = first.kind, first.key

@@ -180,8 +180,9 @@ class Steps:
         self.last_flight = None
         if self._silent:
             self._silent = False
-            if self._phase1 is not None:
+            if self._phase1 is not None:  # nor does the peer repeat its messages any more
                 self._phase1.confirm()
+                self._phase1.conversation.let_go()
 
     def _returned(self, work: Work, result: object) -> list[Happening]:
         if isinstance(result, IpsecSa) and work.attempt is not None:

@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
+from ikevd.addresses import Path
 from ikevd.errors import NoAnswer
 from ikevd.negotiation.router import clear_notification
 from ikevd.wire.registry import NotifyType
+from tests.duet import Network
 from tests.gateways import alice_and_bob, bring_up
 from tests.sayings import raises_saying
 from tests.virtual_time import run
@@ -39,6 +41,25 @@ def test_a_refusal_in_the_clear_is_named_when_no_answer_comes(message_id: int) -
         alice.engine.datagram(said, path)
         with raises_saying(NoAnswer, "the peer says, unauthenticated: NO_PROPOSAL_CHOSEN"):
             await attempt
+
+    run(story())
+
+
+@pytest.mark.parametrize(("quick_mode", "answers"), [(False, 1), (True, 0)], ids=["before", "after"])
+def test_message_5_is_answered_again_until_the_peer_has_shown_that_it_got_message_6(
+    quick_mode: bool, answers: int
+) -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(Network(delay=0.1))
+        wanted = asyncio.create_task(bring_up(alice))
+        await asyncio.sleep(0.55)  # message 6 is on its way
+        if quick_mode:
+            await wanted
+        _, path, fifth = world.wire[4]
+        said = len(world.wire)
+        bob.engine.datagram(fifth, Path(path.remote, path.local))
+        assert [octets for _, _, octets in world.wire[said:]] == [world.wire[5][2]] * answers
+        await wanted
 
     run(story())
 
