@@ -14,6 +14,8 @@ from ikevd.errors import InvalidKey
 from ikevd.frozen import frozen
 from ikevd.wire.registry import Cipher, Hash, Protocol
 
+NONE = Secret(b"")
+
 
 @frozen
 class Phase1Keys:
@@ -21,12 +23,18 @@ class Phase1Keys:
 
     hash: Hash
     skeyid: Secret
+    """Empty in an ISAKMP SA, as is `skeyid_e`: phase 1 alone needs them."""
     skeyid_d: Secret
     """Derives the keys of phase 2."""
     skeyid_a: Secret
     """Authenticates messages under the ISAKMP SA."""
     skeyid_e: Secret
     """Encrypts messages under the ISAKMP SA, after `cipher_key`."""
+
+    @property
+    def for_phase2(self) -> Phase1Keys:
+        """What is kept of them in the ISAKMP SA."""
+        return Phase1Keys(self.hash, NONE, self.skeyid_d, self.skeyid_a, NONE)
 
 
 def skeyid_psk(hash: Hash, psk: Secret, ni_b: bytes, nr_b: bytes) -> Secret:

@@ -201,7 +201,7 @@ class Keying:
             remote_id=remote_id,
             suite=self.suite,
             lifetime=lifetime,
-            keys=self.keys,
+            keys=self.keys.for_phase2,
             cipher_key=self.cipher_key,
             last_blocks=(self.chain.iv,),
             exchange=exchange,
