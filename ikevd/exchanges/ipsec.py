@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ikevd.addresses import Path
 from ikevd.crypto.keys import keymat, under
 from ikevd.crypto.primitives import Prf
@@ -72,12 +74,18 @@ def esp_pair(
 
 def _encapsulation(sa: IsakmpSa, path: Path) -> UdpEncapsulation | None:
     """`path` is that of ESP in UDP."""
-    return UdpEncapsulation(path.local.port, path.remote.port) if sa.nat and sa.nat.encapsulates else None
+    return _between(path.local.port, path.remote.port) if sa.nat and sa.nat.encapsulates else None
+
+
+@lru_cache(maxsize=256)
+def _between(local_port: int, remote_port: int) -> UdpEncapsulation:
+    """One for all pairs with these ports, which most have in common."""
+    return UdpEncapsulation(local_port, remote_port)
 
 
 def at_path(sa: IpsecSa, path: Path) -> IpsecSa:
     """The pair with the ports of a later message: the NAT in front of the peer may have chosen others meanwhile."""
-    now = UdpEncapsulation(path.local.port, path.remote.port) if sa.encap else None
+    now = _between(path.local.port, path.remote.port) if sa.encap else None
     return sa if sa.encap == now else replace(sa, encap=now)
 
 

@@ -7,6 +7,7 @@ was translated on the way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 
 from ikevd.addresses import Endpoint, Path
@@ -116,11 +117,14 @@ def discovered(
             ends = (link.path.local,) if link.arriving is link.path else (link.path.local, link.arriving.local)
             ours = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in ends}
             theirs = {endpoint_hash(hash, link.cookies, endpoint) for endpoint in _ends_without_nat(link)}
-            local, remote, encap = hashes[0] not in ours, theirs.isdisjoint(hashes[1:]), connection.encap
-            return NatTraversal(
-                spoken, local=local, remote=remote, forced=encap is Encap.FORCE, tried=encap is Encap.TRIED
-            )
+            return _found(spoken, hashes[0] not in ours, theirs.isdisjoint(hashes[1:]), connection.encap)
     return None
+
+
+@lru_cache(maxsize=64)
+def _found(method: NatMethod, local: bool, remote: bool, encap: Encap) -> NatTraversal:
+    """One for all peers of which the same was found."""
+    return NatTraversal(method, local, remote, forced=encap is Encap.FORCE, tried=encap is Encap.TRIED)
 
 
 def _ends_without_nat(link: Link) -> Iterator[Endpoint]:

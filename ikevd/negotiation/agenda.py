@@ -17,7 +17,7 @@ FEW = 5
 AT_ONCE = 4
 """Keys that are told in one turn of the event loop: much may be due at one time, as after a restart, and what comes
 from the network has its turn in between."""
-SPARE = 16
+SPARE = 8
 """The heap is made anew once it has this many entries more than twice what is due."""
 
 
@@ -69,8 +69,9 @@ class Agenda(Generic[K]):
             if self._times.get(key) == when:
                 del self._times[key]
                 due.append(key)
-        if len(self._times) <= FEW:
-            self._times = dict(self._times)  # one does not shrink by itself, and each session has one
+        if len(self._times) <= FEW:  # neither shrinks by itself, and each session has both
+            self._times = dict(self._times)
+            self._tidy()
         try:
             if due:
                 self._on_due(due)

@@ -35,17 +35,20 @@ class Asleep:
         """`agenda` tells the owner when to call `forget_over`, with this object."""
         self._ports = ports
         self._agenda = agenda
-        self._found: dict[int, tuple[ExchangeState, Kept]] = {}
+        self._found: dict[int, tuple[ExchangeState, Kept]] | None = None
+        """None: an earlier process has left none, as for nearly all ISAKMP SAs."""
 
     def add(self, ledger: Ledger, state: ExchangeState) -> None:
         """One that has ended; `forget_over` is called behind the last."""
+        self._found = self._found or {}
         self._found[state.inputs.beginning.message_id] = (state, Kept.read(ledger, state))
 
     def wake(self, message_id: int, beginnings: Beginnings) -> tuple[Begun, float] | None:
         """Somebody repeats a message of it: the exchange as it ended, and until when it is wanted. None: there is no
         such exchange, or it cannot be told again."""
-        if message_id in self._found:
-            self.forget_over()
+        if not self._found or message_id not in self._found:
+            return None
+        self.forget_over()
         if (found := self._found.pop(message_id, None)) is None:
             return None
         state, kept = found
@@ -61,17 +64,17 @@ class Asleep:
 
     def forget_over(self) -> None:
         """Those whose peer does not repeat itself any more."""
-        now = self._ports.now()
-        for message_id in [key for key, (state, _) in self._found.items() if wanted_until(state) <= now]:
-            _, kept = self._found.pop(message_id)
+        now, found = self._ports.now(), self._found or {}
+        for message_id in [key for key, (state, _) in found.items() if wanted_until(state) <= now]:
+            _, kept = found.pop(message_id)
             kept.forget()
-        self._agenda.set(self, min((wanted_until(state) for state, _ in self._found.values()), default=None))
+        self._agenda.set(self, min((wanted_until(state) for state, _ in found.values()), default=None))
 
     def close(self) -> None:
         """Their ISAKMP SA is gone."""
-        for _, kept in self._found.values():
+        for _, kept in (self._found or {}).values():
             kept.let_go()
-        self._found.clear()
+        self._found = None
         self._agenda.set(self, None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 from types import MappingProxyType
@@ -122,12 +123,21 @@ class ChildView:
 def _sas(pair: PairState, kilobytes: int | None) -> Iterator[tuple[SaId, KernelSa]]:
     """Its time is ours to measure. The kernel counts the volume. `kilobytes`: that the file asks for."""
     sa, encap = pair.sa, pair.sa.encap
-    life = Lifetime(BACKSTOP, hard_kilobytes(sa.lifetime.kilobytes, kilobytes))
-    ports = UdpPorts(encap.remote_port, encap.local_port) if encap else None
+    life = _life(hard_kilobytes(sa.lifetime.kilobytes, kilobytes))
+    ports = _ports(encap.remote_port, encap.local_port) if encap else None
     yield SaId(sa.local, sa.inbound), _kernel_sa(sa, life, sa.remote, sa.local, sa.inbound, ports)
     if pair.half is BOTH:
-        ports = UdpPorts(encap.local_port, encap.remote_port) if encap else None
+        ports = _ports(encap.local_port, encap.remote_port) if encap else None
         yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, life, sa.local, sa.remote, sa.outbound, ports)
+
+
+@lru_cache(maxsize=64)
+def _life(kilobytes: int | None) -> Lifetime:
+    """One for all SAs with that volume, as are their ports for those that have the same ones."""
+    return Lifetime(BACKSTOP, kilobytes)
+
+
+_ports = lru_cache(maxsize=256)(UdpPorts)
 
 
 def _kernel_sa(

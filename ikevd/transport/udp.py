@@ -287,8 +287,15 @@ def _path(bound: Endpoint, ancillary: Ancillary, sender: Any) -> Path | None:
 @lru_cache(maxsize=1024)
 def _ipv4_path(pktinfo: bytes, port: int, sender: Any) -> Path | None:
     """One for all the datagrams of a negotiation, whose evidence keeps it."""
-    local = ipv4_destination(pktinfo)
-    return None if local is None else Path(Endpoint(local, port), from_sockaddr(sender))
+    local = _ipv4_local(pktinfo, port)
+    return None if local is None else Path(local, from_sockaddr(sender))
+
+
+@lru_cache(maxsize=64)
+def _ipv4_local(pktinfo: bytes, port: int) -> Endpoint | None:
+    """One for all peers, each of which keeps it."""
+    address = ipv4_destination(pktinfo)
+    return None if address is None else Endpoint(address, port)
 
 
 def _local(bound: Endpoint, ancillary: Ancillary) -> Endpoint:
