@@ -70,7 +70,7 @@ class Agenda(Generic[K]):
                 del self._times[key]
                 due.append(key)
         if len(self._times) <= FEW:  # neither shrinks by itself, and each session has both
-            self._times = dict(self._times)
+            self._times = dict(self._times.items())  # a copy of the dict itself may be as large
             self._tidy()
         try:
             if due:

@@ -57,7 +57,7 @@ class Shelf:
 
     most: int
     """Records."""
-    records: dict[int, Record] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
     octets: int = 0
 
 
@@ -229,7 +229,8 @@ class History:
             self._count, kind, initiator, cookies, message_id, peer, connection, child, now, self, shelf, octets=0
         )
         record.authenticated = connection is not None
-        self._all[record.number] = shelf.records[record.number] = record
+        self._all[record.number] = record
+        shelf.records.append(record)
         self.resize(record, EMPTY_OCTETS)
         if len(shelf.records) > shelf.most:
             self._make_room(shelf)
@@ -239,7 +240,7 @@ class History:
         """A stranger's record turned out to belong to a connection. What follows is kept even if it had made way
         for those of many others."""
         if record.shelf is self._strangers:
-            del self._strangers.records[record.number]
+            self._strangers.records.remove(record)
             self._strangers.octets -= record.octets
         elif record.shelf is None:
             self._all[record.number], record.octets = record, EMPTY_OCTETS
@@ -247,7 +248,7 @@ class History:
         else:
             return
         record.shelf = self._shelf_of(connection)
-        record.shelf.records[record.number] = record
+        record.shelf.records.append(record)
         record.shelf.octets += record.octets
         self._make_room(record.shelf)
 
@@ -317,11 +318,7 @@ class History:
     def newest(self, connection: str, kinds: frozenset[ExchangeType]) -> Record | None:
         """The newest record of a connection whose exchange is one of `kinds`."""
         shelf = self._known.get(connection)
-        return (
-            next((record for record in reversed(shelf.records.values()) if record.kind in kinds), None)
-            if shelf
-            else None
-        )
+        return next((record for record in reversed(shelf.records) if record.kind in kinds), None) if shelf else None
 
     def _shelf_of(self, connection: str) -> Shelf:
         shelf = self._known.get(connection)
@@ -331,13 +328,14 @@ class History:
 
     def _make_room(self, shelf: Shelf) -> None:
         while shelf.octets > CONNECTION_OCTETS or len(shelf.records) > shelf.most:
-            self._remove(next(iter(shelf.records.values())))
+            self._remove(shelf.records[0])
         while self.octets > self._room:
             self._remove(next(iter(self._all.values())))
 
     def _remove(self, record: Record) -> None:
         assert record.shelf is not None
-        del self._all[record.number], record.shelf.records[record.number]
+        del self._all[record.number]
+        record.shelf.records.remove(record)  # it is among the first
         record.shelf.octets -= record.octets
         self.octets -= record.octets
         record.make_way()

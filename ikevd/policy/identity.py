@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import field
+from functools import lru_cache
 from ipaddress import ip_address
 
 from ikevd.addresses import Address
@@ -50,6 +51,7 @@ _SIZES: Mapping[IdType, int] = {
     IdType.IPV6_RANGE: 32,
 }
 _IPV4_ADDR, _IPV6_ADDR, _DN = IdType.IPV4_ADDR, IdType.IPV6_ADDR, IdType.DER_ASN1_DN
+IPV4_OCTETS = 4
 _OF_DNS = (IdType.FQDN, IdType.USER_FQDN)
 _NAMES = (IdType.FQDN, IdType.USER_FQDN, IdType.KEY_ID)
 _FORCED = re.compile(rf"({'|'.join((*PREFIXES, *_ALIASES))}):(.*)", re.DOTALL)
@@ -76,7 +78,7 @@ class Identity:
     @classmethod
     def of_address(cls, address: Address) -> Identity:
         """ID_IPV4_ADDR or ID_IPV6_ADDR."""
-        return cls(_IPV4_ADDR if address.version == 4 else _IPV6_ADDR, address.packed)
+        return _of_address(address.packed)
 
     @classmethod
     def parse(cls, text: str) -> Identity:
@@ -136,6 +138,12 @@ class Identity:
         """The notation that `parse` reads back; cut where it is very long."""
         text = _notation(self)
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+@lru_cache(maxsize=1024)
+def _of_address(octets: bytes) -> Identity:
+    """Of 4 or 16 octets: one for all ISAKMP SAs of which an end has that address."""
+    return Identity(_IPV4_ADDR if len(octets) == IPV4_OCTETS else _IPV6_ADDR, octets)
 
 
 def _flaw(kind: IdType, data: bytes) -> str | None:
