@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import chain, product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
@@ -35,14 +35,15 @@ def check_rivals(problems: Problems, file: FileSection) -> None:
 def _check_distinguishable(problems: Problems, file: FileSection) -> None:
     """A responder tells connections apart by addresses (one before a range before any), then by the identity that the
     peer claims; a secret that verifies is no third mark, since the identity decides in the end."""
-    seen: dict[object, list[str]] = {}
+    seen: dict[object, dict[Address | None, list[str]]] = {}
     for name, connection in file.connections.items():
-        rivals = seen.setdefault(_group(connection), [])
-        for rival in rivals:
+        rivals, local = seen.setdefault(_group(connection), {}), connection.local
+        alike = [*rivals.get(local, ()), *rivals.get(None, ())] if local else chain.from_iterable(rivals.values())
+        for rival in alike:
             if _overlap(connection, file.connections[rival]):
                 problems.error(("connections", name), _sameness(problems, connection, rival), at_key=True)
                 break
-        rivals.append(name)
+        rivals.setdefault(local, []).append(name)
 
 
 def _warn_of_mixed_nat(problems: Problems, file: FileSection) -> None:
@@ -74,9 +75,7 @@ def _anywhere(connection: ConnectionSection) -> bool:
 
 
 def _overlap(one: ConnectionSection, other: ConnectionSection) -> bool:
-    """Of one group: may one pair of addresses be that of both?"""
-    if one.local and other.local and one.local != other.local:
-        return False
+    """Of one group and without different local addresses: may one pair of addresses be that of both?"""
     a, b = one.remote, other.remote
     if isinstance(a, AddressRange) and isinstance(b, AddressRange):
         return a.first in b or b.first in a
@@ -109,9 +108,7 @@ def warn_of_many_secrets(problems: Problems, file: FileSection, keys: Mapping[st
     candidates = [_Candidate(name, c, keys[name]) for name, c in file.connections.items() if name in keys]
     untried: dict[str, str] = {}
     for place, fitting in _places(candidates):
-        locals_: set[Address | None] = {c.section.local for c in fitting if c.section.local}
-        for local in locals_ or {None}:
-            here = [c for c in fitting if c.section.local in (None, local)]
+        for here in _by_local(fitting):
             for candidate in _beyond(here, file.limits.secrets):
                 untried.setdefault(candidate.name, place)
     for name, place in untried.items():
@@ -121,6 +118,16 @@ def warn_of_many_secrets(problems: Problems, file: FileSection, keys: Mapping[st
             f"{file.limits.secrets}: in Main Mode this one would never be tried there; wanted a larger limits.secrets, "
             "or fewer connections for the same addresses",
         )
+
+
+def _by_local(fitting: list[_Candidate]) -> Iterator[list[_Candidate]]:
+    """Those that fit at each local address, in the order in which they are tried."""
+    order: dict[Address | None, list[int]] = {}
+    for at, candidate in enumerate(fitting):
+        order.setdefault(candidate.section.local, []).append(at)
+    everywhere = order.pop(None, [])
+    for own in order.values() or [[]]:
+        yield [fitting[at] for at in sorted([*own, *everywhere])]
 
 
 def _beyond(candidates: list[_Candidate], limit: int) -> list[_Candidate]:
