@@ -1,4 +1,4 @@
-"""ikevd as a process in a namespace: started and driven as an operator would, by its command and its API."""
+"""ikevd as a process in a namespace, driven as an operator would, by its command and its API."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from click.testing import CliRunner, Result
 
 from ikevd.cli.main import main
 from ikevd.control.client import Client
 from tests.eventually import eventually
+from tests.interop.forking import Forked, forker
 from tests.interop.node import Node
 from tests.plugins.secrets import shows_secret
 from tests.service.daemon import end_holder
-from tests.service.harness import ServiceManager
+from tests.service.harness import Handed, ServiceManager
 
 IKEVD = str(Path(sys.executable).with_name("ikevd"))
 
@@ -70,12 +72,14 @@ class Ikevd:
     def launch(self) -> None:
         """Start it."""
         with (self.directory / "log").open("ab") as output:
-            config = str(self.directory / "ikevd.yaml")
-            command = self.node.command(IKEVD, "run", "--config", config, *self._options)
             environ = os.environ | {"NO_COLOR": "1"}
-            start = subprocess.Popen if self._manager is None else self._manager.start
-            self.process = start(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ)
+            start = partial(self._forked, output)
+            self.process = start(environ) if self._manager is None else self._manager.begin(start, environ)
         self.client = Client(self._socket)
+
+    def _forked(self, output: BinaryIO, environ: Mapping[str, str], handed: Handed = ()) -> Forked:
+        words = ["run", "--config", str(self.directory / "ikevd.yaml"), *self._options]
+        return forker().start(self.node.name, words, environ, output, handed)
 
     def start(self) -> None:
         """Start it and wait until its API answers."""

@@ -44,6 +44,14 @@ def ip_batch(lines: Iterable[str], netns: str | None = None) -> None:
     run("ip", *where, "-batch", "-", text="".join(f"{line}\n" for line in lines))
 
 
+def enter_netns(netns: str) -> None:
+    """This thread, and what it starts from now on, is in the namespace of that name."""
+    with open(f"/run/netns/{netns}", "rb") as handle:
+        if _libc.setns(handle.fileno(), 0x40000000):  # CLONE_NEWNET
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), netns)
+
+
 def call_in_netns(netns: str, function: Callable[[], T]) -> T:
     """Call `function` in a thread that has entered the namespace; sockets it opens belong there for ever."""
     results: list[T] = []
@@ -51,10 +59,7 @@ def call_in_netns(netns: str, function: Callable[[], T]) -> T:
 
     def enter() -> None:
         try:
-            with open(f"/run/netns/{netns}", "rb") as handle:
-                if _libc.setns(handle.fileno(), 0x40000000):  # CLONE_NEWNET
-                    number = ctypes.get_errno()
-                    raise OSError(number, os.strerror(number), netns)
+            enter_netns(netns)
             results.append(function())
         except BaseException as error:
             errors.append(error)

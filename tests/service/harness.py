@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol, TypeVar
 
 from tests.eventually import PATIENCE
 from tests.service import launch
@@ -23,6 +24,26 @@ from tests.service import launch
 _UCRED = struct.Struct("=iII")
 _ANCILLARY = socket.CMSG_SPACE(_UCRED.size) + socket.CMSG_SPACE(64 * array.array("i").itemsize)
 _LAUNCH = str(launch.__file__)
+
+
+class Program(Protocol):
+    """What `subprocess.Popen` has of a process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+P = TypeVar("P", bound=Program)
+Handed = Sequence[tuple[str, int]]
+"""Descriptors for a program, each with its name."""
 
 
 class DescriptorStore:
@@ -89,7 +110,7 @@ class ServiceManager:
         self._watchdog = watchdog
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self._program: subprocess.Popen[bytes] | None = None
+        self._program: Program | None = None
         self.unread = deque[dict[str, str]]()
         """Messages, oldest first."""
         self.store = DescriptorStore()
@@ -121,14 +142,22 @@ class ServiceManager:
         self, command: Sequence[str | Path], *, env: Mapping[str, str] = os.environ, **popen: object
     ) -> subprocess.Popen[bytes]:
         """Start the program with what is stored; other keywords go to `Popen`."""
+
+        def begin(environ: Mapping[str, str], stored: Handed) -> subprocess.Popen[bytes]:
+            handed = ",".join(f"{name}={descriptor}" for name, descriptor in stored)
+            argv = [sys.executable, "-I", "-S", _LAUNCH, handed, *map(str, command)]
+            program: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+                argv, env=environ, pass_fds=[descriptor for _, descriptor in stored], **popen
+            )
+            return program
+
+        return self.begin(begin, env)
+
+    def begin(self, begin: Callable[[Mapping[str, str], Handed], P], env: Mapping[str, str]) -> P:
+        """Start the program by a function that is given its environment and what is stored."""
         self.settle()
-        stored = list(self.store)
-        handed = ",".join(f"{name}={descriptor}" for name, descriptor in stored)
-        argv = [sys.executable, "-I", "-S", _LAUNCH, handed, *map(str, command)]
-        self._program = subprocess.Popen(  # type: ignore[call-overload]
-            argv, env=self.environ(env), pass_fds=[descriptor for _, descriptor in stored], **popen
-        )
-        return self._program
+        self._program = program = begin(self.environ(env), list(self.store))
+        return program
 
     def settle(self) -> None:
         """Take in what was said so far, as a service manager does that is never away."""
