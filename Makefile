@@ -39,19 +39,18 @@ setup-demo: .venv/run.stamp .rig/base.stamp
 
 # What was compiled is kept, the tests with their rewritten asserts too: else each worker, each daemon of a test compiles anew.
 check: export PYTHONDONTWRITEBYTECODE =
-check: .venv/dev.stamp
+check: .venv/dev.stamp | build
 	.venv/bin/ruff check --no-cache $(CODE)
 	.venv/bin/ruff format --no-cache --check $(CODE)
 	.venv/bin/mypy --strict $(CODE)
-	mkdir -p build/record
-	IKEVD_RECORD=build/record/check.json $(PY) -m pytest -q -n auto -m "not long and not soak" --ignore tests/kernel --ignore tests/interop
+	tests/share check -m "not long and not soak" --ignore tests/kernel --ignore tests/interop
 
 # What guests write and what stays of a run; the guests' other files are copy-on-write.
 build:
 	mkdir -p $@
 
 test: setup check | build
-	IKEVD_RECORD=build/record/long.json $(PY) -m pytest -q -n auto -m "long and not soak" --ignore tests/kernel --ignore tests/interop
+	tests/share long -m "long and not soak" --ignore tests/kernel --ignore tests/interop
 	$(SUDO) tests/rig/selftest
 	$(SUDO) tests/guests; $(PY) -m tests.summary build/record/*.json
 
@@ -59,10 +58,11 @@ second-guest: setup .rig/qemu.stamp
 	$(SUDO) tests/rig/selftest qemu
 	$(SUDO) tests/second-guest
 
-# What takes long: tests that are marked so (the units under a real systemd among them), the fuzzers, kills and long lives in
-# virtual time, and the README's commands on a bare Debian 12.
+# What takes long: tests that are marked so (the units under a real systemd among them), 2000 examples of each property, the
+# fuzzers, kills and long lives in virtual time, and the README's commands on a bare Debian 12.
 soak: setup second-guest .rig/systemd-bookworm.stamp .rig/systemd-trixie.stamp | build
 	$(PY) -m pytest -m soak --ignore tests/kernel --ignore tests/interop || [ $$? = 5 ] # 5: no fast test is marked so
+	IKEVD_EXAMPLES=2000 $(PY) -m pytest -q -o timeout=1200 -m "hypothesis and not soak" --ignore tests/kernel --ignore tests/interop
 	$(PY) -m tests.fuzz.run --executions 100000
 	$(PY) -m tests.fuzz.live --messages 20000
 	$(PY) -m tests.soak.kills --kills 10000

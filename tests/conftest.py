@@ -14,9 +14,13 @@ from hypothesis import settings
 PLUGINS = ("skips", "secrets", "record", "claims", "kernels")
 pytest_plugins = [f"tests.plugins.{name}" for name in PLUGINS]
 
-settings.register_profile("busy machine", deadline=None)
-settings.register_profile("the same every day", deadline=None, derandomize=True)
+EXAMPLES = int(os.environ.get("IKEVD_EXAMPLES") or 40)
+"""Of each property; `make soak` draws more."""
+settings.register_profile("busy machine", deadline=None, max_examples=EXAMPLES)
+settings.register_profile("the same every day", deadline=None, max_examples=EXAMPLES, derandomize=True)
 settings.load_profile("the same every day" if os.environ.get("CI") else "busy machine")
+
+gc.disable()  # until all tests are collected: nearly all that this makes stays
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell does to what it starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -33,9 +37,10 @@ def pytest_asyncio_loop_factories(
 
 def pytest_collection_finish() -> None:
     """The cycle collector leaves alone what lives as long as the run, the tests themselves: else that takes a tenth of
-    the time. It comes as often as before, since tests measure memory."""
+    the time. From now on it comes as often as usual, since tests measure memory."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ with 2 for a configuration that cannot be used, too: the systemd unit then start
 
 from __future__ import annotations
 
+import gc
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -71,6 +72,8 @@ def run(**options: Any) -> None:
     With --spi, --connection or --peer the log shows only those negotiations. Exit code 2: the configuration cannot be
     used, so starting again would not help.
     """
+    gc.disable()  # nearly all that is loaded now stays; `serve` enables it once ikevd has started
+
     from ikevd.cli.run import run_daemon
 
     raise SystemExit(run_daemon(**options))

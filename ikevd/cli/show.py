@@ -11,8 +11,6 @@ import click
 from ikevd.cli.paint import echo
 from ikevd.cli.terminal import width
 from ikevd.control.client import Client, ControlError
-from ikevd.observe.folding import folded_failures
-from ikevd.observe.ladder import ladder
 from ikevd.text import printable
 
 NOT_UP = 3
@@ -55,6 +53,9 @@ def show_trace(socket: Path, name: str | None, as_json: bool, **filters: Any) ->
     if as_json:
         click.echo(json.dumps({"schema": 1, "records": records}, indent=2))
     elif records:
+        from ikevd.observe.folding import folded_failures
+        from ikevd.observe.ladder import ladder
+
         runs = folded_failures(records, filters["last"])
         echo("\n\n".join(ladder(record, width(), alike) for record, alike in runs))
     else:

@@ -11,6 +11,7 @@ from ikevd.config.schema import FileSection
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.frozen import frozen
+from ikevd.policy.reqids import LEASABLE
 from ikevd.policy.selectors import Network, TrafficSelector
 
 MAX_POLICIES = 4096
@@ -22,7 +23,7 @@ Pair = tuple[TrafficSelector, TrafficSelector]
 
 
 def doubt(problems: Problems, file: FileSection) -> None:
-    """Every doubt of this module. Equal pairs are refused elsewhere (`rivals`)."""
+    """Every doubt of this module. Equal pairs, and more than there are reqids, are refused elsewhere (`rivals`)."""
     children = [
         _Child(("connections", name, "children", child_name), child)
         for name, connection in file.connections.items()
@@ -31,6 +32,8 @@ def doubt(problems: Problems, file: FileSection) -> None:
     for child in children:
         for side in SIDES:
             _doubt_items(problems, (*child.path, side), child.side(side))
+    if sum(len(child.side("local")) * len(child.side("remote")) for child in children) > LEASABLE:
+        return
     shared = _doubt_policies(problems, children)
     _doubt_overlaps(problems, children, shared)
 
