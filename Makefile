@@ -10,7 +10,7 @@ CODE  := ikevd tests bench tools demo/run
 help:
 	@echo "make setup   fetch what is needed (again: instant)"
 	@echo "make check   lint, types and the fast tests; no root, under a minute"
-	@echo "make test    check, what takes seconds, then the kernel and interop tests inside two guests"
+	@echo "make test    check, what takes seconds, then the kernel and interop tests inside guests"
 	@echo "make soak    what takes long: tests marked so, the fuzzers, lives in virtual time, these words on a bare Debian 12; root, some hours"
 	@echo "make second-guest  what needs XFRM interfaces, on Debian's own kernel, emulated; part of make soak"
 	@echo "make interop the whole interop matrix, about an hour: writes docs/interop.md"
@@ -67,7 +67,7 @@ soak: setup second-guest .rig/systemd-bookworm.stamp .rig/systemd-trixie.stamp |
 	$(PY) -m tests.fuzz.live --messages 20000
 	$(PY) -m tests.soak.kills --kills 10000
 	$(PY) -m tests.soak.hours --hours 1000
-	$(SUDO) SECONDS_AT_MOST=14400 tests/guests -m soak tests/kernel tests/interop
+	$(SUDO) GUESTS=2 SECONDS_AT_MOST=14400 tests/guests -m soak tests/kernel tests/interop
 	$(SUDO) tests/bare-root
 
 interop: setup

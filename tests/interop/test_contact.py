@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_who_sends_esp_to_an_ikevd_that_has_lost_all_hears_of_it_and_begins_anew
     other = site.mirrored()
     with (  # first who is called: the other one calls at once
         Ikevd(other.here, other.ikevd() + "\nunknown_esp: true\n") as lost,
-        Ikevd(site.here, site.ikevd().replace("start: manual", "start: always")) as ikevd,
+        Ikevd(site.here, replace(site, start="always", options=("dpd: {timeout: 3s}",)).ikevd()) as ikevd,
     ):
         ikevd.up("lan")
         ikevd.up("dmz")
