@@ -6,6 +6,7 @@ Runs every case, shows each as it ends, and writes a report in Markdown (docs/in
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from tests.interop.node import run
 from tests.interop.trial import Stages
 from tests.matrix.cases import DIMENSIONS, INDEPENDENT, Case, exception, pairwise_cases, whole_matrix
 
+GUESTS = {"uml": "User Mode Linux", "qemu": "Debian's, emulated by QEMU", "host": "this machine's own"}
+"""What `tests/rig/rig run --kernel` boots, in words."""
 ALGORITHMS = {"cipher": "IKE cipher", "hash": "IKE hash", "group": "group", "esp": "ESP suite"}
 
 
@@ -39,7 +42,8 @@ def main() -> int:
     parser.add_argument("report", nargs="?", type=Path, default=Path("docs/interop.md"))
     options = parser.parse_args()
     cases = whole_matrix() if options.all else pairwise_cases()
-    versions = {"ikevd": _commit(), "kernel": f"Linux {platform.release()} (User Mode Linux, XFRM)"}
+    kernel = f"Linux {platform.release()} ({GUESTS[os.environ['RIG_KERNEL']]}, XFRM)"
+    versions = {"ikevd": _commit(), "kernel": kernel}
     results = list(_run(cases, versions))
     command = "python -m tests.interop.matrix" + " --all" * options.all
     options.report.write_text(report(command, versions, results))

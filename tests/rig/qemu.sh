@@ -17,8 +17,8 @@ fetch_qemu() {                 # in $cache/debs. A package that is installed her
 # The kernel unpacked: to unpack it in emulation is half the time of a boot.
 plain_kernel() {
   local at
-  at=$(LC_ALL=C grep -obUaP -m1 '\xfd7zXZ\x00' "$qemu"/boot/vmlinuz-* | head -1)
-  tail -c +$((${at%%:*} + 1)) "$qemu"/boot/vmlinuz-* | LD_LIBRARY_PATH=$qemu/lib/x86_64-linux-gnu "$qemu/bin/xz" -dc --single-stream > "$qemu/kernel"
+  at=$(LC_ALL=C grep -obUaP -m1 '\xfd7zXZ\x00' "$qemu"/boot/vmlinuz-* | head -1 | cut -d: -f1)
+  tail -c +$((at + 1)) "$qemu"/boot/vmlinuz-* | LD_LIBRARY_PATH=$qemu/lib/x86_64-linux-gnu "$qemu/bin/xz" -dc --single-stream > "$qemu/kernel"
   [ "$(head -c 4 "$qemu/kernel")" = $'\x7fELF' ] || die "no kernel in $(echo "$qemu"/boot/vmlinuz-*)"
 }
 # Just enough to mount this machine's root through 9p, read-only, and go on with guest-init.
