@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ikevd.errors import IkeError
-from ikevd.negotiation import session
+from ikevd.negotiation import learner
 from ikevd.peer import effects, facts
 from ikevd.peer.decide import decide
 from ikevd.peer.effects import Effect
@@ -53,7 +53,7 @@ class Bugs:
 
 def rules(planted: Callable[[Connection, PeerState, Fact, float, bytes], Any]) -> AbstractContextManager[None]:
     """For a while, in the place of those of every gateway."""
-    return Mutant("the rules have a bug", session, "decide", lambda _: planted).planted()
+    return Mutant("the rules have a bug", learner, "decide", lambda _: planted).planted()
 
 
 def nothing_is_left(gateway: Gateway) -> bool:
