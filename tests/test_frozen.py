@@ -70,6 +70,7 @@ def test_a_hash_of_its_own_stays() -> None:
     assert hash(Named("a")) == 7
 
 
+@pytest.mark.long
 def test_mypy_objects_where_a_value_is_changed() -> None:
     found, _, status = api.run(["--strict", "-c", CHANGES_ONE])
     assert status == 1

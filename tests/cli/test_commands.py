@@ -157,6 +157,7 @@ def test_check_of_a_missing_file_exits_with_1(tmp_path: Path) -> None:
     assert "none.yaml" in result.stderr
 
 
+@pytest.mark.long
 def test_run_with_an_unusable_configuration_exits_with_2_for_systemd(config: Path) -> None:
     config.write_text(BAD)
     done = process("run", "-c", str(config))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevd.cli.screen import screen
@@ -53,7 +53,6 @@ ANY_CONNECTION = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(ANY_CONNECTION, st.sampled_from([60, 80, 140]))
 def test_no_line_is_longer_than_the_screen_whatever_it_holds(view: dict[str, Any], width: int) -> None:
     for line in screen({**HEAD, "connections": [view]}, width, config=True):

@@ -122,6 +122,7 @@ def test_a_key_that_is_there_is_not_replaced(tmp_path: Path) -> None:
     assert "cannot be written: No such file" in ikevd("genpsk", "-o", f"{tmp_path}/no/where").stderr
 
 
+@pytest.mark.long
 def test_both_ends_see_the_same_fingerprint_with_the_same_words(config: Path) -> None:
     first = ikevd("fingerprint", "berlin", "-c", str(config))
     assert first.exit_code == 0

@@ -286,6 +286,7 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
     assert loaded.export_keys is commented.config.export_keys is False
 
 
+@pytest.mark.long
 def test_the_order_of_the_file_changes_no_reqid_not_even_of_names_that_meet_at_one_number(tmp_path: Path) -> None:
     connections = [
         f"  p{i}: {{remote: 10.9.{i // 250}.{i % 250 + 1}, psk: {MARKED}, "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ikevd.addresses import Path
@@ -340,7 +340,6 @@ def lasting() -> Iterator[dict[str, Stage]]:
 
 
 @EACH_STAGE
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_heard_raises_nothing_whatever_the_octets(lasting: dict[str, Stage], name: str, data: st.DataObject) -> None:
     stage = lasting[name]

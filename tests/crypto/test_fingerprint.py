@@ -24,6 +24,7 @@ def test_equal_keys_and_words_give_equal_digits_whatever_the_capitals(known: str
     assert re.fullmatch(r"\d\d \d\d \d\d \d\d", known)
 
 
+@pytest.mark.long
 def test_another_key_or_salt_gives_other_digits(known: str) -> None:
     assert known != fingerprint(Secret(b"Gpu9dJwJ5qVh3yzbRkTf"), ["bado kiru meza"])
     assert known != fingerprint(KEY, ["bado kiru mezo"])

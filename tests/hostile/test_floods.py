@@ -152,6 +152,7 @@ def test_a_flood_of_strangers_does_not_use_up_what_protects_a_peer_whose_address
     run(story())
 
 
+@pytest.mark.long
 def test_forged_addresses_of_some_peers_do_not_lock_out_the_others() -> None:
     async def story() -> None:
         world = World()
@@ -230,6 +231,7 @@ def test_a_flood_of_aggressive_modes_from_one_address_holds_few_negotiations_and
     run(story())
 
 
+@pytest.mark.long
 def test_a_flood_of_offers_that_nobody_accepts_gets_few_answers_and_leaves_nothing() -> None:
     async def story() -> None:
         world, bob = world_with_bob()

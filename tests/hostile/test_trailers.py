@@ -131,6 +131,7 @@ class LosesQuickModesOf:
         return self._deliver(datagram) if header.message_id in self._others else []
 
 
+@pytest.mark.long
 def test_copies_that_keep_coming_cost_few_answers_and_little_memory() -> None:
     async def story() -> None:
         world, alice, bob = alice_and_bob(only_encrypted(lambda d: [*(lengthened(d) for _ in range(500)), d]))

@@ -132,7 +132,9 @@ def test_a_flood_that_bears_the_peers_own_address_delays_it_by_nothing(rate: int
     run(story())
 
 
-@pytest.mark.parametrize("length", [300, pytest.param(1400, marks=pytest.mark.soak), 8000])
+@pytest.mark.parametrize(
+    "length", [300, pytest.param(1400, marks=pytest.mark.soak), pytest.param(8000, marks=pytest.mark.long)]
+)
 def test_long_messages_no_two_of_which_are_equal_push_out_no_shorter_one(length: int) -> None:
     async def story() -> None:
         hub = Hub()
@@ -191,7 +193,9 @@ def test_a_stranger_connects_while_others_from_everywhere_begin_and_do_not_answe
     run(story())
 
 
-@pytest.mark.parametrize("longer", [400, pytest.param(700, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "longer", [pytest.param(400, marks=pytest.mark.long), pytest.param(700, marks=pytest.mark.soak)]
+)
 def test_messages_of_another_or_about_the_same_length_push_out_no_long_one(longer: int) -> None:
     """Thirteen suites make a message 1 of 568 octets."""
 
@@ -291,11 +295,17 @@ def test_no_answer_to_a_first_message_is_longer_than_the_message() -> None:
 # -- what is kept
 
 
-@pytest.mark.parametrize("messages", [forged, lambda: unequal(100)], ids=["equal", "unequal"])
+@pytest.mark.parametrize(
+    ("messages", "places"),
+    [
+        pytest.param(forged, 300, id="equal"),
+        pytest.param(lambda: unequal(100), 1000, id="unequal", marks=pytest.mark.long),
+    ],
+)
 def test_a_first_message_takes_less_than_a_kilobyte_until_our_cookie_comes_back(
-    messages: Callable[[], Iterator[bytes]],
+    messages: Callable[[], Iterator[bytes]], places: int
 ) -> None:
-    assert octets_of_a_place(messages(), ALICE, places=1000) < 1024
+    assert octets_of_a_place(messages(), ALICE, places) < 1024
 
 
 def octets_of_a_place(messages: Iterator[bytes], source: Address, places: int) -> float:

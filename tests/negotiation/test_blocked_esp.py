@@ -108,6 +108,7 @@ def test_esp_in_udp_is_tried_within_two_minutes_and_kept_where_it_helps(passes: 
     run(story())
 
 
+@pytest.mark.long
 def test_where_nothing_comes_in_udp_either_all_is_as_before_and_it_is_not_tried_again_for_an_hour() -> None:
     async def story() -> None:
         world, alice, bob = await up()

@@ -113,7 +113,7 @@ class Turns:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("many", ["peers", "children of one peer"])
+@pytest.mark.parametrize("many", ["peers", pytest.param("children of one peer", marks=pytest.mark.long)])
 def test_others_have_their_turn_while_many_are_handed_over(many: str) -> None:
     async def story() -> None:
         nets = [child(name=f"c{n}", reqid=0x696B0001 + n, remote=f"10.3.{n}.0/24") for n in range(100)]

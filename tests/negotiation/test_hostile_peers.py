@@ -178,6 +178,7 @@ def test_down_ends_a_quick_mode_that_the_peer_began() -> None:
     run(story())
 
 
+@pytest.mark.long
 def test_hundreds_of_children_come_up() -> None:
     async def story() -> None:
         children = tuple(

@@ -57,6 +57,7 @@ def session_of(bob: Gateway) -> Any:
     return found
 
 
+@pytest.mark.long
 def test_the_living_client_is_asked_once_within_ten_seconds_and_rekeys_meanwhile() -> None:
     async def story() -> None:
         world, bob, living = await hub_and_client()
@@ -99,7 +100,7 @@ async def hand_over(bob: Gateway) -> None:
     assert [sa.ends_in for sa in await bob.kernel.dump_sas() if (sa.ends_in or FAR) >= FAR] == []
 
 
-@pytest.mark.parametrize("end", [stop, hand_over])
+@pytest.mark.parametrize("end", [stop, pytest.param(hand_over, marks=pytest.mark.long)])
 def test_the_process_ends_while_a_silent_client_is_asked(end: Any) -> None:
     async def story() -> None:
         world, bob, _ = await hub_and_client()

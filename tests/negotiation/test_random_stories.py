@@ -108,7 +108,7 @@ def spis(gateway: Gateway) -> set[tuple[int, int]]:
     return {(pair.sa.inbound, pair.sa.outbound) for _, state in states(gateway) for pair in state.pairs}
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [*range(15), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(15, 40))])
 def test_both_sides_and_both_kernels_agree_in_the_end(seed: int) -> None:
     async def whole() -> None:
         alice, bob = await story(seed)

@@ -38,6 +38,7 @@ def spoke(number: int, start: Start = Start.MANUAL) -> Connection:
     return connection(name=f"spoke{number}", remote=FIRST + number, lifetime=Lifetime(600), children=nets)
 
 
+@pytest.mark.long
 def test_many_peers_whose_isakmp_sa_ended_meanwhile_are_restored_a_few_in_one_turn() -> None:
     async def story() -> None:
         world, spokes = World(), [spoke(number) for number in range(40)]
@@ -77,7 +78,7 @@ def test_many_peers_with_start_auto_are_called_one_after_the_other(away: float |
     run(story())
 
 
-@pytest.mark.parametrize("then", [120, 70, 50, 3])
+@pytest.mark.parametrize("then", [120, 70, 50, pytest.param(3, marks=pytest.mark.long)])
 def test_what_is_placed_for_a_peer_with_many_children_stands_in_several_rows(then: int) -> None:
     async def story() -> None:
         nets = tuple(net(number) for number in range(120))

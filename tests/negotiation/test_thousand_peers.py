@@ -27,8 +27,8 @@ def view(number: int, *, aggressive: bool) -> Connection:
 @pytest.mark.parametrize(
     ("peers", "aggressive"),
     [
-        pytest.param(150, False, id="150 in Main Mode"),
-        pytest.param(100, True, id="100 in Aggressive Mode"),
+        pytest.param(60, False, id="60 in Main Mode"),
+        pytest.param(40, True, id="40 in Aggressive Mode"),
         pytest.param(1000, False, id="1,000 in Main Mode", marks=pytest.mark.soak),
         pytest.param(250, True, id="250 in Aggressive Mode", marks=pytest.mark.soak),
     ],

@@ -55,6 +55,7 @@ def test_and_is_renewed_before_that() -> None:
     ]
 
 
+@pytest.mark.long
 def test_claims_of_a_second_again_and_again_make_no_storm_of_renewals() -> None:
     """A phase 1 a minute at most."""
     state, begun = peer(isakmp(renew_at=85_000.0), lan=UP), list[float]()

@@ -129,6 +129,7 @@ def test_the_digest_is_shown_nowhere() -> None:
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])
+@pytest.mark.long
 def test_another_process_finds_the_digest_whatever_its_hash_seed(seed: str) -> None:
     command = "from tests.policy.test_digest import SAMPLE, digest; print(digest(SAMPLE).reveal().hex())"
     environ = {**os.environ, "PYTHONHASHSEED": seed}

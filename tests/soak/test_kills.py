@@ -8,6 +8,7 @@ from tests.soak.story import story
 
 
 @pytest.mark.parametrize("seed", [14, 20])
+@pytest.mark.long
 def test_no_kill_cuts_a_tunnel_and_in_the_end_all_agree(seed: int) -> None:
     outcome = story(seed)
     assert outcome.wrong == ()

@@ -40,7 +40,7 @@ TYPICAL = [*EXAMPLES.values(), peer_state()]
 SLOW_TO_DRAW = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
-@settings(SLOW_TO_DRAW, max_examples=60)
+@SLOW_TO_DRAW
 @given(st.sampled_from(RECORDS).flatmap(any_of))
 def test_every_record_is_read_as_it_was_written(record: Any) -> None:
     assert decode(type(record), encode(record)) == record
@@ -134,13 +134,11 @@ def reading(kind: type, octets: bytes) -> None:
     assert not shows_secret(str(refusal))
 
 
-@settings(max_examples=200)
 @given(st.sampled_from(RECORDS), st.binary())
 def test_whatever_octets_come_are_read_or_refused(kind: type, octets: bytes) -> None:
     reading(kind, octets)
 
 
-@settings(max_examples=200)
 @given(st.sampled_from(TYPICAL), st.randoms(use_true_random=False))
 def test_records_with_changed_octets_are_read_or_refused(record: Any, dice: random.Random) -> None:
     octets = bytearray(encode(record))
@@ -160,7 +158,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200)
 @given(st.sampled_from(TYPICAL), st.randoms(use_true_random=False), JSON)
 def test_records_with_another_value_somewhere_are_read_or_refused(record: Any, dice: random.Random, other: Any) -> None:
     plain = json.loads(encode(record))
