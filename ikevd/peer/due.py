@@ -42,14 +42,21 @@ def isakmp_ends(isakmp: IsakmpState) -> float | None:
 
 
 def turn_due(state: PeerState) -> float | None:
-    """When the next child that waits for its turn may begin beside the Quick Modes of ours under way."""
-    if not state.waiting:
+    """When the next child that waits for its turn may begin beside the Quick Modes of ours under way. None also where
+    what it waits for is due by itself."""
+    if not any(has_turn(state.children.get(name)) for name in state.waiting):
         return None
     under = next((key for key, isakmp in reversed(tuple(state.isakmp.items())) if serves(isakmp)), None)
     if under is None:
         return None
     born = [mode.born for mode in state.quick_modes.values() if mode.ours and mode.under == under and not mode.ending]
     return max(born, default=-PACE) + PACE
+
+
+def has_turn(child: ChildState | None) -> bool:
+    """May a Quick Mode of ours begin for it? Not before what we send goes through its newest pair: the peer deletes the
+    oldest one at message 1 of a third, and perhaps tells of it much later."""
+    return child is None or all(pair.use_at is None for pair in child.pairs)
 
 
 def deletes_due(state: PeerState) -> float | None:

@@ -11,6 +11,7 @@ from ikevd.frozen import replace
 from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, moves, phase1
 from ikevd.peer.child_state import Half, PairState
 from ikevd.peer.draft import Draft
+from ikevd.peer.due import has_turn
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
 from ikevd.peer.exchange_state import Attempt, QuickModeState
 from ikevd.peer.isakmp_state import Stage
@@ -33,8 +34,10 @@ def begin(draft: Draft) -> None:
         phase1.begin(draft)
         return
     while draft.waiting and all(mode.born + PACE <= draft.now for mode in attempts.ours(draft, under).values()):
-        name, *others = draft.waiting
-        draft.waiting = tuple(others)
+        name = next((name for name in draft.waiting if has_turn(draft.children.get(name))), None)
+        if name is None:
+            return
+        draft.waiting = tuple([other for other in draft.waiting if other != name])
         attempt = draft.number()
         draft.quick_modes.put(attempt, QuickModeState(under, ours=True, born=draft.now, child=name))
         draft.children.put(name, replace(draft.child(name), attempt=attempt))

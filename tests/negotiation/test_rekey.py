@@ -63,6 +63,22 @@ def test_30_s_after_a_quick_mode_one_pair_is_left_and_the_kernels_agree() -> Non
     run(story())
 
 
+@pytest.mark.parametrize("pause", [0.0, 1.0, 4.9])
+def test_two_rekeyings_by_command_one_after_the_other_cost_no_packet(pause: float) -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(Network(delay=0.3))
+        async with await tunnel(world, alice, bob) as traffic:
+            for _ in range(3):
+                (rekeyed,) = alice.session.rekey(["lan"], phase1=False)
+                await rekeyed
+                await asyncio.sleep(pause)
+            await asyncio.sleep(30)
+        assert (traffic.lost, traffic.most) == ([], 2)
+        assert (alice.pairs, bob.pairs) == (1, 1)
+
+    run(story())
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(5))
 def test_a_bad_network_cuts_nothing(seed: int) -> None:

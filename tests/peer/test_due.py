@@ -15,6 +15,7 @@ from tests.peer.records import NOW, B, isakmp, mode, opening, pair, peer, told
 
 WANTED = ChildState(wanted=True)
 UP = ChildState(pairs=(pair(1, expires=NOW + 100),))
+NOT_YET_USED = ChildState(pairs=(pair(1), pair(2, use_at=NOW + 5)))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +61,18 @@ def test_an_isakmp_sa_is_due(stands: IsakmpState, due: float) -> None:
         (peer(isakmp(), waiting=("lan",), modes={7: mode(born=990.0), 8: mode(born=999.5)}), 1000.5),
         (peer(isakmp(), waiting=("lan",), modes={7: mode(born=999.5, ours=False), 8: mode(born=990.0)}), 991.0),
         (peer(isakmp(), isakmp(B), waiting=("lan",), modes={7: mode(born=999.5)}), 0.0),
+        (peer(isakmp(), lan=NOT_YET_USED, waiting=("lan",)), None),
+        (peer(isakmp(), lan=NOT_YET_USED, waiting=("lan", "dmz"), modes={7: mode(born=999.5)}), 1000.5),
     ],
-    ids=["nobody waits", "for phase 1", "for the newest of ours", "the peer's do not count", "nor under another"],
+    ids=[
+        "nobody waits",
+        "for phase 1",
+        "for the newest of ours",
+        "the peer's do not count",
+        "nor under another",
+        "for the use of its newest pair",
+        "another one passes it",
+    ],
 )
 def test_the_turn_of_the_next_child_comes(state: PeerState, due: float | None) -> None:
     assert turn_due(state) == due

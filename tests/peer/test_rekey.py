@@ -9,9 +9,9 @@ import pytest
 
 from ikevd.errors import NoAnswer, Said
 from ikevd.peer.child_state import ChildState, Flaps, Half, PairState
-from ikevd.peer.command_facts import Reloaded
+from ikevd.peer.command_facts import RekeyWanted, Reloaded
 from ikevd.peer.desired import sending
-from ikevd.peer.due import child_due
+from ikevd.peer.due import child_due, turn_due
 from ikevd.peer.exchange_facts import QuickModeFailed
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Due, Restarted
@@ -280,6 +280,17 @@ ROWS = [
         ("say under A: delete d0000001",),
     ),
 ]
+
+
+def test_another_one_by_command_waits_until_the_newest_pair_is_used_and_lets_others_pass() -> None:
+    """The peer makes room for it at message 1: by then nothing may be sent through the oldest pair."""
+    before = peer(isakmp(), lan=child(BEGUN, WAITS), dmz=UP)
+    after, effects = told(before, RekeyWanted(("lan", "dmz")))
+    assert effects == ["begin dmz as 11 under A"]
+    assert (after.waiting, turn_due(after)) == (("lan",), None)
+    after, effects = told(after, DUE, now=NOW + 5)
+    assert effects == ["begin lan as 12 under A"]
+    assert after.waiting == ()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.rule for row in ROWS])
