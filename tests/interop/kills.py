@@ -16,28 +16,30 @@ from ikevd.wire.registry import ExchangeType
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
 from tests.interop.flood_ping import FloodPing
+from tests.interop.keyed_sas import Sa, keyed_sas
 from tests.interop.moments import Moment, Place, Watch
-from tests.interop.node import Node
 from tests.interop.sites import Site
 from tests.interop.strongswan import CONNECTION, StrongSwan
 from tests.interop.topology import Topology
 
 STANDS, OTHER = "lan", "other"
 """The child that the flood ping crosses, and the one that comes and goes."""
-QUICKLY = "retransmit_tries = 30\nretransmit_timeout = 1.0\nretransmit_base = 1.0"
-"""charon says again what is unanswered every second."""
-WITHIN = 5.0
-"""Seconds until a moment comes; what has not come by then is told as missed, and ikevd is killed all the same."""
-
-LONG = 40.0
-"""The same where it comes late: a pair that was replaced stays for half a minute."""
+QUICKLY = "retransmit_tries = 1000\nretransmit_timeout = 1.0\nretransmit_base = 1.0"
+"""charon says again what is unanswered every second, however long the next process takes on a busy machine."""
+PATIENTLY = "{interval: 1s, factor: 1, sends: 20}"
+"""So does ikevd, as far as its file allows."""
+WITHIN = 40.0
+"""Seconds until a moment comes; what has not come by then is told as missed, and ikevd is killed all the same. A pair
+that was replaced stays for half a minute."""
+HEARD_WITHIN = 5.0
+"""Seconds in which a Delete is heard, if ever."""
 
 
 def site_of(topology: Topology, *options: str) -> Site:
     """Two children between the gateways."""
     other = (OTHER, "10.1.1.0/24", "10.2.1.0/24")
     children = ((STANDS, topology.gw_a.net, topology.gw_b.net), other)
-    return Site(topology.gw_a, topology.gw_b, children=children, options=options)
+    return Site(topology.gw_a, topology.gw_b, children=children, options=options, retransmit=PATIENTLY)
 
 
 class Opposite(Protocol):
@@ -206,7 +208,7 @@ class Toll:
 class Standing:
     """What a restart must leave as it is."""
 
-    sas: frozenset[tuple[int, str, str]]
+    sas: frozenset[Sa]
     policies: frozenset[tuple[str, ...]]
     isakmp: frozenset[str]
     main_modes: int
@@ -229,7 +231,7 @@ class Restarts:
         here = self._topology.gw_a
         policies = frozenset((p.src, p.dst, p.direction, p.action, str(p.priority)) for p in here.xfrm_policy())
         isakmp = frozenset(self._opposite.isakmp_sas())
-        return Standing(frozenset(_sas(here)), policies, isakmp, self._opposite.main_modes())
+        return Standing(frozenset(keyed_sas(here)), policies, isakmp, self._opposite.main_modes())
 
     def kill(self, point: Point) -> int:
         """Kill ikevd there and start another, and see `_holds`. The number of packets lost."""
@@ -284,16 +286,16 @@ class Restarts:
     def _take_down_what_the_peer_has_deleted(self, point: Point) -> None:
         """Where the peer's Delete is lost, only an operator, or the end of its life, ends the pair (until DPD does)."""
         with suppress(AssertionError):
-            eventually(self._agreed, within=WITHIN)
+            eventually(self._agreed, within=HEARD_WITHIN)
             return
-        here, there = (_sas(node) for node in (self._topology.gw_a, self._topology.gw_b))
+        here, there = (keyed_sas(node) for node in (self._topology.gw_a, self._topology.gw_b))
         assert here > there, "the peer holds what ikevd has not"
         self.toll.unheard[point] += 1
         self._down(OTHER)
 
-    def _agreed(self) -> frozenset[tuple[int, str, str]]:
+    def _agreed(self) -> frozenset[Sa]:
         """The SAs of both sides; empty where they differ."""
-        here, there = (_sas(node) for node in (self._topology.gw_a, self._topology.gw_b))
+        here, there = (keyed_sas(node) for node in (self._topology.gw_a, self._topology.gw_b))
         return frozenset(here) if here == there else frozenset()
 
     @contextmanager
@@ -310,14 +312,14 @@ class Restarts:
         with Watch(point.moment, self._topology.gw_a, self._ikevd.directory / "run" / "store") as watch:
             thread = threading.Thread(target=self._act(point.act))
             thread.start()
-            if not watch.wait(LONG if point.act in (Act.START, Act.FORMER_ENDS) else WITHIN):
+            if not watch.wait(WITHIN):
                 self.toll.missed[point] += 1
             yield
         thread.join()
 
     def _told(self, point: Point) -> str:
         """All that may tell why it went wrong."""
-        sas = [f"{node.name}: {sorted(_sas(node))}" for node in (self._topology.gw_a, self._topology.gw_b)]
+        sas = [f"{node.name}: {sorted(keyed_sas(node))}" for node in (self._topology.gw_a, self._topology.gw_b)]
         return "\n".join([f"--- killed at {point}", *sas, self._ikevd.log[-12000:], self._opposite.tail()])
 
     def _act(self, act: Act) -> Callable[[], object]:
@@ -347,8 +349,3 @@ class Restarts:
     def _down(self, child: str) -> None:
         with suppress(ControlError):
             list(self._ikevd.client.down(child, 20))
-
-
-def _sas(node: Node) -> set[tuple[int, str, str]]:
-    """Those that have keys: a reservation dies after 30 s."""
-    return {(sa.spi, sa.src, sa.dst) for sa in node.xfrm_state() if sa.enc_key}
