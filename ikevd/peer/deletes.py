@@ -59,6 +59,14 @@ def say_again(draft: Draft) -> None:
     owe(draft, spis)
 
 
+def say_elsewhere(draft: Draft) -> None:
+    """The peer had deleted the ISAKMP SA under which they were said, perhaps before the last of them came: so it is
+    where this end has been away meanwhile. Where no pair stands the peer will hardly hold one."""
+    forget_old(draft)
+    if draft.deletes_said and any(child.standing for _, child in draft.children.items()):
+        say_again(draft)
+
+
 def owe(draft: Draft, spis: Sequence[Spi]) -> None:
     """As soon as they can be said."""
     draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]

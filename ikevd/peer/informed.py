@@ -9,7 +9,7 @@ from ikevd.exchanges import quick_mode
 from ikevd.facts import Note
 from ikevd.findings import IsakmpDeleted, Mentioned, PeerRefuses
 from ikevd.frozen import replace
-from ikevd.peer import attempts, claims, contact, dpd, flaps, hints, isakmp, notices, pairs
+from ikevd.peer import attempts, claims, contact, deletes, dpd, flaps, hints, isakmp, notices, pairs
 from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record
@@ -54,6 +54,7 @@ def informed(
         if draft.isakmp.get(cookies):
             draft.say(Record(cookies, Note(IsakmpDeleted())))
             isakmp.retire(draft, cookies, tell=False, cause=PeerDeleted(IsakmpDeleted()))
+            deletes.say_elsewhere(draft)
 
 
 def ends_young(state: PeerState, fact: Informed, now: float) -> list[PairState]:

@@ -14,7 +14,7 @@ from ikevd.peer.informed import MAX_HELD
 from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.message_facts import Informed
 from ikevd.peer.notices import delete_esp, delete_isakmp
-from ikevd.peer.state import PeerState
+from ikevd.peer.state import PeerState, SaidDelete
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
 from ikevd.wire.registry import NotifyType, Protocol
@@ -169,6 +169,23 @@ def test_the_peers_delete_ends_the_isakmp_sa_and_is_not_answered_with_one() -> N
     ]
     assert after.isakmp[A] == isakmp(stage=Stage.LEAVING, leave_at=NOW + 10, peer_deleted=True)
     assert after.children["dmz"] == UP, "it cuts no IPsec SA"
+
+
+@pytest.mark.parametrize(
+    ("stands", "since", "again"),
+    [
+        (UP, 7, ["say under B: delete d0000006"]),
+        (UP, 8, []),
+        (ChildState(), 7, []),
+    ],
+    ids=["a tunnel stands", "all copies had left long since", "nothing stands any more"],
+)
+def test_what_we_said_under_it_at_last_may_have_come_too_late_and_is_said_under_another(
+    stands: ChildState, since: float, again: list[str]
+) -> None:
+    before = peer(isakmp(B), isakmp(A), lan=stands, deletes_said=(SaidDelete(ours(6), NOW - since),))
+    _, effects = told(before, said(delete_isakmp(A)))
+    assert [effect for effect in effects if effect.startswith("say")] == again
 
 
 def test_it_may_name_another_one_of_the_same_peer_and_no_other() -> None:
