@@ -25,6 +25,8 @@ from tests.service.daemon import end_holder
 from tests.service.harness import Handed, ServiceManager
 
 IKEVD = str(Path(sys.executable).with_name("ikevd"))
+START = 180
+"""Seconds until the API answers, by far: the first process in a guest compiles ikevd."""
 
 
 class Ikevd:
@@ -85,7 +87,7 @@ class Ikevd:
         """Start it and wait until its API answers."""
         self.launch()
         try:
-            eventually(lambda: self._answers() or self.process.poll() is not None)
+            eventually(lambda: self._answers() or self.process.poll() is not None, within=START)
             assert self.process.poll() is None
         except AssertionError:
             self.stop(signal.SIGINT)
