@@ -97,6 +97,11 @@ class Initiator:
         """What a control socket would show of us."""
         return EngineController(self._engine, self._history, self._counters, ())
 
+    @property
+    def tunnels(self) -> int:
+        """Children that carry traffic both ways, for all that we have heard."""
+        return sum(child.carries for session in self._engine.sessions() for child in session.states.values())
+
     def tell(self, spokes: Sequence[Spoke], *payloads: Payload) -> None:
         """An Informational message of each spoke."""
         for spoke in spokes:

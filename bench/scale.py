@@ -39,6 +39,7 @@ async def _fill(side: Side, spokes: Sequence[Spoke], *, settle: bool) -> list[li
     if settle:
         await asyncio.sleep(LINGER + 10)
         rows.append(_memory(f"{name}: the same, {LINGER + 10:g} s later", side, idle, len(spokes), judged=ours))
+    rows.append([f"{name}: tunnels that stand then", str(side.initiator.tunnels), ""])
     tenth = max(len(steps) // 10, 1)
     first, last = median(steps[:tenth]), median(steps[-tenth:])
     flat = verdict(last / first, FLAT_AIM) if ours else ""
