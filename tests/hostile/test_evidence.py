@@ -23,6 +23,7 @@ from ikevd.policy.settings import LogFormat
 from ikevd.wire.payloads import NotifyPayload, VidPayload
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 from tests.builders import ALICE, BOB, connection, mirrored
+from tests.duet import Network
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.hostile.mallory import MainMode, Mallory, changed, mallory_at
 from tests.hostile.scene import ELSEWHERE, Scene, attack
@@ -33,8 +34,8 @@ from tests.virtual_time import run
 class Copies:
     """Two gateways whose tunnel stands; an attacker has seen message 5 on its way."""
 
-    def __init__(self) -> None:
-        self.world, self.alice, self.bob = alice_and_bob()
+    def __init__(self, network: Network | None = None) -> None:
+        self.world, self.alice, self.bob = alice_and_bob(network)
 
     def message_5(self) -> bytes:
         sent = [octets for _, path, octets in self.world.wire if path.local.address == ALICE]
@@ -62,9 +63,33 @@ def with_tunnel(story: Callable[[Copies], Coroutine[Any, Any, None]]) -> None:
     run(whole())
 
 
+def without_quick_mode(_sender: str, octets: bytes) -> list[bytes]:
+    return [] if octets[18] == ExchangeType.QUICK_MODE else [octets]
+
+
+def after_phase_1(story: Callable[[Copies], Coroutine[Any, Any, None]]) -> None:
+    """No message of a Quick Mode arrives, so that Bob cannot know whether his message 6 has."""
+
+    async def whole() -> None:
+        copies = Copies(Network(tamper=without_quick_mode))
+        tunnel = asyncio.create_task(bring_up(copies.alice))
+        await asyncio.sleep(1)
+        await story(copies)
+        tunnel.cancel()
+
+    run(whole())
+
+
 def test_a_copy_from_another_address_is_not_answered() -> None:
     async def story(copies: Copies) -> None:
         assert copies.send(300, ELSEWHERE) == 0
+
+    after_phase_1(story)
+
+
+def test_a_copy_is_not_answered_once_the_peer_has_shown_that_it_has_the_answer() -> None:
+    async def story(copies: Copies) -> None:
+        assert copies.send(300, ALICE) == 0
 
     with_tunnel(story)
 
@@ -75,7 +100,7 @@ def test_copies_that_bear_the_address_of_the_peer_bring_few_answers() -> None:
         await asyncio.sleep(PERIOD)
         assert copies.send(1, ALICE) == 1, "a repetition of the peer itself"
 
-    with_tunnel(story)
+    after_phase_1(story)
 
 
 def test_long_after_phase_1_its_messages_bring_no_answer_and_no_fact() -> None:
@@ -99,7 +124,7 @@ def test_copies_leave_room_in_the_record_for_what_happens_later(source: Address)
         assert len(record.entries) < MAX_ENTRIES
         assert record.overflow > 500, "what was left out is counted"
 
-    with_tunnel(story)
+    after_phase_1(story)
 
 
 def test_a_record_that_is_full_still_tells_how_it_ended() -> None:
