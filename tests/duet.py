@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Record, Returned, Transmit
+from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Returned, Transmit
 from ikevd.conversation.timing import RoundTrip, Timing
 from ikevd.errors import IkeError
 from ikevd.exchanges.link import (
@@ -180,14 +180,14 @@ class Duet:
                     self._deliver(side, octets, path)
                 case AskHost(call):
                     self._ask(side, call)
-                case Record(fact):
-                    side.facts.append(fact)
                 case Heeded():
                     side.heeded.append(effect)
                 case Returned(result):
                     side.result, side.ended_at = result, self.now
                 case Raised(error):
                     side.error, side.ended_at = error, self.now
+                case _ if isinstance(effect, Fact):
+                    side.facts.append(effect)
         self._arm(side)
 
     def _arm(self, side: Side) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from ikevd.addresses import Path
-from ikevd.conversation.effects import Record, Spoken, Transmit
+from ikevd.conversation.effects import Spoken, Transmit
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import seal
 from ikevd.errors import IkeError, Malformed, Refused
@@ -74,7 +74,7 @@ class Besides:
             return []
         word = _sealed(of(), situation)
         sent = Sent(word.label, word.payloads, word.copies[0], path, 1, word.chain)
-        return [Record(sent), Transmit(word.copies[0], path)]
+        return [sent, Transmit(word.copies[0], path)]
 
     def _is_worth_it(self, datagram: bytes, now: float) -> bool:
         """Is it a message that could not be read a while ago either? Only once: a message that was altered on the way

@@ -13,7 +13,7 @@ from ikevd.addresses import Path
 from ikevd.conversation import paths
 from ikevd.conversation.beside import Besides
 from ikevd.conversation.course import Course
-from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised, Record
+from ikevd.conversation.effects import AskHost, Effect, Heeded, Raised
 from ikevd.conversation.inbox import Inbox
 from ikevd.conversation.inputs import InputKind
 from ikevd.conversation.meanwhile import Meanwhile
@@ -261,7 +261,7 @@ class Conversation(Generic[T_co]):
 
     def _kept(self, fact: Fact | None) -> list[Effect[T_co]]:
         if fact is not None:
-            self._effects.append(Record(fact))
+            self._effects.append(fact)
         return self._flush()
 
     def beside(self, datagram: bytes, path: Path, now: float) -> list[Effect[T_co]] | None:
@@ -271,7 +271,7 @@ class Conversation(Generic[T_co]):
         word = self._besides.read(asked, self._situation, datagram, path) if asked and self._besides else None
         if word is None:
             return None
-        self._effects.extend(Record(fact) for fact in word.facts)
+        self._effects += word.facts
         return self._advance(now, error=word.refusal) if word.refusal else self._flush()
 
     def fail(self, cause: IkeError, now: float) -> list[Effect[T_co]]:
@@ -328,7 +328,7 @@ class Conversation(Generic[T_co]):
         refusal.__traceback__ = None  # one refusal may be raised for each of many forgeries, and would keep them all
         if self._waiting:
             self._waiting.last_refusal = refusal
-        self._effects.append(Record(Dropped(self._course.awaited, refusal.finding, type(refusal).__name__, size)))
+        self._effects.append(Dropped(self._course.awaited, refusal.finding, type(refusal).__name__, size))
         return self._flush()
 
     # -- driving the coroutine ----------------------------------------------------------------------------------
@@ -350,10 +350,7 @@ class Conversation(Generic[T_co]):
         if type(request) is Send:
             self._send(request, now)
         elif type(request) is Note:
-            self._effects.append(Record(request))
-        elif isinstance(request, (OpenInbound, OpenOutbound, ReserveSpi, FirstContact)):
-            self._effects.append(AskHost(request))
-            return False
+            self._effects.append(request)
         elif type(request) is Protect:
             situation.chains, situation.clear_too = request.chains, request.clear_too
         elif type(request) is Discovered:
@@ -364,6 +361,9 @@ class Conversation(Generic[T_co]):
             situation.path = floated(situation.path, situation.nat_port)
         elif type(request) is Contacted:
             self._effects.append(Heeded())
+        elif isinstance(request, (OpenInbound, OpenOutbound, ReserveSpi, FirstContact)):
+            self._effects.append(AskHost(request))
+            return False
         else:
             raise TypeError(f"an exchange may await only its link and its host, not {request!r}")
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Generic
+from typing import Generic, final
 
 from ikevd.addresses import Path
 from ikevd.conversation.inputs import Input
@@ -13,6 +13,7 @@ from ikevd.facts import Fact
 from ikevd.frozen import frozen
 
 
+@final
 @frozen
 class Transmit:
     """Send these octets."""
@@ -21,6 +22,7 @@ class Transmit:
     path: Path
 
 
+@final
 @frozen
 class AskHost:
     """Do this and `resume` (or `refuse`) the conversation with the outcome."""
@@ -28,23 +30,19 @@ class AskHost:
     call: HostCall
 
 
+@final
 @frozen
 class Heeded:
     """The peer has said INITIAL-CONTACT in a verified message of the exchange."""
 
 
-@frozen
-class Record:
-    """Keep this as evidence."""
-
-    fact: Fact
-
-
+@final
 @frozen
 class CameTwice:
     """What came from another address has come from the known one, too: somebody sends copies."""
 
 
+@final
 @frozen
 class Remember:
     """Keep this, before anything else of what it led to is done: with all that was kept before, it leads there again.
@@ -55,6 +53,7 @@ class Remember:
     """Digest of all that the exchange has said, what follows included."""
 
 
+@final
 @frozen
 class Returned(Generic[T_co]):
     """The exchange ended well."""
@@ -62,6 +61,7 @@ class Returned(Generic[T_co]):
     result: T_co
 
 
+@final
 @frozen
 class Raised:
     """The exchange ended without result."""
@@ -69,6 +69,7 @@ class Raised:
     error: IkeError
 
 
-Spoken = Record | Transmit | CameTwice
+Spoken = Fact | Transmit | CameTwice
 """What was heard or said, and what is to be said."""
-Effect = Transmit | AskHost | Heeded | CameTwice | Record | Remember | Returned[T_co] | Raised
+Effect = Fact | Transmit | AskHost | Heeded | CameTwice | Remember | Returned[T_co] | Raised
+"""A fact is evidence to be kept."""

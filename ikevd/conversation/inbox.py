@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikevd.addresses import Path
 from ikevd.conversation import paths
 from ikevd.conversation.duplicates import Accepted, Copy, Duplicates
-from ikevd.conversation.effects import CameTwice, Record, Spoken, Transmit
+from ikevd.conversation.effects import CameTwice, Spoken, Transmit
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import Opened, check_header, open_with
 from ikevd.conversation.vendors import remember_vendors
@@ -77,11 +77,11 @@ class Inbox:
             ours_or_theirs = message.header.responder if self._initiator else self._minted
             situation.cookies = Cookies(message.header.initiator, ours_or_theirs)
         chain = message.chain if opened.before is not None else b""
-        told: list[Spoken] = [Record(Heard(name, names(message.payloads), datagram, path, chain))]
+        told: list[Spoken] = [Heard(name, names(message.payloads), datagram, path, chain)]
         if noted := self._commit_bit(message):
-            told.append(Record(noted))
+            told.append(noted)
         if announced := remember_vendors(situation, message, initiator=self._initiator):
-            told.append(Record(announced))
+            told.append(announced)
         return told
 
     def _commit_bit(self, message: Message) -> Note | None:
@@ -105,7 +105,7 @@ class Inbox:
         """Answer a repetition. `first`: it is the first with its end."""
         answers = self._duplicates.answers(copy, now, first=first)
         target = paths.for_repetition(self._situation, path)
-        told: list[Spoken] = [Record(Repeated(copy.of.label, bool(answers)))]
+        told: list[Spoken] = [Repeated(copy.of.label, bool(answers))]
         if self._situation.away is not None and path.remote.address == self._situation.path.remote.address:
             self._situation.away = None
             told.append(CameTwice())

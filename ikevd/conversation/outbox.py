@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ikevd.addresses import Path
-from ikevd.conversation.effects import Effect, Raised, Record, Remember, Spoken, Transmit
+from ikevd.conversation.effects import Effect, Raised, Remember, Spoken, Transmit
 from ikevd.conversation.inputs import Input, InputKind, digest
 from ikevd.conversation.resend import Outgoing
 from ikevd.conversation.seal import seal
@@ -46,7 +46,7 @@ class Outbox:
         path, alone = self._situation.target, number == 1 and not answered
         effects: list[Spoken] = []
         for octets in message.copies[:1] if alone else message.copies:
-            effects.append(Record(Sent(message.label, message.payloads, octets, path, number, message.chain)))
+            effects.append(Sent(message.label, message.payloads, octets, path, number, message.chain))
             effects.append(Transmit(octets, path))
         return effects
 

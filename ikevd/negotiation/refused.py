@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ikevd.conversation.effects import Effect, Record
+from ikevd.conversation.effects import Effect
 from ikevd.errors import Malformed, UnexpectedMessage
 from ikevd.exchanges import phase2
 from ikevd.facts import Dropped
@@ -29,9 +29,9 @@ def count_rejected(
 ) -> None:
     """The exchange that began with it (`effects`) did not accept it. `record`: evidence of the ISAKMP SA."""
     for effect in effects:
-        if isinstance(effect, Record) and isinstance(effect.fact, Dropped):
-            ports.counters.count(f"drop: {header.exchange} that {_fault(effect.fact, sa, header, octets)}")
-            record.add(effect.fact)
+        if isinstance(effect, Dropped):
+            ports.counters.count(f"drop: {header.exchange} that {_fault(effect, sa, header, octets)}")
+            record.add(effect)
 
 
 def _fault(dropped: Dropped, sa: IsakmpSa, header: Header, octets: bytes) -> str:

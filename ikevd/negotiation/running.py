@@ -8,13 +8,12 @@ from collections.abc import Sequence
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, CameTwice, Effect, Heeded, Raised, Record, Remember, Returned, Transmit
+from ikevd.conversation.effects import AskHost, CameTwice, Effect, Heeded, Raised, Remember, Returned, Transmit
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError, InternalError
 from ikevd.exchanges.link import HostAnswer
 from ikevd.facts import Established, Failed, Heard, Note
 from ikevd.findings import Undelivered, Unreachable
-from ikevd.frozen import frozen
 from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import history
@@ -22,15 +21,8 @@ from ikevd.observe.words import say_error
 from ikevd.peer.isakmp_state import LastFlight
 from ikevd.wire.registry import NotifyType
 
-
-@frozen
-class Accepted:
-    """A message of the peer was accepted. `path`: the endpoints of the exchange from here on."""
-
-    path: Path
-
-
-Outcome = Accepted | CameTwice | AskHost | Heeded | Returned | Raised
+Outcome = Heard | CameTwice | AskHost | Heeded | Returned | Raised
+"""`Heard`: a message of the peer was accepted."""
 
 
 class Running:
@@ -172,11 +164,7 @@ class Running:
         holds = self._holds and bool(effects) and type(effects[-1]) is Returned  # the end stands last
         self.record.cookies = self.conversation.cookies
         for effect in effects:  # not by a `match`: "What costs" in docs/performance.md
-            if type(effect) is Record:
-                self.record.add(effect.fact)
-                if type(effect.fact) is Heard:
-                    outcomes.append(Accepted(self.conversation.path))
-            elif type(effect) is Transmit:
+            if type(effect) is Transmit:
                 if holds:
                     self._held += (effect,)
                 else:
@@ -184,12 +172,20 @@ class Running:
             elif type(effect) is Remember:
                 if self._kept is not None:
                     self._kept.remember(effect)
-            elif isinstance(effect, (AskHost, Returned, Raised, CameTwice, Heeded)):
-                if type(effect) is Returned:
-                    self.record.finish()
-                elif type(effect) is Raised:
-                    self._failed(effect.error)
+            elif type(effect) is Returned:
+                self.record.finish()
                 outcomes.append(effect)
+            elif type(effect) is AskHost:
+                outcomes.append(effect)
+            elif type(effect) is Raised:
+                self._failed(effect.error)
+                outcomes.append(effect)
+            elif type(effect) is CameTwice or type(effect) is Heeded:
+                outcomes.append(effect)
+            else:
+                self.record.add(effect)
+                if type(effect) is Heard:
+                    outcomes.append(effect)
         return outcomes
 
     def _failed(self, error: IkeError) -> None:

@@ -12,6 +12,7 @@ from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges.ipsec import stands
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
+from ikevd.facts import Heard
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.beginnings import Beginnings, Begun
@@ -19,7 +20,7 @@ from ikevd.negotiation.ends import Ends
 from ikevd.negotiation.ledger import Ledger
 from ikevd.negotiation.message_ids import MessageIds
 from ikevd.negotiation.ports import Ports
-from ikevd.negotiation.running import Accepted, Outcome, Running
+from ikevd.negotiation.running import Outcome, Running
 from ikevd.negotiation.work import Ask, Happening, Work
 from ikevd.observe import history
 from ikevd.peer import exchange_facts, message_facts, path_facts
@@ -104,9 +105,10 @@ class Steps:
         """What the outcomes of one step mean for the session."""
         happenings: list[Happening] = []
         for outcome in outcomes:  # not by a `match`: "What costs" in docs/performance.md
-            if type(outcome) is Accepted:
+            if type(outcome) is Heard:
                 self._authentic(work.running.conversation)
-                happenings.append(message_facts.Heard(self.sa.cookies, outcome.path, self._ends.sa.last_blocks))
+                path = work.running.conversation.path
+                happenings.append(message_facts.Heard(self.sa.cookies, path, self._ends.sa.last_blocks))
             elif type(outcome) is AskHost:
                 if isinstance(outcome.call, (OpenInbound, OpenOutbound, ReserveSpi)):
                     happenings.append(Ask(work, outcome.call))

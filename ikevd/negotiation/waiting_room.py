@@ -13,11 +13,11 @@ from itertools import takewhile
 from ikevd.addresses import Address, Path
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.duplicates import MAX_ANSWERS
-from ikevd.conversation.effects import Effect, Record, Transmit
+from ikevd.conversation.effects import Effect, Transmit
 from ikevd.conversation.timing import LARVAL
 from ikevd.errors import Abandoned, IkeError, NoAnswer
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.facts import Failed, Note
+from ikevd.facts import Fact, Failed, Note
 from ikevd.findings import RecordedLate, Silence
 from ikevd.negotiation.clock import call_at
 from ikevd.negotiation.first_message import FirstMessage
@@ -139,7 +139,7 @@ class WaitingRoom:
         core, effects = first.play(place.cookie, place.since, self._ports)
         record = first.open_record(core, self._ports)
         record.add(Note(RecordedLate(round(self._ports.now() - place.since, 3))))
-        self._tell([effect for effect in effects if isinstance(effect, Record)], record)
+        self._tell([effect for effect in effects if not isinstance(effect, Transmit)], record)
         return first, place.cookie, core, record
 
     def close(self) -> None:
@@ -161,11 +161,10 @@ class WaitingRoom:
 
     def _tell(self, effects: Sequence[Effect], record: history.Record | None) -> None:
         for effect in effects:
-            match effect:
-                case Record(fact) if record is not None:
-                    record.add(fact)
-                case Transmit(octets, path):
-                    self._ports.transmit(octets, path)
+            if isinstance(effect, Transmit):
+                self._ports.transmit(effect.octets, effect.path)
+            elif isinstance(effect, Fact) and record is not None:
+                record.add(effect)
 
     def _forget(self, place: Place, cause: IkeError) -> None:
         begun = self._of(place).leave(place)

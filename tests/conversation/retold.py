@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Record, Remember, Transmit
+from ikevd.conversation.effects import AskHost, Effect, Remember, Transmit
 from ikevd.conversation.inputs import Beginning, Input, InputKind, Inputs
 from ikevd.conversation.replay import Make, Revived, begin, revive
 from ikevd.conversation.timing import Timing
@@ -16,6 +16,7 @@ from ikevd.exchanges import aggressive_mode, main_mode, quick_mode
 from ikevd.exchanges.link import FirstContact, HostAnswer, HostCall, ReserveSpi
 from ikevd.exchanges.moves import floated
 from ikevd.exchanges.phase1 import Candidates
+from ikevd.facts import Fact
 from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, IsakmpSa, NatTraversal, Spi
@@ -144,7 +145,7 @@ class Retold(Duet):
             super().apply(side, effects)
             return
         side.conversation.let_go()
-        super().apply(side, [effect for effect in effects if kill.said and isinstance(effect, Transmit | Record)])
+        super().apply(side, [effect for effect in effects if kill.said and isinstance(effect, Transmit | Fact)])
         self._at(self.now + kill.outage, lambda: self._go_on_as_another(side))
 
     def kill_now(self, side: str, number: int) -> Kill | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ikevd.addresses import Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Transmit
+from ikevd.conversation.effects import AskHost, Effect, Raised, Transmit
 from ikevd.conversation.timing import LARVAL, PATIENCE, Timing
 from ikevd.errors import Abandoned, IkeError, InternalError, KernelRefused, NoAnswer, PeerRefused, Said
 from ikevd.exchanges.link import Link, Situation
@@ -30,7 +30,7 @@ from tests.sayings import said
 
 
 def facts_in(effects: Sequence[Effect]) -> list[Fact]:
-    return [effect.fact for effect in effects if isinstance(effect, Record)]
+    return [effect for effect in effects if isinstance(effect, Fact)]
 
 
 def sent_in(effects: Sequence[Effect]) -> list[bytes]:

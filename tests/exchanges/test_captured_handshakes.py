@@ -13,14 +13,14 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.effects import Effect, Record, Transmit
+from ikevd.conversation.effects import Effect, Transmit
 from ikevd.conversation.timing import Timing
 from ikevd.crypto.secret import Secret
 from ikevd.exchanges import main_mode
 from ikevd.exchanges.link import Exchange, Link, Situation
 from ikevd.exchanges.nat import endpoint_hash
 from ikevd.exchanges.phase1 import Candidates, Keying
-from ikevd.facts import Dropped, Heard, Sent
+from ikevd.facts import Dropped, Fact, Heard, Sent
 from ikevd.policy.connection import Connection, PreSharedKey
 from ikevd.policy.nat import NatMethod
 from ikevd.policy.suites import IkeSuite
@@ -111,7 +111,7 @@ def sent(effects: list[Effect]) -> list[bytes]:
 
 
 def labels(effects: list[Effect]) -> list[str]:
-    facts = [effect.fact for effect in effects if isinstance(effect, Record)]
+    facts = [effect for effect in effects if isinstance(effect, Fact)]
     assert not [fact for fact in facts if isinstance(fact, Dropped)]
     return [fact.label for fact in facts if isinstance(fact, Heard | Sent)]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(include=["ikevd"]):
-    from ikevd.conversation.effects import Effect, Raised, Record, Transmit
+    from ikevd.conversation.effects import Effect, Raised, Transmit
     from ikevd.errors import InternalError
     from ikevd.facts import Dropped, Heard, Repeated
     from ikevd.wire.message import HEADER_OCTETS, VERSION, encode_chain
@@ -76,14 +76,14 @@ def one_input(data: bytes) -> None:
     effects = hear(stage, datagram, help)
     for effect in effects:
         assert not (isinstance(effect, Raised) and isinstance(effect.error, InternalError)), effect.error.__cause__
-    if any(isinstance(effect, Record) and isinstance(effect.fact, Heard) for effect in effects):
+    if any(isinstance(effect, Heard) for effect in effects):
         waiting.pop(name, None)
         assert header_is_right(stage, datagram), datagram[:HEADER_OCTETS].hex()
         hear(stage, datagram, help)
     else:
         waiting[name] = stage
-        repeated = any(isinstance(effect, Record) and isinstance(effect.fact, Repeated) for effect in effects)
-        dropped = any(isinstance(effect, Record) and isinstance(effect.fact, Dropped) for effect in effects)
+        repeated = any(isinstance(effect, Repeated) for effect in effects)
+        dropped = any(isinstance(effect, Dropped) for effect in effects)
         assert dropped != repeated, "one of both is its evidence"
         assert repeated or not any(isinstance(effect, Transmit) for effect in effects), "silence answers it"
         assert not any(isinstance(effect, Raised) for effect in effects)

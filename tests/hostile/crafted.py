@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ikevd.conversation.effects import AskHost, Effect, Raised, Record, Transmit
+from ikevd.conversation.effects import AskHost, Effect, Raised, Transmit
 from ikevd.errors import IkeError, InternalError
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.facts import Dropped, Fact, Heard
@@ -17,7 +17,7 @@ PHASE_1 = (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE)
 
 
 def facts_in(effects: list[Effect]) -> list[Fact]:
-    return [effect.fact for effect in effects if isinstance(effect, Record)]
+    return [effect for effect in effects if isinstance(effect, Fact)]
 
 
 def crafted(stage: Stage, *payloads: Payload) -> bytes:
