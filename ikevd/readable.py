@@ -32,6 +32,11 @@ class Readable:
         if on_error is not None:
             self._on_error[watched.fileno()] = on_error
 
+    @property
+    def more(self) -> bool:
+        """Has any of them something to read?"""
+        return bool(self._epoll.poll(0, 1))
+
     def close(self) -> None:
         """Idempotent; may be called from within a callback."""
         if not self._epoll.closed:

@@ -220,22 +220,23 @@ class UdpTransport:
     def _drain(self, bound: _Bound) -> None:
         """Read what there is, up to a bound; epoll is level-triggered and calls again for the rest."""
         for _ in range(AT_ONCE):
-            if bound.udp.fileno() < 0:
+            self._read(bound)
+            if self._readable is None or not self._readable.more:  # a read in vain takes five times as long
                 return
-            try:
-                size, ancillary, flags, sender = bound.udp.recvmsg_into(self._buffers, ANCILLARY_OCTETS)
-            except BlockingIOError:
-                return
-            except OSError:  # the error of a datagram that we sent before: it says nothing of what waits here
-                continue
-            if flags & TRUNCATED:
-                self._on_dropped("datagram too long")
-                continue
-            path = _path(bound.endpoint, ancillary, sender)
-            if path is None:
-                self._on_dropped("sent to a broadcast or multicast address")
-            else:
-                self._received(bytes(self._buffer[:size]), bound, path)
+
+    def _read(self, bound: _Bound) -> None:
+        try:
+            size, ancillary, flags, sender = bound.udp.recvmsg_into(self._buffers, ANCILLARY_OCTETS)
+        except OSError:  # nothing is there, or the error of a datagram that we sent before
+            return
+        if flags & TRUNCATED:
+            self._on_dropped("datagram too long")
+            return
+        path = _path(bound.endpoint, ancillary, sender)
+        if path is None:
+            self._on_dropped("sent to a broadcast or multicast address")
+        else:
+            self._received(bytes(self._buffer[:size]), bound, path)
 
     def _received(self, octets: bytes, bound: _Bound, path: Path) -> None:
         if not bound.marker:
