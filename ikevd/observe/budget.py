@@ -5,7 +5,9 @@ What a peer sends is kept as it came, so the peer chooses how long it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass
+from operator import attrgetter
 from typing import Any
 
 from ikevd.facts import Established, Fact, Failed, Heard, Sent
@@ -19,6 +21,8 @@ CONNECTION_OCTETS = 1024 * 1024
 ALL_OCTETS = 64 * 1024 * 1024
 FOR_RESULT_OCTETS = 4096
 """Of RECORD_OCTETS, for how it ended."""
+WHOLE_OCTETS = RECORD_OCTETS - FOR_RESULT_OCTETS
+"""Up to here every fact is kept whole."""
 OBJECTS = 200
 """What one fact takes beside its octets while it is not packed; a record by itself takes about three times as much."""
 LENGTH_AT = 24
@@ -60,18 +64,28 @@ def missing(message: bytes) -> int:
 
 
 def _weight(value: Any) -> int:
-    octets, left = 0, [value]
-    while left:
-        one = left.pop()
+    octets, parts = 0, [value]
+    for one in parts:  # which grow meanwhile
         kind = type(one)
         if kind is str or kind is bytes:
             octets += len(one)
         elif kind is tuple:
-            left += one
+            parts += one
         elif kind not in _PLAIN:
-            for name in getattr(one, "__match_args__", ()):  # of a dataclass: its fields; quicker than to ask for these
-                left.append(getattr(one, name))
+            parts += (_GETTERS.get(kind) or _getter(kind))(one)
     return octets
+
+
+Getter = Callable[[Any], Iterable[Any]]
+_GETTERS: dict[type, Getter] = {}
+
+
+def _getter(kind: Any) -> Getter:
+    """Gives the fields of a dataclass in one step; none of any other value."""
+    names = getattr(kind, "__match_args__", ())
+    several = attrgetter(*names) if len(names) > 1 else None
+    getter = _GETTERS[kind] = several or (lambda one: [getattr(one, name) for name in names])
+    return getter
 
 
 def brief(value: Any) -> Any:

@@ -15,7 +15,7 @@ from ikevd.errors import Abandoned, Finding
 from ikevd.facts import Dropped, Established, Fact, Failed, Heard, Repeated, Sent
 from ikevd.findings import OtherKey
 from ikevd.frozen import frozen
-from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, fitting, weight
+from ikevd.observe.budget import ALL_OCTETS, CONNECTION_OCTETS, OBJECTS, WHOLE_OCTETS, fitting, weight
 from ikevd.observe.packed import pack, pickled, unpack
 from ikevd.observe.refused import Refused, RefusedAttempts
 from ikevd.sa.model import Cookies, Spi
@@ -106,9 +106,11 @@ class Record:
         if type(fact) is Sent or type(fact) is Heard:
             self.peer = fact.path.remote
         has_place = self.shelf is not None and self._count < _ROOM.get(type(fact), ROOM_OF_OTHERS)
-        if has_place and (fits := fitting(fact, weight(fact), self.weight)):
-            kept, size = fits
-            self._keep(entry if kept is fact else Entry(entry.at, kept), size)
+        size = weight(fact)
+        if has_place and self.weight + size <= WHOLE_OCTETS:
+            self._keep(entry, size)
+        elif has_place and (fits := fitting(fact, size, self.weight)):
+            self._keep(Entry(entry.at, fits[0]), fits[1])
         else:
             self.overflow += 1
         history.tell(self, entry)
