@@ -97,7 +97,7 @@ class ChildState:
     @property
     def standing(self) -> tuple[PairState, ...]:
         """The pairs that are made, oldest first: what was replaced is only received on."""
-        return tuple(pair for pair in self.pairs if pair.attempt is None)
+        return tuple([pair for pair in self.pairs if pair.attempt is None])
 
     @property
     def carries(self) -> bool:

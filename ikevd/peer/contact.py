@@ -8,6 +8,7 @@ both ends call at once, never end each other, and an old ISAKMP SA ends nothing 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.contact_findings import BeginsAnew, FormerLives, Greeted, NotHeeded
@@ -115,14 +116,15 @@ def heard(draft: Draft, under: Cookies, *, former_lives: bool) -> None:
     if found.unproven:
         draft.isakmp.put(under, replace(found, greeted=True, former_lives=former_lives))
         return
-    former = _former(draft, found)
+    was = _former_self(draft, found.began)
+    former = _place_of(was)
     if former is not None and (refusal := _refusal(draft, found, former, lives=former_lives)):
         draft.say(Record(under, Note(refusal)))
         isakmp.retire(draft, under, tell=True, cause=Abandoned(refusal))
         doubt(draft, f"a peer at {found.path.remote} begins anew under the same identity")
         return
-    draft.say(Record(under, Note(_counted(draft, found.began))))
-    _end_older(draft, found.began, found.path.remote, later=0.0 if found.sa.initiator else ITS_TURN)
+    draft.say(Record(under, Note(BeginsAnew(len(was.pairs), len(was.isakmps)))))
+    _end(draft, was, found.path.remote, later=0.0 if found.sa.initiator else ITS_TURN)
     if former is not None:
         rivals.replaced(draft, former, found.path.remote)
     if draft.connection.unique is Unique.REPLACE:
@@ -133,9 +135,10 @@ def lost(draft: Draft, before: float) -> None:
     """The peer said it to another connection: the same holds for what it has with this one."""
     if draft.connection.unique is not Unique.REPLACE:
         return
-    for under, _ in _older_isakmp(draft, before):
-        draft.say(Record(under, Note(_counted(draft, before))))
-    _end_older(draft, before, None, later=ITS_TURN)
+    was = _former_self(draft, before)
+    for under, _ in was.isakmps:
+        draft.say(Record(under, Note(BeginsAnew(len(was.pairs), len(was.isakmps)))))
+    _end(draft, was, None, later=ITS_TURN)
 
 
 def doubt(draft: Draft, why: str) -> None:
@@ -151,38 +154,38 @@ def _refusal(draft: Draft, found: IsakmpState, former: Endpoint, *, lives: bool)
     return rivals.refusal(draft, former, found.path.remote)
 
 
-def _former(draft: Draft, found: IsakmpState) -> Endpoint | None:
+class _FormerSelf(NamedTuple):
+    """What a peer had before it began anew, the oldest first."""
+
+    pairs: list[tuple[str, PairState]]
+    isakmps: list[tuple[Cookies, IsakmpState]]
+
+
+def _former_self(draft: Draft, before: float | None) -> _FormerSelf:
+    """`before`: when the phase 1 of the bearer began; None: nobody knows, so nothing is older."""
+    was = _FormerSelf([], [])
+    if before is not None:
+        for name, child in draft.children.items():
+            was.pairs.extend([(name, pair) for pair in child.standing if pair.born < before])
+        for under, known in draft.isakmp.items():
+            if known.born < before and known.stage is not LEAVING:
+                was.isakmps.append((under, known))
+    return was
+
+
+def _place_of(was: _FormerSelf) -> Endpoint | None:
     """Where the peer was before; None: nothing of it is older."""
-    isakmps = [older.path.remote for _, older in _older_isakmp(draft, found.began)]
-    sas = (pair.sa for _, pair in _older_pairs(draft, found.began))
-    places = (place(sa) for sa in sas)
-    return isakmps[-1] if isakmps else next(places, None)
+    if was.isakmps:
+        return was.isakmps[-1][1].path.remote
+    return place(was.pairs[0][1].sa) if was.pairs else None
 
 
-def _end_older(draft: Draft, before: float | None, now_at: Endpoint | None, *, later: float) -> None:
+def _end(draft: Draft, was: _FormerSelf, now_at: Endpoint | None, *, later: float) -> None:
     """`now_at`: where the peer is, if that tells anything: what is elsewhere hears Delete, since it may be another
     machine that shows the same identity."""
-    for name, pair in tuple(_older_pairs(draft, before)):
+    for name, pair in was.pairs:
         tell = now_at is not None and not rivals.same(place(pair.sa), now_at)
         pairs.lost_by_peer(draft, name, pair.sa.inbound, ANEW, later=later, tell=tell)
-    for under, older in tuple(_older_isakmp(draft, before)):
-        tell = now_at is not None and not rivals.same(older.path.remote, now_at)
+    for under, known in was.isakmps:
+        tell = now_at is not None and not rivals.same(known.path.remote, now_at)
         isakmp.retire(draft, under, tell=tell, cause=Abandoned(ANEW))
-
-
-def _counted(draft: Draft, before: float | None) -> BeginsAnew:
-    return BeginsAnew(len([*_older_pairs(draft, before)]), len([*_older_isakmp(draft, before)]))
-
-
-def _older_pairs(draft: Draft, before: float | None) -> Iterator[tuple[str, PairState]]:
-    """None: nobody knows when the phase 1 of the bearer began, so nothing is."""
-    for name, known in draft.children.items():
-        for pair in known.standing if before is not None else ():
-            if before is not None and pair.born < before:
-                yield name, pair
-
-
-def _older_isakmp(draft: Draft, before: float | None) -> Iterator[tuple[Cookies, IsakmpState]]:
-    for under, known in draft.isakmp.items():
-        if before is not None and known.born < before and known.stage is not LEAVING:
-            yield under, known

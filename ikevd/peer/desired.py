@@ -67,17 +67,23 @@ def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
 
 def _carries_alike(before: ChildState, state: ChildState) -> bool:
     """Are these the same SAs, as when a pair that is whole has come to stand, and does the same one send?"""
-    if len(before.pairs) != len(state.pairs) or sending(before) is not sending(state):
+    if len(before.pairs) != len(state.pairs):
         return False
-    both = zip(before.pairs, state.pairs, strict=True)
-    return all(one.sa is other.sa and one.half is other.half for one, other in both)
+    for one, other in zip(before.pairs, state.pairs, strict=True):
+        if one.sa is not other.sa or one.half is not other.half:
+            return False
+    return sending(before) is sending(state)
 
 
 def sending(state: ChildState) -> IpsecSa | None:
     """The pair whose outbound SA carries what we send: the newest that is used, else whichever stands both ways."""
-    both = [pair for pair in reversed(state.pairs) if pair.half is BOTH and pair.leave_at is None]
-    used = (pair.sa for pair in both if pair.attempt is None and pair.use_at is None)
-    return next(used, None) or next((pair.sa for pair in both), None)
+    unused = None
+    for pair in reversed(state.pairs):
+        if pair.half is BOTH and pair.leave_at is None:
+            if pair.attempt is None and pair.use_at is None:
+                return pair.sa
+            unused = unused or pair.sa
+    return unused
 
 
 class ChildView:

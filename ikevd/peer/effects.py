@@ -95,13 +95,6 @@ Question = AskTraffic | AskPackets | AskUse | AskBalance
 
 
 @frozen
-class Confirm:
-    """The peer has shown that it heard the last message of phase 1: it is sent no more."""
-
-    under: Cookies
-
-
-@frozen
 class Follow:
     """The path of the ISAKMP SA is this from now on: what is under way under it goes by it."""
 
@@ -141,16 +134,5 @@ class Answer:
 
 
 Effect = (
-    BeginPhaseOne
-    | BeginQuickMode
-    | Abort
-    | Resume
-    | Say
-    | Question
-    | Confirm
-    | Follow
-    | Forget
-    | Record
-    | TellOthers
-    | Answer
+    BeginPhaseOne | BeginQuickMode | Abort | Resume | Say | Question | Follow | Forget | Record | TellOthers | Answer
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ikevd.addresses import Path
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import lifetimes
@@ -15,7 +13,7 @@ from ikevd.path_findings import NotThere
 from ikevd.peer import attempts, moves
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import isakmp_ends, lasts, serves
-from ikevd.peer.effects import Confirm, Forget, Record, Say
+from ikevd.peer.effects import Forget, Record, Say
 from ikevd.peer.isakmp_state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.notices import delete_isakmp
 from ikevd.peer.timing import RETIRED_FOR, STAGGER
@@ -50,14 +48,14 @@ def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None, began: flo
 
 def usable(draft: Draft) -> Cookies | None:
     """The newest ISAKMP SA for a new Quick Mode."""
-    return next((key for key, _ in serving(draft)), None)
+    standing = serving(draft)
+    return standing[0][0] if standing else None
 
 
-def serving(draft: Draft) -> Iterator[tuple[Cookies, IsakmpState]]:
+def serving(draft: Draft) -> list[tuple[Cookies, IsakmpState]]:
     """All that are there for new Quick Modes, the newest first."""
-    for under, isakmp in reversed(tuple(draft.isakmp.items())):
-        if serves(isakmp) and lasts(isakmp, draft.now):
-            yield under, isakmp
+    known = reversed(tuple(draft.isakmp.items()))
+    return [(under, isakmp) for under, isakmp in known if serves(isakmp) and lasts(isakmp, draft.now)]
 
 
 def can_call(draft: Draft, state: IsakmpState) -> bool:
@@ -85,8 +83,6 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
     if isakmp.unproven and path.remote != isakmp.path.remote:
         not_there(draft, under)
         return
-    if isakmp.heard == isakmp.born:
-        draft.say(Confirm(under))
     elsewhere = not moves.admit(draft, isakmp, path)  # which `roaming` judges
     if elsewhere or path == isakmp.path:
         path = isakmp.path  # what has not changed is the same object, and not written

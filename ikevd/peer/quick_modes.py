@@ -9,7 +9,7 @@ from __future__ import annotations
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerDeleted, PeerRefused
 from ikevd.frozen import replace
 from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, moves, phase1
-from ikevd.peer.child_state import Half, PairState
+from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import has_turn
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
@@ -71,7 +71,7 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     if mode.child is None:
         draft.quick_modes.put(attempt, replace(mode, child=sa.child))
     known = draft.child(sa.child)
-    made = next((pair for pair in known.pairs if pair.attempt == attempt), None)
+    made = _opened(known, attempt)
     if made is None:
         expires, behind_nat = draft.now + sa.lifetime.seconds, moves.is_behind_nat(draft, mode.under)
         fresh = PairState(sa, mode.under, half, draft.now, expires, attempt, behind_nat)
@@ -102,6 +102,14 @@ def kernel_refused(draft: Draft, attempt: Attempt, error: IkeError, name: str | 
         draft.say(Resume(attempt, error))
 
 
+def _opened(known: ChildState, attempt: Attempt) -> PairState | None:
+    """The pair that it is making."""
+    for pair in known.pairs:
+        if pair.attempt == attempt:
+            return pair
+    return None
+
+
 def _asking(draft: Draft, attempt: Attempt, name: str) -> QuickModeState | None:
     """What asks for `name`; one that is not known, or began for another child, would wait for ever: it ends."""
     mode = draft.quick_modes.get(attempt)
@@ -126,7 +134,7 @@ def abort_opening(draft: Draft, name: str, spi: Spi, error: IkeError) -> None:
 def up(draft: Draft, attempt: Attempt, sa: IpsecSa) -> None:
     """It ended well."""
     mode = draft.quick_modes.get(attempt)
-    pair = next((pair for pair in draft.child(sa.child).pairs if pair.attempt == attempt), None)
+    pair = _opened(draft.child(sa.child), attempt)
     if mode is None:
         return
     if mode.ending or pair is None:  # it was faster than the order to end

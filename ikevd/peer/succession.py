@@ -24,7 +24,7 @@ def adopted(draft: Draft, under: Cookies, *, ours: bool) -> None:
     if new is None or new.stage is not Stage.READY:
         return
     new = _timed(draft, under, new)
-    for key, old in tuple(isakmp.serving(draft)):
+    for key, old in isakmp.serving(draft):
         if key == under:
             continue
         if ours and renewal.replaces(new, old):

@@ -187,5 +187,5 @@ def _made(draft: Draft, under: Cookies) -> list[tuple[str, PairState]]:
 
 def _note(draft: Draft, found: Finding) -> None:
     """In the records of all ISAKMP SAs that serve."""
-    for under, _ in tuple(isakmp.serving(draft)):
+    for under, _ in isakmp.serving(draft):
         draft.say(Record(under, Note(found)))

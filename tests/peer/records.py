@@ -24,7 +24,6 @@ from ikevd.peer.effects import (
     AskUse,
     BeginPhaseOne,
     BeginQuickMode,
-    Confirm,
     Effect,
     Follow,
     Forget,
@@ -196,8 +195,6 @@ def _in_words(effect: Effect) -> str:
             return f"ask for traffic under {_letter(under)}" + (", if any has left" if if_left else "")
         case Follow(under, path):
             return f"follow {_letter(under)} to {path.remote}"
-        case Confirm(under):
-            return f"confirm {_letter(under)}"
         case Forget(under):
             return f"forget {_letter(under)}"
         case Record(under, Note(finding) | Established(finding)):

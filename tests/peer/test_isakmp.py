@@ -117,13 +117,6 @@ def test_a_delete_is_said_under_the_best(stands: list[IsakmpState], said_under: 
 # -- heard
 
 
-def test_the_first_message_under_it_confirms_phase_1() -> None:
-    before = peer(isakmp(born=500.0, heard=500.0))
-    after, effects = told(before, Heard(A, ALICE_TO_BOB))
-    assert effects == ["confirm A"]
-    assert told(after, Heard(A, ALICE_TO_BOB), now=NOW + 1)[1] == []
-
-
 def test_any_message_under_it_shows_that_it_lives_and_where_the_peer_is() -> None:
     moved = Path(Endpoint(ALICE, 4500), Endpoint(BOB, 61000))
     after, effects = told(peer(isakmp(unresponsive=True)), Heard(A, moved))
