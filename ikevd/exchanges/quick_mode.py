@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 
 from ikevd.addresses import Address
@@ -50,7 +49,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
     if contact.is_said(answer):
         await link.contacted()
-    with _naming(_spi_in(answer)):
+    with _Naming(_spi_in(answer)):
         _check_refusal(sa, child, answer)
         choice = _as_claimed(accept_phase2(suites, answer.one(SaPayload), child.lifetime), answer)
         if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
@@ -67,7 +66,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     await link.finish(phase2.hash_3(sa, mid, ni, nr))
     if waits:
         await connected.wait(link, sa)
-        with _naming(choice.peer_spi):
+        with _Naming(choice.peer_spi):
             await host.open_outbound(ipsec, keys.outbound)
     return ipsec
 
@@ -81,7 +80,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
         await link.contacted()
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
-    with _naming(_spi_in(asked)):
+    with _Naming(_spi_in(asked)):
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
         choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs, child.lifetime_check)
         pair = _pair_for(choice.suite, asked, entropy)
@@ -98,7 +97,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities, *claim)  # IDs octet by octet
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
-    with _naming(choice.peer_spi):
+    with _Naming(choice.peer_spi):
         await host.open_outbound(ipsec, keys.outbound)
     return ipsec
 
@@ -125,14 +124,20 @@ def _check_refusal(sa: IsakmpSa, child: Child, answer: Message) -> None:
         raise PeerRefused(PeerRefuses(str(errors[0]), asked(sa, child)), errors[0])
 
 
-@contextmanager
-def _naming(spi: bytes) -> Iterator[None]:
+class _Naming:
     """What is refused within names that SPI, so that the peer ends the right negotiation."""
-    try:
-        yield
-    except IkeError as refusal:
-        refusal.spi = spi
-        raise
+
+    __slots__ = ("_spi",)
+
+    def __init__(self, spi: bytes) -> None:
+        self._spi = spi
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, refusal: BaseException | None, _: object) -> None:
+        if isinstance(refusal, IkeError):
+            refusal.spi = self._spi
 
 
 def _spi_in(message: Message) -> bytes:

@@ -5,7 +5,7 @@ What comes of a step is returned, for the session.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 from ikevd.addresses import Path
@@ -102,7 +102,7 @@ class AtWork(PhaseOnes):
             return []
         return self._phase1_goes_on(work, work.running.tick())
 
-    def learnt(self, fact: facts.Fact) -> Iterable[Ask]:
+    def learnt(self, fact: facts.Fact) -> Sequence[Ask]:
         """What the session has learnt is stored: the last message of a phase 1 that ended well may leave, and what has
         ended is not under way any more. What may have its turn now is asked again."""
         if isinstance(fact, ENDS):
@@ -157,7 +157,11 @@ class AtWork(PhaseOnes):
 
     def carry_out(self, state: PeerState, effect: effects.Effect) -> list[Happening]:
         """What a fact has led to, if it is of exchanges; what only the kernel can answer is for later."""
-        if type(effect) is effects.Resume:  # the most frequent one: "What costs" in docs/performance.md
+        if type(effect) is effects.Record:  # the most frequent ones first: "What costs" in docs/performance.md
+            if exchanges := self._under.get(effect.under):
+                exchanges.record.add(effect.fact)
+            return []
+        if type(effect) is effects.Resume:
             if (work := self._begun.get(effect.attempt)) is None:
                 return []
             if effect.error is None:
@@ -178,8 +182,6 @@ class AtWork(PhaseOnes):
             case effects.Say(under, payloads, once, to) if exchanges := self._under.get(under):
                 tell = exchanges.tell_once if once else exchanges.tell
                 tell(payloads, to or self._home(state, exchanges))
-            case effects.Record(under, fact) if exchanges := self._under.get(under):
-                exchanges.record.add(fact)
             case effects.Follow(under, path) if exchanges := self._under.get(under):
                 exchanges.follow(path)
             case effects.Forget(under):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from types import MappingProxyType
+from typing import final
 
 from ikevd.errors import IkeError, KeysWithheld, NotMoved, PolicyTaken, Said
 from ikevd.exchanges.link import ReserveSpi
@@ -35,6 +36,7 @@ FEW_POLICIES = 8
 """Of one child, whose last packets are asked for: selectors that are ranges make many."""
 
 
+@final
 @frozen
 class Again:
     """The kernel does not hold what a child desires: the difference is tried once more."""

@@ -95,17 +95,15 @@ class Learner(Inbox[Happening | Again]):
 
     def handle(self, happening: Happening | Again) -> KernelWork | None:
         """What the kernel must do for it, if anything."""
-        match happening:
-            case Ask():
-                return self._serve(happening)
-            case AskTraffic() | AskPackets() | AskUse() | AskBalance():
-                return self.learn_after(self._questions.answer(self.state, happening))
-            case Again():
-                return self._bring_again(happening)
-            case _ if question := beforehand.question(self, self._questions, happening, self._ports.now):
-                return self.learn_after(question)
-            case _:
-                return self._learn(happening)
+        if type(happening) is Ask:  # not by a `match`: "What costs" in docs/performance.md
+            return self._serve(happening)
+        if type(happening) is Again:
+            return self._bring_again(happening)
+        if isinstance(happening, (AskTraffic, AskPackets, AskUse, AskBalance)):
+            return self.learn_after(self._questions.answer(self.state, happening))
+        if question := beforehand.question(self, self._questions, happening, self._ports.now):
+            return self.learn_after(question)
+        return self._learn(happening)
 
     def instead(self, happening: Happening | Again, bug: Exception) -> list[Happening | Again]:
         """A bug let nothing be learnt of it."""
@@ -142,9 +140,10 @@ class Learner(Inbox[Happening | Again]):
         before = self.state
         self._waiters.admit(fact)
         self.state, todo = decide(self.connection, before, fact, self._ports.now(), self._ports.salt)
-        used = {fact.under: (fact.message_id,)} if isinstance(fact, message_facts.Informed) else NOTHING_USED
+        used = {fact.under: (fact.message_id,)} if type(fact) is message_facts.Informed else NOTHING_USED
         self._ledger.learnt(self.state, used)
-        self.post(*self._at_work.learnt(fact))
+        if asks := self._at_work.learnt(fact):
+            self.post(*asks)
         self._arm(before)
         views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
         if not views and not unused:
@@ -159,7 +158,7 @@ class Learner(Inbox[Happening | Again]):
                 self._carry_out(effect)
             except Exception as bug:  # the others are carried out
                 self.post(*bugs.not_done(self.connection.name, effect, bug))
-        if isinstance(fact, exchange_facts.Opening):
+        if type(fact) is exchange_facts.Opening:
             attempt = fact.attempt
             self.put_first(
                 (kernel_facts.KernelRefused(attempt, refusal) if refusal else kernel_facts.KernelDid(attempt),)
@@ -198,13 +197,12 @@ class Learner(Inbox[Happening | Again]):
         self.put_first(await self._kernel.bring_again(self.state, again))
 
     def _carry_out(self, effect: Effect) -> None:
-        match effect:
-            case effects.Answer(child, error):
-                self._waiters.answer(child, error)
-            case effects.TellOthers(under):
-                self._contacts.tell_others(self, self.state.isakmp[under])
-            case _:
-                self.post(*self._at_work.carry_out(self.state, effect))
+        if type(effect) is effects.Answer:
+            self._waiters.answer(effect.child, effect.error)
+        elif type(effect) is effects.TellOthers:
+            self._contacts.tell_others(self, self.state.isakmp[effect.under])
+        elif happenings := self._at_work.carry_out(self.state, effect):
+            self.post(*happenings)
 
     # -- time ------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ class Waiters:
 
     def admit(self, fact: Fact) -> None:
         """The turn of the oldest command has come, where it is one that somebody waits for."""
-        for child in _waited_for(fact):
+        for child in _waited_for(fact) if self._coming else ():
             coming = self._coming[child]
             self._waiting.setdefault(child, []).append(coming.popleft())
             if not coming:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from ikevd.exchanges.link import KernelCall
 from ikevd.frozen import frozen
@@ -35,6 +35,7 @@ class Work:
         return sooner(self.running.conversation.deadline, self.forget_at)
 
 
+@final
 @frozen
 class Ask:
     """An exchange asks this machine for something, and waits."""

@@ -126,7 +126,7 @@ class Identity:
         return self.type == other.type and self.compared == other.compared
 
     def __hash__(self) -> int:
-        return hash((self.type, self.compared))
+        return hash(self.compared)  # the same data of two types is rare
 
     def _key(self) -> object:
         """What decides about equality."""

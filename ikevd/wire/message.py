@@ -169,7 +169,7 @@ def split_untrusted(kind: PayloadType, body: bytes) -> tuple[bytes, bytes]:
 def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payload]:
     """The payloads, the first of which is of type `kind`, one after the other; raises only `Malformed`."""
     number = read = offers = 0
-    while kind != NONE:
+    while kind is not NONE:
         number += 1
         if number > MAX_PAYLOADS:
             raise Malformed(f"message with more than {MAX_PAYLOADS} payloads")
@@ -178,7 +178,7 @@ def decode_chain_untrusted(kind: PayloadType, reader: Reader) -> Iterator[Payloa
             raise Malformed(f"reserved octet of payload {number} ({kind}) is {reserved}, not 0")
         if length < GENERIC_OCTETS:
             raise Malformed(f"{kind} payload with length {length}; at least {GENERIC_OCTETS} is wanted")
-        offers += kind == SA
+        offers += kind is SA
         if offers > MAX_OFFERS:
             raise Malformed(f"message with more than {MAX_OFFERS} SA payloads")
         payload = decode_payload(kind, reader.take(length - GENERIC_OCTETS))

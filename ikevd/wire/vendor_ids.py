@@ -91,13 +91,11 @@ def ios_mark(sender_cookie: bytes) -> bytes:
 
 def name_of(vendor_id: bytes, sender_cookie: bytes) -> str:
     """What a vendor ID means; `sender_cookie` is that of the message's sender, since some products mix it in."""
-    return next(_names(vendor_id, sender_cookie))
+    return _EXACT.get(vendor_id) or next(_names(vendor_id, sender_cookie))
 
 
 def _names(vendor_id: bytes, sender_cookie: bytes) -> Iterator[str]:
     """The first one counts."""
-    if vendor_id in _EXACT:
-        yield _EXACT[vendor_id]
     if is_ios(vendor_id, sender_cookie):
         yield "Cisco IOS device"
     yield from _with_version(vendor_id)
