@@ -28,7 +28,7 @@ from ikevd.wire.registry import (
     Phase1Transform,
     Protocol,
 )
-from ikevd.wire.sa import Proposal, SaPayload, Transform
+from ikevd.wire.sa import USUAL_TRANSFORM, Proposal, SaPayload, Transform
 
 DEFAULT_ESP_SECONDS = 28800
 """RFC 2407 section 4.5: an absent SA life means eight hours."""
@@ -115,6 +115,21 @@ _SECONDS, _KILOBYTES = LifeType.SECONDS, LifeType.KILOBYTES
 
 def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     """The suite of one transform, or in words why it is none of ours."""
+    return _usual_phase1(transform.octets) if _is_usual(transform) else _read_phase1(transform)
+
+
+@lru_cache(maxsize=256)
+def _usual_phase1(octets: bytes) -> tuple[IkeSuite | str, Lifetime]:
+    """Most peers of a gateway offer the same transforms."""
+    return _read_phase1(Transform.decode(octets, 1))
+
+
+def _is_usual(transform: Transform) -> bool:
+    """Was it received as it would be sent, and in no more octets than usual?"""
+    return 0 < len(transform.octets) <= USUAL_TRANSFORM
+
+
+def _read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     numbers, life = _read_attributes(transform, *_IKE_LIFE)
     default = Lifetime(DEFAULT_IKE_SECONDS)
     if transform.id != KEY_IKE:
@@ -139,6 +154,15 @@ def read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
 
 def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
     """The suite of one ESP transform, or in words why it is none of ours."""
+    return _usual_phase2(transform.octets) if _is_usual(transform) else _read_phase2(transform)
+
+
+@lru_cache(maxsize=256)
+def _usual_phase2(octets: bytes) -> tuple[EspSuite | str, Lifetime]:
+    return _read_phase2(Transform.decode(octets, 1))
+
+
+def _read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
     numbers, life = _read_attributes(transform, *_ESP_LIFE)
     default = Lifetime(DEFAULT_ESP_SECONDS)
     if isinstance(numbers, int):
