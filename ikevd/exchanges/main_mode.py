@@ -129,11 +129,11 @@ async def respond(link: Link, candidates: Candidates, entropy: Entropy) -> Isakm
         claimed = Identity(idii.type, idii.data)
         await link.unconfirmed(keying.sa(anyone, choice, link, claimed, initiator=False, nat=found))
         raise
-    sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found)
+    sa = keying.sa(connection, choice, link, identity, initiator=False, nat=found, contacted=contacted)
     idir, greeting = sa.local_id.to_payload(), await contact.greeting(link, connection, sa.local_id, identity)
     claim = (lifetimes.claim(sa),) if sa.claims else ()
     await link.answer(idir, keying.hash_r(idir), *greeting, *claim)
-    return with_block(replace(sa, contacted=contacted), keying.chain.iv)
+    return with_block(sa, keying.chain.iv)
 
 
 def _silent_after_message_5(psk: PreSharedKey, ours: Identity, error: NoAnswer) -> IkeError:

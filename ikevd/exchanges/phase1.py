@@ -188,6 +188,7 @@ class Keying:
         initiator: bool,
         nat: NatTraversal | None,
         exchange: ExchangeType = ExchangeType.MAIN_MODE,
+        contacted: bool = False,
     ) -> IsakmpSa:
         """The ISAKMP SA as far as it is known now."""
         check, ours, theirs = connection.lifetime_check, connection.lifetime, choice.lifetime
@@ -209,6 +210,7 @@ class Keying:
             peer_vendors=link.peer_vendors,
             dpd=speaks_dpd(link),
             claims=not initiator and is_claimed(check, lifetime, theirs),
+            contacted=contacted,
         )
 
 

@@ -84,8 +84,10 @@ class PolicyId:
     """Made once: that of a network is dear, and a policy is looked up often."""
 
     def __post_init__(self) -> None:
-        parts = self.source, self.destination, self.protocol, self.source_port, self.destination_port, self.direction
-        object.__setattr__(self, "_hash", hash(parts))
+        ends = int(self.source.network_address), int(self.destination.network_address)
+        prefixes = self.source.prefixlen, self.destination.prefixlen
+        packets = self.protocol, self.source_port, self.destination_port, self.direction
+        object.__setattr__(self, "_hash", hash((ends, prefixes, packets)))
 
     def __hash__(self) -> int:
         return self._hash

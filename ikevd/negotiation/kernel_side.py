@@ -123,7 +123,8 @@ class KernelSide:
         """The SPIs of Quick Modes that have ended and that no SA has come of."""
         if before.quick_modes is state.quick_modes:
             return []
-        return self.believed.unused(before.quick_modes.keys() - state.quick_modes.keys())
+        ended = before.quick_modes.keys() - state.quick_modes.keys()
+        return self.believed.unused(ended) if ended else []
 
     async def reserve_spi(self, attempt: Attempt, child: str, call: ReserveSpi) -> facts.Fact:
         """An inbound SPI for a Quick Mode."""

@@ -258,7 +258,8 @@ class Peers:
 
     def follow(self, session: Session) -> None:
         """A message of it was accepted, perhaps from another place than before."""
-        if self._sessions.get(session.state.key.connection, {}).get(session.state.key) is session:
+        key = session.state.key
+        if key.instance and self._sessions.get(key.connection, {}).get(key) is session:
             self._instances.follow(session.state)
 
     # -- within -----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ikevd.conversation.effects import AskHost, CameTwice, Effect, Heeded, Raise
 from ikevd.crypto.ciphers import IvChain
 from ikevd.errors import Finding, IkeError, InternalError
 from ikevd.exchanges.link import HostAnswer
-from ikevd.facts import Established, Failed, Heard, Note
+from ikevd.facts import Established, Failed, Heard, Note, Sent
 from ikevd.findings import Undelivered, Unreachable
 from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.ports import Ports
@@ -164,7 +164,12 @@ class Running:
         holds = self._holds and bool(effects) and type(effects[-1]) is Returned  # the end stands last
         self.record.cookies = self.conversation.cookies
         for effect in effects:  # not by a `match`: "What costs" in docs/performance.md
-            if type(effect) is Transmit:
+            if type(effect) is Sent or type(effect) is Note:
+                self.record.add(effect)
+            elif type(effect) is Heard:
+                self.record.add(effect)
+                outcomes.append(effect)
+            elif type(effect) is Transmit:
                 if holds:
                     self._held += (effect,)
                 else:
@@ -184,8 +189,6 @@ class Running:
                 outcomes.append(effect)
             else:
                 self.record.add(effect)
-                if type(effect) is Heard:
-                    outcomes.append(effect)
         return outcomes
 
     def _failed(self, error: IkeError) -> None:

@@ -82,7 +82,8 @@ class TrafficSelector:
     @property
     def _prefix(self) -> int | None:
         """The length of its prefix, likewise."""
-        low, hosts = int(self.first), int(self.first) ^ int(self.last)
+        low = int(self.first)
+        hosts = low ^ int(self.last)
         if hosts & (hosts + 1) or low & hosts:
             return None
         return self.first.max_prefixlen - hosts.bit_length()
