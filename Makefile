@@ -67,7 +67,7 @@ soak: setup second-guest .rig/systemd-bookworm.stamp .rig/systemd-trixie.stamp |
 	$(PY) -m tests.fuzz.live --messages 20000
 	$(PY) -m tests.soak.kills --kills 10000
 	$(PY) -m tests.soak.hours --hours 1000
-	$(SUDO) GUESTS=2 SECONDS_AT_MOST=14400 tests/guests -m soak tests/kernel tests/interop
+	$(SUDO) GUESTS=2 SECONDS_AT_MOST=21600 tests/guests -m soak tests/kernel tests/interop
 	$(SUDO) tests/bare-root
 
 interop: setup
