@@ -119,9 +119,9 @@ class Ikevd:
             self.process.send_signal(number)
         try:
             return self.process.wait(6)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:  # from which the failure follows that ended the test before
             self.kill()
-            raise AssertionError(f"ikevd did not end within 6 s\n{self.log}") from None
+            raise AssertionError(f"ikevd did not end within 6 s\n{self.log}") from late
 
     def kill(self) -> None:
         """As a crash would; its sockets are held for the next `start`."""
