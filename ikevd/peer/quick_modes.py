@@ -29,6 +29,8 @@ MAX_MAKING = 4
 def begin(draft: Draft) -> None:
     """What waits, one after the other: strongSwan (5.9.8), as responder, forgets a Quick Mode in progress when another
     one fails. One that stays unanswered delays its siblings by `PACE` and no more."""
+    if not (draft.waiting or draft.deletes_to_send):  # as after most facts
+        return
     under = isakmp.usable(draft)
     if under is None:
         phase1.begin(draft)
