@@ -60,22 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description="What ikevd costs, alone and beside charon.")
-    parser.add_argument(
-        "command",
-        choices=(
-            "start",
-            "handshake",
-            "instructions",
-            "latency",
-            "children",
-            "looks",
-            "restart",
-            "reload",
-            "dpd",
-            "scale",
-            "all",
-        ),
-    )
+    parser.add_argument("command", choices=(*COMMANDS, "all"))
     parser.add_argument("--rounds", type=int, default=10, help="handshake: bursts for each suite and responder")
     parser.add_argument(
         "--each",

@@ -84,10 +84,10 @@ class Forker:
         self._lock = threading.Lock()
         self._channel, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
-            command = [sys.executable, "-m", "tests.interop.forking", str(its.fileno())]
+            server = [sys.executable, "-m", "tests.interop.forking", str(its.fileno())]
             environ = os.environ | {"NO_COLOR": "1"}
             self._process = subprocess.Popen(
-                command, env=environ, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+                server, env=environ, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
 
     def start(

@@ -180,7 +180,7 @@ def test_the_peers_delete_ends_the_isakmp_sa_and_is_not_answered_with_one() -> N
     ],
     ids=["a tunnel stands", "all copies had left long since", "nothing stands any more"],
 )
-def test_what_we_said_under_it_at_last_may_have_come_too_late_and_is_said_under_another(
+def test_a_delete_said_under_an_isakmp_sa_that_the_peer_then_deletes_may_have_come_too_late_and_is_said_again(
     stands: ChildState, since: float, again: list[str]
 ) -> None:
     before = peer(isakmp(B), isakmp(A), lan=stands, deletes_said=(SaidDelete(ours(6), NOW - since),))

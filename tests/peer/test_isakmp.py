@@ -147,7 +147,7 @@ def test_an_unanswered_quick_mode_counts_where_nothing_was_heard_for_30_s_before
     assert after.isakmp[A].unresponsive == unresponsive
 
 
-def test_it_counts_for_the_former_ones_as_well_under_which_nothing_was_heard_since() -> None:
+def test_an_unanswered_quick_mode_counts_for_former_isakmp_sas_too_under_which_nothing_was_heard_since() -> None:
     stands = isakmp(C, heard=NOW - 20), isakmp(B, heard=NOW - 70), isakmp(A, heard=NOW - 50)
     before = peer(*stands, lan=WANTED, modes={7: mode(born=NOW - 15)})
     after, _ = told(before, QuickModeFailed(Attempt(7), NoAnswer("silence"), spoken=True, sent=True))

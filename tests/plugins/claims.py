@@ -1,8 +1,8 @@
 """With IKEVD_CLAIMS set to a folder that several runs share, each test is run by one of them alone.
 
 The tests of a file are claimed in blocks, by making a folder: who comes to a block first runs it, the others pass it
-over. A test with a time limit of its own, which takes minutes, is a block of its own. So two guests share the work
-whatever each test takes.
+over. A test with a time limit of its own, which takes minutes, is a block of its own. So guests, and the
+processes of `tests/share`, share the work whatever each test takes.
 """
 
 from __future__ import annotations
