@@ -107,6 +107,11 @@ def ipsec(number: int = 1, name: str = "lan", **changes: object) -> IpsecSa:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def seen_from_there(sa: IpsecSa) -> IpsecSa:
+    """By the other end."""
+    return replace(sa, inbound=sa.outbound, outbound=sa.inbound, initiator=not sa.initiator)
+
+
 def pair(number: int = 1, name: str = "lan", **changes: object) -> PairState:
     """Made 600 s ago, under A."""
     plain = PairState(ipsec(number, name), A, Half.BOTH, NOW - 600, NOW + 3000, None)
