@@ -19,7 +19,8 @@ from ipaddress import ip_address
 from bench.callgrind import has_callgrind
 from bench.report import table, verdict
 from ikevd.addresses import Path
-from ikevd.policy.model import Connection, Dpd
+from ikevd.policy.connection import Connection
+from ikevd.policy.dpd import Dpd
 from tests.builders import ALICE, child, connection, mirrored
 from tests.gateways import World
 from tests.virtual_time import run

@@ -9,34 +9,19 @@ nothing.
 from __future__ import annotations
 
 from ikevd.frozen import frozen
-from ikevd.peer.command_facts import Ended as Ended
-from ikevd.peer.command_facts import RekeyWanted as RekeyWanted
-from ikevd.peer.command_facts import Reloaded as Reloaded
-from ikevd.peer.command_facts import Reset as Reset
-from ikevd.peer.command_facts import Unwanted as Unwanted
-from ikevd.peer.command_facts import Wanted as Wanted
-from ikevd.peer.exchange_facts import Opening as Opening
-from ikevd.peer.exchange_facts import PhaseOneFailed as PhaseOneFailed
-from ikevd.peer.exchange_facts import PhaseOneUp as PhaseOneUp
-from ikevd.peer.exchange_facts import QuickModeBegan as QuickModeBegan
-from ikevd.peer.exchange_facts import QuickModeFailed as QuickModeFailed
-from ikevd.peer.exchange_facts import QuickModeUp as QuickModeUp
-from ikevd.peer.exchange_facts import Reserved as Reserved
+from ikevd.peer.command_facts import Ended, RekeyWanted, Reloaded, Reset, Unwanted, Wanted
+from ikevd.peer.exchange_facts import (
+    Opening,
+    PhaseOneFailed,
+    PhaseOneUp,
+    QuickModeBegan,
+    QuickModeFailed,
+    QuickModeUp,
+    Reserved,
+)
 from ikevd.peer.exchange_state import Attempt
-from ikevd.peer.kernel_facts import Acquired as Acquired
-from ikevd.peer.kernel_facts import Expired as Expired
-from ikevd.peer.kernel_facts import KernelDid as KernelDid
-from ikevd.peer.kernel_facts import KernelRefused as KernelRefused
-from ikevd.peer.kernel_facts import Placed as Placed
-from ikevd.peer.kernel_facts import Unplaced as Unplaced
-from ikevd.peer.kernel_facts import Vanished as Vanished
-from ikevd.peer.message_facts import Contacted as Contacted
-from ikevd.peer.message_facts import Heard as Heard
-from ikevd.peer.message_facts import HeardDpd as HeardDpd
-from ikevd.peer.message_facts import Hinted as Hinted
-from ikevd.peer.message_facts import Informed as Informed
-from ikevd.peer.message_facts import StrayEsp as StrayEsp
-from ikevd.peer.message_facts import Worn as Worn
+from ikevd.peer.kernel_facts import Acquired, Expired, KernelDid, KernelRefused, Placed, Unplaced, Vanished
+from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Hinted, Informed, StrayEsp, Worn
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.volume_facts import Carried, Counted, SoftExpired, Spent, Used
 from ikevd.sa.model import Spi

@@ -12,20 +12,10 @@ from dataclasses import field
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.frozen import frozen
-from ikevd.peer.child_state import ChildState as ChildState
-from ikevd.peer.child_state import Flaps as Flaps
-from ikevd.peer.child_state import Half as Half
-from ikevd.peer.child_state import Idle as Idle
-from ikevd.peer.child_state import PairState as PairState
-from ikevd.peer.exchange_state import Attempt as Attempt
-from ikevd.peer.exchange_state import QuickModeState as QuickModeState
-from ikevd.peer.isakmp_state import IsakmpState as IsakmpState
-from ikevd.peer.isakmp_state import LastFlight as LastFlight
-from ikevd.peer.isakmp_state import Liveness as Liveness
-from ikevd.peer.isakmp_state import Roaming as Roaming
-from ikevd.peer.isakmp_state import Stage as Stage
-from ikevd.peer.one_way_state import OneWay as OneWay
-from ikevd.peer.one_way_state import OneWayStage as OneWayStage
+from ikevd.peer.child_state import ChildState
+from ikevd.peer.exchange_state import Attempt, QuickModeState
+from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.one_way_state import OneWay
 from ikevd.policy.identity import Identity
 from ikevd.sa.model import Cookies, Spi
 

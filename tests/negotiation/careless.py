@@ -9,7 +9,7 @@ import asyncio
 from typing import Self
 
 from ikevd.host.interface import Action, Direction, SaId
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.builders import ALICE, BOB, NO_DPD
 from tests.gateways import Gateway, World

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ikevd.facts import Fact, Note, Sent
-from ikevd.policy.model import Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.store.memory import Disk
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.gateways import Gateway, World

@@ -7,7 +7,7 @@ import random
 from functools import partial
 
 from ikevd.peer.volume_facts import SoftExpired
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from tests.builders import child, connection
 from tests.duet import Network
 from tests.gateways import Gateway, alice_and_bob

@@ -9,7 +9,9 @@ from typing import Any
 
 from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Child, Connection, Listen, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Listen
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.gateways import Gateway, World, bring_up
 from tests.negotiation.mortal import Machine

@@ -12,7 +12,8 @@ from typing import Any, cast
 from ikevd.addresses import Address, Path
 from ikevd.host.interface import KernelEvent, KernelPolicy, Listener
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.store.memory import Disk, Killed, MemoryStore
 from tests.builders import ALICE, BOB, NO_DPD, SeededEntropy, child, connection, mirrored
 from tests.gateways import Gateway, World, bring_up

@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from ikevd.addresses import Address
 from ikevd.crypto import keys
 from ikevd.exchanges import phase2
-from ikevd.policy.model import Child, Connection, Resend
+from ikevd.policy.child import Child
+from ikevd.policy.connection import Connection, Resend
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.payloads import HashPayload, Payload

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, connection, fqdn, mirrored
 from tests.duet import Network

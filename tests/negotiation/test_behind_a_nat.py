@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.host.interface import UdpPorts
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored, psk
 from tests.duet import Network
 from tests.gateways import World, alice_and_bob, bring_up

@@ -15,7 +15,10 @@ from ikevd.host.interface import Counters, SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.observe.words import say
 from ikevd.path_findings import EspBlocked, EspSilent, UdpInVain, UdpNotTried
-from ikevd.policy.model import Connection, Dpd, Encap, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.dpd import Dpd
+from ikevd.policy.nat import Encap
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, NO_DPD, child, connection, mirrored

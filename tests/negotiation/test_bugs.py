@@ -12,12 +12,14 @@ import pytest
 
 from ikevd.errors import IkeError
 from ikevd.negotiation import learner
-from ikevd.peer import effects, facts
+from ikevd.peer import command_facts, effects, exchange_facts, facts, kernel_facts, message_facts
 from ikevd.peer.decide import decide
 from ikevd.peer.effects import Effect
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import PeerState
-from ikevd.policy.model import Connection, Lifetime, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from tests.builders import BOB, child, connection
 from tests.gateways import Gateway, alice_and_bob
 from tests.mutant import Mutant
@@ -68,13 +70,13 @@ def nothing_is_left(gateway: Gateway) -> bool:
 
 
 AT_UP = (
-    facts.PhaseOneUp,
-    facts.QuickModeBegan,
-    facts.Reserved,
-    facts.Opening,
-    facts.KernelDid,
-    facts.QuickModeUp,
-    facts.Heard,
+    exchange_facts.PhaseOneUp,
+    exchange_facts.QuickModeBegan,
+    exchange_facts.Reserved,
+    exchange_facts.Opening,
+    kernel_facts.KernelDid,
+    exchange_facts.QuickModeUp,
+    message_facts.Heard,
 )
 
 
@@ -90,7 +92,7 @@ def test_a_negotiation_that_meets_a_bug_ends_and_the_next_one_brings_the_tunnel_
         with bugs.planted():
             alice.engine.start()
             await asyncio.sleep(240)
-        never_met = kind is facts.QuickModeBegan and whose == "initiator"  # the responder learns it
+        never_met = kind is exchange_facts.QuickModeBegan and whose == "initiator"  # the responder learns it
         assert (bugs.met, len(bugs.reported)) == ((0, 0) if never_met else (1, 1))
         assert ill.counters["bug: a fact was not learnt"] == bugs.met
         assert alice.pairs == bob.pairs == 1
@@ -100,7 +102,7 @@ def test_a_negotiation_that_meets_a_bug_ends_and_the_next_one_brings_the_tunnel_
     run(story())
 
 
-FAILING = facts.PhaseOneFailed, facts.QuickModeFailed, facts.KernelRefused
+FAILING = exchange_facts.PhaseOneFailed, exchange_facts.QuickModeFailed, kernel_facts.KernelRefused
 
 
 @pytest.mark.parametrize("kind", FAILING, ids=lambda kind: kind.__name__)
@@ -110,7 +112,7 @@ def test_a_bug_at_the_end_of_what_has_failed_leaves_nothing_either(kind: type[Fa
         world, alice, bob = alice_and_bob(view=ALWAYS)
         ill = alice if whose == "initiator" else bob
         bugs = Bugs(ill, kind)
-        if kind is facts.PhaseOneFailed:
+        if kind is exchange_facts.PhaseOneFailed:
             del world.gateways[BOB]
         else:
             ill.kernel.fail("add_sa", 12)
@@ -119,7 +121,7 @@ def test_a_bug_at_the_end_of_what_has_failed_leaves_nothing_either(kind: type[Fa
             await asyncio.sleep(120)
             world.gateways[BOB] = bob
             await asyncio.sleep(600)
-        never_met = kind is facts.PhaseOneFailed and whose == "responder"  # the initiator learns it
+        never_met = kind is exchange_facts.PhaseOneFailed and whose == "responder"  # the initiator learns it
         assert bugs.met == (0 if never_met else 1)
         assert alice.pairs == bob.pairs == 1, "after the longest pause"
         assert nothing_is_left(alice)
@@ -171,7 +173,7 @@ def test_of_several_children_that_are_due_one_is_concerned() -> None:
 def test_who_waits_for_a_command_is_told() -> None:
     async def story() -> None:
         _, alice, _ = alice_and_bob()
-        with Bugs(alice, facts.Wanted).planted(), pytest.raises(IkeError, match="a fault of ikevd itself"):
+        with Bugs(alice, command_facts.Wanted).planted(), pytest.raises(IkeError, match="a fault of ikevd itself"):
             await asyncio.wait_for(alice.engine.session(connection()).want("lan"), 1)
 
     run(story())

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from ikevd.host.interface import Action
-from ikevd.peer import facts
-from ikevd.policy.model import Connection, Lifetime, Start
+from ikevd.peer import message_facts
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.wire.registry import ExchangeType
 from tests.builders import NO_DPD, connection
 from tests.gateways import bring_up, silence
@@ -163,7 +165,7 @@ def test_also_where_the_connection_with_that_peer_has_another_name(deleted: bool
         _, hers, his, bob = await both_up(SHORT)
         if deleted:
             (isakmp,) = bob.session.live
-            bob.session.post(facts.Worn(isakmp.sa.cookies))
+            bob.session.post(message_facts.Worn(isakmp.sa.cookies))
             await asyncio.sleep(1)
         else:
             await asyncio.sleep(100)

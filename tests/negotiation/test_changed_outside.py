@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ikevd.host.interface import Action
-from ikevd.policy.model import Bypass, Listen
+from ikevd.policy.settings import Bypass, Listen
 from tests.builders import ALICE, selector
 from tests.gateways import World
 from tests.negotiation.guarded import DMZ, LAN, SETTINGS, VIEW, Watched, both_up, out, renamed

@@ -13,7 +13,8 @@ from ikevd.errors import PeerRefused
 from ikevd.facts import Note
 from ikevd.host.interface import Action, Direction
 from ikevd.observe.words import say, say_error
-from ikevd.policy.model import Connection, Dpd, Unique
+from ikevd.policy.connection import Connection, Unique
+from ikevd.policy.dpd import Dpd
 from tests.builders import BOB, NO_DPD, child
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up

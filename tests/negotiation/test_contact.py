@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.facts import Sent
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored, psk
 from tests.duet import Network
 from tests.gateways import World, alice_and_bob, bring_up, reload, ripen

@@ -12,7 +12,9 @@ from ikevd.facts import Note
 from ikevd.host.interface import Action, Direction
 from ikevd.liveness_findings import PeerDead
 from ikevd.observe.words import say
-from ikevd.policy.model import Connection, Dpd, DpdAction, DpdMode, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
 from ikevd.store.difference import NUMBERS_RESERVED, THEIRS_RESERVED
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored

@@ -11,7 +11,8 @@ import pytest
 
 from ikevd.host.interface import SaId
 from ikevd.peer.volume_facts import SoftExpired
-from ikevd.policy.model import Lifetime, Rekey, Start
+from ikevd.policy.child import Rekey, Start
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.builders import BOB, child, connection, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up

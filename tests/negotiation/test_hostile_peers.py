@@ -16,7 +16,8 @@ from ikevd.errors import Abandoned, InternalError, Said
 from ikevd.exchanges.link import Link, Situation
 from ikevd.host.interface import SaId
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Lifetime, Unique
+from ikevd.policy.connection import Unique
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, NO_DPD, child, connection, fqdn, mirrored, psk

@@ -11,7 +11,7 @@ from ikevd.control.status import state_of
 from ikevd.host.interface import Direction
 from ikevd.observe.words import say
 from ikevd.peer.timing import LOOKS
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.builders import child, connection, mirrored
 from tests.gateways import Gateway, alice_and_bob
 from tests.virtual_time import run

@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.addresses import Address, Path
 from ikevd.negotiation import ledger
-from ikevd.peer import facts
+from ikevd.peer import message_facts
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB
 from tests.gateways import Gateway, World
@@ -82,7 +82,7 @@ def test_the_room_of_an_exchange_comes_back_with_the_end_of_its_isakmp_sa() -> N
         *_, alice, bob = await tunnel()
         (isakmp,) = alice.session.live
         assert room(alice) > 0
-        alice.session.post(facts.Worn(isakmp.sa.cookies))
+        alice.session.post(message_facts.Worn(isakmp.sa.cookies))
         await asyncio.sleep(20)
         assert not alice.session.live
         assert (room(alice), room(bob)) == (0, 0)

@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.errors import IkeError, KernelRefused, PeerRefused
 from ikevd.facts import Sent
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from ikevd.wire.buffer import Reader
 from ikevd.wire.message import decode_chain_untrusted
 from ikevd.wire.payloads import DeletePayload, NotifyPayload, Payload

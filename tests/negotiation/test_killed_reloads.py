@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from ikevd.host.interface import PolicyId
-from ikevd.policy.model import Connection, Listen
+from ikevd.policy.connection import Connection
 from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.settings import Listen
 from ikevd.store.memory import Killed
 from tests.builders import ALICE, psk, selector
 from tests.gateways import reload

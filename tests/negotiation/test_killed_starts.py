@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.host.interface import Action
 from ikevd.negotiation.placed import LEFT, OUTSIDE
-from ikevd.policy.model import Listen
+from ikevd.policy.settings import Listen
 from tests.builders import ALICE
 from tests.gateways import World
 from tests.negotiation.guarded import CHANGED, SETTINGS, VIEW, Watched, both_up, of_children, out

@@ -14,8 +14,8 @@ from ikevd.host.unknown import Unknown
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
-from ikevd.policy.model import Listen
 from ikevd.policy.reqids import REQID_FIRST, REQID_LAST
+from ikevd.policy.settings import Listen
 from ikevd.sa.model import Spi
 from ikevd.store.interface import PlacedPolicy
 from tests.kernel.samples import FOREIGN_REQID, HERE, PEER, REQID, add, policy_of, sa_of

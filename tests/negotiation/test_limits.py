@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.addresses import Address
 from ikevd.negotiation.limits import HalfOpen
-from ikevd.policy.model import Limits
+from ikevd.policy.settings import Limits
 
 
 class Asked(IPv4Address):

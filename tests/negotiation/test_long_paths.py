@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from ikevd.conversation.timing import pauses
-from ikevd.policy.model import Dpd, DpdMode, Resend
+from ikevd.policy.connection import Resend
+from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, connection, mirrored
 from tests.duet import Network

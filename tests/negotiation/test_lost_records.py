@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ikevd.host.interface import Action
-from ikevd.policy.model import Connection, Listen
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Listen
 from ikevd.store.interface import Changes
 from ikevd.store.memory import MemoryStore
 from tests.builders import ALICE, BOB, child, connection, mirrored

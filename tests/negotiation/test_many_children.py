@@ -8,7 +8,7 @@ import pytest
 
 from ikevd.conversation.timing import FAREWELL
 from ikevd.negotiation.session import Session
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, child, connection
 from tests.gateways import World, alice_and_bob

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.negotiation.matching import ByAddress
-from ikevd.policy.model import AddressRange
+from ikevd.policy.connection import AddressRange
 from tests.builders import ALICE, BOB, connection
 
 EXACT = connection(name="exact")

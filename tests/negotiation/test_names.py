@@ -11,7 +11,9 @@ import pytest
 from ikevd.addresses import Address
 from ikevd.errors import Abandoned, IkeError
 from ikevd.path_findings import NameUnknown
-from ikevd.policy.model import Connection, Dpd, Resend, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection, Resend
+from ikevd.policy.dpd import Dpd
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
 from tests.gateways import Gateway, World, bring_up, reload
 from tests.virtual_time import run

@@ -9,7 +9,8 @@ import pytest
 
 from ikevd.host.interface import Action
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Bypass, Listen, Start
+from ikevd.policy.child import Start
+from ikevd.policy.settings import Bypass, Listen
 from tests.builders import ALICE, BOB, child, connection, mirrored, selector
 from tests.gateways import World
 from tests.negotiation.guarded import LAN, Watched, both_up, of_children

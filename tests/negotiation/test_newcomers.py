@@ -12,7 +12,7 @@ import pytest
 
 from ikevd.negotiation.backstop import FAR
 from ikevd.peer.timing import REMEMBERED, TO_ANSWER
-from ikevd.policy.model import Unique
+from ikevd.policy.connection import Unique
 from ikevd.store.memory import MemoryStore
 from tests.builders import BOB, mirrored
 from tests.gateways import Gateway, World, bring_up

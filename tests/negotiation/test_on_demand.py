@@ -9,7 +9,8 @@ from ikevd.control.status import state_of
 from ikevd.host.interface import Action, Direction, PolicyId, SaAsked
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.peer.timing import LAST_RETRY, SPREAD
-from ikevd.policy.model import Resend, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Resend
 from ikevd.store.memory import MemoryStore
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.outside import Outside
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.desired import desired_child
 from ikevd.peer.outside import outside
-from ikevd.peer.state import ChildState
-from ikevd.policy.model import Config
+from ikevd.policy.settings import Config
 from tests.builders import connection
 
 VIEW = connection()

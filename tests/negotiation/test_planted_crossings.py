@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.frozen import replace
 from ikevd.peer import child, crossing, desired, rekey
-from ikevd.peer.state import ChildState, PairState
+from ikevd.peer.child_state import ChildState, PairState
 from ikevd.sa.model import IpsecSa
 from tests.duet import Network
 from tests.mutant import Mutant

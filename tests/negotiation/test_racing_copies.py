@@ -11,7 +11,7 @@ import pytest
 
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.host.interface import UdpPorts
-from ikevd.policy.model import Encap
+from ikevd.policy.nat import Encap
 from tests.builders import ALICE, BOB, connection, mirrored
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up

@@ -12,9 +12,10 @@ import pytest
 
 from ikevd.host.interface import Action, Direction
 from ikevd.kernel.memory import MemoryKernel
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.start import has_trap
-from ikevd.peer.state import ChildState
-from ikevd.policy.model import Child, Lifetime, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.lives import Lifetime
 from tests.builders import child, connection
 from tests.duet import Network
 from tests.gateways import Gateway, alice_and_bob

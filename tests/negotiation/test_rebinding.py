@@ -13,7 +13,9 @@ from ikevd.addresses import Address, Endpoint
 from ikevd.errors import KernelRefused
 from ikevd.host.interface import KernelSa, SaId, UdpPorts
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Connection, Encap, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.nat import Encap
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
 from tests.duet import Network
 from tests.gateways import alice_and_bob, bring_up

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ikevd.addresses import Endpoint
 from ikevd.addresses import Path as UdpPath
-from ikevd.policy.model import Config, Limits
+from ikevd.policy.settings import Config, Limits
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType
 from tests.builders import ALICE, ALICE_TO_BOB, BOB, connection, mirrored

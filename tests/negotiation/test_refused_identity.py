@@ -10,7 +10,7 @@ import pytest
 from ikevd.errors import IkeError, PeerRefused, ProbablePskMismatch
 from ikevd.facts import Failed, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from tests.builders import connection, fqdn, mirrored, psk
 from tests.gateways import Gateway, alice_and_bob, bring_up
 from tests.sayings import said

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from ikevd.host.interface import SaId
-from ikevd.policy.model import Connection, Lifetime, Rekey, Start
+from ikevd.policy.child import Rekey, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.builders import BOB, child, connection, mirrored
 from tests.duet import Network

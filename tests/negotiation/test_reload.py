@@ -10,7 +10,10 @@ import pytest
 
 from ikevd.host.interface import Action
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Connection, Lifetime, Limits, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
+from ikevd.policy.settings import Limits
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, ESP_AES256_SHA1, connection, psk, selector
 from tests.gateways import World, reload

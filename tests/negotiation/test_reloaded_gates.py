@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from ikevd.host.interface import Action, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.model import Bypass, Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.settings import Bypass
 from tests.builders import ALICE, SeededEntropy, child, connection, selector
 from tests.gateways import World, reload
 from tests.negotiation.guarded import DAVE, DMZ, LAN, VIEW, both_up, of, out

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ikevd.host.interface import SaId
-from ikevd.policy.model import Connection, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection
 from ikevd.wire.registry import ExchangeType
 from tests.builders import BOB, connection, psk, selector
 from tests.duet import Network

@@ -12,7 +12,7 @@ from ikevd.host.interface import Direction, PolicyId
 from ikevd.kernel.faults import Operation
 from ikevd.negotiation.placed import OUTSIDE
 from ikevd.peer.outside import outside
-from ikevd.policy.model import Config, Listen
+from ikevd.policy.settings import Config, Listen
 from ikevd.store.memory import Disk
 from tests.builders import ALICE, BOB, child, connection
 from tests.duet import Network

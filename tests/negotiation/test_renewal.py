@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.peer.due import serves
 from ikevd.peer.effects import Say
-from ikevd.policy.model import Lifetime
+from ikevd.policy.lives import Lifetime
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 from tests.builders import NO_DPD, child, connection, mirrored

@@ -12,7 +12,9 @@ import pytest
 from ikevd.host.interface import Action
 from ikevd.negotiation.paced import APART, FEW, SPREAD
 from ikevd.negotiation.placed import CHILDREN_IN_ONE_ROW
-from ikevd.policy.model import Child, Connection, Lifetime, Start
+from ikevd.policy.child import Child, Start
+from ikevd.policy.connection import Connection
+from ikevd.policy.lives import Lifetime
 from ikevd.store.codec import decode
 from ikevd.store.interface import Placed
 from tests.builders import ALICE, BOB, child, connection, mirrored

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.addresses import Address
-from ikevd.policy.model import Connection
+from ikevd.policy.connection import Connection
 from tests.builders import BOB, child, connection, fqdn, psk
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up

@@ -12,7 +12,9 @@ from ikevd.facts import Sent
 from ikevd.host.interface import SaId
 from ikevd.observe.words import say_error
 from ikevd.peer.timing import PACE
-from ikevd.policy.model import Connection, Lifetime, Resend, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Connection, Resend
+from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType
 from tests.builders import BOB, NO_DPD, child, connection, mirrored

@@ -9,7 +9,8 @@ import pytest
 
 from ikevd.facts import Note
 from ikevd.host.interface import SaId
-from ikevd.policy.model import Lifetime, Start
+from ikevd.policy.child import Start
+from ikevd.policy.lives import Lifetime
 from tests.builders import child, connection, mirrored
 from tests.gateways import Gateway, alice_and_bob, bring_up
 from tests.negotiation.flow import Flow

@@ -10,7 +10,7 @@ import pytest
 from ikevd.addresses import Address, Endpoint, Path
 from ikevd.facts import Note
 from ikevd.negotiation.strays import invalid_cookie
-from ikevd.policy.model import DpdMode
+from ikevd.policy.dpd import DpdMode
 from ikevd.wire.message import Header, encode_chain
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, Flags, NotifyType, PayloadType, Protocol

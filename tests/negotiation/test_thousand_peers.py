@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.policy.model import Connection, Limits, Resend
+from ikevd.policy.connection import Connection, Resend
+from ikevd.policy.settings import Limits
 from tests.builders import BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import World, bring_up

@@ -14,7 +14,7 @@ from ikevd.facts import Note, Sent
 from ikevd.findings import Unreachable
 from ikevd.observe.history import Record
 from ikevd.observe.words import say_error
-from ikevd.policy.model import Resend
+from ikevd.policy.connection import Resend
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection
 from tests.duet import Network

@@ -10,7 +10,7 @@ import pytest
 
 from ikevd.addresses import Address
 from ikevd.peer.timing import TO_ANSWER
-from ikevd.policy.model import Connection, Unique
+from ikevd.policy.connection import Connection, Unique
 from tests.builders import BOB, NO_DPD, mirrored
 from tests.gateways import Gateway, World, bring_up
 from tests.negotiation.crashes import (

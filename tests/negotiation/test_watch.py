@@ -13,7 +13,7 @@ from ikevd.host.interface import Action, Direction, FoundSa, KernelPolicy, Polic
 from ikevd.negotiation.contest import PUT_BACK, WITHIN
 from ikevd.negotiation.watch import SETTLE
 from ikevd.observe.words import say
-from ikevd.policy.model import Start
+from ikevd.policy.child import Start
 from tests.builders import ALICE, child, connection
 from tests.gateways import Gateway, World, alice_and_bob, bring_up
 from tests.virtual_time import run

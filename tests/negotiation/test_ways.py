@@ -12,7 +12,8 @@ from ikevd.errors import Abandoned
 from ikevd.facts import Failed
 from ikevd.negotiation.session import Session
 from ikevd.path_findings import LocalAddressGone, NoLocalAddress
-from ikevd.policy.model import Resend, Start
+from ikevd.policy.child import Start
+from ikevd.policy.connection import Resend
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored
 from tests.gateways import World, alice_and_bob, bring_up
 from tests.virtual_time import run
