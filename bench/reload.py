@@ -18,7 +18,7 @@ from ikevd.addresses import Endpoint, Path
 from ikevd.config.load import Loaded, load
 from ikevd.crypto.secret import Secret
 from ikevd.daemon import GARBAGE_THRESHOLDS
-from ikevd.host.interface import KernelPolicy, PolicyId
+from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.peer.child_state import ChildState, Half, PairState

@@ -25,7 +25,8 @@ from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, KernelRefused
 from ikevd.frozen import frozen
 from ikevd.host.entropy import SystemEntropy
-from ikevd.host.interface import Kernel, KernelPolicy
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import KernelPolicy
 from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec

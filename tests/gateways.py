@@ -9,7 +9,7 @@ from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.host.entropy import Entropy
-from ikevd.host.interface import Action, Direction, KernelPolicy
+from ikevd.host.policies import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.names import Names

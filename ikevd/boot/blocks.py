@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from ikevd.errors import KernelRefused
-from ikevd.host.interface import Kernel, KernelPolicy
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import KernelPolicy
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.desired import desired_child
 from ikevd.peer.outside import outside

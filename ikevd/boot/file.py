@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ikevd.errors import CannotStart
-from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId, Template
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Template
 from ikevd.obstacles import obstacle
 
 BLOCKS = "blocks"

@@ -10,7 +10,7 @@ import click
 from ikevd.boot.blocks import install
 from ikevd.boot.file import read_blocks
 from ikevd.errors import IkeError
-from ikevd.host.interface import KernelPolicy
+from ikevd.host.policies import KernelPolicy
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.observe.words import say_error
 

@@ -11,7 +11,8 @@ from ikevd.control import sa_shapes, status_shapes
 from ikevd.control.pace import Pace
 from ikevd.control.traffic import traffic_of
 from ikevd.dissect.lazy import pieces
-from ikevd.host.interface import Counters, Kernel, SaId
+from ikevd.host.interface import Kernel
+from ikevd.host.sas import Counters, SaId
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
 from ikevd.observe.progress import CiscoState, progress_of, ready

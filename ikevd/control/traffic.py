@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ikevd.frozen import frozen
-from ikevd.host.interface import Direction, Kernel, PolicyId
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import Direction, PolicyId
 from ikevd.peer.child_state import PairState
 
 ONE_WAY = 10

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator
 
 from ikevd.frozen import frozen, replace
 from ikevd.host import spi_range
-from ikevd.host.interface import Action, Direction, FoundPolicy, FoundSa, KernelPolicy
+from ikevd.host.policies import Action, Direction, FoundPolicy, KernelPolicy
+from ikevd.host.sas import FoundSa
 from ikevd.policy import priorities, reqids
 
 

@@ -11,20 +11,9 @@ from typing import Self, TypeVar
 from ikevd.addresses import Address
 from ikevd.errors import KernelRefused
 from ikevd.host.entropy import Entropy, SystemEntropy
-from ikevd.host.interface import (
-    Counters,
-    FoundPolicy,
-    FoundSa,
-    KernelEvent,
-    KernelPolicy,
-    KernelSa,
-    Listener,
-    Lost,
-    PolicyId,
-    SaId,
-    UdpPorts,
-    WaysChanged,
-)
+from ikevd.host.events import KernelEvent, Listener, Lost, WaysChanged
+from ikevd.host.policies import FoundPolicy, KernelPolicy, PolicyId
+from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket

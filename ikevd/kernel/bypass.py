@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from ikevd.host.interface import Direction
+from ikevd.host.policies import Direction
 from ikevd.kernel.refusals import refused
 from ikevd.kernel.xfrm_layout import (
     ACTION_ALLOW,

@@ -10,30 +10,22 @@ from contextlib import contextmanager
 from ikevd.addresses import Address, Endpoint
 from ikevd.errors import KeysWithheld
 from ikevd.host.entropy import Entropy, SystemEntropy
-from ikevd.host.interface import (
-    Action,
-    Counters,
-    FoundPolicy,
-    FoundSa,
+from ikevd.host.events import (
     KernelEvent,
-    KernelPolicy,
-    KernelSa,
     Listener,
     Lost,
     Packet,
     PoliciesFlushed,
     PolicyChanged,
-    PolicyId,
     PolicyRemoved,
     SaAsked,
-    SaId,
     SaMapped,
     SaRemoved,
     SasFlushed,
-    Template,
-    UdpPorts,
     WaysChanged,
 )
+from ikevd.host.policies import Action, FoundPolicy, KernelPolicy, PolicyId, Template
+from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.faults import Faults, Operation

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from ikevd.addresses import Address
 from ikevd.frozen import frozen, replace
-from ikevd.host.interface import Counters, FoundSa, KernelSa, SaExpired, SaId, UdpPorts
+from ikevd.host.events import SaExpired
+from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
 

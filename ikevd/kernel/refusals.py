@@ -6,7 +6,8 @@ import errno
 import os
 
 from ikevd.errors import IkeError, KernelRefused, MissingPrivilege, PolicyTaken
-from ikevd.host.interface import KernelSa, PolicyId, SaId
+from ikevd.host.policies import PolicyId
+from ikevd.host.sas import KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.policy.suites import EspSuite
 

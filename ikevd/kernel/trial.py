@@ -9,7 +9,7 @@ from typing import Protocol
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
 from ikevd.host.entropy import Entropy
-from ikevd.host.interface import KernelSa, SaId
+from ikevd.host.sas import KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.refusals import suite_lacking
 from ikevd.policy.lives import Lifetime

@@ -6,19 +6,19 @@ Events of SAs hold their keys behind the fields that are read here: they are cut
 from __future__ import annotations
 
 from ikevd.addresses import Endpoint
-from ikevd.host.interface import (
+from ikevd.host.events import (
     KernelEvent,
     PoliciesFlushed,
     PolicyChanged,
-    PolicyId,
     PolicyRemoved,
     SaAsked,
     SaExpired,
-    SaId,
     SaMapped,
     SaRemoved,
     SasFlushed,
 )
+from ikevd.host.policies import PolicyId
+from ikevd.host.sas import SaId
 from ikevd.kernel.netlink import HEADER, Message, attributes
 from ikevd.kernel.xfrm_layout import (
     DIRECTION_OF,

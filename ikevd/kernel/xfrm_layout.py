@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from struct import Struct
 
 from ikevd.addresses import Address
-from ikevd.host.interface import Direction, PolicyId
+from ikevd.host.policies import Direction, PolicyId
 from ikevd.policy.selectors import Network
 
 IPPROTO_ESP = 50

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ikevd.frozen import frozen
-from ikevd.host.interface import Action, FoundPolicy, KernelPolicy, Packet, PolicyId, Template
+from ikevd.host.events import Packet
+from ikevd.host.policies import Action, FoundPolicy, KernelPolicy, PolicyId, Template
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import (
     ACTION_ALLOW,

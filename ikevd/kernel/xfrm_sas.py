@@ -9,7 +9,7 @@ from struct import Struct
 from ikevd.addresses import Address
 from ikevd.errors import KernelRefused, KeysWithheld
 from ikevd.frozen import frozen
-from ikevd.host.interface import Counters, FoundSa, KernelSa, SaId, UdpPorts
+from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.refusals import MAX_REPLAY_WINDOW, window_refused

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from ikevd.errors import IkeError, KernelRefused, KeysWithheld, NotMoved
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen, replace
-from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, UdpPorts
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
+from ikevd.host.sas import KernelSa, SaId, UdpPorts
 from ikevd.negotiation.reports import surely_done
 from ikevd.peer.desired import NOTHING, View
 from ikevd.peer.exchange_state import Attempt

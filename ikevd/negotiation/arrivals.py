@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from ikevd.errors import IkeError
 from ikevd.frozen import frozen
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports

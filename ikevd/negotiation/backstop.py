@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ikevd.errors import IkeError
-from ikevd.host.interface import FoundSa, Kernel, SaId
+from ikevd.host.interface import Kernel
+from ikevd.host.sas import FoundSa, SaId
 from ikevd.negotiation.paced import paced
 from ikevd.peer.child_state import Half, PairState
 from ikevd.peer.state import PeerState

@@ -15,7 +15,9 @@ from ikevd.addresses import Address, Path
 from ikevd.errors import Abandoned, IkeError, LimitReached
 from ikevd.findings import Unreachable
 from ikevd.frozen import replace
-from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, Lost, WaysChanged
+from ikevd.host.events import KernelEvent, Lost, WaysChanged
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.ending import LAST_WORDS, Ending

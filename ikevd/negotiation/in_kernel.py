@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ikevd.frozen import frozen
-from ikevd.host.interface import FoundPolicy, FoundSa, Kernel, KernelPolicy, SaId, UdpPorts
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import FoundPolicy, KernelPolicy
+from ikevd.host.sas import FoundSa, SaId, UdpPorts
 from ikevd.negotiation.paced import paced
 
 

@@ -10,7 +10,8 @@ from typing import final
 from ikevd.errors import IkeError, KeysWithheld, NotMoved, PolicyTaken, Said
 from ikevd.exchanges.link import ReserveSpi
 from ikevd.frozen import frozen
-from ikevd.host.interface import Direction, KernelPolicy, PolicyId, SaId, UdpPorts
+from ikevd.host.policies import Direction, KernelPolicy, PolicyId
+from ikevd.host.sas import SaId, UdpPorts
 from ikevd.negotiation import backstop
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import Believed, LetGo, closed

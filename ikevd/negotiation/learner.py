@@ -13,7 +13,7 @@ from ikevd.addresses import Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.negotiation import beforehand, bugs
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.arrivals import Arrivals

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from ikevd.addresses import Address
 from ikevd.errors import IkeError
 from ikevd.frozen import frozen
-from ikevd.host.interface import Direction, FoundPolicy, FoundSa, Kernel, KernelPolicy, PolicyId, SaId
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import Direction, FoundPolicy, KernelPolicy, PolicyId
+from ikevd.host.sas import FoundSa, SaId
 from ikevd.host.unknown import Unknown, is_our_policy, is_our_sa
 from ikevd.negotiation.apply import tried
 from ikevd.negotiation.in_kernel import InKernel

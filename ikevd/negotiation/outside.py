@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 
 from ikevd.errors import IkeError, PolicyTaken
-from ikevd.host.interface import Kernel, KernelPolicy, PolicyId
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.observe.words import say_error
 from ikevd.policy.priorities import is_ours

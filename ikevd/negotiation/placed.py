@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ikevd.boot.blocks import gates
 from ikevd.frozen import replace
-from ikevd.host.interface import KernelPolicy
+from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.paced import FEW, paced
 from ikevd.negotiation.ports import Ports
 from ikevd.policy.connection import Connection

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ikevd.errors import IkeError
 from ikevd.frozen import replace
-from ikevd.host.interface import Counters, SaId
+from ikevd.host.sas import Counters, SaId
 from ikevd.negotiation.arrivals import Arrivals
 from ikevd.negotiation.kernel_side import KernelSide
 from ikevd.negotiation.paced import paced

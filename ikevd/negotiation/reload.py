@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ikevd.boot.blocks import gates
 from ikevd.errors import LimitReached
 from ikevd.frozen import frozen
-from ikevd.host.interface import KernelPolicy, PolicyId
+from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge

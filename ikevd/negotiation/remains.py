@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ikevd.errors import IkeError
-from ikevd.host.interface import Action, FoundPolicy, KernelPolicy, PolicyId
+from ikevd.host.policies import Action, FoundPolicy, KernelPolicy, PolicyId
 from ikevd.host.unknown import Unknown, is_our_policy
 from ikevd.negotiation.leavings import Leavings, remove_known, remove_unknown
 from ikevd.negotiation.paced import paced

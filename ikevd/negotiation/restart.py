@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
-from ikevd.host.interface import KernelPolicy
+from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
 from ikevd.negotiation.outside import Outside

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from ikevd.exchanges.link import OpenInbound
 from ikevd.frozen import replace
-from ikevd.host.interface import KernelPolicy, Packet, PolicyId, SaId
+from ikevd.host.events import Packet
+from ikevd.host.policies import KernelPolicy, PolicyId
+from ikevd.host.sas import SaId
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.in_kernel import InKernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ikevd.host.interface import KernelPolicy, PolicyId
+from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.peers import Peers

@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 
 from ikevd.addresses import Endpoint
 from ikevd.errors import IkeError
-from ikevd.host.interface import (
+from ikevd.host.events import (
     KernelEvent,
     Lost,
     Packet,
     PoliciesFlushed,
     PolicyChanged,
-    PolicyId,
     PolicyRemoved,
     SaAsked,
     SaExpired,
-    SaId,
     SaMapped,
     SaRemoved,
     SasFlushed,
 )
+from ikevd.host.policies import PolicyId
+from ikevd.host.sas import SaId
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.peers import Peers

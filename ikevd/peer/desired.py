@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from ikevd.addresses import Address
 from ikevd.frozen import frozen
-from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, PolicyId, SaId, Template, UdpPorts
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Template
+from ikevd.host.sas import KernelSa, SaId, UdpPorts
 from ikevd.peer import rekey, start
 from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.timing import BACKSTOP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
-from ikevd.host.interface import Packet
+from ikevd.host.events import Packet
 from ikevd.peer.exchange_state import Attempt
 from ikevd.sa.model import Spi
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from itertools import product
 
-from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
 from ikevd.policy.settings import Config

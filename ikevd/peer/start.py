@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from ikevd.errors import Finding
 from ikevd.frozen import replace
-from ikevd.host.interface import Packet
+from ikevd.host.events import Packet
 from ikevd.liveness_findings import TrafficAsks
 from ikevd.peer import rekey
 from ikevd.peer.child_state import ChildState

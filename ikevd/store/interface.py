@@ -10,7 +10,8 @@ from ikevd.addresses import Address
 from ikevd.conversation.inputs import Inputs
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
-from ikevd.host.interface import PolicyId, SaId
+from ikevd.host.policies import PolicyId
+from ikevd.host.sas import SaId
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.isakmp_state import IsakmpState

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from ikevd.boot.blocks import blocks, install
-from ikevd.host.interface import Action, Direction, KernelPolicy
+from ikevd.host.policies import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.settings import Config
 from tests.builders import child, connection

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from ikevd.control.status_shapes import Child
-from ikevd.host.interface import Direction, SaId
+from ikevd.host.policies import Direction
+from ikevd.host.sas import SaId
 from tests.builders import ALICE, BOB, mirrored
 from tests.control.controlled import BOTH, children, ignore, pair
 from tests.gateways import Gateway

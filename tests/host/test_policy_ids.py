@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from ikevd.host.interface import Direction, PolicyId
+from ikevd.host.policies import Direction, PolicyId
 
 OUT, TCP, UDP = Direction.OUT, 6, 17
 

@@ -10,7 +10,7 @@ import pytest
 
 from ikevd.addresses import Endpoint
 from ikevd.exchanges.nat import endpoint_hash
-from ikevd.host.interface import UdpPorts
+from ikevd.host.sas import UdpPorts
 from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.policy.nat import NatMethod
 from ikevd.policy.transforms import offer_phase2

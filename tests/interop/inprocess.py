@@ -17,7 +17,8 @@ from pathlib import Path
 from ikevd.config.load import load
 from ikevd.crypto.secret import Secret
 from ikevd.host.entropy import SystemEntropy
-from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa
+from ikevd.host.policies import Action, Direction, KernelPolicy
+from ikevd.host.sas import KernelSa
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp

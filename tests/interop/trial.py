@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from ikevd.errors import IkeError
-from ikevd.host.interface import Action, Direction, FoundPolicy
+from ikevd.host.policies import Action, Direction, FoundPolicy
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.wire.registry import ExchangeType
 from tests.eventually import PATIENCE

@@ -3,7 +3,10 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ikevd.host.interface import Kernel, KernelEvent, KernelPolicy, PolicyId, SaId, WaysChanged
+from ikevd.host.events import KernelEvent, WaysChanged
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import KernelPolicy, PolicyId
+from ikevd.host.sas import SaId
 
 
 class Bench(Protocol):

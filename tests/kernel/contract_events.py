@@ -4,17 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.host.interface import (
-    Action,
-    Direction,
-    PoliciesFlushed,
-    PolicyChanged,
-    PolicyRemoved,
-    SaId,
-    SaRemoved,
-    SasFlushed,
-    UdpPorts,
-)
+from ikevd.host.events import PoliciesFlushed, PolicyChanged, PolicyRemoved, SaRemoved, SasFlushed
+from ikevd.host.policies import Action, Direction
+from ikevd.host.sas import SaId, UdpPorts
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.bench import Bench, told_by

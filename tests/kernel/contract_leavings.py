@@ -1,6 +1,7 @@
 """What of an earlier process is removed from any `Kernel`, and what stays."""
 
-from ikevd.host.interface import Direction, SaId
+from ikevd.host.policies import Direction
+from ikevd.host.sas import SaId
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Known, Leavings, judge, remove_known, remove_unknown
 from ikevd.sa.model import Spi

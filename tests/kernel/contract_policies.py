@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from ikevd.errors import KernelRefused
-from ikevd.host.interface import Action, Direction
+from ikevd.host.policies import Action, Direction
 from tests.kernel.bench import Bench
 from tests.kernel.samples import CHANGES, FOREIGN_REQID, FORMER_REQID, HERE, PEER, REQID, policy_of, standing
 

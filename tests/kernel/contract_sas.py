@@ -11,7 +11,8 @@ import pytest
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
-from ikevd.host.interface import Counters, SaExpired, SaId, UdpPorts
+from ikevd.host.events import SaExpired
+from ikevd.host.sas import Counters, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.lives import Lifetime

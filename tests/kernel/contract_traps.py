@@ -4,7 +4,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.host.interface import Action, KernelEvent, KernelPolicy, SaAsked, SaId
+from ikevd.host.events import KernelEvent, SaAsked
+from ikevd.host.policies import Action, KernelPolicy
+from ikevd.host.sas import SaId
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.bench import Bench, told_by

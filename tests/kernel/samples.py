@@ -4,7 +4,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
-from ikevd.host.interface import Action, Direction, Kernel, KernelPolicy, KernelSa, PolicyId, SaId, Template
+from ikevd.host.interface import Kernel
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Template
+from ikevd.host.sas import KernelSa, SaId
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.priorities import priority

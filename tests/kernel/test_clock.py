@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ikevd.host.interface import KernelEvent, SaExpired, SaId
+from ikevd.host.events import KernelEvent, SaExpired
+from ikevd.host.sas import SaId
 from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async

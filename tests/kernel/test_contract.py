@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ikevd.host.interface import Action, KernelPolicy, PolicyId, SaId
+from ikevd.host.policies import Action, KernelPolicy, PolicyId
+from ikevd.host.sas import SaId
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.netlink import NETLINK_XFRM, NetlinkError, RequestSocket
 from ikevd.kernel.xfrm_layout import Msg

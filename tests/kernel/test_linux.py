@@ -15,7 +15,9 @@ import pytest
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused, MissingPrivilege
-from ikevd.host.interface import Counters, Direction, KernelEvent, SaExpired, SaId, UdpPorts
+from ikevd.host.events import KernelEvent, SaExpired
+from ikevd.host.policies import Direction
+from ikevd.host.sas import Counters, SaId, UdpPorts
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp

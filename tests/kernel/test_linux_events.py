@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from ikevd.host.interface import Action, Lost, SaExpired, SaId, SasFlushed
+from ikevd.host.events import Lost, SaExpired, SasFlushed
+from ikevd.host.policies import Action
+from ikevd.host.sas import SaId
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import HEADER, NETLINK_XFRM, EventSocket, Message
 from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS

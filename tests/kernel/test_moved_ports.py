@@ -8,7 +8,9 @@ from ipaddress import IPv4Address
 import pytest
 
 from ikevd.addresses import Endpoint
-from ikevd.host.interface import Counters, Direction, SaId, SaMapped, UdpPorts
+from ikevd.host.events import SaMapped
+from ikevd.host.policies import Direction
+from ikevd.host.sas import Counters, SaId, UdpPorts
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.policy.lives import Lifetime
 from tests.eventually import eventually_async

@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId, Template
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Template
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.peer.outside import outside
 from ikevd.policy.priorities import priority

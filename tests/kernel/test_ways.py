@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.host.interface import KernelEvent, WaysChanged
+from ikevd.host.events import KernelEvent, WaysChanged
 from tests.eventually import eventually_async
 from tests.kernel.namespaces import Namespace
 from tests.kernel.places import kernel_in

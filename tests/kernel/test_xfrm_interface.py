@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from ikevd.host.interface import Direction
+from ikevd.host.policies import Direction
 from tests.kernel.namespaces import Namespace
 from tests.kernel.places import Pair, kernel_in
 from tests.kernel.samples import REQID, policy_of, standing

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from ikevd.host.interface import KernelPolicy, PolicyId, SaId
+from ikevd.host.policies import KernelPolicy, PolicyId
+from ikevd.host.sas import SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.kernel.memory_sas import LARVAL_SECONDS
 from tests.kernel.contract import KernelContract

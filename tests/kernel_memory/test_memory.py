@@ -7,7 +7,8 @@ import pytest
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused, MissingPrivilege
-from ikevd.host.interface import Counters, KernelEvent, Lost, SaExpired, SaId, SasFlushed, UdpPorts
+from ikevd.host.events import KernelEvent, Lost, SaExpired, SasFlushed
+from ikevd.host.sas import Counters, SaId, UdpPorts
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.kernel.trial import TRIAL_DESTINATION, TRIES
 from ikevd.policy.lives import Lifetime

@@ -8,7 +8,8 @@ import pytest
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused, KeysWithheld
-from ikevd.host.interface import Action, Direction, FoundPolicy, KernelSa, SaId, UdpPorts
+from ikevd.host.policies import Action, Direction, FoundPolicy
+from ikevd.host.sas import KernelSa, SaId, UdpPorts
 from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes

@@ -8,8 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.addresses import Address, Endpoint
-from ikevd.host.interface import (
-    Direction,
+from ikevd.host.events import (
     KernelEvent,
     Packet,
     PoliciesFlushed,
@@ -17,11 +16,12 @@ from ikevd.host.interface import (
     PolicyRemoved,
     SaAsked,
     SaExpired,
-    SaId,
     SaMapped,
     SaRemoved,
     SasFlushed,
 )
+from ikevd.host.policies import Direction
+from ikevd.host.sas import SaId
 from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.netlink import Message, attribute
 from ikevd.kernel.xfrm_events import OCTETS, read_event

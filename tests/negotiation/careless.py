@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-from ikevd.host.interface import Action, Direction, SaId
+from ikevd.host.policies import Action, Direction
+from ikevd.host.sas import SaId
 from ikevd.policy.lives import Lifetime
 from ikevd.sa.model import Spi
 from tests.builders import ALICE, BOB, NO_DPD

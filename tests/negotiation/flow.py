@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from ikevd.host.interface import Action, Direction, SaId
+from ikevd.host.policies import Action, Direction
+from ikevd.host.sas import SaId
 from tests.gateways import Gateway
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Child, Start
 from ikevd.policy.connection import Connection

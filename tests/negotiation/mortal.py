@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 from ikevd.addresses import Address, Path
-from ikevd.host.interface import KernelEvent, KernelPolicy, Listener
+from ikevd.host.events import KernelEvent, Listener
+from ikevd.host.policies import KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ikevd.host.interface import Direction, KernelSa, SaId
+from ikevd.host.policies import Direction
+from ikevd.host.sas import KernelSa, SaId
 from tests.gateways import Gateway
 
 Passes = Callable[[str, KernelSa], bool]

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.host.interface import UdpPorts
+from ikevd.host.sas import UdpPorts
 from ikevd.policy.connection import Connection
 from tests.builders import ALICE, BOB, child, connection, fqdn, mirrored, psk
 from tests.duet import Network

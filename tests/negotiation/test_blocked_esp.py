@@ -11,7 +11,7 @@ import pytest
 
 from ikevd.addresses import Path
 from ikevd.facts import Note
-from ikevd.host.interface import Counters, SaId
+from ikevd.host.sas import Counters, SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.observe.words import say
 from ikevd.path_findings import EspBlocked, EspSilent, UdpInVain, UdpNotTried

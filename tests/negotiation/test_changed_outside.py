@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from ikevd.policy.settings import Bypass, Listen
 from tests.builders import ALICE, selector
 from tests.gateways import World

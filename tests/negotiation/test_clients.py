@@ -11,7 +11,7 @@ from ikevd.control.pace import Pace
 from ikevd.control.status import connection_view
 from ikevd.errors import PeerRefused
 from ikevd.facts import Note
-from ikevd.host.interface import Action, Direction
+from ikevd.host.policies import Action, Direction
 from ikevd.observe.words import say, say_error
 from ikevd.policy.connection import Connection, Unique
 from ikevd.policy.dpd import Dpd

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import PeerRefused
-from ikevd.host.interface import Action, Direction, PolicyId
+from ikevd.host.policies import Action, Direction, PolicyId
 from tests.builders import BOB, selector
 from tests.duet import Network
 from tests.gateways import World, bring_up

@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.addresses import Path
 from ikevd.facts import Note
-from ikevd.host.interface import Action, Direction
+from ikevd.host.policies import Action, Direction
 from ikevd.liveness_findings import PeerDead
 from ikevd.observe.words import say
 from ikevd.policy.child import Start

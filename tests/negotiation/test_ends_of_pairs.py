@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.child import Rekey, Start
 from ikevd.policy.lives import Lifetime

@@ -14,7 +14,7 @@ from ikevd.conversation.effects import Raised
 from ikevd.conversation.timing import Timing
 from ikevd.errors import Abandoned, InternalError, Said
 from ikevd.exchanges.link import Link, Situation
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.connection import Unique
 from ikevd.policy.lives import Lifetime

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.control.status import state_of
-from ikevd.host.interface import Direction
+from ikevd.host.policies import Direction
 from ikevd.observe.words import say
 from ikevd.peer.timing import LOOKS
 from ikevd.policy.child import Start

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.host.interface import PolicyId
+from ikevd.host.policies import PolicyId
 from ikevd.policy.connection import Connection
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.settings import Listen

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from ikevd.negotiation.placed import LEFT, OUTSIDE
 from ikevd.policy.settings import Listen
 from tests.builders import ALICE

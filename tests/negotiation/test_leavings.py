@@ -9,7 +9,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from ikevd.addresses import Address
-from ikevd.host.interface import Action, Direction, FoundPolicy, FoundSa, KernelPolicy, PolicyId, SaId
+from ikevd.host.policies import Action, Direction, FoundPolicy, KernelPolicy, PolicyId
+from ikevd.host.sas import FoundSa, SaId
 from ikevd.host.unknown import Unknown
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.in_kernel import InKernel

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from ikevd.policy.connection import Connection
 from ikevd.policy.settings import Listen
 from ikevd.store.interface import Changes

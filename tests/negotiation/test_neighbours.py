@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
 from ikevd.policy.settings import Bypass, Listen

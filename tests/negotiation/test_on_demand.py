@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 
 from ikevd.control.status import state_of
-from ikevd.host.interface import Action, Direction, PolicyId, SaAsked
+from ikevd.host.events import SaAsked
+from ikevd.host.policies import Action, Direction, PolicyId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.peer.timing import LAST_RETRY, SPREAD
 from ikevd.policy.child import Start

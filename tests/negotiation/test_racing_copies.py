@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.addresses import Address, Endpoint, Path
-from ikevd.host.interface import UdpPorts
+from ikevd.host.sas import UdpPorts
 from ikevd.policy.nat import Encap
 from tests.builders import ALICE, BOB, connection, mirrored
 from tests.duet import Network

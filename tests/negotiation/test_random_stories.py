@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ikevd.host.interface import Action, Direction
+from ikevd.host.policies import Action, Direction
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.start import has_trap

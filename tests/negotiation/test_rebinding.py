@@ -11,7 +11,7 @@ import pytest
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.errors import KernelRefused
-from ikevd.host.interface import KernelSa, SaId, UdpPorts
+from ikevd.host.sas import KernelSa, SaId, UdpPorts
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.policy.child import Rekey, Start
 from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime

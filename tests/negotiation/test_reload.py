@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection

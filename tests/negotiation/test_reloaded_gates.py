@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from ikevd.host.interface import Action, KernelPolicy, PolicyId
+from ikevd.host.policies import Action, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection

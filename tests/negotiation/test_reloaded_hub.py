@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection
 from ikevd.wire.registry import ExchangeType

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ikevd.host.interface import Direction, PolicyId
+from ikevd.host.policies import Direction, PolicyId
 from ikevd.kernel.faults import Operation
 from ikevd.negotiation.placed import OUTSIDE
 from ikevd.peer.outside import outside

@@ -10,7 +10,7 @@ import pytest
 
 from ikevd.addresses import Address, Path
 from ikevd.facts import Established
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from ikevd.policy.child import Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored

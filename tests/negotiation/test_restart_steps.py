@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from ikevd.negotiation.paced import APART, FEW, SPREAD
 from ikevd.negotiation.placed import CHILDREN_IN_ONE_ROW
 from ikevd.policy.child import Child, Start

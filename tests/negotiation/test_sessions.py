@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.errors import Abandoned, IkeError, KernelRefused, NoAnswer, PeerRefused
 from ikevd.facts import Sent
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.observe.words import say_error
 from ikevd.peer.timing import PACE
 from ikevd.policy.child import Start

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ikevd.facts import Note
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.policy.child import Start
 from ikevd.policy.lives import Lifetime
 from tests.builders import child, connection, mirrored

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ikevd.addresses import Address, Path
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.backstop import FAR
 from ikevd.negotiation.ending import STOP_WITHIN

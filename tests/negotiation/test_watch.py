@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ikevd.control.status import state_of
-from ikevd.host.interface import Action, Direction, FoundSa, KernelPolicy, PolicyId, SaId
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
+from ikevd.host.sas import FoundSa, SaId
 from ikevd.negotiation.contest import PUT_BACK, WITHIN
 from ikevd.negotiation.watch import SETTLE
 from ikevd.observe.words import say

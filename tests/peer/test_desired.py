@@ -10,7 +10,8 @@ import pytest
 
 from ikevd.addresses import Address
 from ikevd.errors import Said
-from ikevd.host.interface import Action, Direction, KernelSa, Template, UdpPorts
+from ikevd.host.policies import Action, Direction, Template
+from ikevd.host.sas import KernelSa, UdpPorts
 from ikevd.peer.child_state import ChildState, Flaps, Half, Idle, PairState
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
 from ikevd.peer.exchange_state import Attempt

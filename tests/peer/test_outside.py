@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from ikevd.host.interface import Action, Direction, KernelPolicy, PolicyId
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
 from ikevd.peer.outside import outside
 from ikevd.policy.priorities import is_ours, priority
 from ikevd.policy.selectors import TrafficSelector

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from ikevd.host.interface import Packet
+from ikevd.host.events import Packet
 from ikevd.peer.child_state import Flaps
 from ikevd.peer.command_facts import Wanted
 from ikevd.peer.exchange_facts import QuickModeFailed

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.errors import Said
-from ikevd.host.interface import SaId
+from ikevd.host.sas import SaId
 from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.desired import desired_child
 from ikevd.peer.kernel_facts import Acquired, Expired

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from ikevd.facts import Hint, Note
-from ikevd.host.interface import UdpPorts
+from ikevd.host.sas import UdpPorts
 from ikevd.observe.history import Record
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection

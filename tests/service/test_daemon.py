@@ -11,7 +11,7 @@ import pytest
 
 from ikevd.boot.file import read_blocks
 from ikevd.cli.run import UNUSABLE
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from tests.service.daemon import NOTHING_LEFT, Daemon, free_port, pair
 
 pytestmark = pytest.mark.long  # starts daemons

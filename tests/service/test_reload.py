@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ikevd.boot.file import read_blocks
-from ikevd.host.interface import Action
+from ikevd.host.policies import Action
 from tests.eventually import eventually
 from tests.service.daemon import NOTHING_LEFT, Daemon, free_port
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ikevd.host.interface import Direction, SaId
+from ikevd.host.policies import Direction
+from ikevd.host.sas import SaId
 from ikevd.policy.child import Child, Start
 from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime

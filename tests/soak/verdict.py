@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from ikevd.conversation.timing import LINGER
-from ikevd.host.interface import Action, Direction
+from ikevd.host.policies import Action, Direction
 from ikevd.negotiation.session import Session
 from ikevd.peer.child import MAX_PAIRS
 from ikevd.peer.child_state import ChildState, Half

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ikevd.addresses import Address
-from ikevd.host.interface import Action, Direction, PolicyId
+from ikevd.host.policies import Action, Direction, PolicyId
 from ikevd.policy.child import Child
 from ikevd.sa.model import Spi
 from tests.soak.machine import MortalMachine

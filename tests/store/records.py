@@ -16,7 +16,8 @@ from ikevd.crypto.secret import Secret
 from ikevd.errors import Finding
 from ikevd.finding_kinds import FINDINGS
 from ikevd.findings import Asked, PeerRefuses, Traffic
-from ikevd.host.interface import Direction, PolicyId, SaId
+from ikevd.host.policies import Direction, PolicyId
+from ikevd.host.sas import SaId
 from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.exchange_state import Attempt, QuickModeState
 from ikevd.peer.isakmp_state import IsakmpState, Stage

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, PolicyId, SaId
+from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
+from ikevd.host.sas import KernelSa, SaId
 from ikevd.peer.desired import View
 from ikevd.sa.model import Spi
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from ikevd.addresses import Endpoint, Path
-from ikevd.host.interface import Action, Direction, KernelPolicy, KernelSa, SaId
+from ikevd.host.policies import Action, Direction, KernelPolicy
+from ikevd.host.sas import KernelSa, SaId
 from ikevd.policy.child import Child
 from tests.soak.machine import MortalMachine
 

@@ -1,0 +1,118 @@
+"""Policies of a kernel as values: how one is named, made and found, and what it does with a packet."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from enum import Enum
+
+from ikevd.addresses import Address
+from ikevd.frozen import frozen
+from ikevd.policy import reqids
+from ikevd.policy.priorities import is_ours
+from ikevd.policy.selectors import Network
+from ikevd.sa.model import Spi
+
+
+class Direction(Enum):
+    """Of a policy."""
+
+    IN = "in"
+    OUT = "out"
+    FWD = "fwd"
+
+
+@frozen
+class PolicyId:
+    """What names one policy in the kernel: source and destination of the inner packet, and direction."""
+
+    source: Network
+    destination: Network
+    protocol: int
+    source_port: int
+    destination_port: int
+    direction: Direction
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Made once: that of a network is dear, and a policy is looked up often."""
+
+    def __post_init__(self) -> None:
+        ends = int(self.source.network_address), int(self.destination.network_address)
+        prefixes = self.source.prefixlen, self.destination.prefixlen
+        packets = self.protocol, self.source_port, self.destination_port, self.direction
+        object.__setattr__(self, "_hash", hash((ends, prefixes, packets)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def meets(self, other: PolicyId) -> bool:
+        """May one packet match both?"""
+        numbers = (
+            (self.protocol, other.protocol),
+            (self.source_port, other.source_port),
+            (self.destination_port, other.destination_port),
+        )
+        alike = self.direction is other.direction and all(not (one and two) or one == two for one, two in numbers)
+        return alike and self.source.overlaps(other.source) and self.destination.overlaps(other.destination)
+
+
+class Action(Enum):
+    """What a policy does with a packet."""
+
+    TUNNEL = "tunnel"
+    """Out: sends it through the SA of its template. In and fwd: takes it only if it came through that one. Where no SA
+    stands, it drops the packet."""
+    BLOCK = "block"
+    """Drops it."""
+    BYPASS = "bypass"
+    """Lets it pass in the clear."""
+
+
+@frozen
+class Template:
+    """The ESP tunnel of a policy."""
+
+    source: Address
+    destination: Address
+    reqid: int
+    spi: Spi | None = None
+    """Out: through exactly this SA; None: through whichever has these ends and this reqid."""
+
+
+@frozen
+class KernelPolicy:
+    """One policy. A block bears the template of its child too, so that the kernel shows whose it is."""
+
+    id: PolicyId
+    action: Action
+    priority: int
+    """By `ikevd.policy.priorities`; the smallest number wins."""
+    template: Template | None
+    """None for BYPASS, which is known as ours by its priority alone."""
+
+    @property
+    def reqid(self) -> int:
+        """0: it has no template."""
+        return self.template.reqid if self.template else 0
+
+
+@frozen
+class FoundPolicy:
+    """One policy in a dump."""
+
+    id: PolicyId
+    reqid: int
+    """Of its first template; 0 where it has none."""
+    priority: int
+    policy: KernelPolicy | None
+    """What `put_policy` would install as this one; None where that has no such form: other protocols, several
+    templates."""
+
+    def carries(self, reqid: int) -> bool:
+        """Is it ours under just this reqid (0: without a template)?"""
+        return self.reqid == reqid and bool(reqid or is_ours(self.priority))
+
+    def belongs_to(self, reqid: int, former: int | None = None) -> bool:
+        """Is it that of the child with this reqid (0: of none), one of ours without a template, or one of ours under
+        the `former` reqid?"""
+        if not self.reqid:
+            return is_ours(self.priority)
+        return self.reqid == reqid or (self.reqid == former and reqids.is_ours(former) and is_ours(self.priority))
