@@ -1,4 +1,4 @@
-"""A control socket that a thread serves."""
+"""A file that can be used, and a control socket that a thread serves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ import structlog
 from ikevd.control.server import ControlServer
 from ikevd.observe import log
 from ikevd.policy.settings import Control, LogFormat
+from tests.cli.invoked import GOOD
 from tests.control.standin import StandIn
 
 SECONDS = 30
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration file that can be used."""
+    path = tmp_path / "ikevd.yaml"
+    path.touch(mode=0o600)
+    path.write_text(GOOD)
+    return path
 
 
 @pytest.fixture

@@ -16,14 +16,6 @@ NOBODY = pwd.getpwnam("nobody")
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "ikevd.yaml"
-    path.touch(mode=0o600)
-    path.write_text(GOOD)
-    return path
-
-
 @only_root
 def test_root_checks_the_file_of_another_user_as_that_users_daemon_would_and_says_so(config: Path) -> None:
     os.chown(config, NOBODY.pw_uid, NOBODY.pw_gid)

@@ -29,14 +29,6 @@ def process(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "ikevd.yaml"
-    path.touch(mode=0o600)
-    path.write_text(GOOD)
-    return path
-
-
 # -- start and help -----------------------------------------------------------------------------------------------
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from ikevd.conversation.timing import QUICKEST, Timing, pauses
 from ikevd.errors import NoAnswer
-from ikevd.exchanges import main_mode, quick_mode
-from ikevd.exchanges.phase1 import Candidates
+from ikevd.exchanges import quick_mode
 from ikevd.facts import Dropped, Sent
 from ikevd.observe.words import say_error
 from ikevd.policy.connection import Resend
@@ -17,7 +16,7 @@ from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import ExchangeType
 from tests.builders import SeededEntropy, child, connection, mirrored
 from tests.duet import Duet, Network
-from tests.exchanges.phase1_pair import under_isakmp_sa
+from tests.exchanges.phase1_pair import main_mode_between, under_isakmp_sa
 from tests.sayings import said
 
 PAIRS = 200
@@ -25,14 +24,7 @@ RESEND = Resend(interval=1.0, factor=1.8, sends=6)
 
 
 def main_mode_over(network: Network, resend: Resend = RESEND) -> Duet:
-    alice = connection()
-    return Duet(
-        ExchangeType.MAIN_MODE,
-        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
-        lambda link, _: main_mode.respond(link, Candidates((mirrored(alice),)), SeededEntropy(2)),
-        network=network,
-        timing=Timing(resend=resend),
-    ).run()
+    return main_mode_between(connection(resend=resend), network=network)
 
 
 def quick_mode_over(network: Network, sas: tuple[IsakmpSa, IsakmpSa], resend: Resend = RESEND) -> Duet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ikevd.conversation.effects import Heeded
-from ikevd.exchanges import aggressive_mode, contact, main_mode, phase2
+from ikevd.exchanges import aggressive_mode, contact, phase2
 from ikevd.exchanges.link import FirstContact, HostAnswer, HostCall, Link
 from ikevd.exchanges.phase1 import Candidates
 from ikevd.facts import Sent
@@ -16,7 +16,7 @@ from ikevd.wire.payloads import NoncePayload, NotifyPayload
 from ikevd.wire.registry import Doi, ExchangeType, NotifyType, Protocol
 from tests.builders import BOB, SeededEntropy, child, connection, fqdn, mirrored
 from tests.duet import Duet, HostInMemory, Network
-from tests.exchanges.phase1_pair import isakmp_sas
+from tests.exchanges.phase1_pair import isakmp_sas, main_mode_between
 from tests.exchanges.quick_mode_pair import (
     IDCR,
     NI,
@@ -44,14 +44,8 @@ class Stranger(HostInMemory):
         return None
 
 
-def main_mode_between(ours: HostInMemory, theirs: HostInMemory, view: Connection | None = None) -> Duet:
-    alice = view or connection(local_id=fqdn("alice.example"))
-    return Duet(
-        ExchangeType.MAIN_MODE,
-        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
-        lambda link, _: main_mode.respond(link, Candidates((mirrored(alice),)), SeededEntropy(2)),
-        hosts=(ours, theirs),
-    ).run()
+def between(ours: HostInMemory, theirs: HostInMemory, view: Connection | None = None) -> Duet:
+    return main_mode_between(view or connection(local_id=fqdn("alice.example")), hosts=(ours, theirs))
 
 
 def payloads(duet: Duet) -> list[tuple[str, ...]]:
@@ -64,25 +58,25 @@ def payloads(duet: Duet) -> list[tuple[str, ...]]:
 
 
 def test_an_initiator_that_holds_nothing_says_it_in_message_5() -> None:
-    duet = main_mode_between(Stranger(), HostInMemory())
+    duet = between(Stranger(), HostInMemory())
     assert payloads(duet) == [("ID", "HASH", "N"), ("ID", "HASH")]
     assert (duet.initiator.result.contacted, duet.responder.result.contacted) == (False, True)
 
 
 def test_a_responder_that_holds_nothing_says_it_in_message_6() -> None:
-    duet = main_mode_between(HostInMemory(), Stranger())
+    duet = between(HostInMemory(), Stranger())
     assert payloads(duet) == [("ID", "HASH"), ("ID", "HASH", "N")]
     assert (duet.initiator.result.contacted, duet.responder.result.contacted) == (True, False)
 
 
 def test_both_sides_know_the_same_last_block_after_it() -> None:
-    duet = main_mode_between(Stranger(), Stranger())
+    duet = between(Stranger(), Stranger())
     assert duet.initiator.result.last_blocks[0] == duet.responder.result.last_blocks[0]
 
 
 def test_the_question_names_both_identities_and_the_peers_address() -> None:
     host = Stranger()
-    main_mode_between(host, HostInMemory())
+    between(host, HostInMemory())
     (asked,) = host.asked
     assert (asked.connection, str(asked.local_id), str(asked.remote_id), asked.remote) == (
         "bob",
@@ -94,7 +88,7 @@ def test_the_question_names_both_identities_and_the_peers_address() -> None:
 
 def test_with_unique_never_nobody_is_asked_and_nothing_said() -> None:
     ours, theirs = Stranger(), Stranger()
-    duet = main_mode_between(ours, theirs, connection(unique=Unique.NEVER))
+    duet = between(ours, theirs, connection(unique=Unique.NEVER))
     assert payloads(duet) == [("ID", "HASH")] * 2
     assert ours.asked == theirs.asked == []
 

@@ -17,6 +17,7 @@ from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import ExchangeType
 from tests.builders import SeededEntropy, connection, mirrored
 from tests.duet import Duet
+from tests.exchanges.phase1_pair import main_mode_between
 from tests.fuzz.stages import STAGES
 from tests.hostile.crafted import crafted, facts_in
 from tests.sayings import said
@@ -60,11 +61,7 @@ def test_a_name_is_known_whatever_its_string_types() -> None:
     der = "301f3110300e060355040a13074578616d706c65310b3009060355040313026777"  # PrintableString, as strongSwan sends
     alice = connection(local_id=Identity.parse(f"dn:0x{der}"))
     bob = mirrored(connection(local_id=Identity.parse("CN=gw,O=Example")))
-    duet = Duet(
-        ExchangeType.MAIN_MODE,
-        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
-        lambda link, _: main_mode.respond(link, Candidates((bob,)), SeededEntropy(2)),
-    ).run()
+    duet = main_mode_between(alice, bob)
     assert duet.responder.result.remote_id.data.hex() == der
 
 

@@ -8,14 +8,14 @@ from functools import cache
 
 import pytest
 
-from ikevd.conversation.timing import QUICKEST, Timing
+from ikevd.conversation.timing import QUICKEST
 from ikevd.crypto.groups import KeyPair
 from ikevd.errors import InvalidId, InvalidKey, NoAnswer, NoProposalChosen, ProbablePskMismatch
 from ikevd.exchanges import main_mode
 from ikevd.exchanges.phase1 import Candidates, accept_first_key_exchange
 from ikevd.facts import Dropped, Heard, Note, Sent
 from ikevd.observe.words import say_error
-from ikevd.policy.connection import Connection, Resend
+from ikevd.policy.connection import Resend
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.nat import Encap
 from ikevd.wire.message import Header, Message
@@ -32,19 +32,10 @@ from tests.builders import (
     psk,
 )
 from tests.duet import Duet, Network
+from tests.exchanges.phase1_pair import main_mode_between
 from tests.sayings import said
 
 OBEY, STRICT, CLAIM, EXACT = LifetimeCheck
-
-
-def main_mode_between(alice: Connection, *bob: Connection, network: Network | None = None) -> Duet:
-    return Duet(
-        ExchangeType.MAIN_MODE,
-        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
-        lambda link, _: main_mode.respond(link, Candidates(bob), SeededEntropy(2)),
-        network=network,
-        timing=Timing(resend=alice.resend),
-    ).run()
 
 
 def test_both_sides_hold_the_same_isakmp_sa() -> None:

@@ -8,16 +8,14 @@ from dataclasses import replace
 import pytest
 
 from ikevd.conversation.seal import seal
-from ikevd.exchanges import main_mode
 from ikevd.exchanges.link import Situation
-from ikevd.exchanges.phase1 import Candidates
 from ikevd.policy.choose import Phase1Offer, choose_phase2, describe
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.sa.model import Cookies
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain, first_type
 from ikevd.wire.payloads import Payload, VidPayload
-from ikevd.wire.registry import AuthMethod, ExchangeType
+from ikevd.wire.registry import AuthMethod
 from ikevd.wire.sa import SaPayload
 from tests.builders import (
     AES128_SHA256_X25519,
@@ -25,11 +23,10 @@ from tests.builders import (
     ALICE_TO_BOB,
     ESP_AES128_SHA256,
     ESP_AES256_SHA1,
-    SeededEntropy,
     connection,
-    mirrored,
 )
-from tests.duet import Duet, Network
+from tests.duet import Network
+from tests.exchanges.phase1_pair import main_mode_between
 
 HOUR = Lifetime(3600)
 
@@ -47,16 +44,6 @@ def payloads_of(datagram: bytes) -> tuple[Payload, ...]:
     return Message.decode_untrusted(header, datagram[HEADER_OCTETS:]).payloads if not header.encrypted else ()
 
 
-def main_mode_over(network: Network) -> Duet:
-    alice = connection()
-    return Duet(
-        ExchangeType.MAIN_MODE,
-        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
-        lambda link, _: main_mode.respond(link, Candidates((mirrored(alice),)), SeededEntropy(2)),
-        network=network,
-    ).run()
-
-
 def test_vendor_ids_may_stand_before_the_sa_payload() -> None:
     """FreeS/WAN and libreswan did so; RFC 2408 section 4.1 wants the SA payload first."""
 
@@ -67,7 +54,7 @@ def test_vendor_ids_may_stand_before_the_sa_payload() -> None:
         order = sorted(found, key=lambda payload: isinstance(payload, SaPayload))
         return [rewritten(datagram, tuple(order))]
 
-    duet = main_mode_over(Network(tamper=vendor_ids_first))
+    duet = main_mode_between(connection(), network=Network(tamper=vendor_ids_first))
     assert duet.initiator.result.keys == duet.responder.result.keys
 
 
@@ -80,7 +67,7 @@ def test_many_vendor_ids_are_borne(count: int) -> None:
         extra = tuple(VidPayload(number.to_bytes(16, "big")) for number in range(count))
         return [rewritten(datagram, (*found, *extra))]
 
-    duet = main_mode_over(Network(tamper=more))
+    duet = main_mode_between(connection(), network=Network(tamper=more))
     assert duet.initiator.result.keys == duet.responder.result.keys
 
 

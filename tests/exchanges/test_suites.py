@@ -7,18 +7,17 @@ import pytest
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import InvalidKey, NoProposalChosen
-from ikevd.exchanges import main_mode, quick_mode
+from ikevd.exchanges import quick_mode
 from ikevd.exchanges.ipsec import split_keymat
-from ikevd.exchanges.phase1 import Candidates
 from ikevd.observe.words import say_error
 from ikevd.policy.algorithms import ESP_CIPHERS, GROUPS, IKE_CIPHERS, IKE_HASHES, INTEGRITIES
 from ikevd.policy.child import Child, Pfs
 from ikevd.policy.proposals import parse_esp, parse_ike
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import ExchangeType, Group
-from tests.builders import SeededEntropy, child, connection, mirrored
+from tests.builders import SeededEntropy, child, connection
 from tests.duet import Duet
-from tests.exchanges.phase1_pair import under_isakmp_sa
+from tests.exchanges.phase1_pair import main_mode_between, under_isakmp_sa
 from tests.sayings import raises_saying
 
 IKE = [
@@ -35,12 +34,7 @@ ESP = [
 
 
 def phase_1(text: str) -> Duet:
-    alice = connection(suites=(parse_ike(text),))
-    return Duet(
-        ExchangeType.MAIN_MODE,
-        lambda link, _: main_mode.initiate(link, alice, SeededEntropy(1)),
-        lambda link, _: main_mode.respond(link, Candidates((mirrored(alice),)), SeededEntropy(2)),
-    ).run()
+    return main_mode_between(connection(suites=(parse_ike(text),)))
 
 
 def phase_2(alice: Child, bob: Child, **options: Any) -> Duet:
