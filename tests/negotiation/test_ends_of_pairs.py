@@ -41,6 +41,13 @@ async def the_peer_deletes_it(world: World, alice: Gateway, bob: Gateway) -> Non
     await deletes(bob, standing(bob)[0])
 
 
+async def the_peer_deletes_a_young_one_that_has_carried_a_volume(world: World, alice: Gateway, bob: Gateway) -> None:
+    await deletes(bob, standing(bob)[0])
+    outbound = next(sa for sa in alice.kernel.sas if sa.destination == BOB)
+    alice.kernel.carry(outbound, 1024 * 1024)
+    await deletes(bob, standing(bob)[0])
+
+
 async def the_peer_deletes_the_replaced_one(world: World, alice: Gateway, bob: Gateway) -> None:
     await rekey(alice, 6)
     await deletes(bob, standing(bob)[0])
@@ -89,6 +96,11 @@ async def somebody_flushes_the_policies(world: World, alice: Gateway, bob: Gatew
 STANDS, ANOTHER, NONE = "stands", "another", "none"
 ROWS: dict[str, tuple[Act, str]] = {
     "the peer deletes it": (the_peer_deletes_it, ANOTHER),
+    "the peer deletes it within 10 s of its birth, and it has carried a volume (1 MiB, or half of what was agreed on, "
+    "one way): the peer's own kernel may end it there": (
+        the_peer_deletes_a_young_one_that_has_carried_a_volume,
+        ANOTHER,
+    ),
     "the peer deletes it, and a newer one stands": (the_peer_deletes_the_replaced_one, ANOTHER),
     "the peer deletes it, and the one before it still stands": (the_peer_deletes_the_new_one, STANDS),
     "`ikevd down`": (it_is_taken_down, NONE),
