@@ -58,7 +58,9 @@ class AtWork(PhaseOnes):
         if exchanges := self._of_cookie(header.responder, header.initiator):
             isakmp = state.isakmp.get(exchanges.sa.cookies)
             leaving = isakmp is not None and isakmp.stage is Stage.LEAVING
-            happenings = exchanges.heard(header, octets, path, self._home(state, exchanges), leaving=leaving)
+            stays = isakmp is not None and isakmp.unproven
+            home = self._home(state, exchanges)
+            happenings = exchanges.heard(header, octets, path, home, leaving=leaving, stays=stays)
             if volume := self._volumes.get(exchanges.sa.cookies):
                 volume.heard(octets, happenings)
             if isakmp is not None and (seconds := dpd.round_trip(isakmp.liveness, happenings, self._ports.now())):

@@ -58,11 +58,18 @@ class Exchanges(Steps):
 
     # -- receiving -----------------------------------------------------------------------------------------------------
 
-    def heard(self, header: Header, octets: bytes, path: Path, home: Path, *, leaving: bool) -> list[Happening]:
-        """A datagram that names our cookie. `home`: the path of the ISAKMP SA; `leaving`: only farewells begin."""
+    def heard(
+        self, header: Header, octets: bytes, path: Path, home: Path, *, leaving: bool, stays: bool
+    ) -> list[Happening]:
+        """A datagram that names our cookie. `home`: the path of the ISAKMP SA; `leaving`: only farewells begin.
+        `stays`: the peer has yet to show that it hears us at home, so no copy of its messages is answered elsewhere.
+        """
         if header.message_id == 0 or not header.encrypted:
             self._phase1_heard(header, octets, path)
         elif work := self._works.get(header.message_id) or self._woken(header.message_id, home):
+            if stays and path.remote != home.remote:
+                self._ports.counters.count("drop: from elsewhere than the phase 1 of a member of a group")
+                return []
             return self.goes_on(work, work.running.heard(octets, path))
         elif refusal := self._refusal(header, leaving=leaving):
             self._ports.counters.count(f"drop: {refusal}")

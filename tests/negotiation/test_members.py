@@ -15,6 +15,7 @@ from ikevd.peer.notices import delete_isakmp, r_u_there, r_u_there_ack
 from ikevd.peer.timing import TO_ANSWER
 from ikevd.policy.connection import Unique
 from ikevd.policy.dpd import Dpd
+from ikevd.wire.registry import ExchangeType, Flags
 from tests.builders import BOB, NO_DPD
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
@@ -68,6 +69,32 @@ def test_a_phase_1_from_the_place_of_a_living_member_ends_and_moves_nothing_of_i
         assert (bob.pairs, victim.pairs, ready(bob)) == (1, 1, 1)
 
     run(story())
+
+
+def test_who_did_that_phase_1_does_not_hear_message_2_by_a_copy_of_message_1_from_its_own_place() -> None:
+    async def story() -> None:
+        world, nat, bob, victim = await standing(dpd=NO_DPD)
+        before = dict(bob.kernel.sas)
+        coming = await forged(world, nat)
+        forger, hears = world.gateways[OTHER], Path(Endpoint(OTHER, 4500), Endpoint(BOB, 4500))
+        world.others[THIRD] = lambda octets, path: forger.engine.datagram(octets, hears)
+        told = [octets for _, path, octets in world.wire if path.local.address == BOB]
+        message_6 = [octets for octets in told if is_encrypted_main(octets)][-1]
+        forger.engine.datagram(message_6, hears)  # it has the keys, so it can make it by itself
+        await asyncio.sleep(0.1)
+        sent = [octets for _, path, octets in world.wire if path.local.address == OTHER]
+        message_1 = next(octets for octets in sent if octets[18] == ExchangeType.QUICK_MODE)
+        bob.engine.datagram(message_1, Path(Endpoint(BOB, 4500), Endpoint(THIRD, 4500)))
+        await asyncio.gather(coming, return_exceptions=True)
+        await asyncio.sleep(60)
+        assert dict(bob.kernel.sas) == before
+        assert (bob.pairs, victim.pairs, ready(bob)) == (1, 1, 1)
+
+    run(story())
+
+
+def is_encrypted_main(octets: bytes) -> bool:
+    return octets[18] == ExchangeType.MAIN_MODE and octets[19] & Flags.ENCRYPTION != 0
 
 
 def last_block_of_message_5(world: World, known: IsakmpState) -> bytes:
