@@ -238,8 +238,10 @@ def rekeys(draft: Draft, name: str) -> bool:
 
 
 def _may_begin(draft: Draft, name: str) -> bool:
-    """Not while the peer makes a pair; nor where no ISAKMP SA serves, and only the peer can make one."""
-    theirs = any(mode.child == name and not mode.ours for _, mode in draft.quick_modes.items())
+    """Not while the peer makes a pair, unless that may be another member of its group; nor where no ISAKMP SA serves,
+    and only the peer can make one."""
+    modes = [mode for _, mode in draft.quick_modes.items() if mode.child == name and not mode.ours]
+    theirs = any(not (known := draft.isakmp.get(mode.under)) or not known.unproven for mode in modes)
     return not theirs and (not draft.connection.anybody or isakmp.usable(draft) is not None)
 
 

@@ -302,6 +302,14 @@ def test_nor_does_its_quick_mode_keep_another_one_for_the_child_waiting(speaks: 
 
 
 @NOBODY_ASKS
+def test_nor_does_it_keep_a_rekeying_of_ours_from_beginning(speaks: bool, view: Connection) -> None:
+    state, _ = asks_for(came_unasked(speaks=speaks, view=view)[0])
+    due = replace(state, children={**state.children, "lan": up(replace(in_udp(), rekey_at=NOW))})
+    _, effects = told(due, Due(("lan",)), view=view)
+    assert any(effect.startswith("begin lan as") and effect.endswith("under A") for effect in effects)
+
+
+@NOBODY_ASKS
 def test_what_speaks_from_another_port_goes_there_too(speaks: bool, view: Connection) -> None:
     before, _ = came_unasked(speaks=speaks, view=view)
     after, _ = told(before, Heard(B, path(40009)), view=view)
