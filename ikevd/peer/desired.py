@@ -140,11 +140,14 @@ def _sas(pair: PairState, kilobytes: int | None) -> Iterator[tuple[SaId, KernelS
 
 @lru_cache(maxsize=64)
 def _life(kilobytes: int | None) -> Lifetime:
-    """One for all SAs with that volume, as are their ports for those that have the same ones."""
+    """One for all SAs with that volume."""
     return Lifetime(BACKSTOP, kilobytes)
 
 
-_ports = lru_cache(maxsize=256)(UdpPorts)
+@lru_cache(maxsize=256)
+def _ports(source: int, destination: int) -> UdpPorts:
+    """One for all SAs with these ports."""
+    return UdpPorts(source, destination)
 
 
 def _kernel_sa(

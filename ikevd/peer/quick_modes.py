@@ -1,7 +1,7 @@
 """Quick Modes under way, ours and the peer's: when one begins, and what its end means.
 
-Ours begin one after the other while the peer answers: strongSwan as responder forgets a Quick Mode in progress when
-another one fails. An unanswered one delays its siblings by a second and no more.
+Ours begin one after the other while the peer answers: strongSwan (5.9.8), as responder, forgets a Quick Mode in
+progress when another one fails. An unanswered one delays its siblings by `PACE` and no more.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ MAX_MAKING = 4
 
 
 def begin(draft: Draft) -> None:
-    """What waits, one after the other: strongSwan (5.9.8), as responder, forgets a Quick Mode in progress when another
-    one fails. One that stays unanswered delays its siblings by `PACE` and no more."""
+    """What waits and has its turn."""
     if not (draft.waiting or draft.deletes_to_send):  # as after most facts
         return
     under = isakmp.usable(draft)
@@ -195,7 +194,7 @@ def _distrust(draft: Draft, mode: QuickModeState) -> None:
     asked = draft.isakmp.get(mode.under)
     if asked is None or asked.heard + TRUSTED_FOR >= mode.born:
         return
-    for under, found in tuple(isakmp.serving(draft)):
+    for under, found in isakmp.serving(draft):
         if found.heard <= asked.heard:
             draft.isakmp.put(under, replace(found, unresponsive=True))
 
