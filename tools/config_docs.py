@@ -29,9 +29,9 @@ SECTIONS = {
 INTRODUCTION = """\
 # Configuration
 
-Made from `ikevd/config/schema.py` by `make docs`; a test compares it. The file is YAML, by default
-`/etc/ikevd/ikevd.yaml`. A commented one with every key is [config/ikevd.yaml](../config/ikevd.yaml), whole pairs with
-other gateways are in [config/examples](../config/examples/README.md), the words of proposals in
+Made from `ikevd/config/schema.py` and the modules that it names by `make docs`; a test compares it. The file is YAML,
+by default `/etc/ikevd/ikevd.yaml`. A commented one with every key is [config/ikevd.yaml](../config/ikevd.yaml), whole
+pairs with other gateways are in [config/examples](../config/examples/README.md), the words of proposals in
 [algorithms.md](algorithms.md). `ikevd check` tells every mistake with line and column, and what deserves a second look.
 
 Text needs no quotes, but where it holds ` #` or begins with a sign. Numbers are decimal, durations `3600s`, `60m`, `8h`
