@@ -99,7 +99,10 @@ def _due_beside(draft: Draft, under: Cookies, found: IsakmpState, live: Liveness
     """A former one: whether the peer still has it shows only what comes under it."""
     newer = draft.isakmp.get(newest)
     outlived = newer is not None and found.heard < newer.born <= draft.now - OUTLIVED
-    if live.asked and _is_over(draft, live):
+    over = live.asked > 0 and _is_over(draft, live)
+    if over and (newer is None or last_sign(newer)[0] < live.asked_at):  # the peer may be dead, which shows there
+        _look(draft, under, found, live, draft.now + draft.connection.dpd.delay)
+    elif over:
         draft.say(Record(under, Note(cause := IsakmpLost(live.asked, draft.now - live.asked_at))))
         isakmp.retire(draft, under, tell=True, cause=Abandoned(cause))
     elif live.asked or outlived:

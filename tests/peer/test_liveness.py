@@ -332,6 +332,16 @@ def test_no_packet_shows_that_the_peer_still_has_it() -> None:
     assert told(beside(silent_since(900.0, asked)), Due())[1] == [f"say once under A: R_U_THERE for {A.octets.hex()}"]
 
 
+def test_nobody_knows_that_it_is_lost_before_the_peer_has_spoken_under_the_newer_one_meanwhile() -> None:
+    newer = isakmp(B, sa=OF_B, born=NOW - OUTLIVED, heard=NOW - 9, liveness=Liveness(5, look_at=NOW + 21))
+    after, effects = decide(VIEW, peer(dying(), newer, lan=UP), Due(), NOW, SALT)
+    assert in_words(effects) == []
+    assert after.isakmp[A].stage is Stage.READY
+    known = after.isakmp[A].liveness
+    assert known is not None
+    assert known.look_at == NOW + 30
+
+
 def test_a_former_one_that_the_peer_has_lost_goes_alone() -> None:
     after, effects = decide(VIEW, beside(dying()), Due(), NOW, SALT)
     assert in_words(effects) == [
