@@ -1,6 +1,7 @@
 """The configuration file as a whole: its sections, from the top of the file down.
 
-Each key reads its own notation (`schema_values`). What needs two keys to be judged is judged in `checks`.
+Each key reads its own notation (`schema_values`, `schema_addresses`, `schema_durations`). What needs two keys to be
+judged is judged in `checks`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Facts of the operator: commands, and a file that was read again; part of `ikevd.peer.facts`."""
+"""Facts of the operator: commands, and a file that was read again; all kinds of facts: `ikevd.peer.facts`."""
 
 from __future__ import annotations
 

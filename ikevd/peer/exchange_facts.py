@@ -1,4 +1,4 @@
-"""Facts of exchanges, from their beginning to their end; part of `ikevd.peer.facts`."""
+"""Facts of exchanges, from their beginning to their end; all kinds of facts: `ikevd.peer.facts`."""
 
 from __future__ import annotations
 

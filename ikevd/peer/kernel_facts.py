@@ -1,4 +1,4 @@
-"""Facts of the kernel: what stands in it, what is gone, what it asks for; part of `ikevd.peer.facts`."""
+"""Facts of the kernel: what stands in it, what is gone, what it asks for; all kinds of facts: `ikevd.peer.facts`."""
 
 from __future__ import annotations
 

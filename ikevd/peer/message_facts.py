@@ -1,4 +1,4 @@
-"""Facts of what came from the peer under an ISAKMP SA, or in its name; part of `ikevd.peer.facts`."""
+"""Facts of what came from the peer under an ISAKMP SA, or in its name; all kinds of facts: `ikevd.peer.facts`."""
 
 from __future__ import annotations
 

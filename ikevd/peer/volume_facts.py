@@ -1,4 +1,4 @@
-"""Facts about what SAs have carried: part of `ikevd.peer.facts`."""
+"""Facts about what SAs have carried; all kinds of facts: `ikevd.peer.facts`."""
 
 from __future__ import annotations
 
