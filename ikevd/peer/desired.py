@@ -87,6 +87,16 @@ def sending(state: ChildState) -> IpsecSa | None:
     return unused
 
 
+def _arriving(state: ChildState) -> IpsecSa | None:
+    """The pair whose tunnel is that of what comes: the newest. But another part of a template counts only with message
+    3: who asks for it may never say that, and be another member of a group."""
+    newest = state.pairs[-1].sa if state.pairs else None
+    whole = next((pair.sa for pair in reversed(state.pairs) if pair.half is BOTH), newest)
+    if newest is None or whole is None or newest.remote_selector == whole.remote_selector:
+        return newest
+    return whole
+
+
 class ChildView:
     """`desired_child` again and again, for one child: what its pairs have in common is made once."""
 
@@ -109,7 +119,7 @@ class ChildView:
         clear = child.fail_open or state.open or (anybody and (child.instance or not child.template))
         if clear and not state.pairs:
             return
-        newest = state.pairs[-1].sa if state.pairs else None
+        newest = _arriving(state)
         policies = self._between(_of_pair(newest) if newest else _of_child(self._connection, child))
         yield from policies.inwards
         if sends := sending(state):

@@ -93,6 +93,29 @@ def test_who_did_that_phase_1_does_not_hear_message_2_by_a_copy_of_message_1_fro
     run(story())
 
 
+def test_who_did_that_phase_1_and_asks_for_another_part_of_a_template_takes_no_policy_of_the_member() -> None:
+    async def story() -> None:
+        nat = Nat(HERE, *CLIENTS[:5])
+        world = World(Network(nat=nat))
+        bob = world.gateway(BOB, hub(roads(), group_key=True, dpd=NO_DPD))
+        await bring_up(world.gateway(VICTIM, client(VICTIM, LAN)))
+        await asyncio.sleep(1)
+        before, sas = dict(bob.kernel.policies), len(bob.kernel.sas)
+        forger = world.gateway(OTHER, client(OTHER, "10.3.9.0/24"), seed=7)
+        nat.forge(Endpoint(OTHER, 4500), Endpoint(VICTIM, 4500))
+        coming = asyncio.create_task(bring_up(forger))
+        await asyncio.sleep(0.5)
+        told = [octets for _, path, octets in world.wire if path.local.address == BOB]
+        message_6 = [octets for octets in told if is_encrypted_main(octets)][-1]
+        forger.engine.datagram(message_6, Path(Endpoint(OTHER, 4500), Endpoint(BOB, 4500)))
+        await asyncio.sleep(0.1)
+        assert len(bob.kernel.sas) == sas + 1, "its Quick Mode is half-way"
+        assert bob.kernel.policies == before
+        await asyncio.gather(coming, return_exceptions=True)
+
+    run(story())
+
+
 def is_encrypted_main(octets: bytes) -> bool:
     return octets[18] == ExchangeType.MAIN_MODE and octets[19] & Flags.ENCRYPTION != 0
 

@@ -204,6 +204,13 @@ def test_out_follows_the_newest_pair_that_stands_both_ways_in_and_fwd_the_newest
     assert ends(view(state)) == {OUT: (ALICE, BOB), IN: (CAROL, ALICE), FWD: (CAROL, ALICE)}
 
 
+@pytest.mark.parametrize(("half", "comes_by"), [(Half.INBOUND, "10.2.0.0/25"), (Half.BOTH, "10.2.0.128/25")])
+def test_another_part_of_a_template_counts_for_what_comes_once_message_3_has_come(half: Half, comes_by: str) -> None:
+    one, other = (ipsec(n, remote_selector=selector(part)) for n, part in ((1, "10.2.0.0/25"), (2, "10.2.0.128/25")))
+    found = view(ChildState(pairs=(pair(1, sa=one), replace(opening(2, 7, half), sa=other))))
+    assert [str(name.source) for name in found.policies if name.direction is IN] == [comes_by]
+
+
 def test_of_two_pairs_that_stand_the_newer_wins() -> None:
     state = ChildState(pairs=(pair(1), pair(2, sa=ipsec(2, remote=CAROL))))
     assert ends(view(state)) == {OUT: (ALICE, CAROL), IN: (CAROL, ALICE), FWD: (CAROL, ALICE)}
