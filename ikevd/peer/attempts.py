@@ -27,6 +27,13 @@ def busy(draft: Draft, under: Cookies) -> bool:
     return any(mode.under == under for _, mode in draft.quick_modes.items())
 
 
+def may_be_another_members(draft: Draft, attempt: Attempt) -> bool:
+    """Of a group: the ISAKMP SA of the Quick Mode has not shown yet where its peer is."""
+    mode = draft.quick_modes.get(attempt)
+    found = draft.isakmp.get(mode.under) if mode is not None else None
+    return found is not None and found.unproven
+
+
 def abort(draft: Draft, attempt: Attempt, error: IkeError) -> None:
     """It shall end; `QuickModeFailed` follows."""
     if mode := under_way(draft, attempt):

@@ -82,7 +82,8 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     draft.children.put(sa.child, replace(known, pairs=pairs))
     theirs = [pair.attempt for pair in pairs if pair.attempt is not None and pair.attempt < 0]
     if len(theirs) > MAX_MAKING:
-        attempts.abort(draft, theirs[0], Abandoned("it made way for newer ones of the same child"))
+        first = next((number for number in theirs if attempts.may_be_another_members(draft, number)), theirs[0])
+        attempts.abort(draft, first, Abandoned("it made way for newer ones of the same child"))
 
 
 def kernel_did(draft: Draft, attempt: Attempt) -> None:

@@ -15,7 +15,7 @@ from math import ceil
 from ikevd.facts import Note
 from ikevd.frozen import replace
 from ikevd.lifetime_findings import SmallVolume
-from ikevd.peer import deletes, flaps, isakmp
+from ikevd.peer import attempts, deletes, flaps, isakmp
 from ikevd.peer.child_state import ChildState, PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import AskUse, Record
@@ -240,8 +240,10 @@ def rekeys(draft: Draft, name: str) -> bool:
 def _may_begin(draft: Draft, name: str) -> bool:
     """Not while the peer makes a pair, unless that may be another member of its group; nor where no ISAKMP SA serves,
     and only the peer can make one."""
-    modes = [mode for _, mode in draft.quick_modes.items() if mode.child == name and not mode.ours]
-    theirs = any(not (known := draft.isakmp.get(mode.under)) or not known.unproven for mode in modes)
+    theirs = any(
+        mode.child == name and not mode.ours and not attempts.may_be_another_members(draft, attempt)
+        for attempt, mode in draft.quick_modes.items()
+    )
     return not theirs and (not draft.connection.anybody or isakmp.usable(draft) is not None)
 
 

@@ -17,6 +17,7 @@ from ikevd.peer.facts import Doubted, Due
 from ikevd.peer.isakmp_state import Liveness, Stage
 from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Informed
 from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
+from ikevd.peer.quick_modes import MAX_MAKING
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.peer.timing import LIVING
 from ikevd.peer.volume_facts import Carried
@@ -307,6 +308,17 @@ def test_nor_does_it_keep_a_rekeying_of_ours_from_beginning(speaks: bool, view: 
     due = replace(state, children={**state.children, "lan": up(replace(in_udp(), rekey_at=NOW))})
     _, effects = told(due, Due(("lan",)), view=view)
     assert any(effect.startswith("begin lan as") and effect.endswith("under A") for effect in effects)
+
+
+@NOBODY_ASKS
+def test_nor_do_many_of_its_quick_modes_push_out_one_of_the_client(speaks: bool, view: Connection) -> None:
+    state, _ = came_unasked(speaks=speaks, view=view)
+    for number, under in ((-1, A), *((-n, B) for n in range(2, MAX_MAKING + 2))):
+        began = QuickModeBegan(Attempt(number), under), Reserved(Attempt(number), "lan", ours(10 - number))
+        sa = replace(in_udp(10 - number).sa, initiator=False)
+        state, effects = told(state, *began, Opening(Attempt(number), sa, Half.INBOUND), view=view)
+    assert any(effect.startswith("abort -2:") for effect in effects)
+    assert not state.quick_modes[Attempt(-1)].ending
 
 
 @NOBODY_ASKS
