@@ -42,7 +42,8 @@ def main() -> int:
     parser.add_argument("report", nargs="?", type=Path, default=Path("docs/interop.md"))
     options = parser.parse_args()
     cases = whole_matrix() if options.all else pairwise_cases()
-    kernel = f"Linux {platform.release()} ({GUESTS[os.environ['RIG_KERNEL']]}, XFRM)"
+    guest = os.environ.get("RIG_KERNEL") or parser.error("it runs in a guest alone: tests/rig/rig run -- ...")
+    kernel = f"Linux {platform.release()} ({GUESTS[guest]}, XFRM)"
     versions = {"ikevd": _commit(), "kernel": kernel}
     results = list(_run(cases, versions))
     command = "python -m tests.interop.matrix" + " --all" * options.all
