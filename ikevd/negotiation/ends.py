@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ikevd.frozen import replace
 from ikevd.sa.model import IsakmpSa
+from ikevd.wire.registry import ExchangeType
 
 
 class Ends:
@@ -33,6 +34,11 @@ class Ends:
             return blocks, ()
         beside = tuple(block for block in blocks if block in self._forks)
         return tuple(block for block in blocks if block not in self._forks), beside
+
+    def lack_message_6(self, block: bytes) -> bool:
+        """Does who goes on from that block not have our last message of Main Mode? Its own last one is `block`."""
+        sa = self.sa
+        return not sa.initiator and sa.exchange == ExchangeType.MAIN_MODE and block in sa.last_blocks[1::2]
 
     def learn(self, others: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
         """Copies of the last message had these ends, each behind what we would go on from: tells which of all are

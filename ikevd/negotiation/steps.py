@@ -177,8 +177,11 @@ class Steps:
             ended.running.forget()
 
     def _authentic(self, conversation: Conversation) -> None:
-        """The peer has shown that it holds the SA."""
+        """The peer has shown that it holds the SA, if not yet that it has our last message of phase 1."""
+        waits = self._ends.lack_message_6(conversation.origin)
         self._ends.prove(conversation.origin)
+        if waits:
+            return
         self.last_flight = None
         if self._silent:
             self._silent = False

@@ -9,9 +9,11 @@ import pytest
 from ikevd.addresses import Path
 from ikevd.errors import NoAnswer
 from ikevd.negotiation.router import clear_notification
+from ikevd.peer.notices import r_u_there
 from ikevd.wire.registry import NotifyType
 from tests.duet import Network
 from tests.gateways import alice_and_bob, bring_up
+from tests.negotiation.roaming import informational
 from tests.sayings import raises_saying
 from tests.virtual_time import run
 
@@ -59,6 +61,23 @@ def test_message_5_is_answered_again_until_the_peer_has_shown_that_it_got_messag
         said = len(world.wire)
         bob.engine.datagram(fifth, Path(path.remote, path.local))
         assert [octets for _, _, octets in world.wire[said:]] == [world.wire[5][2]] * answers
+        await wanted
+
+    run(story())
+
+
+def test_a_peer_that_says_something_before_it_has_message_6_gets_that_again() -> None:
+    async def story() -> None:
+        world, alice, bob = alice_and_bob(Network(delay=0.1))
+        wanted = asyncio.create_task(bring_up(alice))
+        await asyncio.sleep(0.55)  # message 6 is on its way
+        (known,) = bob.session.state.isakmp.values()
+        _, path, fifth = world.wire[4]
+        back, question = Path(path.remote, path.local), r_u_there(known.sa.cookies, 5)
+        bob.engine.datagram(informational(known.sa, question, after=fifth[-16:]), back)
+        said = len(world.wire)
+        bob.engine.datagram(fifth, back)
+        assert [octets for _, _, octets in world.wire[said:]] == [world.wire[5][2]]
         await wanted
 
     run(story())
