@@ -21,11 +21,14 @@ IN_ONE_MESSAGE = 256
 
 
 def say_delete(draft: Draft, *spis: Spi, under: Cookies | None = None, insist: bool = False) -> None:
-    """We no longer receive on `spis`. `under`: said there, if it is still there; else under the best that stands.
-    `insist`: where none does, an ISAKMP SA is made for it; not at the end of a lifetime, which the peer sees itself."""
+    """We no longer receive on `spis`. `under`: said there, if it is still there; else under the best that stands; and
+    once more under another one where the peer may not have that one. `insist`: where none does, an ISAKMP SA is made
+    for it; not at the end of a lifetime, which the peer sees itself."""
     chosen = under if under and draft.isakmp.get(under) else isakmp.for_farewells(draft)
     if chosen is not None:
         _say(draft, chosen, spis)
+        if (also := isakmp.surer(draft, chosen)) is not None:
+            _say(draft, also, spis)
     elif insist:
         draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
 
@@ -99,4 +102,5 @@ def _say(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
         draft.farewells[under] = place, said
         draft.effects[place : place + 1] = [Say(under, (delete_esp(*said),))]
     forget_old(draft)
-    draft.deletes_said = (*draft.deletes_said, *(SaidDelete(spi, draft.now) for spi in spis))[-MAX_DELETES:]
+    before = (said for said in draft.deletes_said if said.spi not in spis)
+    draft.deletes_said = (*before, *(SaidDelete(spi, draft.now) for spi in spis))[-MAX_DELETES:]

@@ -75,6 +75,14 @@ def for_farewells(draft: Draft) -> Cookies | None:
     )
 
 
+def surer(draft: Draft, under: Cookies) -> Cookies | None:
+    """Where the last message of phase 1 was ours and the peer has said nothing under `under` since, it may have been
+    lost: the newest ISAKMP SA that serves and that the peer has for certain. None: `under` is certain, or none else."""
+    if _of(draft, under).last_flight is None:
+        return None
+    return next((key for key, known in serving(draft) if known.last_flight is None), None)
+
+
 def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ...]) -> None:
     """An authenticated message: the peer lives, and is where it came from."""
     isakmp = draft.isakmp.get(under)

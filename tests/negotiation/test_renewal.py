@@ -216,3 +216,26 @@ def test_both_ends_know_the_shorter_life_of_the_responder_and_renew_before_it_en
         assert serving(alice)
 
     run(story())
+
+
+def test_a_delete_is_heard_by_a_peer_to_which_message_6_of_the_renewal_did_not_come() -> None:
+    """It may have been killed at that moment: what it is told under the new ISAKMP SA it cannot read."""
+
+    async def story() -> None:
+        world, alice, bob = await up()
+        sent = 0
+
+        def lose_message_6(sender: str, octets: bytes) -> list[bytes]:
+            nonlocal sent
+            sent += sender == "bob" and octets[18] == ExchangeType.MAIN_MODE
+            return [] if sender == "bob" and octets[18] == ExchangeType.MAIN_MODE and sent >= 3 else [octets]
+
+        world.network.tamper = lose_message_6
+        ripen(alice.session)
+        await asyncio.sleep(0.2)
+        assert (len(alice.session.live), len(bob.session.live)) == (1, 2)
+        bob.session.unwant("lan")
+        await asyncio.sleep(0.2)
+        assert alice.pairs == bob.pairs == 0
+
+    run(story())
