@@ -19,7 +19,7 @@ from tests.interop.flood_ping import FloodPing
 from tests.interop.keyed_sas import Sa, keyed_sas
 from tests.interop.moments import Moment, Place, Watch
 from tests.interop.sites import Site
-from tests.interop.strongswan import CONNECTION, StrongSwan
+from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
 STANDS, OTHER = "lan", "other"
@@ -87,7 +87,7 @@ class OppositeStrongSwan:
 
     def renew(self) -> None:
         with suppress(AssertionError):
-            self.charon.rekey(ike=CONNECTION)
+            self.charon.renew()
 
     def main_modes(self) -> int:
         return self.charon.log.count("Main Mode IKE_SA")

@@ -185,6 +185,11 @@ class StrongSwan:
         """Begin a rekeying (returns at once)."""
         self._command("rekey", self._names(child, ike), 10)
 
+    def renew(self) -> None:
+        """Begin to renew the newest ISAKMP SA (returns at once); `rekey` renews all that have its name."""
+        newest = max((int(str(sa["uniqueid"])) for sa in self.list_sas()), default=0)
+        self._command("rekey", {"ike-id": str(newest)}, 10)
+
     def list_sas(self) -> list[Section]:
         """The ISAKMP SAs, as `swanctl --list-sas` shows them: keys like `state`, `initiator-spi`, and
         `child-sas`; each with its connection's name under `name`."""
