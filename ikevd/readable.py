@@ -32,10 +32,10 @@ class Readable:
         if on_error is not None:
             self._on_error[watched.fileno()] = on_error
 
-    @property
-    def more(self) -> bool:
-        """Has any of them something to read?"""
-        return bool(self._epoll.poll(0, 1))
+    def has_more(self, watched: socket.socket) -> bool:
+        """Has it something to read still?"""
+        waiting = self._epoll.poll(0)
+        return bool(waiting) and watched.fileno() in dict(waiting)
 
     def close(self) -> None:
         """Idempotent; may be called from within a callback."""

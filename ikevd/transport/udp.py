@@ -220,23 +220,26 @@ class UdpTransport:
     def _drain(self, bound: _Bound) -> None:
         """Read what there is, up to a bound; epoll is level-triggered and calls again for the rest."""
         for _ in range(AT_ONCE):
-            self._read(bound)
-            if self._readable is None or not self._readable.more:  # a read in vain takes five times as long
+            if not self._read(bound) or self._readable is None:
+                return
+            if not self._readable.has_more(bound.udp):  # a read in vain takes five times as long
                 return
 
-    def _read(self, bound: _Bound) -> None:
+    def _read(self, bound: _Bound) -> bool:
+        """One datagram; False if there is none."""
         try:
             size, ancillary, flags, sender = bound.udp.recvmsg_into(self._buffers, ANCILLARY_OCTETS)
         except OSError:  # nothing is there, or the error of a datagram that we sent before
-            return
+            return False
         if flags & TRUNCATED:
             self._on_dropped("datagram too long")
-            return
+            return True
         path = _path(bound.endpoint, ancillary, sender)
         if path is None:
             self._on_dropped("sent to a broadcast or multicast address")
         else:
             self._received(bytes(self._buffer[:size]), bound, path)
+        return True
 
     def _received(self, octets: bytes, bound: _Bound, path: Path) -> None:
         if not bound.marker:

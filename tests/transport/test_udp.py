@@ -9,6 +9,7 @@ import subprocess
 import sys
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path as File
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,23 @@ async def test_a_datagram_arrives_with_both_its_endpoints(ears: Ears, peer: sock
     peer.sendto(b"hello", ("127.0.0.1", ears.ike.port))
     await eventually_async(lambda: ears.datagrams)
     assert ears.datagrams == [(b"hello", Path(ears.ike, endpoint(peer)))]
+
+
+async def test_no_port_is_read_in_vain_while_another_has_something(
+    ears: Ears, peer: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    read = socket.socket.recvmsg_into
+
+    def counted(udp: socket.socket, *how: Any) -> Any:
+        reads.append(udp.fileno())
+        return read(udp, *how)
+
+    monkeypatch.setattr(socket.socket, "recvmsg_into", counted)
+    peer.sendto(b"hello", ("127.0.0.1", ears.ike.port))
+    peer.sendto(bytes(4) + b"hello", ("127.0.0.1", ears.nat.port))
+    await eventually_async(lambda: len(ears.datagrams) == 2)
+    assert len(reads) == 2
 
 
 @pytest.mark.usefixtures("ipv6")
