@@ -67,7 +67,7 @@ def _esp_transforms(suites: tuple[EspSuite, ...], lifetime: Lifetime) -> tuple[T
         Transform(number, suite.transform, (*_life(IpsecAttribute, lifetime), *_esp_attributes(suite)))
         for number, suite in enumerate(suites, start=1)
     ]
-    return tuple([Transform(each.number, each.id, each.attributes, each.encode()) for each in transforms])
+    return tuple([each.kept_as(each.encode()) for each in transforms])
 
 
 def _ike_attributes(suite: IkeSuite) -> Iterator[Attribute]:

@@ -40,8 +40,8 @@ class Transform:
     number: int
     id: int
     attributes: tuple[Attribute, ...]
-    octets: bytes = field(default=b"", compare=False, repr=False)
-    """As received, or as it was made for many messages."""
+    octets: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """As received, or as it was made for many messages; of one that is made of another by `replace`, empty."""
 
     @classmethod
     def decode(cls, body: bytes, place: int) -> Transform:
@@ -52,7 +52,13 @@ class Transform:
     def _decode(cls, body: bytes, place: int) -> Transform:
         reader = Reader(body, f"transform {place}")
         number, identifier, reserved = reader.fields(_TRANSFORM)
-        return cls(number, identifier, attributes.decode_all(reader), b"" if reserved else body)
+        found = cls(number, identifier, attributes.decode_all(reader))
+        return found if reserved else found.kept_as(body)
+
+    def kept_as(self, octets: bytes) -> Transform:
+        """This one, just made, which is sent in these octets from here on."""
+        object.__setattr__(self, "octets", octets)
+        return self
 
     def encode(self) -> bytes:
         """The body of the Transform payload."""

@@ -207,7 +207,7 @@ def with_attributes(mode: QuickMode, *attributes: Attribute, id: int | None = No
     """Message 1 with one transform of these attributes."""
     (proposal,) = mode.offer.proposals
     (transform,) = proposal.transforms
-    changed_transform = replace(transform, attributes=attributes, octets=b"", id=transform.id if id is None else id)
+    changed_transform = replace(transform, attributes=attributes, id=transform.id if id is None else id)
     return with_proposals(mode, replace(proposal, transforms=(changed_transform,)))
 
 

@@ -24,7 +24,7 @@ Alter = Callable[[tuple[Attribute, ...]], tuple[Attribute, ...]]
 def altered(sa: SaPayload, change: Alter) -> SaPayload:
     """The offer with the attributes of its first transform changed."""
     proposal = sa.proposals[0]
-    first = replace(proposal.transforms[0], attributes=change(proposal.transforms[0].attributes), octets=b"")
+    first = replace(proposal.transforms[0], attributes=change(proposal.transforms[0].attributes))
     return SaPayload((replace(proposal, transforms=(first, *proposal.transforms[1:])), *sa.proposals[1:]))
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ikevd import frozen
 from ikevd.errors import Malformed
 from ikevd.wire.registry import PayloadType, Protocol
 from ikevd.wire.sa import MAX_SA, MAX_TRANSFORMS, Proposal, SaPayload, Transform, _sub_header
@@ -52,6 +56,13 @@ def test_the_body_stays_as_received_even_where_encoding_would_differ() -> None:
     sa = SaPayload.decode(reserved_set)
     assert sa.body == reserved_set
     assert sa.encode() == offer(PROPOSAL)
+
+
+@pytest.mark.parametrize("replace", [frozen.replace, dataclasses.replace], ids=["ours", "of dataclasses"])
+def test_a_transform_that_is_made_of_a_received_one_is_sent_as_it_is(replace: Callable[..., Transform]) -> None:
+    received = SaPayload.decode(HEAD + listed(PROPOSAL, kind=PayloadType.PROPOSAL)).proposals[0].transforms[0]
+    assert received.encode() == TRANSFORM
+    assert replace(received, attributes=()).encode() == TRANSFORM[:4]
 
 
 @pytest.mark.parametrize("count", [0, 2, 255])
