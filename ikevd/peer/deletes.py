@@ -28,7 +28,7 @@ def say_delete(draft: Draft, *spis: Spi, under: Cookies | None = None, insist: b
     if chosen is not None:
         _say(draft, chosen, spis)
         if (also := isakmp.surer(draft, chosen)) is not None:
-            _say(draft, also, spis)
+            _tell(draft, also, spis)
     elif insist:
         draft.deletes_to_send = (*draft.deletes_to_send, *spis)[-MAX_DELETES:]
 
@@ -91,6 +91,13 @@ def forget_old(draft: Draft) -> None:
 
 
 def _say(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
+    """And keep that it was said."""
+    _tell(draft, under, spis)
+    forget_old(draft)
+    draft.deletes_said = (*draft.deletes_said, *(SaidDelete(spi, draft.now) for spi in spis))[-MAX_DELETES:]
+
+
+def _tell(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
     """In as few messages as can be: beside those that this fact has led to already."""
     left = tuple(spis)
     while left:
@@ -101,6 +108,3 @@ def _say(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
         said, left = (*said, *left[:room]), left[room:]
         draft.farewells[under] = place, said
         draft.effects[place : place + 1] = [Say(under, (delete_esp(*said),))]
-    forget_old(draft)
-    before = (said for said in draft.deletes_said if said.spi not in spis)
-    draft.deletes_said = (*before, *(SaidDelete(spi, draft.now) for spi in spis))[-MAX_DELETES:]
