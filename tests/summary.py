@@ -1,7 +1,7 @@
 """Add up the records of several runs of pytest: `python -m tests.summary build/record/*.json`.
 
-Prints the time of each file, the tests that take too long, and at the end one line like pytest's. The exit code is 1
-where a test failed or a run left no record.
+Prints the time of each file, the tests that take too long, what failed, and at the end one line like pytest's. The exit
+code is 1 where a test failed or a run left no record.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
+from textwrap import indent
 
 from tests.plugins.record import Record
 
@@ -36,6 +37,9 @@ def main(paths: list[str]) -> int:
             print(f"{seconds:7.1f}  {name}")
     for name, seconds in long.items():
         print(f"over {LONG:g} s, a test for make soak: {name} ({seconds:.1f} s)")
+    for record in filter(None, records):
+        for name, said in record["failed"].items():
+            print(f"FAILED {name}\n{indent(said, '    ')}")
     for path in lost:
         print(f"a run ended without its record: {path}")
     outcomes["error"] += len(lost)

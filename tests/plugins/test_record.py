@@ -42,8 +42,9 @@ def recorded(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, record:
     pytester.runpytest("-p", "tests.plugins.record", "-p", "no:asyncio", *more)
 
 
-def written(path: Path, **outcomes: int) -> str:
-    path.write_text(json.dumps({"outcomes": outcomes, "files": {"tests/test_a.py": 7.0}, "tests": {}}))
+def written(path: Path, failures: dict[str, str] | None = None, /, **outcomes: int) -> str:
+    record = {"outcomes": outcomes, "files": {"tests/test_a.py": 7.0}, "tests": {}, "failed": failures or {}}
+    path.write_text(json.dumps(record))
     return str(path)
 
 
@@ -54,6 +55,10 @@ def test_a_run_records_its_outcomes_and_the_time_of_each_file(
     found = json.loads(record.read_text())
     assert found["outcomes"] == {"passed": 1, "failed": 1, "skipped": 1, "error": 1}
     assert len(found["files"]) == 1
+    assert {name.partition("::")[2]: said.splitlines()[-1].split()[-1] for name, said in found["failed"].items()} == {
+        "test_bad": "AssertionError",
+        "test_broken": "OSError",
+    }
 
 
 def test_a_file_that_cannot_be_collected_is_an_error(
@@ -75,6 +80,11 @@ def test_the_runs_are_added_up_in_one_line(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize("outcomes", [{"passed": 5, "failed": 1}, {"passed": 5, "error": 1}, {"skipped": 5}, {}])
 def test_a_failure_and_a_run_without_tests_end_with_code_1(tmp_path: Path, outcomes: dict[str, int]) -> None:
     assert main([written(tmp_path / "a", **outcomes)]) == 1
+
+
+def test_a_failure_is_told_with_what_pytest_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([written(tmp_path / "a", {"tests/test_a.py::test_bad": "E  1 != 2\ntest_a.py:5"}, passed=1)])
+    assert "FAILED tests/test_a.py::test_bad\n    E  1 != 2\n    test_a.py:5\n" in capsys.readouterr().out
 
 
 def test_a_run_that_left_no_record_counts_as_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
