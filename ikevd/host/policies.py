@@ -8,6 +8,7 @@ from enum import Enum
 from ikevd.addresses import Address
 from ikevd.frozen import frozen
 from ikevd.policy import reqids
+from ikevd.policy.marks import Mark
 from ikevd.policy.priorities import is_ours
 from ikevd.policy.selectors import Network
 from ikevd.sa.model import Spi
@@ -23,7 +24,8 @@ class Direction(Enum):
 
 @frozen
 class PolicyId:
-    """What names one policy in the kernel: source and destination of the inner packet, and direction."""
+    """What names one policy in the kernel: source and destination of the inner packet, direction, and what the packet
+    bears inside this machine."""
 
     source: Network
     destination: Network
@@ -31,13 +33,17 @@ class PolicyId:
     source_port: int
     destination_port: int
     direction: Direction
+    if_id: int = 0
+    """Only of packets that pass XFRM interfaces with this number; 0: of those that pass none."""
+    mark: Mark | None = None
+    """Only of packets with this mark; None: whatever theirs is."""
     _hash: int = field(init=False, repr=False, compare=False)
     """Made once: that of a network is dear, and a policy is looked up often."""
 
     def __post_init__(self) -> None:
         ends = int(self.source.network_address), int(self.destination.network_address)
         prefixes = self.source.prefixlen, self.destination.prefixlen
-        packets = self.protocol, self.source_port, self.destination_port, self.direction
+        packets = self.protocol, self.source_port, self.destination_port, self.direction, self.if_id, self.mark
         object.__setattr__(self, "_hash", hash((ends, prefixes, packets)))
 
     def __hash__(self) -> int:
@@ -50,7 +56,11 @@ class PolicyId:
             (self.source_port, other.source_port),
             (self.destination_port, other.destination_port),
         )
-        alike = self.direction is other.direction and all(not (one and two) or one == two for one, two in numbers)
+        if self.direction is not other.direction or self.if_id != other.if_id:
+            return False
+        if self.mark is not None and other.mark is not None and not self.mark.meets(other.mark):
+            return False
+        alike = all(not (one and two) or one == two for one, two in numbers)
         return alike and self.source.overlaps(other.source) and self.destination.overlaps(other.destination)
 
 

@@ -47,6 +47,9 @@ class KernelSa:
     """Length of the integrity check value where it is not the usual one of the suite (96 for old HMAC-SHA-256)."""
     soft_kilobytes: int | None = None
     """The volume at which the kernel tells that its end comes near; None: it does not."""
+    if_id: int = 0
+    """What comes by it comes in at the XFRM interface with this number, and only that sends through it; 0: none. Marks
+    are of policies alone: an SA without one serves those of any."""
 
     @property
     def id(self) -> SaId:

@@ -143,6 +143,7 @@ class MemoryKernel:
             if (
                 somewhere
                 and template.spi in (None, name.spi)
+                and entry.sa.if_id == policy.if_id
                 and (name.destination, entry.reqid) == (template.destination, template.reqid)
             ):
                 self.carry(name, 100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 
 from ikevd.errors import IkeError, KernelRefused, MissingPrivilege, PolicyTaken
 from ikevd.host.policies import PolicyId
@@ -25,7 +26,15 @@ def describe_policy(policy: PolicyId) -> str:
     text = f"the {policy.direction.value} policy {policy.source} -> {policy.destination}"
     if policy.protocol or policy.source_port or policy.destination_port:
         text += f" [protocol {policy.protocol}, port {policy.source_port} -> {policy.destination_port}]"
-    return text
+    return text + "".join(f" {word}" for word in _bearing(policy))
+
+
+def _bearing(policy: PolicyId) -> Iterator[str]:
+    """As iproute2 has it."""
+    if policy.mark is not None:
+        yield f"mark {policy.mark.value:#x} mask {policy.mark.mask:#x}"
+    if policy.if_id:
+        yield f"if_id {policy.if_id:#x}"
 
 
 def refused(what: str, code: int, detail: str = "") -> IkeError:
@@ -63,7 +72,8 @@ def suite_lacking(suite: EspSuite, ip_version: int, code: int) -> str | None:
 def policy_taken(policy: PolicyId, owner_reqid: int) -> PolicyTaken:
     """The exception for a selector that somebody else's policy holds."""
     whose = f"reqid {owner_reqid:#x}" if owner_reqid else "without a reqid"
-    cure = f"ip xfrm policy delete src {policy.source} dst {policy.destination} dir {policy.direction.value}"
+    words = f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
+    cure = " ".join(("ip xfrm policy delete", words, *_bearing(policy)))
     return PolicyTaken(
         f"cannot install {describe_policy(policy)}: another owner's stands there, {whose} "
         f"(`{cure}` removes it, if nobody needs it)"

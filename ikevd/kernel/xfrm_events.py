@@ -17,11 +17,9 @@ from ikevd.host.events import (
     SaRemoved,
     SasFlushed,
 )
-from ikevd.host.policies import PolicyId
 from ikevd.host.sas import SaId
 from ikevd.kernel.netlink import HEADER, Message, attributes
 from ikevd.kernel.xfrm_layout import (
-    DIRECTION_OF,
     IPPROTO_ANY,
     IPPROTO_ESP,
     STATE_AF_UNSPEC,
@@ -35,16 +33,15 @@ from ikevd.kernel.xfrm_layout import (
     Attr,
     Msg,
     unpack_address,
-    unpack_selector,
 )
-from ikevd.kernel.xfrm_policies import read_acquire
+from ikevd.kernel.xfrm_policies import read_acquire, read_name
 from ikevd.kernel.xfrm_sas import SaInfo, read_info
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import Spi
 
 OCTETS = HEADER.size + USERSA_ID.size + 4 + USERSA_INFO.size
 """The longest event that may bear keys, DELSA, up to where these begin."""
-WHOLE = (Msg.ACQUIRE,)
+WHOLE = (Msg.ACQUIRE, Msg.NEWPOLICY, Msg.UPDPOLICY, Msg.DELPOLICY, Msg.POLEXPIRE)
 """Events that are longer and bear none."""
 
 
@@ -110,22 +107,18 @@ def _full_and_ours(octets: bytes) -> SaInfo | None:
 
 def _policy_changed(body: bytes) -> PolicyChanged | None:
     selector, *_, direction, _, _, _ = USERPOLICY_INFO.unpack_from(body)
-    name = _name(selector, direction)
+    name = read_name(selector, direction, dict(attributes(body[USERPOLICY_INFO.size :])))
     return PolicyChanged(name) if name else None
 
 
 def _policy_removed(body: bytes) -> PolicyRemoved | None:
     selector, _, direction = USERPOLICY_ID.unpack_from(body)
-    name = _name(selector, direction)
+    name = read_name(selector, direction, dict(attributes(body[USERPOLICY_ID.size :])))
     return PolicyRemoved(name) if name else None
 
 
 def _policy_expired(body: bytes) -> PolicyRemoved | None:
     """Ours have no time limit: somebody gave it one."""
     info, hard = USER_POLEXPIRE.unpack_from(body)
-    changed = _policy_changed(info)
+    changed = _policy_changed(info + body[USER_POLEXPIRE.size :])
     return PolicyRemoved(changed.id) if changed and hard else None
-
-
-def _name(selector: bytes, direction: int) -> PolicyId | None:
-    return unpack_selector(selector, DIRECTION_OF[direction]) if direction in DIRECTION_OF else None

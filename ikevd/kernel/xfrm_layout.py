@@ -100,6 +100,8 @@ USER_ACQUIRE = Struct("=24s16s56s168s16x")  # id saddr sel policy, then the attr
 REPLAY = Struct("=3I")  # oseq seq bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
 USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
+MARK = Struct("=II")  # value mask
+IF_ID = Struct("=I")
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)

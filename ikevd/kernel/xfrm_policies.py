@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ikevd.frozen import frozen
+from collections.abc import Mapping
+
+from ikevd.frozen import frozen, replace
 from ikevd.host.events import Packet
 from ikevd.host.policies import Action, FoundPolicy, KernelPolicy, PolicyId, Template
 from ikevd.kernel.netlink import attribute, attributes
@@ -12,8 +14,10 @@ from ikevd.kernel.xfrm_layout import (
     ANY_ALGORITHM,
     DIRECTION_OF,
     DIRECTIONS,
+    IF_ID,
     IPPROTO_ESP,
     LIFETIME_CUR,
+    MARK,
     MODE_TUNNEL,
     SELECTOR,
     UNLIMITED,
@@ -29,10 +33,12 @@ from ikevd.kernel.xfrm_layout import (
     unpack_address,
     unpack_selector,
 )
+from ikevd.policy.marks import Mark
 from ikevd.sa.model import Spi
 
 TEMPLATE_REQID = 3
 """Where it stands in a template."""
+BEARING = {Attr.MARK, Attr.IF_ID}
 WITH_PORTS = (6, 17, 132)
 """TCP, UDP, SCTP. Of others the kernel puts something else there, such as the type of ICMP."""
 
@@ -61,21 +67,20 @@ def build_policy(policy: KernelPolicy) -> bytes:
         0,
         0,
     )
-    return body + attribute(Attr.TMPL, _pack_template(policy.template)) if policy.template else body
+    template = attribute(Attr.TMPL, _pack_template(policy.template)) if policy.template else b""
+    return body + template + _pack_bearing(policy.id)
 
 
 def build_policy_id(policy: PolicyId, index: int = 0) -> bytes:
     """The body of GETPOLICY and DELPOLICY: by selector, or where `index` is given by that."""
-    return USERPOLICY_ID.pack(pack_selector(policy), index, DIRECTIONS[policy.direction])
+    return USERPOLICY_ID.pack(pack_selector(policy), index, DIRECTIONS[policy.direction]) + _pack_bearing(policy)
 
 
 def read_policy(body: bytes) -> IndexedPolicy | None:
     """The body of an answered NEWPOLICY; None for one that a `PolicyId` does not name."""
     selector, _, current, priority, index, direction, action, _, _ = USERPOLICY_INFO.unpack_from(body)
     present = dict(attributes(body[USERPOLICY_INFO.size :]))
-    if direction not in DIRECTION_OF or any(present.get(Attr.IF_ID, b"")) or any(present.get(Attr.MARK, b"")):
-        return None
-    name = unpack_selector(selector, DIRECTION_OF[direction])
+    name = read_name(selector, direction, present)
     if name is None:
         return None
     templates = _split_templates(present.get(Attr.TMPL, b""))
@@ -83,6 +88,22 @@ def read_policy(body: bytes) -> IndexedPolicy | None:
     policy = _as_put(name, action, priority, templates)
     used = LIFETIME_CUR.unpack(current)[3]
     return IndexedPolicy(FoundPolicy(name, reqid, priority, policy), index, used)
+
+
+def read_name(selector: bytes, direction: int, present: Mapping[int, bytes]) -> PolicyId | None:
+    """A policy's, from its selector, direction and attributes; None for one that a `PolicyId` does not name."""
+    name = unpack_selector(selector, DIRECTION_OF[direction]) if direction in DIRECTION_OF else None
+    if name is None or not present.keys() & BEARING:
+        return name
+    if_id = IF_ID.unpack_from(present[Attr.IF_ID])[0] if Attr.IF_ID in present else 0
+    mark = Mark(*MARK.unpack_from(present[Attr.MARK])) if any(present.get(Attr.MARK, b"")) else None
+    return replace(name, if_id=if_id, mark=mark)
+
+
+def _pack_bearing(policy: PolicyId) -> bytes:
+    """What its packets bear inside this machine."""
+    mark = attribute(Attr.MARK, MARK.pack(*policy.mark)) if policy.mark is not None else b""
+    return mark + attribute(Attr.IF_ID, IF_ID.pack(policy.if_id)) if policy.if_id else mark
 
 
 def read_acquire(body: bytes) -> tuple[int, Packet]:

@@ -18,6 +18,7 @@ from ikevd.kernel.xfrm_layout import (
     ALGO_AEAD,
     ALGO_AUTH,
     ENCAP_TMPL,
+    IF_ID,
     INFINITE,
     IPPROTO_ESP,
     LIFETIME_CFG,
@@ -76,7 +77,7 @@ def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
         words = (sa.replay_window + 31) // 32
         window = REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words)
         body += attribute(Attr.REPLAY_ESN_VAL, window)
-    return body
+    return body + attribute(Attr.IF_ID, IF_ID.pack(sa.if_id)) if sa.if_id else body
 
 
 def _build_algorithms(sa: KernelSa, keys: EspKeys) -> bytes:

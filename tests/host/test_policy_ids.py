@@ -7,14 +7,25 @@ from ipaddress import ip_network
 import pytest
 
 from ikevd.host.policies import Direction, PolicyId
+from ikevd.policy.marks import ALL_BITS, Mark
 
 OUT, TCP, UDP = Direction.OUT, 6, 17
 
 
 def name(
-    source: str, destination: str, protocol: int = 0, ports: tuple[int, int] = (0, 0), way: Direction = OUT
+    source: str,
+    destination: str,
+    protocol: int = 0,
+    ports: tuple[int, int] = (0, 0),
+    way: Direction = OUT,
+    if_id: int = 0,
+    mark: Mark | None = None,
 ) -> PolicyId:
-    return PolicyId(ip_network(source), ip_network(destination), protocol, *ports, way)
+    return PolicyId(ip_network(source), ip_network(destination), protocol, *ports, way, if_id, mark)
+
+
+def with_mark(value: int, mask: int = ALL_BITS) -> PolicyId:
+    return name("10.1.0.0/24", "10.2.0.0/24", mark=Mark(value, mask))
 
 
 LAN = name("10.1.0.0/24", "10.2.0.0/24")
@@ -34,6 +45,11 @@ WEB = name("10.1.0.0/24", "10.2.0.0/24", TCP, (0, 443))
         pytest.param(WEB, name("10.1.0.0/24", "10.2.0.0/24", UDP, (0, 443)), False, id="two protocols"),
         pytest.param(WEB, name("10.1.0.0/24", "10.2.0.0/24", TCP, (0, 80)), False, id="two ports"),
         pytest.param(WEB, name("10.1.0.0/24", "10.2.0.0/24", TCP, (1024, 0)), True, id="a port of each side"),
+        pytest.param(LAN, name("10.1.0.0/24", "10.2.0.0/24", if_id=42), False, id="an interface and none"),
+        pytest.param(LAN, with_mark(42), True, id="any mark and one"),
+        pytest.param(with_mark(42), with_mark(43), False, id="two marks"),
+        pytest.param(with_mark(0x4200, 0xFF00), with_mark(0x42, 0xFF), True, id="marks in other bits"),
+        pytest.param(with_mark(0x4200, 0xFF00), with_mark(0x4342), False, id="marks that differ in a common bit"),
     ],
 )
 def test_two_policies_meet_where_one_packet_may_match_both(one: PolicyId, other: PolicyId, meet: bool) -> None:

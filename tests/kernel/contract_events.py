@@ -7,10 +7,23 @@ import pytest
 from ikevd.host.events import PoliciesFlushed, PolicyChanged, PolicyRemoved, SaRemoved, SasFlushed
 from ikevd.host.policies import Action, Direction
 from ikevd.host.sas import SaId, UdpPorts
+from ikevd.policy.marks import Mark
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.bench import Bench, told_by
-from tests.kernel.samples import FOREIGN_REQID, FURTHER, HERE, PEER, REQID, SPI, add, policy_of, sa_of, standing
+from tests.kernel.samples import (
+    BEARINGS,
+    FOREIGN_REQID,
+    FURTHER,
+    HERE,
+    PEER,
+    REQID,
+    SPI,
+    add,
+    policy_of,
+    sa_of,
+    standing,
+)
 
 
 class EventContract:
@@ -40,6 +53,18 @@ class EventContract:
         bench.flush_policies()
         await eventually_async(lambda: len(told) > 1)
         assert told == [PolicyRemoved(first.id), PoliciesFlushed()]
+
+    @pytest.mark.parametrize(("if_id", "mark"), BEARINGS)
+    async def test_a_policy_is_told_with_what_its_packets_bear(
+        self, bench: Bench, if_id: int, mark: Mark | None
+    ) -> None:
+        told = told_by(bench.kernel)
+        policy = policy_of(if_id=if_id, mark=mark)
+        await bench.kernel.put_policy(policy)
+        bench.change_policy(replace(policy, priority=17))
+        bench.remove_policy(policy.id)
+        await eventually_async(lambda: len(told) > 1)
+        assert told == [PolicyChanged(policy.id), PolicyRemoved(policy.id)]
 
     @pytest.mark.parametrize("action", list(Action))
     async def test_a_changed_policy_is_told_and_found_as_it_is_now(self, bench: Bench, action: Action) -> None:

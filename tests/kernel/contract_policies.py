@@ -9,7 +9,7 @@ import pytest
 from ikevd.errors import KernelRefused
 from ikevd.host.policies import Action, Direction
 from tests.kernel.bench import Bench
-from tests.kernel.samples import CHANGES, FOREIGN_REQID, FORMER_REQID, HERE, PEER, REQID, policy_of, standing
+from tests.kernel.samples import BEARINGS, CHANGES, FOREIGN_REQID, FORMER_REQID, HERE, PEER, REQID, policy_of, standing
 
 
 class PolicyContract:
@@ -100,6 +100,21 @@ class PolicyContract:
         for policy in policies:
             await bench.kernel.delete_policy(policy.id, REQID)
         assert await bench.kernel.dump_policies() == []
+
+    async def test_policies_of_one_selector_stand_side_by_side_where_their_packets_bear_something_else(
+        self, bench: Bench
+    ) -> None:
+        policies = [policy_of(if_id=if_id, mark=mark) for if_id, mark in BEARINGS]
+        for policy in policies:
+            await bench.kernel.put_policy(policy)
+        blocks = [policy_of(action=Action.BLOCK, if_id=if_id, mark=mark) for if_id, mark in BEARINGS]
+        await bench.kernel.put_policy(blocks[-1])
+        found = {policy.id: policy for policy in await standing(bench.kernel) if policy}
+        assert found == {policy.id: policy for policy in (*policies[:-1], blocks[-1])}
+        for policy in policies:
+            await bench.kernel.delete_policy(policy.id, REQID)
+            del found[policy.id]
+            assert {policy.id for policy in await standing(bench.kernel) if policy} == found.keys()
 
     @pytest.mark.parametrize("reqid", [FOREIGN_REQID, REQID + 1])
     async def test_another_owners_policy_is_left_alone(self, bench: Bench, reqid: int) -> None:

@@ -1,5 +1,6 @@
 """What every `Kernel` must tell of packets that meet a tunnel without an SA."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ikevd.host.events import KernelEvent, SaAsked
 from ikevd.host.policies import Action, KernelPolicy
 from ikevd.host.sas import SaId
+from ikevd.policy.marks import Mark
 from ikevd.sa.model import Spi
 from tests.eventually import eventually_async
 from tests.kernel.bench import Bench, told_by
@@ -70,6 +72,21 @@ class TrapContract:
         bench.send(TRAP.id)
         await eventually_async(lambda: len(asked(told)) > 1)
         assert asked(told) == [REQID, REQID]
+
+    async def test_only_a_packet_with_its_mark_meets_a_policy(self, bench: Bench) -> None:
+        told = told_by(bench.kernel)
+        marked = policy_of(mark=Mark(0x4200, 0xFF00))
+        await bench.kernel.put_policy(marked)
+        bench.send(TRAP.id)
+        bench.send(replace(TRAP.id, mark=Mark(42)))
+        assert await bench.kernel.dump_sas() == []
+        bench.send(marked.id)
+        await eventually_async(lambda: asked(told))
+        await add(bench.kernel, sa_of())
+        bench.send(marked.id)
+        counters = await bench.kernel.counters(sa_of().id)
+        assert counters is not None
+        assert counters.packets == 1
 
     async def test_who_asked_asks_again_once_that_is_forgotten(self, bench: Bench) -> None:
         told = told_by(bench.kernel)

@@ -9,6 +9,7 @@ from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Templ
 from ikevd.host.sas import KernelSa, SaId
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.lives import Lifetime
+from ikevd.policy.marks import Mark
 from ikevd.policy.priorities import priority
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.policy.suites import EspSuite
@@ -39,6 +40,8 @@ CHANGES = [
     (before, after) for before in Action for after in Action if after is not Action.BYPASS or before is Action.BYPASS
 ]
 """Of one policy. A bypass has no reqid by which it could claim what a child owns."""
+BEARINGS = [(0, None), (42, None), (43, None), (0, Mark(42)), (0, Mark(43)), (0, Mark(0x4200, 0xFF00)), (44, Mark(44))]
+"""if_id and mark of policies with one selector that stand side by side."""
 SPI = Spi(0x0A0B0C0D)
 
 
@@ -51,9 +54,10 @@ def sa_of(
     lifetime: Lifetime = Lifetime(3600),  # noqa: B008  # frozen
     replay_window: int = 128,
     reqid: int = REQID,
+    if_id: int = 0,
 ) -> KernelSa:
     """An SA."""
-    return KernelSa(source, destination, spi, reqid, suite, lifetime, replay_window)
+    return KernelSa(source, destination, spi, reqid, suite, lifetime, replay_window, if_id=if_id)
 
 
 def keys_of(suite: EspSuite) -> EspKeys:
@@ -76,9 +80,11 @@ def policy_of(
     action: Action = Action.TUNNEL,
     ends: tuple[Address, Address] = (HERE, PEER),
     reqid: int = REQID,
+    if_id: int = 0,
+    mark: Mark | None = None,
 ) -> KernelPolicy:
     """A policy; `ports` are protocol, source and destination port."""
-    name = PolicyId(ip_network(source), ip_network(destination), *ports, direction)
+    name = PolicyId(ip_network(source), ip_network(destination), *ports, direction, if_id, mark)
     bypass = action is Action.BYPASS
     number = priority(name.source, name.destination, *ports, bypass=bypass)
     return KernelPolicy(name, action, number, None if bypass else Template(*ends, reqid))

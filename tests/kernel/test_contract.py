@@ -68,6 +68,7 @@ class LinuxBench:
         with self.namespace.entered():
             packets = socket.socket(socket.AF_INET if source.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
         with packets:
+            packets.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, policy.mark.value if policy.mark else 0)
             packets.bind((str(source), 0))
             with suppress(PermissionError):  # a block
                 packets.sendto(b"", (str(destination), 9))
@@ -108,7 +109,10 @@ class LinuxBench:
 
 
 def _selector(policy: PolicyId) -> str:
-    return f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
+    words = f"src {policy.source} dst {policy.destination} dir {policy.direction.value}"
+    if policy.mark is not None:
+        words += f" mark {policy.mark.value} mask {policy.mark.mask}"
+    return f"{words} if_id {policy.if_id}" if policy.if_id else words
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,13 @@ from ikevd.kernel import xfrm_layout as layout
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import Attr
-from ikevd.kernel.xfrm_policies import build_policy, read_policy
+from ikevd.kernel.xfrm_policies import build_policy, build_policy_id, read_policy
 from ikevd.kernel.xfrm_sas import ADVANCE, build_limit, build_moved, build_ports, build_sa, read_sa
 from ikevd.policy.lives import Lifetime
+from ikevd.policy.marks import Mark
 from ikevd.policy.proposals import parse_esp
 from ikevd.sa.model import EspKeys
-from tests.kernel.samples import FURTHER, HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
+from tests.kernel.samples import BEARINGS, FURTHER, HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
 
 OF_NEW_SAS = {Attr.REPLAY_ESN_VAL, Attr.MTIMER_THRESH}
 """What UPDSA does not change."""
@@ -224,11 +225,24 @@ def test_a_policy_that_no_policy_id_names_is_passed_over(offset: int, octets: by
     assert read_policy(bytes(body)) is None
 
 
-@pytest.mark.parametrize("kind", [Attr.MARK, Attr.IF_ID])
-def test_a_policy_with_a_mark_is_not_the_one_without(kind: Attr) -> None:
-    body = build_policy(policy_of())
-    assert read_policy(body + attribute(kind, bytes(8))) is not None
-    assert read_policy(body + attribute(kind, b"\1" + bytes(7))) is None
+@pytest.mark.parametrize(("if_id", "mark"), BEARINGS)
+def test_a_policy_is_read_with_what_its_packets_bear(if_id: int, mark: Mark | None) -> None:
+    policy = policy_of(if_id=if_id, mark=mark)
+    found = read_policy(build_policy(policy))
+    assert found is not None
+    assert found.policy.policy == policy
+
+
+def test_an_if_id_and_a_mark_that_are_none_are_not_sent() -> None:
+    kinds = [kind for kind, _ in attributes(build_policy(policy_of())[layout.USERPOLICY_INFO.size :])]
+    assert kinds == [Attr.TMPL]
+    assert build_policy_id(policy_of().id)[layout.USERPOLICY_ID.size :] == b""
+    assert Attr.IF_ID not in dict(attributes(build(sa_of())[layout.USERSA_INFO.size :]))
+
+
+def test_an_sa_of_an_interface_bears_its_number() -> None:
+    found = dict(attributes(build(sa_of(if_id=42))[layout.USERSA_INFO.size :]))
+    assert found[Attr.IF_ID] == (42).to_bytes(4, sys.byteorder)
 
 
 def test_a_policy_of_a_socket_is_passed_over() -> None:

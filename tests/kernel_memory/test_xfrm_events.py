@@ -28,7 +28,19 @@ from ikevd.kernel.xfrm_events import OCTETS, read_event
 from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_policies import build_policy, build_policy_id
 from ikevd.kernel.xfrm_sas import build_sa, build_sa_id
-from tests.kernel.samples import AES_SHA256, FOREIGN_REQID, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
+from ikevd.policy.marks import Mark
+from tests.kernel.samples import (
+    AES_SHA256,
+    BEARINGS,
+    FOREIGN_REQID,
+    HERE6,
+    PEER,
+    PEER6,
+    REQID,
+    keys_of,
+    policy_of,
+    sa_of,
+)
 
 POLICY = policy_of(ports=(17, 53, 0), direction=Direction.FWD)
 SA = sa_of()
@@ -124,10 +136,15 @@ def test_a_flush_of_sas_is_told_where_esp_is_among_them(protocol: int, event: Ke
     assert read(Msg.FLUSHSA, bytes([protocol])) == event
 
 
-def test_changes_of_policies() -> None:
-    assert read(Msg.NEWPOLICY, build_policy(POLICY)) == PolicyChanged(POLICY.id)
-    assert read(Msg.UPDPOLICY, build_policy(POLICY)[:180]) == PolicyChanged(POLICY.id)
-    assert read(Msg.DELPOLICY, build_policy_id(POLICY.id, 7)) == PolicyRemoved(POLICY.id)
+@pytest.mark.parametrize(("if_id", "mark"), BEARINGS)
+def test_changes_of_policies(if_id: int, mark: Mark | None) -> None:
+    policy = policy_of(if_id=if_id, mark=mark)
+    assert read(Msg.NEWPOLICY, build_policy(policy)) == PolicyChanged(policy.id)
+    assert read(Msg.UPDPOLICY, build_policy(policy)) == PolicyChanged(policy.id)
+    assert read(Msg.DELPOLICY, build_policy_id(policy.id, 7)) == PolicyRemoved(policy.id)
+
+
+def test_a_flush_of_policies() -> None:
     assert read(Msg.FLUSHPOLICY, b"") == PoliciesFlushed()
 
 
