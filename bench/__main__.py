@@ -18,7 +18,7 @@ from bench.instructions import instructions
 from bench.latency import latency
 from bench.looks import looks
 from bench.reload import reload
-from bench.restart import restart
+from bench.restart import KERNELS, restart
 from bench.scale import scale
 from bench.sides import has_charon
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.command in ("looks", "all"):
             print(runner.run(looks(each=asked.each, tunnels=asked.tunnels)), flush=True)
         if asked.command in ("restart", "all"):
-            print(runner.run(restart(tunnels=min(asked.tunnels, 5000), netlink=asked.netlink)), flush=True)
+            print(runner.run(restart(tunnels=min(asked.tunnels, 5000), kernel=asked.kernel)), flush=True)
         if asked.command in ("reload", "all"):
             print(runner.run(reload(tunnels=min(asked.tunnels, 1000))), flush=True)
         if asked.command in ("scale", "all"):
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--settle", action="store_true", help="scale: look again when ended exchanges are forgotten")
     parser.add_argument("--alone", action="store_true", help="without charon, though it is here")
     parser.add_argument("--netlink", action="store_true", help="handshake: both on the kernel of this machine")
+    parser.add_argument("--kernel", choices=tuple(KERNELS), default="memory", help="restart: policies: one without ESP")
     parser.add_argument("--groups", nargs="+", default=["curve25519", "modp2048"], help="instructions: of these")
     parser.add_argument(
         "--setting", action="append", default=[], help="instructions: a further line of the daemon's configuration"

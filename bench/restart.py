@@ -6,12 +6,13 @@ import asyncio
 import gc
 import tempfile
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path as File
 
+from bench.kernel_without_esp import KernelWithoutEsp
 from bench.report import table, verdict
 from ikevd.addresses import Endpoint, Path
 from ikevd.config.load import load
@@ -52,27 +53,32 @@ connections:
     {local: 192.0.2.1, remote: any, group_key: true, local_id: hub.example, remote_id: clients.example, psk: %s,
      children: {roads: {local: 10.1.0.0/16, remote: within 10.64.0.0/10, esp_proposals: [aes128-sha256]}}}
 """
+KERNELS: dict[str, Callable[[], XfrmKernel | MemoryKernel]] = {
+    "memory": MemoryKernel,
+    "netlink": XfrmKernel,
+    "policies": KernelWithoutEsp,
+}
 KEY = "a long key for measurements and for nothing else"
 
 
-async def restart(*, tunnels: int, netlink: bool) -> str:
-    """The table. The store and the kernel are filled with what an earlier process would have left."""
+async def restart(*, tunnels: int, kernel: str) -> str:
+    """The table. `kernel`: one of `KERNELS`; it and the store are filled with what an earlier process would leave."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         config, file = _config(File(folder)), File(folder, "store")
-        kernel: XfrmKernel | MemoryKernel = XfrmKernel() if netlink else MemoryKernel()
+        made = KERNELS[kernel]()
         try:
             with closing(open_store(file, HERE, "bench").store) as store:
-                await _fill(config.connections[0], store, kernel, tunnels)
+                await _fill(config.connections[0], store, made, tunnels)
             gc.collect()
             gc.disable()  # as the daemon does meanwhile
             with closing(open_store(file, HERE, "bench").store) as store:
-                engine = Engine(config, ports(kernel, store))
-                rows = await _measured(engine.restore(), tunnels, kernel)
+                engine = Engine(config, ports(made, store))
+                rows = await _measured(engine.restore(), tunnels, made)
                 await engine.hand_over()
         finally:
             gc.enable()
-            if isinstance(kernel, XfrmKernel):
-                kernel.close()
+            if isinstance(made, XfrmKernel | KernelWithoutEsp):
+                made.close()
     return table(("restart", "figure", ""), rows)
 
 
