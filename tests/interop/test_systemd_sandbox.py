@@ -15,6 +15,7 @@ from tests.eventually import eventually
 from tests.interop.machine import Machine
 from tests.interop.node import Node
 from tests.interop.sites import SECRET, Site
+from tests.interop.stray_esp import send_unknown_esp
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
@@ -169,16 +170,6 @@ def capabilities(machine: Machine) -> int:
     text = machine.run("cat", f"/proc/{machine.show('MainPID')}/status")
     (effective,) = re.findall(r"CapEff:\s+(\w+)", text)
     return int(effective, 16)
-
-
-def send_unknown_esp(topology: Topology) -> None:
-    """From gateway B."""
-
-    def send() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, 50) as esp:
-            esp.sendto(bytes.fromhex("deadbeef00000001") + bytes(64), (topology.gw_a.address, 0))
-
-    topology.gw_b.call(send)
 
 
 def test_without_the_drop_in_unknown_esp_is_said_to_have_no_effect(
