@@ -40,8 +40,8 @@ def _main_mode(group: str, peer: bytes) -> None:
     public, g_xy = _agree(group, peer)
     skeyid = keys.skeyid_psk(HASH, Secret(NONCE), NONCE, NONCE)
     under_skeyid = keys.under(HASH, skeyid)
-    phase1 = keys.phase1_keys(skeyid, under_skeyid, g_xy, COOKIE, COOKIE)
-    cipher = CbcCipher(CIPHER, keys.cipher_key(HASH, phase1.skeyid_e, KEY_OCTETS))
+    _, skeyid_e = keys.phase1_keys(under_skeyid, g_xy, COOKIE, COOKIE)
+    cipher = CbcCipher(CIPHER, keys.cipher_key(HASH, skeyid_e, KEY_OCTETS))
     chain = IvChain(cipher, keys.phase1_iv(HASH, peer, public, BLOCK))
     chain.commit(chain.propose(SMALL))
     keys.hash_i(under_skeyid, peer, public, COOKIE, COOKIE, SMALL, SMALL)
@@ -52,7 +52,7 @@ def _main_mode(group: str, peer: bytes) -> None:
 def _quick_mode(group: str, peer: bytes, *, pfs: bool) -> None:
     g_xy = _agree(group, peer)[1] if pfs else None
     secret = Secret(NONCE)
-    sa_keys = keys.Phase1Keys(HASH, secret, secret, secret, secret)
+    sa_keys = keys.Phase1Keys(HASH, secret, secret)
     cipher = CbcCipher(CIPHER, Secret(NONCE[:KEY_OCTETS]))
     chain = IvChain(cipher, keys.phase2_iv(HASH, COOKIE + COOKIE, 1, BLOCK))
     chain.commit(chain.propose(LARGE))

@@ -171,7 +171,7 @@ def isakmp(connection: Connection, number: int, path: Path, now: float) -> Isakm
         remote_id=connection.remote_id,
         suite=suite,
         lifetime=Lifetime(86400),
-        keys=Phase1Keys(suite.hash, secret, secret, secret, secret),
+        keys=Phase1Keys(suite.hash, secret, secret),
         cipher_key=Secret(bytes(suite.key_bits // 8)),
         last_blocks=(bytes(16), bytes(16)),
         exchange=ExchangeType.MAIN_MODE,

@@ -14,27 +14,16 @@ from ikevd.errors import InvalidKey
 from ikevd.frozen import frozen
 from ikevd.wire.registry import Cipher, Hash, Protocol
 
-NONE = Secret(b"")
-
 
 @frozen
 class Phase1Keys:
-    """What phase 1 agrees on. It exists only once all of it exists."""
+    """What phase 1 agrees on and phase 2 needs. It exists only once all of it exists."""
 
     hash: Hash
-    skeyid: Secret
-    """Empty in an ISAKMP SA, as is `skeyid_e`: phase 1 alone needs them."""
     skeyid_d: Secret
     """Derives the keys of phase 2."""
     skeyid_a: Secret
     """Authenticates messages under the ISAKMP SA."""
-    skeyid_e: Secret
-    """Encrypts messages under the ISAKMP SA, after `cipher_key`."""
-
-    @property
-    def for_phase2(self) -> Phase1Keys:
-        """What is kept of them in the ISAKMP SA."""
-        return Phase1Keys(self.hash, NONE, self.skeyid_d, self.skeyid_a, NONE)
 
 
 def skeyid_psk(hash: Hash, psk: Secret, ni_b: bytes, nr_b: bytes) -> Secret:
@@ -52,8 +41,8 @@ def under(hash: Hash, key: Secret) -> Prf:
     return Prf(hash, key.reveal())
 
 
-def phase1_keys(skeyid: Secret, under_skeyid: Prf, g_xy: Secret, cky_i: bytes, cky_r: bytes) -> Phase1Keys:
-    """RFC 2409 section 5:
+def phase1_keys(under_skeyid: Prf, g_xy: Secret, cky_i: bytes, cky_r: bytes) -> tuple[Phase1Keys, Secret]:
+    """And SKEYID_e, of which the cipher's key is made. RFC 2409 section 5:
 
     SKEYID_d = prf(SKEYID, g^xy | CKY-I | CKY-R | 0)
     SKEYID_a = prf(SKEYID, SKEYID_d | g^xy | CKY-I | CKY-R | 1)
@@ -63,7 +52,7 @@ def phase1_keys(skeyid: Secret, under_skeyid: Prf, g_xy: Secret, cky_i: bytes, c
     skeyid_d = under_skeyid(seed + b"\0")
     skeyid_a = under_skeyid(skeyid_d + seed + b"\1")
     skeyid_e = under_skeyid(skeyid_a + seed + b"\2")
-    return Phase1Keys(under_skeyid.hash, skeyid, Secret(skeyid_d), Secret(skeyid_a), Secret(skeyid_e))
+    return Phase1Keys(under_skeyid.hash, Secret(skeyid_d), Secret(skeyid_a)), Secret(skeyid_e)
 
 
 def cipher_key(hash: Hash, skeyid_e: Secret, length: int) -> Secret:

@@ -162,8 +162,8 @@ class Keying:
         """`public` is (g^xi, g^xr), `nonces` is (Ni_b, Nr_b); RFC 2409 section 5 and appendix B."""
         skeyid = keys.skeyid_psk(suite.hash, psk.key, *nonces)
         under_skeyid = keys.under(suite.hash, skeyid)
-        phase1 = keys.phase1_keys(skeyid, under_skeyid, g_xy, cookies.initiator, cookies.responder)
-        cipher_key = keys.isakmp_key(suite.hash, phase1.skeyid_e, suite.cipher, suite.key_bits)
+        phase1, skeyid_e = keys.phase1_keys(under_skeyid, g_xy, cookies.initiator, cookies.responder)
+        cipher_key = keys.isakmp_key(suite.hash, skeyid_e, suite.cipher, suite.key_bits)
         cipher = CbcCipher(suite.cipher, cipher_key)
         chain = IvChain(cipher, keys.phase1_iv(suite.hash, *public, cipher.block_size))
         return cls(psk, suite, cookies, sai_b, *public, phase1, under_skeyid, cipher_key, chain)
@@ -202,7 +202,7 @@ class Keying:
             remote_id=remote_id,
             suite=self.suite,
             lifetime=lifetime,
-            keys=self.keys.for_phase2,
+            keys=self.keys,
             cipher_key=self.cipher_key,
             last_blocks=(self.chain.iv,),
             exchange=exchange,

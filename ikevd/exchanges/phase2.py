@@ -44,7 +44,7 @@ class Keyed(Protocol):
 
     @property
     def keys(self) -> Phase1Keys:
-        """SKEYID_d, _a and _e."""
+        """SKEYID_d and SKEYID_a."""
 
     @property
     def suite(self) -> IkeSuite:

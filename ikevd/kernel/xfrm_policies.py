@@ -102,7 +102,7 @@ def read_name(selector: bytes, direction: int, present: Mapping[int, bytes]) -> 
 
 def _pack_bearing(policy: PolicyId) -> bytes:
     """What its packets bear inside this machine."""
-    mark = attribute(Attr.MARK, MARK.pack(*policy.mark)) if policy.mark is not None else b""
+    mark = attribute(Attr.MARK, MARK.pack(policy.mark.value, policy.mark.mask)) if policy.mark is not None else b""
     return mark + attribute(Attr.IF_ID, IF_ID.pack(policy.if_id)) if policy.if_id else mark
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ikevd.frozen import frozen
 
 ALL_BITS = 0xFFFFFFFF
 
 
-class Mark(NamedTuple):
+@frozen
+class Mark:
     """A firewall mark (`ip rule fwmark`, `iptables -j MARK`): packets whose mark has `value` in the bits of `mask`."""
 
     value: int

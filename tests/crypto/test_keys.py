@@ -13,8 +13,10 @@ from ikevd.crypto.secret import Secret
 from ikevd.wire.registry import Hash, Protocol
 from tests.crypto.vectors import SHIPPED, Vector, named_hash, read_blocks, read_json
 
-SIX = keys.Phase1Keys(Hash.SHA1, Secret(b"S"), Secret(b"D"), Secret(b"A"), Secret(b"E"))
-UNDER_SKEYID, UNDER_SKEYID_D = keys.under(Hash.SHA1, SIX.skeyid), keys.under(Hash.SHA1, SIX.skeyid_d)
+KEYS = keys.Phase1Keys(Hash.SHA1, Secret(b"D"), Secret(b"A"))
+UNDER_SKEYID, UNDER_SKEYID_D = keys.under(Hash.SHA1, Secret(b"S")), keys.under(Hash.SHA1, KEYS.skeyid_d)
+Derived = tuple[Secret, keys.Phase1Keys, Secret]
+"""SKEYID, SKEYID_d and _a, SKEYID_e."""
 SHIPPED_CASES = [
     pytest.param(vector, id=f"{file} {vector}")
     for file in ("cavp_ikev1_psk.fax", "cavp_ikev1_dsa.fax")
@@ -23,22 +25,24 @@ SHIPPED_CASES = [
 
 
 def sha1(key: bytes, data: bytes) -> bytes:
-    """prf of `SIX`, computed apart from the code under test."""
+    """prf of `KEYS`, computed apart from the code under test."""
     return hmac.new(key, data, hashlib.sha1).digest()
 
 
-def derive(hash: Hash, vector: Vector) -> keys.Phase1Keys:
+def derive(hash: Hash, vector: Vector) -> Derived:
     ni_b, nr_b, g_xy = vector.octets("Ni"), vector.octets("Nr"), Secret(vector.octets("g^xy"))
     if "pre-shared-key" in vector.values:
         skeyid = keys.skeyid_psk(hash, Secret(vector.octets("pre-shared-key")), ni_b, nr_b)
     else:
         skeyid = keys.skeyid_signature(hash, ni_b, nr_b, g_xy)
-    return keys.phase1_keys(skeyid, keys.under(hash, skeyid), g_xy, vector.octets("CKY_I"), vector.octets("CKY_R"))
+    cookies = vector.octets("CKY_I"), vector.octets("CKY_R")
+    return skeyid, *keys.phase1_keys(keys.under(hash, skeyid), g_xy, *cookies)
 
 
-def wanted(hash: Hash, vector: Vector) -> keys.Phase1Keys:
+def wanted(hash: Hash, vector: Vector) -> Derived:
     names = ("SKEYID", "SKEYID_d", "SKEYID_a", "SKEYID_e")
-    return keys.Phase1Keys(hash, *(Secret(vector.octets(name)) for name in names))
+    skeyid, skeyid_d, skeyid_a, skeyid_e = (Secret(vector.octets(name)) for name in names)
+    return skeyid, keys.Phase1Keys(hash, skeyid_d, skeyid_a), skeyid_e
 
 
 def cavp_hash(vector: Vector) -> Hash:
@@ -94,8 +98,8 @@ def test_each_step_of_phase_1_is_that_of_nss(testdata: Path) -> None:
     assert len(cases) == 6
     for hash, v in cases:
         skeyid, g_xy = Secret(v.octets("ikm")), Secret(v.octets("gxykm"))
-        derived = keys.phase1_keys(skeyid, keys.under(hash, skeyid), g_xy, v.octets("Ni"), v.octets("Nr"))
-        step = (derived.skeyid_d, derived.skeyid_a, derived.skeyid_e)[int(v.values["key_number"])]
+        derived, skeyid_e = keys.phase1_keys(keys.under(hash, skeyid), g_xy, v.octets("Ni"), v.octets("Nr"))
+        step = (derived.skeyid_d, derived.skeyid_a, skeyid_e)[int(v.values["key_number"])]
         assert step.reveal() == v.octets("okm")
 
 
@@ -140,15 +144,15 @@ def test_hash_i_and_hash_r_differ_when_both_sides_send_the_same() -> None:
 
 
 def test_hash_1_is_over_the_message_id_and_the_rest_of_the_message() -> None:
-    assert keys.hash_1(SIX, 0x01020304, b"rest") == sha1(b"A", b"\1\2\3\4rest")
+    assert keys.hash_1(KEYS, 0x01020304, b"rest") == sha1(b"A", b"\1\2\3\4rest")
 
 
 def test_hash_2_puts_the_initiators_nonce_before_the_rest_of_the_message() -> None:
-    assert keys.hash_2(SIX, 0x01020304, b"ni", b"rest") == sha1(b"A", b"\1\2\3\4nirest")
+    assert keys.hash_2(KEYS, 0x01020304, b"ni", b"rest") == sha1(b"A", b"\1\2\3\4nirest")
 
 
 def test_hash_3_begins_with_a_zero_octet() -> None:
-    assert keys.hash_3(SIX, 0x01020304, b"ni", b"nr") == sha1(b"A", b"\0\1\2\3\4ninr")
+    assert keys.hash_3(KEYS, 0x01020304, b"ni", b"nr") == sha1(b"A", b"\0\1\2\3\4ninr")
 
 
 def test_keymat_is_over_protocol_spi_and_nonces() -> None:
@@ -195,4 +199,4 @@ def test_iv_of_phase_2_is_over_the_last_block_and_the_message_id() -> None:
 
 
 def test_keys_do_not_show_in_a_repr() -> None:
-    assert repr(SIX).count("<secret>") == 4
+    assert repr(KEYS).count("<secret>") == 2

@@ -50,13 +50,6 @@ def test_both_sides_hold_the_same_isakmp_sa() -> None:
     assert ours.last_blocks[0] == theirs.last_blocks[0]
 
 
-def test_the_keys_that_phase_1_alone_needs_are_not_kept() -> None:
-    alice = connection()
-    keys = main_mode_between(alice, mirrored(alice)).initiator.result.keys
-    assert [len(key) for key in (keys.skeyid, keys.skeyid_e)] == [0, 0]
-    assert len(keys.skeyid_d) == len(keys.skeyid_a) > 0
-
-
 def test_six_messages_cross_each_sent_once() -> None:
     alice = connection()
     duet = main_mode_between(alice, mirrored(alice))

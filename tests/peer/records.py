@@ -75,7 +75,7 @@ def isakmp_sa(cookies: Cookies = A, *, initiator: bool = True, seconds: int = 86
         remote_id=fqdn("bob.example"),
         suite=AES128_SHA256_X25519,
         lifetime=Lifetime(seconds),
-        keys=Phase1Keys(Hash.SHA2_256, nothing, nothing, nothing, nothing),
+        keys=Phase1Keys(Hash.SHA2_256, nothing, nothing),
         cipher_key=Secret(bytes(16)),
         last_blocks=(bytes(16),),
     )

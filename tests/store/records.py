@@ -95,7 +95,7 @@ def isakmp_sa(cookies: Cookies = COOKIES) -> IsakmpSa:
         remote_id=fqdn("gw.berlin.example"),
         suite=AES128_SHA256_X25519,
         lifetime=Lifetime(86400),
-        keys=Phase1Keys(Hash.SHA2_256, SECRET, SECRET, SECRET, SECRET),
+        keys=Phase1Keys(Hash.SHA2_256, SECRET, SECRET),
         cipher_key=Secret(bytes(16)),
         last_blocks=(bytes(16), bytes(range(16))),
         nat=NatTraversal(NatMethod.RFC_3947, local=False, remote=True),

@@ -48,7 +48,7 @@ def test_what_is_sealed_is_read_under_the_same_key(sealed: InFile) -> None:
 
 def test_no_key_and_no_message_can_be_found_in_the_file(sealed: InFile) -> None:
     keys, octets = isakmp_state().sa.keys, sealed.path.read_bytes()
-    hidden = (keys.skeyid_d.reveal(), keys.skeyid_e.reveal(), b"digest of the", b"a datagram", b"last_blocks")
+    hidden = (keys.skeyid_d.reveal(), keys.skeyid_a.reveal(), b"digest of the", b"a datagram", b"last_blocks")
     for secret in hidden:
         assert secret not in octets
         assert secret.hex().encode() not in octets
