@@ -47,7 +47,7 @@ from ikevd.path_findings import NoRoute
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config, LogFormat, OnStop
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.reloading import Reloading
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
@@ -309,7 +309,7 @@ async def _probed(kernel: Kernel, config: Config, tried: Config | None = None) -
     return kernel
 
 
-def _suites(config: Config) -> dict[EspSuite, None]:
+def _suites(config: Config) -> dict[IpsecSuite, None]:
     return {suite: None for c in config.connections for child in c.children for suite in child.suites}
 
 

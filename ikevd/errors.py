@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import EEXIST, ENOKEY
 
 from ikevd.frozen import frozen
-from ikevd.wire.registry import NotifyType
+from ikevd.wire.registry import NotifyType, Protocol
 
 
 @frozen
@@ -40,6 +40,9 @@ class IkeError(Exception):
 
     spi: bytes = b""
     """The peer's SPI that the Notify names, so that the peer can end the right negotiation."""
+
+    protocol: Protocol = Protocol.ESP
+    """Of that SPI."""
 
 
 class Malformed(IkeError):

@@ -16,7 +16,7 @@ from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
 from tests.plugins.secrets import MARK
 
@@ -26,8 +26,8 @@ BOB_TO_ALICE = Path(Endpoint(BOB, 500), Endpoint(ALICE, 500))
 
 AES128_SHA256_X25519 = IkeSuite(Cipher.AES_CBC, 128, Hash.SHA2_256, Group.CURVE25519)
 AES256_SHA1_MODP2048 = IkeSuite(Cipher.AES_CBC, 256, Hash.SHA1, Group.MODP_2048)
-ESP_AES128_SHA256 = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA2_256)
-ESP_AES256_SHA1 = EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA1)
+ESP_AES128_SHA256 = IpsecSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA2_256)
+ESP_AES256_SHA1 = IpsecSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA1)
 
 
 class SeededEntropy:

@@ -14,7 +14,7 @@ from ikevd.peer.timing import SOONEST_BY_PEER, SOONEST_BY_VOLUME
 from ikevd.policy import proposals
 from ikevd.policy.connection import AddressRange
 from ikevd.policy.identity import WANTED, Identity
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.registry import IdType, Integrity
 
 _EVERYBODY = (b"any", b"%any", b"*", b"anyone", b"%fromcert", b"%null")
@@ -111,7 +111,7 @@ def may_call(connection: ConnectionSection) -> bool:
     return connection.remote is not None and not isinstance(connection.remote, AddressRange)
 
 
-def _on_groups(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | EspSuite], exchange: str) -> None:
+def _on_groups(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | IpsecSuite], exchange: str) -> None:
     """An initiator sends one public value with its offer; a responder takes any of the groups."""
     first, *others = suites
     dropped = [proposals.format_suite(suite) for suite in others if suite.group != first.group]
@@ -145,7 +145,7 @@ def _on_dpd(problems: Problems, path: YamlPath, connection: ConnectionSection) -
         problems.warn((*path, "action"), "has no effect: only the peer can call, so its children wait for it")
 
 
-def _on_weakness(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | EspSuite]) -> None:
+def _on_weakness(problems: Problems, path: YamlPath, suites: Sequence[IkeSuite | IpsecSuite]) -> None:
     for index, suite in enumerate(suites):
         weak = proposals.weaknesses(suite)
         if weak:

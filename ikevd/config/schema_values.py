@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 from ikevd.config import secrets
 from ikevd.config.schema_text import parsed, text_of, what_it_is
 from ikevd.policy import proposals
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wording import shown, suggestion
 
 MIN_KILOBYTES = 2_560
@@ -128,7 +128,7 @@ _PskJson = str | int | Annotated[dict[str, str], WithJsonSchema(_PSK_MAPPING)]
 _Item = TypeVar("_Item")
 OneOrMore = Annotated[tuple[_Item, ...], BeforeValidator(listed)]
 IkeProposal = Annotated[IkeSuite, parsed(proposals.parse_ike)]
-EspProposal = Annotated[EspSuite, parsed(proposals.parse_esp)]
+EspProposal = Annotated[IpsecSuite, parsed(proposals.parse_esp)]
 FactorValue = Annotated[float, PlainValidator(_factor, json_schema_input_type=float)]
 Switch = Annotated[bool, PlainValidator(boolean, json_schema_input_type=bool)]
 SwitchOrNone = Annotated[bool | None, PlainValidator(boolean, json_schema_input_type=bool)]

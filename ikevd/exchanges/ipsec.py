@@ -1,4 +1,4 @@
-"""From an agreed Quick Mode to a pair of ESP SAs with keys (RFC 2409 section 5.5, KEYMAT)."""
+"""From an agreed Quick Mode to a pair of ESP or AH SAs with keys (RFC 2409 section 5.5, KEYMAT)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ikevd.frozen import frozen, replace
 from ikevd.policy.algorithms import esp_key_octets
 from ikevd.policy.child import Child
 from ikevd.policy.choose import Phase2Choice, describe
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.refusals import ReservedSpi, WeakKey
 from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi, UdpEncapsulation
-from ikevd.wire.registry import EspTransform, Integrity, Protocol
+from ikevd.wire.registry import EspTransform, Integrity
 
 IDENTITIES = 2
 FIRST_SPI = 256
@@ -36,7 +36,7 @@ class PairKeys:
     outbound: EspKeys
 
 
-def esp_pair(
+def sa_pair(
     sa: IsakmpSa,
     child: Child,
     path: Path,
@@ -48,12 +48,12 @@ def esp_pair(
     initiator: bool,
 ) -> tuple[IpsecSa, PairKeys]:
     """The pair as it goes to the kernel, and its keys; `spi` is ours, `nonces` is (Ni_b, Nr_b)."""
-    theirs = Spi(int.from_bytes(choice.peer_spi, "big"))
-    if theirs < FIRST_SPI:
+    theirs = Spi.of(choice.suite.protocol, choice.peer_spi)
+    if theirs.number < FIRST_SPI:
         raise Malformed(ReservedSpi(str(theirs), str(FIRST_SPI)))
     under_skeyid_d = under(sa.keys.hash, sa.keys.skeyid_d)
-    keys = PairKeys(*(_esp_keys(under_skeyid_d, choice.suite, each, nonces, g_xy) for each in (spi, theirs)))
-    pair = IpsecSa(
+    keys = PairKeys(*(_keys(under_skeyid_d, choice.suite, each, nonces, g_xy) for each in (spi, theirs)))
+    made = IpsecSa(
         child=child.name,
         reqid=child.reqid,
         local=path.local.address,
@@ -69,7 +69,7 @@ def esp_pair(
         encap=_encapsulation(sa, path),
         icv_bits=_icv_bits(child, choice.suite),
     )
-    return pair, keys
+    return made, keys
 
 
 def _encapsulation(sa: IsakmpSa, path: Path) -> UdpEncapsulation | None:
@@ -89,19 +89,19 @@ def at_path(sa: IpsecSa, path: Path) -> IpsecSa:
     return sa if sa.encap == now else replace(sa, encap=now)
 
 
-def _icv_bits(child: Child, suite: EspSuite) -> int | None:
+def _icv_bits(child: Child, suite: IpsecSuite) -> int | None:
     """None: as usual for the suite."""
     return OLD_SHA256_BITS if child.sha256_96 and suite.integrity == Integrity.HMAC_SHA2_256 else None
 
 
-def _esp_keys(
-    under_skeyid_d: Prf, suite: EspSuite, spi: Spi, nonces: tuple[bytes, bytes], g_xy: Secret | None
+def _keys(
+    under_skeyid_d: Prf, suite: IpsecSuite, spi: Spi, nonces: tuple[bytes, bytes], g_xy: Secret | None
 ) -> EspKeys:
     length = sum(esp_key_octets(suite.transform, suite.key_bits, suite.integrity))
-    return split_keymat(spi, suite, keymat(under_skeyid_d, Protocol.ESP, spi.octets, *nonces, length, g_xy))
+    return split_keymat(spi, suite, keymat(under_skeyid_d, suite.protocol, spi.octets, *nonces, length, g_xy))
 
 
-def split_keymat(spi: Spi, suite: EspSuite, octets: Secret) -> EspKeys:
+def split_keymat(spi: Spi, suite: IpsecSuite, octets: Secret) -> EspKeys:
     """KEYMAT of one direction: the cipher's key with its salt, then that of the integrity check (RFC 2407 section 4.5).
 
     Raises InvalidKey for a weak key (RFC 2405 section 3, RFC 2451 section 2.3): the peer would have to refuse it too.

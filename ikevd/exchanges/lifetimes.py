@@ -10,7 +10,7 @@ from ikevd.lifetime_findings import ClaimedLife, UnprovenLife
 from ikevd.policy.choose import SPI_OCTETS, Phase2Choice
 from ikevd.policy.lives import shorter
 from ikevd.policy.transforms import read_responder_lifetime, responder_lifetime
-from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa
+from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa, Spi
 from ikevd.wire.payloads import NotifyPayload
 from ikevd.wire.registry import ExchangeType, NotifyType, Protocol
 
@@ -27,12 +27,12 @@ def reads_apart(sa: IsakmpSa) -> bool:
     return sa.exchange is ExchangeType.AGGRESSIVE or any("Cisco" in name for name in sa.peer_vendors)
 
 
-def claim_for_pair(choice: Phase2Choice, spi: bytes) -> tuple[NotifyPayload, ...]:
+def claim_for_pair(choice: Phase2Choice, spi: Spi) -> tuple[NotifyPayload, ...]:
     """For message 2 of a Quick Mode: we end the pair sooner than the initiator has proposed, if so. `spi`: ours."""
     if not choice.claims:
         return ()
-    data = responder_lifetime(choice.lifetime, Protocol.ESP)
-    return (NotifyPayload(Protocol.ESP, NotifyType.RESPONDER_LIFETIME, spi, data),)
+    data = responder_lifetime(choice.lifetime, spi.protocol)
+    return (NotifyPayload(spi.protocol, NotifyType.RESPONDER_LIFETIME, spi.octets, data),)
 
 
 def claims(notify: NotifyPayload) -> bool:
@@ -44,7 +44,7 @@ def claims_of_pair(notify: NotifyPayload) -> bool:
     """Is it about the life of an IPsec SA?"""
     return (
         notify.type == NotifyType.RESPONDER_LIFETIME
-        and notify.protocol == Protocol.ESP
+        and notify.protocol in (Protocol.ESP, Protocol.AH)
         and len(notify.spi) == SPI_OCTETS
     )
 

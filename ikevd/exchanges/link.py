@@ -22,6 +22,7 @@ from ikevd.policy.identity import Identity
 from ikevd.sa.model import Cookies, EspKeys, IpsecSa, IsakmpSa, NatTraversal, Spi
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import Payload
+from ikevd.wire.registry import Protocol
 
 T = TypeVar("T", default=object)
 T_co = TypeVar("T_co", covariant=True, default=object)
@@ -115,6 +116,7 @@ class ReserveSpi:
     local: Address
     remote: Address
     reqid: int
+    protocol: Protocol = Protocol.ESP
 
 
 @frozen
@@ -342,9 +344,9 @@ class Link:
 class Host:
     """This machine, as an exchange sees it. Whatever was opened is undone if the exchange does not return."""
 
-    async def reserve_spi(self, local: Address, remote: Address, reqid: int) -> Spi:
-        """An SPI from the kernel for ESP from `remote` to `local`."""
-        spi = await _request(ReserveSpi(local, remote, reqid))
+    async def reserve_spi(self, local: Address, remote: Address, reqid: int, protocol: Protocol) -> Spi:
+        """An SPI from the kernel for ESP or AH from `remote` to `local`."""
+        spi = await _request(ReserveSpi(local, remote, reqid, protocol))
         assert isinstance(spi, Spi)
         return spi
 

@@ -11,7 +11,7 @@ from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
 from ikevd.exchanges import connected, contact, lifetimes, nat, phase2
-from ikevd.exchanges.ipsec import IDENTITIES, at_path, esp_pair
+from ikevd.exchanges.ipsec import IDENTITIES, at_path, sa_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.findings import Asked, PeerRefuses, Traffic
 from ikevd.frozen import replace
@@ -20,7 +20,7 @@ from ikevd.policy.child import Child, Pfs
 from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe
 from ikevd.policy.lives import shorter
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
 from ikevd.refusals import IdentityCount, KeMissing, KeUnasked
 from ikevd.sa.model import IpsecSa, IsakmpSa
@@ -31,6 +31,7 @@ from ikevd.wire.registry import Group, NotifyType, Protocol
 from ikevd.wire.sa import Proposal, SaPayload
 
 NONCE_OCTETS = 32
+IPSEC = (Protocol.ESP, Protocol.AH)
 MAX_NAMED = 100
 """Children in one finding."""
 
@@ -38,7 +39,7 @@ MAX_NAMED = 100
 async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: Entropy) -> IpsecSa:
     """Initiator. When this returns, both directions stand in the kernel and message 3 has left."""
     local, remote, mid = link.path.local.address, link.path.remote.address, link.message_id
-    spi = await host.reserve_spi(local, remote, child.reqid)
+    spi = await host.reserve_spi(local, remote, child.reqid, child.protocol)
     suites = _offered(sa, child)
     offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
     pair = groups.generate(suites[0].group, entropy.octets) if suites[0].group is not None else None
@@ -49,13 +50,13 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
     if contact.is_said(answer):
         await link.contacted()
-    with _Naming(_spi_in(answer)):
+    with _Naming(*_spi_in(answer)):
         _check_refusal(sa, child, answer)
         choice = _as_claimed(accept_phase2(suites, answer.one(SaPayload), child.lifetime), answer)
         if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
             raise InvalidId(OtherSelectors(_traffic(child.local, child.remote), _traffic(*answered)))
         nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
-        ipsec, keys = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
+        ipsec, keys = sa_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
         await host.open_inbound(ipsec, keys.inbound)
         waits = connected.is_wanted(answer)
         if not waits:
@@ -66,7 +67,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     await link.finish(phase2.hash_3(sa, mid, ni, nr))
     if waits:
         await connected.wait(link, sa)
-        with _Naming(choice.peer_spi):
+        with _Naming(choice.proposal.protocol, choice.peer_spi):
             await host.open_outbound(ipsec, keys.outbound)
     return ipsec
 
@@ -80,24 +81,25 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
         await link.contacted()
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
-    with _Naming(_spi_in(asked)):
+    with _Naming(*_spi_in(asked)):
         child = _child_for(children, *reversed(_selectors(asked, remote, local)))
         choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs, child.lifetime_check)
         pair = _pair_for(choice.suite, asked, entropy)
         g_xy = _agree(pair, asked)
-        spi, nr = await host.reserve_spi(local, remote, child.reqid), entropy.octets(NONCE_OCTETS)
-        ipsec, keys = esp_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
+        spi = await host.reserve_spi(local, remote, child.reqid, child.protocol)
+        nr = entropy.octets(NONCE_OCTETS)
+        ipsec, keys = sa_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
         await host.open_inbound(ipsec, keys.inbound)
     del asked, offer  # they may be long, and message 3 a minute away
 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     # HDR*, HASH(3)             -->
     ours = Proposal(choice.proposal.number, choice.proposal.protocol, spi.octets, choice.proposal.transforms)
-    claim = lifetimes.claim_for_pair(choice, spi.octets)
+    claim = lifetimes.claim_for_pair(choice, spi)
     second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities, *claim)  # IDs octet by octet
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
-    with _Naming(choice.peer_spi):
+    with _Naming(choice.proposal.protocol, choice.peer_spi):
         await host.open_outbound(ipsec, keys.outbound)
     return ipsec
 
@@ -111,7 +113,7 @@ def _traffic(local: TrafficSelector, remote: TrafficSelector) -> Traffic:
     return Traffic(str(local), str(remote))
 
 
-def _offered(sa: IsakmpSa, child: Child) -> tuple[EspSuite, ...]:
+def _offered(sa: IsakmpSa, child: Child) -> tuple[IpsecSuite, ...]:
     """The suites of message 1: there is one KE payload, hence one group."""
     suites = _suites(sa, child)[0]
     return tuple(suite for suite in suites if suite.group == suites[0].group)
@@ -127,9 +129,10 @@ def _check_refusal(sa: IsakmpSa, child: Child, answer: Message) -> None:
 class _Naming:
     """What is refused within names that SPI, so that the peer ends the right negotiation."""
 
-    __slots__ = ("_spi",)
+    __slots__ = ("_protocol", "_spi")
 
-    def __init__(self, spi: bytes) -> None:
+    def __init__(self, protocol: Protocol, spi: bytes) -> None:
+        self._protocol = protocol
         self._spi = spi
 
     def __enter__(self) -> None:
@@ -137,16 +140,19 @@ class _Naming:
 
     def __exit__(self, kind: type[BaseException] | None, refusal: BaseException | None, _: object) -> None:
         if isinstance(refusal, IkeError):
-            refusal.spi = self._spi
+            refusal.protocol, refusal.spi = self._protocol, self._spi
 
 
-def _spi_in(message: Message) -> bytes:
-    """The SPI of the peer's ESP proposal."""
-    proposals = (proposal for sa in message.all(SaPayload) for proposal in sa.proposals)
-    return next((proposal.spi for proposal in proposals if proposal.protocol == Protocol.ESP), b"")
+def _spi_in(message: Message) -> tuple[Protocol, bytes]:
+    """The SPI of the peer's first proposal of ESP or AH."""
+    for sa in message.all(SaPayload):
+        for proposal in sa.proposals:
+            if proposal.protocol in IPSEC:
+                return proposal.protocol, proposal.spi
+    return Protocol.ESP, b""
 
 
-def _suites(sa: IsakmpSa, child: Child) -> list[tuple[EspSuite, ...]]:
+def _suites(sa: IsakmpSa, child: Child) -> list[tuple[IpsecSuite, ...]]:
     """The child's suites in the encapsulation mode that the NATs on the way ask for, and in its other numbers."""
     suites = child.suites
     if child.pfs is Pfs.OFF:
@@ -161,7 +167,7 @@ def _as_claimed(choice: Phase2Choice, answer: Message) -> Phase2Choice:
     """The choice with a shorter life where the responder claims one (RFC 2407 section 4.6.3.1)."""
     lifetime = choice.lifetime
     for notify in answer.all(NotifyPayload):
-        if notify.type == NotifyType.RESPONDER_LIFETIME and notify.protocol == Protocol.ESP:
+        if notify.type == NotifyType.RESPONDER_LIFETIME and notify.protocol in IPSEC:
             lifetime = shorter(lifetime, read_responder_lifetime(notify.data, lifetime))
     return choice if lifetime == choice.lifetime else replace(choice, lifetime=lifetime)
 
@@ -175,7 +181,7 @@ def _agree(pair: KeyPair | None, message: Message) -> Secret | None:
     return pair.shared(_ke(pair.group, message)) if pair else None
 
 
-def _pair_for(suite: EspSuite, asked: Message, entropy: Entropy) -> KeyPair | None:
+def _pair_for(suite: IpsecSuite, asked: Message, entropy: Entropy) -> KeyPair | None:
     """A key pair where the chosen suite has PFS, and the peer's public value may be one of its group."""
     if suite.group is None:
         if asked.at_most_one(KePayload):

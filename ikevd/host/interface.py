@@ -13,15 +13,18 @@ from ikevd.addresses import Address
 from ikevd.host.events import Listener
 from ikevd.host.policies import FoundPolicy, KernelPolicy, PolicyId
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
+from ikevd.wire import registry
 
 
 class Kernel(Protocol):
     """The IPsec side of a kernel."""
 
-    async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
-        """Reserve an inbound SPI (XFRM_MSG_ALLOCSPI). The kernel forgets it after 30 s."""
+    async def reserve_spi(
+        self, source: Address, destination: Address, reqid: int, protocol: registry.Protocol = registry.Protocol.ESP
+    ) -> Spi:
+        """Reserve an inbound SPI of ESP or AH (XFRM_MSG_ALLOCSPI). The kernel forgets it after 30 s."""
 
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA under these keys. `reserved`: fill the larval SA of `reserve_spi` (UPDSA), be it of an
@@ -64,13 +67,13 @@ class Kernel(Protocol):
         none since it was installed, or where it is gone."""
 
     async def dump_sas(self) -> Sequence[FoundSa]:
-        """All ESP SAs of this network namespace, whoever installed them."""
+        """All SAs of ESP and AH of this network namespace, whoever installed them."""
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies of this network namespace that a `PolicyId` names, whoever installed them: not those of sockets,
         nor those for one interface, user or mark."""
 
-    async def probe(self, suite: EspSuite) -> None:
+    async def probe(self, suite: IpsecSuite) -> None:
         """Install and remove a trial SA: raises `KernelRefused` where this kernel cannot run the suite."""
 
     def has_address(self, address: Address) -> bool:

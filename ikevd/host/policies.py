@@ -12,6 +12,7 @@ from ikevd.policy.marks import Mark
 from ikevd.policy.priorities import is_ours
 from ikevd.policy.selectors import Network
 from ikevd.sa.model import Spi
+from ikevd.wire.registry import Protocol
 
 
 class Direction(Enum):
@@ -78,13 +79,17 @@ class Action(Enum):
 
 @frozen
 class Template:
-    """The ESP tunnel of a policy."""
+    """Through which SAs the packets of a policy go."""
 
     source: Address
     destination: Address
     reqid: int
     spi: Spi | None = None
     """Out: through exactly this SA; None: through whichever has these ends and this reqid."""
+    protocol: Protocol = Protocol.ESP
+    """Or AH."""
+    transport: bool = False
+    """Do they protect packets of the two ends themselves, and no tunnel?"""
 
 
 @frozen

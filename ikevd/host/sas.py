@@ -7,13 +7,13 @@ from typing import NamedTuple
 from ikevd.addresses import Address
 from ikevd.frozen import frozen
 from ikevd.policy.lives import Lifetime
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import Spi
 
 
 @frozen
 class SaId:
-    """What names one ESP SA in the kernel."""
+    """What names one SA in the kernel: its SPI says whether it is of ESP or AH."""
 
     destination: Address
     spi: Spi
@@ -32,15 +32,16 @@ class UdpPorts(NamedTuple):
 
 @frozen
 class KernelSa:
-    """One ESP SA in tunnel mode, one direction, without its keys."""
+    """One SA, one direction, without its keys."""
 
     source: Address
     destination: Address
     spi: Spi
     reqid: int
-    suite: EspSuite
+    suite: IpsecSuite
     lifetime: Lifetime
     replay_window: int
+    """In packets; 0: repeated packets are let in."""
     encap: UdpPorts | None = None
     """The UDP ports of source and destination where ESP travels in UDP (RFC 3948)."""
     icv_bits: int | None = None
@@ -70,7 +71,8 @@ class Counters:
 
 @frozen
 class FoundSa:
-    """One ESP SA in a dump; `larval` when only its SPI is reserved or, with SPI 0, when a packet has asked for it."""
+    """One SA of ESP or AH in a dump; `larval` when only its SPI is reserved or, with SPI 0, when a packet has asked for
+    it."""
 
     id: SaId
     source: Address
@@ -84,4 +86,4 @@ class FoundSa:
     @property
     def asked(self) -> bool:
         """Does a packet ask for it?"""
-        return self.larval and not self.id.spi
+        return self.larval and not self.id.spi.number

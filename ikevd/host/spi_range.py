@@ -11,4 +11,4 @@ SPI_LAST = 0xDFFFFFFF
 
 def is_ours(spi: Spi) -> bool:
     """Is it one that we could have reserved?"""
-    return SPI_FIRST <= spi <= SPI_LAST
+    return SPI_FIRST <= spi.number <= SPI_LAST

@@ -35,8 +35,9 @@ from ikevd.kernel.xfrm_sas import (
     read_sa,
 )
 from ikevd.policy.reqids import is_ours
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
+from ikevd.wire.registry import Protocol
 
 T = TypeVar("T")
 
@@ -91,9 +92,11 @@ class XfrmKernel:
 
     # -- SAs
 
-    async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
+    async def reserve_spi(
+        self, source: Address, destination: Address, reqid: int, protocol: Protocol = Protocol.ESP
+    ) -> Spi:
         """Reserve an inbound SPI. It is forgotten after 30 s (net.core.xfrm_acq_expires)."""
-        request = build_spi_request(source, destination, reqid, SPI_FIRST, SPI_LAST)
+        request = build_spi_request(source, destination, reqid, (SPI_FIRST, SPI_LAST), protocol)
         what = f"reserve an SPI for {destination} (reqid {reqid:#x})"
         for answer in await self._ask(Msg.ALLOCSPI, request, what):
             return read_info(answer).id.spi
@@ -166,7 +169,7 @@ class XfrmKernel:
         return found.counters if found else None
 
     async def dump_sas(self) -> Sequence[FoundSa]:
-        """All ESP SAs, whoever installed them."""
+        """All SAs of ESP and AH, whoever installed them."""
         now = time.time()
         found = await self._dump(Msg.GETSA, "list the SAs", lambda body: read_sa(body, now))
         return [sa for sa in found if sa]
@@ -217,7 +220,7 @@ class XfrmKernel:
 
     # -- trial
 
-    async def probe(self, suite: EspSuite) -> None:
+    async def probe(self, suite: IpsecSuite) -> None:
         """Install and remove a trial SA between documentation addresses."""
         await run_trial(self, suite, self._entropy)
 

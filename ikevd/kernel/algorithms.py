@@ -1,4 +1,4 @@
-"""What the Linux kernel calls the algorithms of ESP."""
+"""What the Linux kernel calls the algorithms of ESP and AH."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import errno
 from ikevd.errors import KernelRefused
 from ikevd.frozen import frozen
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
+from ikevd.wire.registry import Protocol
 
 
 @frozen
@@ -15,6 +16,7 @@ class KernelAlgorithms:
     """A cipher and a MAC, or one algorithm that is both, as XFRM wants them; all lengths in bits."""
 
     cipher: str
+    """Empty: nothing is encrypted (AH)."""
     cipher_key_bits: int
     """With the salt, where there is one."""
     mac: str
@@ -28,18 +30,20 @@ class KernelAlgorithms:
         return not self.mac
 
     def __str__(self) -> str:
-        return self.cipher if self.aead else f"{self.cipher} with {self.mac}"
+        return " with ".join(name for name in (self.cipher, self.mac) if name)
 
 
-def kernel_algorithms(suite: EspSuite) -> KernelAlgorithms:
+def kernel_algorithms(suite: IpsecSuite) -> KernelAlgorithms:
     """The kernel's names for a suite. Raises `KernelRefused` for one that has none here."""
     row = ESP_CIPHERS.get(suite.transform)
     if row is None:
         raise KernelRefused(f"no kernel algorithm is known for ESP transform {suite.transform}", errno.ENOSYS)
     if not row.icv_bits and suite.integrity not in INTEGRITIES:
-        raise KernelRefused(f"no kernel algorithm is known for ESP integrity {suite.integrity}", errno.ENOSYS)
+        raise KernelRefused(
+            f"no kernel algorithm is known for {suite.protocol} integrity {suite.integrity}", errno.ENOSYS
+        )
     cipher, mac = (8 * octets for octets in esp_key_octets(suite.transform, suite.key_bits, suite.integrity))
     if row.icv_bits:
         return KernelAlgorithms(row.kernel, cipher, "", 0, row.icv_bits)
-    check = INTEGRITIES[suite.integrity]
-    return KernelAlgorithms(row.kernel, cipher, check.kernel, mac, check.icv_bits)
+    check, encrypts = INTEGRITIES[suite.integrity], suite.protocol == Protocol.ESP
+    return KernelAlgorithms(row.kernel if encrypts else "", cipher, check.kernel, mac, check.icv_bits)

@@ -31,18 +31,19 @@ from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.faults import Faults, Operation
 from ikevd.kernel.memory_sas import Held, Larval, Planted, SaTable
 from ikevd.kernel.refusals import (
-    MAX_REPLAY_WINDOW,
     describe_policy,
     describe_sa,
     policy_taken,
     refused,
     sa_refused,
+    window_fits,
     window_refused,
 )
 from ikevd.kernel.trial import run_trial
 from ikevd.policy.reqids import is_ours
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
+from ikevd.wire.registry import Protocol
 
 
 class MemoryKernel:
@@ -114,8 +115,10 @@ class MemoryKernel:
         """Let packets pass through an installed SA; it expires where its kilobytes are used up."""
         carried = self._table.carry(sa, octets, packets)
         for policy in self.policies.values():
-            ends = carried.source, carried.destination, carried.reqid
-            if policy.template in (Template(*ends), Template(*ends, carried.spi)):
+            ends, suite = (carried.source, carried.destination, carried.reqid), carried.suite
+            if policy.template in [
+                Template(*ends, spi, suite.protocol, suite.transport) for spi in (None, carried.spi)
+            ]:
                 self._used[policy.id] = self._clock()
 
     def drop(self, policy: PolicyId) -> None:
@@ -145,10 +148,11 @@ class MemoryKernel:
                 and template.spi in (None, name.spi)
                 and entry.sa.if_id == policy.if_id
                 and (name.destination, entry.reqid) == (template.destination, template.reqid)
+                and (name.spi.protocol, entry.sa.suite.transport) == (template.protocol, template.transport)
             ):
                 self.carry(name, 100)
                 return True
-        if self._table.ask(template.reqid, template.source, template.destination):
+        if self._table.ask(template):
             packet = Packet(policy.source[1], policy.destination[1], policy.protocol, policy.destination_port)
             self._tell(SaAsked(template.reqid, packet))
         return False
@@ -225,12 +229,15 @@ class MemoryKernel:
 
     # -- SAs
 
-    async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
+    async def reserve_spi(
+        self, source: Address, destination: Address, reqid: int, protocol: Protocol = Protocol.ESP
+    ) -> Spi:
         """Reserve an inbound SPI; it is forgotten after 30 s, and nobody is told."""
         if code := self._fault("reserve_spi"):
             raise refused(f"reserve an SPI for {destination} (reqid {reqid:#x})", code)
         while True:
-            spi = Spi(SPI_FIRST | int.from_bytes(self._entropy.octets(4), "big") >> 4)
+            number = SPI_FIRST | int.from_bytes(self._entropy.octets(4), "big") >> 4
+            spi = Spi.of(protocol, number.to_bytes(4, "big"))
             if SaId(destination, spi) not in self._table.entries:
                 self._table.reserve(SaId(destination, spi), source, reqid)
                 return spi
@@ -238,7 +245,7 @@ class MemoryKernel:
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA, see `Kernel.add_sa`."""
         code = self._fault("add_sa")
-        if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
+        if not window_fits(sa):
             raise window_refused(sa)
         algorithms = kernel_algorithms(sa.suite)
         existing = self._table.entries.get(sa.id)
@@ -293,7 +300,7 @@ class MemoryKernel:
         return self._table.found(sa).counters if sa in self._table.entries else None
 
     async def dump_sas(self) -> Sequence[FoundSa]:
-        """All ESP SAs, whoever installed them."""
+        """All SAs of ESP and AH, whoever installed them."""
         if code := self._fault("dump_sas"):
             raise refused("list the SAs", code)
         return self._table.found_all()
@@ -338,7 +345,7 @@ class MemoryKernel:
             return FoundPolicy(entry.id, entry.reqid, entry.priority, entry)
         return entry
 
-    async def probe(self, suite: EspSuite) -> None:
+    async def probe(self, suite: IpsecSuite) -> None:
         """Install and remove a trial SA."""
         await run_trial(self, suite, self._entropy)
 

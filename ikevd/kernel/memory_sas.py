@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ikevd.addresses import Address
 from ikevd.frozen import frozen, replace
 from ikevd.host.events import SaExpired
+from ikevd.host.policies import Template
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
@@ -79,12 +80,13 @@ class SaTable:
         self.entries[sa] = larval
         self._look_again(larval.ends, sa)
 
-    def ask(self, reqid: int, source: Address, destination: Address) -> bool:
+    def ask(self, template: Template) -> bool:
         """A packet has met a tunnel without SA. False: another one has asked before."""
-        now = self._clock()
+        now, reqid = self._clock(), template.reqid
         if reqid in self.asked and now < self.asked[reqid][1].ends:
             return False
-        self.asked[reqid] = SaId(destination, Spi(0)), Larval(source, reqid, now + LARVAL_SECONDS)
+        name = SaId(template.destination, Spi.of(template.protocol, bytes(4)))
+        self.asked[reqid] = name, Larval(template.source, reqid, now + LARVAL_SECONDS)
         return True
 
     def found_all(self) -> list[FoundSa]:
@@ -137,7 +139,7 @@ class SaTable:
         kilobytes are used up."""
         entry = self.entries[sa]
         if not isinstance(entry, Held):
-            raise ValueError(f"ESP SA {sa.spi} to {sa.destination} was not installed by add_sa")
+            raise ValueError(f"{sa.spi.protocol} SA {sa.spi} to {sa.destination} was not installed by add_sa")
         total = Counters(entry.counters.octets + octets, entry.counters.packets + packets)
         self.entries[sa] = replace(entry, counters=total)
         limit, soft = entry.sa.lifetime.kilobytes, entry.sa.soft_kilobytes

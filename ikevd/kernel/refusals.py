@@ -10,7 +10,7 @@ from ikevd.errors import IkeError, KernelRefused, MissingPrivilege, PolicyTaken
 from ikevd.host.policies import PolicyId
 from ikevd.host.sas import KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 
 MAX_REPLAY_WINDOW = 4096
 """XFRMA_REPLAY_ESN_MAX in linux/xfrm.h."""
@@ -18,7 +18,7 @@ MAX_REPLAY_WINDOW = 4096
 
 def describe_sa(sa: SaId) -> str:
     """For example `ESP SA c1234567 to 192.0.2.1`."""
-    return f"ESP SA {sa.spi} to {sa.destination}"
+    return f"{sa.spi.protocol} SA {sa.spi} to {sa.destination}"
 
 
 def describe_policy(policy: PolicyId) -> str:
@@ -59,13 +59,14 @@ def sa_refused(sa: KernelSa, code: int, detail: str = "") -> IkeError:
     return refused(f"{what} ({kernel_algorithms(sa.suite)}, reqid {sa.reqid:#x})", code, detail)
 
 
-def suite_lacking(suite: EspSuite, ip_version: int, code: int) -> str | None:
+def suite_lacking(suite: IpsecSuite, ip_version: int, code: int) -> str | None:
     """What the kernel lacks for any SA of the suite, or None where the errno means something else."""
     match code:
         case errno.ENOSYS | errno.ENOENT:  # unknown to XFRM; no crypto module
-            return f"this kernel has no {kernel_algorithms(suite)} for ESP"
+            return f"this kernel has no {kernel_algorithms(suite)} for {suite.protocol}"
         case errno.EPROTONOSUPPORT:
-            return f"this kernel has no ESP for IPv{ip_version} (module esp{ip_version})"
+            name = str(suite.protocol)
+            return f"this kernel has no {name} for IPv{ip_version} (module {name.lower()}{ip_version})"
     return None
 
 
@@ -80,10 +81,17 @@ def policy_taken(policy: PolicyId, owner_reqid: int) -> PolicyTaken:
     )
 
 
+def window_fits(sa: KernelSa) -> bool:
+    """Can a kernel hold its anti-replay window? None at all is one, but not for numbers of 64 bits, of which the
+    receiver has to guess the upper half by it (RFC 4303 appendix A)."""
+    return (1 if sa.suite.esn else 0) <= sa.replay_window <= MAX_REPLAY_WINDOW
+
+
 def window_refused(sa: KernelSa) -> KernelRefused:
-    """The exception for an anti-replay window that no kernel can hold, or that protects nothing."""
+    """The exception for an anti-replay window that no kernel can hold."""
+    least = 1 if sa.suite.esn else 0
     return KernelRefused(
-        f"cannot install {describe_sa(sa.id)}: an anti-replay window is 1 to {MAX_REPLAY_WINDOW} packets, "
-        f"not {sa.replay_window}",
+        f"cannot install {describe_sa(sa.id)}: an anti-replay window is {least} to {MAX_REPLAY_WINDOW} "
+        f"packets, not {sa.replay_window}",
         errno.EINVAL,
     )

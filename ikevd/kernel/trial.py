@@ -14,7 +14,7 @@ from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.refusals import suite_lacking
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.reqids import TRIAL_REQID
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
 
 TRIAL_SOURCE = IPv4Address("192.0.2.254")
@@ -31,11 +31,11 @@ class _Sas(Protocol):
     async def delete_sa(self, sa: SaId) -> None: ...
 
 
-async def run_trial(kernel: _Sas, suite: EspSuite, entropy: Entropy) -> None:
+async def run_trial(kernel: _Sas, suite: IpsecSuite, entropy: Entropy) -> None:
     """Install and remove an SA of the suite. Raises `KernelRefused` where the kernel cannot run it."""
     algorithms = kernel_algorithms(suite)
     for _ in range(TRIES):
-        spi = Spi(0x10000000 | int.from_bytes(entropy.octets(3), "big"))
+        spi = Spi.of(suite.protocol, b"\x10" + entropy.octets(3))
         keys = EspKeys(
             encryption=Secret(entropy.octets(algorithms.cipher_key_bits // 8)),
             integrity=Secret(entropy.octets(algorithms.mac_key_bits // 8)),
@@ -50,4 +50,6 @@ async def run_trial(kernel: _Sas, suite: EspSuite, entropy: Entropy) -> None:
             raise KernelRefused(reason or f"{algorithms} cannot be used: {error}", error.errno) from None
         await kernel.delete_sa(sa.id)
         return
-    raise KernelRefused(f"cannot try {algorithms} for ESP: {TRIES} random SPIs were all in use", errno.EEXIST)
+    raise KernelRefused(
+        f"cannot try {algorithms} for {suite.protocol}: {TRIES} random SPIs were all in use", errno.EEXIST
+    )

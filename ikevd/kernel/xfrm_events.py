@@ -21,7 +21,7 @@ from ikevd.host.sas import SaId
 from ikevd.kernel.netlink import HEADER, Message, attributes
 from ikevd.kernel.xfrm_layout import (
     IPPROTO_ANY,
-    IPPROTO_ESP,
+    PROTOCOLS,
     STATE_AF_UNSPEC,
     USER_EXPIRE,
     USER_MAPPING,
@@ -58,7 +58,7 @@ def read_event(message: Message) -> KernelEvent | None:
         case Msg.MAPPING:
             return _mapped(body)
         case Msg.FLUSHSA:
-            return SasFlushed() if body[0] in (0, IPPROTO_ESP, IPPROTO_ANY) else None
+            return SasFlushed() if body[0] in (0, *PROTOCOLS, IPPROTO_ANY) else None
         case Msg.NEWPOLICY | Msg.UPDPOLICY:
             return _policy_changed(body)
         case Msg.DELPOLICY:
@@ -102,7 +102,7 @@ def _full_and_ours(octets: bytes) -> SaInfo | None:
     """An SA of ours that is not larval. The state is not in these messages, and an SA that was installed meanwhile may
     bear the SPI of a larval one. But a larval SA has no flags, and an SA of ours always has one."""
     info = read_info(octets)
-    return info if info.protocol == IPPROTO_ESP and is_ours(info.reqid) and info.flags & STATE_AF_UNSPEC else None
+    return info if info.known and is_ours(info.reqid) and info.flags & STATE_AF_UNSPEC else None
 
 
 def _policy_changed(body: bytes) -> PolicyChanged | None:

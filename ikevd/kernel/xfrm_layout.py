@@ -10,14 +10,19 @@ from struct import Struct
 from ikevd.addresses import Address
 from ikevd.host.policies import Direction, PolicyId
 from ikevd.policy.selectors import Network
+from ikevd.wire.registry import Protocol
 
-IPPROTO_ESP = 50
+IPPROTO_ESP, IPPROTO_AH = 50, 51
+PROTOCOLS = {IPPROTO_ESP: Protocol.ESP, IPPROTO_AH: Protocol.AH}
+NUMBERS = {protocol: number for number, protocol in PROTOCOLS.items()}
 IPPROTO_ANY = 255
 """In a flush: AH, ESP and IPComp."""
-MODE_TUNNEL = 1
+MODE_TRANSPORT, MODE_TUNNEL = 0, 1
 STATE_AF_UNSPEC = 32
-"""SA flag: the inner packets may be IPv4 or IPv6. NOECN and DECAP_DSCP stay unset, as strongSwan leaves them:
-ECN is carried both ways (RFC 6040), DSCP is copied to the outer header only, and never back."""
+"""SA flag: the inner packets of a tunnel may be IPv4 or IPv6. NOECN and DECAP_DSCP stay unset, as strongSwan leaves
+them: ECN is carried both ways (RFC 6040), DSCP is copied to the outer header only, and never back."""
+STATE_ESN = 128
+"""SA flag: sequence numbers of 64 bits."""
 INFINITE = 2**64 - 1
 ANY_ALGORITHM = 2**32 - 1
 ACTION_ALLOW = 0

@@ -15,10 +15,12 @@ from ikevd.kernel.xfrm_layout import (
     DIRECTION_OF,
     DIRECTIONS,
     IF_ID,
-    IPPROTO_ESP,
     LIFETIME_CUR,
     MARK,
+    MODE_TRANSPORT,
     MODE_TUNNEL,
+    NUMBERS,
+    PROTOCOLS,
     SELECTOR,
     UNLIMITED,
     USER_ACQUIRE,
@@ -35,6 +37,7 @@ from ikevd.kernel.xfrm_layout import (
 )
 from ikevd.policy.marks import Mark
 from ikevd.sa.model import Spi
+from ikevd.wire.registry import Protocol
 
 TEMPLATE_REQID = 3
 """Where it stands in a template."""
@@ -127,11 +130,11 @@ def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) 
 
 def _pack_template(template: Template) -> bytes:
     return USER_TMPL.pack(
-        XFRM_ID.pack(pack_address(template.destination), (template.spi or Spi(0)).octets, IPPROTO_ESP),
+        XFRM_ID.pack(pack_address(template.destination), (template.spi or Spi(0)).octets, NUMBERS[template.protocol]),
         family_of(template.destination),
         pack_address(template.source),
         template.reqid,
-        MODE_TUNNEL,
+        MODE_TRANSPORT if template.transport else MODE_TUNNEL,
         0,
         0,
         ANY_ALGORITHM,
@@ -142,10 +145,12 @@ def _pack_template(template: Template) -> bytes:
 
 def _unpack_template(octets: bytes) -> Template | None:
     """None for one that is not built here."""
-    xfrm_id, family, source, reqid, *_ = USER_TMPL.unpack(octets)
-    destination, spi, _ = XFRM_ID.unpack(xfrm_id)
+    xfrm_id, family, source, reqid, mode, *_ = USER_TMPL.unpack(octets)
+    destination, spi, number = XFRM_ID.unpack(xfrm_id)
+    protocol = PROTOCOLS.get(number, Protocol.ESP)
     ends = unpack_address(source, family), unpack_address(destination, family)
-    template = Template(*ends, reqid, Spi.from_bytes(spi, "big") or None)
+    through = Spi.of(protocol, spi) if any(spi) else None
+    template = Template(*ends, reqid, through, protocol, mode == MODE_TRANSPORT)
     return template if _pack_template(template) == octets else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import sys
 from struct import Struct
 
@@ -12,7 +13,7 @@ from ikevd.frozen import frozen
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
-from ikevd.kernel.refusals import MAX_REPLAY_WINDOW, window_refused
+from ikevd.kernel.refusals import window_fits, window_refused
 from ikevd.kernel.xfrm_layout import (
     ALGO,
     ALGO_AEAD,
@@ -20,14 +21,17 @@ from ikevd.kernel.xfrm_layout import (
     ENCAP_TMPL,
     IF_ID,
     INFINITE,
-    IPPROTO_ESP,
     LIFETIME_CFG,
     LIFETIME_CUR,
+    MODE_TRANSPORT,
     MODE_TUNNEL,
+    NUMBERS,
+    PROTOCOLS,
     REPLAY,
     REPLAY_ESN,
     SELECTOR,
     STATE_AF_UNSPEC,
+    STATE_ESN,
     STATS,
     UDP_ENCAP_ESPINUDP,
     UNLIMITED,
@@ -41,6 +45,7 @@ from ikevd.kernel.xfrm_layout import (
     unpack_address,
 )
 from ikevd.sa.model import EspKeys, Spi
+from ikevd.wire.registry import Protocol
 
 ADDRESS_OCTETS = 16
 ADVANCE = 4096
@@ -59,24 +64,31 @@ SENT_AGAIN = {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH_TRUNC, Attr.ENCAP, At
 MAPPING_PAUSE = 1
 """Seconds between two events about packets that come by an SA from the same other port (Linux 5.17; older kernels pass
 over the attribute)."""
+ANY_PACKET: dict[int, bytes] = {
+    family: SELECTOR.pack(b"", b"", b"", b"", b"", b"", family, 0, 0, 0, 0, 0)
+    for family in (socket.AF_INET, socket.AF_INET6)
+}
+"""Selectors of one IP version: an SA in transport mode wants one, and with it has STATE_AF_UNSPEC all the same."""
 PLAIN_REPLAY_WINDOW = 32
 """Up to here the window fits into the fixed part of the message; beyond, XFRMA_REPLAY_ESN_VAL holds it."""
 
 
 def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
     """The body of NEWSA and UPDSA. Raises `KernelRefused` for a suite or window that no kernel knows."""
-    if not 1 <= sa.replay_window <= MAX_REPLAY_WINDOW:
+    if not window_fits(sa):
         raise window_refused(sa)
-    large = sa.replay_window > PLAIN_REPLAY_WINDOW
-    body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa), 0 if large else sa.replay_window)
+    large = sa.suite.esn or sa.replay_window > PLAIN_REPLAY_WINDOW
+    window = 0 if large else sa.replay_window
+    body = _usersa_info(
+        sa.source, sa.id, sa.reqid, _lifetime(sa), window, transport=sa.suite.transport, esn=sa.suite.esn
+    )
     body += _build_algorithms(sa, keys)
     if sa.encap:
         body += attribute(Attr.ENCAP, _pack_encap(sa.encap))
         body += attribute(Attr.MTIMER_THRESH, MAPPING_PAUSE.to_bytes(4, sys.byteorder))
     if large:
         words = (sa.replay_window + 31) // 32
-        window = REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words)
-        body += attribute(Attr.REPLAY_ESN_VAL, window)
+        body += attribute(Attr.REPLAY_ESN_VAL, REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words))
     return body + attribute(Attr.IF_ID, IF_ID.pack(sa.if_id)) if sa.if_id else body
 
 
@@ -87,19 +99,28 @@ def _build_algorithms(sa: KernelSa, keys: EspKeys) -> bytes:
     if algorithms.aead:
         return attribute(Attr.ALG_AEAD, ALGO_AEAD.pack(cipher, len(encryption) * 8, icv_bits) + encryption)
     mac = ALGO_AUTH.pack(algorithms.mac.encode(), len(integrity) * 8, icv_bits) + integrity
-    crypt = ALGO.pack(cipher, len(encryption) * 8) + encryption
-    return attribute(Attr.ALG_AUTH_TRUNC, mac) + attribute(Attr.ALG_CRYPT, crypt)
+    authenticated = attribute(Attr.ALG_AUTH_TRUNC, mac)
+    if not cipher:
+        return authenticated
+    return authenticated + attribute(Attr.ALG_CRYPT, ALGO.pack(cipher, len(encryption) * 8) + encryption)
 
 
-def build_spi_request(source: Address, destination: Address, reqid: int, first: int, last: int) -> bytes:
-    """The body of ALLOCSPI: any SPI of `first` to `last`, both included."""
-    body = _usersa_info(source, SaId(destination, Spi(0)), reqid, UNLIMITED, 0)
-    return body + USERSPI_RANGE.pack(first, last)
+def build_spi_request(
+    source: Address, destination: Address, reqid: int, spis: tuple[int, int], protocol: Protocol
+) -> bytes:
+    """The body of ALLOCSPI: any SPI of the first to the second of `spis`, both included."""
+    body = _usersa_info(source, SaId(destination, Spi.of(protocol, bytes(4))), reqid, UNLIMITED, 0)
+    return body + USERSPI_RANGE.pack(*spis)
 
 
 def build_sa_id(sa: SaId) -> bytes:
     """The body of GETSA and DELSA."""
-    return USERSA_ID.pack(pack_address(sa.destination), sa.spi.octets, family_of(sa.destination), IPPROTO_ESP)
+    return USERSA_ID.pack(pack_address(sa.destination), sa.spi.octets, family_of(sa.destination), _number(sa.spi))
+
+
+def _number(spi: Spi) -> int:
+    """Of the IP protocol."""
+    return NUMBERS[spi.protocol]
 
 
 @frozen
@@ -107,7 +128,8 @@ class SaInfo:
     """The fixed part of what the kernel tells of an SA."""
 
     id: SaId
-    protocol: int
+    known: bool
+    """Is it of ESP or AH, as ours are?"""
     source: Address
     reqid: int
     counters: Counters
@@ -119,12 +141,12 @@ class SaInfo:
 
 
 def read_sa(body: bytes, now: float) -> FoundSa | None:
-    """The body of an answered NEWSA; None where it is not ESP. `now`: Unix seconds.
+    """The body of an answered NEWSA; None where it is neither ESP nor AH. `now`: Unix seconds.
 
     The state of an SA is not in the message: a larval one is known by its missing algorithm.
     """
     info = read_info(body)
-    if info.protocol != IPPROTO_ESP:
+    if not info.known:
         return None
     present = dict(attributes(body[USERSA_INFO.size :]))
     larval = not present.keys() & KEYED.keys()
@@ -139,32 +161,41 @@ def build_limit(body: bytes, seconds: int, now: float) -> bytes:
     soft_octets, octets, *_ = LIFETIME_CFG.unpack_from(body, LIFETIME_OFFSET)
     limits = _limits(soft_octets, octets, int(now) - read_info(body).added + seconds)
     fixed = body[:LIFETIME_OFFSET] + limits + body[LIFETIME_OFFSET + LIFETIME_CFG.size : USERSA_INFO.size]
-    return fixed + _same_attributes(body)
+    return fixed + _same_attributes(body) + _same_window(body)
 
 
 def build_ports(body: bytes, ports: UdpPorts) -> bytes:
     """The body of UPDSA that gives a live SA of ESP in UDP other ports, from that of its answered NEWSA, whose limits
     it repeats. Raises `KeysWithheld`."""
-    return body[: USERSA_INFO.size] + _same_attributes(body, ports)
+    return body[: USERSA_INFO.size] + _same_attributes(body, ports) + _same_window(body)
+
+
+def _same_window(body: bytes) -> bytes:
+    """UPDSA of an SA with numbers of 64 bits wants the window again, and leaves that of the live SA as it is."""
+    present = dict(attributes(body[USERSA_INFO.size :]))
+    esn = read_info(body).flags & STATE_ESN
+    return attribute(Attr.REPLAY_ESN_VAL, present[Attr.REPLAY_ESN_VAL]) if esn else b""
 
 
 def build_moved(body: bytes, to: KernelSa) -> bytes:
     """The body of NEWSA that installs an SA at the ends of `to` which goes on where another one was, from the answered
     NEWSA of that. Raises `KernelRefused` where its sequence numbers are used up, and `KeysWithheld`."""
-    fixed = body[: SELECTOR.size] + XFRM_ID.pack(pack_address(to.destination), to.spi.octets, IPPROTO_ESP)
+    fixed = body[: SELECTOR.size] + XFRM_ID.pack(pack_address(to.destination), to.spi.octets, _number(to.spi))
     fixed += pack_address(to.source).ljust(ADDRESS_OCTETS, b"\0") + body[LIFETIME_OFFSET : USERSA_INFO.size]
     present = dict(attributes(body[USERSA_INFO.size :]))
     kept = b"".join(attribute(kind, present[kind]) for kind in (Attr.MTIMER_THRESH,) if kind in present)
     current = LIFETIME_OFFSET + LIFETIME_CFG.size
     life = attribute(Attr.LTIME_VAL, body[current : current + LIFETIME_CUR.size])
-    return fixed + _same_attributes(body, to.encap) + kept + life + _replay_further_on(present)
+    esn = bool(read_info(body).flags & STATE_ESN)
+    return fixed + _same_attributes(body, to.encap) + kept + life + _replay_further_on(present, esn=esn)
 
 
-def _replay_further_on(present: dict[int, bytes]) -> bytes:
+def _replay_further_on(present: dict[int, bytes], *, esn: bool) -> bytes:
     """The packets of these moments may have taken some numbers."""
     if Attr.REPLAY_ESN_VAL in present:
-        words, sent, *rest = REPLAY_ESN.unpack_from(present[Attr.REPLAY_ESN_VAL])
-        window = REPLAY_ESN.pack(words, _further(sent), *rest) + present[Attr.REPLAY_ESN_VAL][REPLAY_ESN.size :]
+        words, low, seq, high, *rest = REPLAY_ESN.unpack_from(present[Attr.REPLAY_ESN_VAL])
+        high, low = divmod((high << 32 | low) + ADVANCE, 2**32) if esn else (high, _further(low))
+        window = REPLAY_ESN.pack(words, low, seq, high, *rest) + present[Attr.REPLAY_ESN_VAL][REPLAY_ESN.size :]
         return attribute(Attr.REPLAY_ESN_VAL, window)
     sent, *others = REPLAY.unpack_from(present[Attr.REPLAY_VAL])
     return attribute(Attr.REPLAY_VAL, REPLAY.pack(_further(sent), *others))
@@ -198,10 +229,19 @@ def _unpack_encap(octets: bytes) -> UdpPorts:
     return UdpPorts(int.from_bytes(source, "big"), int.from_bytes(destination, "big"))
 
 
-def _usersa_info(source: Address, sa: SaId, reqid: int, lifetime: bytes, window: int) -> bytes:
+def _usersa_info(
+    source: Address,
+    sa: SaId,
+    reqid: int,
+    lifetime: bytes,
+    window: int,
+    *,
+    transport: bool = False,
+    esn: bool = False,
+) -> bytes:
     return USERSA_INFO.pack(
-        bytes(SELECTOR.size),  # any inner packet: the policies select
-        XFRM_ID.pack(pack_address(sa.destination), sa.spi.octets, IPPROTO_ESP),
+        ANY_PACKET[family_of(source)] if transport else bytes(SELECTOR.size),  # the policies select
+        XFRM_ID.pack(pack_address(sa.destination), sa.spi.octets, _number(sa.spi)),
         pack_address(source),
         lifetime,
         bytes(LIFETIME_CUR.size),
@@ -209,9 +249,9 @@ def _usersa_info(source: Address, sa: SaId, reqid: int, lifetime: bytes, window:
         0,
         reqid,
         family_of(sa.destination),
-        MODE_TUNNEL,
+        MODE_TRANSPORT if transport else MODE_TUNNEL,
         window,
-        STATE_AF_UNSPEC,
+        STATE_AF_UNSPEC | (STATE_ESN if esn else 0),
     )
 
 
@@ -222,8 +262,8 @@ def read_info(body: bytes) -> SaInfo:
     octets, packets, added, _ = LIFETIME_CUR.unpack(current)
     late, repeated, forged = STATS.unpack(stats)
     return SaInfo(
-        SaId(unpack_address(destination, family), Spi.from_bytes(spi, "big")),
-        protocol,
+        SaId(unpack_address(destination, family), Spi.of(PROTOCOLS.get(protocol, Protocol.ESP), spi)),
+        protocol in PROTOCOLS,
         unpack_address(source, family),
         reqid,
         Counters(octets, packets, late + repeated, forged),

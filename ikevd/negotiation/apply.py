@@ -71,7 +71,7 @@ class Believed:
 
     async def reserve_spi(self, attempt: Attempt, call: ReserveSpi) -> Spi:
         """An inbound SPI, which the kernel forgets after 30 s. Raises `KernelRefused`."""
-        spi = await self._kernel.reserve_spi(call.remote, call.local, call.reqid)
+        spi = await self._kernel.reserve_spi(call.remote, call.local, call.reqid, call.protocol)
         self._reserved[attempt] = SaId(call.local, spi)
         return spi
 

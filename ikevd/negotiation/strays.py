@@ -85,11 +85,11 @@ class Strays:
             self._ports.transmit(_in_the_clear(self._router.mint(), NO_COOKIE, notices.invalid_spi(spi)), Path(*ends))
 
     def known_spis(self) -> list[Spi]:
-        """Those that we receive on, or will."""
+        """Those that we receive ESP on, or will."""
         states = [session.state for session in self._peers]
         pairs = (pair.sa.inbound for state in states for child in state.children.values() for pair in child.pairs)
         modes = (mode.spi for state in states for mode in state.quick_modes.values() if mode.spi is not None)
-        return [*pairs, *modes]
+        return [spi for spi in (*pairs, *modes) if spi.protocol == Protocol.ESP]
 
     def _is_ours(self, destination: Address, source: Address) -> bool:
         try:
@@ -101,7 +101,7 @@ class Strays:
         for notify in self._notifications(header, octets, whose):
             named = notify.spi if len(notify.spi) == SPI_OCTETS else notify.data
             if notify.type == INVALID_SPI and len(named) == SPI_OCTETS:
-                yield Spi(int.from_bytes(named, "big"))
+                yield Spi.of(notify.protocol, named)
 
     def _notifications(self, header: Header, octets: bytes, whose: Address | None) -> tuple[NotifyPayload, ...]:
         """Those of an Informational message in the clear; of any other message, and of too many, none. `whose`: the

@@ -45,7 +45,7 @@ def _of_isakmp(draft: Draft, under: Cookies, claims: Sequence[NotifyPayload]) ->
 
 def _of_pair(draft: Draft, under: Cookies, claim: NotifyPayload) -> None:
     """The kernel keeps its limits, the record ends the pair. The claim names the peer's SPI, or ours as Cisco's do."""
-    spi = Spi(int.from_bytes(claim.spi, "big"))
+    spi = Spi.of(claim.protocol, claim.spi)
     for name, child in draft.children.items():
         for pair in child.pairs:  # written out: a peer may have a thousand children
             if spi not in (pair.sa.inbound, pair.sa.outbound):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ikevd.peer import isakmp
 from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
 from ikevd.peer.effects import Say
-from ikevd.peer.notices import delete_esp
+from ikevd.peer.notices import delete_ipsec
 from ikevd.peer.state import SaidDelete
 from ikevd.peer.timing import SAID_AFTER
 from ikevd.sa.model import Cookies, Spi
+from ikevd.wire.payloads import DeletePayload
 
 MAX_DELETES = 1024
 """Kept of those that wait, and of those that were said."""
@@ -107,4 +108,10 @@ def _tell(draft: Draft, under: Cookies, spis: Sequence[Spi]) -> None:
         room = IN_ONE_MESSAGE - len(said)
         said, left = (*said, *left[:room]), left[room:]
         draft.farewells[under] = place, said
-        draft.effects[place : place + 1] = [Say(under, (delete_esp(*said),))]
+        draft.effects[place : place + 1] = [Say(under, tuple(_payloads(said)))]
+
+
+def _payloads(spis: Sequence[Spi]) -> Iterator[DeletePayload]:
+    """One for each protocol."""
+    for protocol in {spi.protocol: None for spi in spis}:
+        yield delete_ipsec(*(spi for spi in spis if spi.protocol == protocol))

@@ -21,6 +21,7 @@ from ikevd.policy.lives import Lifetime, hard_kilobytes
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
+from ikevd.wire.registry import Protocol
 
 BOTH, TUNNEL, BLOCK = Half.BOTH, Action.TUNNEL, Action.BLOCK
 INBOUND = (Direction.IN, Direction.FWD)
@@ -179,19 +180,24 @@ class _Tunnel:
     local: Address
     remote: Address
     reqid: int
+    protocol: Protocol
+    transport: bool
     template: bool = False
     """Are these the selectors that peers may ask for a part of?"""
 
 
 def _of_pair(sa: IpsecSa) -> _Tunnel:
-    return _Tunnel(sa.local_selector, sa.remote_selector, sa.local, sa.remote, sa.reqid)
+    suite = sa.suite
+    ends = sa.local_selector, sa.remote_selector, sa.local, sa.remote
+    return _Tunnel(*ends, sa.reqid, suite.protocol, suite.transport)
 
 
 def _of_child(connection: Connection, child: Child) -> _Tunnel:
     """No pair: the ends as far as they are configured, in one IP version."""
     remote = connection.remote or _any_like(connection.local)
     local = connection.local or _any_like(remote)
-    return _Tunnel(child.local, child.remote, local, remote, child.reqid, child.template)
+    ends = child.local, child.remote, local, remote
+    return _Tunnel(*ends, child.reqid, child.protocol, child.transport, child.template)
 
 
 def _any_like(address: Address | None) -> Address:
@@ -209,15 +215,20 @@ class _Policies:
         protocol, networks = ours.protocol or theirs.protocol, tuple(product(ours.networks, theirs.networks))
         arriving = [(remote, local, protocol, theirs.port, ours.port) for local, remote in networks]
         leaving = [(local, remote, protocol, ours.port, theirs.port) for local, remote in networks]
-        template = Template(tunnel.remote, tunnel.local, tunnel.reqid)
-        named = [(PolicyId(*packets, way), self._priority(packets)) for way in INBOUND for packets in arriving]
+        template = Template(tunnel.remote, tunnel.local, tunnel.reqid, None, tunnel.protocol, tunnel.transport)
+        ways = INBOUND[:1] if tunnel.transport else INBOUND  # what is for this machine itself is not forwarded
+        named = [(PolicyId(*packets, way), self._priority(packets)) for way in ways for packets in arriving]
         self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
-        self._outwards = tuple([(PolicyId(*packets, Direction.OUT), self._priority(packets)) for packets in leaving])
+        self._outwards = tuple([PolicyId(*packets, Direction.OUT) for packets in leaving])
 
     def outwards(self, action: Action, spi: Spi | None = None) -> Iterator[KernelPolicy]:
         """Those of the packets that leave. `spi`: through this SA."""
-        template = Template(self.tunnel.local, self.tunnel.remote, self.tunnel.reqid, spi)
-        return (KernelPolicy(name, action, number, template) for name, number in self._outwards)
+        tunnel = self.tunnel
+        template = Template(tunnel.local, tunnel.remote, tunnel.reqid, spi, tunnel.protocol, tunnel.transport)
+        for name, back in zip(
+            self._outwards, self.inwards, strict=False
+        ):  # of one pair of networks one after the other
+            yield KernelPolicy(name, action, back.priority, template)
 
     def _priority(self, packets: Packets) -> int:
         return priority(*packets, template=self.tunnel.template)

@@ -51,7 +51,7 @@ def proven(draft: Draft, under: Cookies, refusal: Refusal) -> bool:
     """An error notification that came under an ISAKMP SA. False: it is about something else."""
     if refusal.notify != NotifyType.INVALID_SPI or len(refusal.spi) != len(Spi(0).octets):
         return False
-    spi = Spi(int.from_bytes(refusal.spi, "big"))
+    spi = Spi.of(refusal.protocol, refusal.spi)
     for name, child in draft.children.items():
         for pair in child.standing:
             if pair.sa.outbound == spi:

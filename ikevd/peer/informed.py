@@ -48,8 +48,8 @@ def informed(
     claims.heard(draft, under, said.lives)
     if said.contacted:
         contact.heard(draft, under, former_lives=former_lives)
-    if said.deleted_esp:
-        _deleted(draft, under, said.deleted_esp, used_up)
+    if said.deleted_ipsec:
+        _deleted(draft, under, said.deleted_ipsec, used_up)
     for cookies in said.deleted_isakmp:
         if draft.isakmp.get(cookies):
             draft.say(Record(cookies, Note(IsakmpDeleted())))
@@ -61,7 +61,7 @@ def ends_young(state: PeerState, fact: Informed, now: float) -> list[PairState]:
     """The pairs that it deletes so soon after their birth that it matters whether they were of use."""
     if not any(isinstance(payload, DeletePayload) for payload in fact.payloads):
         return []
-    spis = set(notices.read(fact.payloads).deleted_esp)
+    spis = set(notices.read(fact.payloads).deleted_ipsec)
     standing = (pair for child in state.children.values() for pair in child.standing if flaps.is_young(pair, now))
     return [pair for pair in standing if pair.sa.inbound in spis or pair.sa.outbound in spis]
 

@@ -23,6 +23,8 @@ class Refusal:
 
     notify: NotifyType
     spi: bytes
+    protocol: Protocol = Protocol.ESP
+    """Of that SPI, says the peer."""
 
 
 @frozen
@@ -31,7 +33,7 @@ class Notices:
 
     refusals: tuple[Refusal, ...]
     deleted_isakmp: tuple[Cookies, ...]
-    deleted_esp: tuple[Spi, ...]
+    deleted_ipsec: tuple[Spi, ...]
     lives: tuple[NotifyPayload, ...]
     """Claims of a life, for the ISAKMP SA or for a pair."""
     dpd: tuple[NotifyPayload, ...]
@@ -46,7 +48,7 @@ def read(payloads: Sequence[Payload]) -> Notices:
     """Sort the payloads behind a verified HASH(1)."""
     refusals: list[Refusal] = []
     isakmp: list[Cookies] = []
-    esp: list[Spi] = []
+    ipsec: list[Spi] = []
     lives: list[NotifyPayload] = []
     dpd: list[NotifyPayload] = []
     others: list[str] = []
@@ -55,8 +57,8 @@ def read(payloads: Sequence[Payload]) -> Notices:
         match payload:
             case NotifyPayload(doi=doi) | DeletePayload(doi=doi) if int(doi) not in DOIS:
                 others.append(f"{payload.TYPE} of DOI {int(doi)}")  # its numbers mean something else
-            case NotifyPayload(type=kind, spi=spi) if kind.is_error:
-                refusals.append(Refusal(kind, spi))
+            case NotifyPayload(type=kind, spi=spi, protocol=protocol) if kind.is_error:
+                refusals.append(Refusal(kind, spi, protocol))
             case NotifyPayload() if contact.says(payload):
                 contacted = True
             case NotifyPayload() if claims(payload) or claims_of_pair(payload):
@@ -65,14 +67,14 @@ def read(payloads: Sequence[Payload]) -> Notices:
                 dpd.append(payload)
             case DeletePayload(protocol=Protocol.ISAKMP, spis=spis):
                 isakmp.extend(Cookies(spi[:8], spi[8:]) for spi in spis[:MAX_READ])
-            case DeletePayload(protocol=Protocol.ESP, spis=spis):
-                esp.extend(Spi(int.from_bytes(spi, "big")) for spi in spis[: MAX_READ - len(esp)])
+            case DeletePayload(protocol=Protocol.ESP | Protocol.AH as protocol, spis=spis):
+                ipsec.extend(Spi.of(protocol, spi) for spi in spis[: MAX_READ - len(ipsec)])
             case NotifyPayload(type=kind):
                 others.append(str(kind))
             case _:
                 others.append(str(payload.TYPE))
     names = tuple(dict.fromkeys(others))
-    deleted = tuple(isakmp[:MAX_READ]), tuple(esp[:MAX_READ])
+    deleted = tuple(isakmp[:MAX_READ]), tuple(ipsec[:MAX_READ])
     told = tuple(refusals[:MAX_READ]), *deleted, tuple(lives[:MAX_READ]), tuple(dpd[:1])
     return Notices(*told, contacted, names[:MAX_READ])
 
@@ -92,9 +94,9 @@ def r_u_there_ack(cookies: Cookies, data: bytes) -> NotifyPayload:
     return NotifyPayload(Protocol.ISAKMP, NotifyType.R_U_THERE_ACK, cookies.octets, data)
 
 
-def delete_esp(*spis: Spi) -> DeletePayload:
-    """We no longer receive on these SPIs."""
-    return DeletePayload(Protocol.ESP, tuple(spi.octets for spi in spis))
+def delete_ipsec(*spis: Spi) -> DeletePayload:
+    """We no longer receive on these SPIs, at least one, all of one protocol."""
+    return DeletePayload(spis[0].protocol, tuple(spi.octets for spi in spis))
 
 
 def delete_isakmp(cookies: Cookies) -> DeletePayload:
@@ -104,4 +106,4 @@ def delete_isakmp(cookies: Cookies) -> DeletePayload:
 
 def invalid_spi(spi: Spi) -> NotifyPayload:
     """We receive nothing on this SPI, to which the peer sends."""
-    return NotifyPayload(Protocol.ESP, NotifyType.INVALID_SPI, spi.octets)
+    return NotifyPayload(spi.protocol, NotifyType.INVALID_SPI, spi.octets)

@@ -18,7 +18,6 @@ from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.timing import PACE, TRUSTED_FOR
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from ikevd.wire.payloads import NotifyPayload
-from ikevd.wire.registry import Protocol
 
 MAX_MAKING = 4
 """Pairs of one child that the peer's unfinished Quick Modes may hold at a time."""
@@ -184,7 +183,7 @@ def _tell_failure(draft: Draft, mode: QuickModeState, error: IkeError, *, spoken
     if isinstance(error, PeerDeleted):
         return
     if error.notify is not None and spoken and draft.isakmp.get(mode.under):
-        draft.say(Say(mode.under, (NotifyPayload(Protocol.ESP, error.notify, error.spi),)))
+        draft.say(Say(mode.under, (NotifyPayload(error.protocol, error.notify, error.spi),)))
     if mode.spi is not None and sent and not isinstance(error, PeerRefused):
         deletes.say_delete(draft, mode.spi, under=mode.under)
 

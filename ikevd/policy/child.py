@@ -8,7 +8,8 @@ from enum import Enum
 from ikevd.frozen import frozen
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
+from ikevd.wire.registry import Protocol
 
 
 class Start(Enum):
@@ -52,7 +53,7 @@ class Child:
     reqid: int
     local: TrafficSelector
     remote: TrafficSelector
-    suites: tuple[EspSuite, ...]
+    suites: tuple[IpsecSuite, ...]
     lifetime: Lifetime
     start: Start
     replay_window: int = 128
@@ -75,6 +76,16 @@ class Child:
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""
+
+    @property
+    def protocol(self) -> Protocol:
+        """ESP or AH, as all its suites have it."""
+        return self.suites[0].protocol
+
+    @property
+    def transport(self) -> bool:
+        """Does it protect packets of the two peers themselves, and no tunnel? As all its suites have it."""
+        return self.suites[0].transport
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from ikevd.policy.child import Pfs
 from ikevd.policy.differences import nearest
 from ikevd.policy.lives import Lifetime, LifetimeCheck, shorter
 from ikevd.policy.proposals import format_esp, format_ike
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.policy.transforms import read_phase1, read_phase2
 from ikevd.wire.registry import AuthMethod, Encapsulation, Protocol
 from ikevd.wire.sa import Proposal, SaPayload, Transform
@@ -33,7 +33,7 @@ MAX_FOREIGN_PUBLIC = 512
 SPI_OCTETS = 4
 TUNNELS = (Encapsulation.TUNNEL, Encapsulation.UDP_TUNNEL, Encapsulation.UDP_TUNNEL_DRAFT)
 
-Suite = TypeVar("Suite", IkeSuite, EspSuite)
+Suite = TypeVar("Suite", IkeSuite, IpsecSuite)
 
 
 @frozen
@@ -50,7 +50,7 @@ class Phase1Choice:
 class Phase2Choice:
     """What a Quick Mode will use; `peer_spi` is the SPI of the peer's proposal."""
 
-    suite: EspSuite
+    suite: IpsecSuite
     lifetime: Lifetime
     proposal: Proposal
     peer_spi: bytes
@@ -90,7 +90,7 @@ class Phase1Offer:
 
 def choose_phase2(
     offer: SaPayload,
-    suites: Sequence[EspSuite],
+    suites: Sequence[IpsecSuite],
     lifetime: Lifetime,
     pfs: Pfs = Pfs.REQUIRED,
     check: LifetimeCheck = LifetimeCheck.CLAIM,
@@ -113,7 +113,7 @@ def choose_phase2(
     for accepts in (_same, _same_but_group) if pfs is Pfs.OPTIONAL else (_same,):
         for suite in suites:
             for proposal, transform, read, life in offered:
-                if isinstance(read, EspSuite) and accepts(read, suite):
+                if isinstance(read, IpsecSuite) and accepts(read, suite):
                     chosen = Proposal(proposal.number, Protocol.ESP, b"", (transform,))
                     agreed = suite if read == suite else read
                     kept = lives.agreed(check, lifetime, life)
@@ -126,11 +126,11 @@ def choose_phase2(
     raise NoProposalChosen(miss)
 
 
-def _same(offered: EspSuite, ours: EspSuite) -> bool:
+def _same(offered: IpsecSuite, ours: IpsecSuite) -> bool:
     return offered == ours
 
 
-def _same_but_group(offered: EspSuite, ours: EspSuite) -> bool:
+def _same_but_group(offered: IpsecSuite, ours: IpsecSuite) -> bool:
     row = None if offered.group is None else GROUPS.get(offered.group)
     sound = row is not None and not row.weak and groups.public_size(row.group) <= MAX_FOREIGN_PUBLIC
     return (offered.group is None or sound) and replace(offered, group=ours.group) == ours
@@ -148,11 +148,11 @@ def accept_phase1(offered: Sequence[IkeSuite], answer: SaPayload) -> Phase1Choic
     return Phase1Choice(suite, life, answer)
 
 
-def accept_phase2(offered: Sequence[EspSuite], answer: SaPayload, lifetime: Lifetime) -> Phase2Choice:
+def accept_phase2(offered: Sequence[IpsecSuite], answer: SaPayload, lifetime: Lifetime) -> Phase2Choice:
     """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
     proposal, transform = _only(answer, Protocol.ESP)
     suite, life = read_phase2(transform)
-    if not isinstance(suite, EspSuite) or suite not in offered:
+    if not isinstance(suite, IpsecSuite) or suite not in offered:
         raise NoProposalChosen(_not_offered(suite, offered))
     if len(proposal.spi) != SPI_OCTETS:
         raise Malformed(f"the peer's ESP SPI has {len(proposal.spi)} octets, not 4")
@@ -173,7 +173,7 @@ def _only(answer: SaPayload, protocol: Protocol) -> tuple[Proposal, Transform]:
 
 
 @lru_cache(maxsize=64)
-def describe(suite: IkeSuite | EspSuite) -> str:
+def describe(suite: IkeSuite | IpsecSuite) -> str:
     """One suite in the notation of the configuration, whatever numbers it holds. Whether ESP travels in UDP is no part
     of it."""
     match suite:
@@ -181,9 +181,9 @@ def describe(suite: IkeSuite | EspSuite) -> str:
             return format_ike(suite)
         case IkeSuite(auth=auth):
             return f"{format_ike(suite)} with {auth}"
-        case EspSuite(mode=mode) if mode in TUNNELS:
+        case IpsecSuite(mode=mode) if mode in TUNNELS:
             return format_esp(suite)
-        case EspSuite():
+        case IpsecSuite():
             return f"{format_esp(suite)} in transport mode"
 
 

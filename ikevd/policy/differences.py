@@ -8,7 +8,7 @@ from operator import ne
 
 from ikevd.findings import Difference
 from ikevd.policy.proposals import cipher_word, group_word, hash_word, integrity_word
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.registry import Encapsulation
 
 MODES = {
@@ -20,8 +20,8 @@ MODES = {
 
 
 def nearest(
-    theirs: Sequence[IkeSuite | EspSuite], ours: Sequence[IkeSuite | EspSuite]
-) -> tuple[IkeSuite | EspSuite, IkeSuite | EspSuite, tuple[Difference, ...]]:
+    theirs: Sequence[IkeSuite | IpsecSuite], ours: Sequence[IkeSuite | IpsecSuite]
+) -> tuple[IkeSuite | IpsecSuite, IkeSuite | IpsecSuite, tuple[Difference, ...]]:
     """The pair of one of theirs and one of ours that differs in the fewest fields, and these; all of one kind. Each
     suite is put into words once: a stranger may send many."""
     pairs = list(product(_in_words(theirs), _in_words(ours)))
@@ -30,16 +30,16 @@ def nearest(
     return one, other, _differences(one, other)
 
 
-def _in_words(suites: Sequence[IkeSuite | EspSuite]) -> list[tuple[IkeSuite | EspSuite, list[str]]]:
+def _in_words(suites: Sequence[IkeSuite | IpsecSuite]) -> list[tuple[IkeSuite | IpsecSuite, list[str]]]:
     return [(suite, [word for _, word in _fields(suite)]) for suite in suites]
 
 
-def _differences(theirs: IkeSuite | EspSuite, ours: IkeSuite | EspSuite) -> tuple[Difference, ...]:
+def _differences(theirs: IkeSuite | IpsecSuite, ours: IkeSuite | IpsecSuite) -> tuple[Difference, ...]:
     pairs = zip(_fields(theirs), _fields(ours), strict=True)
     return tuple(Difference(name, one, other) for (name, one), (_, other) in pairs if one != other)
 
 
-def _fields(suite: IkeSuite | EspSuite) -> Iterator[tuple[str, str]]:
+def _fields(suite: IkeSuite | IpsecSuite) -> Iterator[tuple[str, str]]:
     yield "cipher", cipher_word(suite)
     if isinstance(suite, IkeSuite):
         yield "hash", hash_word(suite.hash)

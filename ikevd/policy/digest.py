@@ -15,7 +15,7 @@ from ikevd.frozen import replace
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection
 from ikevd.policy.identity import Identity
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 
 CONTEXT = b"ikevd connection 1"
 """Another one for each change of what is written below."""
@@ -87,7 +87,7 @@ _WRITERS: dict[type[Any], Callable[[Any], bytes]] = {
     Identity: lambda value: _framed(b"d", written((value.type, value.compared))),
     tuple: lambda value: _framed(b"t", *map(written, value)),
     IkeSuite: lru_cache(256)(_record(IkeSuite)),
-    EspSuite: lru_cache(256)(_record(EspSuite)),
+    IpsecSuite: lru_cache(256)(_record(IpsecSuite)),
 }
 """By class; those of other records and of enums are added when they are first met. Thousands of connections have a few
 suites between them. Of the ways to start an ikevd before this one knew two: whatever begins a child, its SAs may go

@@ -21,7 +21,7 @@ from ikevd.policy.algorithms import (
     GroupRow,
     HashRow,
 )
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.registry import Group, Hash, Integrity, Registry
 from ikevd.wording import closest, either, shown
 
@@ -115,7 +115,7 @@ def parse_ike(text: str) -> IkeSuite:
     return IkeSuite(cipher, key_bits, hash_, group)
 
 
-def parse_esp(text: str) -> EspSuite:
+def parse_esp(text: str) -> IpsecSuite:
     """Read a phase 2 proposal; its group, for perfect forward secrecy, may be left out. ValueError as above."""
     words = _Words(text, _ESP_SHAPE)
     transform, key_bits = words.take(_ESP_CIPHER)
@@ -125,7 +125,7 @@ def parse_esp(text: str) -> EspSuite:
     integrity = Integrity.NONE if alone else words.take(_INTEGRITY)
     group = words.take(_GROUP) if words.remain else None
     words.end(2 if alone else 3)
-    return EspSuite(transform, key_bits, integrity, group)
+    return IpsecSuite(transform, key_bits, integrity, group)
 
 
 def format_ike(suite: IkeSuite) -> str:
@@ -133,7 +133,7 @@ def format_ike(suite: IkeSuite) -> str:
     return f"{cipher_word(suite)}-{hash_word(suite.hash)}-{group_word(suite.group)}"
 
 
-def format_esp(suite: EspSuite) -> str:
+def format_esp(suite: IpsecSuite) -> str:
     """The suite in the same language, also where it could not be read back."""
     row = ESP_CIPHERS.get(suite.transform)
     words = [cipher_word(suite)]
@@ -144,12 +144,12 @@ def format_esp(suite: EspSuite) -> str:
     return "-".join(words)
 
 
-def format_suite(suite: IkeSuite | EspSuite) -> str:
+def format_suite(suite: IkeSuite | IpsecSuite) -> str:
     """`format_ike` or `format_esp`."""
     return format_ike(suite) if isinstance(suite, IkeSuite) else format_esp(suite)
 
 
-def cipher_word(suite: IkeSuite | EspSuite) -> str:
+def cipher_word(suite: IkeSuite | IpsecSuite) -> str:
     """`aes256`, also for what no proposal can name."""
     if isinstance(suite, IkeSuite):
         return _cipher(IKE_CIPHERS.get(suite.cipher), suite.cipher, suite.key_bits)
@@ -171,7 +171,7 @@ def group_word(number: Group) -> str:
     return _word(GROUPS.get(number), number)
 
 
-def weaknesses(suite: IkeSuite | EspSuite) -> tuple[str, ...]:
+def weaknesses(suite: IkeSuite | IpsecSuite) -> tuple[str, ...]:
     """What works but deserves a warning, in words."""
     if isinstance(suite, IkeSuite):
         cipher, hash_ = IKE_CIPHERS.get(suite.cipher), IKE_HASHES.get(suite.hash)

@@ -1,9 +1,12 @@
-"""Cipher suites: what one line of `ike_proposals` or `esp_proposals` means."""
+"""Cipher suites: what one line of `ike_proposals`, `esp_proposals` or `ah_proposals` means."""
 
 from __future__ import annotations
 
 from ikevd.frozen import frozen
-from ikevd.wire.registry import AuthMethod, Cipher, Encapsulation, EspTransform, Group, Hash, Integrity
+from ikevd.wire.registry import AuthMethod, Cipher, Encapsulation, EspTransform, Group, Hash, Integrity, Protocol
+
+TRANSPORTS = frozenset((Encapsulation.TRANSPORT, Encapsulation.UDP_TRANSPORT, Encapsulation.UDP_TRANSPORT_DRAFT))
+"""The encapsulation modes that protect packets of the two peers themselves; the others are tunnels."""
 
 
 @frozen
@@ -18,12 +21,23 @@ class IkeSuite:
 
 
 @frozen
-class EspSuite:
-    """One phase 2 transform: what `aes256-sha256` or, with PFS, `aes256-sha256-modp2048` means for ESP."""
+class IpsecSuite:
+    """One phase 2 transform: what `aes256-sha256` or, with PFS, `aes256-sha256-modp2048` means for ESP, or `sha256` for
+    AH."""
 
     transform: EspTransform
+    """AH: NULL, as it encrypts nothing."""
     key_bits: int
     integrity: Integrity
     group: Group | None = None
     """The PFS group, or None for a Quick Mode without KE."""
     mode: Encapsulation = Encapsulation.TUNNEL
+    protocol: Protocol = Protocol.ESP
+    """Or AH."""
+    esn: bool = False
+    """Sequence numbers of 64 bits (RFC 4304)."""
+
+    @property
+    def transport(self) -> bool:
+        """Does it protect packets of the two peers themselves, and no tunnel?"""
+        return self.mode in TRANSPORTS

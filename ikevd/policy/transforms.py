@@ -11,7 +11,7 @@ from functools import lru_cache
 from ikevd.errors import Malformed
 from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
 from ikevd.policy.lives import Lifetime
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.attributes import Attribute, decode_all, encode_all
 from ikevd.wire.buffer import Reader
 from ikevd.wire.registry import (
@@ -56,13 +56,13 @@ def _offer_phase1(suites: tuple[IkeSuite, ...], lifetime: Lifetime) -> SaPayload
     return SaPayload.of((Proposal(1, Protocol.ISAKMP, b"", tuple(transforms)),))
 
 
-def offer_phase2(suites: Sequence[EspSuite], lifetime: Lifetime, spi: bytes) -> SaPayload:
+def offer_phase2(suites: Sequence[IpsecSuite], lifetime: Lifetime, spi: bytes) -> SaPayload:
     """One ESP proposal with a transform for each suite."""
     return SaPayload.of((Proposal(1, ESP, spi, _esp_transforms(tuple(suites), lifetime)),))
 
 
 @lru_cache(maxsize=OFFERS)
-def _esp_transforms(suites: tuple[EspSuite, ...], lifetime: Lifetime) -> tuple[Transform, ...]:
+def _esp_transforms(suites: tuple[IpsecSuite, ...], lifetime: Lifetime) -> tuple[Transform, ...]:
     transforms = [
         Transform(number, suite.transform, (*_life(IpsecAttribute, lifetime), *_esp_attributes(suite)))
         for number, suite in enumerate(suites, start=1)
@@ -79,7 +79,7 @@ def _ike_attributes(suite: IkeSuite) -> Iterator[Attribute]:
     yield Attribute.number(IkeAttribute.AUTH_METHOD, suite.auth)
 
 
-def _esp_attributes(suite: EspSuite) -> Iterator[Attribute]:
+def _esp_attributes(suite: IpsecSuite) -> Iterator[Attribute]:
     if suite.group is not None:
         yield Attribute.number(IpsecAttribute.GROUP, suite.group)
     yield Attribute.number(IpsecAttribute.ENCAPSULATION, suite.mode)
@@ -152,17 +152,17 @@ def _read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     return suite, _lifetime(life, default)
 
 
-def read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
+def read_phase2(transform: Transform) -> tuple[IpsecSuite | str, Lifetime]:
     """The suite of one ESP transform, or in words why it is none of ours."""
     return _usual_phase2(transform.octets) if _is_usual(transform) else _read_phase2(transform)
 
 
 @lru_cache(maxsize=256)
-def _usual_phase2(octets: bytes) -> tuple[EspSuite | str, Lifetime]:
+def _usual_phase2(octets: bytes) -> tuple[IpsecSuite | str, Lifetime]:
     return _read_phase2(Transform.decode(octets, 1))
 
 
-def _read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
+def _read_phase2(transform: Transform) -> tuple[IpsecSuite | str, Lifetime]:
     numbers, life = _read_attributes(transform, *_ESP_LIFE)
     default = Lifetime(DEFAULT_ESP_SECONDS)
     if isinstance(numbers, int):
@@ -170,7 +170,7 @@ def _read_phase2(transform: Transform) -> tuple[EspSuite | str, Lifetime]:
     if odd := numbers.keys() - _ESP_KNOWN:
         return f"a transform with attribute {IpsecAttribute(min(odd))}", default
     kind, group, key_bits = EspTransform.of(transform.id), numbers.get(_ESP_GROUP), numbers.get(_ESP_KEY_LENGTH)
-    suite = EspSuite(
+    suite = IpsecSuite(
         kind,
         default_key_bits(ESP_CIPHERS.get(kind)) if key_bits is None else key_bits,
         Integrity.of(numbers.get(_AUTHENTICATION, 0)),

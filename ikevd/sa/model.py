@@ -10,8 +10,8 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.nat import NatMethod
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.suites import EspSuite, IkeSuite
-from ikevd.wire.registry import ExchangeType
+from ikevd.policy.suites import IkeSuite, IpsecSuite
+from ikevd.wire.registry import ExchangeType, Protocol
 
 COOKIE_OCTETS = 8
 NO_COOKIE = bytes(COOKIE_OCTETS)
@@ -33,16 +33,35 @@ class Cookies:
         return f"{self.initiator.hex()}:{self.responder.hex()}"
 
 
+AH_SPACE = 1 << 32
+
+
 class Spi(int):
-    """The 32-bit SPI of an ESP SA."""
+    """The SPI of an IPsec SA with its protocol, since ESP and AH have number spaces of their own: that of an ESP SA is
+    its 32 bits, that of an AH SA has `AH_SPACE` above them."""
+
+    @classmethod
+    def of(cls, protocol: Protocol, octets: bytes) -> Spi:
+        """From four octets, network order; `protocol`: ESP or AH."""
+        return cls(int.from_bytes(octets, "big") | (AH_SPACE if protocol == Protocol.AH else 0))
+
+    @property
+    def protocol(self) -> Protocol:
+        """ESP or AH."""
+        return Protocol.AH if self & AH_SPACE else Protocol.ESP
+
+    @property
+    def number(self) -> int:
+        """The 32 bits that travel."""
+        return self & (AH_SPACE - 1)
 
     @property
     def octets(self) -> bytes:
         """Four octets, network order."""
-        return self.to_bytes(4, "big")
+        return (self & (AH_SPACE - 1)).to_bytes(4, "big")
 
     def __str__(self) -> str:
-        return f"{int(self):08x}"
+        return f"{self.number:08x}"
 
     def __repr__(self) -> str:
         return f"Spi(0x{int(self):08x})"
@@ -129,7 +148,7 @@ class EspKeys:
 
 @frozen
 class IpsecSa:
-    """A pair of ESP SAs, both directions, agreed in one Quick Mode; their keys travel beside it (`EspKeys`)."""
+    """A pair of ESP or AH SAs, both directions, agreed in one Quick Mode; their keys travel beside it (`EspKeys`)."""
 
     child: str
     reqid: int
@@ -137,7 +156,7 @@ class IpsecSa:
     remote: Address
     local_selector: TrafficSelector
     remote_selector: TrafficSelector
-    suite: EspSuite
+    suite: IpsecSuite
     lifetime: Lifetime
     replay_window: int
     inbound: Spi

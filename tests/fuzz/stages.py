@@ -15,7 +15,7 @@ from ikevd.exchanges.link import Link
 from ikevd.exchanges.phase1 import Candidates, Keying, accept_choice, accept_key_exchange, accept_offer, remote_identity
 from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.sa.model import NO_COOKIE, IsakmpSa
 from ikevd.wire.message import HEADER_OCTETS, Header, Message, encode_chain
@@ -48,7 +48,7 @@ from tests.builders import (
 from tests.fuzz.stage import COOKIES, MESSAGE_ID, Peer, Stage
 
 NONCE = SeededEntropy(7).octets(32)
-PFS = EspSuite(ESP_AES128_SHA256.transform, 128, ESP_AES128_SHA256.integrity, Group.CURVE25519)
+PFS = IpsecSuite(ESP_AES128_SHA256.transform, 128, ESP_AES128_SHA256.integrity, Group.CURVE25519)
 ALICE_VIEW = connection(suites=(AES128_SHA256_X25519, AES256_SHA1_MODP2048))
 BOB_VIEW = mirrored(ALICE_VIEW)
 OTHER_SECRET = replace(BOB_VIEW, name="other", psk=psk("another secret"))
@@ -244,7 +244,7 @@ def isakmp_sas() -> tuple[IsakmpSa, IsakmpSa]:
     return alice.result, bob.result
 
 
-def _child_of(side: str, suites: tuple[EspSuite, ...]) -> Child:
+def _child_of(side: str, suites: tuple[IpsecSuite, ...]) -> Child:
     networks = ("10.1.0.0/24", "10.2.0.0/24") if side == "alice" else ("10.2.0.0/24", "10.1.0.0/24")
     return child(*networks, suites=suites)
 
@@ -260,7 +260,7 @@ def _quick_responder() -> Peer:
     )
 
 
-def _quick_initiator(*suites: EspSuite) -> Peer:
+def _quick_initiator(*suites: IpsecSuite) -> Peer:
     sa, _ = isakmp_sas()
     wanted = _child_of("alice", suites)
     return Peer(

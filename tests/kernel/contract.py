@@ -3,9 +3,10 @@
 from tests.kernel.contract_events import EventContract
 from tests.kernel.contract_leavings import LeavingsContract
 from tests.kernel.contract_policies import PolicyContract
+from tests.kernel.contract_protocols import ProtocolContract
 from tests.kernel.contract_sas import SaContract
 from tests.kernel.contract_traps import TrapContract
 
 
-class KernelContract(SaContract, PolicyContract, EventContract, TrapContract, LeavingsContract):
+class KernelContract(SaContract, PolicyContract, ProtocolContract, EventContract, TrapContract, LeavingsContract):
     """The suite: a subclass gives the fixture `bench`."""

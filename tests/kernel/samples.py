@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import replace
 from ikevd.host.interface import Kernel
 from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Template
 from ikevd.host.sas import KernelSa, SaId
@@ -12,27 +13,29 @@ from ikevd.policy.lives import Lifetime
 from ikevd.policy.marks import Mark
 from ikevd.policy.priorities import priority
 from ikevd.policy.reqids import REQID_FIRST
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
-from ikevd.wire.registry import EspTransform, Integrity
+from ikevd.wire.registry import EspTransform, Integrity, Protocol
 
 HERE, PEER = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
 FURTHER = IPv4Address("203.0.113.9")
 """Where the peer is later."""
 HERE6, PEER6 = IPv6Address("2001:db8::1"), IPv6Address("2001:db8:1::1")
-AES_SHA256 = EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
-AES_SHA1 = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
-AES_GCM = EspSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE)
-TRIPLE_DES_MD5 = EspSuite(EspTransform.TRIPLE_DES, 0, Integrity.HMAC_MD5)
-LACKING = EspSuite(EspTransform.BLOWFISH, 128, Integrity.HMAC_SHA2_256)
+AES_SHA256 = IpsecSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
+AES_SHA1 = IpsecSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
+AES_GCM = IpsecSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE)
+TRIPLE_DES_MD5 = IpsecSuite(EspTransform.TRIPLE_DES, 0, Integrity.HMAC_MD5)
+LACKING = IpsecSuite(EspTransform.BLOWFISH, 128, Integrity.HMAC_SHA2_256)
 """What `Bench.without_blowfish` takes away."""
 EVERY_CIPHER = [
-    EspSuite(transform, bits, Integrity.NONE if row.icv_bits else Integrity.HMAC_SHA2_256)
+    IpsecSuite(transform, bits, Integrity.NONE if row.icv_bits else Integrity.HMAC_SHA2_256)
     for transform, row in ESP_CIPHERS.items()
     for _, bits in list(row.words())[:: 13 if transform == EspTransform.BLOWFISH else 1]
 ]
 """Each with each key length, but of the 52 of Blowfish four."""
-EVERY_INTEGRITY = [EspSuite(EspTransform.AES_CBC, 128, integrity) for integrity in INTEGRITIES]
+EVERY_INTEGRITY = [IpsecSuite(EspTransform.AES_CBC, 128, integrity) for integrity in INTEGRITIES]
+AH_SHA256 = IpsecSuite(EspTransform.NULL, 0, Integrity.HMAC_SHA2_256, protocol=Protocol.AH)
+EVERY_AH = [replace(AH_SHA256, integrity=integrity) for integrity in INTEGRITIES]
 REQID = REQID_FIRST + 7
 FORMER_REQID = REQID + 9
 FOREIGN_REQID = 1
@@ -48,7 +51,7 @@ SPI = Spi(0x0A0B0C0D)
 def sa_of(
     spi: Spi = SPI,
     *,
-    suite: EspSuite = AES_SHA256,
+    suite: IpsecSuite = AES_SHA256,
     source: Address = HERE,
     destination: Address = PEER,
     lifetime: Lifetime = Lifetime(3600),  # noqa: B008  # frozen
@@ -60,7 +63,7 @@ def sa_of(
     return KernelSa(source, destination, spi, reqid, suite, lifetime, replay_window, if_id=if_id)
 
 
-def keys_of(suite: EspSuite) -> EspKeys:
+def keys_of(suite: IpsecSuite) -> EspKeys:
     """Keys of the right lengths."""
     cipher_octets, mac_octets = esp_key_octets(suite.transform, suite.key_bits, suite.integrity)
     return EspKeys(Secret(bytes(range(cipher_octets))), Secret(bytes(range(mac_octets))))

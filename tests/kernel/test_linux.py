@@ -26,7 +26,7 @@ from ikevd.kernel.xfrm_layout import Attr, Msg
 from ikevd.kernel.xfrm_sas import build_sa
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import format_esp, parse_esp
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import Spi
 from tests.eventually import PATIENCE, eventually_async
 from tests.kernel.namespaces import Namespace
@@ -146,7 +146,7 @@ async def test_a_dump_of_many_sas(namespace: Namespace) -> None:
 
 @asynccontextmanager
 async def connected(
-    pair: Pair, suite: EspSuite, lifetime: Lifetime, ends: Ends = (LEFT, RIGHT), encap: UdpPorts | None = None
+    pair: Pair, suite: IpsecSuite, lifetime: Lifetime, ends: Ends = (LEFT, RIGHT), encap: UdpPorts | None = None
 ) -> AsyncIterator[tuple[XfrmKernel, XfrmKernel]]:
     """SAs and policies between 10.1.0.0/24 and 10.2.0.0/24."""
     networks = ("10.1.0.0/24", "10.2.0.0/24")
@@ -168,7 +168,7 @@ ONE_LENGTH = tuple({suite.transform: suite for suite in EVERY_CIPHER}.values())
 
 
 @pytest.mark.parametrize("suites", [ONE_LENGTH, EVERY_INTEGRITY], ids=["ciphers", "integrity"])
-async def test_packets_pass_through_every_suite(pair: Pair, suites: Iterable[EspSuite]) -> None:
+async def test_packets_pass_through_every_suite(pair: Pair, suites: Iterable[IpsecSuite]) -> None:
     """One pair of namespaces for all, since they are slow to make."""
     for suite in suites:
         async with connected(pair, suite, Lifetime(3600)):
@@ -179,7 +179,7 @@ async def test_packets_pass_through_every_suite(pair: Pair, suites: Iterable[Esp
 
 
 @pytest.mark.parametrize("suite", [AES_SHA256, AES_SHA1], ids=["sha256", "sha1"])
-async def test_packets_pass_and_are_counted(pair: Pair, suite: EspSuite) -> None:
+async def test_packets_pass_and_are_counted(pair: Pair, suite: IpsecSuite) -> None:
     async with connected(pair, suite, Lifetime(3600)) as kernels:
         assert "5 received" in pair[0].run("ping", "-c", "5", "-i", "0.05", "-W", "5", "10.2.0.1")
         for kernel in kernels:

@@ -63,10 +63,10 @@ def test_an_sa_is_read_as_it_is_built() -> None:
         assert (found.id, found.reqid, found.larval, found.encap) == (sa.id, REQID, False, sa.encap)
 
 
-def test_what_is_no_sa_of_esp_is_passed_over() -> None:
+def test_what_is_no_sa_of_esp_or_ah_is_passed_over() -> None:
     offset_of_protocol = layout.SELECTOR.size + 20
     body = bytearray(build(sa_of()))
-    body[offset_of_protocol] = 51  # AH
+    body[offset_of_protocol] = 108  # IPComp
     assert read_sa(bytes(body), 0.0) is None
 
 
@@ -209,10 +209,10 @@ MODE = 4 + layout.USERPOLICY_INFO.size + 48
 
 
 def test_a_policy_of_another_form_is_found_with_its_reqid_and_not_taken_for_one_of_ours() -> None:
-    transport, policy = bytearray(build_policy(policy_of())), policy_of()
-    transport[MODE] = 0
+    beet, policy = bytearray(build_policy(policy_of())), policy_of()
+    beet[MODE] = 4
     two = build_policy(policy)[: layout.USERPOLICY_INFO.size] + attribute(Attr.TMPL, 2 * build_policy(policy)[-64:])
-    for body in (bytes(transport), two):
+    for body in (bytes(beet), two):
         found = read_policy(body)
         assert found is not None
         assert found.policy == FoundPolicy(policy.id, REQID, policy.priority, None)

@@ -11,6 +11,7 @@ from ikevd.negotiation.backstop import FAR
 from ikevd.negotiation.ending import STOP_WITHIN
 from ikevd.sa.model import Spi
 from ikevd.store.memory import MemoryStore
+from ikevd.wire.registry import Protocol
 from tests.builders import ALICE, BOB, SeededEntropy, child, connection, mirrored
 from tests.gateways import Gateway, World
 from tests.virtual_time import run
@@ -56,10 +57,12 @@ class Stuck(MemoryKernel):
 
     stuck = False
 
-    async def reserve_spi(self, source: Address, destination: Address, reqid: int) -> Spi:
+    async def reserve_spi(
+        self, source: Address, destination: Address, reqid: int, protocol: Protocol = Protocol.ESP
+    ) -> Spi:
         if self.stuck and source == BOB:
             await asyncio.Event().wait()
-        return await super().reserve_spi(source, destination, reqid)
+        return await super().reserve_spi(source, destination, reqid, protocol)
 
 
 async def waits_for_the_kernel() -> Gateway:

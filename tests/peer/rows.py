@@ -13,7 +13,7 @@ from ikevd.peer.exchange_facts import QuickModeUp
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Fact
 from ikevd.peer.message_facts import Informed
-from ikevd.peer.notices import delete_esp
+from ikevd.peer.notices import delete_ipsec
 from ikevd.peer.state import PeerState
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import Spi
@@ -50,7 +50,7 @@ def up(*, theirs: bool = False) -> QuickModeUp:
 
 
 def deleted(*spis: Spi) -> Informed:
-    return Informed(A, (delete_esp(*spis),))
+    return Informed(A, (delete_ipsec(*spis),))
 
 
 @dataclass(frozen=True)

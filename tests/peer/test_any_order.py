@@ -20,7 +20,7 @@ from ikevd.peer.facts import Fact
 from ikevd.peer.informed import MAX_HELD
 from ikevd.peer.isakmp import MAX_ISAKMP_SAS
 from ikevd.peer.isakmp_state import Stage
-from ikevd.peer.notices import delete_esp, delete_isakmp
+from ikevd.peer.notices import delete_ipsec, delete_isakmp
 from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Counted, Spent, Used
 from ikevd.policy.child import Start
@@ -93,7 +93,7 @@ class Dice:
     @property
     def payload(self) -> Payload:
         refusal = NotifyPayload(Protocol.ESP, NO, self._random.choice((b"", self.spi.octets)))
-        return self._random.choice((delete_esp(self.spi, self.spi), delete_isakmp(self.under), refusal))
+        return self._random.choice((delete_ipsec(self.spi, self.spi), delete_isakmp(self.under), refusal))
 
     def fact(self, state: PeerState) -> Fact:
         """One of all sorts, now and then one that fits."""

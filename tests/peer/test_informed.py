@@ -13,7 +13,7 @@ from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.informed import MAX_HELD
 from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.message_facts import Informed
-from ikevd.peer.notices import delete_esp, delete_isakmp
+from ikevd.peer.notices import delete_ipsec, delete_isakmp
 from ikevd.peer.state import PeerState, SaidDelete
 from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import NotifyPayload, Payload
@@ -50,7 +50,7 @@ def aborted(effects: list[str]) -> list[str]:
 
 
 def test_under_an_isakmp_sa_that_is_gone_it_means_nothing() -> None:
-    assert told(peer(lan=UP), said(delete_esp(theirs(1)))) == (peer(lan=UP), [])
+    assert told(peer(lan=UP), said(delete_ipsec(theirs(1)))) == (peer(lan=UP), [])
 
 
 def test_what_has_no_consequence_is_kept_in_the_record() -> None:
@@ -122,20 +122,20 @@ def test_no_more_than_32_are_kept() -> None:
 
 def test_one_message_may_delete_pairs_of_several_children() -> None:
     before = peer(isakmp(), lan=replace(UP, wanted=False), dmz=replace(UP, wanted=False, pairs=(pair(2, "dmz"),)))
-    after, _ = told(before, said(delete_esp(theirs(1), theirs(2))))
+    after, _ = told(before, said(delete_ipsec(theirs(1), theirs(2))))
     assert [child.pairs for child in after.children.values()] == [(), ()]
 
 
 def test_it_counts_under_an_isakmp_sa_that_leaves() -> None:
     before = peer(isakmp(stage=Stage.LEAVING, leave_at=NOW + 5), lan=UP)
-    after, _ = told(before, said(delete_esp(theirs(1))))
+    after, _ = told(before, said(delete_ipsec(theirs(1))))
     assert after.children["lan"].pairs == ()
 
 
 def test_a_delete_that_overtakes_the_end_of_its_quick_mode_is_kept_for_it() -> None:
     lan = replace(LAN, pairs=(opening(3, 7),))
     before = peer(isakmp(), lan=lan, modes={7: mode(spi=ours(3))})
-    early, _ = told(before, said(delete_esp(theirs(3), theirs(9))))
+    early, _ = told(before, said(delete_ipsec(theirs(3), theirs(9))))
     assert early.isakmp[A].early_deletes == (theirs(3), theirs(9))
     assert early.children["lan"] == lan
     after, effects = told(early, QuickModeUp(SEVEN, ipsec(3)))
@@ -145,7 +145,7 @@ def test_a_delete_that_overtakes_the_end_of_its_quick_mode_is_kept_for_it() -> N
 
 
 def test_one_for_an_unknown_spi_is_kept_only_while_a_quick_mode_is_under_way() -> None:
-    assert told(peer(isakmp()), said(delete_esp(theirs(9)))) == (peer(isakmp()), [])
+    assert told(peer(isakmp()), said(delete_ipsec(theirs(9)))) == (peer(isakmp()), [])
     early = peer(isakmp(early_deletes=(theirs(9),)), modes={7: mode(None, ours=False)})
     after, _ = told(early, QuickModeFailed(SEVEN, NoAnswer("silence"), spoken=True, sent=False))
     assert after.isakmp[A].early_deletes == ()
@@ -153,7 +153,7 @@ def test_one_for_an_unknown_spi_is_kept_only_while_a_quick_mode_is_under_way() -
 
 def test_no_more_than_32_unknown_spis_are_kept() -> None:
     before = peer(isakmp(), modes={7: mode(None, ours=False)})
-    after, _ = told(before, said(delete_esp(*map(Spi, range(256, 512)))))
+    after, _ = told(before, said(delete_ipsec(*map(Spi, range(256, 512)))))
     assert after.isakmp[A].early_deletes == tuple(map(Spi, range(480, 512)))
 
 

@@ -16,7 +16,7 @@ from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Doubted, Due
 from ikevd.peer.isakmp_state import Liveness, Stage
 from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Informed
-from ikevd.peer.notices import delete_esp, delete_isakmp, r_u_there_ack
+from ikevd.peer.notices import delete_ipsec, delete_isakmp, r_u_there_ack
 from ikevd.peer.quick_modes import MAX_MAKING
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.peer.timing import LIVING
@@ -136,7 +136,7 @@ def test_what_it_says_is_no_sign_of_life_of_the_client() -> None:
 
 def test_it_can_delete_itself_and_no_ipsec_sa() -> None:
     before, _ = came(stands())
-    after, _ = told(before, Informed(B, (delete_esp(Spi(0xE0000001)), delete_isakmp(B))))
+    after, _ = told(before, Informed(B, (delete_ipsec(Spi(0xE0000001)), delete_isakmp(B))))
     assert spis(after) == [ours()]
     assert after.isakmp[B].peer_deleted
 
@@ -208,7 +208,7 @@ def test_with_unique_keep_it_gets_in_where_its_former_self_did_not_answer(lives:
 
 def test_nothing_of_ours_begins_under_it() -> None:
     before, _ = came(stands())
-    _, effects = told(before, Informed(A, (delete_esp(Spi(0xE0000001)),)))
+    _, effects = told(before, Informed(A, (delete_ipsec(Spi(0xE0000001)),)))
     assert not any("under B" in effect for effect in effects)
 
 
@@ -288,9 +288,9 @@ def test_until_then_it_can_delete_nothing_of_the_client_and_nothing_of_ours_begi
     speaks: bool, view: Connection
 ) -> None:
     before, _ = came_unasked(speaks=speaks, view=view)
-    after, _ = told(before, Informed(B, (delete_esp(Spi(0xE0000001)), delete_isakmp(A))), view=view)
+    after, _ = told(before, Informed(B, (delete_ipsec(Spi(0xE0000001)), delete_isakmp(A))), view=view)
     assert (spis(after), after.isakmp[A].stage) == ([ours()], Stage.READY)
-    _, effects = told(before, Informed(A, (delete_esp(Spi(0xE0000001)),)), view=view)
+    _, effects = told(before, Informed(A, (delete_ipsec(Spi(0xE0000001)),)), view=view)
     assert not any("under B" in effect for effect in effects)
 
 

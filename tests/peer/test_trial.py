@@ -15,7 +15,7 @@ from ikevd.peer.exchange_facts import PhaseOneFailed, PhaseOneUp
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Restarted
 from ikevd.peer.message_facts import Informed
-from ikevd.peer.notices import delete_esp
+from ikevd.peer.notices import delete_ipsec
 from ikevd.peer.one_way_state import OneWay
 from ikevd.peer.path_facts import AddressGone, Balance
 from ikevd.peer.state import PeerState
@@ -148,7 +148,7 @@ def test_a_peer_that_deletes_all_with_what_the_trial_made_is_called_anew() -> No
     unwanted = replace(before, children={"lan": replace(before.children["lan"], wanted=False)})
     for now, begins in ((NOW + 9, True), (NOW + 10, False)):
         for state in (before, unwanted):
-            _, effects = told(state, Informed(A, (delete_esp(OLD.sa.outbound),)), now=now, view=manual)
+            _, effects = told(state, Informed(A, (delete_ipsec(OLD.sa.outbound),)), now=now, view=manual)
             assert any(effect.startswith("begin lan") for effect in effects) is begins
 
 

@@ -13,7 +13,7 @@ from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection, PreSharedKey
 from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.registry import EspTransform, ExchangeType, Integrity
 from tests.builders import SeededEntropy, child, connection
@@ -25,7 +25,7 @@ from tests.persona.router import Policy, Router, RouterSa
 SECRET = b"a m4rked-secret for the router"
 GROUP_NAME = "branch"
 MESSAGE_ID = 0x0F2B7862
-ESP_AES_SHA = EspSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
+ESP_AES_SHA = IpsecSuite(EspTransform.AES_CBC, 128, Integrity.HMAC_SHA1)
 
 
 def suite(policy: Policy) -> IkeSuite:

@@ -16,7 +16,7 @@ from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.nat import NatMethod
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import IpsecSa
 from ikevd.wire.registry import Encapsulation, Group
 from tests.builders import ALICE, fqdn
@@ -144,7 +144,7 @@ def test_behind_a_nat_the_mode_has_the_number_of_the_method(router_calls: bool, 
     draft = method in (NatMethod.DRAFT_02, NatMethod.DRAFT_03)
     assert mine.suite.mode == (Encapsulation.UDP_TUNNEL_DRAFT if draft else Encapsulation.UDP_TUNNEL)
     assert mine.encap is not None
-    assert isinstance(mine.suite, EspSuite)
+    assert isinstance(mine.suite, IpsecSuite)
 
 
 def test_the_transform_of_the_router_is_that_of_its_debug_output() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ikevd.policy.lives import Lifetime
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.policy.transforms import offer_phase1, offer_phase2
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import Group
@@ -40,7 +40,7 @@ def ike(*suites: IkeSuite, lifetime: Lifetime = DAY) -> SaPayload:
     return offer_phase1(suites, lifetime)
 
 
-def esp(*suites: EspSuite, lifetime: Lifetime = HOUR, spi: bytes = SPI) -> SaPayload:
+def esp(*suites: IpsecSuite, lifetime: Lifetime = HOUR, spi: bytes = SPI) -> SaPayload:
     return offer_phase2(suites, lifetime, spi)
 
 

@@ -14,7 +14,7 @@ from ikevd.policy.child import Pfs
 from ikevd.policy.choose import Phase1Offer, choose_phase2
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.proposals import parse_esp, parse_ike
-from ikevd.policy.suites import EspSuite
+from ikevd.policy.suites import IpsecSuite
 from ikevd.wire.attributes import Attribute
 from ikevd.wire.registry import (
     Encapsulation,
@@ -193,14 +193,14 @@ def test_optional_pfs_takes_no_group_that_is_weak_or_dear_unless_it_is_ours(grou
 
 
 @pytest.mark.parametrize("theirs", [replace(PFS, group=Group(99)), replace(PFS, key_bits=256), ESP_AES256_SHA1])
-def test_optional_pfs_takes_no_group_that_cannot_be_computed_and_no_other_suite(theirs: EspSuite) -> None:
+def test_optional_pfs_takes_no_group_that_cannot_be_computed_and_no_other_suite(theirs: IpsecSuite) -> None:
     with pytest.raises(NoProposalChosen):
         choose_phase2(esp(theirs), (PFS,), HOUR, Pfs.OPTIONAL)
 
 
 @pytest.mark.parametrize("pfs", [Pfs.REQUIRED, Pfs.OFF])
 @pytest.mark.parametrize(("ours", "theirs"), [(PFS, ESP_AES128_SHA256), (ESP_AES128_SHA256, PFS)])
-def test_else_the_group_must_be_the_same(pfs: Pfs, ours: EspSuite, theirs: EspSuite) -> None:
+def test_else_the_group_must_be_the_same(pfs: Pfs, ours: IpsecSuite, theirs: IpsecSuite) -> None:
     with raises_saying(NoProposalChosen, "they differ in the PFS group"):
         choose_phase2(esp(theirs), (ours,), HOUR, pfs)
 

@@ -17,7 +17,7 @@ from ikevd.policy.proposals import (
     parse_ike,
     weaknesses,
 )
-from ikevd.policy.suites import EspSuite, IkeSuite
+from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
 
 IKE_WORDS = [word for row in IKE_CIPHERS.values() for word, _ in row.words()]
@@ -37,8 +37,8 @@ def test_ike() -> None:
 
 
 def test_esp() -> None:
-    assert parse_esp("aes256-sha256") == EspSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
-    with_pfs = EspSuite(EspTransform.AES_CBC, 192, Integrity.HMAC_SHA1, Group.MODP_1024)
+    assert parse_esp("aes256-sha256") == IpsecSuite(EspTransform.AES_CBC, 256, Integrity.HMAC_SHA2_256)
+    with_pfs = IpsecSuite(EspTransform.AES_CBC, 192, Integrity.HMAC_SHA1, Group.MODP_1024)
     assert parse_esp("aes192-sha1-modp1024") == with_pfs
 
 
@@ -61,17 +61,17 @@ def test_words_of_ike(text: str, suite: IkeSuite) -> None:
 @pytest.mark.parametrize(
     ("text", "suite"),
     [
-        ("null-sha1", EspSuite(EspTransform.NULL, 0, Integrity.HMAC_SHA1)),
-        ("3des-aesxcbc", EspSuite(EspTransform.TRIPLE_DES, 0, Integrity.AES_XCBC)),
-        ("aes128ctr-sha384", EspSuite(EspTransform.AES_CTR, 128, Integrity.HMAC_SHA2_384)),
-        ("aes256gcm16", EspSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE)),
-        ("aes256gcm16-modp2048", EspSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE, Group.MODP_2048)),
-        ("aes192gcm64", EspSuite(EspTransform.AES_GCM_8, 192, Integrity.NONE)),
-        ("aes128ccm96-x25519", EspSuite(EspTransform.AES_CCM_12, 128, Integrity.NONE, Group.CURVE25519)),
-        ("aes128gmac", EspSuite(EspTransform.NULL_AES_GMAC, 128, Integrity.NONE)),
+        ("null-sha1", IpsecSuite(EspTransform.NULL, 0, Integrity.HMAC_SHA1)),
+        ("3des-aesxcbc", IpsecSuite(EspTransform.TRIPLE_DES, 0, Integrity.AES_XCBC)),
+        ("aes128ctr-sha384", IpsecSuite(EspTransform.AES_CTR, 128, Integrity.HMAC_SHA2_384)),
+        ("aes256gcm16", IpsecSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE)),
+        ("aes256gcm16-modp2048", IpsecSuite(EspTransform.AES_GCM_16, 256, Integrity.NONE, Group.MODP_2048)),
+        ("aes192gcm64", IpsecSuite(EspTransform.AES_GCM_8, 192, Integrity.NONE)),
+        ("aes128ccm96-x25519", IpsecSuite(EspTransform.AES_CCM_12, 128, Integrity.NONE, Group.CURVE25519)),
+        ("aes128gmac", IpsecSuite(EspTransform.NULL_AES_GMAC, 128, Integrity.NONE)),
     ],
 )
-def test_words_of_esp(text: str, suite: EspSuite) -> None:
+def test_words_of_esp(text: str, suite: IpsecSuite) -> None:
     assert parse_esp(text) == suite
 
 
@@ -199,9 +199,9 @@ def test_foreign_suites_are_shown_in_the_same_words() -> None:
     assert format_ike(IkeSuite(Cipher.IDEA_CBC, 0, Hash.TIGER, Group(3))) == "idea_cbc-tiger-group_3"
     assert format_ike(IkeSuite(Cipher.AES_CBC, 0, Hash.SHA1, Group.MODP_1024)) == "aes-sha1-modp1024"
     assert format_ike(IkeSuite(Cipher.TRIPLE_DES_CBC, 64, Hash.SHA1, Group.MODP_1024)) == "3des64-sha1-modp1024"
-    assert format_esp(EspSuite(EspTransform.AES_CBC, 256, Integrity.NONE)) == "aes256-none"
-    assert format_esp(EspSuite(EspTransform.AES_GCM_16, 256, Integrity.HMAC_SHA1)) == "aes256gcm16-sha1"
-    assert format_esp(EspSuite(EspTransform(99), 0, Integrity.KPDK, Group(99))) == "esptransform_99-kpdk-group_99"
+    assert format_esp(IpsecSuite(EspTransform.AES_CBC, 256, Integrity.NONE)) == "aes256-none"
+    assert format_esp(IpsecSuite(EspTransform.AES_GCM_16, 256, Integrity.HMAC_SHA1)) == "aes256gcm16-sha1"
+    assert format_esp(IpsecSuite(EspTransform(99), 0, Integrity.KPDK, Group(99))) == "esptransform_99-kpdk-group_99"
 
 
 @pytest.mark.parametrize("text", ["aes256-sha256-modp2048", "camellia128-sha512-ecp256bp", "aes192-sha384-curve448"])
