@@ -32,6 +32,10 @@ class Records(Generic[K, V]):
     def get(self, key: K) -> V | None:
         return self.result.get(key)
 
+    def __getitem__(self, key: K) -> V:
+        """Of what stands."""
+        return self.result[key]
+
     def put(self, key: K, value: V) -> None:
         """A new key comes last."""
         if self.result.get(key) is not value:

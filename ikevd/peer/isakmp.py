@@ -32,7 +32,7 @@ def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None, began: flo
     stands = IsakmpSaStands(str(sa.remote_id), str(sa.path.remote), describe(sa.suite), sa.lifetime.seconds)
     draft.say(Record(sa.cookies, Established(stands)))
     for under in draft.isakmp:
-        if _of(draft, under).unresponsive and not attempts.busy(draft, under):
+        if draft.isakmp[under].unresponsive and not attempts.busy(draft, under):
             retire(draft, under, tell=True, cause=Abandoned("replaced by a new ISAKMP SA"))
     expires = draft.now + sa.lifetime.seconds
     born = draft.now
@@ -42,7 +42,7 @@ def adopt(draft: Draft, sa: IsakmpSa, last_flight: LastFlight | None, began: flo
         draft.say(Say(sa.cookies, (lifetimes.claim(sa),)))
     standing = [key for key, isakmp in draft.isakmp.items() if isakmp.stage is not Stage.LEAVING]
     if len(standing) > MAX_ISAKMP_SAS:
-        unproven = (key for key in standing if _of(draft, key).unproven)
+        unproven = (key for key in standing if draft.isakmp[key].unproven)
         retire(draft, next(unproven, standing[0]), tell=True, cause=Abandoned("too many ISAKMP SAs with this peer"))
 
 
@@ -69,16 +69,16 @@ def can_call(draft: Draft, state: IsakmpState) -> bool:
 def for_farewells(draft: Draft) -> Cookies | None:
     """The best ISAKMP SA to say Delete under."""
     standing = (key for key, isakmp in draft.isakmp.items() if lasts(isakmp, draft.now))
-    ready = (key for key in standing if _of(draft, key).stage is Stage.READY)
+    ready = (key for key in standing if draft.isakmp[key].stage is Stage.READY)
     return usable(draft) or next(
-        (key for key in ready if not (_of(draft, key).retired or _of(draft, key).unproven)), None
+        (key for key in ready if not (draft.isakmp[key].retired or draft.isakmp[key].unproven)), None
     )
 
 
 def surer(draft: Draft, under: Cookies) -> Cookies | None:
     """Where the last message of phase 1 was ours and the peer has said nothing under `under` since, it may have been
     lost: the newest ISAKMP SA that serves and that the peer has for certain. None: `under` is certain, or none else."""
-    if _of(draft, under).last_flight is None:
+    if draft.isakmp[under].last_flight is None:
         return None
     return next((key for key, known in serving(draft) if known.last_flight is None), None)
 
@@ -124,13 +124,13 @@ def answered(draft: Draft, under: Cookies, live: Liveness) -> Liveness:
         draft.say(Record(under, Note(AnswersAgain(live.asked))))
     wanted = draft.connection.dpd
     since = live.asked_at if wanted.mode is DpdMode.PERIODIC else draft.now
-    stagger = 0.0 if _of(draft, under).sa.initiator else STAGGER
+    stagger = 0.0 if draft.isakmp[under].sa.initiator else STAGGER
     return replace(live, asked=0, look_at=since + wanted.delay + stagger)
 
 
 def not_there(draft: Draft, under: Cookies) -> None:
     """It came from the place of a living member of a group, and has not answered there."""
-    finding = NotThere(str(_of(draft, under).path.remote))
+    finding = NotThere(str(draft.isakmp[under].path.remote))
     draft.say(Record(under, Note(finding)))
     retire(draft, under, tell=True, cause=Abandoned(finding))
 
@@ -161,7 +161,7 @@ def say_waiting_delete(draft: Draft, under: Cookies) -> None:
 def due(draft: Draft) -> None:
     """What has come to its end."""
     for under in draft.isakmp:
-        isakmp = _of(draft, under)
+        isakmp = draft.isakmp[under]
         when = isakmp_ends(isakmp)
         if when is None or draft.now < when:
             continue
@@ -186,9 +186,3 @@ def retire_over(draft: Draft) -> None:
     for under, isakmp in tuple(draft.isakmp.items()):
         if not lasts(isakmp, draft.now):
             retire(draft, under, tell=not isakmp.retired, cause=Abandoned(OVER))
-
-
-def _of(draft: Draft, under: Cookies) -> IsakmpState:
-    found = draft.isakmp.get(under)
-    assert found is not None, "only asked for what stands"
-    return found

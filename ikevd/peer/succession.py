@@ -94,7 +94,7 @@ def _timed(draft: Draft, under: Cookies, state: IsakmpState) -> IsakmpState:
 
 def _renew(draft: Draft, under: Cookies) -> None:
     """Only what serves, as long as it is there for somebody."""
-    found = _of(draft, under)
+    found = draft.isakmp[under]
     again = None if found.renew_at is None else renewal.later(draft.now, found.expires)
     begins = under == isakmp.usable(draft) and isakmp.is_wanted(draft, under) and phase1.renew(draft)
     _put(draft, under, replace(found, renew_at=again, renewals=found.renewals + begins))
@@ -104,7 +104,7 @@ def _renew(draft: Draft, under: Cookies) -> None:
 
 def _retire(draft: Draft, under: Cookies) -> None:
     """It gives way to what has taken its place, if that still stands."""
-    found = _of(draft, under)
+    found = draft.isakmp[under]
     others = [other for key, other in isakmp.serving(draft) if key != under]
     newer = next((other for other in others if renewal.replaces(other, found)), None)
     beside = next((other for other in others if renewal.crossed(other, found)), None)
@@ -136,15 +136,9 @@ def _carries(draft: Draft, under: Cookies) -> bool:
 
 
 def _give_way(draft: Draft, under: Cookies, at: float) -> None:
-    found = _of(draft, under)
+    found = draft.isakmp[under]
     if found.retire_at is None or at < found.retire_at:
         _put(draft, under, replace(found, retire_at=at))
-
-
-def _of(draft: Draft, under: Cookies) -> IsakmpState:
-    found = draft.isakmp.get(under)
-    assert found is not None, "only asked for what stands"
-    return found
 
 
 def _put(draft: Draft, under: Cookies, changed: IsakmpState) -> IsakmpState:

@@ -28,7 +28,6 @@ FRAGMENTATION = bytes.fromhex("4048b7d56ebce88525e7de7f00d6c2d3")
 """Four octets of capabilities may follow: 80000000 for Main and Aggressive Mode, 40000000 for Base Mode."""
 WINDOWS = bytes.fromhex("1e2b516905991c7d7c96fcbfb587e461")
 """Four octets of version follow."""
-STRONGSWAN = bytes.fromhex("882fe56d6fd20dbc2251613b2ebe5beb")
 
 _VERSION_AT = 14
 _ALTIGA = bytes.fromhex("1f07f70eaa6514d3b0fa96542a")
