@@ -35,11 +35,6 @@ class Ends:
         beside = tuple(block for block in blocks if block in self._forks)
         return tuple(block for block in blocks if block not in self._forks), beside
 
-    def lack_message_6(self, block: bytes) -> bool:
-        """Does who goes on from that block not have our last message of Main Mode? Its own last one is `block`."""
-        sa = self.sa
-        return not sa.initiator and sa.exchange == ExchangeType.MAIN_MODE and block in sa.last_blocks[1::2]
-
     def learn(self, others: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
         """Copies of the last message had these ends, each behind what we would go on from: tells which of all are
         new."""
@@ -51,9 +46,18 @@ class Ends:
         self.sa = replace(self.sa, last_blocks=(*self.sa.last_blocks, *(block for blocks in new for block in blocks)))
         return first
 
-    def prove(self, block: bytes) -> None:
-        """A message of the peer opened from `block`."""
+    def prove(self, block: bytes) -> bool:
+        """A message of the peer opened from `block`. True: that ends the peer's own last message of Main Mode, so that
+        it does not have ours."""
+        blocks, each = self.sa.last_blocks, self._blocks_of_each
         if not self._proven and self._forks:
-            others = (other for other in self.sa.last_blocks if other != block)
-            self.sa = replace(self.sa, last_blocks=(block, *others))
+            begin = blocks.index(block) // each * each
+            likeliest, others = blocks[begin : begin + each], blocks[:begin] + blocks[begin + each :]
+            self.sa = replace(self.sa, last_blocks=likeliest + others)
         self._proven, self._forks = True, ()
+        return each > 1 and block in blocks[1::each]
+
+    @property
+    def _blocks_of_each(self) -> int:
+        """Candidate: a responder of Main Mode also holds the block before its last message (`IsakmpSa.last_blocks`)."""
+        return 1 if self.sa.initiator or self.sa.exchange != ExchangeType.MAIN_MODE else 2

@@ -121,9 +121,9 @@ class Exchanges(Steps):
             count_rejected(self._ports, self.record, self._ends.sa, header, octets, effects)
             return []
         if said := dpd.said_alone(effects):
-            self._authentic(begun.core)
+            lacks = self._authentic(begun.core)
             begun.core.close()
-            return [message_facts.HeardDpd(self.sa.cookies, said, begun.core.path, self._ends.sa.last_blocks)]
+            return [message_facts.HeardDpd(self.sa.cookies, said, begun.core.path, self._ends.sa.last_blocks, lacks)]
         attempt = next(self._numbers) if begun.kind == QUICK_MODE else None
         work = self._enter(begun, home, attempt)
         happenings = self.goes_on(work, work.running.apply(effects))

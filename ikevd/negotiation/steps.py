@@ -106,9 +106,9 @@ class Steps:
         happenings: list[Happening] = []
         for outcome in outcomes:  # not by a `match`: "What costs" in docs/performance.md
             if type(outcome) is Heard:
-                self._authentic(work.running.conversation)
+                lacks = self._authentic(work.running.conversation)
                 path = work.running.conversation.path
-                happenings.append(message_facts.Heard(self.sa.cookies, path, self._ends.sa.last_blocks))
+                happenings.append(message_facts.Heard(self.sa.cookies, path, self._ends.sa.last_blocks, lacks))
             elif type(outcome) is AskHost:
                 if isinstance(outcome.call, (OpenInbound, OpenOutbound, ReserveSpi)):
                     happenings.append(Ask(work, outcome.call))
@@ -176,18 +176,17 @@ class Steps:
             self._forget(ended)
             ended.running.forget()
 
-    def _authentic(self, conversation: Conversation) -> None:
-        """The peer has shown that it holds the SA, if not yet that it has our last message of phase 1."""
-        waits = self._ends.lack_message_6(conversation.origin)
-        self._ends.prove(conversation.origin)
-        if waits:
-            return
+    def _authentic(self, conversation: Conversation) -> bool:
+        """The peer has shown that it holds the SA. True: but not yet that it has our last message of phase 1."""
+        if self._ends.prove(conversation.origin):
+            return True
         self.last_flight = None
         if self._silent:
             self._silent = False
             if self._phase1 is not None:  # nor does the peer repeat its messages any more
                 self._phase1.confirm()
                 self._phase1.conversation.let_go()
+        return False
 
     def _returned(self, work: Work, result: object) -> list[Happening]:
         if isinstance(result, IpsecSa) and work.attempt is not None:

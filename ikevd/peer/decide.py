@@ -119,14 +119,14 @@ def _due(draft: Draft, names: tuple[str, ...] | None) -> None:
 
 
 def _heard(draft: Draft, fact: Heard) -> None:
-    isakmp.heard(draft, fact.under, fact.path, fact.last_blocks)
+    isakmp.heard(draft, fact.under, fact.path, fact.last_blocks, lacks_ours=fact.lacks_ours)
     roaming.heard(draft, fact.under, fact.path)
 
 
 def _heard_dpd(draft: Draft, fact: HeardDpd) -> None:
     proven = members.answered(draft, fact.under, fact.said, fact.path)
     roaming.answered(draft, fact.under, fact.said, fact.path)
-    if dpd.heard(draft, fact.under, fact.said, fact.path, fact.last_blocks):
+    if dpd.heard(draft, fact):
         roaming.heard(draft, fact.under, fact.path)
     if proven:  # what waits may begin under it
         quick_modes.begin(draft)

@@ -13,6 +13,7 @@ from ikevd.peer import isakmp
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
 from ikevd.peer.isakmp_state import IsakmpState, Liveness
+from ikevd.peer.message_facts import HeardDpd
 from ikevd.peer.notices import r_u_there_ack
 from ikevd.peer.timing import ANSWERS, ANSWERS_TO_COPIES
 from ikevd.sa.model import Cookies, IsakmpSa
@@ -33,15 +34,15 @@ MAX_ECHOED = 8
 """Octets of what came in place of a number."""
 
 
-def heard(draft: Draft, under: Cookies, said: NotifyPayload, path: Path, last_blocks: tuple[bytes, ...]) -> bool:
+def heard(draft: Draft, fact: HeardDpd) -> bool:
     """A message with nothing else in it. It may be an old one: only a number that fits is a sign of life. True: it is
     one."""
-    found = draft.isakmp.get(under)
+    found = draft.isakmp.get(fact.under)
     if found is None:
         return False
-    if shows_life := is_new(liveness_of(found, draft.salt), said):
-        isakmp.heard(draft, under, path, last_blocks)
-    told(draft, under, said, path)
+    if shows_life := is_new(liveness_of(found, draft.salt), fact.said):
+        isakmp.heard(draft, fact.under, fact.path, fact.last_blocks, lacks_ours=fact.lacks_ours)
+    told(draft, fact.under, fact.said, fact.path)
     return shows_life
 
 

@@ -83,8 +83,10 @@ def surer(draft: Draft, under: Cookies) -> Cookies | None:
     return next((key for key, known in serving(draft) if known.last_flight is None), None)
 
 
-def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ...]) -> None:
-    """An authenticated message: the peer lives, and is where it came from."""
+def heard(
+    draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ...], *, lacks_ours: bool = False
+) -> None:
+    """An authenticated message, as in the fact `Heard`: the peer lives, and is where it came from."""
     isakmp = draft.isakmp.get(under)
     if isakmp is None:
         return
@@ -107,7 +109,7 @@ def heard(draft: Draft, under: Cookies, path: Path, last_blocks: tuple[bytes, ..
             path=path,
             heard=draft.now,
             unresponsive=False,
-            last_flight=None,
+            last_flight=isakmp.last_flight if lacks_ours else None,
             liveness=live,
             roaming=isakmp.roaming if elsewhere else None,
         ),

@@ -19,6 +19,8 @@ class Heard:
     path: Path
     last_blocks: tuple[bytes, ...] = ()
     """Of phase 1, as they stand now (`IsakmpSa.last_blocks`); empty: as they were."""
+    lacks_ours: bool = False
+    """The peer goes on from its own last message of phase 1: it does not have ours yet."""
 
 
 @frozen
@@ -53,7 +55,8 @@ class HeardDpd:
     said: NotifyPayload
     path: Path
     last_blocks: tuple[bytes, ...] = ()
-    """As in `Heard`."""
+    """As in `Heard`, and so is `lacks_ours`."""
+    lacks_ours: bool = False
 
 
 @frozen

@@ -11,12 +11,14 @@ import pytest
 from ikevd.addresses import Address, Path
 from ikevd.facts import Established
 from ikevd.host.policies import Action
+from ikevd.peer.notices import r_u_there
 from ikevd.policy.child import Start
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
 from tests.gateways import Gateway, World, bring_up
 from tests.negotiation.mortal import EXCHANGE, VIEW, Machine, kinds, tunnel
+from tests.negotiation.roaming import informational
 from tests.virtual_time import run
 
 
@@ -183,8 +185,21 @@ def test_what_passes_outside_of_every_tunnel_stands_from_the_start_to_the_end_an
     run(story())
 
 
+def speak_without_message_6(world: World, bob: Gateway) -> None:
+    """A word of the peer, which goes on from its own message 5."""
+    (known,) = bob.session.state.isakmp.values()
+    _, path, fifth = world.wire[4]
+    question = r_u_there(known.sa.cookies, 5)
+    bob.engine.datagram(informational(known.sa, question, after=fifth[-16:]), Path(path.remote, path.local))
+    (known,) = bob.session.state.isakmp.values()
+    assert known.heard == asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize("speaks", [False, True], ids=["", "and has spoken meanwhile"])
 @pytest.mark.parametrize("killed_in", [0.005, 0.015], ids=["before message 6 arrives", "once it was lost"])
-def test_message_5_that_is_repeated_to_a_new_process_is_answered_with_the_same_message_6(killed_in: float) -> None:
+def test_message_5_that_is_repeated_to_a_new_process_is_answered_with_the_same_message_6(
+    killed_in: float, speaks: bool
+) -> None:
     async def story() -> None:
         sixth: list[bytes] = []
         said = asyncio.Event()
@@ -199,10 +214,12 @@ def test_message_5_that_is_repeated_to_a_new_process_is_answered_with_the_same_m
 
         world = World(Network(tamper=lose_message_6))
         hers, his = Machine(world, ALICE, VIEW), Machine(world, BOB, mirrored(VIEW))
-        alice, _ = hers.boot(), his.boot()
+        alice, bob = hers.boot(), his.boot()
         attempt = asyncio.ensure_future(bring_up(alice))
         await said.wait()
         await asyncio.sleep(killed_in)
+        if speaks:
+            speak_without_message_6(world, bob)
         bob = await his.restart()
         await attempt
         assert set(sixth) == {sixth[0]}
