@@ -89,6 +89,11 @@ class Beginning:
     answered_at: int | None = None
 
     @property
+    def name(self) -> Cookies:
+        """The cookies under which the exchange is kept: of a phase 1 of the peer's with the one that is given out."""
+        return self.cookies if self.minted == NO_COOKIE else Cookies(self.cookies.initiator, self.minted)
+
+    @property
     def digest(self) -> bytes:
         """Of all of it."""
         flags = f"{self.kind} {self.initiator} {self.message_id} {self.nat_port} {self.answered_at} {len(self.origins)}"

@@ -143,16 +143,20 @@ class AtWork(PhaseOnes):
             )
             record.add(Note(Said("taken over from the process before")))
             record.pack()
-            its = {key.message_id: one for key, one in stored.exchanges.items() if key.cookies == cookies}
+            under = [(key.message_id, one) for key, one in stored.exchanges.items() if key.cookies == cookies]
+            its = {message_id: one for message_id, one in under if message_id}
             exchanges = self._enter(sa, None, record)
             exchanges.last_flight = isakmp.last_flight
             exchanges.use_up(stored.used.get(cookies, ()))
             happenings += exchanges.restore(isakmp.path, its, state.quick_modes)
+        for key, one in stored.exchanges.items():
+            if not key.message_id and one.inputs.beginning.initiator:
+                happenings += self._phase1_again(state, one)
         return happenings
 
     @property
     def under_way(self) -> frozenset[Attempt]:
-        """The Quick Modes that go on."""
+        """The exchanges that go on."""
         return frozenset(self._begun)
 
     # -- what is to be done --------------------------------------------------------------------------------------------
@@ -228,7 +232,9 @@ class AtWork(PhaseOnes):
 
     def _ended(self, attempt: Attempt | None) -> None:
         if attempt is not None:
-            self._begun.pop(attempt, None)
+            work = self._begun.pop(attempt, None)
+            if work is not None and work.under is None:
+                work.running.unkeep()
             if not self._begun:  # a dict that was emptied is three times as large as an empty one
                 self._begun.clear()
 

@@ -21,6 +21,7 @@ from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.ending import LAST_WORDS, Ending
+from ikevd.negotiation.half_way import HalfWay
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground
 from ikevd.negotiation.lobby import Lobby
@@ -71,8 +72,9 @@ class Engine:
         self._outside = Outside(ports.kernel, outside(config, connected), ports.trouble)
         self._router = Router(ports.entropy, ports.counters, ports.transmit, ports.now, ports.trouble)
         contacts = Contacts(ports.now)
-        self._lobby = Lobby(config.connections, config.limits, self._router, ports, contacts)
         self._peers = Peers(config.connections, self._router, ports, contacts)
+        half_way = HalfWay(self._peers, ports)
+        self._lobby = Lobby(config.connections, config.limits, self._router, ports, half_way, contacts)
         self._strays = Strays(self._peers, self._router, ports)
         self._by_name = {connection.name: connection for connection in config.connections}
         self._starts: Agenda[str] = Agenda(self._bring_up, now=ports.now)
@@ -150,9 +152,13 @@ class Engine:
     async def restore(self) -> int:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
-        restored = await Restart(
+        restart = Restart(
             self._config, self._ports, self._peers, self._outside, self._rows, self._remains, self._at_boot
-        ).run()
+        )
+        restored = await restart.run()
+        for state, kept in restart.half_way:
+            if peer := self._lobby.go_on(state, kept):
+                self._established(peer)
         self._finish_later()
         early, self._early = self._early, None
         async for octets, path in paced(early or ()):

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ikevd.addresses import Address, Path
-from ikevd.conversation.core import Conversation
 from ikevd.findings import Unreachable
 from ikevd.frozen import frozen
 from ikevd.negotiation.first_message import key_of
 from ikevd.negotiation.router import Authenticated
-from ikevd.observe.history import Record
+from ikevd.negotiation.running import Running
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import COOKIE_OCTETS
 from ikevd.wire.message import Header
@@ -37,14 +36,6 @@ class Answer:
 
     connections: tuple[Connection, ...]
     octets: bytes
-
-
-@frozen
-class Begun:
-    """An exchange that waits for message 3, and its record."""
-
-    core: Conversation
-    record: Record
 
 
 @dataclass(slots=True)
@@ -105,8 +96,8 @@ class Places:
         self._kept: dict[bytes, Kept] = {}
         self._octets: Counter[int] = Counter()
         """Of all different messages, by the bits of their length."""
-        self.begun: dict[bytes, Begun] = {}
-        """The exchanges of a few, by our cookie."""
+        self.begun: dict[bytes, Running] = {}
+        """The exchanges of a few, which wait for message 3, by our cookie."""
         self._long: dict[int, dict[bytes, Place]] = {}
         """Those whose message is longer than SHORT, by the bits of its length."""
 
@@ -155,7 +146,7 @@ class Places:
             return next(iter(self._long[max(self._long, key=self._octets.__getitem__)].values()))
         return None
 
-    def leave(self, place: Place) -> Begun | None:
+    def leave(self, place: Place) -> Running | None:
         """One less; gives its exchange if that was kept."""
         del self._by_age[place.cookie]
         _remove(self._queues, self._owner(place.path.remote.address), place.key)

@@ -68,9 +68,12 @@ class Ledger:
         self._written = state
 
     def exchange(self, cookies: Cookies, message_id: int, state: ExchangeState) -> None:
-        """An exchange has been moved; it is not kept longer than its ISAKMP SA. Before the peer's first message is
-        stored, its message ID is not used up: a repetition is served anew."""
-        if self._has(cookies):
+        """An exchange has been moved; it is not kept longer than its ISAKMP SA, a phase 1 of the peer's not longer than
+        the peer. Before the peer's first message is stored, its message ID is not used up: a repetition is served
+        anew."""
+        if not message_id:
+            self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}))
+        elif self._has(cookies):
             used = {cookies: (message_id,)} if state.inputs.beginning.initiator or state.inputs.heard else {}
             self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}, used=used))
 
@@ -121,6 +124,12 @@ class Kept:
         ledger.kept_octets += state.inputs.octets
         return kept
 
+    @property
+    def beginning(self) -> Beginning:
+        """Of an exchange that is kept, and not forgotten yet."""
+        assert self._inputs is not None
+        return self._inputs.beginning
+
     def numbered(self, attempt: Attempt) -> None:
         """The number of a Quick Mode."""
         self._attempt = attempt
@@ -133,17 +142,17 @@ class Kept:
         added = len(new.given.octets)
         if more is None or self._ledger.kept_octets + added > MAX_KEPT_OCTETS:
             self.let_go()
-            self._ledger.give_up(beginning.cookies, beginning.message_id)
+            self._ledger.give_up(beginning.name, beginning.message_id)
             return
         self._inputs = more
         self._ledger.kept_octets += added
         state = ExchangeState(more, self._attempt, self._child)
-        self._ledger.exchange(beginning.cookies, beginning.message_id, state)
+        self._ledger.exchange(beginning.name, beginning.message_id, state)
 
     def forget(self) -> None:
         """Nobody will ask for it any more."""
         if inputs := self.let_go():
-            self._ledger.forget_exchange(inputs.beginning.cookies, inputs.beginning.message_id)
+            self._ledger.forget_exchange(inputs.beginning.name, inputs.beginning.message_id)
 
     def let_go(self) -> Inputs | None:
         """Its room is free again, as where its ISAKMP SA is gone, with which the store forgets it. Gives what was

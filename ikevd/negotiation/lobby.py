@@ -9,21 +9,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ikevd.addresses import Address, Path
+from ikevd.conversation import replay
 from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Effect, Raised, Returned
+from ikevd.conversation.inputs import InputKind, Inputs
 from ikevd.conversation.timing import LARVAL, LINGER
 from ikevd.crypto import groups
-from ikevd.errors import Abandoned, Finding, IkeError, InvalidKey, NoProposalChosen
+from ikevd.errors import Abandoned, Finding, IkeError, InvalidKey, NoProposalChosen, Said
 from ikevd.exchanges.link import FirstContact
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.facts import Failed, Sent
+from ikevd.facts import Failed, Note, Sent
 from ikevd.findings import AggressiveNotAllowed, NoConnection
 from ikevd.frozen import replace
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.farewell import say_farewell
 from ikevd.negotiation.first_message import FirstMessage, key_of
+from ikevd.negotiation.half_way import HalfWay
 from ikevd.negotiation.larval import Place
+from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.limits import HalfOpen, RateLimit
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.peers_attempt import PeersAttempt
@@ -33,12 +37,12 @@ from ikevd.negotiation.router import Authenticated, Router, clear_notification
 from ikevd.negotiation.running import Outcome, Running
 from ikevd.negotiation.waiting_room import MADE_WAY, WaitingRoom
 from ikevd.negotiation.work import Work
-from ikevd.observe import history
 from ikevd.observe.refused import Refused
 from ikevd.observe.words import say
 from ikevd.policy.connection import Connection
 from ikevd.policy.settings import Limits
 from ikevd.sa.model import COOKIE_OCTETS, IsakmpSa
+from ikevd.store.interface import ExchangeState
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType, NotifyType, PayloadType
 
@@ -59,11 +63,18 @@ class Lobby:
     """Half-open negotiations by both endpoints and initiator cookie."""
 
     def __init__(
-        self, connections: Sequence[Connection], limits: Limits, router: Router, ports: Ports, contacts: Contacts
+        self,
+        connections: Sequence[Connection],
+        limits: Limits,
+        router: Router,
+        ports: Ports,
+        half_way: HalfWay,
+        contacts: Contacts,
     ) -> None:
         self._connections = ByAddress(connections)
         self._max_secrets = limits.secrets
         self._router = router
+        self._half_way = half_way
         self._contacts = contacts
         self._ports = ports
         self._agenda: Agenda[object] = Agenda(self._due, now=ports.now)
@@ -118,12 +129,41 @@ class Lobby:
         """A phase 1 came to nothing although the peer may hold its SA."""
         say_farewell(running, error, self._ports, self._agenda)
 
+    def go_on(self, state: ExchangeState, kept: Kept) -> Authenticated | None:
+        """With one that a process before had not completed; where that was all but done, its peer is authenticated. A
+        session may have its ISAKMP SA already: then nobody needs it any more."""
+        beginning = state.inputs.beginning
+        try:
+            if self._router.was_ours(beginning.minted):
+                raise replay.Irreproducible("its ISAKMP SA stands")
+            first = self._first_of(state.inputs)
+            revived = replay.revive(state.inputs, first.respond, first.timing, self._ports.now())
+        except replay.Irreproducible:
+            kept.forget()
+            return None
+        record = first.open_record(revived.conversation, self._ports)
+        record.add(Note(Said("taken over from the process before")))
+        last = state.inputs.given[-1].octets
+        running = Running(revived.conversation, record, self._ports, kept, holds=True, last=last)
+        attempt = self._begin(first, beginning.minted, running)
+        return self.goes_on(attempt, [AskHost(revived.asks)] if revived.asks is not None else [])
+
+    def _first_of(self, inputs: Inputs) -> FirstMessage:
+        """Raises `Irreproducible` where it is not kept, or where no connection is meant any more."""
+        beginning = inputs.beginning
+        octets = next((given.octets for given in inputs.given if given.kind is InputKind.HEARD), None)
+        candidates = self._candidates(beginning.path)
+        if octets is None or not candidates.connections:
+            raise replay.Irreproducible("nobody could answer it now")
+        return FirstMessage(beginning.kind, octets, beginning.path, candidates)
+
     def close(self) -> None:
-        """Forget everything without a word."""
+        """Forget everything without a word. What is stored stays so, for the next process."""
         self._agenda.close()
         self._waiting.close()
         for attempt in tuple(self._present.values()):
-            self._forget(attempt, Abandoned("ikevd stops"))
+            self._remove(attempt, Abandoned("ikevd stops"))
+            attempt.running.leave()
         self._present.clear()
 
     def _new_message(self, kind: ExchangeType, octets: bytes, path: Path) -> None:
@@ -155,9 +195,10 @@ class Lobby:
         if self._waiting.answer_alike(first):
             return
         ours = self._router.mint()
-        core, effects = first.play(ours, self._ports.now(), self._ports)
+        kept = self._half_way.kept(first, ours) if self._waiting.has_few(first) else None
+        core, effects = first.play(ours, self._ports.now(), self._ports, kept.beginning if kept else None)
         if core.has_spoken and not core.ended:
-            self._waiting.enter(first, ours, core, effects)
+            self._waiting.enter(first, ours, core, effects, kept)
         else:
             self._begin_or_drop(first, ours, core, effects)
 
@@ -173,8 +214,9 @@ class Lobby:
 
     def _begin_or_drop(self, first: FirstMessage, ours: bytes, core: Conversation, effects: Sequence[Effect]) -> None:
         if core.has_spoken:
-            attempt = self._begin(first, ours, core, first.open_record(core, self._ports))
-            self.goes_on(attempt, attempt.running.apply(effects))
+            running = Running(core, first.open_record(core, self._ports), self._ports, holds=True)
+            attempt = self._begin(first, ours, running)
+            self.goes_on(attempt, running.apply(effects))
         else:
             core.close()
             self._ports.counters.count("drop: first message is malformed")
@@ -207,8 +249,8 @@ class Lobby:
         self._ports.counters.count("half-open negotiation made way for a newer one")
         return places.refusal(address)
 
-    def _begin(self, first: FirstMessage, ours: bytes, core: Conversation, record: history.Record) -> PeersAttempt:
-        attempt = PeersAttempt(first, ours, Running(core, record, self._ports, holds=True), self)
+    def _begin(self, first: FirstMessage, ours: bytes, running: Running) -> PeersAttempt:
+        attempt = PeersAttempt(first, ours, running, self)
         self._present[attempt.key] = attempt
         self._whole[first.kind].enter(attempt, first.path.remote.address)
         self._router.register(ours, attempt)
@@ -235,6 +277,10 @@ class Lobby:
 
     def _forget(self, attempt: PeersAttempt, cause: Abandoned) -> None:
         """Without a word to the peer, who may be anybody."""
+        self._remove(attempt, cause)
+        attempt.running.forget()
+
+    def _remove(self, attempt: PeersAttempt, cause: Abandoned) -> None:
         running = attempt.running
         self._whole[attempt.kind].leave(attempt)
         self._agenda.set(attempt, None)
@@ -242,13 +288,13 @@ class Lobby:
             del self._present[attempt.key]
             running.record.add(Failed(cause.finding, type(cause).__name__))
             self._router.forget(attempt.cookie)
-        running.close()
 
     def _let_go(self, attempt: PeersAttempt) -> None:
         """Nobody repeats its messages any more. A bad public value has kept its place until now."""
         self._whole[attempt.kind].leave(attempt)
         self._present.pop(attempt.key, None)
         attempt.running.let_go()
+        attempt.running.unkeep()
 
     def _established(self, attempt: PeersAttempt, sa: IsakmpSa) -> Authenticated:
         self._whole[attempt.kind].leave(attempt)
@@ -270,7 +316,7 @@ class Lobby:
             refusal, path = clear_notification(attempt.key[-COOKIE_OCTETS:], NO_PROPOSAL), running.conversation.path
             self._ports.transmit(refusal, path)
             running.record.add(Sent("INFO", (str(PayloadType.N),), refusal, path))
-        running.close()
+        running.forget()
 
 
 def _configured(connections: Sequence[Connection]) -> frozenset[Address]:

@@ -5,38 +5,52 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from ikevd.addresses import Address, Endpoint, Path
+from ikevd.conversation import replay
 from ikevd.conversation.core import Conversation
-from ikevd.conversation.timing import Timing
+from ikevd.conversation.inputs import Beginning
+from ikevd.crypto.secret import Secret
 from ikevd.errors import Abandoned, IkeError
 from ikevd.exchanges import aggressive_mode, main_mode
-from ikevd.exchanges.link import Link, Situation
+from ikevd.exchanges.link import Exchange, Host, Link
 from ikevd.facts import Failed
 from ikevd.frozen import replace
+from ikevd.host.entropy import SEED_OCTETS, Entropy
 from ikevd.negotiation.hints import hear_hints
+from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.running import Outcome, Running
 from ikevd.path_findings import NoLocalAddress
 from ikevd.policy.connection import Connection
 from ikevd.policy.nat import Encap
-from ikevd.sa.model import Cookies
+from ikevd.sa.model import Cookies, IsakmpSa
 from ikevd.wire.message import Header
 from ikevd.wire.registry import ExchangeType
 
 
-def initiate(
-    connection: Connection, cookie: bytes, ports: Ports, path: Path, timing: Timing, *, forged: bool = False
-) -> Running:
-    """Our own, not started; `cookie` is ours. `forged`: both sides shall believe in a NAT, since ESP seems to be
-    blocked."""
+def beginning(connection: Connection, cookie: bytes, ports: Ports, path: Path) -> Beginning:
+    """Of our own; `cookie` is ours."""
+    seed = Secret(ports.entropy.octets(SEED_OCTETS))
+    return Beginning(seed, _kind(connection), True, Cookies(cookie), 0, path, nat_port=ports.nat_port)
+
+
+def maker(connection: Connection, *, forged: bool) -> replay.Make[IsakmpSa]:
+    """`forged`: both sides shall believe in a NAT, since ESP seems to be blocked."""
     if forged:
         connection = replace(connection, encap=Encap.TRIED)
-    situation = Situation(Cookies(cookie), 0, path, nat_port=ports.nat_port)
     mode = aggressive_mode if connection.aggressive else main_mode
-    kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
-    exchange = mode.initiate(Link(situation), connection, ports.entropy)
-    core = Conversation(exchange, kind, situation, timing, initiator=True)
-    record = ports.history.open(kind, core.cookies, 0, path.remote, initiator=True, connection=connection.name)
-    return Running(core, record, ports, holds=True)
+
+    def make(link: Link, _: Host, entropy: Entropy) -> Exchange[IsakmpSa]:
+        exchange: Exchange[IsakmpSa] = mode.initiate(link, connection, entropy)
+        return exchange
+
+    return make
+
+
+def initiate(core: Conversation, connection: Connection, ports: Ports, kept: Kept | None) -> Running:
+    """Our own, as it was begun from `beginning`, or told again. `kept`: where it is stored."""
+    kind, remote = _kind(connection), core.path.remote
+    record = ports.history.open(kind, core.cookies, 0, remote, initiator=True, connection=connection.name)
+    return Running(core, record, ports, kept, holds=True)
 
 
 def path_to(remote: Address, connection: Connection, ports: Ports) -> Path:
@@ -50,9 +64,10 @@ def path_to(remote: Address, connection: Connection, ports: Ports) -> Path:
 def refused(connection: Connection, cookie: bytes, ports: Ports, refusal: IkeError) -> None:
     """Evidence of one that could not begin."""
     known = (place for place in (connection.remote, *connection.places) if isinstance(place, IPv4Address | IPv6Address))
-    kind = ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE
     place = Endpoint(next(known, IPv4Address(0)), ports.port)
-    record = ports.history.open(kind, Cookies(cookie), 0, place, initiator=True, connection=connection.name)
+    record = ports.history.open(
+        _kind(connection), Cookies(cookie), 0, place, initiator=True, connection=connection.name
+    )
     record.add(Failed(refusal.finding, type(refusal).__name__))
     record.pack()
 
@@ -65,3 +80,7 @@ def hear(running: Running, header: Header, octets: bytes, path: Path) -> list[Ou
     if header.message_id:
         return running.beside(octets, path)
     return running.heard(octets, path)
+
+
+def _kind(connection: Connection) -> ExchangeType:
+    return ExchangeType.AGGRESSIVE if connection.aggressive else ExchangeType.MAIN_MODE

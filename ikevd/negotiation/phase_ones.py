@@ -10,17 +10,20 @@ from itertools import count
 from types import MappingProxyType
 
 from ikevd.addresses import Address
+from ikevd.conversation import replay
+from ikevd.conversation.core import Conversation
 from ikevd.conversation.effects import AskHost, Raised, Returned
 from ikevd.conversation.timing import LINGER, Timing
-from ikevd.errors import Abandoned, IkeError
+from ikevd.errors import Abandoned, IkeError, Said
 from ikevd.exchanges.link import FirstContact
+from ikevd.facts import Note
 from ikevd.negotiation import phase1
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.callees import Callee
 from ikevd.negotiation.contacts import Contacts
 from ikevd.negotiation.exchanges import Exchanges
 from ikevd.negotiation.farewell import say_farewell
-from ikevd.negotiation.ledger import Ledger
+from ikevd.negotiation.ledger import Kept, Ledger
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Handler, Router
 from ikevd.negotiation.running import Outcome, Running
@@ -31,9 +34,11 @@ from ikevd.observe.history import Record
 from ikevd.peer import exchange_facts, facts
 from ikevd.peer.blocked import forges
 from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.state import PeerState
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import Cookies, IsakmpSa
+from ikevd.store.interface import ExchangeState
 
 NO_VOLUMES: Mapping[Cookies, Volume] = MappingProxyType({})
 
@@ -111,12 +116,40 @@ class PhaseOnes:
         if path is None:
             self._asking = attempt
             return []
+        beginning, kept = phase1.beginning(self._connection, cookie, self._ports, path), None
+        if self._ledger.open and any(one.stage is Stage.READY for one in state.isakmp.values()):
+            kept = Kept(self._ledger, beginning)  # the peer may complete it, and use what it made at once
+            kept.numbered(attempt)
+        core = replay.begin(beginning, self._maker(state, attempt), self._timing, remembers=kept is not None)
+        work = self._enter_phase1(attempt, core, kept)
+        return self._phase1_goes_on(work, work.running.start())
+
+    def _maker(self, state: PeerState, attempt: Attempt) -> replay.Make[IsakmpSa]:
         self._forged = attempt if forges(state) else None
-        forged = self._forged is not None
-        running = phase1.initiate(self._connection, cookie, self._ports, path, self._timing, forged=forged)
+        return phase1.maker(self._connection, forged=self._forged is not None)
+
+    def _enter_phase1(self, attempt: Attempt, core: Conversation[IsakmpSa], kept: Kept | None) -> Work:
+        running = phase1.initiate(core, self._connection, self._ports, kept)
         work = self._begun[attempt] = Work(running, attempt=attempt)
-        self._router.register(cookie, self._owner)
-        return self._phase1_goes_on(work, running.start())
+        self._router.register(core.cookies.initiator, self._owner)
+        return work
+
+    def _phase1_again(self, state: PeerState, stored: ExchangeState) -> list[Happening]:
+        """Ours, which an earlier process had begun. What is not under way any more, or cannot be told again, is
+        forgotten."""
+        kept = Kept.read(self._ledger, stored)
+        if stored.attempt is None or stored.attempt != state.phase1:
+            kept.forget()
+            return []
+        try:
+            make = self._maker(state, stored.attempt)
+            revived = replay.revive(stored.inputs, make, self._timing, self._ports.now())
+        except replay.Irreproducible:
+            kept.forget()
+            return []
+        work = self._enter_phase1(stored.attempt, revived.conversation, kept)
+        work.running.record.add(Note(Said("taken over from the process before")))
+        return self._phase1_goes_on(work, [AskHost(revived.asks)] if revived.asks is not None else [])
 
     def _place_judged(self, fact: facts.Fact) -> None:
         """Did our phase 1 end well where it was begun?"""

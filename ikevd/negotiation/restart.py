@@ -16,6 +16,7 @@ from ikevd.errors import IkeError
 from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
+from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import FEW, apart, paced
 from ikevd.negotiation.peers import Peers
@@ -28,7 +29,7 @@ from ikevd.negotiation.wanted import wanted
 from ikevd.observe.words import say_error
 from ikevd.policy.digest import digest
 from ikevd.policy.settings import Config
-from ikevd.store.interface import Placed, PlacedPolicy, StoredPeer
+from ikevd.store.interface import ExchangeState, Placed, PlacedPolicy, StoredPeer
 from ikevd.store.scalars import Unreadable
 
 
@@ -68,6 +69,8 @@ class Restart:
         self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
         self._rows = rows
         self._remains = remains
+        self.half_way: list[tuple[ExchangeState, Kept]] = []
+        """Phase 1s that peers which go on had begun."""
 
     async def run(self) -> int:
         """Gives the number of peers that go on. Raises `KernelRefused` where the kernel does not tell what stands."""
@@ -114,6 +117,7 @@ class Restart:
                 session = self._peers.former(connection, one.state, equal=equal)
                 if equal:
                     session.restore(one, found, overdue_after=peers.same * pause)
+                    self.half_way += session.half_way(one)
             except Exception as bug:  # one peer is lost, and no other
                 self._give_up(one, bug)
                 self._learn(known, one)

@@ -38,15 +38,16 @@ class Running:
         kept: Kept | None = None,
         *,
         holds: bool = False,
+        last: bytes = b"",
     ) -> None:
         """`kept`: where it is stored; None: it ends with this process. `holds`: its last message leaves only when its
-        result is stored, by `release`."""
+        result is stored, by `release`. `last`: what an earlier process had heard last."""
         self.conversation = conversation
         self.record = record
         self._kept = kept
         self._holds = holds
         self._held: tuple[Transmit, ...] = ()
-        self._last = b""
+        self._last = last
         self._ports = ports
         self._undelivered: str | None = None
 
@@ -175,7 +176,7 @@ class Running:
                 else:
                     self._transmit(effect.octets, effect.path)
             elif type(effect) is Remember:
-                if self._kept is not None:
+                if self._kept is not None and not holds:  # else the result says it, once that is stored
                     self._kept.remember(effect)
             elif type(effect) is Returned:
                 self.record.finish()

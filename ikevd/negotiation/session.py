@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence, Set
 
+from ikevd.addresses import Address
+from ikevd.conversation.inputs import Beginning
 from ikevd.exchanges.link import OpenInbound
 from ikevd.frozen import replace
 from ikevd.host.events import Packet
@@ -15,15 +17,16 @@ from ikevd.negotiation.at_work import AtWork
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.kernel_side import Again
 from ikevd.negotiation.learner import Learner
+from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.work import Ask, Happening
 from ikevd.peer import command_facts, facts, kernel_facts
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.desired import View
-from ikevd.peer.isakmp_state import IsakmpState
+from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.state import PeerState
 from ikevd.policy.connection import Connection
 from ikevd.store.difference import heard_at_the_latest
-from ikevd.store.interface import StoredPeer
+from ikevd.store.interface import ExchangeState, StoredPeer
 
 
 class Session(Learner):
@@ -126,11 +129,27 @@ class Session(Learner):
         self.end(announce=False)
         return let_go
 
+    def has_peer_at(self, address: Address) -> bool:
+        """Is there an ISAKMP SA with a peer at that address?"""
+        return any(one.stage is Stage.READY and one.path.remote.address == address for one in self.live)
+
+    def keep(self, beginning: Beginning) -> Kept | None:
+        """Where a phase 1 of the peer's is stored; None: nothing is stored at all."""
+        return Kept(self._ledger, beginning) if self._ledger.open else None
+
+    def half_way(self, stored: StoredPeer) -> list[tuple[ExchangeState, Kept]]:
+        """The phase 1s of the peer's that an earlier process had not completed."""
+        phase_ones = [one for key, one in stored.exchanges.items() if not key.message_id]
+        return [(one, Kept.read(self._ledger, one)) for one in phase_ones if not one.inputs.beginning.initiator]
+
     def dismiss(self, stored: StoredPeer, *, replaced: bool) -> None:
         """The connection that an earlier process had with the peer has changed, or (not `replaced`) is gone: tell the
         peer. What stands in the kernel is removed elsewhere."""
         self._ledger.renews = replaced
         self._read(replace(stored, exchanges={}))
+        for key in stored.exchanges:
+            if not key.message_id:
+                self._ledger.forget_exchange(key.cookies, key.message_id)
         self.post(facts.Dismissed(replaced))
 
     def _read(self, stored: StoredPeer, overdue_after: float = 0.0) -> list[Happening]:

@@ -27,6 +27,7 @@ INFORMATIONAL, INVALID_COOKIE, INVALID_SPI = (
     NotifyType.INVALID_COOKIE,
     NotifyType.INVALID_SPI,
 )
+PHASE_1 = (ExchangeType.MAIN_MODE, ExchangeType.AGGRESSIVE)
 SPI_OCTETS = 4
 TOLD_EVERY = 60.0
 """Seconds. That a peer sends ESP that nobody knows is on record so often, with how much it was."""
@@ -114,9 +115,10 @@ class Strays:
             return ()
 
     def _answer(self, header: Header, path: Path) -> None:
-        """An ISAKMP SA that the peer has and we have not: it is told so, unless ours was retired lately."""
+        """An ISAKMP SA that the peer has and we have not: it is told so, unless ours was retired lately. Of a phase 1
+        that is under way there nothing is said: strongSwan ends it for any error, and its children with it."""
         cookies = (header.initiator, header.responder)
-        if NO_COOKIE in cookies or any(map(self._router.was_ours, cookies)):
+        if header.exchange in PHASE_1 or NO_COOKIE in cookies or any(map(self._router.was_ours, cookies)):
             return
         if not self._answers.allows(path.remote.address):
             return

@@ -17,14 +17,15 @@ from ikevd.conversation.effects import Effect, Transmit
 from ikevd.conversation.timing import LARVAL
 from ikevd.errors import Abandoned, IkeError, NoAnswer
 from ikevd.exchanges.phase1 import Candidates
-from ikevd.facts import Fact, Failed, Note
+from ikevd.facts import Failed, Note
 from ikevd.findings import RecordedLate, Silence
 from ikevd.negotiation.clock import call_at
 from ikevd.negotiation.first_message import FirstMessage
-from ikevd.negotiation.larval import Answer, Begun, Kept, OnEcho, Place, Places
+from ikevd.negotiation.larval import Answer, Kept, OnEcho, Place, Places
+from ikevd.negotiation.ledger import Kept as Stored
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Router
-from ikevd.observe import history
+from ikevd.negotiation.running import Running
 from ikevd.policy.settings import Limits
 from ikevd.sa.model import COOKIE_OCTETS
 from ikevd.wire.registry import ExchangeType
@@ -83,16 +84,28 @@ class WaitingRoom:
         self._keep(places, first, ours)
         return True
 
-    def enter(self, first: FirstMessage, ours: bytes, core: Conversation, effects: Sequence[Effect]) -> None:
-        """`core` has heard `first` and waits for message 3: send what it answers, and keep a place."""
+    def has_few(self, first: FirstMessage) -> bool:
+        """Will its exchange be kept?"""
+        return self._are_few(self._places(first.path), first)
+
+    def enter(
+        self,
+        first: FirstMessage,
+        ours: bytes,
+        core: Conversation,
+        effects: Sequence[Effect],
+        stored: Stored | None = None,
+    ) -> None:
+        """`core` has heard `first` and waits for message 3: send what it answers, and keep a place. `stored`: where the
+        exchange is stored, if it is kept."""
         places = self._places(first.path)
         if self._are_few(places, first):
-            begun = Begun(core, first.open_record(core, self._ports))
-            places.begun[ours] = begun
-            self._tell(effects, begun.record)
+            running = Running(core, first.open_record(core, self._ports), self._ports, stored, holds=True)
+            places.begun[ours] = running
+            running.apply(effects)
         else:
             core.close()
-            self._tell(effects, None)
+            self._send(effects)
         kept = self._keep(places, first, ours)
         if kept.places > 1:
             (answer,) = [effect.octets[2 * COOKIE_OCTETS :] for effect in effects if isinstance(effect, Transmit)]
@@ -122,32 +135,32 @@ class WaitingRoom:
             self._ports.counters.count("drop: first message under a cookie that is taken")
             return True
         place.answers += 1
-        if begun := places.begun.get(place.cookie):
-            self._tell(begun.core.heard(octets, path, self._ports.now()), begun.record)
+        if running := places.begun.get(place.cookie):
+            running.heard(octets, path)
         else:
             core, effects = self._first(place).play(place.cookie, place.since, self._ports)
             core.close()
-            self._tell(effects, None)
+            self._send(effects)
         return True
 
-    def take(self, place: Place) -> tuple[FirstMessage, bytes, Conversation, history.Record]:
-        """Our cookie has come back: message 1, that cookie, the exchange as though it had been kept all the while, and
-        its record."""
-        first, begun = self._first(place), self._of(place).leave(place)
-        if begun is not None:
-            return first, place.cookie, begun.core, begun.record
-        core, effects = first.play(place.cookie, place.since, self._ports)
-        record = first.open_record(core, self._ports)
-        record.add(Note(RecordedLate(round(self._ports.now() - place.since, 3))))
-        self._tell([effect for effect in effects if not isinstance(effect, Transmit)], record)
-        return first, place.cookie, core, record
+    def take(self, place: Place) -> tuple[FirstMessage, bytes, Running]:
+        """Our cookie has come back: message 1, that cookie, and the exchange as though it had been kept all the
+        while."""
+        first, running = self._first(place), self._of(place).leave(place)
+        if running is None:
+            core, effects = first.play(place.cookie, place.since, self._ports)
+            running = Running(core, first.open_record(core, self._ports), self._ports, holds=True)
+            running.record.add(Note(RecordedLate(round(self._ports.now() - place.since, 3))))
+            running.apply([effect for effect in effects if not isinstance(effect, Transmit)])
+        return first, place.cookie, running
 
     def close(self) -> None:
-        """Forget everything without a word."""
+        """Forget everything without a word. What is stored stays so, for the next process."""
         if self._sweep:
             self._sweep.cancel()
         for place in [*self._known, *self._strangers]:
-            self._forget(place, Abandoned("ikevd stops"))
+            if running := self._remove(place, Abandoned("ikevd stops")):
+                running.leave()
 
     def _places(self, path: Path) -> Places:
         return self._known if path.remote.address in self._static else self._strangers
@@ -159,20 +172,21 @@ class WaitingRoom:
     def _first(self, place: Place) -> FirstMessage:
         return FirstMessage(ExchangeType.MAIN_MODE, place.octets, place.path, self._candidates(place.path))
 
-    def _tell(self, effects: Sequence[Effect], record: history.Record | None) -> None:
+    def _send(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Transmit):
                 self._ports.transmit(effect.octets, effect.path)
-            elif isinstance(effect, Fact) and record is not None:
-                record.add(effect)
 
     def _forget(self, place: Place, cause: IkeError) -> None:
-        begun = self._of(place).leave(place)
+        if running := self._remove(place, cause):
+            running.forget()
+
+    def _remove(self, place: Place, cause: IkeError) -> Running | None:
+        running = self._of(place).leave(place)
         self._router.forget(place.cookie)
-        if begun is not None:
-            begun.core.close()
-            begun.record.add(Failed(cause.finding, type(cause).__name__))
-            begun.record.pack()
+        if running is not None:
+            running.record.add(Failed(cause.finding, type(cause).__name__))
+        return running
 
     def _forget_old(self) -> None:
         """Who has not echoed our cookie in all that time is not there."""
