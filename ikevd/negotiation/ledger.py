@@ -71,7 +71,7 @@ class Ledger:
         """An exchange has been moved; it is not kept longer than its ISAKMP SA, a phase 1 of the peer's not longer than
         the peer. Before the peer's first message is stored, its message ID is not used up: a repetition is served
         anew."""
-        if not message_id:
+        if not message_id and self._written is not None:
             self._put(Changes(self._key, exchanges={ExchangeKey(cookies, message_id): state}))
         elif self._has(cookies):
             used = {cookies: (message_id,)} if state.inputs.beginning.initiator or state.inputs.heard else {}
@@ -87,12 +87,14 @@ class Ledger:
 
     def forget_exchange(self, cookies: Cookies, message_id: int) -> None:
         """Nobody will ask for it any more."""
-        self._put(Changes(self._key, gone_exchanges=(ExchangeKey(cookies, message_id),)))
+        if self._written is not None:
+            self._put(Changes(self._key, gone_exchanges=(ExchangeKey(cookies, message_id),)))
 
     def give_up(self, cookies: Cookies, message_id: int) -> None:
         """The exchange goes on, but no other process can tell it again, nor begin another one with its message ID."""
-        used = {cookies: (message_id,)} if self._has(cookies) else {}
-        self._put(Changes(self._key, gone_exchanges=(ExchangeKey(cookies, message_id),), used=used))
+        if self._written is not None:
+            used = {cookies: (message_id,)} if self._has(cookies) else {}
+            self._put(Changes(self._key, gone_exchanges=(ExchangeKey(cookies, message_id),), used=used))
 
     def gone(self) -> None:
         """Nothing of the peer is left."""
