@@ -68,6 +68,8 @@ class Lives(Restarts):
             raise
 
     def _common(self) -> set[str]:
-        """The ISAKMP SAs that both sides have."""
-        ours = {one["cookies"] for one in self._ikevd.status()["connections"][0]["isakmp"]}
+        """The ISAKMP SAs that both sides have and begin something under. (strongSwan keeps one that it has renewed
+        for hours, its `over_time`; ikevd answers under it for as long.)"""
+        standing = self._ikevd.status()["connections"][0]["isakmp"]
+        ours = {one["cookies"] for one in standing if not one["retired"]}
         return ours & self._opposite.isakmp_sas()
