@@ -13,6 +13,8 @@ class OtherSelectors(Finding):
 
     asked: Traffic
     answered: Traffic
+    accepted: bool = False
+    """Is what it answered installed, since `selection` is narrow?"""
 
 
 @frozen
@@ -51,3 +53,20 @@ class NoSuchChild(Finding):
     children: tuple[ChildTraffic, ...]
     swapped: bool
     """Has the peer local and remote the wrong way round?"""
+    near: bool = False
+    """Has a child something in common with them?"""
+
+
+@frozen
+class Narrowed(Finding):
+    """The peer asks for traffic selectors that no child has, and gets what children have of them."""
+
+    asked: Traffic
+    installed: tuple[ChildTraffic, ...]
+    """That of each child which is installed."""
+    into_nothing: bool
+    """Does the peer take more for protected than is?"""
+    partly: tuple[str, ...] = ()
+    """Children of which the peer asks for a part only."""
+    left: tuple[str, ...] = ()
+    """Children that have something of it but are negotiated otherwise."""

@@ -146,8 +146,8 @@ def _rows(connection: View) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _cells(child: View, sa: View | None, configured: str) -> tuple[str, ...]:
-    remote = sa["remote_selector"] if sa else child["remote"]
-    name, selectors = printable(child["name"]), f"{printable(child['local'])} === {printable(remote)}"
+    local, remote = (sa["local_selector"], sa["remote_selector"]) if sa else (child["local"], child["remote"])
+    name, selectors = printable(child["name"]), f"{printable(local)} === {printable(remote)}"
     if sa is None:
         return (name, child["state"], selectors, *[""] * (len(COLUMNS) - 3))
     return (
@@ -171,6 +171,8 @@ def _remarks(sa: View, configured: str) -> Iterator[str]:
         yield "replaced"
     if sa["udp_encapsulation"]:
         yield "in UDP"
+    if sa["lent_by"]:
+        yield f"SAs of {printable(sa['lent_by'])}"
     yield from _peer(sa, configured)
 
 
@@ -180,8 +182,11 @@ def _encapsulation(sa: View) -> list[str]:
 
 
 def _part(child: View, sa: View) -> list[str]:
-    """What this peer has of a template."""
-    return [] if sa["remote_selector"] == child["remote"] else [f"for {sa['remote_selector']}"]
+    """What this peer has of a template, or of what it asked for in another width."""
+    borrowed = [f"SAs of {printable(sa['lent_by'])}"] if sa["lent_by"] else []
+    if sa["local_selector"] != child["local"]:
+        return [f"for {sa['local_selector']} === {sa['remote_selector']}", *borrowed]
+    return [*([] if sa["remote_selector"] == child["remote"] else [f"for {sa['remote_selector']}"]), *borrowed]
 
 
 def _peer(sa: View, configured: str) -> list[str]:

@@ -13,7 +13,7 @@ from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection
 from ikevd.config.schema_settings import ControlSection
 from ikevd.crypto.secret import Secret
-from ikevd.policy.child import Child, Pfs, Rekey, Start
+from ikevd.policy.child import Child, Pfs, Rekey, Selection, Start
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
 from ikevd.policy.lives import Lifetime, LifetimeCheck
@@ -168,6 +168,7 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 pfs=_pfs(its),
                 sha256_96=section.sha256_96,
                 lifetime_check=LifetimeCheck(section.lifetime_check),
+                selection=Selection(its.selection or section.selection),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
             )
 

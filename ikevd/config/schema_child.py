@@ -61,6 +61,12 @@ class ChildSection(Section):
         description="true: while no SA carries its traffic, it leaves in the clear; false: it is blocked; left out: as "
         "the connection has it",
     )
+    selection: Annotated[str | None, one_of("strict", "narrow")] = Field(
+        default=None,
+        description="a peer that asks for other networks than these: strict (it is refused, as by Cisco) or narrow "
+        "(what both have is installed here, whatever the peer believes; the log says what it will send in vain). "
+        "Several children may so have one pair of SAs; left out: as the connection has it",
+    )
     replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
         default=128, description="how many packets may overtake one another"
     )

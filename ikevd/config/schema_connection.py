@@ -152,6 +152,11 @@ class ConnectionSection(Section):
         "(refuse it if it is longer), claim (keep the shorter one; the peer is told where that is ours) or exact "
         "(refuse it)",
     )
+    selection: Annotated[str, one_of("strict", "narrow")] = Field(
+        default="strict",
+        description="of the children that do not say it: must a peer ask for exactly their networks (strict), or is "
+        "what both have installed (narrow), as for a peer that asks for 0.0.0.0/0 or a supernet?",
+    )
     cisco_unity: Switch = Field(default=False, description="send the vendor ID of Cisco Unity")
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
         description="at least one, with local and remote networks"

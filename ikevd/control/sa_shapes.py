@@ -115,8 +115,13 @@ class IpsecPair(TypedDict):
     """Address of this end of the tunnel."""
     remote: str
     """Address of the peer's end."""
+    local_selector: str
+    """What this peer has of the local selector: with `selection: narrow` it may have asked for less."""
     remote_selector: str
     """What this peer has of the remote selector: of a template, the part that it asked for."""
+    lent_by: str | None
+    """The child whose pair it is, where the peer asked for wider networks than that has (`selection: narrow`); null: it
+    is this one's own."""
     udp_encapsulation: UdpEncapsulation | None
     """null: ESP travels as its own IP protocol."""
     initiator: bool

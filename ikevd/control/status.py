@@ -118,11 +118,11 @@ async def _child(
 ) -> status_shapes.Child:
     now, sas = sessions[0].now if sessions else 0.0, list[sa_shapes.IpsecPair]()
     peers = [session.state for session in sessions]
-    pairs = [pair for peer in peers for pair in _of(peer, child).standing]
+    pairs = [pair for peer in peers for pair in _stands(_of(peer, child))]
     for pair in pairs:
-        sas.append(await _pair(pair, kernel, now))
+        sas.append(await _pair(pair, _lender(connection, child, pair), kernel, now))
         await pace.keep()
-    peer = next((p for p in peers if _of(p, child).standing), peers[0] if peers else None)
+    peer = next((p for p in peers if _stands(_of(p, child))), peers[0] if peers else None)
     state = _of(peer, child)
     cause = state.unplaced or state.cause
     policies = desired_child(connection, child, state).policies
@@ -149,10 +149,15 @@ def _of(peer: PeerState | None, child: Child) -> ChildState:
     return (peer.children.get(child.name) if peer else None) or ChildState()
 
 
+def _stands(state: ChildState) -> tuple[PairState, ...]:
+    """The pairs that carry its traffic, borrowed ones, too."""
+    return tuple([pair for pair in state.carrying if pair.attempt is None])
+
+
 def state_of(child: Child, peer: PeerState | None) -> str:
     """In one word."""
     state = _of(peer, child)
-    if state.standing:
+    if _stands(state):
         return "down" if state.unplaced else "up"
     if state.attempt is not None or (peer and child.name in peer.waiting):
         return "negotiating"
@@ -161,7 +166,13 @@ def state_of(child: Child, peer: PeerState | None) -> str:
     return "waiting" if has_trap(child, state) and not state.unplaced else "down"
 
 
-async def _pair(pair: PairState, kernel: Kernel, now: float) -> sa_shapes.IpsecPair:
+def _lender(connection: Connection, child: Child, pair: PairState) -> str | None:
+    """Whose pair it is. The instances of `remote: any` have reqids of their own, and borrow nothing."""
+    reqid = pair.sa.reqid
+    return next((other.name for other in connection.children if other.reqid == reqid and other is not child), None)
+
+
+async def _pair(pair: PairState, lender: str | None, kernel: Kernel, now: float) -> sa_shapes.IpsecPair:
     sa = pair.sa
     age = now - pair.born
     inbound = await kernel.counters(SaId(sa.local, sa.inbound)) or NOTHING
@@ -171,7 +182,9 @@ async def _pair(pair: PairState, kernel: Kernel, now: float) -> sa_shapes.IpsecP
         "spi_out": str(sa.outbound),
         "local": str(sa.local),
         "remote": str(sa.remote),
+        "local_selector": str(sa.local_selector),
         "remote_selector": str(sa.remote_selector),
+        "lent_by": lender,
         "udp_encapsulation": _udp(sa.encap),
         "initiator": sa.initiator,
         "suite": describe(sa.suite),

@@ -13,18 +13,19 @@ from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerR
 from ikevd.exchanges import connected, contact, lifetimes, nat, phase2
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, sa_pair
 from ikevd.exchanges.link import Host, Link
-from ikevd.findings import Asked, PeerRefuses, Traffic
+from ikevd.exchanges.selection import select, traffic, within
+from ikevd.findings import Asked, PeerRefuses
 from ikevd.frozen import replace
 from ikevd.host.entropy import Entropy
 from ikevd.policy.child import Child, Pfs
 from ikevd.policy.choose import Phase2Choice, accept_phase2, choose_phase2, describe
 from ikevd.policy.lives import shorter
-from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.selectors import Selectors, TrafficSelector
 from ikevd.policy.suites import IpsecSuite
 from ikevd.policy.transforms import offer_phase2, read_responder_lifetime
 from ikevd.refusals import IdentityCount, KeMissing, KeUnasked
 from ikevd.sa.model import IpsecSa, IsakmpSa
-from ikevd.selector_findings import ChildTraffic, NoSuchChild, OtherSelectors
+from ikevd.selector_findings import OtherSelectors
 from ikevd.wire.message import Message
 from ikevd.wire.payloads import IdPayload, KePayload, NoncePayload, NotifyPayload, Payload
 from ikevd.wire.registry import Group, NotifyType, Protocol
@@ -32,8 +33,6 @@ from ikevd.wire.sa import Proposal, SaPayload
 
 NONCE_OCTETS = 32
 IPSEC = (Protocol.ESP, Protocol.AH)
-MAX_NAMED = 100
-"""Children in one finding."""
 
 
 async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: Entropy) -> IpsecSa:
@@ -53,8 +52,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     with _Naming(*_spi_in(answer)):
         _check_refusal(sa, child, answer)
         choice = _as_claimed(accept_phase2(suites, answer.one(SaPayload), child.lifetime), answer)
-        if (answered := _selectors(answer, local, remote)) != (child.local, child.remote):
-            raise InvalidId(OtherSelectors(_traffic(child.local, child.remote), _traffic(*answered)))
+        child = await _as_answered(link, child, _selectors(answer, local, remote))
         nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
         ipsec, keys = sa_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
         await host.open_inbound(ipsec, keys.inbound)
@@ -82,13 +80,15 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
     with _Naming(*_spi_in(asked)):
-        child = _child_for(children, *reversed(_selectors(asked, remote, local)))
+        selected = select(children, *reversed(_selectors(asked, remote, local)))
+        child = selected.child
         choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs, child.lifetime_check)
         pair = _pair_for(choice.suite, asked, entropy)
         g_xy = _agree(pair, asked)
         spi = await host.reserve_spi(local, remote, child.reqid, child.protocol)
         nr = entropy.octets(NONCE_OCTETS)
         ipsec, keys = sa_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
+        ipsec = replace(ipsec, asked=selected.asked)
         await host.open_inbound(ipsec, keys.inbound)
     del asked, offer  # they may be long, and message 3 a minute away
 
@@ -101,16 +101,14 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     ipsec = at_path(ipsec, nat.esp_path(link))
     with _Naming(choice.proposal.protocol, choice.peer_spi):
         await host.open_outbound(ipsec, keys.outbound)
+    if selected.found is not None:
+        await link.note(selected.found)
     return ipsec
 
 
 def asked(sa: IsakmpSa, child: Child) -> Asked:
     """What message 1 asks for, for whoever is told that it was refused."""
-    return Asked(_traffic(child.local, child.remote), tuple(describe(suite) for suite in _offered(sa, child)))
-
-
-def _traffic(local: TrafficSelector, remote: TrafficSelector) -> Traffic:
-    return Traffic(str(local), str(remote))
+    return Asked(traffic(child.local, child.remote), tuple(describe(suite) for suite in _offered(sa, child)))
 
 
 def _offered(sa: IsakmpSa, child: Child) -> tuple[IpsecSuite, ...]:
@@ -199,7 +197,19 @@ def _ke(group: Group, message: Message) -> bytes:
     return public.body
 
 
-def _selectors(message: Message, initiator: Address, responder: Address) -> tuple[TrafficSelector, TrafficSelector]:
+async def _as_answered(link: Link, child: Child, answered: Selectors) -> Child:
+    """The child with the selectors that the responder has answered with, which should be those that we asked for."""
+    if answered == (child.local, child.remote):
+        return child
+    found = OtherSelectors(traffic(child.local, child.remote), traffic(*answered))
+    narrower = within(child, answered)
+    if narrower is None:
+        raise InvalidId(found)
+    await link.note(replace(found, accepted=True))
+    return narrower
+
+
+def _selectors(message: Message, initiator: Address, responder: Address) -> Selectors:
     """IDci and IDcr; where both are absent, the peers' own addresses (RFC 2409 section 5.5)."""
     identities = message.all(IdPayload)
     if not identities:
@@ -207,21 +217,3 @@ def _selectors(message: Message, initiator: Address, responder: Address) -> tupl
     if len(identities) != IDENTITIES:
         raise Malformed(IdentityCount(len(identities)))
     return TrafficSelector.from_id(identities[0]), TrafficSelector.from_id(identities[1])
-
-
-def _configured(child: Child) -> Traffic:
-    return Traffic(str(child.local), f"within {child.remote}" if child.template else str(child.remote))
-
-
-def _child_for(children: Sequence[Child], local: TrafficSelector, remote: TrafficSelector) -> Child:
-    """The child with exactly that pair, or else the template that it is a part of, with the peer's part as its remote;
-    else `InvalidId` with the nearest one."""
-    for child in children:
-        if (child.local, child.remote) == (local, remote) and not child.template:
-            return child
-    for child in children:
-        if child.template and child.local == local and child.remote.holds_part(remote):
-            return replace(child, remote=remote)
-    known = tuple(ChildTraffic(child.name, _configured(child)) for child in children[:MAX_NAMED])
-    swapped = any((child.remote, child.local) == (local, remote) for child in children)
-    raise InvalidId(NoSuchChild(_traffic(local, remote), known, swapped))

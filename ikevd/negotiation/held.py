@@ -9,10 +9,10 @@ from ikevd.findings import Traffic
 from ikevd.frozen import frozen
 from ikevd.negotiation.time_to_answer import TimeToAnswer
 from ikevd.peer import clients
-from ikevd.peer.clients import Selectors
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING, TO_ANSWER
+from ikevd.policy.selectors import Selectors
 from ikevd.sa.model import IpsecSa
 from ikevd.selector_findings import Held, OnePart
 
@@ -63,7 +63,7 @@ class HeldSelectors:
     async def claim(self, sa: IpsecSa, by: Holder, attempt: Attempt) -> None:
         """The selectors of a pair that `attempt` makes are that peer's from here on, as long as it holds them. Raises
         `InvalidId`: they are another's, or one part of a template too many."""
-        selectors = clients.selectors_of(sa)
+        selectors = sa.selectors
         asked = Traffic(*map(str, selectors))
         if has := clients.other_part(by.state, attempt, sa):
             raise InvalidId(OnePart(asked, sa.child, str(has)))
@@ -79,7 +79,7 @@ class HeldSelectors:
         """What a peer holds since an earlier process."""
         for name, child in state.children.items():
             for pair in child.pairs:
-                self._claims[clients.selectors_of(pair.sa)] = _Claim(by, name, NEVER)
+                self._claims[pair.sa.selectors] = _Claim(by, name, NEVER)
 
     def forget(self, by: Holder) -> None:
         """It holds nothing any more."""

@@ -113,7 +113,7 @@ class KernelSide:
         if before.children is state.children:
             return {}
         views = {}
-        for name, child in state.children.items():
+        for name, child in _in_order(before, state):
             if name in self._views and not is_desired_alike(before.children.get(name), child):
                 desired = self.desired(state, name)
                 if self.believed.differs(name, desired):
@@ -227,7 +227,9 @@ class KernelSide:
         """What was found of a child."""
         sas, policies = found.of(self._children[name].reqid)
         held_sas, held_policies = self.believed.held(name)
-        pairs = state.children.get(name, ChildState()).pairs
+        known = state.children.get(name, ChildState())
+        pairs, lenders = known.pairs, {pair.sa.reqid for pair in known.borrowed}
+        policies += [policy for lender in lenders for policy in found.of(lender)[1]]
         named = held_sas | {sa for pair in pairs for sa in sas_of(pair)}
         selectors = self.desired(state, name).policies.keys() | held_policies
         own = {sa: ports for sa, ports in sas.items() if sa in named}
@@ -281,6 +283,15 @@ class KernelSide:
     async def hand_over(self, state: PeerState) -> None:
         """Let no SA outlive its time unattended: each gets what is left of its life as the kernel's own limit."""
         self.report(await backstop.hand_over(self._ports.kernel, state, self._ports.now()))
+
+
+def _in_order(before: PeerState, state: PeerState) -> Iterable[tuple[str, ChildState]]:
+    """The children as they are; those that borrow another pair from here on come last, since its SAs stand first, and
+    those that no longer do come first."""
+    if not (before.lenders or state.lenders):
+        return state.children.items()
+    former = {name: len(child.borrowed) for name, child in before.children.items()}
+    return sorted(state.children.items(), key=lambda item: len(item[1].borrowed) - former.get(item[0], 0))
 
 
 def _is_whole(pair: PairState, present: Iterable[SaId]) -> bool:

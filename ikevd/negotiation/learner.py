@@ -131,7 +131,7 @@ class Learner(Inbox[Happening | Again]):
                 return self.learn_after(self._kernel.reserve_spi(attempt, child, call))
             case OpenInbound(sa, keys):
                 opening, named = exchange_facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
-                alone = not self.connection.anybody and self.connection.unique is not Unique.KEEP
+                alone = not self.connection.anybody and self.connection.unique is not Unique.KEEP and sa.asked is None
                 return self._learn(opening, named) if alone else self.learn_after(self.claimant.claim(opening), named)
             case OpenOutbound(sa, keys):
                 return self._learn(exchange_facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})

@@ -80,12 +80,13 @@ class Known:
     def add_former(self, state: PeerState) -> None:
         """A peer whose connection has changed, or is gone from the file."""
         sas = [pair.sa for child in state.children.values() for pair in child.pairs]
+        borrowed = [pair.sa for child in state.children.values() for pair in child.borrowed]
         self.ends.update(isakmp.path.local.address for isakmp in state.isakmp.values())
         for sa in sas:
             self.reqids.add(sa.reqid)
             self.ends.add(sa.local)
             self.sas.update((SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)))
-        for sa in sas:
+        for sa in (*sas, *borrowed):  # an SA that is borrowed is its own child's
             self.policies.update(PlacedPolicy(name, sa.reqid) for name in policies_of_pair(sa))
 
     def add_placed(self, placed: Iterable[Placed]) -> None:

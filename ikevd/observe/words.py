@@ -118,13 +118,29 @@ def _peer_refuses(found: f.PeerRefuses) -> str:
 
 
 def _other_selectors(found: sf.OtherSelectors) -> str:
-    return f"we asked for {traffic(found.asked)}, the peer answered with {traffic(found.answered)}"
+    said = f"we asked for {traffic(found.asked)}, the peer answered with {traffic(found.answered)}"
+    if found.accepted:
+        return f"{said}: only that is installed, the rest stays blocked here"
+    return f"{said}, which RFC 2409 does not allow; `selection: narrow` takes less than was asked for"
 
 
 def _no_such_child(found: sf.NoSuchChild) -> str:
     swapped = " - the peer has local and remote the wrong way round" if found.swapped else ""
     children = _listed([f"{each.name} has {traffic(each.traffic)}" for each in found.children], "; ")
-    return f"the peer asks for {traffic(found.asked)}, which is no child of ours{swapped}; {children}"
+    near = "; `selection: narrow` would give it what of that is ours" if found.near and not swapped else ""
+    return f"the peer asks for {traffic(found.asked)}, which is no child of ours{swapped}; {children}{near}"
+
+
+def _narrowed(found: sf.Narrowed) -> str:
+    installed = _listed([f"{traffic(each.traffic)} of {each.name}" for each in found.installed], ", ")
+    said = f"the peer asks for {traffic(found.asked)}, of which this is installed: {installed}"
+    if found.into_nothing:
+        said += "; what else it sends into this SA is dropped here"
+    if found.partly:
+        said += f"; what it did not ask for of {_listed(list(found.partly), ', ')} stays blocked here"
+    if found.left:
+        said += f"; {_listed(list(found.left), ', ')} would have to be negotiated alike (esp_proposals, pfs, lifetime)"
+    return said
 
 
 def _held(found: sf.Held) -> str:
@@ -285,6 +301,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.PeerRefuses: _peer_refuses,
     sf.OtherSelectors: _other_selectors,
     sf.NoSuchChild: _no_such_child,
+    sf.Narrowed: _narrowed,
     sf.Held: _held,
     sf.OnePart: _one_part,
     f.NoConnection: lambda found: "no connection has this address as its remote",

@@ -93,6 +93,9 @@ class ChildState:
     """None: its last pair stood for a while."""
     hurried: bool = False
     """Its last pair used up its volume sooner than another one is made, and the operator was told."""
+    borrowed: tuple[PairState, ...] = ()
+    """Pairs of other children that the peer asked for wider than those are, so that they carry what is of this one,
+    too: with the selectors of this child. See `sharing`."""
 
     @property
     def standing(self) -> tuple[PairState, ...]:
@@ -102,4 +105,15 @@ class ChildState:
     @property
     def carries(self) -> bool:
         """Does a pair stand that carries traffic both ways?"""
-        return any(pair.attempt is None and pair.leave_at is None for pair in self.pairs)
+        return _carries(self.pairs) or (bool(self.borrowed) and _carries(self.borrowed))
+
+    @property
+    def carrying(self) -> tuple[PairState, ...]:
+        """All pairs that its traffic may take, its own and borrowed ones, oldest first."""
+        if not self.borrowed:
+            return self.pairs
+        return tuple(sorted((*self.pairs, *self.borrowed), key=lambda pair: pair.born))
+
+
+def _carries(pairs: tuple[PairState, ...]) -> bool:
+    return any(pair.attempt is None and pair.leave_at is None for pair in pairs)

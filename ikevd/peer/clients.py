@@ -18,19 +18,12 @@ from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.moves import place
 from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING
-from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.selectors import Selectors, TrafficSelector
 from ikevd.sa.model import IpsecSa
 from ikevd.selector_findings import Held
 
 NAT_PORT = 4500
 """Of NAT traversal (RFC 3947 section 4)."""
-Selectors = tuple[TrafficSelector, TrafficSelector]
-"""Local and remote."""
-
-
-def selectors_of(sa: IpsecSa) -> Selectors:
-    """Of a pair."""
-    return sa.local_selector, sa.remote_selector
 
 
 def up(draft: Draft, name: str, pair: PairState) -> None:
@@ -49,7 +42,7 @@ def up(draft: Draft, name: str, pair: PairState) -> None:
         rivals.replaced(draft, elsewhere[-1], place(pair.sa))
         _end_former(draft, pair)
     for other in others:
-        if selectors_of(other.sa) != selectors_of(pair.sa):
+        if other.sa.selectors != pair.sa.selectors:
             pairs.replaced(draft, name, other, Said(f"the peer asks for {pair.sa.remote_selector} instead"))
 
 
@@ -65,7 +58,7 @@ def holds(state: PeerState, name: str, selectors: Selectors, attempt: Attempt) -
     """Has the peer that pair of selectors? `attempt`: the last Quick Mode in which it asked for them."""
     known = state.children.get(name)
     pairs = known.pairs if known else ()
-    return attempt in state.quick_modes or any(selectors_of(pair.sa) == selectors for pair in pairs)
+    return attempt in state.quick_modes or any(pair.sa.selectors == selectors for pair in pairs)
 
 
 def spoke(state: PeerState, now: float) -> bool:
@@ -112,7 +105,7 @@ def other_part(state: PeerState, attempt: Attempt, sa: IpsecSa) -> TrafficSelect
     come anew, it wants both, and a child has one."""
     mode, known = state.quick_modes.get(attempt), state.children.get(sa.child)
     for pair in known.pairs if mode and known else ():
-        if mode and pair.under == mode.under and pair.attempt != attempt and selectors_of(pair.sa) != selectors_of(sa):
+        if mode and pair.under == mode.under and pair.attempt != attempt and pair.sa.selectors != sa.selectors:
             return pair.sa.remote_selector
     return None
 

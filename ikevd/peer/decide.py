@@ -1,10 +1,11 @@
 """What follows from one fact about a peer: the entry to the rules of its life.
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
-wanted and what stands; `start`, when a child begins; `pairs`, how its pairs end; `quick_modes`, how each begins and
-ends; `clients`, `contact` and `members`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`,
-whether it lives; `blocked` and `trial`, whether ESP passes; `moves`, `pace` and `roaming`, where it is; `ways`, where
-we are; `deletes`, what it is told; `restart`; `reload`. Only the records that a fact names are looked at.
+wanted and what stands; `sharing`, what of it takes the pair of another child; `start`, when a child begins; `pairs`,
+how its pairs end; `quick_modes`, how each begins and ends; `clients`, `contact` and `members`, who replaces whom;
+`informed`, what the peer says; `dpd` and `liveness`, whether it lives; `blocked` and `trial`, whether ESP passes;
+`moves`, `pace` and `roaming`, where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`.
+Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from ikevd.peer import (
     reload,
     restart,
     roaming,
+    sharing,
     start,
     succession,
     trial,
@@ -78,8 +80,11 @@ def decide(
 def _learn(draft: Draft, fact: Fact) -> None:
     if rule := _RULES.get(type(fact)):
         rule(draft, fact)
+        if draft.lenders:
+            sharing.follow(draft)
     else:
         _RULES_OF_WAITING[type(fact)](draft, fact)
+        sharing.follow(draft)
         quick_modes.begin(draft)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from itertools import product
 from types import MappingProxyType
 
 from ikevd.addresses import Address
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Template
 from ikevd.host.sas import KernelSa, SaId, UdpPorts
 from ikevd.peer import rekey, start
@@ -63,7 +63,7 @@ def is_desired_alike(before: ChildState | None, state: ChildState) -> bool:
     """Does what shall stand in the kernel not depend on what has changed?"""
     if before is None or before.open is not state.open:
         return False
-    told = before.held is state.held and before.by_command is state.by_command
+    told = before.held is state.held and before.by_command is state.by_command and before.borrowed is state.borrowed
     return told and (before.pairs is state.pairs or _carries_alike(before, state))
 
 
@@ -80,7 +80,7 @@ def _carries_alike(before: ChildState, state: ChildState) -> bool:
 def sending(state: ChildState) -> IpsecSa | None:
     """The pair whose outbound SA carries what we send: the newest that is used, else whichever stands both ways."""
     unused = None
-    for pair in reversed(state.pairs):
+    for pair in reversed(state.carrying):
         if pair.half is BOTH and pair.leave_at is None:
             if pair.attempt is None and pair.use_at is None:
                 return pair.sa
@@ -89,11 +89,12 @@ def sending(state: ChildState) -> IpsecSa | None:
 
 
 def _arriving(state: ChildState) -> IpsecSa | None:
-    """The pair whose tunnel is that of what comes: the newest. But another part of a template counts only with message
-    3: who asks for it may never say that, and be another member of a group."""
-    newest = state.pairs[-1].sa if state.pairs else None
-    whole = next((pair.sa for pair in reversed(state.pairs) if pair.half is BOTH), newest)
-    if newest is None or whole is None or newest.remote_selector == whole.remote_selector:
+    """The pair whose tunnel is that of what comes: the newest. But another part of a template or child counts only with
+    message 3: who asks for it may never say that, and be another member of a group."""
+    pairs = state.carrying
+    newest = pairs[-1].sa if pairs else None
+    whole = next((pair.sa for pair in reversed(pairs) if pair.half is BOTH), newest)
+    if newest is None or whole is None or newest.selectors == whole.selectors:
         return newest
     return whole
 
@@ -101,12 +102,13 @@ def _arriving(state: ChildState) -> IpsecSa | None:
 class ChildView:
     """`desired_child` again and again, for one child: what its pairs have in common is made once."""
 
-    __slots__ = ("_child", "_connection", "_policies")
+    __slots__ = ("_child", "_connection", "_policies", "_whole")
 
     def __init__(self, connection: Connection, child: Child) -> None:
         self._connection = connection
         self._child = child
         self._policies: _Policies | None = None
+        self._whole: _Policies | None = None
 
     def of(self, state: ChildState) -> View:
         """What shall stand."""
@@ -118,16 +120,27 @@ class ChildView:
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
         child, anybody = self._child, self._connection.anybody
         clear = child.fail_open or state.open or (anybody and (child.instance or not child.template))
-        if clear and not state.pairs:
-            return
         newest = _arriving(state)
+        if clear and newest is None:
+            return
         policies = self._between(_of_pair(newest) if newest else _of_child(self._connection, child))
         yield from policies.inwards
+        if newest is not None and not clear and newest.selectors != (child.local, child.remote):
+            yield from self._rest(policies)
         if sends := sending(state):
             leading = policies if sends is newest else self._between(_of_pair(sends))
             yield from leading.outwards(TUNNEL, sends.outbound)
         elif not clear:
             yield from policies.outwards(TUNNEL if start.has_trap(child, state) else BLOCK)
+
+    def _rest(self, carried: _Policies) -> Iterator[KernelPolicy]:
+        """Blocks of what the child has beyond the selectors of its pair. They lose to the policies of that, which are
+        for less."""
+        if self._whole is None:
+            self._whole = _Policies(_of_child(self._connection, self._child))
+        for policy in (*self._whole.inwards, *self._whole.outwards(BLOCK)):
+            if policy.id not in carried.names:
+                yield policy if policy.action is BLOCK else replace(policy, action=BLOCK)
 
     def _between(self, tunnel: _Tunnel) -> _Policies:
         if self._policies is None or self._policies.tunnel != tunnel:
@@ -220,6 +233,11 @@ class _Policies:
         named = [(PolicyId(*packets, way), self._priority(packets)) for way in ways for packets in arriving]
         self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
         self._outwards = tuple([PolicyId(*packets, Direction.OUT) for packets in leaving])
+
+    @property
+    def names(self) -> Set[PolicyId]:
+        """Of all of them."""
+        return {policy.id for policy in self.inwards} | {name for name, _ in self._outwards}
 
     def outwards(self, action: Action, spi: Spi | None = None) -> Iterator[KernelPolicy]:
         """Those of the packets that leave. `spi`: through this SA."""

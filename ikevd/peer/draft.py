@@ -29,6 +29,11 @@ class Records(Generic[K, V]):
         """What it was given, if nothing has changed."""
         self._changed: dict[K, V] | None = None
 
+    @property
+    def changed(self) -> bool:
+        """Is it another one than it was given?"""
+        return self._changed is not None
+
     def get(self, key: K) -> V | None:
         return self.result.get(key)
 
@@ -91,6 +96,7 @@ class Draft:
         self.one_way = state.one_way
         self.esp_came_from = state.esp_came_from
         self.serial = state.serial
+        self.lenders = state.lenders
         self._configured: dict[str, Child] | None = None
 
     @property
@@ -112,6 +118,7 @@ class Draft:
             self.moves,
             self.one_way,
             self.esp_came_from,
+            self.lenders,
         )
 
     def say(self, effect: Effect) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ikevd.contact_findings import CalledAnew, LostAtPeer, StraySpi
 from ikevd.facts import Note
-from ikevd.peer import due, flaps, isakmp, liveness, phase1, start
+from ikevd.peer import due, flaps, isakmp, liveness, phase1, rekey, start
 from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.effects import Record, Say
@@ -82,11 +82,13 @@ def serves(state: PeerState, now: float) -> bool:
 
 
 def _replace(draft: Draft, under: Cookies, name: str, pair: PairState) -> None:
-    """Unless that is under way, or was done a moment ago: however often it says so, seldomer each time. Of a template
-    only the peer says which part it wants."""
+    """Unless that is under way, or was done a moment ago: however often it says so, seldomer each time. Not
+    where only the peer says for which selectors it is."""
     configured, child = draft.configured(name), draft.child(name)
     again_at = pair.born + max(FLAPPING, flaps.pause(child))
-    if pair.leave_at is not None or draft.now < again_at or configured is None or configured.template:
+    if pair.leave_at is not None or draft.now < again_at or configured is None:
+        return
+    if rekey.is_peers(configured, pair):
         return
     draft.say(Record(under, Note(LostAtPeer(str(pair.sa.outbound), name))))
     if child.attempt is None and name not in draft.waiting:

@@ -79,6 +79,8 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     else:
         pairs = tuple([replace(made, sa=sa, half=half) if pair is made else pair for pair in known.pairs])
     draft.children.put(sa.child, replace(known, pairs=pairs))
+    if sa.asked is not None and sa.asked.also and sa.child not in draft.lenders:
+        draft.lenders = (*draft.lenders, sa.child)
     theirs = [pair.attempt for pair in pairs if pair.attempt is not None and pair.attempt < 0]
     if len(theirs) > MAX_MAKING:
         first = next((number for number in theirs if attempts.may_be_another_members(draft, number)), theirs[0])

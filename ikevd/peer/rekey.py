@@ -37,7 +37,7 @@ from ikevd.peer.timing import (
     VOLUME_JITTER,
     backoff,
 )
-from ikevd.policy.child import Rekey
+from ikevd.policy.child import Child, Rekey
 from ikevd.sa.model import IpsecSa, Spi
 
 RESPONDER = 0.5, 0.25
@@ -70,7 +70,7 @@ def _jitter(sa: IpsecSa) -> float:
 def begin(draft: Draft, name: str) -> None:
     """The time of its newest pair has come: a Quick Mode for another one, in its turn."""
     child, pair = draft.child(name), newest(draft.child(name))
-    if pair is None or child.attempt is not None or name in draft.waiting or not rekeys(draft, name):
+    if pair is None or child.attempt is not None or name in draft.waiting or not rekeys(draft, name, pair):
         _set(draft, name, None)
     elif _may_begin(draft, name):
         _set(draft, name, None)
@@ -81,9 +81,10 @@ def begin(draft: Draft, name: str) -> None:
 
 def now(draft: Draft, name: str) -> bool:
     """As `begin`, by command or since its settings have changed, whatever the file says of rekeying. False: none of
-    its pairs stands, or it is a template, of which the peer says which part it wants."""
+    its pairs stands, or only the peer says what for."""
     child, configured = draft.child(name), draft.configured(name)
-    if newest(child) is None or configured is None or configured.template:
+    pair = newest(child)
+    if pair is None or configured is None or is_peers(configured, pair):
         return False
     if child.attempt is None and name not in draft.waiting:
         _set(draft, name, None)
@@ -104,7 +105,7 @@ def reconsider(draft: Draft, name: str) -> None:
     not rekey."""
     child, pair = draft.child(name), newest(draft.child(name))
     begins = child.attempt is not None or name in draft.waiting
-    if pair is not None and pair.rekey_at is None and not begins and rekeys(draft, name):
+    if pair is not None and pair.rekey_at is None and not begins and rekeys(draft, name, pair):
         _set(draft, name, max(pair.born + soft_seconds(pair.sa), draft.now))
 
 
@@ -160,7 +161,7 @@ def _tell_of_small_volume(draft: Draft, name: str, pair: PairState) -> None:
 def failed(draft: Draft, name: str, child: ChildState) -> ChildState:
     """A Quick Mode of ours came to nothing, and a pair of `child` stands. It is tried again, later each time."""
     pair = newest(child)
-    if pair is None or pair.rekey_at is not None or not rekeys(draft, name):
+    if pair is None or pair.rekey_at is not None or not rekeys(draft, name, pair):
         return child
     failures = child.failures + 1
     return _timed(replace(child, failures=failures), draft.now + backoff(failures))
@@ -172,7 +173,7 @@ def carry_on(draft: Draft, name: str, child: ChildState) -> ChildState | None:
     if pair is None:
         return None
     again = replace(pair, delete_at=None, leave_at=None)
-    if pair.rekey_at is None and child.attempt is None and name not in draft.waiting and rekeys(draft, name):
+    if pair.rekey_at is None and child.attempt is None and name not in draft.waiting and rekeys(draft, name, pair):
         again = replace(again, rekey_at=max(pair.born + soft_seconds(pair.sa), draft.now + flaps.pause(child)))
     child = _changed(child, pair, again) if again != pair else child
     return _used(child, draft.now) if pair.use_at is not None else child
@@ -190,7 +191,7 @@ def again(draft: Draft, name: str) -> None:
 def take_over(draft: Draft, name: str, pair: PairState) -> tuple[PairState, ...]:
     """`pair`, which a Quick Mode made just now, and those that stood before it."""
     before = draft.child(name)
-    rekey_at = pair.born + soft_seconds(pair.sa) if rekeys(draft, name) else None
+    rekey_at = pair.born + soft_seconds(pair.sa) if rekeys(draft, name, pair) else None
     former = newest(before)
     use_at = _use_at(former, draft.now) if former is not None and pair.sa.initiator else None
     fresh = replace(pair, rekey_at=rekey_at, use_at=use_at)
@@ -231,10 +232,15 @@ def newest(child: ChildState) -> PairState | None:
     return next((pair for pair in reversed(child.pairs) if pair.attempt is None and pair.leave_at is None), None)
 
 
-def rekeys(draft: Draft, name: str) -> bool:
-    """Does this end rekey it? Not a part of a template: which one, its peer says."""
+def rekeys(draft: Draft, name: str, pair: PairState) -> bool:
+    """Does this end rekey that pair of it? Not where only the peer says for which selectors."""
     configured = draft.configured(name)
-    return configured is not None and configured.rekey is not Rekey.NO and not configured.template
+    return configured is not None and configured.rekey is not Rekey.NO and not is_peers(configured, pair)
+
+
+def is_peers(configured: Child, pair: PairState) -> bool:
+    """Did the peer say for which selectors? Those of a part of a template, or wider ones than ours."""
+    return configured.template or pair.sa.asked is not None
 
 
 def _may_begin(draft: Draft, name: str) -> bool:

@@ -60,7 +60,7 @@ def rekey_wanted(draft: Draft, names: Collection[str], *, phase1: bool) -> None:
         if rekey.newest(draft.child(name)) is None:
             draft.say(Answer(name, Abandoned(f"{name} is not up: `ikevd up {name}` brings it up")))
         elif not phase1 and not rekey.now(draft, name):
-            draft.say(Answer(name, Abandoned(f"{name} is for parts of a network: whose part it is rekeys it")))
+            draft.say(Answer(name, Abandoned(f"the peer said for what {name} is up: it rekeys it")))
     if phase1:
         _renew(draft)
 

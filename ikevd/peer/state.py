@@ -97,6 +97,8 @@ class PeerState:
     esp_came_from: Address | None = None
     """Where the peer was when a packet of it came by ESP alone; None: none has, since this machine's end is where it
     is."""
+    lenders: tuple[str, ...] = ()
+    """Children whose pairs carry what is of others, too."""
 
     @property
     def has_peer(self) -> bool:

@@ -45,6 +45,15 @@ class Pfs(Enum):
     OFF = "off"
 
 
+class Selection(Enum):
+    """What a peer may ask for."""
+
+    STRICT = "strict"
+    """Exactly the selectors of a child."""
+    NARROW = "narrow"
+    """Others, too, that have something in common with them: of these that part is installed."""
+
+
 @frozen
 class Child:
     """One pair of selectors: one Quick Mode."""
@@ -73,6 +82,7 @@ class Child:
     fail_open: bool = False
     """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
     rekey: Rekey = Rekey.YES
+    selection: Selection = Selection.STRICT
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""

@@ -70,6 +70,16 @@ class TrafficSelector:
         inside = alike and int(self.first) <= int(other.first) and int(other.last) <= int(self.last)
         return inside and not set(self.networks) & set(other.networks)
 
+    def meet(self, other: TrafficSelector) -> TrafficSelector | None:
+        """What both select; None: nothing."""
+        if other.first.version != self.first.version:
+            return None
+        first, last = max(self.first, other.first, key=int), min(self.last, other.last, key=int)
+        alike = _both(self.protocol, other.protocol), _both(self.port, other.port)
+        if int(first) > int(last) or None in alike:
+            return None
+        return TrafficSelector(first, last, alike[0] or 0, alike[1] or 0)
+
     @property
     def _network(self) -> Network | None:
         """The one subnet that is the range, or None."""
@@ -119,6 +129,15 @@ class TrafficSelector:
             return text
         protocol = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
         return f"{text}[{protocol}/{self.port}]" if self.port else f"{text}[{protocol}]"
+
+
+Selectors = tuple[TrafficSelector, TrafficSelector]
+"""Local and remote."""
+
+
+def _both(one: int, other: int) -> int | None:
+    """Of a protocol or a port, where 0 is any."""
+    return one or other if one == other or 0 in (one, other) else None
 
 
 def _netmask(bits: int, size: int) -> bytes:

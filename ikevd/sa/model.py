@@ -147,6 +147,25 @@ class EspKeys:
 
 
 @frozen
+class Share:
+    """The selectors of another child of ours that a pair carries, too."""
+
+    child: str
+    local: TrafficSelector
+    remote: TrafficSelector
+
+
+@frozen
+class AskedFor:
+    """What the peer asked for, and holds the pair to be for, where no child has exactly that."""
+
+    local: TrafficSelector
+    remote: TrafficSelector
+    also: tuple[Share, ...] = ()
+    """What other children have of it."""
+
+
+@frozen
 class IpsecSa:
     """A pair of ESP or AH SAs, both directions, agreed in one Quick Mode; their keys travel beside it (`EspKeys`)."""
 
@@ -169,3 +188,10 @@ class IpsecSa:
     """None: ESP travels as its own IP protocol."""
     icv_bits: int | None = None
     """Length of the integrity check value where it is not the usual one of the suite."""
+    asked: AskedFor | None = None
+    """None: its selectors."""
+
+    @property
+    def selectors(self) -> tuple[TrafficSelector, TrafficSelector]:
+        """Local and remote."""
+        return self.local_selector, self.remote_selector

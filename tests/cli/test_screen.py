@@ -132,7 +132,14 @@ LONG = connection(
             local=LOCAL,
             remote=REMOTE,
             last_cause=f"the peer refuses {LOCAL}: INVALID_ID_INFORMATION",
-            sas=[{**SA, "remote_selector": REMOTE, "udp_encapsulation": {"local_port": 4500, "remote_port": 61234}}],
+            sas=[
+                {
+                    **SA,
+                    "local_selector": LOCAL,
+                    "remote_selector": REMOTE,
+                    "udp_encapsulation": {"local_port": 4500, "remote_port": 61234},
+                }
+            ],
         )
     ],
 )

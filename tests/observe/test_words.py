@@ -94,7 +94,8 @@ def test_every_finding_has_a_sentence() -> None:
         ),
         (
             OtherSelectors(LAN, Traffic("10.1.0.0/25", "10.2.0.0/24")),
-            "we asked for 10.1.0.0/24 === 10.2.0.0/24, the peer answered with 10.1.0.0/25 === 10.2.0.0/24",
+            "we asked for 10.1.0.0/24 === 10.2.0.0/24, the peer answered with 10.1.0.0/25 === 10.2.0.0/24, which "
+            "RFC 2409 does not allow; `selection: narrow` takes less than was asked for",
         ),
         (
             NoSuchChild(Traffic("10.2.0.0/24", "10.1.0.0/24"), (ChildTraffic("lan", LAN),), swapped=True),

@@ -126,7 +126,7 @@ def test_a_quick_mode_under_way_of_who_is_displaced_ends() -> None:
 
 
 def test_a_peer_holds_what_it_has_and_what_it_asks_for() -> None:
-    asked = clients.selectors_of(ipsec())
+    asked = ipsec().selectors
     assert clients.holds(peer(lan=ChildState(pairs=(pair(1),))), "lan", asked, Attempt(9))
     assert clients.holds(peer(modes={9: mode()}), "lan", asked, Attempt(9))
     assert not clients.holds(peer(lan=ChildState()), "lan", asked, Attempt(9))

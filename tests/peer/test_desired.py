@@ -21,7 +21,7 @@ from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.sa.model import IpsecSa, UdpEncapsulation
+from ikevd.sa.model import AskedFor, IpsecSa, UdpEncapsulation
 from tests.builders import ALICE, BOB, ESP_AES128_SHA256, ESP_AES256_SHA1, child, connection, selector
 from tests.peer.records import B, ipsec, opening, ours, pair, theirs
 
@@ -207,8 +207,50 @@ def test_out_follows_the_newest_pair_that_stands_both_ways_in_and_fwd_the_newest
 @pytest.mark.parametrize(("half", "comes_by"), [(Half.INBOUND, "10.2.0.0/25"), (Half.BOTH, "10.2.0.128/25")])
 def test_another_part_of_a_template_counts_for_what_comes_once_message_3_has_come(half: Half, comes_by: str) -> None:
     one, other = (ipsec(n, remote_selector=selector(part)) for n, part in ((1, "10.2.0.0/25"), (2, "10.2.0.128/25")))
-    found = view(ChildState(pairs=(pair(1, sa=one), replace(opening(2, 7, half), sa=other))))
+    of_one_peer = replace(LAN, template=True, instance=True)
+    found = view(ChildState(pairs=(pair(1, sa=one), replace(opening(2, 7, half), sa=other))), ANYONE, of_one_peer)
     assert [str(name.source) for name in found.policies if name.direction is IN] == [comes_by]
+
+
+def actions(found: View, way: Direction) -> dict[str, Action]:
+    """By the network on the other side."""
+    return {
+        str(name.destination if way is OUT else name.source): policy.action
+        for name, policy in found.policies.items()
+        if name.direction is way
+    }
+
+
+def test_what_a_pair_leaves_out_of_its_child_is_blocked_both_ways_beneath_it() -> None:
+    part = ipsec(1, remote_selector=selector("10.2.0.0/25"))
+    found = view(ChildState(pairs=(pair(1, sa=part),)))
+    for way in Direction:
+        assert actions(found, way) == {"10.2.0.0/25": TUNNEL, "10.2.0.0/24": BLOCK}
+    priorities = {str(name.destination): one.priority for name, one in found.policies.items() if name.direction is OUT}
+    assert priorities["10.2.0.0/25"] < priorities["10.2.0.0/24"]
+
+
+def test_what_a_pair_leaves_out_of_its_child_is_as_clear_as_that_was_without() -> None:
+    part = ipsec(1, remote_selector=selector("10.2.0.0/25"))
+    found = view(ChildState(pairs=(pair(1, sa=part),)), lan=replace(LAN, fail_open=True))
+    assert actions(found, OUT) == {"10.2.0.0/25": TUNNEL}
+
+
+def test_a_child_leads_its_own_networks_through_a_pair_that_it_borrows_and_has_no_sa() -> None:
+    lent = replace(pair(1), sa=ipsec(1, reqid=0x696B0007))
+    found = view(ChildState(borrowed=(lent,)))
+    assert found.sas == {}
+    assert gate(found) == GATE_OF_ONE
+    assert {policy.reqid for policy in found.policies.values()} == {0x696B0007}
+
+
+def test_of_its_own_pair_and_a_borrowed_one_a_child_uses_the_newer() -> None:
+    lent = replace(pair(1), sa=ipsec(1, reqid=0x696B0007))
+    for newer, reqid in ((0.0, LAN.reqid), (1.0, 0x696B0007)):
+        state = ChildState(pairs=(pair(2),), borrowed=(replace(lent, born=lent.born + newer),))
+        if not newer:
+            state = replace(state, pairs=(pair(2, born=lent.born + 1),))
+        assert {policy.reqid for policy in view(state).policies.values()} == {reqid}
 
 
 def test_of_two_pairs_that_stand_the_newer_wins() -> None:
@@ -242,6 +284,7 @@ OF_SA: dict[str, object] = {
     "initiator": False,
     "encap": UdpEncapsulation(4500, 61000),
     "icv_bits": 96,
+    "asked": AskedFor(selector("10.0.0.0/8"), selector("0.0.0.0/0")),
 }
 OF_PAIR: dict[str, object] = {
     "under": B,
@@ -268,6 +311,7 @@ OF_CHILD: dict[str, object] = {
     "way_lost": True,
     "flaps": Flaps(1, 5.0),
     "hurried": True,
+    "borrowed": (pair(9),),
 }
 """Another value of each field; what holds other records is varied by theirs."""
 
