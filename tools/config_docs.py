@@ -21,6 +21,7 @@ SECTIONS = {
     "connections.NAME.retransmit": "RetransmitSection",
     "connections.NAME.dpd": "DpdSection",
     "bypass.NAME": "BypassSection",
+    "drop.NAME": "DropSection",
     "listen": "ListenSection",
     "control": "ControlSection",
     "limits": "LimitsSection",

@@ -1,4 +1,5 @@
-"""What of this machine's own traffic a child would hold back while it is down: doubts of `ikevd check`."""
+"""What of this machine's own traffic a child would hold back while it is down, and a drop for ever: doubts of `ikevd
+check`."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from itertools import product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import BypassSection, FileSection
+from ikevd.config.schema import FileSection, ShuntSection
 from ikevd.config.schema_addresses import Places
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection
@@ -29,6 +30,8 @@ def doubt(problems: Problems, file: FileSection, machine: Surroundings) -> None:
             if _blocks(connection, child):
                 path = ("connections", name, "children", child_name)
                 _on_child(problems, path, child, _needed(file, machine), named)
+    for name, drop in file.drop.items():
+        _on_drop(problems, ("drop", name), drop, file, _needed(file, machine))
 
 
 def _blocks(connection: ConnectionSection, child: ChildSection) -> bool:
@@ -86,7 +89,25 @@ def _on_child(
             )
 
 
-def _covered(packet: Packet, section: ChildSection | BypassSection) -> int | None:
+def _on_drop(
+    problems: Problems, path: YamlPath, drop: ShuntSection, file: FileSection, needed: list[tuple[Packet, str]]
+) -> None:
+    """Once for each that it covers, where no child is for it."""
+    children = [child for connection in file.connections.values() for child in connection.children.values()]
+    told: set[str] = set()
+    for packet, what in needed:
+        index = _covered(packet, drop)
+        carried = any(_covered(packet, child) is not None for child in children)
+        if index is not None and what not in told and not carried:
+            told.add(what)
+            problems.warn(
+                (*path, "remote", index),
+                f"{drop.remote[index]} covers {what}: what goes there from {packet[0].first} is always dropped; wanted "
+                "a `bypass` for it, or a narrower drop",
+            )
+
+
+def _covered(packet: Packet, section: ChildSection | ShuntSection) -> int | None:
     """By which item of `remote`."""
     ours, theirs = packet
     for (index, remote), local in product(enumerate(section.remote), section.local):

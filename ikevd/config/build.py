@@ -7,7 +7,7 @@ from itertools import product
 
 from ikevd.addresses import Address
 from ikevd.config.problems import Problems
-from ikevd.config.schema import BypassSection, FileSection
+from ikevd.config.schema import FileSection, ShuntSection
 from ikevd.config.schema_addresses import Places, Within
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection
@@ -20,7 +20,7 @@ from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.settings import Bypass, Config, Control, Limits, Listen, LogFormat, Looks, OnStop
+from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop, Shunt
 
 NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
     "both": (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02),
@@ -54,9 +54,8 @@ def build(
         log_level=file.log.level,
         runtime=file.runtime_directory,
         store_key=store_key,
-        bypasses=tuple(
-            Bypass(member, *pair) for name, its in file.bypass.items() for member, pair in _pairs(name, its)
-        ),
+        bypasses=tuple(_shunts(file.bypass)),
+        drops=tuple(_shunts(file.drop)),
         bypass_connected=file.bypass_connected,
         on_stop=OnStop(file.on_stop),
         remove_unknown=file.remove_unknown,
@@ -140,10 +139,14 @@ def _leased(file: FileSection) -> Reqids:
     return reqids
 
 
+def _shunts(sections: Mapping[str, ShuntSection]) -> Iterator[Shunt]:
+    return (Shunt(member, *pair) for name, its in sections.items() for member, pair in _pairs(name, its))
+
+
 def _pairs(
-    name: str, section: ChildSection | BypassSection
+    name: str, section: ChildSection | ShuntSection
 ) -> Iterator[tuple[str, tuple[TrafficSelector, TrafficSelector]]]:
-    """Each pair with its name, local by local: it is one child, as a Quick Mode carries one pair, or one bypass."""
+    """Each pair with its name, local by local: it is one child, as a Quick Mode carries one pair, or one shunt."""
     pairs = list(product(section.local, section.remote))
     for number, pair in enumerate(pairs, start=1):
         yield (name if len(pairs) == 1 else f"{name}[{number}]"), pair

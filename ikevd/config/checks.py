@@ -6,10 +6,10 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 
 from ikevd.addresses import Address
-from ikevd.config import advice, blocked, bypasses, networks, overlaps
+from ikevd.config import advice, blocked, networks, overlaps, shunts
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
-from ikevd.config.schema import BypassSection, FileSection
+from ikevd.config.schema import FileSection, ShuntSection
 from ikevd.config.schema_addresses import Places, Within
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection
@@ -23,9 +23,10 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 def check_names(problems: Problems, data: dict[str, object]) -> None:
     """Names go into commands, labels and file names: letters, digits and `_.-`."""
-    bypass = data.get("bypass")
-    for name in bypass if isinstance(bypass, dict) else ():
-        _check_name(problems, ("bypass", name))
+    for what in ("bypass", "drop"):
+        shunts = data.get(what)
+        for name in shunts if isinstance(shunts, dict) else ():
+            _check_name(problems, (what, name))
     connections = data.get("connections")
     for name, section in connections.items() if isinstance(connections, dict) else ():
         _check_name(problems, ("connections", name))
@@ -51,9 +52,10 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
         _check_connection(problems, ("connections", name), connection, file)
         for child_name, child in connection.children.items():
             _check_child(problems, ("connections", name, "children", child_name), child, connection)
-    for name, bypass in file.bypass.items():
-        _check_bypass(problems, ("bypass", name), bypass)
-    bypasses.check(problems, file)
+    shunts.check(problems, file)
+    for what, sections in shunts.kinds(file):
+        for name, shunt in sections.items():
+            _check_shunt(problems, (what, name), shunt, what)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
     blocked.doubt(problems, file, known or Surroundings())
@@ -170,10 +172,10 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
     _check_sides(problems, path, child, "child")
 
 
-def _check_bypass(problems: Problems, path: YamlPath, bypass: BypassSection) -> None:
-    _refuse_repeats(problems, (*path, "local"), bypass.local)
-    _refuse_repeats(problems, (*path, "remote"), bypass.remote)
-    _check_sides(problems, path, bypass, "bypass")
+def _check_shunt(problems: Problems, path: YamlPath, shunt: ShuntSection, what: str) -> None:
+    _refuse_repeats(problems, (*path, "local"), shunt.local)
+    _refuse_repeats(problems, (*path, "remote"), shunt.remote)
+    _check_sides(problems, path, shunt, what)
 
 
 def _check_templates(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
@@ -214,7 +216,7 @@ def _check_nat(problems: Problems, path: YamlPath, connection: ConnectionSection
         )
 
 
-def _check_sides(problems: Problems, path: YamlPath, section: ChildSection | BypassSection, what: str) -> None:
+def _check_sides(problems: Problems, path: YamlPath, section: ChildSection | ShuntSection, what: str) -> None:
     """Each pair is of one address family and one protocol. `what` the section is."""
     first = section.local[0]
     for side, selectors in (("local", section.local), ("remote", section.remote)):

@@ -52,7 +52,7 @@ def _property(section: str, key: str, made: Json) -> Json:
         one["default"] = WRITTEN.get((section, key), one["default"])
     if one.get("default", {}) is None or "$ref" in one:
         del one["default"]
-    if key in ("connections", "children", "bypass"):
+    if key in ("connections", "children", "bypass", "drop"):
         one["propertyNames"] = NAMES
     if one.get("type") == "array":
         items = one.pop("items")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Literal
 
+from ikevd.config import shunts
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_child import ChildSection
@@ -35,6 +36,7 @@ def doubt(problems: Problems, file: FileSection) -> None:
     if sum(len(child.side("local")) * len(child.side("remote")) for child in children) > LEASABLE:
         return
     shared = _doubt_policies(problems, children)
+    _doubt_shunts(problems, file, children)
     _doubt_overlaps(problems, children, shared)
 
 
@@ -91,6 +93,29 @@ def _policies(pair: Pair) -> Iterator[tuple[Network, Network, int, int, int]]:
     if len(local.networks) * len(remote.networks) <= MAX_POLICIES:
         for one, other in product(local.networks, remote.networks):
             yield one, other, local.protocol, local.port, remote.port
+
+
+def _doubt_shunts(problems: Problems, file: FileSection, children: list[_Child]) -> None:
+    """A range of a drop or bypass that holds a policy of a child, too; whole pairs are refused elsewhere (`shunts`)."""
+    taken = {
+        policy: (what, name)
+        for what, sections in shunts.kinds(file)
+        for name, section in sections.items()
+        for pair in shunts.pairs(section)
+        for policy in _policies(pair)
+    }
+    if not taken:
+        return
+    for child in children:
+        pairs = product(child.section.local, child.section.remote)
+        found = ((policy, taken[policy]) for pair in pairs for policy in _policies(pair) if policy in taken)
+        if first := next(found, None):
+            policy, (what, name) = first
+            problems.warn(
+                child.path,
+                f"shares {policy[0]} === {policy[1]} with the {what} {name}, and the kernel holds one policy for that: "
+                "the child cannot be up",
+            )
 
 
 # -- overlapping pairs --------------------------------------------------------------------------------------------

@@ -19,12 +19,22 @@ from ikevd.config.schema_values import OneOrMore, PathValue, PskValue, Switch, o
 from ikevd.config.section import Section
 
 
-class BypassSection(Section):
-    """Traffic that stays outside of every tunnel and is never blocked, both ways: for example that of the own networks
-    with one another, where `remote` of a child is 10.0.0.0/8."""
+class ShuntSection(Section):
+    """Traffic that no tunnel carries."""
 
     local: OneOrMore[SelectorValue] = Field(description="networks on this side, for example 10.1.0.0/16")
     remote: OneOrMore[SelectorValue] = Field(description="networks on the other side, for example 10.1.0.0/16")
+
+
+class BypassSection(ShuntSection):
+    """Traffic that stays outside of every tunnel and is never blocked, both ways: for example that of the own networks
+    with one another, where `remote` of a child is 10.0.0.0/8."""
+
+
+class DropSection(ShuntSection):
+    """Traffic that is dropped, both ways, whether a tunnel stands or not: for example that of one host, where the
+    networks of a child hold it. Of a child and a drop the narrower one wins, and the drop where neither is narrower; a
+    bypass always."""
 
 
 class FileSection(Section):
@@ -33,6 +43,9 @@ class FileSection(Section):
     connections: dict[str, ConnectionSection] = Field(description="a mapping of names to peers")
     bypass: dict[str, BypassSection] = Field(
         default={}, description="a mapping of names to traffic that stays outside of every tunnel"
+    )
+    drop: dict[str, DropSection] = Field(
+        default={}, description="a mapping of names to traffic that is dropped, though it may be for a wider tunnel"
     )
     bypass_connected: Switch = Field(
         default=False,
@@ -83,6 +96,8 @@ def section_at(path: tuple[str | int, ...]) -> type[Section] | None:
             return LogSection
         case ("bypass", _):
             return BypassSection
+        case ("drop", _):
+            return DropSection
         case ("connections", _):
             return ConnectionSection
         case ("connections", _, "retransmit"):

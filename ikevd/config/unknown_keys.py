@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ikevd.config.schema import BypassSection, FileSection, section_at
+from ikevd.config.schema import BypassSection, DropSection, FileSection, section_at
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection, RetransmitSection
 from ikevd.config.schema_settings import ControlSection, LimitsSection, ListenSection, LogSection
@@ -19,6 +19,7 @@ PLACES: Mapping[type[Section], str] = {
     ChildSection: "the child",
     FileSection: "the top of the file",
     BypassSection: "an entry of `bypass`",
+    DropSection: "an entry of `drop`",
     RetransmitSection: "`retransmit` of the connection",
     DpdSection: "`dpd` of the connection",
     ListenSection: "`listen`",
@@ -71,6 +72,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ChildSection, "start"): "auto start_action initiate startup",
     (FileSection, "connections"): "conn conns connection peers tunnels",
     (FileSection, "bypass"): "passthrough passthroughs shunt shunts exclude excluded bypasses",
+    (FileSection, "drop"): "block blocks deny discard reject drops",
     (FileSection, "bypass_connected"): "bypass_lan bypass_local",
     (ListenSection, "addresses"): "interface interfaces listen_address listen_addresses",
     (LogSection, "level"): "charondebug plutodebug loglevel log_level",

@@ -83,7 +83,7 @@ def _narrowed(parts: Sequence[Child], children: Sequence[Child], asked: Selector
     """The largest part lends its pair to those that are negotiated alike: no child's traffic takes what its own entry
     does not allow."""
     lead = max(parts, key=_size)
-    alone = lead.template or lead.instance
+    alone = lead.template or lead.instance or lead.transport
     also = [part for part in parts if part.name != lead.name and not alone and _is_alike(part, lead)]
     installed = [lead, *also]
     named = {part.name for part in installed}

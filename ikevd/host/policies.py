@@ -101,7 +101,7 @@ class KernelPolicy:
     priority: int
     """By `ikevd.policy.priorities`; the smallest number wins."""
     template: Template | None
-    """None for BYPASS, which is known as ours by its priority alone."""
+    """None for what no tunnel carries, BYPASS or BLOCK, which is known as ours by its priority alone."""
 
     @property
     def reqid(self) -> int:

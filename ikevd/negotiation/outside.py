@@ -1,4 +1,4 @@
-"""What passes outside of every tunnel, in the kernel from the daemon's start to its end."""
+"""What passes outside of every tunnel, and what is dropped, in the kernel from the daemon's start to its end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Outside:
         """These shall stand from here on; those that shall not any more are removed elsewhere. `turned`: see `put`."""
         former, self.policies = self.policies, policies
         for name, policy in policies.items():
-            if name not in former:
+            if former.get(name) != policy:
                 await self._put(policy, turned.get(name))
 
     async def remove(self) -> None:

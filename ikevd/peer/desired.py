@@ -237,7 +237,7 @@ class _Policies:
     @property
     def names(self) -> Set[PolicyId]:
         """Of all of them."""
-        return {policy.id for policy in self.inwards} | {name for name, _ in self._outwards}
+        return {policy.id for policy in self.inwards} | set(self._outwards)
 
     def outwards(self, action: Action, spi: Spi | None = None) -> Iterator[KernelPolicy]:
         """Those of the packets that leave. `spi`: through this SA."""

@@ -1,4 +1,5 @@
-"""What passes outside of every tunnel, wins over every tunnel and block, and is of this machine, not of a peer."""
+"""What no tunnel carries, and is of this machine, not of a peer: what passes outside, which wins over every tunnel and
+block, and what is dropped, which wins over what is as wide or wider."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from itertools import product
 from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
-from ikevd.policy.settings import Config
+from ikevd.policy.settings import Config, Shunt
 
 EVERYWHERE_4, EVERYWHERE_6, LOOPBACK_6 = map(ip_network, ("0.0.0.0/0", "::/0", "::1/128"))
 ICMP, ICMPV6 = 1, 58
@@ -25,13 +26,16 @@ OWN = (Direction.OUT, Direction.IN)
 
 def outside(config: Config, connected: Iterable[Network]) -> Mapping[PolicyId, KernelPolicy]:
     """All that shall stand as long as anything of ours does. `connected`: the networks of this machine's interfaces."""
-    names = [*_always(config), *_configured(config), *(_within(connected) if config.bypass_connected else ())]
-    return {name: _bypass(name) for name in names}
+    passing = [*_always(config), *_each(config.bypasses), *(_within(connected) if config.bypass_connected else ())]
+    dropped = {name: _policy(name, Action.BLOCK) for name in _each(config.drops)}
+    bypasses = {name: _policy(name, Action.BYPASS) for name in passing}
+    return {**bypasses, **dropped, **bypasses}  # first what passes; where both have one selector it does
 
 
-def _bypass(name: PolicyId) -> KernelPolicy:
+def _policy(name: PolicyId, action: Action) -> KernelPolicy:
     packets = (name.source, name.destination, name.protocol, name.source_port, name.destination_port)
-    return KernelPolicy(name, Action.BYPASS, priority(*packets, bypass=True), None)
+    passes = action is Action.BYPASS
+    return KernelPolicy(name, action, priority(*packets, bypass=passes, drop=not passes), None)
 
 
 def _always(config: Config) -> Iterator[PolicyId]:
@@ -64,9 +68,9 @@ def _outer(config: Config) -> Iterator[Network]:
             yield EVERYWHERE_4 if connection.remote.version == 4 else EVERYWHERE_6
 
 
-def _configured(config: Config) -> Iterator[PolicyId]:
-    for bypass in config.bypasses:
-        yield from _both_ways(bypass.local, bypass.remote)
+def _each(shunts: Iterable[Shunt]) -> Iterator[PolicyId]:
+    for shunt in shunts:
+        yield from _both_ways(shunt.local, shunt.remote)
 
 
 def _within(networks: Iterable[Network]) -> Iterator[PolicyId]:

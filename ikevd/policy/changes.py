@@ -196,6 +196,7 @@ SETTINGS = {
     "log_level": "log.level",
     "runtime": "runtime_directory",
     "bypasses": "bypass",
+    "drops": "drop",
     "export_keys": "control.export_keys",
 }
 

@@ -8,6 +8,8 @@ One formula, whose numbers nobody else uses: strongSwan's end at 800,000, libres
     bit 3:      0 for one IP protocol, 1 for any
     bits 1-2:   2 less the number of ports that are given
     bit 0:      0 for an instance, or what is configured in full; 1 for a template
+
+A drop has one less than a tunnel of its selector: of two that are equally wide it wins.
 """
 
 from __future__ import annotations
@@ -28,12 +30,14 @@ def priority(
     *,
     bypass: bool = False,
     template: bool = False,
+    drop: bool = False,
 ) -> int:
     """Of a policy with this selector, in which 0 is any protocol or port. `template`: its selector is what clients may
-    ask for a part of."""
+    ask for a part of. `drop`: it blocks for ever."""
     wide = _PREFIX_BITS - source.prefixlen - destination.prefixlen
     ports = bool(source_port) + bool(destination_port)
-    return PRIORITY_FIRST | (not bypass) << 16 | wide << 4 | (not protocol) << 3 | (2 - ports) << 1 | template
+    number = PRIORITY_FIRST | (not bypass) << 16 | wide << 4 | (not protocol) << 3 | (2 - ports) << 1 | template
+    return number - drop
 
 
 def is_ours(number: int) -> bool:

@@ -14,8 +14,8 @@ from ikevd.policy.selectors import TrafficSelector
 
 
 @frozen
-class Bypass:
-    """Traffic that stays outside of every tunnel, however wide one is."""
+class Shunt:
+    """Traffic that no tunnel carries: it passes in the clear, or is dropped."""
 
     name: str
     local: TrafficSelector
@@ -102,7 +102,10 @@ class Config:
     """Folder of what outlives the process."""
     store_key: Secret | None = None
     """Under which the store is sealed; None: it is not, and kept in memory only."""
-    bypasses: tuple[Bypass, ...] = ()
+    bypasses: tuple[Shunt, ...] = ()
+    """They win over every tunnel, block and drop, however narrow."""
+    drops: tuple[Shunt, ...] = ()
+    """They win over what is as wide or wider."""
     bypass_connected: bool = False
     """Does what stays within a network to which this machine is connected stay outside of every tunnel?"""
     on_stop: OnStop = OnStop.KEEP

@@ -85,7 +85,7 @@ class PlacedPolicy:
 
     id: PolicyId
     reqid: int
-    """0: a bypass."""
+    """0: a bypass or a drop."""
 
 
 @frozen

@@ -8,7 +8,8 @@ from ipaddress import ip_network
 from ikevd.boot.blocks import blocks, install
 from ikevd.host.policies import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
-from ikevd.policy.settings import Config
+from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.settings import Config, Shunt
 from tests.builders import child, connection
 from tests.virtual_time import run
 
@@ -39,6 +40,16 @@ def test_each_child_is_blocked_on_the_way_out_and_takes_nothing_in_the_clear() -
 def test_what_may_pass_in_the_clear_and_who_may_be_anybody_has_no_block() -> None:
     assert gates(Config((connection(children=(child(fail_open=True),)),))) == []
     assert gates(Config((connection(remote=None),))) == []
+
+
+def test_a_drop_is_there_before_ikevd_runs() -> None:
+    host = Shunt("printer", OURS.connections[0].children[0].local, TrafficSelector.parse("10.2.0.9"))
+    assert gates(replace(OURS, drops=(host,))) == [
+        "block out 10.1.0.0/24 10.2.0.9/32",
+        "block in 10.2.0.9/32 10.1.0.0/24",
+        "block fwd 10.2.0.9/32 10.1.0.0/24",
+        *gates(OURS),
+    ]
 
 
 def test_neighbour_discovery_is_there_before_any_block() -> None:

@@ -96,3 +96,19 @@ def test_a_resolver_that_is_covered_is_an_error_where_a_peer_has_a_name(tmp_path
     assert "10.9.0.53, a resolver of this machine" in problem
     assert "is blocked, and the remote of berlin is a name; wanted a `bypass` for it" in problem
     assert doubts(tmp_path, child, peer=peer, more=bypass, machine=machine) == []
+
+
+def test_a_drop_that_covers_what_this_machine_needs_is_doubted(tmp_path: Path) -> None:
+    def told(more: str, child: str = "local: 10.1.0.0/24, remote: 10.2.0.0/24") -> list[str]:
+        path = tmp_path / "ikevd.yaml"
+        connection = f"{{remote: 198.51.100.1, psk: {MARKED}, children: {{lan: {{{child}}}}}}}"
+        path.write_text(f"connections:\n  berlin: {connection}\n{more}\n")
+        path.chmod(0o600)
+        return [one for one in load(path, {}, known=MACHINE).warnings if "always dropped" in one]
+
+    wide = "drop: {rest: {local: 10.1.0.0/16, remote: 10.0.0.0/8}}"
+    (resolver, session) = told(wide)
+    assert "drop.rest.remote: 10.0.0.0/8 covers 10.9.0.53, a resolver of this machine" in resolver
+    assert "10.9.0.7, from where this session came" in session
+    assert told(wide, "local: 10.1.0.0/24, remote: 10.9.0.0/24") == [], "a child is for it"
+    assert told(f"{wide}\nbypass: {{own: {{local: 10.1.0.0/24, remote: 10.9.0.0/24}}}}") == []

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from ikevd.host.policies import Action
-from ikevd.policy.settings import Bypass, Listen
+from ikevd.policy.settings import Listen, Shunt
 from tests.builders import ALICE, selector
-from tests.gateways import World
+from tests.gateways import World, reload
 from tests.negotiation.guarded import DMZ, LAN, SETTINGS, VIEW, Watched, both_up, out, renamed
 from tests.negotiation.mortal import Machine
 from tests.virtual_time import run
 
-PRINTERS = Bypass("printers", selector("10.1.0.0/24"), selector("10.2.0.8/29"))
+PRINTERS = Shunt("printers", selector("10.1.0.0/24"), selector("10.2.0.8/29"))
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
@@ -38,7 +38,7 @@ def test_a_bypass_that_is_gone_from_the_file_goes_and_what_another_ikevd_lets_pa
 @pytest.mark.parametrize("turns", ["a bypass into a block", "a block into a bypass"])
 def test_a_selector_may_change_between_outside_and_a_tunnel(turns: str) -> None:
     async def story() -> None:
-        lan = Bypass("lan", LAN.local, LAN.remote)
+        lan = Shunt("lan", LAN.local, LAN.remote)
         settings: dict[str, Any] = {"listen": Listen((ALICE,))}
         _, hers, _, _ = await both_up(replace(VIEW, children=(DMZ,)), **settings, bypasses=(lan,))
         without, without_lan = (VIEW,), (replace(VIEW, children=(DMZ,)),)
@@ -51,6 +51,34 @@ def test_a_selector_may_change_between_outside_and_a_tunnel(turns: str) -> None:
         (network,) = LAN.remote.networks
         (policy,) = [one for one in hers.kernel.policies.values() if one.id.destination == network]
         assert policy.action is (Action.BYPASS if turns == "a block into a bypass" else Action.BLOCK)
+        assert alice.troubles == []
+
+    run(story())
+
+
+def test_a_reload_turns_a_bypass_into_a_drop_and_back_and_a_drop_that_is_gone_goes() -> None:
+    async def story() -> None:
+        world = World()
+        alice = world.gateway(ALICE, VIEW, settings={"bypasses": (PRINTERS,)})
+        await alice.engine.restore()
+        alice.engine.start()
+        before = set(alice.kernel.policies)
+
+        def printers() -> set[Action]:
+            (network,) = PRINTERS.remote.networks
+            ends = ((policy.id.source, policy.id.destination, policy) for policy in alice.kernel.policies.values())
+            return {policy.action for source, destination, policy in ends if network in (source, destination)}
+
+        for settings, actions in (
+            ({"bypasses": (), "drops": (PRINTERS,)}, {Action.BLOCK}),
+            ({"bypasses": (PRINTERS,), "drops": ()}, {Action.BYPASS}),
+            ({"bypasses": (), "drops": (PRINTERS,)}, {Action.BLOCK}),
+        ):
+            await reload(alice, VIEW, **settings)
+            assert printers() == actions
+            assert set(alice.kernel.policies) == before
+        await reload(alice, VIEW, drops=())
+        assert printers() == set()
         assert alice.troubles == []
 
     run(story())

@@ -10,7 +10,7 @@ import pytest
 from ikevd.host.policies import Action
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
-from ikevd.policy.settings import Bypass, Listen
+from ikevd.policy.settings import Listen, Shunt
 from tests.builders import ALICE, BOB, child, connection, mirrored, selector
 from tests.gateways import World
 from tests.negotiation.guarded import LAN, Watched, both_up, of_children
@@ -20,10 +20,10 @@ from tests.virtual_time import run
 CAROL, DAVE = ALICE + 1, BOB + 1
 
 
-PRINTER = Bypass("printer", selector("10.1.0.0/24"), selector("10.9.0.9/32"))
+PRINTER = Shunt("printer", selector("10.1.0.0/24"), selector("10.9.0.9/32"))
 
 
-async def neighbours(kernel: MemoryKernel, *bypasses: Bypass) -> tuple[World, Watched, Watched]:
+async def neighbours(kernel: MemoryKernel, *bypasses: Shunt) -> tuple[World, Watched, Watched]:
     """Alice and Carol have one kernel, and connections, children and reqids of one name, each to a peer of her own."""
     world = World()
     lan = child(local="10.7.0.0/24", remote="10.8.0.0/24", start=Start.ALWAYS)

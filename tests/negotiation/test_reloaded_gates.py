@@ -9,7 +9,7 @@ from ikevd.host.policies import Action, KernelPolicy, PolicyId
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection
-from ikevd.policy.settings import Bypass
+from ikevd.policy.settings import Shunt
 from tests.builders import ALICE, SeededEntropy, child, connection, selector
 from tests.gateways import World, reload
 from tests.negotiation.guarded import DAVE, DMZ, LAN, VIEW, both_up, of, out
@@ -21,7 +21,7 @@ def test_bypasses_come_and_go_before_and_after_what_they_concern() -> None:
         _, hers, _, _ = await both_up()
         alice, before = hers.gateway, dict(hers.kernel.policies)
         assert alice is not None
-        own = Bypass("own", selector("10.1.0.0/24"), selector("10.1.0.0/16"))
+        own = Shunt("own", selector("10.1.0.0/24"), selector("10.1.0.0/16"))
         await reload(alice, VIEW, bypasses=(own,))
         added = {name: one for name, one in hers.kernel.policies.items() if name not in before}
         assert len(added) == 3

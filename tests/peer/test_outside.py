@@ -1,4 +1,4 @@
-"""What passes outside of every tunnel."""
+"""What no tunnel carries: what passes outside, and what is dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
 from ikevd.peer.outside import outside
 from ikevd.policy.priorities import is_ours, priority
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.settings import Bypass, Config
+from ikevd.policy.settings import Config, Shunt
 from tests.builders import ALICE, connection
 
 OUT, IN, FWD = Direction.OUT, Direction.IN, Direction.FWD
@@ -59,7 +59,7 @@ def test_where_routing_chooses_our_address_it_may_say_so_to_any() -> None:
 def test_what_the_configuration_names_passes_both_ways_and_is_forwarded() -> None:
     local = TrafficSelector(LAN[0], LAN[-1], protocol=6)
     remote = TrafficSelector(ip_address("10.2.0.1"), ip_address("10.2.0.2"), protocol=6, port=443)
-    assert shown(Config((), bypasses=(Bypass("web", local, remote),))) == [
+    assert shown(Config((), bypasses=(Shunt("web", local, remote),))) == [
         "out 10.1.0.0/16 10.2.0.1/32 6/0/443",
         "in 10.2.0.1/32 10.1.0.0/16 6/443/0",
         "fwd 10.2.0.1/32 10.1.0.0/16 6/443/0",
@@ -86,3 +86,23 @@ def test_each_of_them_wins_over_every_tunnel_and_block_and_is_known_as_ours() ->
         assert policy.action is Action.BYPASS
         assert policy.priority < min(narrowest, narrowest_6)
         assert is_ours(policy.priority)
+
+
+def test_what_is_dropped_is_dropped_both_ways_and_not_forwarded_after_all_that_passes() -> None:
+    drop = Shunt("printer", TrafficSelector.of(LAN), TrafficSelector.parse("10.2.0.9"))
+    found = list(policies(Config((connection(),), drops=(drop,)), "10.3.0.0/24"))
+    dropped = [policy for policy in found if policy.action is Action.BLOCK]
+    assert [_text(policy.id) for policy in dropped] == [
+        "out 10.1.0.0/16 10.2.0.9/32",
+        "in 10.2.0.9/32 10.1.0.0/16",
+        "fwd 10.2.0.9/32 10.1.0.0/16",
+    ]
+    assert found[-3:] == dropped
+    assert {policy.template for policy in dropped} == {None}
+    assert {policy.priority for policy in dropped} == {priority(LAN, ip_network("10.2.0.9/32"), drop=True)}
+
+
+def test_what_is_connected_passes_though_it_is_dropped_too() -> None:
+    drop = Shunt("own", TrafficSelector.of(LAN), TrafficSelector.of(LAN))
+    config = Config((), bypass_connected=True, drops=(drop,))
+    assert {policy.action for policy in policies(config, "10.1.0.0/16")} == {Action.BYPASS}

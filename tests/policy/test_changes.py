@@ -27,7 +27,7 @@ from ikevd.policy.child import Child, Start
 from ikevd.policy.connection import Connection, Location, Resend
 from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
-from ikevd.policy.settings import Bypass, Config, Control, Limits, Listen, OnStop
+from ikevd.policy.settings import Config, Control, Limits, Listen, OnStop, Shunt
 from tests.builders import BOB, ESP_AES256_SHA1, child, connection, psk, selector
 
 LAN, DMZ = child(), child(name="dmz", reqid=0x696B0001, remote="10.3.0.0/24")
@@ -119,7 +119,7 @@ def test_connections_come_and_go() -> None:
         ({"on_stop": OnStop.DOWN}, "on_stop", False),
         ({"remove_unknown": False}, "remove_unknown", False),
         ({"export_keys": True}, "control.export_keys", False),
-        ({"bypasses": (Bypass("own", selector("10.1.0.0/24"), selector("10.1.0.0/24")),)}, "bypass", False),
+        ({"bypasses": (Shunt("own", selector("10.1.0.0/24"), selector("10.1.0.0/24")),)}, "bypass", False),
         ({"listen": Listen(port=501)}, "listen.port", True),
         ({"control": Control(path=Path("/run/other"))}, "control.socket", True),
         ({"control": Control(mode=0o660)}, "control.mode", True),
@@ -158,7 +158,8 @@ def test_every_setting_is_named_as_the_file_names_it() -> None:
         log_level="debug",
         runtime=Path("/x"),
         store_key=psk().key,
-        bypasses=(Bypass("own", selector("10.1.0.0/24"), selector("10.1.0.0/24")),),
+        bypasses=(Shunt("own", selector("10.1.0.0/24"), selector("10.1.0.0/24")),),
+        drops=(Shunt("host", selector("10.1.0.0/24"), selector("10.2.0.9/32")),),
         bypass_connected=True,
         on_stop=OnStop.DOWN,
         remove_unknown=False,

@@ -38,6 +38,16 @@ def test_an_instance_comes_before_the_template_that_it_is_a_part_of(bypass: bool
     assert template < priority(HERE, WIDE, bypass=bypass)
 
 
+def test_a_drop_wins_over_a_tunnel_as_wide_and_over_a_wider_one_and_loses_to_a_narrower_one_and_to_a_bypass() -> None:
+    drop = priority(HERE, NARROW, drop=True)
+    crossing = priority(ip_network("10.1.0.0/16"), ip_network("10.2.0.0/32"))
+    assert priority(HERE, ip_network("10.2.0.7/32")) < drop < crossing
+    assert drop < priority(HERE, WIDE)
+    assert priority(HERE, NARROW, 6) < drop < priority(HERE, NARROW)
+    assert priority(ALL4, ALL4, bypass=True) < priority(HOST6, HOST6, 6, 1, 1, drop=True)
+    assert is_ours(priority(HOST6, HOST6, 6, 1, 1, drop=True))
+
+
 @pytest.mark.parametrize("bypass", [True, False])
 @pytest.mark.parametrize("template", [True, False])
 @pytest.mark.parametrize(
