@@ -22,20 +22,26 @@ from ikevd.boot.file import BLOCKS, read_blocks, write_blocks
 from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
-from ikevd.errors import Abandoned, CannotStart, KernelRefused
+from ikevd.errors import Abandoned, CannotStart, Finding, KernelRefused
 from ikevd.frozen import frozen
+from ikevd.hooks import program
+from ikevd.hooks.environment import environment
+from ikevd.hooks.queue import HookQueue
 from ikevd.host.entropy import SystemEntropy
+from ikevd.host.hooks import HookCall
 from ikevd.host.interface import Kernel
 from ikevd.host.policies import KernelPolicy
 from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
+from ikevd.kernel.first_hop import first_hop
 from ikevd.kernel.place import place
 from ikevd.kernel.unknown_esp import watch as watch_esp
 from ikevd.negotiation.agenda import agenda_of_many
 from ikevd.negotiation.clock import boot_time
 from ikevd.negotiation.engine import Engine
+from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names
 from ikevd.negotiation.ports import Ports
 from ikevd.observe import log
@@ -94,7 +100,11 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str], ma
         asyncio.get_running_loop().set_exception_handler(_log_bug)
         try:
             notifier = stack.enter_context(Notifier(environ))
-            engine, holding, reloading = await _start(config, options, notifier, environ, machine or Machine(), stack)
+            hooks = HookQueue(_run_hook)
+            stack.push_async_callback(_end_hooks, hooks)
+            engine, holding, reloading = await _start(
+                config, options, notifier, environ, machine or Machine(), hooks, stack
+            )
         except OSError as error:
             raise unforeseen(error) from error
         await _run(engine, holding, notifier, stop, reloading)
@@ -106,6 +116,7 @@ async def _start(
     notifier: Notifier,
     environ: Mapping[str, str],
     machine: Machine,
+    hooks: HookQueue,
     stack: AsyncExitStack,
 ) -> tuple[Engine, Holding, Reloading | None]:
     """Everything that the daemon needs, bound and connected; `stack` undoes it."""
@@ -126,7 +137,7 @@ async def _start(
         prepare_nat=machine.take_esp,
         inherited=inherited,
     )
-    ports = _ports(config, options, transport, kernel, store, history, counters, stack)
+    ports = _ports(config, options, transport, kernel, store, history, counters, hooks, stack)
     engine = Engine(config, ports, _connected(), _at_boot(environ))
     engine.wait()
     transport.open()
@@ -161,6 +172,7 @@ def _ports(
     store: Store,
     history: History,
     counters: Counters,
+    hooks: HookQueue,
     stack: AsyncExitStack,
 ) -> Ports:
     """What the engine has of this machine."""
@@ -180,7 +192,20 @@ def _ports(
         export_key=_key_log(options, stack),
         nat_port=config.listen.nat_port,
         names=Names(Resolver().lookup),
+        hooks=Hooks(hooks, log.warning),
     )
+
+
+async def _run_hook(call: HookCall, up: bool) -> Finding | None:
+    hop = first_hop(call.sa.remote)
+    told = environment(call, up=up, interface=hop.interface if hop else None)
+    return await program.run(call.updown, told, call.sa.child, up=up)
+
+
+async def _end_hooks(hooks: HookQueue) -> None:
+    """After the last `down`."""
+    if cut := await hooks.close():
+        log.warning(f"{cut} updown programs had not ended when ikevd ended, or were never begun")
 
 
 def _reloading(

@@ -8,6 +8,7 @@ from ikevd import (
     contact_findings,
     errors,
     findings,
+    hook_findings,
     lifetime_findings,
     liveness_findings,
     path_findings,
@@ -24,6 +25,7 @@ _MODULES = (
     lifetime_findings,
     liveness_findings,
     path_findings,
+    hook_findings,
     refusals,
 )
 

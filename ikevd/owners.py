@@ -14,8 +14,8 @@ from ikevd.frozen import frozen
 ROOT = 0
 MAX_LINKS = 40
 """As the kernel follows."""
-CLOSED, GROUP_READS, WRITERS = 0o077, 0o040, 0o022
-"""Permissions that group and others have, that the group may have, with which they write."""
+CLOSED, GROUP_READS, WRITERS, EXECUTABLE = 0o077, 0o040, 0o022, 0o111
+"""Permissions that group and others have, that the group may have, with which they write, that make a program."""
 
 
 @frozen
@@ -77,6 +77,20 @@ def intruder(path: Path, account: Account) -> str | None:
     except OSError:
         return None  # whoever opens it is told why it cannot be reached
     return None
+
+
+def program_flaw(path: Path, account: Account) -> str | None:
+    """Why the program at `path` is not to be run, and the cure; None: it may be. Who could change it could do with our
+    rights what they like."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return f"{path} cannot be run: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{path} is no file"
+    if not status.st_mode & EXECUTABLE:
+        return f"{path} is not executable; run: chmod 755 {path}"
+    return intruder(path, account)
 
 
 def sticky_folder(path: Path) -> Path | None:

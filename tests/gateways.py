@@ -9,9 +9,11 @@ from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.host.entropy import Entropy
+from ikevd.host.hooks import NoPrograms, Programs
 from ikevd.host.policies import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
+from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.session import Session
@@ -84,8 +86,10 @@ class World:
         transmit: Callable[[bytes, Path], str | None] | None = None,
         settings: Mapping[str, Any] | None = None,
         at_boot: Iterable[KernelPolicy] = (),
+        programs: Programs | None = None,
     ) -> Gateway:
-        """`settings`: what else the file says; `at_boot`: blocks from before any ikevd ran."""
+        """`settings`: what else the file says; `at_boot`: blocks from before any ikevd ran; `programs`: run what
+        children have as updown."""
         loop = asyncio.get_running_loop()
         entropy = SeededEntropy(int(address) * 1_000_003 + seed)
         kernel = kernel or MemoryKernel(clock=loop.time, entropy=spis or entropy)
@@ -95,6 +99,7 @@ class World:
             keepalive=lambda path: self.keepalives.append((loop.time(), path)),
             source_for=lambda remote: self.sources.get(address, address),
             names=Names(self.lookup),
+            hooks=Hooks(programs or NoPrograms(), troubles.append),
             kernel=kernel,
             store=store or NoStore("this test wants none"),
             entropy=entropy,

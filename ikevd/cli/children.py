@@ -51,6 +51,7 @@ def _block(child: View, width: int, configured: str) -> Iterator[Text]:
         line.highlight_words([f" {child['state'].upper()} "], _style(child))
         yield line
     yield from trouble(child, width, "    ")
+    yield from updown(child, width, "    ")
     if child["sas"]:
         yield from flowed([f"last packet in: {_last(child, clock, ' ago')}"], width, first="    ")
         yield from one_way(child, width, "    ")
@@ -106,6 +107,14 @@ def trouble(child: View, width: int, first: str) -> Iterator[Text]:
         words += ["(next", "attempt", *(["no", "sooner", "than"] if waits else []), "in", f"{retry:g} s)"]
     if words:
         yield from flowed(words, width, first=first, rest=" " * 6, separator=" ")
+
+
+def updown(child: View, width: int, first: str) -> Iterator[Text]:
+    """How its updown program failed; nothing where it did not."""
+    if child["updown"] and child["updown"]["failure"]:
+        for line in flowed(child["updown"]["failure"].split(" "), width, first=first, rest=" " * 6, separator=" "):
+            line.stylize("red")
+            yield line
 
 
 def refused_packets(sa: View, width: int, first: str) -> Iterator[Text]:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from ikevd.cli.children import blocks, one_way, refused_packets, table_of, trouble
+from ikevd.cli.children import blocks, one_way, refused_packets, table_of, trouble, updown
 from ikevd.cli.values import clock, expiry, flowed, renewal
 from ikevd.dissect.brief import EXCHANGE_NAMES
 from ikevd.observe.ladder import moment
@@ -80,6 +80,7 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
         yield from table
         for child in connection["children"]:
             yield from trouble(child, width, f"  {child['name']}: ")
+            yield from updown(child, width, f"  {child['name']}: ")
             yield from one_way(child, width, f"  {child['name']}: ")
             for sa in child["sas"]:
                 yield from refused_packets(sa, width, f"  {child['name']}: ")

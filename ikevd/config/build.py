@@ -21,6 +21,7 @@ from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop, Shunt
+from ikevd.policy.updown import Updown
 
 NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
     "both": (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02),
@@ -173,7 +174,22 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 lifetime_check=LifetimeCheck(section.lifetime_check),
                 selection=Selection(its.selection or section.selection),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
+                updown=_updown(section, its),
             )
+
+
+def _updown(section: ConnectionSection, child: ChildSection) -> Updown | None:
+    command = section.updown if child.updown is None else child.updown
+    if not command:
+        return None
+    program, *arguments = command
+    return Updown(
+        program,
+        tuple(arguments),
+        section.updown_timeout,
+        section.hook_capabilities,
+        after_restart=section.updown_after_restart,
+    )
 
 
 def _pfs(section: ChildSection) -> Pfs:

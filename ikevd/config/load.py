@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ikevd import files, owners
-from ikevd.config import secrets, unknown_keys, yaml_locations
+from ikevd.config import hook_doubts, secrets, unknown_keys, yaml_locations
 from ikevd.config.build import build
 from ikevd.config.checks import check, check_names
 from ikevd.config.problems import Problems
@@ -75,6 +75,7 @@ def load(
         sources = _sources(file, located.data)
         found = _find(problems, sources, path.parent, environ, exposed, account)
         warn_of_many_secrets(problems, file, {name: one.key for name, one in found.items()})
+        hook_doubts.doubt(problems, file, account)
         store_key = find_store_key(problems, file, path.parent, environ, account)
     if problems.errors:
         raise ConfigError(problems.errors)

@@ -9,6 +9,7 @@ from pydantic import Field
 from ikevd.config.foreign_words import PFS_WORDS, REKEY_WORDS, START_WORDS
 from ikevd.config.schema_addresses import RemoteSelectorValue, SelectorValue
 from ikevd.config.schema_durations import InactivityValue, LifetimeValue
+from ikevd.config.schema_hooks import UpdownValue
 from ikevd.config.schema_values import MIN_KILOBYTES, EspProposal, OneOrMore, SwitchOrNone, number, one_of
 from ikevd.config.section import Section
 from ikevd.policy import proposals
@@ -66,6 +67,11 @@ class ChildSection(Section):
         description="a peer that asks for other networks than these: strict (it is refused, as by Cisco) or narrow "
         "(what both have is installed here, whatever the peer believes; the log says what it will send in vain). "
         "Several children may so have one pair of SAs; left out: as the connection has it",
+    )
+    updown: UpdownValue = Field(
+        default=None,
+        description="the program that is run when it comes up and when it goes down, with its arguments; none: that of "
+        "the connection is not run for it; left out: as the connection has it",
     )
     replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
         default=128, description="how many packets may overtake one another"

@@ -10,7 +10,15 @@ from ikevd.config import secrets
 from ikevd.config.foreign_words import DPD_ACTION_WORDS, DPD_MODE_WORDS, ENCAP_WORDS
 from ikevd.config.schema_addresses import AddressOrNone, IdentityOrNone, RemoteValue
 from ikevd.config.schema_child import ChildSection
-from ikevd.config.schema_durations import IntervalValue, KeepaliveValue, LifetimeValue, PeerDelayValue, PeerTimeoutValue
+from ikevd.config.schema_durations import (
+    HookTimeoutValue,
+    IntervalValue,
+    KeepaliveValue,
+    LifetimeValue,
+    PeerDelayValue,
+    PeerTimeoutValue,
+)
+from ikevd.config.schema_hooks import CapabilitiesValue, UpdownValue
 from ikevd.config.schema_values import (
     FactorValue,
     IkeProposal,
@@ -23,6 +31,7 @@ from ikevd.config.schema_values import (
 )
 from ikevd.config.section import Section
 from ikevd.policy import proposals
+from ikevd.policy.updown import TIMEOUT
 
 DEFAULT_IKE_PROPOSALS = (
     # Group 14 first, which every peer knows, and whose suites are all that Aggressive Mode can offer with it; then
@@ -158,6 +167,22 @@ class ConnectionSection(Section):
         "what both have installed (narrow), as for a peer that asks for 0.0.0.0/0 or a supernet?",
     )
     cisco_unity: Switch = Field(default=False, description="send the vendor ID of Cisco Unity")
+    updown: UpdownValue = Field(
+        default=None,
+        description="of the children that do not say it: the program, with its arguments, that is run when one comes "
+        "up and when it goes down (docs/hooks.md), for example [/etc/ikevd/updown, --table, 200]; no shell reads it",
+    )
+    updown_timeout: HookTimeoutValue = Field(
+        default=TIMEOUT, description="after which an updown program that has not ended is ended, for example 30s"
+    )
+    updown_after_restart: Switch = Field(
+        default=False,
+        description="is updown run for what stands when ikevd takes over after a restart? Else it has done its work "
+        "already",
+    )
+    hook_capabilities: CapabilitiesValue = Field(
+        default=(), description="capabilities that updown programs have, for example [net_admin]; left out: none"
+    )
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
         description="at least one, with local and remote networks"
     )

@@ -70,5 +70,6 @@ LifetimeValue = Annotated[int, PlainValidator(_lifetime, json_schema_input_type=
 InactivityValue = Annotated[int | None, PlainValidator(_inactivity, json_schema_input_type=str | int)]
 IntervalValue = Annotated[float, _within(0.1, 60, "100ms to 60s")]
 PeerDelayValue = Annotated[float, _within(1, 3600, "1s to 1h")]
+HookTimeoutValue = Annotated[float, _within(1, 600, "1s to 10m")]
 PeerTimeoutValue = Annotated[float, _within(2, 600, "2s to 10m")]
 KeepaliveValue = Annotated[float, PlainValidator(_keepalive, json_schema_input_type=str | int)]

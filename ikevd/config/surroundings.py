@@ -20,6 +20,15 @@ class InterfaceAddress:
 
 
 @frozen
+class FirstHop:
+    """Where the way to an address begins."""
+
+    interface: str | None
+    gateway: Address | None
+    """None: the address is on the link itself, or this machine's own."""
+
+
+@frozen
 class Surroundings:
     """Facts of one network namespace at one moment."""
 

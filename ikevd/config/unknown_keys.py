@@ -54,6 +54,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ConnectionSection, "lifetime_check"): "proposal_check",
     (ConnectionSection, "sha256_96"): "sha2_truncbug sha2_256_96",
     (ConnectionSection, "fail_open"): "failureshunt negotiationshunt failure_shunt negotiation_shunt",
+    (ConnectionSection, "updown"): "leftupdown rightupdown phase1_up phase1_down script hook hooks",
     (ConnectionSection, "children"): "child tunnels networks subnets policies sainfo",
     (ChildSection, "local"): "leftsubnet leftsubnets local_ts local_net local_nets local_subnet local_subnets "
     "local_network local_networks source",

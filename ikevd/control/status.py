@@ -19,7 +19,7 @@ from ikevd.observe.progress import CiscoState, progress_of, ready
 from ikevd.observe.refused import Refused
 from ikevd.observe.views import View, finding_view
 from ikevd.observe.words import say
-from ikevd.peer.child_state import ChildState, PairState
+from ikevd.peer.child_state import ChildState, HookState, PairState
 from ikevd.peer.desired import desired_child
 from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.liveness import last_sign
@@ -138,9 +138,22 @@ async def _child(
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
         "last_in_seconds": traffic.last_in,
         "one_way_seconds": traffic.one_way,
+        "updown": _updown(state.hook),
         "esp_proposals": [describe(suite) for suite in child.suites],
         "pfs": child.pfs.value,
         "sas": sas,
+    }
+
+
+def _updown(hook: HookState | None) -> status_shapes.Updown | None:
+    if hook is None:
+        return None
+    return {
+        "program": hook.call.updown.program,
+        "verb": "up" if hook.up else "down",
+        "ended": hook.ended,
+        "failure": say(hook.failure) if hook.failure else None,
+        "finding": finding_view(hook.failure) if hook.failure else None,
     }
 
 

@@ -9,6 +9,21 @@ from typing_extensions import TypedDict
 from ikevd.control.sa_shapes import IpsecPair, Isakmp, Phase1
 
 
+class Updown(TypedDict):
+    """The last run of a child's updown program."""
+
+    program: str
+    """Its path."""
+    verb: Literal["up", "down"]
+    """What the child had done."""
+    ended: bool
+    """false: it runs, or waits for its turn."""
+    failure: str | None
+    """Why it failed, in one sentence; null: it did not, or has not ended."""
+    finding: dict[str, object] | None
+    """The same as fields: its `kind`, and what belongs to it."""
+
+
 class Child(TypedDict):
     """One pair of traffic selectors."""
 
@@ -32,6 +47,8 @@ class Child(TypedDict):
     """Seconds since the last packet arrived for it; null: none did, or none since its policies were last replaced."""
     one_way_seconds: int | None
     """Packets leave and none arrives: for so many seconds now; null: that is not so."""
+    updown: Updown | None
+    """null: none was run, or what the last one did is undone."""
     esp_proposals: list[str]
     """The configured suites, best first."""
     pfs: str

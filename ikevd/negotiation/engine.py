@@ -230,6 +230,7 @@ class Engine:
         if self._ports.store.invalid is not None:
             return False
         self._begin_no_more()
+        await self._ports.hooks.rest()
         await self._ending.hand_over()
         return True
 

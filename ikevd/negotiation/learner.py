@@ -201,6 +201,8 @@ class Learner(Inbox[Happening | Again]):
             self._waiters.answer(effect.child, effect.error)
         elif type(effect) is effects.TellOthers:
             self._contacts.tell_others(self, self.state.isakmp[effect.under])
+        elif type(effect) is effects.RunHook:
+            self._ports.hooks.run(self, effect)
         elif happenings := self._at_work.carry_out(self.state, effect):
             self.post(*happenings)
 

@@ -197,6 +197,7 @@ class Peers:
         leaves the words to the next one."""
         isakmp = next((known for known in stored.state.isakmp.values() if not known.peer_deleted), None)
         if isakmp is None:
+            self._ports.hooks.undo(stored.state)
             self.bequeath(stored.state)
             self.forget(stored.state.key)
             return

@@ -9,9 +9,11 @@ from typing import Any
 from ikevd.addresses import Address, Path
 from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
+from ikevd.host.hooks import NoPrograms
 from ikevd.host.interface import Kernel
 from ikevd.negotiation.agenda import Agenda, agenda_of_many
 from ikevd.negotiation.clock import loop_time
+from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names, nobody
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -46,6 +48,8 @@ class Ports:
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
     names: Names = field(default_factory=lambda: Names(nobody))
     """The addresses of peers that have names."""
+    hooks: Hooks = field(default_factory=lambda: Hooks(NoPrograms(), lambda said: None))
+    """The updown programs of children."""
     due: Agenda[Agenda[Any]] = field(default_factory=agenda_of_many)
     """The agendas of all sessions are within it."""
     now: Callable[[], float] = loop_time

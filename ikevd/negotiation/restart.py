@@ -185,5 +185,6 @@ class Restart:
                 self._peers.forget(one.state.key)
                 self._peers.bequeath(one.state)
         async for one in paced(peers.lost):
+            self._ports.hooks.undo(one.state)
             self._peers.keep_down(one.state)
             self._peers.bequeath(one.state)

@@ -168,6 +168,7 @@ class Session(Learner):
 
     def forget(self) -> None:
         """Nothing of the peer is left."""
+        self._ports.hooks.forget(self)
         self._ledger.gone()
 
     # -- how it stands ------------------------------------------------------------------------------------------
@@ -213,5 +214,6 @@ class Session(Learner):
 
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
+        self._ports.hooks.forget(self)
         self._agenda.close()
         self._at_work.close()

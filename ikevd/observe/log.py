@@ -20,6 +20,7 @@ from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.facts import Dropped, Established, Fact, Failed, Hint, Note, Sent
 from ikevd.frozen import frozen
+from ikevd.hook_findings import HookFailed
 from ikevd.observe.history import Entry, Record
 from ikevd.observe.rate import Limits
 from ikevd.observe.views import fact_fields
@@ -173,6 +174,8 @@ class FactLog:
 
 def _level(record: Record, fact: Fact) -> int:
     """Quiet in peace: messages are for debugging, results are news, failures are warnings."""
+    if type(fact) is Note and isinstance(fact.finding, HookFailed):
+        return LEVELS["warning"]
     if type(fact) is Sent:
         new = fact.copy == FIRST_COPY and (fact.label != "INFO" or not record.authenticated)
         return INFO if new else DEBUG

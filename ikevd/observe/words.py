@@ -12,7 +12,7 @@ from ikevd import path_findings as pf
 from ikevd import refusals
 from ikevd import selector_findings as sf
 from ikevd.errors import Finding, IkeError, Said
-from ikevd.observe import contact_words, path_words, silence
+from ikevd.observe import contact_words, hook_words, path_words, silence
 
 IDENTITY_NOTIFIES = ("INVALID_ID_INFORMATION", "AUTHENTICATION_FAILED")
 MAX_LISTED = 8
@@ -355,6 +355,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     f.IpsecSaStands: _ipsec_sa,
     **contact_words.SENTENCES,
     **path_words.SENTENCES,
+    **hook_words.SENTENCES,
     pf.UdpNotTried: lambda found: path_words.udp_not_tried(found, say),
     refusals.OtherHeader: lambda found: f"{found.field} {found.came}; {found.wanted} is wanted",
     refusals.OtherAddresses: lambda found: (

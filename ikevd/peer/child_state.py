@@ -6,6 +6,7 @@ from enum import Enum
 
 from ikevd.errors import Finding
 from ikevd.frozen import frozen
+from ikevd.host.hooks import HookCall
 from ikevd.peer.exchange_state import Attempt
 from ikevd.sa.model import Cookies, IpsecSa
 
@@ -61,6 +62,18 @@ class Flaps:
 
 
 @frozen
+class HookState:
+    """The last run of its updown program, ended or not."""
+
+    call: HookCall
+    up: bool
+    """Was it run because the child had come up?"""
+    ended: bool = False
+    failure: Finding | None = None
+    """Why it failed; None: it did not, or has not ended."""
+
+
+@frozen
 class ChildState:
     """Where one child stands."""
 
@@ -96,6 +109,8 @@ class ChildState:
     borrowed: tuple[PairState, ...] = ()
     """Pairs of other children that the peer asked for wider than those are, so that they carry what is of this one,
     too: with the selectors of this child. See `sharing`."""
+    hook: HookState | None = None
+    """None: no program is to be run for it, or what one did was undone by the last run."""
 
     @property
     def standing(self) -> tuple[PairState, ...]:

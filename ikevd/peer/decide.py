@@ -2,10 +2,10 @@
 
 They stand in rooms: `isakmp`, the ISAKMP SAs; `succession`, how one follows another; `phase1`, ours; `child`, what is
 wanted and what stands; `sharing`, what of it takes the pair of another child; `start`, when a child begins; `pairs`,
-how its pairs end; `quick_modes`, how each begins and ends; `clients`, `contact` and `members`, who replaces whom;
-`informed`, what the peer says; `dpd` and `liveness`, whether it lives; `blocked` and `trial`, whether ESP passes;
-`moves`, `pace` and `roaming`, where it is; `ways`, where we are; `deletes`, what it is told; `restart`; `reload`.
-Only the records that a fact names are looked at.
+how its pairs end; `quick_modes`, how each begins and ends; `updown`, the programs that are run then; `clients`,
+`contact` and `members`, who replaces whom; `informed`, what the peer says; `dpd` and `liveness`, whether it lives;
+`blocked` and `trial`, whether ESP passes; `moves`, `pace` and `roaming`, where it is; `ways`, where we are; `deletes`,
+what it is told; `restart`; `reload`. Only the records that a fact names are looked at.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from ikevd.peer import (
     start,
     succession,
     trial,
+    updown,
     ways,
 )
 from ikevd.peer.child_state import Half
@@ -57,6 +58,7 @@ from ikevd.peer.exchange_facts import (
     Reserved,
 )
 from ikevd.peer.facts import BeganAnew, Dismissed, Displaced, Doubted, Due, Fact, Owed, Restarted
+from ikevd.peer.hook_facts import HookEnded
 from ikevd.peer.kernel_facts import Acquired, Expired, KernelDid, KernelRefused, Placed, Unplaced, Vanished
 from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Hinted, Informed, StrayEsp, Worn
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
@@ -64,6 +66,8 @@ from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import Carried, Counted, SoftExpired, Spent, Used
 from ikevd.policy.connection import Connection
 
+OTHERWISE = (Ended, Reloaded, Dismissed)
+"""After these the file may say otherwise of a program that has been run."""
 GONE_EARLY = "its IPsec SA is gone from the kernel before its time"
 
 
@@ -74,6 +78,10 @@ def decide(
     what no peer knows, for numbers that none may guess."""
     draft = Draft(connection, state, now, salt)
     _learn(draft, fact)
+    if type(fact) in OTHERWISE:
+        updown.follow(draft, state.children, all_of_them=True)
+    elif connection.hooked and draft.children.result is not state.children and type(fact) is not HookEnded:
+        updown.follow(draft, state.children)
     return draft.result, tuple(draft.effects)
 
 
@@ -175,6 +183,11 @@ def _dismissed(draft: Draft, fact: Dismissed) -> None:
         quick_modes.begin(draft)
 
 
+def _restarted(draft: Draft, fact: Restarted) -> None:
+    restart.restarted(draft, fact.revived)
+    updown.restarted(draft)
+
+
 def _unwanted(draft: Draft, fact: Unwanted) -> None:
     for name in fact.children:
         _unwant(draft, name, open=fact.open, by_command=True)
@@ -222,6 +235,7 @@ _RULES: Mapping[type, Rule] = dict(
         _on(PhaseOneFailed, _phase_one_failed),
         _on(Unplaced, lambda draft, fact: child.placed(draft, fact.child, fact.cause)),
         _on(Placed, lambda draft, fact: child.placed(draft, fact.child, None)),
+        _on(HookEnded, updown.ended),
         _on(Ended, lambda draft, fact: _end(draft, announce=fact.announce)),
         _on(Dismissed, _dismissed),
     )
@@ -255,7 +269,7 @@ _RULES_OF_WAITING: Mapping[type, Rule] = dict(
         _on(Carried, liveness.carried),
         # time and processes
         _on(Due, lambda draft, fact: _due(draft, fact.children)),
-        _on(Restarted, lambda draft, fact: restart.restarted(draft, fact.revived)),
+        _on(Restarted, _restarted),
         _on(Owed, lambda draft, fact: deletes.owe(draft, fact.spis)),
         # SAs, packets and addresses of this machine
         _on(Expired, _expired),

@@ -6,6 +6,7 @@ from ikevd import facts
 from ikevd.addresses import Path
 from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
+from ikevd.host.hooks import HookCall
 from ikevd.peer.exchange_state import Attempt
 from ikevd.sa.model import Cookies
 from ikevd.wire.payloads import Payload
@@ -133,6 +134,26 @@ class Answer:
     error: IkeError | None
 
 
+@frozen
+class RunHook:
+    """The child came up, or went down: its updown program is run. `HookEnded` follows."""
+
+    child: str
+    call: HookCall
+    up: bool
+
+
 Effect = (
-    BeginPhaseOne | BeginQuickMode | Abort | Resume | Say | Question | Follow | Forget | Record | TellOthers | Answer
+    BeginPhaseOne
+    | BeginQuickMode
+    | Abort
+    | Resume
+    | Say
+    | Question
+    | Follow
+    | Forget
+    | Record
+    | TellOthers
+    | Answer
+    | RunHook
 )

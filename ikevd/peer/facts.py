@@ -1,9 +1,9 @@
 """What a peer's state learns from: typed facts, each handled once, in the order in which they come.
 
 Those of the operator are in `command_facts`, of exchanges in `exchange_facts`, of the peer's messages in
-`message_facts`, of the kernel in `kernel_facts` and `volume_facts`, of places in `path_facts`; here are those of time,
-of other processes and of other peers. Whatever names an ISAKMP SA, an attempt or an SPI that is gone meanwhile changes
-nothing.
+`message_facts`, of the kernel in `kernel_facts` and `volume_facts`, of places in `path_facts`, of updown programs in
+`hook_facts`; here are those of time, of other processes and of other peers. Whatever names an ISAKMP SA, an attempt or
+an SPI that is gone meanwhile changes nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ikevd.peer.exchange_facts import (
     Reserved,
 )
 from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.hook_facts import HookEnded
 from ikevd.peer.kernel_facts import Acquired, Expired, KernelDid, KernelRefused, Placed, Unplaced, Vanished
 from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Hinted, Informed, StrayEsp, Worn
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
@@ -129,6 +130,7 @@ Fact = (
     | WayFound
     | Unplaced
     | Placed
+    | HookEnded
     | Due
     | Restarted
     | Dismissed

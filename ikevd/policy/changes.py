@@ -109,7 +109,9 @@ def effective(before: Config, after: Config) -> Config:
 CHILD_KEYS = {"suites": "esp_proposals", "template": "remote", "group": "name"}
 CHILD_REACH = {
     **dict.fromkeys(("local", "remote", "template"), Reach.REPLACED),
-    **dict.fromkeys(("fail_open", "group", "inactivity", "lifetime_check", "rekey", "selection", "start"), Reach.OURS),
+    **dict.fromkeys(
+        ("fail_open", "group", "inactivity", "lifetime_check", "rekey", "selection", "start", "updown"), Reach.OURS
+    ),
 }
 """Of the others: `RENEWED`."""
 KEYS = {

@@ -9,6 +9,7 @@ from ikevd.frozen import frozen
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.suites import IpsecSuite
+from ikevd.policy.updown import Updown
 from ikevd.wire.registry import Protocol
 
 
@@ -86,6 +87,9 @@ class Child:
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""
+
+    updown: Updown | None = None
+    """Run when it comes up and when it goes down; None: nothing is."""
 
     @property
     def protocol(self) -> Protocol:

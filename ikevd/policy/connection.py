@@ -121,6 +121,12 @@ class Connection:
     first_place: bool = False
     """Does each phase 1 begin with the first of them? Else with the one that worked last."""
 
+    hooked: bool = field(default=False, init=False, compare=False, repr=False)
+    """Has any child an updown program?"""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hooked", any(child.updown is not None for child in self.children))
+
     @property
     def anybody(self) -> bool:
         """Are there several peers, or is the only one called nowhere?"""

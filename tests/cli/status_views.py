@@ -84,8 +84,9 @@ def child(**changes: Any) -> dict[str, Any]:
         "last_in_seconds": 4,
         "one_way_seconds": None,
         "group": None,
+        "updown": None,
     }
-    return {**plain, "group": None, "esp_proposals": ["aes256-sha256-modp2048"], "pfs": "required", **changes}
+    return {**plain, "esp_proposals": ["aes256-sha256-modp2048"], "pfs": "required", **changes}
 
 
 def connection(**changes: Any) -> dict[str, Any]:

@@ -93,6 +93,7 @@ STATUS: Status = {
                     "retry_in_seconds": None,
                     "last_in_seconds": 4,
                     "one_way_seconds": None,
+                    "updown": None,
                     "esp_proposals": ["aes128-sha256"],
                     "pfs": "off",
                     "sas": [
@@ -131,6 +132,7 @@ STATUS: Status = {
                     "retry_in_seconds": 7.5,
                     "last_in_seconds": None,
                     "one_way_seconds": None,
+                    "updown": None,
                     "esp_proposals": ["aes128-sha256"],
                     "pfs": "off",
                     "sas": [],

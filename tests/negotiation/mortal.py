@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
 from ikevd.addresses import Address, Path
+from ikevd.errors import Finding
 from ikevd.host.events import KernelEvent, Listener
+from ikevd.host.hooks import HookCall, Programs
 from ikevd.host.policies import KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.policy.child import Start
@@ -112,6 +114,23 @@ class Leash:
             await asyncio.sleep(pause)
 
 
+class Mortal:
+    """Programs of a process: when that is dead none of them tells it anything."""
+
+    def __init__(self, process: Process, programs: Programs) -> None:
+        self._process = process
+        self._programs = programs
+
+    async def run(self, key: Hashable, call: HookCall, up: bool) -> Finding | None:
+        failure = await self._programs.run(key, call, up)
+        if self._process.dead:
+            await self._process.for_ever()
+        return failure
+
+    async def rest(self) -> None:
+        await self._programs.rest()
+
+
 class Machine:
     """A gateway's kernel and runtime folder: whatever process runs on it, they stay."""
 
@@ -127,6 +146,8 @@ class Machine:
         self.at_boot: tuple[KernelPolicy, ...] = ()
         """Installed before any process ran, as it believes."""
         self.kernel = kernel or MemoryKernel(asyncio.get_running_loop().time, SeededEntropy(int(address)))
+        self.programs: Programs | None = None
+        """Run what children have as updown; they outlive no process."""
         self.disk = Disk()
         self.gateway: Gateway | None = None
         """Of the process that runs."""
@@ -168,6 +189,7 @@ class Machine:
             transmit=process.transmit,
             settings=self.settings,
             at_boot=self.at_boot,
+            programs=Mortal(process, self.programs) if self.programs else None,
         )
         self.gateway.kernel = self.kernel
         return self.gateway

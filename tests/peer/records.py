@@ -29,6 +29,7 @@ from ikevd.peer.effects import (
     Forget,
     Record,
     Resume,
+    RunHook,
     Say,
     TellOthers,
 )
@@ -208,6 +209,8 @@ def _in_words(effect: Effect) -> str:
             return f"tell others of {_letter(under)}"
         case Answer(name, error):
             return f"answer {name}: " + (_error(error) if error else "up")
+        case RunHook(name, call, up):
+            return f"run {call.updown.program} for {name}: {'up' if up else 'down'}"
         case _:
             raise AssertionError(effect)
 

@@ -12,7 +12,7 @@ from ikevd.addresses import Address
 from ikevd.errors import Said
 from ikevd.host.policies import Action, Direction, Template
 from ikevd.host.sas import KernelSa, UdpPorts
-from ikevd.peer.child_state import ChildState, Flaps, Half, Idle, PairState
+from ikevd.peer.child_state import ChildState, Flaps, Half, HookState, Idle, PairState
 from ikevd.peer.desired import NOTHING, View, desired_child, is_desired_alike
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.timing import BACKSTOP
@@ -23,6 +23,7 @@ from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import AskedFor, IpsecSa, UdpEncapsulation
 from tests.builders import ALICE, BOB, ESP_AES128_SHA256, ESP_AES256_SHA1, child, connection, selector
+from tests.hooks.calls import call
 from tests.peer.records import B, ipsec, opening, ours, pair, theirs
 
 LAN = child()
@@ -312,6 +313,7 @@ OF_CHILD: dict[str, object] = {
     "flaps": Flaps(1, 5.0),
     "hurried": True,
     "borrowed": (pair(9),),
+    "hook": HookState(call(), up=True),
 }
 """Another value of each field; what holds other records is varied by theirs."""
 

@@ -21,6 +21,7 @@ from ikevd.policy.dpd import Dpd
 from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.nat import Encap, NatMethod
+from ikevd.policy.updown import Updown
 from tests.builders import (
     AES128_SHA256_X25519,
     AES256_SHA1_MODP2048,
@@ -72,6 +73,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "start": Start.ALWAYS,
         "replay_window": 64,
         "inactivity": 600,
+        "updown": Updown("/etc/ikevd/updown"),
         "pfs": Pfs.OPTIONAL,
         "sha256_96": True,
         "lifetime_check": LifetimeCheck.EXACT,

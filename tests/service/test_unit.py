@@ -17,7 +17,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "systemd"
 UNIT, BOOT, SHUTDOWN = (FOLDER / f"{name}.service" for name in ("ikevd", "ikevd-boot", "ikevd-shutdown"))
 INSTALLED = "/usr/bin/ikevd"
 RAW = FOLDER / "ikevd-unknown-esp.conf"
-TENTHS_OF_EXPOSURE, TENTHS_WITH_RAW_SOCKETS = 18, 20
+HOOKS = FOLDER / "ikevd-hooks.conf"
+TENTHS_OF_EXPOSURE, TENTHS_WITH_RAW_SOCKETS, TENTHS_WITH_SYSCTLS = 18, 20, 21
 """`systemd-analyze security` counts to 10.0 (unsafe); below 1.8 is asked here."""
 LATER_KEY = "Unknown key 'FileDescriptorStorePreserve' in section [Service], ignoring."
 """Of systemd 254, which 252 warns of and passes over."""
@@ -84,6 +85,21 @@ def test_the_drop_in_for_unknown_esp_adds_one_capability_and_one_family_of_socke
     assert wrong(unit) == []
     ran = analyze("security", "--offline=true", f"--threshold={TENTHS_WITH_RAW_SOCKETS}", unit)
     assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize("unit", [UNIT], indirect=True, ids=["ikevd"])
+def test_the_drop_in_for_updown_programs_gives_a_folder_and_sysctls_and_no_capability(unit: Path) -> None:
+    assert setting("AmbientCapabilities", HOOKS) == setting("CapabilityBoundingSet", HOOKS) == []
+    assert setting("StateDirectory", HOOKS) == ["ikevd-hooks"]
+    assert (setting("ProtectKernelTunables", HOOKS), setting("ProcSubset", HOOKS)) == (["no"], ["all"])
+    unit.write_text(unit.read_text() + HOOKS.read_text())
+    assert wrong(unit) == []
+    ran = analyze("security", "--offline=true", f"--threshold={TENTHS_WITH_SYSCTLS}", unit)
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_the_last_updown_programs_are_not_ended_together_with_ikevd() -> None:
+    assert setting("KillMode") == ["mixed"]
 
 
 def test_what_is_known_of_tunnels_outlives_the_daemon() -> None:

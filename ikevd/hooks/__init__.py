@@ -1,0 +1,1 @@
+"""Updown programs: what they are told, and how they are run."""

@@ -1,0 +1,163 @@
+"""One run of an updown program: begun in a thread of its own, watched by the event loop, ended in time.
+
+It has no shell, no standard input and output, no descriptor and no variable of the daemon's, and a process group of its
+own. Of its standard error the last lines are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from ikevd import owners
+from ikevd.errors import Finding
+from ikevd.hook_findings import HookExited, HookKilled, HookNotRun, HookTimedOut
+from ikevd.hooks.capabilities import confine
+from ikevd.policy.updown import Updown
+from ikevd.text import printable
+
+GRACE = 2.0
+"""Seconds from SIGTERM to SIGKILL."""
+MAX_STDERR = 2048
+"""Octets of standard error that are kept, the last ones."""
+MAX_LINES = 5
+
+
+async def run(updown: Updown, environment: Mapping[str, str], child: str, *, up: bool) -> Finding | None:
+    """Until it has ended; why it failed, or None. Where this is cancelled the program is ended."""
+    told = (updown.program, child, up)
+    try:
+        process = await _begin(updown, environment)
+    except OSError as error:
+        return HookNotRun(*told, reason=printable(error.strerror or str(error)))
+    running = _Running(process)
+    try:
+        in_time = await running.ended(updown.timeout)
+        if not in_time:
+            await running.end()
+    except asyncio.CancelledError:
+        running.abandon()
+        raise
+    running.close()
+    code, said = process.wait(), _lines(running.stderr)
+    if not in_time:
+        return HookTimedOut(*told, said, seconds=updown.timeout)
+    if code < 0:
+        return HookKilled(*told, said, signal=signal.Signals(-code).name)
+    return HookExited(*told, said, code=code) if code else None
+
+
+async def _begin(updown: Updown, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Raises OSError, with the reason in words."""
+    loop = asyncio.get_running_loop()
+    begun: asyncio.Future[subprocess.Popen[bytes]] = loop.create_future()
+
+    def begin() -> None:
+        try:
+            if found := owners.program_flaw(Path(updown.program), owners.Account.current()):
+                raise OSError(0, found)
+            confine(updown.capabilities)
+            process = _popen(updown, environment)
+        except Exception as error:
+            loop.call_soon_threadsafe(begun.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(begun.set_result, process)
+
+    threading.Thread(target=begin, name="updown", daemon=True).start()
+    try:
+        return await asyncio.shield(begun)
+    except asyncio.CancelledError:
+        begun.add_done_callback(_never_mind)
+        raise
+
+
+def _never_mind(begun: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+    """Nobody waits for what was begun."""
+    if begun.exception() is None:
+        _Running(begun.result()).abandon()
+
+
+def _popen(updown: Updown, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [updown.program, *updown.arguments],
+        env={name: value.encode("utf-8", "replace") for name, value in environment.items()},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+class _Running:
+    """A process, and the end of what it writes."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None
+        self._process = process
+        self._pipe = process.stderr
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = os.pidfd_open(process.pid)
+        self._over = asyncio.Event()
+        self.stderr = b""
+        os.set_blocking(self._pipe.fileno(), False)
+        self._loop.add_reader(self._pipe.fileno(), self._read)
+        self._loop.add_reader(self._descriptor, self._ended)
+
+    async def ended(self, seconds: float) -> bool:
+        """Did it end within that time? What it has begun itself may go on."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        except TimeoutError:
+            return False
+        self._read()
+        return True
+
+    async def end(self) -> None:
+        """It is told to end, then ended, with all of its group."""
+        self.signal(signal.SIGTERM)
+        await self.ended(GRACE)
+        self.signal(signal.SIGKILL)
+        await self._over.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def abandon(self) -> None:
+        """It is ended at once."""
+        self.signal(signal.SIGKILL)
+        self._process.wait(GRACE)
+        self.close()
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._pipe.fileno())
+        self._loop.remove_reader(self._descriptor)
+        self._pipe.close()
+        os.close(self._descriptor)
+
+    def _read(self) -> None:
+        try:
+            octets = os.read(self._pipe.fileno(), 65536)
+        except BlockingIOError:
+            return
+        self.stderr = (self.stderr + octets)[-MAX_STDERR:]
+        if not octets:
+            self._loop.remove_reader(self._pipe.fileno())
+
+    def _ended(self) -> None:
+        self._loop.remove_reader(self._descriptor)
+        self._over.set()
+
+
+def _lines(octets: bytes) -> tuple[str, ...]:
+    lines = octets.decode("utf-8", "replace").splitlines()
+    return tuple([printable(line.strip()) for line in lines if line.strip()][-MAX_LINES:])
