@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ikevd.crypto.secret import Secret
-from ikevd.policy.child import Child, Pfs, Rekey, Start
+from ikevd.policy.child import Child, Pfs, Rekey, Selection, Start
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.digest import digest
 from ikevd.policy.dpd import Dpd
@@ -73,6 +73,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "start": Start.ALWAYS,
         "replay_window": 64,
         "inactivity": 600,
+        "selection": Selection.NARROW,
         "updown": Updown("/etc/ikevd/updown"),
         "pfs": Pfs.OPTIONAL,
         "sha256_96": True,
