@@ -11,6 +11,7 @@ from ikevd.frozen import frozen, replace
 from ikevd.host.events import SaExpired
 from ikevd.host.policies import Template
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
+from ikevd.kernel.limits import soft_before
 from ikevd.policy.reqids import is_ours
 from ikevd.sa.model import EspKeys, Spi
 
@@ -34,6 +35,8 @@ class Held:
 
     sa: KernelSa
     keys: EspKeys
+    soft: float
+    """When its soft limit is reached."""
     ends: float
     dead: bool
     """It stood before under the same keys: its sequence numbers began anew, and the peer drops all that it sends."""
@@ -103,7 +106,8 @@ class SaTable:
         if sa.reqid in self.asked and self.asked[sa.reqid][0].destination == sa.destination:
             del self.asked[sa.reqid]
         dead = bool(self._worn) and hash((sa.id, keys)) in self._worn
-        self._hold(sa.id, Held(sa, keys, self._clock() + sa.lifetime.seconds, dead))
+        soft, ends = self._limits(sa.lifetime.seconds)
+        self._hold(sa.id, Held(sa, keys, soft, ends, dead))
 
     def remove(self, sa: SaId) -> Entry:
         """Whatever stands under that name."""
@@ -112,11 +116,12 @@ class SaTable:
             self._worn.add(hash((sa, entry.keys)))
         return entry
 
-    def limit(self, sa: SaId, seconds: float) -> None:
+    def limit(self, sa: SaId, seconds: int) -> None:
         """An installed SA of ours ends that much from now; another is left alone."""
         entry = self.entries.get(sa)
         if isinstance(entry, Held) and is_ours(entry.reqid):
-            self._hold(sa, replace(entry, ends=self._clock() + seconds))
+            soft, ends = self._limits(seconds)
+            self._hold(sa, replace(entry, soft=soft, ends=ends))
 
     def change_ports(self, sa: SaId, ports: UdpPorts) -> None:
         """Of an installed SA of ours, in UDP; another is left alone."""
@@ -157,7 +162,7 @@ class SaTable:
             entry = self.entries.get(sa)
             if isinstance(entry, Larval | Held) and entry.ends <= now:
                 self._end(sa)
-            elif isinstance(entry, Held) and soft_limit(entry.ends) <= now:
+            elif isinstance(entry, Held) and entry.soft <= now:
                 self._warn(entry)
 
     def found(self, sa: SaId) -> FoundSa:
@@ -171,8 +176,12 @@ class SaTable:
 
     def _hold(self, name: SaId, entry: Held) -> None:
         self.entries[name] = entry
-        soft = soft_limit(entry.ends)
-        self._look_again(soft if soft > self._clock() else entry.ends, name)
+        self._look_again(entry.soft if entry.soft > self._clock() else entry.ends, name)
+
+    def _limits(self, seconds: int) -> tuple[float, float]:
+        """When the soft and the hard one are reached, which is so many seconds away."""
+        ends = self._clock() + seconds
+        return ends - soft_before(seconds), ends
 
     def _warn(self, entry: Held) -> None:
         self._look_again(entry.ends, entry.sa.id)
@@ -186,8 +195,3 @@ class SaTable:
         entry = self.remove(sa)
         if isinstance(entry, Held) and is_ours(entry.reqid):
             self._tell(SaExpired(sa, entry.reqid, hard=True))
-
-
-def soft_limit(ends: float) -> float:
-    """A second before the hard one. Where there is no room for it, none is told."""
-    return ends - 1

@@ -12,6 +12,7 @@ from ikevd.errors import KernelRefused, KeysWithheld
 from ikevd.frozen import frozen
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.kernel.algorithms import kernel_algorithms
+from ikevd.kernel.limits import soft_before
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.refusals import window_fits, window_refused
 from ikevd.kernel.xfrm_layout import (
@@ -159,7 +160,7 @@ def build_limit(body: bytes, seconds: int, now: float) -> bytes:
     """The body of UPDSA that gives a live SA another time limit, from that of its answered NEWSA: `seconds` from `now`.
     Raises `KeysWithheld`."""
     soft_octets, octets, *_ = LIFETIME_CFG.unpack_from(body, LIFETIME_OFFSET)
-    limits = _limits(soft_octets, octets, int(now) - read_info(body).added + seconds)
+    limits = _limits(soft_octets, octets, int(now) - read_info(body).added, seconds)
     fixed = body[:LIFETIME_OFFSET] + limits + body[LIFETIME_OFFSET + LIFETIME_CFG.size : USERSA_INFO.size]
     return fixed + _same_attributes(body) + _same_window(body)
 
@@ -275,7 +276,7 @@ def read_info(body: bytes) -> SaInfo:
 
 def _lifetime(sa: KernelSa) -> bytes:
     """Of a new SA."""
-    return _limits(_octets(sa.soft_kilobytes), _octets(sa.lifetime.kilobytes), sa.lifetime.seconds)
+    return _limits(_octets(sa.soft_kilobytes), _octets(sa.lifetime.kilobytes), 0, sa.lifetime.seconds)
 
 
 def _octets(kilobytes: int | None) -> int:
@@ -283,8 +284,8 @@ def _octets(kilobytes: int | None) -> int:
     return INFINITE if kilobytes is None else min(kilobytes * 1024, INFINITE)
 
 
-def _limits(soft_octets: int, octets: int, seconds: int) -> bytes:
-    """The soft time limit stands a second before the hard one: where both are set, the kernel tells a clock that was
-    set from a life that is over, and goes on counting. It counts in 64 bits without a sign."""
-    hard, soft = seconds % 2**64 or 1, (seconds - 1) % 2**64 or 1
+def _limits(soft_octets: int, octets: int, age: int, seconds: int) -> bytes:
+    """`seconds` are left. The kernel counts from the SA's birth, in 64 bits without a sign."""
+    hard = (age + seconds) % 2**64 or 1
+    soft = (age + seconds - soft_before(seconds)) % 2**64 or 1
     return LIFETIME_CFG.pack(soft_octets, octets, INFINITE, INFINITE, soft, hard, 0, 0)

@@ -1,9 +1,9 @@
 """The time limits of SAs in the kernel, when one process ends and the next one begins.
 
 While ikevd runs it measures itself when a pair ends, and the kernel has a far backstop. For the time in which no
-process runs, each SA gets what is left of its life. There the soft limit stands a second before the hard one: where
-both are set the kernel tells a clock that was set from a life that is over. Only in the first second after that does a
-jump of the clock end an SA.
+process runs, each SA gets what is left of its life. There a soft limit stands before the hard one: where both are set
+the kernel tells a clock that was set from a life that is over. Only in the first second after that, and once the soft
+limit is reached, does a jump of the clock end an SA.
 """
 
 from __future__ import annotations

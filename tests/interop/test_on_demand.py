@@ -39,12 +39,12 @@ def lost_pings(topology: Topology, *, wait: int = 5) -> int:
 TRAP = {("in", "allow"), ("fwd", "allow"), ("out", "allow")}
 
 
-@pytest.mark.parametrize(("larval_drop", "lost"), [(1, range(1, PINGS)), (0, range(6))], ids=["dropped", "kept"])
+@pytest.mark.parametrize(("larval_drop", "least"), [(1, 1), (0, 0)], ids=["dropped", "kept"])
 def test_a_ping_brings_it_up_and_what_the_first_packets_meet_is_as_the_manual_says(
-    topology: Topology, charon_b: StrongSwan, site: Site, larval_drop: int, lost: range
+    topology: Topology, charon_b: StrongSwan, site: Site, larval_drop: int, least: int
 ) -> None:
-    """`net.core.xfrm_larval_drop`: 1 drops packets until the tunnel stands, 0 keeps up to 100 of each policy. Some
-    of these may overtake message 3 of Quick Mode, before which strongSwan receives nothing."""
+    """`net.core.xfrm_larval_drop`: 1 drops packets until the tunnel stands, 0 keeps up to 100 of each policy. These
+    may all overtake message 3 of Quick Mode, before which strongSwan receives nothing."""
     site.here.set_sysctl(core__xfrm_larval_drop=larval_drop)
     charon_b.load(site.mirrored().swanctl())
     with Ikevd(site.here, site.ikevd()) as ikevd:
@@ -54,7 +54,8 @@ def test_a_ping_brings_it_up_and_what_the_first_packets_meet_is_as_the_manual_sa
         print(f"xfrm_larval_drop {larval_drop}: {count} of {PINGS} pings lost, one each {INTERVAL} s")
         assert state(ikevd) == "up"
         charon_b.wait_for_children(1)
-        assert count in lost
+        assert least <= count < PINGS
+        assert topology.host_a.ping(topology.host_b.address, 3) == 3
         asks = f"a packet from {topology.host_a.address} to {topology.host_b.address} (protocol 1) asks for lan"
         assert asks in ikevd.log
         assert topology.wire.clear_from(site.here.net) == before

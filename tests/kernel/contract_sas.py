@@ -305,7 +305,7 @@ class SaContract:
                 await bench.kernel.move_sa(name, sa_of(name.spi, destination=FURTHER))
         assert {sa.id for sa in await bench.kernel.dump_sas()} == {sa.id for sa in before}
 
-    async def test_the_soft_limit_stands_a_second_before_the_hard_one(self, bench: Bench) -> None:
+    async def test_the_soft_limit_is_reached_before_the_hard_one(self, bench: Bench) -> None:
         told = told_by(bench.kernel)
         await add(bench.kernel, sa_of(lifetime=Lifetime(2)))
         for _ in range(2):

@@ -20,7 +20,8 @@ from tests.kernel.samples import PEER, REQID, SPI, add, sa_ids, sa_of
 pytestmark = [pytest.mark.kernel, pytest.mark.asyncio(loop_factories=["uvloop"])]  # the kernel knows of no loop
 
 DAY, FIFTY_YEARS = 86_400, 50 * 365 * 86_400
-SECONDS = 7
+SECONDS = 20
+ANEW = 6
 SETTLED = 2.5
 """Seconds after which the kernel has looked at a new limit; it does so after the first one."""
 LATE = 3.0
@@ -51,8 +52,8 @@ async def test_an_sa_outlives_a_clock_set_forward_and_may_be_given_its_end_anew(
         await asyncio.sleep(1.5)
         assert set(await sa_ids(kernel)) == {SA, OTHER}
         for sa in (SA, OTHER):
-            await kernel.limit_sa(sa, 3)
-        await asyncio.sleep(3 + LATE)
+            await kernel.limit_sa(sa, ANEW)
+        await asyncio.sleep(ANEW + LATE)
         assert await sa_ids(kernel) == []
 
 
@@ -80,8 +81,8 @@ async def test_a_clock_set_back_lengthens_a_life_until_it_is_limited_anew(
             await add(kernel, sa_of(spi, lifetime=Lifetime(SECONDS)))
         await asyncio.sleep(SETTLED)
         set_clock(-DAY)
-        await kernel.limit_sa(SA, 3)
-        await asyncio.sleep(SECONDS)
+        await kernel.limit_sa(SA, ANEW)
+        await asyncio.sleep(ANEW + LATE)
         assert await sa_ids(kernel) == [OTHER]
 
 
@@ -91,8 +92,8 @@ async def test_an_sa_that_is_installed_after_the_clock_was_set_lives_as_long_as_
 ) -> None:
     with kernel_in(namespace) as kernel:
         set_clock(jump)
-        await add(kernel, sa_of(lifetime=Lifetime(4)))
+        await add(kernel, sa_of(lifetime=Lifetime(ANEW)))
         await asyncio.sleep(2)
         assert await sa_ids(kernel) == [SA]
-        await asyncio.sleep(2 + LATE)
+        await asyncio.sleep(ANEW - 2 + LATE)
         assert await sa_ids(kernel) == []

@@ -74,7 +74,7 @@ async def test_an_sa_as_ip_sees_it(namespace: Namespace) -> None:
     assert f"enc cbc(aes) 0x{bytes(range(32)).hex()} (256 bits)" in text
     assert "replay_window 128, bitmap-length 4" in text
     assert "limit: soft (INF)(bytes), hard 2048000(bytes)" in text
-    assert "expire add: soft 3599(sec), hard 3600(sec)" in text
+    assert "expire add: soft 3540(sec), hard 3600(sec)" in text
     text = namespace.run("ip", "-s", "xfrm", "state", "list", "spi", "0x1111")
     assert f"auth-trunc hmac(sha1) 0x{bytes(range(20)).hex()} (160 bits) 96" in text
     assert "replay-window 32" in text

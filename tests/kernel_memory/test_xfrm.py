@@ -71,7 +71,7 @@ def test_what_is_no_sa_of_esp_or_ah_is_passed_over() -> None:
 
 
 def test_limits_in_time_are_soft_and_hard_and_never_none() -> None:
-    for seconds, soft, hard in ((3600, 3599, 3600), (2, 1, 2), (1, 1, 1)):
+    for seconds, soft, hard in ((3600, 3540, 3600), (10, 5, 10), (2, 1, 2), (1, 1, 1)):
         limits = layout.LIFETIME_CFG.unpack(build(sa_of(lifetime=Lifetime(seconds)))[96:160])
         assert limits[4:] == (soft, hard, 0, 0)
 
