@@ -20,6 +20,8 @@ from ikevd.selector_findings import ChildTraffic, Narrowed, NoSuchChild
 
 MAX_NAMED = 100
 """Children in one finding."""
+MAX_COMPARED = 30
+"""Children that are compared with one another: the peer chooses how often."""
 
 
 @frozen
@@ -122,13 +124,16 @@ def _is_covered(installed: Sequence[Child], asked: Selectors) -> bool:
     """Is nothing of the request left over? Where parts overlap this may say False."""
     if any(_other_packets(part, asked) for part in installed):
         return False
+    whole, sizes = _addresses(replace(installed[0], local=asked[0], remote=asked[1])), sum(map(_addresses, installed))
+    if sizes < whole or len(installed) > MAX_COMPARED:
+        return sizes == whole
     kept = list[Child]()
     for part in sorted(installed, key=_size, reverse=True):
         if not any(_lies_within(part, one) for one in kept):
             kept.append(part)
     if any(one.local.meet(other.local) and one.remote.meet(other.remote) for one, other in combinations(kept, 2)):
         return False
-    return sum(map(_addresses, kept)) == _addresses(replace(installed[0], local=asked[0], remote=asked[1]))
+    return sum(map(_addresses, kept)) == whole
 
 
 def _lies_within(part: Child, other: Child) -> bool:

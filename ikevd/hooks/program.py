@@ -48,7 +48,7 @@ async def run(updown: Updown, environment: Mapping[str, str], child: str, *, up:
     if not in_time:
         return HookTimedOut(*told, said, seconds=updown.timeout)
     if code < 0:
-        return HookKilled(*told, said, signal=signal.Signals(-code).name)
+        return HookKilled(*told, said, signal=_name(-code))
     return HookExited(*told, said, code=code) if code else None
 
 
@@ -156,6 +156,14 @@ class _Running:
     def _ended(self) -> None:
         self._loop.remove_reader(self._descriptor)
         self._over.set()
+
+
+def _name(number: int) -> str:
+    """Of a signal; most of the real-time ones have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 def _lines(octets: bytes) -> tuple[str, ...]:

@@ -142,6 +142,23 @@ def test_a_supernet_that_our_children_fill_is_all_of_use() -> None:
     assert (all_four.into_nothing, three.into_nothing) == (False, True)
 
 
+@pytest.mark.parametrize("asks", ["10.64.0.0/14", ANY])
+def test_a_thousand_children_are_not_compared_with_one_another(monkeypatch: pytest.MonkeyPatch, asks: str) -> None:
+    """The peer chooses how often it asks; each such answer took five seconds."""
+    many = [ours("10.1.0.0/24", f"10.{64 + n // 256}.{n % 256}.0/24", name=f"n{n}") for n in range(1024)]
+    meet, met = TrafficSelector.meet, list[TrafficSelector]()
+
+    def counted(one: TrafficSelector, other: TrafficSelector) -> TrafficSelector | None:
+        met.append(other)
+        return meet(one, other)
+
+    monkeypatch.setattr(TrafficSelector, "meet", counted)
+    selected = asked("10.1.0.0/24", asks, *many)
+    assert len(met) == 2 * len(many)
+    assert isinstance(selected.found, Narrowed)
+    assert selected.found.into_nothing == (asks == ANY)
+
+
 def test_one_service_of_ours_is_not_all_that_the_peer_asked_for() -> None:
     found = asked("10.1.0.0/24", "10.2.0.0/24", ours("10.1.0.0/24[tcp/443]", "10.2.0.0/24[tcp]")).found
     assert isinstance(found, Narrowed)

@@ -53,9 +53,10 @@ async def test_a_program_that_writes_and_ends_well_has_not_failed(tmp_path: Path
     assert await ran(script(tmp_path, "echo done >&2; exit 0")) is None
 
 
-async def test_a_signal_is_told_by_its_name(tmp_path: Path) -> None:
-    path = script(tmp_path, "kill -SEGV $$")
-    assert await ran(path) == HookKilled(str(path), "lan", True, signal="SIGSEGV")
+@pytest.mark.parametrize(("number", "name"), [(11, "SIGSEGV"), (40, "40")])
+async def test_a_signal_is_told_by_its_name_if_it_has_one(tmp_path: Path, number: int, name: str) -> None:
+    path = script(tmp_path, f"kill -{number} $$")
+    assert await ran(path) == HookKilled(str(path), "lan", True, signal=name)
 
 
 async def test_a_program_that_does_not_end_is_ended_with_all_that_it_has_begun(tmp_path: Path) -> None:
