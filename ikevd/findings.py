@@ -67,6 +67,8 @@ class NothingComparable(Finding):
     """Each different thing that it offers: `AH`, `ESP with IPCOMP`, `a transform without HASH`."""
     together: bool = False
     """Does it want several protocols under one number, as ESP with IPCOMP?"""
+    wanted: str = "ESP"
+    """What we would take: ESP or AH."""
 
 
 @frozen

@@ -21,6 +21,17 @@ class LocalAddressGone(Finding):
 
 
 @frozen
+class AhBehindNat(Finding):
+    """AH protects the addresses of its packets, and a NAT in between alters them."""
+
+    child: str
+    local: bool
+    """Is a NAT in front of this side?"""
+    remote: bool
+    """Is a NAT in front of the peer?"""
+
+
+@frozen
 class NoRoute(Finding):
     """This machine knows no way to the peer."""
 

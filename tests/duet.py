@@ -88,7 +88,7 @@ class HostInMemory:
             return self._error
         match call:
             case ReserveSpi():
-                return Spi(next(self._spis))
+                return Spi.of(call.protocol, next(self._spis).to_bytes(4, "big"))
             case OpenInbound(sa, keys):
                 self.opened.append(call)
                 self.keys[sa.inbound] = keys

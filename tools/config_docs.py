@@ -73,6 +73,25 @@ What the notation would take for another type is forced by a word in front: `ipv
 Identities are equal octet by octet, with two exceptions. Names of hosts and users (ID_FQDN, ID_USER_FQDN) are equal
 whatever the case of their letters and a dot at the end, as strongSwan and libreswan have it; distinguished names are
 when they say the same, in whatever string types.
+
+## Transport mode, AH, ESN
+
+A child with `mode: transport` (Cisco's `mode transport`) protects the traffic of the two peers themselves, as L2TP,
+GRE and IPIP want it. Its `local` and `remote` may be left out, or name a protocol and a port: `local:
+dynamic[udp/1701]`, `remote: dynamic[udp]`. `dynamic` is the address of the SA's end; an address may stand there only
+if the connection has it as its own. While the child is down its traffic is blocked, as that of every child
+(`fail_open`): where `local` of the connection is left out, whatever goes to the peer from here, forwarded packets
+too; where `remote` is `any`, a network or a name, nothing. Behind a NAT each end has the addresses that it sees as
+selectors, as strongSwan does it, and says NAT-OA (RFC 3947 section 5.2). A peer that offers only the other mode is
+refused with NO_PROPOSAL_CHOSEN, and both modes stand in the reason.
+
+`ah_proposals` in place of `esp_proposals` make AH (RFC 4302), in both modes: `sha256`, `sha384`, `sha512`, `aesxcbc`,
+`sha1` and `md5`, and a group for perfect forward secrecy. AH protects addresses, so no NAT lets it pass: it is not
+begun where phase 1 found one, and the reason says so. AH and ESP in one bundle are not made, nor accepted: ESP alone
+authenticates as well, and `null-sha256` encrypts nothing either.
+
+`-esn` at the end of a proposal (strongSwan's word) asks for sequence numbers of 64 bits (RFC 4304); a peer that shall
+do without as well gets both, as in `[aes256-sha256-esn, aes256-sha256]`.
 """
 
 

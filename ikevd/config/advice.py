@@ -70,8 +70,14 @@ def _on_everybody(problems: Problems, path: YamlPath, identity: Identity) -> Non
 
 def on_child(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
     """Networks to connect."""
-    if "esp_proposals" in child.model_fields_set:
-        _on_weakness(problems, (*path, "esp_proposals"), child.esp_proposals)
+    if child.proposals_key in child.model_fields_set:
+        _on_weakness(problems, (*path, child.proposals_key), child.proposals)
+    if not child.replay_window:
+        problems.warn(
+            (*path, "replay_window"),
+            "is off: whoever records a packet can send it again, and it is taken as new (CVE-2006-4436); only for a "
+            "peer that cannot count",
+        )
     _on_lifetime(problems, (*path, "lifetime"), child.lifetime)
     if child.lifetime_kilobytes is not None and child.lifetime_kilobytes < SMALL_VOLUME:
         _on_volume(problems, (*path, "lifetime_kilobytes"), child.lifetime_kilobytes)
@@ -82,7 +88,7 @@ def on_child(problems: Problems, path: YamlPath, child: ChildSection, connection
             "on-demand lets it wait for traffic",
         )
     if may_call(connection):
-        _on_groups(problems, (*path, "esp_proposals"), child.esp_proposals, "Quick Mode")
+        _on_groups(problems, (*path, child.proposals_key), child.proposals, "Quick Mode")
 
 
 def on_control(problems: Problems, control: ControlSection) -> None:

@@ -13,6 +13,7 @@ from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection
 from ikevd.config.schema_settings import ControlSection
 from ikevd.crypto.secret import Secret
+from ikevd.frozen import replace
 from ikevd.policy.child import Child, Pfs, Rekey, Selection, Start
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
@@ -21,7 +22,9 @@ from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop, Shunt
+from ikevd.policy.suites import IpsecSuite
 from ikevd.policy.updown import Updown
+from ikevd.wire.registry import Encapsulation
 
 NAT_METHODS: Mapping[str, tuple[NatMethod, ...]] = {
     "both": (NatMethod.RFC_3947, NatMethod.DRAFT_03, NatMethod.DRAFT_02),
@@ -161,9 +164,9 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 group=None if name == group else group,
                 reqid=reqids.lease(Holder(connection, name)),
                 local=local,
-                remote=TrafficSelector(remote.first, remote.last, remote.protocol, remote.port),
+                remote=remote.whole if isinstance(remote, Within) else remote,
                 template=isinstance(remote, Within),
-                suites=its.esp_proposals,
+                suites=_suites(its),
                 lifetime=Lifetime(its.lifetime, its.lifetime_kilobytes),
                 inactivity=its.inactivity,
                 start=Start(its.start) if its.start else default,
@@ -192,6 +195,12 @@ def _updown(section: ConnectionSection, child: ChildSection) -> Updown | None:
     )
 
 
+def _suites(section: ChildSection) -> tuple[IpsecSuite, ...]:
+    if not section.transport:
+        return section.proposals
+    return tuple(replace(suite, mode=Encapsulation.TRANSPORT) for suite in section.proposals)
+
+
 def _pfs(section: ChildSection) -> Pfs:
-    named = any(suite.group is not None for suite in section.esp_proposals)
+    named = any(suite.group is not None for suite in section.proposals)
     return Pfs(section.pfs or ("required" if named else "off"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 
 from ikevd.addresses import Address
-from ikevd.config import advice, blocked, networks, overlaps, shunts
+from ikevd.config import advice, blocked, networks, overlaps, own_addresses, protocols, shunts
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
 from ikevd.config.schema import FileSection, ShuntSection
@@ -157,15 +157,17 @@ def _check_child(problems: Problems, path: YamlPath, child: ChildSection, connec
             "or manual",
         )
     _check_templates(problems, (*path, "remote"), child, connection)
-    groups = {suite.group for suite in child.esp_proposals}
+    groups, key = {suite.group for suite in child.proposals}, child.proposals_key
     _check_pfs(problems, (*path, "pfs"), child)
     if len(groups) > 1 and None in groups:
         problems.error(
-            (*path, "esp_proposals"),
+            (*path, key),
             "name a group in some items and none in others; wanted a group in each, and pfs: optional if a peer may do "
             "without perfect forward secrecy",
         )
-    _refuse_repeats(problems, (*path, "esp_proposals"), child.esp_proposals)
+    _refuse_repeats(problems, (*path, key), child.proposals)
+    protocols.check(problems, path, child, connection)
+    own_addresses.check(problems, path, child, connection)
     _refuse_repeats(problems, (*path, "local"), child.local)
     _refuse_repeats(problems, (*path, "remote"), child.remote)
     advice.on_child(problems, path, child, connection)
@@ -192,18 +194,21 @@ def _check_templates(problems: Problems, path: YamlPath, child: ChildSection, co
             )
 
 
+EXAMPLES = {"esp_proposals": "aes256-sha256", "ah_proposals": "sha256"}
+
+
 def _check_pfs(problems: Problems, path: YamlPath, child: ChildSection) -> None:
-    groups = {suite.group for suite in child.esp_proposals} - {None}
+    groups, key = {suite.group for suite in child.proposals} - {None}, child.proposals_key
     if child.pfs == "off" and groups:
         problems.error(
             path,
-            "is off, but esp_proposals name a group, which stands for perfect forward secrecy; wanted esp_proposals "
-            "without group, for example aes256-sha256, or pfs: required",
+            f"is off, but {key} name a group, which stands for perfect forward secrecy; wanted {key} "
+            f"without group, for example {EXAMPLES[key]}, or pfs: required",
         )
     if child.pfs in ("required", "optional") and not groups:
         problems.error(
             path,
-            f"is {child.pfs}, but esp_proposals name no group to do it with; wanted for example aes256-sha256-modp2048",
+            f"is {child.pfs}, but {key} name no group to do it with; wanted for example {EXAMPLES[key]}-modp2048",
         )
 
 

@@ -9,6 +9,7 @@ START_WORDS = {
     **dict.fromkeys(("listen", "responder", "answer", "respond"), "passive"),
     **dict.fromkeys(("add", "none", "no", "ignore"), "manual"),
 }
+MODE_WORDS = {"tunnel_mode": "tunnel", "transport_mode": "transport"}
 PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
 REKEY_WORDS = {"true": "yes", "on": "yes", "false": "no", "off": "no", "force": "yes", "never": "no"}
 ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}

@@ -16,6 +16,8 @@ NAMES = {"pattern": "^[A-Za-z0-9_.-]{1,64}$"}
 Json = dict[str, Any]
 
 WRITTEN: Mapping[tuple[str, str], object] = {
+    ("ChildSection", "local"): None,
+    ("ChildSection", "remote"): None,
     ("ChildSection", "esp_proposals"): list(DEFAULT_ESP_PROPOSALS),
     ("ChildSection", "lifetime"): "1h",
     ("ConnectionSection", "ike_proposals"): list(DEFAULT_IKE_PROPOSALS),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ikevd import files, owners
-from ikevd.config import hook_doubts, secrets, unknown_keys, yaml_locations
+from ikevd.config import hook_doubts, own_addresses, secrets, unknown_keys, yaml_locations
 from ikevd.config.build import build
 from ikevd.config.checks import check, check_names
 from ikevd.config.problems import Problems
@@ -71,6 +71,7 @@ def load(
     sources: dict[str, secrets.Source] = {}
     store_key: Secret | None = None
     if file is not None:
+        file = own_addresses.resolved(file)
         check(problems, file, known)
         sources = _sources(file, located.data)
         found = _find(problems, sources, path.parent, environ, exposed, account)

@@ -82,10 +82,10 @@ def _no_address_of(machine: Surroundings, address: Address) -> str | None:
 
 def _on_child(problems: Problems, path: YamlPath, child: ChildSection, machine: Surroundings) -> None:
     for side, selectors in (("local", child.local), ("remote", child.remote)):
-        for index, selector in enumerate(selectors):
+        for index, selector in enumerate(() if child.transport else selectors):
             if told := _special(selector):
                 problems.warn((*path, side, index), f"{selector} {told}")
-    for index, remote in enumerate(child.remote):
+    for index, remote in enumerate(() if child.transport else child.remote):
         if told := _against_locals(remote, child) or _against_machine(remote, child, machine):
             problems.warn((*path, "remote", index), told)
 

@@ -13,7 +13,7 @@ from ikevd.config.schema_child import ChildSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.frozen import frozen
 from ikevd.policy.reqids import LEASABLE
-from ikevd.policy.selectors import Network, TrafficSelector
+from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
 
 MAX_POLICIES = 4096
 """Of one pair; two ranges of IPv6 may make sixteen times as many, which are not compared."""
@@ -90,6 +90,8 @@ def _doubt_policies(problems: Problems, children: list[_Child]) -> set[YamlPath]
 
 def _policies(pair: Pair) -> Iterator[tuple[Network, Network, int, int, int]]:
     local, remote = pair
+    if isinstance(local, Dynamic) or isinstance(remote, Dynamic):
+        return
     if len(local.networks) * len(remote.networks) <= MAX_POLICIES:
         for one, other in product(local.networks, remote.networks):
             yield one, other, local.protocol, local.port, remote.port
@@ -171,7 +173,7 @@ def _meeting(
 
 
 def _meet(one: TrafficSelector, other: TrafficSelector) -> bool:
-    if one.first.version != other.first.version:
+    if one.first.version != other.first.version or isinstance(one, Dynamic) or isinstance(other, Dynamic):
         return False
     addresses = int(one.first) <= int(other.last) and int(other.first) <= int(one.last)
     return addresses and _fits(one.protocol, other.protocol) and _fits(one.port, other.port)

@@ -17,7 +17,7 @@ from ikevd.frozen import frozen
 from ikevd.policy.connection import AddressRange
 from ikevd.policy.identity import Identity
 from ikevd.policy.reqids import LEASABLE
-from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.selectors import Dynamic, TrafficSelector
 
 Pair = tuple[TrafficSelector, TrafficSelector]
 
@@ -167,14 +167,16 @@ def _places(candidates: list[_Candidate]) -> Iterator[tuple[str, list[_Candidate
 def _check_pairs(problems: Problems, file: FileSection) -> None:
     """The kernel holds one policy for a pair of selectors, whoever the peer is."""
     count = 0
-    seen: dict[Pair, YamlPath] = {}
+    seen: dict[tuple[Pair, object], YamlPath] = {}
     for path, child in _children(file):
         count += len(child.local) * len(child.remote)
         if count > LEASABLE:
             problems.error(path, f"here the file reaches more than {LEASABLE} pairs of local and remote networks")
             return
         for pair in product(child.local, child.remote):
-            other = seen.setdefault(pair, path)
+            # of ends that no connection names, those of one connection are as one
+            open_ends = any(isinstance(side, Dynamic) for side in pair)
+            other = seen.setdefault((pair, path[1] if open_ends else None), path)
             if other != path:
                 line = problems.mark(other, at_key=True).line
                 problems.error(

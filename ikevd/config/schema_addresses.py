@@ -13,7 +13,7 @@ from ikevd.config.schema_text import parsed, text_of
 from ikevd.frozen import frozen
 from ikevd.policy.connection import AddressRange
 from ikevd.policy.identity import WANTED, Identity
-from ikevd.policy.selectors import TrafficSelector
+from ikevd.policy.selectors import Dynamic, TrafficSelector
 from ikevd.wire.registry import IdType
 from ikevd.wording import shown
 
@@ -134,13 +134,32 @@ def _identity(value: object) -> Identity:
 class Within(TrafficSelector):
     """Any part of it that a peer asks for."""
 
+    @property
+    def whole(self) -> TrafficSelector:
+        """All of it."""
+        return TrafficSelector(self.first, self.last, self.protocol, self.port)
+
     def __str__(self) -> str:
-        return f"within {TrafficSelector(self.first, self.last, self.protocol, self.port)}"
+        return f"within {self.whole}"
+
+
+ANY_END = IPv4Address(0)
+"""Stands for an end of the SA until the connection tells of which IP version it is."""
+DYNAMIC = "dynamic"
+"""strongSwan's word for the end itself."""
+
+
+def _selector(text: str) -> TrafficSelector:
+    """One that is meant for an end itself may name a protocol and a port."""
+    if text.strip() == DYNAMIC or text.strip().startswith(f"{DYNAMIC}["):
+        packets = TrafficSelector.parse(f"{ANY_END}{text.strip().removeprefix(DYNAMIC)}")
+        return Dynamic.of_end(ANY_END, packets.protocol, packets.port)
+    return TrafficSelector.parse(text)
 
 
 def _remote_selector(text: str) -> TrafficSelector:
     word, _, rest = text.strip().partition(" ")
-    return Within.parse(rest) if word == "within" else TrafficSelector.parse(text)
+    return Within.parse(rest) if word == "within" else _selector(text)
 
 
 AddressValue = Annotated[Address, PlainValidator(_address, json_schema_input_type=str)]
@@ -150,4 +169,5 @@ RemoteValue = Annotated[
 ]
 IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str | int)]
 SelectorValue = Annotated[TrafficSelector, parsed(TrafficSelector.parse)]
+LocalSelectorValue = Annotated[TrafficSelector, parsed(_selector)]
 RemoteSelectorValue = Annotated[TrafficSelector, parsed(_remote_selector)]

@@ -6,15 +6,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ikevd.config.foreign_words import PFS_WORDS, REKEY_WORDS, START_WORDS
-from ikevd.config.schema_addresses import RemoteSelectorValue, SelectorValue
+from ikevd.config.foreign_words import MODE_WORDS, PFS_WORDS, REKEY_WORDS, START_WORDS
+from ikevd.config.schema_addresses import ANY_END, LocalSelectorValue, RemoteSelectorValue
 from ikevd.config.schema_durations import InactivityValue, LifetimeValue
 from ikevd.config.schema_hooks import UpdownValue
-from ikevd.config.schema_values import MIN_KILOBYTES, EspProposal, OneOrMore, SwitchOrNone, number, one_of
+from ikevd.config.schema_values import MIN_KILOBYTES, AhProposal, EspProposal, OneOrMore, SwitchOrNone, number, one_of
 from ikevd.config.section import Section
 from ikevd.policy import proposals
+from ikevd.policy.selectors import Dynamic, TrafficSelector
+from ikevd.policy.suites import IpsecSuite
 
 DEFAULT_ESP_PROPOSALS = ("aes256-sha256", "aes128-sha256", "aes256-sha1", "aes128-sha1")
+OWN: tuple[TrafficSelector, ...] = (Dynamic.of_end(ANY_END),)
+"""What a child for the peers themselves has where it names nothing."""
 DEFAULT_LIFETIME = 3_600
 """1 h, as Cisco IOS and strongSwan."""
 
@@ -22,15 +26,31 @@ DEFAULT_LIFETIME = 3_600
 class ChildSection(Section):
     """Networks to connect. Several on either side: one IPsec SA for each pair, named lan[1], lan[2] and so on."""
 
-    local: OneOrMore[SelectorValue] = Field(description="the networks on this side, for example 10.1.0.0/24")
+    mode: Annotated[str, one_of("tunnel", "transport", others=MODE_WORDS)] = Field(
+        default="tunnel",
+        description="tunnel (for networks) or transport (for the traffic of the two peers themselves, as L2TP and GRE "
+        "want it)",
+    )
+    local: OneOrMore[LocalSelectorValue] = Field(
+        default=OWN,
+        description="the networks on this side, for example 10.1.0.0/24; with mode: transport `dynamic`, our address "
+        "of the SA, or for example dynamic[udp/1701], and it may be left out",
+    )
     remote: OneOrMore[RemoteSelectorValue] = Field(
+        default=OWN,
         description="the networks on the peer's side, for example 10.2.0.0/24; where peers may come from anywhere also "
-        "within 10.3.0.0/16: each gets the part of it that it asks for"
+        "within 10.3.0.0/16: each gets the part of it that it asks for; with mode: transport as `local`",
     )
     esp_proposals: OneOrMore[EspProposal] = Field(
         default=tuple(map(proposals.parse_esp, DEFAULT_ESP_PROPOSALS)),
         description="best first: cipher-integrity or, with perfect forward secrecy, cipher-integrity-group; of several "
-        "groups the responder takes any, and the initiator offers the first",
+        "groups the responder takes any, and the initiator offers the first; with -esn at the end sequence numbers "
+        "of 64 bits",
+    )
+    ah_proposals: OneOrMore[AhProposal] | None = Field(
+        default=None,
+        description="in place of esp_proposals, for AH, which encrypts nothing and passes no NAT: integrity or, with "
+        "perfect forward secrecy, integrity-group, for example sha256",
     )
     pfs: Annotated[str | None, one_of("required", "optional", "off", others=PFS_WORDS)] = Field(
         default=None,
@@ -73,6 +93,21 @@ class ChildSection(Section):
         description="the program that is run when it comes up and when it goes down, with its arguments; none: that of "
         "the connection is not run for it; left out: as the connection has it",
     )
-    replay_window: Annotated[int, number(32, 4096, multiple=32)] = Field(
-        default=128, description="how many packets may overtake one another"
+    replay_window: Annotated[int, number(32, 4096, multiple=32, words={"off": 0})] = Field(
+        default=128, description="how many packets may overtake one another; off: packets that come twice are let in"
     )
+
+    @property
+    def proposals(self) -> tuple[IpsecSuite, ...]:
+        """Of ESP or AH."""
+        return self.ah_proposals or self.esp_proposals
+
+    @property
+    def proposals_key(self) -> str:
+        """Where they stand."""
+        return "ah_proposals" if self.ah_proposals else "esp_proposals"
+
+    @property
+    def transport(self) -> bool:
+        """Is it for the two peers themselves?"""
+        return self.mode == "transport"

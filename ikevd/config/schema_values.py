@@ -28,10 +28,15 @@ BOOLEANS = {
 """Other programs' words for the two, and ours in quotes or capitals."""
 
 
-def number(low: int, high: int, *, multiple: int = 1) -> PlainValidator:
+def number(low: int, high: int, *, multiple: int = 1, words: Mapping[str, int] | None = None) -> PlainValidator:
+    """`words`: texts that stand for a number which nobody shall write as such."""
+    known = words or {}
     rule = f"a number from {low} to {high}" + (f", a multiple of {multiple}" if multiple > 1 else "")
+    rule += "".join(f", or {word}" for word in known)
 
     def validate(value: object) -> int:
+        if isinstance(value, str) and value in known:
+            return known[value]
         if isinstance(value, bool) or not isinstance(value, int):
             hint = " in plain decimal digits without quotes" if isinstance(value, str) else ""
             raise ValueError(f"{what_it_is(value)}; wanted {rule}{hint}")
@@ -39,7 +44,9 @@ def number(low: int, high: int, *, multiple: int = 1) -> PlainValidator:
             raise ValueError(f"is {value}; wanted {rule}")
         return value
 
-    json = {"type": "integer", "minimum": low, "maximum": high, "multipleOf": multiple}
+    json: dict[str, object] = {"type": "integer", "minimum": low, "maximum": high, "multipleOf": multiple}
+    if known:
+        json = {"anyOf": [json, {"type": "string", "enum": list(known)}]}
     return PlainValidator(validate, json_schema_input_type=Annotated[int, WithJsonSchema(json)])
 
 
@@ -129,6 +136,7 @@ _Item = TypeVar("_Item")
 OneOrMore = Annotated[tuple[_Item, ...], BeforeValidator(listed)]
 IkeProposal = Annotated[IkeSuite, parsed(proposals.parse_ike)]
 EspProposal = Annotated[IpsecSuite, parsed(proposals.parse_esp)]
+AhProposal = Annotated[IpsecSuite, parsed(proposals.parse_ah)]
 FactorValue = Annotated[float, PlainValidator(_factor, json_schema_input_type=float)]
 Switch = Annotated[bool, PlainValidator(boolean, json_schema_input_type=bool)]
 SwitchOrNone = Annotated[bool | None, PlainValidator(boolean, json_schema_input_type=bool)]

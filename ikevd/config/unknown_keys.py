@@ -62,6 +62,8 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     "remote_network remote_networks destination",
     (ChildSection, "esp_proposals"): "esp phase2 phase2alg transform_set ipsec_transform_set esp_proposal proposal "
     "proposals set_transform_set ipsec_proposal",
+    (ChildSection, "ah_proposals"): "ah phase2_ah ah_proposal",
+    (ChildSection, "mode"): "type set_mode ipsec_mode",
     (ChildSection, "pfs"): "set_pfs perfect_forward_secrecy",
     (ChildSection, "lifetime"): "keylife salifetime lifetime_seconds life rekey_time life_time sa_lifetime "
     "security_association_lifetime esp_lifetime ipsec_lifetime",
@@ -93,7 +95,6 @@ WITHOUT: Mapping[str, str] = {
         ("encryption", "hash", "group", "dh_group", "encryption_algorithm", "hash_algorithm", "integrity", "prf"),
         "cipher, hash and group are one word of ike_proposals or esp_proposals, for example aes256-sha256-modp2048",
     ),
-    **dict.fromkeys(("type", "mode"), "only ESP in tunnel mode is made, so leave it out"),
     **dict.fromkeys(
         ("pfs_group", "pfsgroup"),
         "the group stands at the end of esp_proposals in the child, for example aes256-sha256-modp2048",

@@ -116,12 +116,17 @@ class IpsecPair(TypedDict):
     remote: str
     """Address of the peer's end."""
     local_selector: str
-    """What this peer has of the local selector: with `selection: narrow` it may have asked for less."""
+    """What this peer has of the local selector: with `selection: narrow` it may have asked for less; in transport mode
+    this address."""
     remote_selector: str
     """What this peer has of the remote selector: of a template, the part that it asked for."""
     lent_by: str | None
     """The child whose pair it is, where the peer asked for wider networks than that has (`selection: narrow`); null: it
     is this one's own."""
+    protocol: str
+    """ESP or AH."""
+    mode: str
+    """tunnel or transport."""
     udp_encapsulation: UdpEncapsulation | None
     """null: ESP travels as its own IP protocol."""
     initiator: bool

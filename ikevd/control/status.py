@@ -198,6 +198,8 @@ async def _pair(pair: PairState, lender: str | None, kernel: Kernel, now: float)
         "local_selector": str(sa.local_selector),
         "remote_selector": str(sa.remote_selector),
         "lent_by": lender,
+        "protocol": sa.suite.protocol.name,
+        "mode": "transport" if sa.suite.transport else "tunnel",
         "udp_encapsulation": _udp(sa.encap),
         "initiator": sa.initiator,
         "suite": describe(sa.suite),

@@ -18,7 +18,7 @@ from ikevd.policy.choose import Phase2Choice, describe
 from ikevd.policy.suites import IpsecSuite
 from ikevd.refusals import ReservedSpi, WeakKey
 from ikevd.sa.model import EspKeys, IpsecSa, IsakmpSa, Spi, UdpEncapsulation
-from ikevd.wire.registry import EspTransform, Integrity
+from ikevd.wire.registry import EspTransform, Integrity, Protocol
 
 IDENTITIES = 2
 FIRST_SPI = 256
@@ -91,7 +91,8 @@ def at_path(sa: IpsecSa, path: Path) -> IpsecSa:
 
 def _icv_bits(child: Child, suite: IpsecSuite) -> int | None:
     """None: as usual for the suite."""
-    return OLD_SHA256_BITS if child.sha256_96 and suite.integrity == Integrity.HMAC_SHA2_256 else None
+    old = child.sha256_96 and suite.integrity == Integrity.HMAC_SHA2_256 and suite.protocol == Protocol.ESP
+    return OLD_SHA256_BITS if old else None
 
 
 def _keys(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 
-from ikevd.addresses import Endpoint, Path
+from ikevd.addresses import Address, Endpoint, Path
 from ikevd.crypto.primitives import digest, hash_size
 from ikevd.exchanges.link import Link
 from ikevd.exchanges.moves import floated
@@ -22,6 +22,7 @@ from ikevd.policy.nat import Encap, NatMethod
 from ikevd.sa.model import Cookies, NatTraversal
 from ikevd.wire import vendor_ids
 from ikevd.wire.message import Message
+from ikevd.wire.nat import NatOaPayload
 from ikevd.wire.payloads import NatDPayload, VidPayload
 from ikevd.wire.registry import Encapsulation, Hash, PayloadType
 
@@ -36,12 +37,19 @@ class Numbers:
     vendor_ids: tuple[bytes, ...]
     """The first is the one that we send."""
     nat_d: PayloadType
+    nat_oa: PayloadType
     tunnel: Encapsulation
 
 
-_RFC = PayloadType.NAT_D, Encapsulation.UDP_TUNNEL
-_DRAFT_04_TO_08 = PayloadType.NAT_D_DRAFT_04, Encapsulation.UDP_TUNNEL
-_DRAFT_02_AND_03 = PayloadType.NAT_D_DRAFT, Encapsulation.UDP_TUNNEL_DRAFT
+_RFC = PayloadType.NAT_D, PayloadType.NAT_OA, Encapsulation.UDP_TUNNEL
+_DRAFT_04_TO_08 = PayloadType.NAT_D_DRAFT_04, PayloadType.NAT_OA_DRAFT_04, Encapsulation.UDP_TUNNEL
+_DRAFT_02_AND_03 = PayloadType.NAT_D_DRAFT, PayloadType.NAT_OA_DRAFT, Encapsulation.UDP_TUNNEL_DRAFT
+TRANSPORT = {
+    Encapsulation.TUNNEL: Encapsulation.TRANSPORT,
+    Encapsulation.UDP_TUNNEL: Encapsulation.UDP_TRANSPORT,
+    Encapsulation.UDP_TUNNEL_DRAFT: Encapsulation.UDP_TRANSPORT_DRAFT,
+}
+"""The number of transport mode beside that of a tunnel."""
 
 NUMBERS = {
     NatMethod.RFC_3947: Numbers((vendor_ids.NAT_T_RFC_3947,), *_RFC),
@@ -181,9 +189,23 @@ def endpoint_hash(hash: Hash, cookies: Cookies, endpoint: Endpoint) -> bytes:
     return digest(hash, cookies.octets + endpoint.address.packed + port)
 
 
-def tunnel_modes(nat: NatTraversal | None) -> tuple[Encapsulation, ...]:
-    """The encapsulation modes that mean a tunnel here: the first is what we offer, all are accepted.
+def modes(nat: NatTraversal | None, *, transport: bool) -> tuple[Encapsulation, ...]:
+    """The encapsulation modes that mean a tunnel, or transport mode, here: the first is what we offer, all are
+    accepted."""
+    tunnels = _tunnel_modes(nat)
+    return tuple([TRANSPORT[tunnel] for tunnel in tunnels]) if transport else tunnels
 
+
+def original_addresses(nat: NatTraversal | None, initiator: Address, responder: Address) -> tuple[NatOaPayload, ...]:
+    """NAT-OAi and NAT-OAr of a Quick Mode for transport mode in UDP: both ends as we see them (RFC 3947 section 5.2).
+    The peer may mend the checksums of what comes by them; Linux passes over those."""
+    if nat is None or not nat.encapsulates:
+        return ()
+    return tuple([NatOaPayload.of(NUMBERS[nat.method].nat_oa, address) for address in (initiator, responder)])
+
+
+def _tunnel_modes(nat: NatTraversal | None) -> tuple[Encapsulation, ...]:
+    """
     # Deviates: a peer that speaks the RFC may use the numbers of the drafts in phase 2, and the other way round.
     """
     if nat is None or not nat.encapsulates:

@@ -1,4 +1,4 @@
-"""Quick Mode: one pair of ESP SAs for one pair of traffic selectors (RFC 2409 section 5.5)."""
+"""Quick Mode: one pair of ESP or AH SAs for one pair of traffic selectors (RFC 2409 section 5.5)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
-from ikevd.exchanges import connected, contact, lifetimes, nat, phase2
+from ikevd.exchanges import connected, contact, lifetimes, nat, phase2, transport
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, sa_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.exchanges.selection import select, traffic, within
@@ -38,6 +38,8 @@ IPSEC = (Protocol.ESP, Protocol.AH)
 async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: Entropy) -> IpsecSa:
     """Initiator. When this returns, both directions stand in the kernel and message 3 has left."""
     local, remote, mid = link.path.local.address, link.path.remote.address, link.message_id
+    child = transport.placed(child, local, remote)
+    transport.check_protocol(sa, child)
     spi = await host.reserve_spi(local, remote, child.reqid, child.protocol)
     suites = _offered(sa, child)
     offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
@@ -45,14 +47,18 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
 
     # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
-    first = (offer, NoncePayload(ni), *_public(pair), child.local.to_id(), child.remote.to_id())
+    selectors = child.local.to_id(), child.remote.to_id()
+    original = transport.original_addresses(sa, child, local, remote)
+    first = (offer, NoncePayload(ni), *_public(pair), *selectors, *original)
     answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
     if contact.is_said(answer):
         await link.contacted()
     with _Naming(*_spi_in(answer)):
         _check_refusal(sa, child, answer)
         choice = _as_claimed(accept_phase2(suites, answer.one(SaPayload), child.lifetime), answer)
-        child = await _as_answered(link, child, _selectors(answer, local, remote))
+        child = await _as_answered(
+            link, child, transport.seen(sa, child, _selectors(answer, local, remote), local, remote)
+        )
         nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
         ipsec, keys = sa_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
         await host.open_inbound(ipsec, keys.inbound)
@@ -80,8 +86,10 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     local, remote = link.path.local.address, link.path.remote.address
     offer, ni, identities = asked.one(SaPayload), asked.one(NoncePayload).body, asked.all(IdPayload)
     with _Naming(*_spi_in(asked)):
-        selected = select(children, *reversed(_selectors(asked, remote, local)))
+        theirs, ours = _selectors(asked, remote, local)
+        selected = transport.selected(sa, children, (ours, theirs), local, remote) or select(children, ours, theirs)
         child = selected.child
+        transport.check_protocol(sa, child)
         choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs, child.lifetime_check)
         pair = _pair_for(choice.suite, asked, entropy)
         g_xy = _agree(pair, asked)
@@ -94,9 +102,11 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
 
     #                           <--  HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ]
     # HDR*, HASH(3)             -->
-    ours = Proposal(choice.proposal.number, choice.proposal.protocol, spi.octets, choice.proposal.transforms)
+    chosen = Proposal(choice.proposal.number, choice.proposal.protocol, spi.octets, choice.proposal.transforms)
     claim = lifetimes.claim_for_pair(choice, spi)
-    second = (SaPayload.of((ours,)), NoncePayload(nr), *_public(pair), *identities, *claim)  # IDs octet by octet
+    original = transport.original_addresses(sa, child, remote, local)
+    extra: tuple[Payload, ...] = (*identities, *original, *claim)  # IDs octet by octet
+    second = (SaPayload.of((chosen,)), NoncePayload(nr), *_public(pair), *extra)
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
     with _Naming(choice.proposal.protocol, choice.peer_spi):
@@ -157,7 +167,7 @@ def _suites(sa: IsakmpSa, child: Child) -> list[tuple[IpsecSuite, ...]]:
         suites = tuple([suite if suite.group is None else replace(suite, group=None) for suite in suites])
     return [
         tuple(suite if suite.mode == mode else replace(suite, mode=mode) for suite in suites)
-        for mode in nat.tunnel_modes(sa.nat)
+        for mode in nat.modes(sa.nat, transport=child.transport)
     ]
 
 

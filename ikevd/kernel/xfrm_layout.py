@@ -21,6 +21,9 @@ MODE_TRANSPORT, MODE_TUNNEL = 0, 1
 STATE_AF_UNSPEC = 32
 """SA flag: the inner packets of a tunnel may be IPv4 or IPv6. NOECN and DECAP_DSCP stay unset, as strongSwan leaves
 them: ECN is carried both ways (RFC 6040), DSCP is copied to the outer header only, and never back."""
+STATE_ALIGN4 = 64
+"""SA flag: the length of AH's header is a multiple of 32 bits, as RFC 4302 section 2.2 has it for IPv4. Without it
+Linux pads to 64, as for IPv6, which others refuse; it shows where the integrity check has 128 bits."""
 STATE_ESN = 128
 """SA flag: sequence numbers of 64 bits."""
 INFINITE = 2**64 - 1

@@ -32,6 +32,7 @@ from ikevd.kernel.xfrm_layout import (
     REPLAY_ESN,
     SELECTOR,
     STATE_AF_UNSPEC,
+    STATE_ALIGN4,
     STATE_ESN,
     STATS,
     UDP_ENCAP_ESPINUDP,
@@ -230,6 +231,10 @@ def _unpack_encap(octets: bytes) -> UdpPorts:
     return UdpPorts(int.from_bytes(source, "big"), int.from_bytes(destination, "big"))
 
 
+def _alignment(sa: SaId) -> int:
+    return STATE_ALIGN4 if sa.spi.protocol == Protocol.AH and sa.destination.version == 4 else 0
+
+
 def _usersa_info(
     source: Address,
     sa: SaId,
@@ -252,7 +257,7 @@ def _usersa_info(
         family_of(sa.destination),
         MODE_TRANSPORT if transport else MODE_TUNNEL,
         window,
-        STATE_AF_UNSPEC | (STATE_ESN if esn else 0),
+        STATE_AF_UNSPEC | (STATE_ESN if esn else 0) | _alignment(sa),
     )
 
 

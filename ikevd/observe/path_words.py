@@ -17,6 +17,15 @@ def _local_address_gone(found: pf.LocalAddressGone) -> str:
     return f"{found.address} is no address of this machine any more: what used it has ended"
 
 
+def _ah_behind_nat(found: pf.AhBehindNat) -> str:
+    sides = " and ".join(["this side"] * found.local + ["the peer"] * found.remote)
+    where = f"in front of {sides}" if sides else "between the peers, says phase 1 (encap: force, here or there)"
+    return (
+        f"{found.child} is AH, which protects the addresses of its packets, and a NAT {where} alters them: AH cannot "
+        "pass, nor travel in UDP; wanted ESP, for example esp_proposals: null-sha256"
+    )
+
+
 def _peer_elsewhere(found: pf.PeerElsewhere) -> str:
     then = "it is asked there" if found.asked else "it lacks dead peer detection: its next message from there moves it"
     return (
@@ -81,6 +90,7 @@ def _again(seconds: float) -> str:
 
 SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     pf.NoLocalAddress: _no_local_address,
+    pf.AhBehindNat: _ah_behind_nat,
     pf.LocalAddressGone: _local_address_gone,
     pf.NoRoute: lambda found: f"there is no route to {found.remote}: {found.reason}",
     pf.NameUnknown: lambda found: f"no address of {found.name} (remote) is known: {found.problem}",

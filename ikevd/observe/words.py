@@ -48,7 +48,10 @@ def _differences(differences: tuple[f.Difference, ...]) -> str:
 
 def _nothing_comparable(found: f.NothingComparable) -> str:
     what = _listed(found.offered, ", and ") or "no proposal at all"
-    alone = "; wanted is ESP alone, so compression and AH must be off there" if found.together else ""
+    others = {"ESP": "compression and AH", "AH": "compression and ESP"}
+    alone = f"; wanted is {found.wanted} alone, so {others[found.wanted]} must be off there" if found.together else ""
+    if not alone and found.offered and found.phase == 2 and found.wanted not in found.offered:
+        alone = f"; wanted is {found.wanted}"
     return f"no acceptable phase {found.phase} proposal: the peer offers {what}{alone}"
 
 

@@ -25,6 +25,7 @@ from ikevd.peer.timing import (
     ONE_WAY_FOR_PEERS,
 )
 from ikevd.policy.nat import Encap
+from ikevd.wire.registry import Protocol
 
 
 def is_time(draft: Draft, found: IsakmpState, live: Liveness) -> bool:
@@ -110,7 +111,12 @@ def _would_help(draft: Draft, found: IsakmpState) -> bool:
         return False
     if draft.esp_came_from == found.path.remote.address or (live is not None and live.carried is not None):
         return False
-    return isakmp.can_call(draft, found)
+    return isakmp.can_call(draft, found) and not _has_ah(draft)
+
+
+def _has_ah(draft: Draft) -> bool:
+    """AH does not travel in UDP."""
+    return any(child.protocol == Protocol.AH for child in draft.connection.children)
 
 
 def _calm(draft: Draft, *, passes: bool) -> None:

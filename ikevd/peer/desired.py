@@ -19,7 +19,7 @@ from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime, hard_kilobytes
 from ikevd.policy.priorities import priority
-from ikevd.policy.selectors import Network, TrafficSelector
+from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
 from ikevd.wire.registry import Protocol
 
@@ -120,12 +120,14 @@ class ChildView:
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
         child, anybody = self._child, self._connection.anybody
         clear = child.fail_open or state.open or (anybody and (child.instance or not child.template))
+        clear = clear or isinstance(child.remote, Dynamic)  # nobody knows what to block
         newest = _arriving(state)
         if clear and newest is None:
             return
         policies = self._between(_of_pair(newest) if newest else _of_child(self._connection, child))
         yield from policies.inwards
-        if newest is not None and not clear and newest.selectors != (child.local, child.remote):
+        other = newest is not None and newest.selectors != (child.local, child.remote)
+        if other and not clear and not child.transport:  # in transport mode there is no more than its ends
             yield from self._rest(policies)
         if sends := sending(state):
             leading = policies if sends is newest else self._between(_of_pair(sends))
@@ -209,7 +211,8 @@ def _of_child(connection: Connection, child: Child) -> _Tunnel:
     """No pair: the ends as far as they are configured, in one IP version."""
     remote = connection.remote or _any_like(connection.local)
     local = connection.local or _any_like(remote)
-    ends = child.local, child.remote, local, remote
+    ours = child.local.everywhere if isinstance(child.local, Dynamic) else child.local
+    ends = ours, child.remote, local, remote
     return _Tunnel(*ends, child.reqid, child.protocol, child.transport, child.template)
 
 

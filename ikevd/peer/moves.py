@@ -110,7 +110,10 @@ def _at(pair: PairState, now: Endpoint) -> PairState:
     if encap is None or place(pair.sa) == now:
         return pair
     encap = UdpEncapsulation(encap.local_port, now.port)
-    return replace(pair, sa=replace(pair.sa, remote=now.address, encap=encap))
+    sa = replace(pair.sa, remote=now.address, encap=encap)
+    if sa.suite.transport:  # its traffic is that of the peer itself
+        sa = replace(sa, remote_selector=sa.remote_selector.at(now.address))
+    return replace(pair, sa=sa)
 
 
 def _behind_nat(isakmp: IsakmpState) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ikevd.frozen import frozen
-from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
+from ikevd.wire.registry import AhTransform, Cipher, EspTransform, Group, Hash, Integrity
 
 DEFAULT_KEY_BITS = 128
 """What an absent Key Length means where there could be one (RFC 3602 section 2.4, RFC 2451, RFC 4312)."""
@@ -119,7 +119,7 @@ _CIPHERS = (
 
 @frozen
 class HashRow:
-    """A hash of IKE, whose HMAC is the prf, and the integrity check of ESP that is made of it."""
+    """A hash of IKE, whose HMAC is the prf, and the integrity check of ESP and AH that is made of it."""
 
     word: str
     ike: Hash | None
@@ -129,16 +129,22 @@ class HashRow:
     icv_bits: int
     kernel: str
     rfc: str
+    ah: AhTransform
+    """The transform of AH that goes with it (RFC 2407 section 4.4.3)."""
     weak: str = ""
 
 
 _HASHES = (
-    HashRow("sha256", Hash.SHA2_256, Integrity.HMAC_SHA2_256, 32, 128, "hmac(sha256)", "4868"),
-    HashRow("sha384", Hash.SHA2_384, Integrity.HMAC_SHA2_384, 48, 192, "hmac(sha384)", "4868"),
-    HashRow("sha512", Hash.SHA2_512, Integrity.HMAC_SHA2_512, 64, 256, "hmac(sha512)", "4868"),
-    HashRow("sha1", Hash.SHA1, Integrity.HMAC_SHA1, 20, 96, "hmac(sha1)", "2404", "sha1 is deprecated"),
-    HashRow("md5", Hash.MD5, Integrity.HMAC_MD5, 16, 96, "hmac(md5)", "2403", "md5 is broken (RFC 6151)"),
-    HashRow("aesxcbc", None, Integrity.AES_XCBC, 16, 96, "xcbc(aes)", "3566"),
+    HashRow("sha256", Hash.SHA2_256, Integrity.HMAC_SHA2_256, 32, 128, "hmac(sha256)", "4868", AhTransform.SHA2_256),
+    HashRow("sha384", Hash.SHA2_384, Integrity.HMAC_SHA2_384, 48, 192, "hmac(sha384)", "4868", AhTransform.SHA2_384),
+    HashRow("sha512", Hash.SHA2_512, Integrity.HMAC_SHA2_512, 64, 256, "hmac(sha512)", "4868", AhTransform.SHA2_512),
+    HashRow(
+        "sha1", Hash.SHA1, Integrity.HMAC_SHA1, 20, 96, "hmac(sha1)", "2404", AhTransform.SHA1, "sha1 is deprecated"
+    ),
+    HashRow(
+        "md5", Hash.MD5, Integrity.HMAC_MD5, 16, 96, "hmac(md5)", "2403", AhTransform.MD5, "md5 is broken (RFC 6151)"
+    ),
+    HashRow("aesxcbc", None, Integrity.AES_XCBC, 16, 96, "xcbc(aes)", "3566", AhTransform.AES_XCBC),
 )
 
 

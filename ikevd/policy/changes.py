@@ -107,6 +107,8 @@ def effective(before: Config, after: Config) -> Config:
 
 
 CHILD_KEYS = {"suites": "esp_proposals", "template": "remote", "group": "name"}
+PARTED = ("lifetime", "suites")
+"""Fields that the file has several keys for."""
 CHILD_REACH = {
     **dict.fromkeys(("local", "remote", "template"), Reach.REPLACED),
     **dict.fromkeys(
@@ -157,15 +159,30 @@ def _connection(before: Connection, after: Connection) -> ChangedConnection | No
 def _child(before: Child, after: Child, *, anywhere: bool) -> ChangedChild | None:
     """None: it is what it was."""
     names = _differing(before, after)
-    keys = [key for name, key in zip(names, _keys(names, CHILD_KEYS), strict=False) if name != "lifetime"]
+    keys = [CHILD_KEYS.get(name, name) for name in names if name not in PARTED]
+    keys += _suite_keys(before, after)
+    reach = _reach(names, CHILD_REACH, anywhere=anywhere)
     for part, key in (("seconds", "lifetime"), ("kilobytes", "lifetime_kilobytes")):
         if getattr(before.lifetime, part) != getattr(after.lifetime, part):
             keys.append(key)
     return (
-        ChangedChild(after.name, tuple(dict.fromkeys(keys)), _reach(names, CHILD_REACH, anywhere=anywhere))
+        ChangedChild(after.name, tuple(dict.fromkeys(keys)), reach.and_also(_mode_reach(before, after)))
         if names
         else None
     )
+
+
+def _mode_reach(before: Child, after: Child) -> Reach:
+    """Other packets are protected, or by another header."""
+    same = (before.transport, before.protocol) == (after.transport, after.protocol)
+    return Reach.OURS if same else Reach.REPLACED
+
+
+def _suite_keys(before: Child, after: Child) -> list[str]:
+    """The mode is that of all suites."""
+    as_before = tuple(replace(suite, mode=before.suites[0].mode) for suite in after.suites)
+    keys = {f"{child.protocol}".lower() + "_proposals": None for child in (before, after)}
+    return [*keys] * (as_before != before.suites) + ["mode"] * (before.transport is not after.transport)
 
 
 def _differing(before: object, after: object) -> list[str]:

@@ -95,18 +95,20 @@ def choose_phase2(
     pfs: Pfs = Pfs.REQUIRED,
     check: LifetimeCheck = LifetimeCheck.CLAIM,
 ) -> Phase2Choice:
-    """The first of our suites that the offer contains; a proposal that wants AH or IPComp as well is passed over.
+    """The first of our suites, which are of one protocol, that the offer contains; a proposal that wants another one as
+    well, as IPComp, is passed over.
 
     With `Pfs.OPTIONAL` a transform that agrees but for its group is taken too: without one, or with the peer's, unless
     that is weak or larger than any sensible one.
     """
+    protocol = suites[0].protocol
     by_number: dict[int, list[Proposal]] = {}
     for proposal in offer.proposals:
         by_number.setdefault(proposal.number, []).append(proposal)
     offered = [
-        (proposal, transform, *read_phase2(transform))
+        (proposal, transform, *read_phase2(transform, protocol))
         for together in by_number.values()
-        if _other_than_esp(together) is None
+        if _other_than(protocol, together) is None
         for proposal in together
         for transform in proposal.transforms
     ]
@@ -114,15 +116,16 @@ def choose_phase2(
         for suite in suites:
             for proposal, transform, read, life in offered:
                 if isinstance(read, IpsecSuite) and accepts(read, suite):
-                    chosen = Proposal(proposal.number, Protocol.ESP, b"", (transform,))
+                    chosen = Proposal(proposal.number, protocol, b"", (transform,))
                     agreed = suite if read == suite else read
                     kept = lives.agreed(check, lifetime, life)
                     claims = lives.is_claimed(check, kept, life)
                     return Phase2Choice(agreed, kept, chosen, proposal.spi, claims)
-    others = [why for together in by_number.values() if (why := _other_than_esp(together))]
+    others = [why for together in by_number.values() if (why := _other_than(protocol, together))]
     miss = _miss(2, [*(read for _, _, read, _ in offered), *others], suites)
     if isinstance(miss, NothingComparable):
-        miss = replace(miss, together=len(by_number) < len(offer.proposals))
+        together = len(by_number) < len(offer.proposals)
+        miss = replace(miss, together=together, wanted=str(protocol))
     raise NoProposalChosen(miss)
 
 
@@ -150,12 +153,13 @@ def accept_phase1(offered: Sequence[IkeSuite], answer: SaPayload) -> Phase1Choic
 
 def accept_phase2(offered: Sequence[IpsecSuite], answer: SaPayload, lifetime: Lifetime) -> Phase2Choice:
     """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
-    proposal, transform = _only(answer, Protocol.ESP)
-    suite, life = read_phase2(transform)
+    protocol = offered[0].protocol
+    proposal, transform = _only(answer, protocol)
+    suite, life = read_phase2(transform, protocol)
     if not isinstance(suite, IpsecSuite) or suite not in offered:
         raise NoProposalChosen(_not_offered(suite, offered))
     if len(proposal.spi) != SPI_OCTETS:
-        raise Malformed(f"the peer's ESP SPI has {len(proposal.spi)} octets, not 4")
+        raise Malformed(f"the peer's {protocol} SPI has {len(proposal.spi)} octets, not 4")
     return Phase2Choice(suite, shorter(lifetime, life), proposal, proposal.spi)
 
 
@@ -182,9 +186,13 @@ def describe(suite: IkeSuite | IpsecSuite) -> str:
         case IkeSuite(auth=auth):
             return f"{format_ike(suite)} with {auth}"
         case IpsecSuite(mode=mode) if mode in TUNNELS:
-            return format_esp(suite)
+            return _with_protocol(suite)
         case IpsecSuite():
-            return f"{format_esp(suite)} in transport mode"
+            return f"{_with_protocol(suite)} in transport mode"
+
+
+def _with_protocol(suite: IpsecSuite) -> str:
+    return format_esp(suite) if suite.protocol == Protocol.ESP else f"{suite.protocol} {format_esp(suite)}"
 
 
 def _miss(phase: int, offered: Sequence[Suite | str], ours: Sequence[Suite]) -> NearestMiss | NothingComparable:
@@ -204,9 +212,9 @@ def _not_offered(chosen: Suite | str, offered: Sequence[Suite]) -> NotOffered | 
     return NotOffered(describe(chosen), describe(own), fewest)
 
 
-def _other_than_esp(together: Sequence[Proposal]) -> str | None:
-    """What the proposals of one number ask for together, unless it is ESP alone."""
-    if [each.protocol for each in together] != [Protocol.ESP]:
+def _other_than(protocol: Protocol, together: Sequence[Proposal]) -> str | None:
+    """What the proposals of one number ask for together, unless it is that protocol alone."""
+    if [each.protocol for each in together] != [protocol]:
         return " with ".join(str(each.protocol) for each in together)
     octets = len(together[0].spi)
-    return None if octets == SPI_OCTETS else f"ESP with an SPI of {octets} octets"
+    return None if octets == SPI_OCTETS else f"{protocol} with an SPI of {octets} octets"

@@ -12,6 +12,8 @@ from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.registry import Encapsulation
 
 MODES = {
+    Encapsulation.TUNNEL: "tunnel",
+    Encapsulation.TRANSPORT: "transport",
     Encapsulation.UDP_TUNNEL: "tunnel in UDP",
     Encapsulation.UDP_TRANSPORT: "transport in UDP",
     Encapsulation.UDP_TUNNEL_DRAFT: "tunnel in UDP, as in the drafts",
@@ -49,3 +51,4 @@ def _fields(suite: IkeSuite | IpsecSuite) -> Iterator[tuple[str, str]]:
         yield "integrity", integrity_word(suite.integrity)
         yield "PFS group", "none" if suite.group is None else group_word(suite.group)
         yield "encapsulation", MODES.get(suite.mode, str(suite.mode).lower())
+        yield "sequence numbers", "of 64 bits (esn)" if suite.esn else "of 32 bits"

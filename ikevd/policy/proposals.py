@@ -1,7 +1,8 @@
 """The language of proposals: `aes256-sha256-modp2048`, words as strongSwan spells them.
 
 IKE: cipher, hash, group. ESP: cipher, integrity unless the cipher authenticates by itself, and for perfect forward
-secrecy a group. The words are those of `algorithms`.
+secrecy a group. AH: integrity, and a group likewise. Of ESP and AH the word `esn` at the end stands for sequence
+numbers of 64 bits. The others are those of `algorithms`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ikevd.policy.algorithms import (
     HashRow,
 )
 from ikevd.policy.suites import IkeSuite, IpsecSuite
-from ikevd.wire.registry import Group, Hash, Integrity, Registry
+from ikevd.wire.registry import EspTransform, Group, Hash, Integrity, Protocol, Registry
 from ikevd.wording import closest, either, shown
 
 _T = TypeVar("_T")
@@ -49,16 +50,22 @@ GROUP_ALIASES: Mapping[str, str] = {
 """Cisco's `group14` and libreswan's `dh14`, for each group."""
 
 NOT_SUPPORTED: Mapping[str, str] = {
-    **dict.fromkeys(("idea", "serpent", "twofish", "aescmac", "none", "modpnone", "esn", "noesn"), ""),
+    **dict.fromkeys(("idea", "serpent", "twofish", "aescmac", "none", "modpnone"), ""),
     **dict.fromkeys((f"camellia{bits}ctr" for bits in (128, 192, 256)), ""),
     **dict.fromkeys((f"prf{name}" for name in ("md5", "sha1", "sha256", "sha384", "sha512", "aesxcbc", "aescmac")), ""),
     "ecp224bp": "",
     "chacha20poly1305": "it has no number in IKEv1",
     "sha256_96": "write sha256, and sha256_96: true in the connection",
     "sha2_256_96": "write sha256, and sha256_96: true in the connection",
-    **dict.fromkeys(("esp", "ah", "hmac"), "only ESP is spoken, and every hash is an HMAC: leave the word out"),
+    **dict.fromkeys(("esn", "noesn"), "one of the two stands at the end of a proposal of ESP or AH"),
+    "ah": "those of AH are ah_proposals of the child, for example sha256",
+    **dict.fromkeys(("esp", "hmac"), "every hash is an HMAC: leave the word out"),
 }
 """Words of others whose meaning is known, and what to say of them."""
+
+
+ESN, NO_ESN = "esn", "noesn"
+"""Sequence numbers of 64 bits, and the usual ones."""
 
 
 @frozen
@@ -100,6 +107,7 @@ _IKE_CIPHER = _Place(
 _EVERY_WORD = {*_IKE_CIPHER.words, *_ESP_CIPHER.words, *_HASH.words, *_INTEGRITY.words, *_GROUP.words}
 
 _IKE_SHAPE = "cipher-hash-group, for example aes256-sha256-modp2048"
+_AH_SHAPE = "integrity[-group], for example sha256 or, with PFS, sha256-modp2048"
 _ESP_SHAPE = (
     "cipher-integrity[-group], for example aes256-sha256 or, with PFS, aes256-sha256-modp2048; "
     "or cipher[-group] where the cipher authenticates by itself, as aes256gcm16 does"
@@ -125,7 +133,16 @@ def parse_esp(text: str) -> IpsecSuite:
     integrity = Integrity.NONE if alone else words.take(_INTEGRITY)
     group = words.take(_GROUP) if words.remain else None
     words.end(2 if alone else 3)
-    return IpsecSuite(transform, key_bits, integrity, group)
+    return IpsecSuite(transform, key_bits, integrity, group, esn=words.esn)
+
+
+def parse_ah(text: str) -> IpsecSuite:
+    """Read a phase 2 proposal of AH, likewise."""
+    words = _Words(text, _AH_SHAPE)
+    integrity = words.take(_INTEGRITY)
+    group = words.take(_GROUP) if words.remain else None
+    words.end(2)
+    return IpsecSuite(EspTransform.NULL, 0, integrity, group, protocol=Protocol.AH, esn=words.esn)
 
 
 def format_ike(suite: IkeSuite) -> str:
@@ -134,13 +151,15 @@ def format_ike(suite: IkeSuite) -> str:
 
 
 def format_esp(suite: IpsecSuite) -> str:
-    """The suite in the same language, also where it could not be read back."""
+    """The suite of ESP or AH in the same language, also where it could not be read back."""
     row = ESP_CIPHERS.get(suite.transform)
-    words = [cipher_word(suite)]
+    words = [cipher_word(suite)] if suite.protocol == Protocol.ESP else []
     if suite.integrity != Integrity.NONE or row is None or not row.icv_bits:
         words.append(integrity_word(suite.integrity))
     if suite.group is not None:
         words.append(group_word(suite.group))
+    if suite.esn:
+        words.append(ESN)
     return "-".join(words)
 
 
@@ -176,14 +195,15 @@ def weaknesses(suite: IkeSuite | IpsecSuite) -> tuple[str, ...]:
     if isinstance(suite, IkeSuite):
         cipher, hash_ = IKE_CIPHERS.get(suite.cipher), IKE_HASHES.get(suite.hash)
     else:
-        cipher, hash_ = ESP_CIPHERS.get(suite.transform), INTEGRITIES.get(suite.integrity)
+        cipher = ESP_CIPHERS.get(suite.transform) if suite.protocol == Protocol.ESP else None
+        hash_ = INTEGRITIES.get(suite.integrity)
     group = GROUPS.get(suite.group) if suite.group is not None else None
     found = list(cipher.weaknesses(suite.key_bits)) if cipher else []
     return (*found, *(row.weak for row in (hash_, group) if row and row.weak))
 
 
 class _Words:
-    """The words of one proposal, taken from left to right."""
+    """The words of one proposal, taken from left to right; but for `esn` or `noesn` at the end of one of ESP or AH."""
 
     def __init__(self, text: str, shape: str) -> None:
         self._text = text
@@ -191,6 +211,9 @@ class _Words:
         self._written = text.split("-")
         self._words = [ALIASES.get(word) or GROUP_ALIASES.get(word, word) for word in self._written]
         self._next = 0
+        self.esn = self._words[-1] == ESN
+        if shape != _IKE_SHAPE and self._words[-1] in (ESN, NO_ESN):
+            self._words.pop()
         if not text.strip():
             raise ValueError(f"{shown(text)} is no proposal; wanted {shape}")
         if "," in text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from ikevd.addresses import Address
 from ikevd.errors import InvalidId, Malformed
@@ -57,6 +57,10 @@ class TrafficSelector:
         first, last = _parse_range(match[1].strip())
         protocol, port = (0, 0) if match[2] is None else _parse_protocol(text, match[2].strip())
         return cls(first, last, protocol, port)
+
+    def at(self, address: Address) -> TrafficSelector:
+        """The same protocol and port of one host."""
+        return TrafficSelector(address, address, self.protocol, self.port)
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -125,10 +129,33 @@ class TrafficSelector:
     def __str__(self) -> str:
         bits = self._prefix
         text = f"{self.first}-{self.last}" if bits is None else f"{self.first}/{bits}"
-        if not self.protocol and not self.port:
-            return text
-        protocol = PROTOCOL_NAMES.get(self.protocol, str(self.protocol))
-        return f"{text}[{protocol}/{self.port}]" if self.port else f"{text}[{protocol}]"
+        return f"{text}{_in_brackets(self)}"
+
+
+@frozen
+class Dynamic(TrafficSelector):
+    """One end of an SA in transport mode, whatever its address is: the unspecified one stands for it."""
+
+    @classmethod
+    def of_end(cls, address: Address, protocol: int = 0, port: int = 0) -> Dynamic:
+        """`address`: the unspecified one of the IP version that is likely."""
+        return cls(address, address, protocol, port)
+
+    @property
+    def everywhere(self) -> TrafficSelector:
+        """Whatever address it may be."""
+        return TrafficSelector.of(ip_network((self.first, 0)), self.protocol, self.port)
+
+    def __str__(self) -> str:
+        return f"dynamic{_in_brackets(self)}"
+
+
+def _in_brackets(selector: TrafficSelector) -> str:
+    """Its protocol and port."""
+    if not selector.protocol and not selector.port:
+        return ""
+    protocol = PROTOCOL_NAMES.get(selector.protocol, str(selector.protocol))
+    return f"[{protocol}/{selector.port}]" if selector.port else f"[{protocol}]"
 
 
 Selectors = tuple[TrafficSelector, TrafficSelector]

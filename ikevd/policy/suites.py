@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 from ikevd.frozen import frozen
 from ikevd.wire.registry import AuthMethod, Cipher, Encapsulation, EspTransform, Group, Hash, Integrity, Protocol
 
@@ -32,9 +34,9 @@ class IpsecSuite:
     group: Group | None = None
     """The PFS group, or None for a Quick Mode without KE."""
     mode: Encapsulation = Encapsulation.TUNNEL
-    protocol: Protocol = Protocol.ESP
-    """Or AH."""
-    esn: bool = False
+    protocol: Protocol = field(default=Protocol.ESP, hash=False)
+    """Or AH. No part of the hash, as the next one: that of an enum's member is dear, and few suites differ in these."""
+    esn: bool = field(default=False, hash=False)
     """Sequence numbers of 64 bits (RFC 4304)."""
 
     @property

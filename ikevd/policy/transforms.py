@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from ikevd.errors import Malformed
-from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, default_key_bits
+from ikevd.frozen import replace
+from ikevd.policy.algorithms import ESP_CIPHERS, IKE_CIPHERS, INTEGRITIES, default_key_bits
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.attributes import Attribute, decode_all, encode_all
 from ikevd.wire.buffer import Reader
 from ikevd.wire.registry import (
+    AhTransform,
     AuthMethod,
     Cipher,
     Encapsulation,
@@ -35,6 +37,8 @@ DEFAULT_ESP_SECONDS = 28800
 OFFERS = 256
 """Different ones of the configuration that are made once."""
 ESP = Protocol.ESP
+EXTENDED = 1
+"""Of EXTENDED_SEQUENCE: numbers of 64 bits (RFC 4304 section 3); 0, which it does not name, means those of 32."""
 DEFAULT_IKE_SECONDS = 86400
 """RFC 2409 sets none; a day is Cisco's default and the longest in use."""
 
@@ -57,14 +61,14 @@ def _offer_phase1(suites: tuple[IkeSuite, ...], lifetime: Lifetime) -> SaPayload
 
 
 def offer_phase2(suites: Sequence[IpsecSuite], lifetime: Lifetime, spi: bytes) -> SaPayload:
-    """One ESP proposal with a transform for each suite."""
-    return SaPayload.of((Proposal(1, ESP, spi, _esp_transforms(tuple(suites), lifetime)),))
+    """One proposal of ESP or AH with a transform for each suite; all are of one protocol."""
+    return SaPayload.of((Proposal(1, suites[0].protocol, spi, _ipsec_transforms(tuple(suites), lifetime)),))
 
 
 @lru_cache(maxsize=OFFERS)
-def _esp_transforms(suites: tuple[IpsecSuite, ...], lifetime: Lifetime) -> tuple[Transform, ...]:
+def _ipsec_transforms(suites: tuple[IpsecSuite, ...], lifetime: Lifetime) -> tuple[Transform, ...]:
     transforms = [
-        Transform(number, suite.transform, (*_life(IpsecAttribute, lifetime), *_esp_attributes(suite)))
+        Transform(number, _identifier(suite), (*_life(IpsecAttribute, lifetime), *_ipsec_attributes(suite)))
         for number, suite in enumerate(suites, start=1)
     ]
     return tuple([each.kept_as(each.encode()) for each in transforms])
@@ -79,7 +83,11 @@ def _ike_attributes(suite: IkeSuite) -> Iterator[Attribute]:
     yield Attribute.number(IkeAttribute.AUTH_METHOD, suite.auth)
 
 
-def _esp_attributes(suite: IpsecSuite) -> Iterator[Attribute]:
+def _identifier(suite: IpsecSuite) -> int:
+    return suite.transform if suite.protocol == ESP else INTEGRITIES[suite.integrity].ah
+
+
+def _ipsec_attributes(suite: IpsecSuite) -> Iterator[Attribute]:
     if suite.group is not None:
         yield Attribute.number(IpsecAttribute.GROUP, suite.group)
     yield Attribute.number(IpsecAttribute.ENCAPSULATION, suite.mode)
@@ -87,6 +95,8 @@ def _esp_attributes(suite: IpsecSuite) -> Iterator[Attribute]:
         yield Attribute.number(IpsecAttribute.AUTHENTICATION, suite.integrity)
     if suite.key_bits:
         yield Attribute.number(IpsecAttribute.KEY_LENGTH, suite.key_bits)
+    if suite.esn:
+        yield Attribute.number(IpsecAttribute.EXTENDED_SEQUENCE, EXTENDED)
 
 
 def _life(names: type[IkeAttribute] | type[IpsecAttribute], lifetime: Lifetime) -> Iterator[Attribute]:
@@ -106,7 +116,8 @@ _IKE_KNOWN = _IKE_WANTED | {_KEY_LENGTH}
 _IKE_LIFE = IkeAttribute.LIFE_TYPE, IkeAttribute.LIFE_DURATION
 _ESP_GROUP, _ESP_KEY_LENGTH = IpsecAttribute.GROUP, IpsecAttribute.KEY_LENGTH
 _AUTHENTICATION, _ENCAPSULATION = IpsecAttribute.AUTHENTICATION, IpsecAttribute.ENCAPSULATION
-_ESP_KNOWN = frozenset((_ESP_GROUP, _ESP_KEY_LENGTH, _AUTHENTICATION, _ENCAPSULATION))
+_ESN = IpsecAttribute.EXTENDED_SEQUENCE
+_ESP_KNOWN = frozenset((_ESP_GROUP, _ESP_KEY_LENGTH, _AUTHENTICATION, _ENCAPSULATION, _ESN))
 _ESP_LIFE = IpsecAttribute.LIFE_TYPE, IpsecAttribute.LIFE_DURATION
 _SECONDS, _KILOBYTES = LifeType.SECONDS, LifeType.KILOBYTES
 
@@ -152,14 +163,27 @@ def _read_phase1(transform: Transform) -> tuple[IkeSuite | str, Lifetime]:
     return suite, _lifetime(life, default)
 
 
-def read_phase2(transform: Transform) -> tuple[IpsecSuite | str, Lifetime]:
-    """The suite of one ESP transform, or in words why it is none of ours."""
+def read_phase2(transform: Transform, protocol: Protocol = ESP) -> tuple[IpsecSuite | str, Lifetime]:
+    """The suite of one transform of ESP or AH, or in words why it is none of ours."""
+    if protocol != ESP:
+        return _read_ah(transform)
     return _usual_phase2(transform.octets) if _is_usual(transform) else _read_phase2(transform)
 
 
 @lru_cache(maxsize=256)
 def _usual_phase2(octets: bytes) -> tuple[IpsecSuite | str, Lifetime]:
     return _read_phase2(Transform.decode(octets, 1))
+
+
+def _read_ah(transform: Transform) -> tuple[IpsecSuite | str, Lifetime]:
+    """The transform ID and the attribute have to name the same (RFC 2407 section 4.4.3)."""
+    read, lifetime = _read_phase2(transform)
+    if isinstance(read, str):
+        return read, lifetime
+    row, named = INTEGRITIES.get(read.integrity), AhTransform.of(transform.id)
+    if row is None or row.ah != named:
+        return f"a transform of AH with the ID {named} and {read.integrity}", lifetime
+    return replace(read, transform=EspTransform.NULL, key_bits=0, protocol=Protocol.AH), lifetime
 
 
 def _read_phase2(transform: Transform) -> tuple[IpsecSuite | str, Lifetime]:
@@ -169,6 +193,8 @@ def _read_phase2(transform: Transform) -> tuple[IpsecSuite | str, Lifetime]:
         return _odd(transform, IpsecAttribute(numbers)), default
     if odd := numbers.keys() - _ESP_KNOWN:
         return f"a transform with attribute {IpsecAttribute(min(odd))}", default
+    if (long := numbers.get(_ESN, 0)) > EXTENDED:
+        return f"a transform with {_ESN} {long}", default
     kind, group, key_bits = EspTransform.of(transform.id), numbers.get(_ESP_GROUP), numbers.get(_ESP_KEY_LENGTH)
     suite = IpsecSuite(
         kind,
@@ -176,6 +202,8 @@ def _read_phase2(transform: Transform) -> tuple[IpsecSuite | str, Lifetime]:
         Integrity.of(numbers.get(_AUTHENTICATION, 0)),
         None if group is None else Group.of(group),
         Encapsulation.of(numbers.get(_ENCAPSULATION, TUNNEL)),
+        ESP,
+        bool(long),
     )
     return suite, _lifetime(life, default)
 

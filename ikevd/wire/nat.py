@@ -69,6 +69,11 @@ class NatOaPayload:
         return IPv6Address(self.data) if self.id_type == IdType.IPV6_ADDR else None
 
     @classmethod
+    def of(cls, kind: PayloadType, address: IPv4Address | IPv6Address) -> NatOaPayload:
+        """The address of one end, in a payload of the RFC or of a draft."""
+        return cls(kind, IdType.IPV4_ADDR if address.version == 4 else IdType.IPV6_ADDR, address.packed)
+
+    @classmethod
     def decode(cls, body: bytes) -> NatOaPayload:
         """Of the RFC."""
         return cls._decode(PayloadType.NAT_OA, body)

@@ -16,6 +16,8 @@ SA = {
     "local_selector": "10.1.0.0/24",
     "remote_selector": "10.2.0.0/24",
     "lent_by": None,
+    "protocol": "ESP",
+    "mode": "tunnel",
     "udp_encapsulation": None,
     "initiator": True,
     "suite": "aes256-sha256-modp2048",

@@ -105,6 +105,8 @@ STATUS: Status = {
                             "local_selector": "10.1.0.0/24",
                             "remote_selector": "10.2.0.0/24",
                             "lent_by": None,
+                            "protocol": "ESP",
+                            "mode": "tunnel",
                             "udp_encapsulation": {"local_port": 4500, "remote_port": 4500},
                             "initiator": True,
                             "suite": "aes128-sha256",

@@ -17,7 +17,7 @@ from tests.eventually import PATIENCE, eventually
 from tests.interop.node import CommandFailed, Node, run
 from tests.interop.peer import PeerError, stop
 from tests.interop.sites import SECRET, Site
-from tests.matrix.algorithms import libreswan_esp, libreswan_ike
+from tests.matrix.algorithms import libreswan_ah, libreswan_esp, libreswan_ike
 
 PROGRAMS = Path("/usr/libexec/ipsec")
 CONNECTION = "peer"
@@ -36,7 +36,7 @@ def ipsec_conf(site: Site, **options: str) -> str:
     local, remote = site.addresses
     local_id, remote_id = map(identity, site.identities)
     ours, theirs = (dict.fromkeys(nets) for nets in list(zip(*site.nets, strict=True))[1:])
-    esp, pfs = libreswan_esp(site.esp)
+    esp, pfs = libreswan_ah(site.esp) if site.protocol == "ah" else libreswan_esp(site.esp)
     words = {
         "ikev2": "no",
         "authby": "secret",
@@ -48,7 +48,9 @@ def ipsec_conf(site: Site, **options: str) -> str:
         "rightid": remote_id,
         "rightsubnets": f"{{{' '.join(theirs)}}}",
         "ike": libreswan_ike(site.ike),
+        "phase2": site.protocol,
         "phase2alg": esp,
+        "type": site.mode,
         "sha2-truncbug": "yes" if site.sha256_96 else "no",
         "pfs": "yes" if pfs else "no",
         "aggressive": "yes" if site.aggressive else "no",
@@ -56,6 +58,8 @@ def ipsec_conf(site: Site, **options: str) -> str:
         "rekey": "no",
         **options,
     }
+    if site.mode == "transport":  # the ends themselves
+        del words["leftsubnets"], words["rightsubnets"]
     return f"conn {CONNECTION}\n" + "".join(f"  {key}={value}\n" for key, value in words.items())
 
 

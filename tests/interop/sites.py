@@ -28,6 +28,10 @@ class Site:
     aggressive: bool = False
     sha256_96: bool = False
     """Is HMAC-SHA-256 of ESP cut to 96 bits?"""
+    protocol: str = "esp"
+    """Or ah: then `esp` is a proposal of AH."""
+    mode: str = "tunnel"
+    """Or transport."""
     start: str = "manual"
     """Of ikevd's children."""
     options: tuple[str, ...] = ()
@@ -50,6 +54,7 @@ class Site:
     @property
     def nets(self) -> tuple[tuple[str, str, str], ...]:
         lan = (self.here.net6, self.there.net6) if self.ipv6 else (self.here.net, self.there.net)
+        lan = ("dynamic", "dynamic") if self.mode == "transport" else lan
         return self.children or (("lan", *lan),)
 
     def mirrored(self, **changes: object) -> Site:
@@ -71,7 +76,8 @@ class Site:
         lines += ["sha256_96: true"] if self.sha256_96 else []
         more = "".join(f"    {line}\n" for line in lines)
         children = "".join(
-            f"      {name}: {{local: '{ours}', remote: '{theirs}', esp_proposals: {self.esp}, start: {self.start}}}\n"
+            f"      {name}: {{local: '{ours}', remote: '{theirs}', {self.protocol}_proposals: {self.esp}, "
+            f"start: {self.start}{', mode: transport' if self.mode == 'transport' else ''}}}\n"
             for name, ours, theirs in self.nets
         )
         return (
@@ -85,7 +91,8 @@ class Site:
         local, remote = self.addresses
         local_id, remote_id = self.identities
         children = "".join(
-            f"{name} {{\n local_ts = {ours}\n remote_ts = {theirs}\n esp_proposals = {self.esp}\n}}\n"
+            f"{name} {{\n local_ts = {ours}\n remote_ts = {theirs}\n {self.protocol}_proposals = {self.esp}\n"
+            f" mode = {self.mode}\n}}\n"
             for name, ours, theirs in self.nets
         )
         return f"""

@@ -40,7 +40,8 @@ def connection_of(site: Site) -> Section:
         name: {
             "local_ts": [ours],
             "remote_ts": [theirs],
-            "esp_proposals": [site.esp],
+            f"{site.protocol}_proposals": [site.esp],
+            "mode": site.mode,
             "sha256_96": "yes" if site.sha256_96 else "no",
         }
         for name, ours, theirs in site.nets

@@ -23,6 +23,7 @@ class Seen:
     keepalive: int = 0  # NAT keep-alives
     clear: int = 0  # from or to a private net, unprotected: must be 0
     other: int = 0  # ARP, ND, ...
+    ah: int = 0  # IP protocol 51
 
     def __add__(self, later: "Seen") -> "Seen":
         return Seen(*(getattr(self, f) + getattr(later, f) for f in self.__dataclass_fields__))
@@ -55,8 +56,8 @@ class Frame:
             return "other"
         if private:
             return "clear"
-        if protocol == 50:
-            return "esp"
+        if protocol in (50, 51):
+            return "esp" if protocol == 50 else "ah"
         if protocol == 17 and len(body) >= 8:
             ports = struct.unpack_from("!HH", body)
             if 500 in ports:

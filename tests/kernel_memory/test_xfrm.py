@@ -15,12 +15,27 @@ from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import Attr
 from ikevd.kernel.xfrm_policies import build_policy, build_policy_id, read_policy
-from ikevd.kernel.xfrm_sas import ADVANCE, build_limit, build_moved, build_ports, build_sa, read_sa
+from ikevd.kernel.xfrm_sas import ADVANCE, build_limit, build_moved, build_ports, build_sa, read_info, read_sa
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.marks import Mark
 from ikevd.policy.proposals import parse_esp
-from ikevd.sa.model import EspKeys
-from tests.kernel.samples import BEARINGS, FURTHER, HERE, HERE6, PEER, PEER6, REQID, keys_of, policy_of, sa_of
+from ikevd.policy.suites import IpsecSuite
+from ikevd.sa.model import EspKeys, Spi
+from tests.kernel.samples import (
+    AES_SHA256,
+    AH_SHA256,
+    BEARINGS,
+    FURTHER,
+    HERE,
+    HERE6,
+    PEER,
+    PEER6,
+    REQID,
+    SPI,
+    keys_of,
+    policy_of,
+    sa_of,
+)
 
 OF_NEW_SAS = {Attr.REPLAY_ESN_VAL, Attr.MTIMER_THRESH}
 """What UPDSA does not change."""
@@ -259,3 +274,18 @@ def test_a_policy_without_template_and_with_host_bits() -> None:
     assert found is not None
     assert found.policy.id == policy.id
     assert found.policy.reqid == 0
+
+
+@pytest.mark.parametrize(
+    ("suite", "ends", "flags"),
+    [
+        (AES_SHA256, (HERE, PEER), 32),
+        (AH_SHA256, (HERE, PEER), 32 | 64),
+        (AH_SHA256, (HERE6, PEER6), 32),
+        (replace(AES_SHA256, esn=True), (HERE, PEER), 32 | 128),
+    ],
+    ids=["esp", "ah: multiples of 32 bits", "ah in IPv6: of 64", "64 bits"],
+)
+def test_flags_of_an_sa(suite: IpsecSuite, ends: tuple[Address, Address], flags: int) -> None:
+    sa = sa_of(Spi.of(suite.protocol, SPI.octets), suite=suite, source=ends[0], destination=ends[1])
+    assert read_info(build(sa)).flags == flags

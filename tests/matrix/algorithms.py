@@ -124,3 +124,10 @@ def libreswan_esp(words: str) -> tuple[str, bool]:
     name = f"{_LIBRESWAN_MODES[mode[2]]}{mode[1]}" if mode else _LIBRESWAN_CIPHERS[cipher]
     text = f"{name}-{_LIBRESWAN_INTEGRITIES[rest[0]] if rest else 'null'}"
     return (f"{text};{_LIBRESWAN_GROUPS[group]}", True) if group else (text, False)
+
+
+def libreswan_ah(words: str) -> tuple[str, bool]:
+    """`sha256-modp2048` of AH, likewise."""
+    integrity, *rest = words.split("-")
+    text = _LIBRESWAN_INTEGRITIES[integrity]
+    return (f"{text};{_LIBRESWAN_GROUPS[rest[0]]}", True) if rest else (text, False)

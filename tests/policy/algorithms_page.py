@@ -18,6 +18,8 @@ https://www.iana.org/assignments/ipsec-registry. A proposal is a line of words, 
 - `ike_proposals`: cipher, hash, group: `aes256-sha256-modp2048`
 - `esp_proposals`: cipher, integrity, and for perfect forward secrecy a group: `aes256-sha256-modp2048`; a cipher that
   authenticates by itself takes no integrity: `aes256gcm16`, `aes256gcm16-modp2048`
+- `ah_proposals`: integrity, and a group likewise: `sha256`, `sha256-modp2048`
+- of both, `esn` at the end: sequence numbers of 64 bits
 
 What has a warning is used only where a connection names it, and `ikevd check` then says so. SHA-1 and group 5 stand
 last in the default for old gateways, without a word.
@@ -62,12 +64,13 @@ def page() -> str:
         "",
     ]
     lines += _table(
-        ("word", "IKE", "ESP", "kernel", "key (octets)", "ICV (bits)", "source", "warning"),
+        ("word", "IKE", "ESP", "AH", "kernel", "key (octets)", "ICV (bits)", "source", "warning"),
         (
             (
                 f"`{row.word}`",
                 int(row.ike) if row.ike else "",
                 int(row.esp),
+                int(row.ah),
                 f"`{row.kernel}`",
                 row.key_octets,
                 row.icv_bits,

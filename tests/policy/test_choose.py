@@ -237,7 +237,10 @@ def test_a_phase_1_transform_that_cannot_be_read_for_certain_is_passed_over(chan
     [
         (with_attributes(Attribute.number(IpsecAttribute.AUTHENTICATION, 5)), "a transform with AUTHENTICATION twice"),
         (with_attributes(Attribute.number(IpsecAttribute.KEY_ROUNDS, 8)), "a transform with attribute KEY_ROUNDS"),
-        (with_attributes(Attribute.number(IpsecAttribute.EXTENDED_SEQUENCE, 1)), "attribute EXTENDED_SEQUENCE"),
+        (
+            with_attributes(Attribute.number(IpsecAttribute.EXTENDED_SEQUENCE, 2)),
+            "a transform with EXTENDED_SEQUENCE 2",
+        ),
         (without(IpsecAttribute.AUTHENTICATION), r"differ in the integrity \(theirs none, ours sha256\)"),
     ],
 )

@@ -13,12 +13,13 @@ from ikevd.policy.proposals import (
     NOT_SUPPORTED,
     format_esp,
     format_ike,
+    parse_ah,
     parse_esp,
     parse_ike,
     weaknesses,
 )
 from ikevd.policy.suites import IkeSuite, IpsecSuite
-from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity
+from ikevd.wire.registry import Cipher, EspTransform, Group, Hash, Integrity, Protocol
 
 IKE_WORDS = [word for row in IKE_CIPHERS.values() for word, _ in row.words()]
 ESP_WORDS = [
@@ -176,7 +177,7 @@ def test_ike_errors(text: str, message: str) -> None:
         ("chacha20poly1305", "'chacha20poly1305', is not supported by this version; it has no number in IKEv1"),
         ("aes256-sha256_96", "write sha256, and sha256_96: true in the connection"),
         ("aes256-modp2048", "word 2 is 'modp2048', where the integrity is wanted"),
-        ("esp-aes256-sha256", "word 1, 'esp', is not supported by this version; only ESP is spoken, and every hash"),
+        ("esp-aes256-sha256", "word 1, 'esp', is not supported by this version; every hash"),
         ("esp-aes 256 esp-sha-hmac", "is not joined by '-' alone; wanted cipher-integrity[-group]"),
         ("aes256gcm15", "did you mean 'aes256gcm1"),
     ],
@@ -247,3 +248,42 @@ def test_any_text_parses_or_raises_value_error(text: str) -> None:
     for parse in (parse_ike, parse_esp):
         with suppress(ValueError):
             parse(text)
+
+
+@pytest.mark.parametrize("words", ["sha256", "sha1-modp2048", "aesxcbc", "sha512-curve25519-esn", "md5-esn"])
+def test_a_proposal_of_ah_is_read_and_written(words: str) -> None:
+    suite = parse_ah(words)
+    assert suite.protocol == Protocol.AH
+    assert suite.transform == EspTransform.NULL
+    assert format_esp(suite) == words
+
+
+@pytest.mark.parametrize("words", ["aes256-sha256-esn", "aes128gcm16-esn", "aes256-sha256-modp2048-esn"])
+def test_sequence_numbers_of_64_bits_are_read_and_written(words: str) -> None:
+    assert parse_esp(words).esn
+    assert format_esp(parse_esp(words)) == words
+    assert parse_esp(words.replace("-esn", "-noesn")) == parse_esp(words.removesuffix("-esn"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("aes256-sha256", "an unknown word 'aes256'|is 'aes256', where the integrity is wanted"),
+        ("sha256-esn-modp2048", "one of the two stands at the end"),
+        ("sha256-modp2048-modp3072", "has more than 2 words"),
+        ("sha256-esn-noesn", "one of the two stands at the end"),
+    ],
+)
+def test_ah_errors(words: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse_ah(words)
+
+
+def test_esn_is_for_no_ike_proposal() -> None:
+    with pytest.raises(ValueError, match="has more than 3 words"):
+        parse_ike("aes256-sha256-modp2048-esn")
+
+
+def test_nothing_is_wrong_with_ah_for_it_encrypts_nothing() -> None:
+    assert weaknesses(parse_ah("sha256")) == ()
+    assert weaknesses(parse_ah("md5")) == ("md5 is broken (RFC 6151)",)

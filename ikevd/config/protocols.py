@@ -1,0 +1,30 @@
+"""ESP and AH, and sequence numbers: what one child may ask for together."""
+
+from __future__ import annotations
+
+from ikevd.config.problems import Problems
+from ikevd.config.schema_child import ChildSection
+from ikevd.config.schema_connection import ConnectionSection
+from ikevd.config.yaml_locations import YamlPath
+
+
+def check(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
+    """Every check of this module."""
+    if child.ah_proposals and "esp_proposals" in child.model_fields_set:
+        problems.error(
+            (*path, "ah_proposals"),
+            "stand beside esp_proposals, but AH and ESP are not made together in one child; wanted one of the two, and "
+            "ESP alone authenticates as well",
+        )
+    if child.ah_proposals and connection.encap == "force":
+        problems.error(
+            (*path, "ah_proposals"),
+            "ask for AH, but encap: force of the connection is for ESP in UDP, and AH cannot travel in it; wanted "
+            "esp_proposals, for example null-sha256, or encap: auto",
+        )
+    if not child.replay_window and any(suite.esn for suite in child.proposals):
+        problems.error(
+            (*path, "replay_window"),
+            "is off, but esn tells by the window where a packet stands among its 64 bits; wanted a window, or "
+            f"{child.proposals_key} without esn",
+        )

@@ -1,0 +1,130 @@
+"""Transport mode, AH and sequence numbers of 64 bits in the file."""
+
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from ikevd.policy.child import Child
+from ikevd.policy.selectors import Dynamic, TrafficSelector
+from ikevd.wire.registry import Protocol
+from tests.config.files import MARKED, child, problems, read
+
+PEER, OURS = "198.51.100.1", "192.0.2.1"
+
+
+def host(body: str = "", local: str | None = OURS, remote: str = PEER, more: str = "") -> str:
+    """A file with one child in transport mode."""
+    ours = f"local: {local}, " if local else ""
+    return (
+        f"connections:\n  berlin: {{{ours}remote: {remote}, psk: {MARKED}, {more}"
+        f"children: {{hosts: {{mode: transport, {body}}}}}}}\n"
+    )
+
+
+def the_child(tmp_path: Path, text: str) -> Child:
+    (connection,) = read(tmp_path, text).config.connections
+    (only,) = connection.children
+    return only
+
+
+def test_a_child_in_transport_mode_needs_no_networks(tmp_path: Path) -> None:
+    hosts = the_child(tmp_path, host())
+    assert hosts.transport
+    assert (hosts.local, hosts.remote) == tuple(TrafficSelector.of_address(ip_address(end)) for end in (OURS, PEER))
+
+
+@pytest.mark.parametrize(("remote", "version"), [("any", 4), ("2001:db8::/64", 6)])
+def test_what_the_connection_does_not_name_shows_when_the_peer_calls(tmp_path: Path, remote: str, version: int) -> None:
+    text = host("local: 'dynamic[udp/1701]', remote: 'dynamic[udp]'", local=None, remote=f"'{remote}'")
+    hosts = the_child(tmp_path, text)
+    for side, words in ((hosts.local, "dynamic[udp/1701]"), (hosts.remote, "dynamic[udp]")):
+        assert isinstance(side, Dynamic)
+        assert str(side) == words
+        assert side.first.version == version
+
+
+def test_several_ports_are_several_children(tmp_path: Path) -> None:
+    text = host("local: ['dynamic[tcp/80]', 'dynamic[tcp/443]'], remote: 'dynamic[tcp]'")
+    (connection,) = read(tmp_path, text).config.connections
+    assert [str(one.local) for one in connection.children] == [f"{OURS}/32[tcp/80]", f"{OURS}/32[tcp/443]"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("local: 10.1.0.0/24", "is 10.1.0.0/24, but mode: transport is for the two peers themselves; wanted dynamic"),
+        ("remote: 192.0.2.9", f"and the remote of the connection is {PEER}: mode: transport is for the two peers"),
+        ("local: 192.0.2.9", f"and the local of the connection is {OURS}"),
+        ("mode: tunel", "did you mean 'tunnel'?"),
+    ],
+)
+def test_what_is_no_end_of_the_sa_is_refused(tmp_path: Path, body: str, message: str) -> None:
+    text = host(body) if "mode" not in body else host().replace("mode: transport", body)
+    assert message in problems(tmp_path, text)[0]
+
+
+def test_the_ends_may_be_named(tmp_path: Path) -> None:
+    hosts = the_child(tmp_path, host(f"local: {OURS}, remote: '{PEER}[gre]', ".replace(f"{OURS},", f"'{OURS}[gre]',")))
+    assert str(hosts.local) == f"{OURS}/32[gre]"
+
+
+def test_an_end_of_which_the_connection_knows_no_address_is_not_named(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, host(f"local: {OURS}", local=None))
+    assert "the connection names no address as its local" in found
+
+
+def test_a_tunnel_is_for_networks(tmp_path: Path) -> None:
+    assert "which is for mode: transport; wanted networks" in problems(tmp_path, child(local="dynamic"))[0]
+    bare = host().replace("mode: transport, ", "start: manual")
+    found = problems(tmp_path, bare)
+    assert [problem.split("; wanted")[0].split(": ")[-1] for problem in found] == ["has no local", "has no remote"]
+
+
+def test_ah_in_place_of_esp(tmp_path: Path) -> None:
+    lan = the_child(tmp_path, child(ah_proposals="[sha256, sha1]"))
+    assert lan.protocol == Protocol.AH
+    assert len(lan.suites) == 2
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"ah_proposals": "sha256", "esp_proposals": "null-sha256"}, "AH and ESP are not made together in one child"),
+        ({"ah_proposals": "aes256-sha256"}, "word 1 is 'aes256', where the integrity is wanted"),
+        ({"ah_proposals": "sha256", "pfs": "required"}, "is required, but ah_proposals name no group"),
+        ({"ah_proposals": "[sha256, sha256]"}, "says the same as item 0"),
+        ({"esp_proposals": "ah-sha256"}, "those of AH are ah_proposals of the child"),
+        ({"esp_proposals": "aes256-sha256-esn", "replay_window": "off"}, "but esn tells by the window"),
+        ({"replay_window": "0"}, "is 0; wanted a number from 32 to 4096, a multiple of 32, or off"),
+        ({"replay_window": "none"}, "wanted a number from 32 to 4096, a multiple of 32, or off"),
+    ],
+)
+def test_what_cannot_be_together_is_refused(tmp_path: Path, keys: dict[str, str], message: str) -> None:
+    assert message in " ".join(problems(tmp_path, child(**keys)))
+
+
+def test_ah_does_not_travel_in_udp(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, host("ah_proposals: sha256", more="encap: force, "))
+    assert "encap: force of the connection is for ESP in UDP, and AH cannot travel in it" in found
+
+
+def test_the_replay_window_is_off_only_by_that_word_and_with_a_warning(tmp_path: Path) -> None:
+    loaded = read(tmp_path, child(replay_window="off"))
+    assert loaded.config.connections[0].children[0].replay_window == 0
+    assert any("replay_window: is off: whoever records a packet" in warning for warning in loaded.warnings)
+
+
+def test_weak_hashes_of_ah_are_warned_of(tmp_path: Path) -> None:
+    loaded = read(tmp_path, child(ah_proposals="md5"))
+    assert any("'md5' is weak" in warning for warning in loaded.warnings)
+
+
+def test_two_clients_from_anywhere_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    one = host(local=None, remote="any", more="remote_id: a.example, ")
+    other = (
+        host(local=None, remote="any", more="remote_id: b.example, ")
+        .replace("connections:\n", "")
+        .replace("berlin", "paris")
+    )
+    assert len(read(tmp_path, one + other).config.connections) == 2

@@ -1,0 +1,213 @@
+"""AH, transport mode and sequence numbers of 64 bits against strongSwan and libreswan, with packets across."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually
+from tests.interop.beginner import EITHER, Beginner, bring_up
+from tests.interop.daemon import Ikevd
+from tests.interop.libreswan import Libreswan
+from tests.interop.sites import Site
+from tests.interop.strongswan import StrongSwan, StrongSwanError
+from tests.interop.test_tshark import decoded
+from tests.interop.topology import Topology
+from tests.interop.wire import Seen
+from tests.interop.xfrm import XfrmState
+
+PINGS = 5
+AH = "sha256"
+ROWS = [
+    pytest.param("esp", "transport", "aes128-sha256", id="transport"),
+    pytest.param("esp", "transport", "aes256gcm16-curve25519", id="transport-gcm-pfs"),
+    pytest.param("ah", "transport", AH, id="ah-transport"),
+    pytest.param("ah", "tunnel", AH, id="ah-tunnel"),
+    pytest.param("ah", "tunnel", "sha1-curve25519", id="ah-tunnel-pfs"),
+    pytest.param("esp", "tunnel", "aes256-sha256-esn", id="esn"),
+    pytest.param("esp", "tunnel", "aes128gcm16-esn", id="esn-gcm"),
+    pytest.param("ah", "tunnel", "sha256-esn", id="ah-esn"),
+    pytest.param("esp", "transport", "aes256-sha256-esn", id="transport-esn"),
+]
+
+
+@pytest.fixture(scope="module")
+def behind_nat() -> Iterator[Topology]:
+    """Gateway A behind a NAT."""
+    with Topology(nat="a") as net:
+        yield net
+
+
+def packets_cross(net: Topology, site: Site, *, udp: bool = False) -> None:
+    """Pings do, of the hosts or of the gateways themselves; both kernels count them on the same two SAs."""
+    before = net.wire.seen()
+    if site.mode == "transport":
+        assert net.gw_a.ping(net.gw_b.outside, PINGS) == PINGS
+    else:
+        assert net.host_a.ping(net.host_b.address, PINGS) == PINGS
+    kind = "udp_esp" if udp else site.protocol
+    assert _carried(net.wire.seen() - before) == {kind: 2 * PINGS}
+
+    on_a, on_b = eventually(
+        lambda: [{state.spi: state for state in gateway.xfrm_state()} for gateway in (net.gw_a, net.gw_b)],
+        lambda sas: len(sas[0]) == 2 and sas[0].keys() == sas[1].keys(),
+    )
+    for spi, ours in on_a.items():
+        assert _shared(ours) == _shared(on_b[spi])
+        assert (ours.proto, ours.mode, ours.packets) == (site.protocol, site.mode, PINGS)
+        assert ("esn" in _flags(ours)) == site.esp.endswith("-esn")
+
+
+def _carried(seen: Seen) -> dict[str, int]:
+    """What was neither IKE nor of the link."""
+    counts = {name: getattr(seen, name) for name in ("esp", "udp_esp", "ah", "clear")}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _shared(state: XfrmState) -> tuple[object, ...]:
+    return state.proto, state.mode, state.enc, state.enc_key, state.auth, state.auth_key, state.auth_bits, state.packets
+
+
+def _flags(state: XfrmState) -> list[str]:
+    line = next(line for line in state.text.splitlines() if "replay-window" in line)
+    return line.partition("flag")[2].split()
+
+
+@EITHER
+@pytest.mark.parametrize(("protocol", "mode", "proposal"), ROWS)
+def test_with_strongswan(
+    topology: Topology, charon_b: StrongSwan, beginner: Beginner, protocol: str, mode: str, proposal: str
+) -> None:
+    site = Site(topology.gw_a, topology.gw_b, esp=proposal, protocol=protocol, mode=mode)
+    charon_b.configure(site.mirrored())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        bring_up(beginner, ikevd, charon_b)
+        packets_cross(topology, site)
+        assert ikevd.command("down", "lan").exit_code == 0
+        charon_b.wait_for_children(0)
+    assert topology.gw_a.xfrm_state() == []
+    assert topology.gw_a.xfrm_policy() == []
+
+
+@EITHER
+def test_a_rekeyed_pair_of_ah_in_transport_mode_goes_on(
+    topology: Topology, charon_b: StrongSwan, beginner: Beginner
+) -> None:
+    site = Site(topology.gw_a, topology.gw_b, esp=AH, protocol="ah", mode="transport")
+    charon_b.configure(site.mirrored())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        bring_up(beginner, ikevd, charon_b)
+        first = {state.spi for state in topology.gw_a.xfrm_state()}
+        charon_b.rekey("lan")
+        eventually(lambda: {state.spi for state in topology.gw_a.xfrm_state()}, lambda spis: len(spis - first) == 2)
+        assert topology.gw_a.ping(topology.gw_b.address, PINGS) == PINGS
+
+
+@EITHER
+def test_one_protocol_in_transport_mode(topology: Topology, charon_b: StrongSwan, beginner: Beginner) -> None:
+    one = (("lan", "dynamic[icmp]", "dynamic[icmp]"),)
+    site = Site(topology.gw_a, topology.gw_b, mode="transport", children=one)
+    charon_b.configure(site.mirrored())
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        bring_up(beginner, ikevd, charon_b)
+        packets_cross(topology, site)
+        assert {policy.selector for policy in topology.gw_a.xfrm_policy()} == {"proto icmp"}
+
+
+@EITHER
+@pytest.mark.parametrize("drafts", [False, True], ids=["rfc", "drafts"])
+@pytest.mark.parametrize("protocol", ["", "[icmp]"], ids=["any", "icmp"])
+def test_transport_mode_through_a_nat_before_ikevd(
+    behind_nat: Topology, beginner: Beginner, drafts: bool, protocol: str
+) -> None:
+    if beginner == "strongSwan" and drafts:
+        pytest.skip("strongSwan as initiator announces all methods, the RFC first: as without drafts")
+    net = behind_nat
+    site = Site(net.gw_a, net.gw_b, mode="transport", children=(("lan", f"dynamic{protocol}", f"dynamic{protocol}"),))
+    site = replace(site, local_id="a.example", remote_id="b.example")
+    options = ("nat_method: drafts",) if drafts else ()
+    with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, replace(site, options=options).ikevd()) as ikevd:
+        charon.configure(site.mirrored())
+        bring_up(beginner, ikevd, charon)
+        packets_cross(net, site, udp=True)
+
+
+@EITHER
+@pytest.mark.parametrize("protocol", ["", "[icmp]"], ids=["any", "icmp"])
+def test_transport_mode_through_a_nat_before_strongswan(
+    behind_nat: Topology, beginner: Beginner, protocol: str
+) -> None:
+    net = behind_nat
+    site = Site(net.gw_a, net.gw_b, mode="transport", children=(("lan", f"dynamic{protocol}", f"dynamic{protocol}"),))
+    site = replace(site, local_id="a.example", remote_id="b.example")
+    with StrongSwan(net.gw_a) as charon, Ikevd(net.gw_b, site.mirrored().ikevd()) as ikevd:
+        charon.configure(site)
+        bring_up(beginner, ikevd, charon)
+        packets_cross(net, site, udp=True)
+
+
+def test_the_other_mode_is_refused_in_words(topology: Topology, charon_b: StrongSwan) -> None:
+    gw_a, gw_b = topology.gw_a, topology.gw_b
+    hosts = (("lan", f"{gw_a.address}/32", f"{gw_b.address}/32"),)
+    tunnel = Site(gw_a, gw_b, children=hosts)
+    charon_b.configure(replace(tunnel, mode="tunnel").mirrored())
+    ours = replace(tunnel, mode="transport", children=(("lan", "dynamic", "dynamic"),))
+    with Ikevd(gw_a, ours.ikevd()) as ikevd:
+        with pytest.raises(StrongSwanError):
+            charon_b.bring_up()
+        why = ikevd.command("why", "peer").stdout
+        assert "they differ in the encapsulation (theirs tunnel, ours transport)" in why
+
+
+@EITHER
+def test_ah_behind_a_nat_is_refused_in_words(behind_nat: Topology, beginner: Beginner) -> None:
+    net = behind_nat
+    site = Site(net.gw_a, net.gw_b, esp=AH, protocol="ah", local_id="a.example", remote_id="b.example")
+    with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, site.ikevd()) as ikevd:
+        charon.configure(site.mirrored())
+        if beginner == "ikevd":
+            said = ikevd.command("up", "lan").stderr
+        else:
+            with pytest.raises(StrongSwanError):
+                charon.bring_up()
+            said = ikevd.command("why", "peer").stdout
+        assert "a NAT in front of this side alters them: AH cannot pass" in said
+
+
+LIBRESWAN = [row for row in ROWS if "esn" not in str(row.id)]
+"""libreswan 4.10 has sequence numbers of 64 bits in IKEv2 alone."""
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["ikevd", "libreswan"])
+@pytest.mark.parametrize(("protocol", "mode", "proposal"), LIBRESWAN)
+def test_with_libreswan(topology: Topology, ours: bool, protocol: str, mode: str, proposal: str) -> None:
+    proposal = proposal.replace("curve25519", "modp2048")
+    site = Site(topology.gw_a, topology.gw_b, esp=proposal, protocol=protocol, mode=mode)
+    with Libreswan(topology.gw_b) as pluto, Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        pluto.configure(site.mirrored())
+        if ours:
+            ikevd.up("lan")
+        else:
+            pluto.bring_up()
+        packets_cross(topology, site)
+        pluto.forget()
+
+
+def test_tshark_reads_nat_oa_and_the_mode(behind_nat: Topology, tmp_path: Path) -> None:
+    net = behind_nat
+    site = Site(net.gw_a, net.gw_b, mode="transport", local_id="a.example", remote_id="b.example")
+    with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, site.ikevd(), export_keys=True) as ikevd:
+        charon.configure(site.mirrored())
+        net.wire.forget()
+        ikevd.up("lan")
+        net.wire.save(tmp_path / "ike.pcap")
+        (key,) = ikevd.keys()
+    quick = [line for line in decoded(tmp_path / "ike.pcap", key).splitlines() if "\t32\t" in line]
+    for line in quick[:2]:
+        fields = line.split("\t")
+        assert fields[3].split(";").count("21") == 2, "NAT-OAi and NAT-OAr"
+        assert "4" in fields[9].split(";"), "UDP-Encapsulated-Transport"
+        assert fields[11] == "", "nothing malformed"

@@ -1,0 +1,68 @@
+"""Transport mode between whole engines: clients from anywhere, and through a NAT."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from ikevd.addresses import Address
+from ikevd.host.policies import Action, Direction
+from ikevd.policy.child import Child
+from ikevd.policy.selectors import Dynamic
+from ikevd.wire.registry import Encapsulation
+from tests.builders import BOB, ESP_AES128_SHA256, child
+from tests.duet import Network
+from tests.gateways import Gateway, World, bring_up
+from tests.negotiation.roaming import CLIENTS, HERE, THERE, client, hub, two_nats
+from tests.virtual_time import run
+
+TRANSPORT = replace(ESP_AES128_SHA256, mode=Encapsulation.TRANSPORT)
+ANY = IPv4Address(0)
+
+
+def l2tp() -> Child:
+    """UDP port 1701, whatever the ends are."""
+    end = Dynamic.of_end(ANY, 17, 1701)
+    return replace(child(), local=end, remote=end, suites=(TRANSPORT,))
+
+
+def outwards(gateway: Gateway) -> set[str]:
+    return {
+        f"{name.source} -> {name.destination}"
+        for name, policy in gateway.kernel.policies.items()
+        if name.direction is Direction.OUT and policy.action is Action.TUNNEL
+    }
+
+
+async def calls(world: World, address: Address) -> Gateway:
+    gateway = world.gateway(address, replace(client(address, "10.3.0.0/24"), children=(l2tp(),)))
+    await bring_up(gateway)
+    return gateway
+
+
+def test_clients_from_anywhere_each_have_a_pair_for_their_own_address() -> None:
+    async def story() -> None:
+        world = World()
+        bob = world.gateway(BOB, hub(l2tp(), group_key=True))
+        for address in CLIENTS[:3]:
+            await calls(world, address)
+        await asyncio.sleep(1)  # message 3
+        assert outwards(bob) == {f"{BOB}/32 -> {address}/32" for address in CLIENTS[:3]}
+        assert bob.pairs == 3
+
+    run(story())
+
+
+def test_behind_nats_the_hub_has_the_addresses_of_these() -> None:
+    async def story() -> None:
+        world = World(Network(nat=two_nats()))
+        bob = world.gateway(BOB, hub(l2tp(), group_key=True))
+        one, other = await calls(world, CLIENTS[0]), await calls(world, CLIENTS[8])
+        await asyncio.sleep(1)  # message 3
+        assert outwards(bob) == {f"{BOB}/32 -> {HERE}/32", f"{BOB}/32 -> {THERE}/32"}
+        assert [outwards(each) for each in (one, other)] == [
+            {f"{address}/32 -> {BOB}/32"} for address in (CLIENTS[0], CLIENTS[8])
+        ]
+
+    run(story())
