@@ -28,6 +28,7 @@ def outside(config: Config, connected: Iterable[Network]) -> Mapping[PolicyId, K
     """All that shall stand as long as anything of ours does. `connected`: the networks of this machine's interfaces."""
     passing = [*_always(config), *_each(config.bypasses), *(_within(connected) if config.bypass_connected else ())]
     dropped = {name: _policy(name, Action.BLOCK) for name in _each(config.drops)}
+    dropped = {**_towards_tunnels(config), **dropped}
     bypasses = {name: _policy(name, Action.BYPASS) for name in passing}
     return {**bypasses, **dropped, **bypasses}  # first what passes; where both have one selector it does
 
@@ -73,14 +74,40 @@ def _each(shunts: Iterable[Shunt]) -> Iterator[PolicyId]:
         yield from _both_ways(shunt.local, shunt.remote)
 
 
+def _towards_tunnels(config: Config) -> dict[PolicyId, KernelPolicy]:
+    """What this machine forwards into a child that a drop reaches from its other end, as one of 10.0.0.0/8 with itself
+    does: it passes the check of forwarded packets, where the child has no policy for it, and meets the child's gate on
+    its way out."""
+    found, gates = dict[PolicyId, KernelPolicy](), set[PolicyId]()
+    children = [child for connection in config.connections for child in connection.children] if config.drops else []
+    for child in children:
+        leaving, _, arriving = zip(*_triples(child.local, child.remote), strict=True)
+        gates.update(arriving)
+        if any(child.local.meet(drop.remote) and child.remote.meet(drop.local) for drop in config.drops):
+            for name in leaving:
+                packets = (name.source, name.destination, name.protocol, name.source_port, name.destination_port)
+                forwarded = PolicyId(*packets, Direction.FWD)
+                found[forwarded] = KernelPolicy(forwarded, Action.BYPASS, priority(*packets), None)
+    return {name: policy for name, policy in found.items() if name not in gates}
+
+
 def _within(networks: Iterable[Network]) -> Iterator[PolicyId]:
     for network in networks:
         yield from _both_ways(TrafficSelector.of(network), TrafficSelector.of(network))
 
 
 def _both_ways(local: TrafficSelector, remote: TrafficSelector) -> Iterator[PolicyId]:
+    for names in _triples(local, remote):
+        yield from names
+
+
+def _triples(local: TrafficSelector, remote: TrafficSelector) -> Iterator[tuple[PolicyId, PolicyId, PolicyId]]:
+    """Out, in, fwd of each pair of subnets."""
     protocol = local.protocol or remote.protocol
     for ours, theirs in product(local.networks, remote.networks):
-        yield PolicyId(ours, theirs, protocol, local.port, remote.port, Direction.OUT)
-        for direction in (Direction.IN, Direction.FWD):
-            yield PolicyId(theirs, ours, protocol, remote.port, local.port, direction)
+        arriving = theirs, ours, protocol, remote.port, local.port
+        yield (
+            PolicyId(ours, theirs, protocol, local.port, remote.port, Direction.OUT),
+            PolicyId(*arriving, Direction.IN),
+            PolicyId(*arriving, Direction.FWD),
+        )
