@@ -20,7 +20,8 @@ def blocks(config: Config, connected: Iterable[Network]) -> tuple[KernelPolicy, 
 
     `connected`: the networks of this machine's interfaces.
     """
-    found = {policy.id: policy for connection in config.connections for policy in gates(connection)}
+    backups_first = sorted(config.connections, key=lambda connection: connection.backup_of is None)
+    found = {policy.id: policy for connection in backups_first for policy in gates(connection)}
     return (*outside(config, connected).values(), *found.values())
 
 

@@ -59,7 +59,8 @@ def _block(child: View, width: int, configured: str) -> Iterator[Text]:
         for way in ("in", "out"):
             yield from _carried(way, sa[f"spi_{way}"], sa[f"packets_{way}"], sa[f"bytes_{way}"], width)
         life = [sa["suite"], f"age {clock(sa['age_seconds'])}", expiry(sa), *rekeying(sa)]
-        more = [*_part(child, sa), *_encapsulation(sa), *_peer(sa, configured)]
+        others = [f"{printable(child['carried_by'])} carries the traffic"] if child["carried_by"] else []
+        more = [*_part(child, sa), *_encapsulation(sa), *_peer(sa, configured), *others]
         yield from flowed([*life, *more], width, first="    ", rest="    ")
         yield from refused_packets(sa, width, "    ")
 
@@ -170,16 +171,18 @@ def _cells(child: View, sa: View | None, configured: str) -> tuple[str, ...]:
         f"{short(sa['packets_out'])}/{short(sa['bytes_out'])}",
         printable(sa["suite"]),
         time_left(sa["expires_in_seconds"]),
-        ", ".join(_remarks(sa, configured)),
+        ", ".join(_remarks(child, sa, configured)),
     )
 
 
-def _remarks(sa: View, configured: str) -> Iterator[str]:
+def _remarks(child: View, sa: View, configured: str) -> Iterator[str]:
     """Of a pair, in its line."""
     if sa["replaced"]:
         yield "replaced"
     if sa["udp_encapsulation"]:
         yield "in UDP"
+    if child["carried_by"]:
+        yield f"{printable(child['carried_by'])} carries"
     if sa["lent_by"]:
         yield f"SAs of {printable(sa['lent_by'])}"
     yield from _peer(sa, configured)

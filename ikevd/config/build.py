@@ -107,6 +107,8 @@ def _connection(
         cisco_unity=section.cisco_unity,
         dpd=_dpd(section.dpd),
         unique=Unique(section.unique),
+        backup_of=section.backup_of,
+        give_back=section.give_back,
     )
 
 

@@ -129,7 +129,8 @@ def _doubt_overlaps(problems: Problems, children: list[_Child], told: set[YamlPa
     for child, other in _neighbours(children):
         if child.path in told:
             continue
-        if pairs := _overlapping(child, other):
+        pairs = _overlapping(child, other)
+        if pairs and pairs[0] != pairs[1]:  # equal ones are refused elsewhere, or those of a backup
             told.add(child.path)
             ours, theirs = pairs
             problems.warn(

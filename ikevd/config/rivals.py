@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, product
 
 from ikevd.addresses import Address
+from ikevd.config import backups
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_addresses import Places
@@ -177,7 +178,7 @@ def _check_pairs(problems: Problems, file: FileSection) -> None:
             # of ends that no connection names, those of one connection are as one
             open_ends = any(isinstance(side, Dynamic) for side in pair)
             other = seen.setdefault((pair, path[1] if open_ends else None), path)
-            if other != path:
+            if other != path and not (other[1] != path[1] and backups.are_couple(file, str(path[1]), str(other[1]))):
                 line = problems.mark(other, at_key=True).line
                 problems.error(
                     path,

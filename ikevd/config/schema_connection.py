@@ -19,6 +19,7 @@ from ikevd.config.schema_durations import (
     PeerTimeoutValue,
 )
 from ikevd.config.schema_hooks import CapabilitiesValue, UpdownValue
+from ikevd.config.schema_text import parsed
 from ikevd.config.schema_values import (
     FactorValue,
     IkeProposal,
@@ -165,6 +166,16 @@ class ConnectionSection(Section):
         default="strict",
         description="of the children that do not say it: must a peer ask for exactly their networks (strict), or is "
         "what both have installed (narrow), as for a peer that asks for 0.0.0.0/0 or a supernet?",
+    )
+    backup_of: Annotated[str | None, parsed(str.strip)] = Field(
+        default=None,
+        description="another connection: of networks that both have, this peer carries the traffic while that one has "
+        "no SAs for them, as when it was found dead. Both may be up",
+    )
+    give_back: Switch = Field(
+        default=True,
+        description="with backup_of: does the traffic go back as soon as the other peer can carry it again? false: "
+        "when this one no longer can",
     )
     cisco_unity: Switch = Field(default=False, description="send the vendor ID of Cisco Unity")
     updown: UpdownValue = Field(

@@ -134,6 +134,7 @@ async def _child(
         "local": str(child.local),
         "remote": f"within {child.remote}" if child.template else str(child.remote),
         "state": state_of(child, peer),
+        "carried_by": sessions[0].carried_by(child.name) if sessions else None,
         "last_cause": say(cause) if cause else None,
         "retry_in_seconds": None if state.retry_at is None else round(max(0.0, state.retry_at - now), 1),
         "last_in_seconds": traffic.last_in,

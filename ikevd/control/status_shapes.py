@@ -38,6 +38,8 @@ class Child(TypedDict):
     state: str
     """`up`, `negotiating`, `retry` (down until the next attempt), `waiting` (down until a packet for it comes) or
     `down`; with pairs and `down`, its policies cannot stand in the kernel."""
+    carried_by: str | None
+    """The connection that carries the traffic, where it is another one and this one's SAs stand by (`backup_of`)."""
     last_cause: str | None
     """Why its policies cannot stand in the kernel, else why the last attempt failed or the last pair ended, in one
     sentence."""

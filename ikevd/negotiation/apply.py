@@ -34,6 +34,8 @@ class _Held:
     sas: dict[SaId, UdpPorts | None] = field(default_factory=dict)
     """Oldest first, each with its ports where it is one of ESP in UDP."""
     policies: dict[PolicyId, KernelPolicy] = field(default_factory=dict)
+    former: int | None = None
+    """A reqid under which its policies may stand, too: that of a child with the same selectors."""
     doubtful: set[PolicyId] = field(default_factory=set)
     """Of these the kernel's answer was lost, or somebody has changed them."""
 
@@ -88,17 +90,24 @@ class Believed:
         await tried(self._kernel.delete_sa(name), refusals)
         return refusals
 
-    async def bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
-        """The difference of one child. `keys`: of the SAs that are new; without its keys none can be installed."""
+    async def bring(
+        self, child: str, desired: View, keys: Mapping[SaId, EspKeys], former: int | None = None
+    ) -> Brought:
+        """The difference of one child. `keys`: of the SAs that are new; without its keys none can be installed.
+        `former`: a reqid under which its policies may stand, too."""
         self._at_work = child
         self._moved.add(child)
         try:
-            return await self._bring(child, desired, keys)
+            return await self._bring(child, desired, keys, former)
         finally:  # after a bug, too: what a dump shows then is believed
             self._at_work = None
 
-    async def _bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys]) -> Brought:
+    async def _bring(self, child: str, desired: View, keys: Mapping[SaId, EspKeys], former: int | None) -> Brought:
         held, left = self._held_of(child), list[IkeError]()
+        held.former = former
+        if desired.others:  # which are another child's to turn or to remove
+            held.policies.clear()
+            held.doubtful.clear()
         refusal: IkeError | None = None
         gone = _gone_elsewhere(held, desired, keys)  # where something is refused before they move, `_remove` ends them
         try:
@@ -111,6 +120,11 @@ class Believed:
         if not held.sas and not held.policies:
             del self._held[child]
         return Brought(refusal, tuple(left))
+
+    def doubt(self, child: str) -> None:
+        """Another child with the same selectors may have changed its policies."""
+        if held := self._held.get(child):
+            held.doubtful.update(held.policies)
 
     def about_to_look(self) -> None:
         """A dump begins."""
@@ -254,7 +268,7 @@ class Believed:
 
     async def _put(self, held: _Held, policy: KernelPolicy) -> None:
         standing = held.policies.get(policy.id)
-        former = standing.reqid if standing is not None and standing.reqid != policy.reqid else None
+        former = standing.reqid if standing is not None and standing.reqid != policy.reqid else held.former
         try:
             await self._kernel.put_policy(policy, former=former)
         except IkeError as error:
@@ -290,7 +304,7 @@ def _gone_elsewhere(held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) ->
 
 def closed(desired: View) -> View:
     """The same with every way out blocked."""
-    return View(desired.sas, {name: _shut(policy) for name, policy in desired.policies.items()})
+    return replace(desired, policies={name: _shut(policy) for name, policy in desired.policies.items()})
 
 
 def _shut(policy: KernelPolicy) -> KernelPolicy:

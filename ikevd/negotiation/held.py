@@ -7,6 +7,7 @@ from typing import Protocol
 from ikevd.errors import InvalidId
 from ikevd.findings import Traffic
 from ikevd.frozen import frozen
+from ikevd.negotiation.standby import Standby
 from ikevd.negotiation.time_to_answer import TimeToAnswer
 from ikevd.peer import clients
 from ikevd.peer.exchange_state import Attempt
@@ -52,7 +53,9 @@ class _Claim:
 class HeldSelectors:
     """Shared by all peers of a daemon."""
 
-    def __init__(self) -> None:
+    def __init__(self, standby: Standby) -> None:
+        self.standby = standby
+        """Which of two connections carries selectors that both are configured for."""
         self._claims: dict[Selectors, _Claim] = {}
         """Some may be out of date: what holds is asked of the holder."""
         self._sweep_at = FEW

@@ -19,6 +19,7 @@ from ikevd.negotiation.backstop import AGAIN, is_limited, sas_of
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.standby import Standby
 from ikevd.observe.words import say_error
 from ikevd.peer import exchange_facts, facts, kernel_facts, rekey
 from ikevd.peer.child_state import ChildState, PairState
@@ -62,7 +63,7 @@ class _Own:
 class KernelSide:
     """Brings the kernel to what the state of a session desires."""
 
-    def __init__(self, connection: Connection, ports: Ports, agenda: Agenda[object]) -> None:
+    def __init__(self, connection: Connection, ports: Ports, agenda: Agenda[object], standby: Standby) -> None:
         """`agenda` tells the session when a difference is to be tried again, with an `Again`."""
         self._name = connection.name
         self._ends = (connection.local, connection.remote)
@@ -70,6 +71,7 @@ class KernelSide:
         self._views = {child.name: ChildView(connection, child) for child in connection.children}
         self._ports = ports
         self._agenda = agenda
+        self._standby = standby
         self._contest = Contest(ports.now)
         self.believed = Believed(ports.kernel)
 
@@ -98,8 +100,10 @@ class KernelSide:
         return changed, let_go
 
     def desired(self, state: PeerState, child: str) -> View:
-        """By one child; all closed while somebody fights its policies."""
+        """By one child; all closed while somebody fights its policies. None of these while another child has them."""
         desired = self._views[child].of(state.children.get(child, ChildState()))
+        if self._standby.yields(self._name, child):
+            return View(desired.sas, {}, others=True)
         blocked = self._contest.blocked_until(child) is not None
         return closed(desired) if blocked else desired
 
@@ -157,10 +161,13 @@ class KernelSide:
         return found
 
     async def _bring(self, name: str, desired: View, keys: Mapping[SaId, EspKeys], pause: float) -> IkeError | None:
-        brought = await self.believed.bring(name, desired, keys)
+        former = self._standby.former(self._name, name)
+        brought = await self.believed.bring(name, desired, keys, former)
         self.report(brought.left)
+        if not desired.others:
+            self._standby.put(self._name, name)
         if brought.refusal and self.believed.ajar(name, desired) and (shut := closed(desired)) != desired:
-            await self.believed.bring(name, shut, NO_KEYS)
+            await self.believed.bring(name, shut, NO_KEYS, former)
         if self.believed.differs(name, desired):
             self._agenda.set(Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)
         else:

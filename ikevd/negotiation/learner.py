@@ -67,7 +67,8 @@ class Learner(Inbox[Happening | Again]):
         self._agenda: Agenda[object] = Agenda(self._due, ports.due)
         self._ledger = Ledger(ports.store, key, configured or connection, ports.trouble)
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
-        self._kernel = KernelSide(connection, ports, self._agenda)
+        self._standby = held.standby
+        self._kernel = KernelSide(connection, ports, self._agenda, held.standby)
         arrivals = Arrivals(self._kernel, ports)
         self.claimant = Claimant(self, arrivals, held, ports)
         self._questions = Questions(self._kernel, ports, arrivals)
@@ -145,6 +146,8 @@ class Learner(Inbox[Happening | Again]):
         if asks := self._at_work.learnt(fact):
             self.post(*asks)
         self._arm(before)
+        if before.children is not self.state.children:
+            self._standby.learnt(self.connection.name, self.state)
         views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
         if not views and not unused:
             self._go_on(fact, todo, None)

@@ -16,6 +16,7 @@ from ikevd.negotiation.paced import paced
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.router import Authenticated, Router
 from ikevd.negotiation.session import Session
+from ikevd.negotiation.standby import Standby
 from ikevd.peer import clients, facts
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.restart import owed
@@ -36,6 +37,7 @@ class Peers:
     def __init__(self, connections: Iterable[Connection], router: Router, ports: Ports, contacts: Contacts) -> None:
         self._router = router
         self._ports = ports
+        self.standby = Standby(ports.trouble)
         self._know(tuple(connections))
         self._reqids = Reqids.of(self._connections.values())
         self._sessions: dict[str, dict[PeerKey, Session]] = {}
@@ -43,7 +45,7 @@ class Peers:
         self.dismissed: list[Session] = []
         """Of connections that are gone from the file: they only say Delete."""
         self._instances = Instances(self._place_of)
-        self._held = HeldSelectors()
+        self._held = HeldSelectors(self.standby)
         self._contacts = contacts
 
     def __iter__(self) -> Iterator[Session]:
@@ -62,6 +64,8 @@ class Peers:
         for connection in connections:
             if not connection.anybody:
                 self._by_identity.setdefault(_named(connection).identity, []).append(connection)
+        self.recoupled = self.standby.know(connections)
+        """Children that have another backup by this file, or none any more, and such backups."""
 
     # -- of the configuration ---------------------------------------------------------------------------------------
 
@@ -109,6 +113,7 @@ class Peers:
     def take_out(self, session: Session) -> None:
         """It is nobody's any more."""
         del self._sessions[session.state.key.connection][session.state.key]
+        self.standby.leave(session.state.key.connection)
         self._held.forget(session.claimant)
         self._contacts.leave(session)
         self._instances.gone(session.state.key)
@@ -175,6 +180,7 @@ class Peers:
         """The session of a peer that cannot be taken over, however far it has come."""
         session = self._sessions.get(key.connection, {}).pop(key, None)
         if session is not None:
+            self.standby.leave(key.connection)
             self._held.forget(session.claimant)
             self._contacts.leave(session)
             session.close()
@@ -281,6 +287,7 @@ class Peers:
             leased = self._leased(connection, key, state)
             session = Session(key, leased, self._router, self._ports, self._held, self._contacts, connection)
             peers[key] = session
+            self.standby.enter(connection.name, session)
             self._contacts.enter(session)
         return session
 

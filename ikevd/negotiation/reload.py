@@ -149,6 +149,10 @@ class Reload:
         async for session, change in paced(sessions.changed.items(), FEW):
             await session.settled()
             await self._take(session.reload(change.connection, change.fact, left.turned, change.configured))
+        for place in self._peers.recoupled:
+            for session in self._peers.of(place.connection):
+                session.inherit(left.turned)
+                session.bring_again(place.child)
         async for session in paced(sessions.fresh):
             session.start()
         async for session in paced((*sessions.changed, *sessions.fresh)):

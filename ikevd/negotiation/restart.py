@@ -76,6 +76,7 @@ class Restart:
         """Gives the number of peers that go on. Raises `KernelRefused` where the kernel does not tell what stands."""
         stored, placed = await self._stored()
         found, known = await InKernel.read(self._ports.kernel), Known(self._ground)
+        self._peers.standby.found(found)
         peers = await self._sort(stored, found, known)
         known.add_placed((*placed.values(), self._at_boot))
         unknown_too = self._config.remove_unknown and self._ground.everywhere
@@ -86,6 +87,7 @@ class Restart:
         async for one in paced(peers.lost):
             self._peers.forget(one.state.key)
         await self._stand(left, peers.changed)
+        self._peers.standby.settle()
         self._hear_former_traffic(found)
         await self._part(peers)
         await self._remains.go(await wanted(self._peers, self._outside))

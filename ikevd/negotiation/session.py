@@ -81,6 +81,11 @@ class Session(Learner):
         self.post(*(news or ()))
         return news is not None
 
+    def bring_again(self, child: str) -> None:
+        """Bring the kernel to what the child desires now, whatever is believed of its policies."""
+        self._kernel.believed.doubt(child)
+        self.post(Again(child))
+
     # -- from one process, or file, to the next ------------------------------------------------------------------
 
     def start(self) -> None:
@@ -192,6 +197,11 @@ class Session(Learner):
     def states(self) -> Mapping[str, ChildState]:
         """The children, by name."""
         return self.state.children
+
+    def carried_by(self, child: str) -> str | None:
+        """The connection that carries what the child is for, where it is another one (`backup_of`)."""
+        holder = self._standby.holder(self.connection.name, child)
+        return holder.connection if holder is not None else None
 
     @property
     def desired(self) -> Iterator[View]:

@@ -36,6 +36,8 @@ class View:
     sas: Mapping[SaId, KernelSa]
     policies: Mapping[PolicyId, KernelPolicy]
     """In, fwd, then out."""
+    others: bool = False
+    """Are its policies those of another child with the same selectors?"""
 
 
 NOTHING = View(MappingProxyType({}), MappingProxyType({}))

@@ -129,7 +129,18 @@ KEYS = {
 REACH = {
     **dict.fromkeys(("local", "remote", "remote_range", "places", "remote_id", "group_key"), Reach.REPLACED),
     **dict.fromkeys(
-        ("resend", "nat_keepalive", "first_place", "sha256_96", "lifetime_check", "dpd", "unique"), Reach.OURS
+        (
+            "resend",
+            "nat_keepalive",
+            "first_place",
+            "sha256_96",
+            "lifetime_check",
+            "dpd",
+            "unique",
+            "backup_of",
+            "give_back",
+        ),
+        Reach.OURS,
     ),
 }
 """Of the others: `RENEWED`. `sha256_96` is in each child, too. Another address or identity of the peer is another

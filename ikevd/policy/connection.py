@@ -120,7 +120,10 @@ class Connection:
     anywhere, and its identity, which is given, tells it."""
     first_place: bool = False
     """Does each phase 1 begin with the first of them? Else with the one that worked last."""
-
+    backup_of: str | None = None
+    """Another connection: while its peer does not carry the selectors that both have, this one's does."""
+    give_back: bool = True
+    """Does that one carry them again as soon as it can?"""
     hooked: bool = field(default=False, init=False, compare=False, repr=False)
     """Has any child an updown program?"""
 

@@ -81,6 +81,7 @@ HEAD: dict[str, Any] = {
 def child(**changes: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {"name": "lan", "local": "10.1.0.0/24", "remote": "10.2.0.0/24", "state": "up", "sas": [SA]}
     plain |= {
+        "carried_by": None,
         "last_cause": None,
         "retry_in_seconds": None,
         "last_in_seconds": 4,

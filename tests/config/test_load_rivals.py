@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.config.files import CHILD, MARKED, MINIMAL, child, peers, problems, read
 
 
@@ -86,3 +88,46 @@ def test_one_key_for_many_counts_once(tmp_path: Path) -> None:
 def test_keys_for_other_addresses_of_ours_do_not_count(tmp_path: Path) -> None:
     bodies = [f"remote: any, local: 10.0.0.{i}, remote_id: p{i}.example" for i in range(1, 4)]
     assert read(tmp_path, with_keys(*bodies) + "limits: {secrets: 1}\n").warnings == ()
+
+
+# -- a backup -----------------------------------------------------------------------------------------------------
+
+
+def backups(first: str = "", second: str = "backup_of: berlin", networks: str = CHILD) -> str:
+    """`paris` stands in for `berlin`."""
+    rest = f"psk: {MARKED}, children: {{lan: {CHILD}}}"
+    return (
+        f"connections:\n  berlin: {{remote: 198.51.100.1, {rest}{first}}}\n"
+        f"  paris: {{remote: 198.51.100.2, {second}, psk: {MARKED}, children: {{lan: {networks}}}}}\n"
+    )
+
+
+def test_a_backup_has_the_networks_of_the_connection_that_it_stands_in_for(tmp_path: Path) -> None:
+    loaded = read(tmp_path, backups(second="backup_of: berlin, give_back: false"))
+    assert [(one.backup_of, one.give_back) for one in loaded.config.connections] == [(None, True), ("berlin", False)]
+    assert loaded.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (backups(second="backup_of: berlim"), "names berlim, which is no connection; did you mean 'berlin'?"),
+        (backups(second="backup_of: paris", networks="{local: 10.1.0.0/24, remote: 10.9.0.0/24}"), "itself"),
+        (backups(first=", backup_of: paris"), "names paris, which is a backup itself"),
+        (
+            backups(networks="{local: 10.1.0.0/24, remote: 10.9.0.0/24}"),
+            "names berlin, but no child of this connection has the networks of one of berlin",
+        ),
+        (
+            backups().replace("remote: 198.51.100.2", "remote: any, remote_id: paris.example"),
+            "is for one peer that can be called, and the remote of paris is none",
+        ),
+        (
+            backups()
+            + f"  rome: {{remote: 198.51.100.3, backup_of: berlin, psk: {MARKED}, children: {{lan: {CHILD}}}}}\n",
+            "names berlin, whose backup is paris already",
+        ),
+    ],
+)
+def test_what_can_be_wrong_with_a_backup(tmp_path: Path, text: str, told: str) -> None:
+    assert told in "\n".join(problems(tmp_path, text))

@@ -62,6 +62,8 @@ CHANGES: dict[type, dict[str, Any]] = {
         "dpd": Dpd(delay=31.0),
         "unique": Unique.KEEP,
         "group_key": True,
+        "backup_of": "charlie",
+        "give_back": False,
     },
     Child: {
         "name": "dmz",
@@ -79,6 +81,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "sha256_96": True,
         "lifetime_check": LifetimeCheck.EXACT,
         "rekey": Rekey.NO,
+        "selection": Selection.NARROW,
         "group": "lan",
         "fail_open": True,
         "template": True,
