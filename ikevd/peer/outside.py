@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from itertools import product
 
+from ikevd.frozen import replace
 from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Network, TrafficSelector
@@ -28,15 +29,18 @@ def outside(config: Config, connected: Iterable[Network]) -> Mapping[PolicyId, K
     """All that shall stand as long as anything of ours does. `connected`: the networks of this machine's interfaces."""
     passing = [*_always(config), *_each(config.bypasses), *(_within(connected) if config.bypass_connected else ())]
     dropped = {name: _policy(name, Action.BLOCK) for name in _each(config.drops)}
-    dropped = {**_towards_tunnels(config), **dropped}
+    dropped = {**_through(config), **dropped}
     bypasses = {name: _policy(name, Action.BYPASS) for name in passing}
     return {**bypasses, **dropped, **bypasses}  # first what passes; where both have one selector it does
 
 
 def _policy(name: PolicyId, action: Action) -> KernelPolicy:
-    packets = (name.source, name.destination, name.protocol, name.source_port, name.destination_port)
     passes = action is Action.BYPASS
-    return KernelPolicy(name, action, priority(*packets, bypass=passes, drop=not passes), None)
+    return KernelPolicy(name, action, priority(*_packets(name), bypass=passes, drop=not passes), None)
+
+
+def _packets(name: PolicyId) -> tuple[Network, Network, int, int, int]:
+    return name.source, name.destination, name.protocol, name.source_port, name.destination_port
 
 
 def _always(config: Config) -> Iterator[PolicyId]:
@@ -74,20 +78,19 @@ def _each(shunts: Iterable[Shunt]) -> Iterator[PolicyId]:
         yield from _both_ways(shunt.local, shunt.remote)
 
 
-def _towards_tunnels(config: Config) -> dict[PolicyId, KernelPolicy]:
-    """What this machine forwards into a child that a drop reaches from its other end, as one of 10.0.0.0/8 with itself
-    does: it passes the check of forwarded packets, where the child has no policy for it, and meets the child's gate on
-    its way out."""
+def _through(config: Config) -> dict[PolicyId, KernelPolicy]:
+    """What this machine forwards for a child that a drop reaches from its other end, as one of 10.0.0.0/8 with itself
+    does: a forwarded packet is looked up twice, on its way in and out, and a child has a policy for one of the two."""
     found, gates = dict[PolicyId, KernelPolicy](), set[PolicyId]()
     children = [child for connection in config.connections for child in connection.children] if config.drops else []
     for child in children:
-        leaving, _, arriving = zip(*_triples(child.local, child.remote), strict=True)
-        gates.update(arriving)
-        if any(child.local.meet(drop.remote) and child.remote.meet(drop.local) for drop in config.drops):
-            for name in leaving:
-                packets = (name.source, name.destination, name.protocol, name.source_port, name.destination_port)
-                forwarded = PolicyId(*packets, Direction.FWD)
-                found[forwarded] = KernelPolicy(forwarded, Action.BYPASS, priority(*packets), None)
+        turned = any(child.local.meet(drop.remote) and child.remote.meet(drop.local) for drop in config.drops)
+        for out, into, forwarded in _triples(child.local, child.remote):
+            gates.update((out, into, forwarded))
+            for name in (
+                (replace(out, direction=Direction.FWD), replace(into, direction=Direction.OUT)) if turned else ()
+            ):
+                found[name] = KernelPolicy(name, Action.BYPASS, priority(*_packets(name)), None)
     return {name: policy for name, policy in found.items() if name not in gates}
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
-from tests.interop.node import Node, ip_batch
+from tests.interop.node import Node
+from tests.interop.second_gateway import cut_off, second_gateway
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
@@ -28,34 +26,6 @@ def site(topology: Topology) -> Site:
     )
 
 
-@contextmanager
-def second_gateway(topology: Topology) -> Iterator[Node]:
-    """At the router, too. It answers itself for a host of the network behind gateway B."""
-    node = Node(f"{topology.router.name}-gwD", "203.0.113.1", outside="203.0.113.1", net=topology.gw_b.net)
-    ip_batch(
-        [f"netns add {node.name}", f"link add d netns {topology.router.name} type veth peer name wan netns {node.name}"]
-    )
-    try:
-        node.set_sysctl(ipv4__conf__all__rp_filter=0, ipv4__conf__default__rp_filter=0)
-        own = ["link set lo up", f"addr add {node.address}/24 dev wan", f"addr add {topology.host_b.address}/32 dev lo"]
-        ip_batch([*own, "link set wan up", "route add default via 203.0.113.254"], node.name)
-        ip_batch(["addr add 203.0.113.254/24 dev d", "link set d up"], topology.router.name)
-        yield node
-    finally:
-        ip_batch([f"netns del {node.name}"])
-
-
-@contextmanager
-def cut_off(topology: Topology, gateway: Node) -> Iterator[None]:
-    """Nothing gets there, and the router tells nobody."""
-    rule = ["FORWARD", "-d", gateway.address, "-j", "DROP"]
-    topology.router.run("iptables-legacy", "-I", *rule)
-    try:
-        yield
-    finally:
-        topology.router.run("iptables-legacy", "-D", *rule)
-
-
 def both(site: Site, second: Node) -> str:
     """ikevd.yaml with both peers."""
     backup = Site(site.here, second, options=(*site.options, "backup_of: peer"), start="always")
@@ -71,7 +41,7 @@ def carrying(site: Site) -> str:
 def test_the_backup_carries_while_the_first_is_dead_and_not_a_packet_leaves_in_the_clear(
     topology: Topology, charon_b: StrongSwan, site: Site
 ) -> None:
-    with second_gateway(topology) as second, StrongSwan(second) as standby:
+    with second_gateway(topology, topology.host_b.address) as second, StrongSwan(second) as standby:
         charon_b.configure(site.mirrored())
         standby.configure(Site(site.here, second).mirrored())
         before = topology.wire.seen()

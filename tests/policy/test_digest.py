@@ -81,7 +81,6 @@ CHANGES: dict[type, dict[str, Any]] = {
         "sha256_96": True,
         "lifetime_check": LifetimeCheck.EXACT,
         "rekey": Rekey.NO,
-        "selection": Selection.NARROW,
         "group": "lan",
         "fail_open": True,
         "template": True,

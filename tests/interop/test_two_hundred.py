@@ -1,0 +1,61 @@
+"""200 children of one peer, as the lines of a crypto ACL are: how long until all are up, beside two strongSwans."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.interop.daemon import Ikevd
+from tests.interop.many import in_one_entry, site_of
+from tests.interop.sites import Site
+from tests.interop.strongswan import StrongSwan
+from tests.interop.topology import Topology
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+
+COUNT = 200
+MOST = 2.0
+"""Times as long as two strongSwans take."""
+
+
+def test_two_hundred_children_in_both_roles_beside_two_strongswans(
+    topology: Topology, charon_a: StrongSwan, charon_b: StrongSwan
+) -> None:
+    """The same networks each time; what strongSwan begins, it begins one after the other."""
+    site = site_of(topology, COUNT)
+    charon_b.load(site.mirrored().swanctl())
+    charon_a.load(site.swanctl())
+    two = seconds(lambda: all_up(charon_a, site, charon_b))
+    charon_a.reset()
+    charon_b.wait_for_children(0)
+    with Ikevd(site.here, in_one_entry(replace(site, start="manual"))) as ikevd:
+        ours = seconds(lambda: up(ikevd, charon_b))
+        assert len(site.here.xfrm_state()) == 2 * COUNT
+        before = topology.wire.seen()
+        assert ikevd.command("down", "lan").exit_code == 0
+        charon_b.wait_for_children(0)
+        print(f"all down: {(topology.wire.seen() - before).ike} packets of IKE")
+        theirs = seconds(lambda: all_up(charon_b, site, charon_b))
+        assert len(site.here.xfrm_state()) == 2 * COUNT
+    print(f"{COUNT} children: {ours:.1f} s (ikevd begins), {theirs:.1f} s (strongSwan begins), {two:.1f} s (two of it)")
+    assert max(ours, theirs) < MOST * two
+
+
+def up(ikevd: Ikevd, far: StrongSwan) -> None:
+    ikevd.up("lan")
+    far.wait_for_children(COUNT)
+
+
+def all_up(begins: StrongSwan, site: Site, far: StrongSwan) -> None:
+    for name, _, _ in site.nets:
+        begins.initiate(name)
+    far.wait_for_children(COUNT)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
