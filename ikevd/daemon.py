@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import field
 from pathlib import Path
@@ -23,19 +23,21 @@ from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, Finding, KernelRefused
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.hooks import program
 from ikevd.hooks.environment import environment
 from ikevd.hooks.queue import HookQueue
 from ikevd.host.entropy import SystemEntropy
 from ikevd.host.hooks import HookCall
 from ikevd.host.interface import Kernel
+from ikevd.host.links import Links
 from ikevd.host.policies import KernelPolicy
 from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.first_hop import first_hop
+from ikevd.kernel.links import LinuxLinks
 from ikevd.kernel.place import place
 from ikevd.kernel.unknown_esp import watch as watch_esp
 from ikevd.negotiation.agenda import agenda_of_many
@@ -50,7 +52,9 @@ from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
 from ikevd.path_findings import NoRoute
+from ikevd.policy.interface import InterfaceKind
 from ikevd.policy.proposals import format_esp
+from ikevd.policy.route_based import leaves_open, resolved
 from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config, LogFormat, OnStop
 from ikevd.policy.suites import IpsecSuite
@@ -91,6 +95,7 @@ class Machine:
     kernel: Callable[[], AbstractContextManager[Kernel]] = XfrmKernel
     bypass: Prepare = bypass_ipsec
     take_esp: Prepare = take_esp
+    links: Callable[[], AbstractContextManager[Links]] = LinuxLinks
 
 
 async def serve(config: Config, options: Options, environ: Mapping[str, str], machine: Machine | None = None) -> None:
@@ -124,6 +129,9 @@ async def _start(
     history.listen(log.FactLog(options.only))
     store = _store(config, stack)
     kernel = await _probed(stack.enter_context(machine.kernel()), config)
+    links = stack.enter_context(machine.links())
+    if leaves_open(config):
+        config = resolved(config, await links.kinds())
     holding = choose_holding(notifier, environ, config.runtime, log.warning, process=config.listen.holder)
     stack.callback(holding.close)
     inherited = take_over((held.socket for held in holding.inherited()), config.listen)
@@ -137,14 +145,14 @@ async def _start(
         prepare_nat=machine.take_esp,
         inherited=inherited,
     )
-    ports = _ports(config, options, transport, kernel, store, history, counters, hooks, stack)
+    ports = _ports(config, options, transport, kernel, links, store, history, counters, hooks, stack)
     engine = Engine(config, ports, _connected(), _at_boot(environ))
     engine.wait()
     transport.open()
     for warning in transport.warnings:
         log.warning(warning)
     stack.callback(transport.close)
-    reloading = _reloading(options, engine, kernel, notifier, holding, environ)
+    reloading = _reloading(options, engine, kernel, links, notifier, holding, environ)
     reload = reloading.reload if reloading else None
     controller = EngineController(engine, history, counters, transport.endpoints, holding, reload)
     for settings in (config.control, config.control.looks):
@@ -169,6 +177,7 @@ def _ports(
     options: Options,
     transport: UdpTransport,
     kernel: Kernel,
+    links: Links,
     store: Store,
     history: History,
     counters: Counters,
@@ -183,6 +192,7 @@ def _ports(
         keepalive=transport.keepalive,
         source_for=_source_for,
         kernel=kernel,
+        links=links,
         store=store,
         entropy=SystemEntropy(),
         history=history,
@@ -212,6 +222,7 @@ def _reloading(
     options: Options,
     engine: Engine,
     kernel: Kernel,
+    links: Links,
     notifier: Notifier,
     holding: Holding,
     environ: Mapping[str, str],
@@ -232,9 +243,29 @@ def _reloading(
         holding.outlast(_longest_life(config))
         gc.freeze()
 
-    reloading = Reloading(options.read, engine, notifier, before, after, connected=_connected, told=options.told)
+    reloading = Reloading(
+        _read(options.read, links), engine, notifier, before, after, connected=_connected, told=options.told
+    )
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
     return reloading
+
+
+def _read(read: Callable[[], Loaded], links: Links) -> Callable[[], Loaded]:
+    """What the file leaves open is asked of the kernel. For a thread: the event loop asks."""
+    loop = asyncio.get_running_loop()
+
+    def read_and_ask() -> Loaded:
+        loaded = read()
+        if not leaves_open(loaded.config):
+            return loaded
+        kinds = asyncio.run_coroutine_threadsafe(_kinds(links), loop).result()
+        return replace(loaded, config=resolved(loaded.config, kinds))
+
+    return read_and_ask
+
+
+async def _kinds(links: Links) -> Collection[InterfaceKind]:
+    return await links.kinds()
 
 
 def _logged(config: Config) -> tuple[LogFormat, str]:

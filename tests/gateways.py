@@ -10,6 +10,7 @@ from typing import Any
 from ikevd.addresses import Address, Path
 from ikevd.host.entropy import Entropy
 from ikevd.host.hooks import NoPrograms, Programs
+from ikevd.host.links import Links
 from ikevd.host.policies import Action, Direction, KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
@@ -87,6 +88,7 @@ class World:
         settings: Mapping[str, Any] | None = None,
         at_boot: Iterable[KernelPolicy] = (),
         programs: Programs | None = None,
+        links: Links | None = None,
     ) -> Gateway:
         """`settings`: what else the file says; `at_boot`: blocks from before any ikevd ran; `programs`: run what
         children have as updown."""
@@ -108,6 +110,7 @@ class World:
             trouble=troubles.append,
             port=500,
             export_key=lambda sa: None,
+            links=links,
         )
         config = replace(Config(connections, limits=limits or Limits()), **(settings or {}))
         gateway = Gateway(address, Engine(config, ports, at_boot=at_boot), kernel, history, counters, troubles)

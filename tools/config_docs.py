@@ -20,6 +20,7 @@ SECTIONS = {
     "connections.NAME.children.NAME": "ChildSection",
     "connections.NAME.retransmit": "RetransmitSection",
     "connections.NAME.dpd": "DpdSection",
+    "connections.NAME.interface": "InterfaceSection",
     "bypass.NAME": "BypassSection",
     "drop.NAME": "DropSection",
     "listen": "ListenSection",

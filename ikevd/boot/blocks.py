@@ -16,13 +16,15 @@ from ikevd.policy.settings import Config
 
 
 def blocks(config: Config, connected: Iterable[Network]) -> tuple[KernelPolicy, ...]:
-    """What passes outside first, so that nothing of it is blocked for a moment; then the gate of every child.
+    """What passes outside first, so that nothing of it is blocked for a moment; then the gate of every child that has
+    no interface: while none is there, nothing is routed to it.
 
     `connected`: the networks of this machine's interfaces.
     """
     backups_first = sorted(config.connections, key=lambda connection: connection.backup_of is None)
     found = {policy.id: policy for connection in backups_first for policy in gates(connection)}
-    return (*outside(config, connected).values(), *found.values())
+    unbound = (policy for name, policy in found.items() if not name.if_id and name.mark is None)
+    return (*outside(config, connected).values(), *unbound)
 
 
 def gates(connection: Connection) -> Iterator[KernelPolicy]:

@@ -75,6 +75,8 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
         yield from flowed(_phase1(connection), width, first="  ", rest="    ")
     if connection["one_way"] and (found := connection["one_way"]["found"]):
         yield from flowed(found.split(" "), width, first="  ", rest="    ", separator=" ")
+    if interface := connection.get("interface"):
+        yield from _interface(interface, width)
     table = table_of(connection)
     if width >= WIDE and all(line.cell_len <= width for line in table):
         yield from table
@@ -86,6 +88,14 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
                 yield from refused_packets(sa, width, f"  {child['name']}: ")
     else:
         yield from blocks(connection["children"], width, connection["remote"])
+
+
+def _interface(interface: View, width: int) -> Iterator[Text]:
+    """Its name, what it is, and why it is not as it shall be."""
+    number = "if_id" if interface["kind"] == "xfrm" else "key and mark"
+    state = interface["problem"] or ("up" if interface["up"] else "down until a tunnel stands")
+    words = ["interface", f"{interface['name']}", f"({interface['kind']},", f"{number}", f"{interface['if_id']:#x}):"]
+    yield from flowed([*words, *state.split(" ")], width, first="  ", rest="    ", separator=" ")
 
 
 def _configured(connection: View, width: int) -> Iterator[Text]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from ikevd.addresses import Address
+from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection, ShuntSection
 from ikevd.config.schema_addresses import Places
@@ -27,7 +28,7 @@ def doubt(problems: Problems, file: FileSection, machine: Surroundings) -> None:
     named = next((name for name, remote in remotes if isinstance(remote, Places) and remote.names), None)
     for name, connection in file.connections.items():
         for child_name, child in connection.children.items():
-            if _blocks(connection, child):
+            if _blocks(connection, child) and not is_routed(connection, child):
                 path = ("connections", name, "children", child_name)
                 _on_child(problems, path, child, _needed(file, machine), named)
     for name, drop in file.drop.items():

@@ -11,12 +11,14 @@ from ikevd.config.schema import FileSection, ShuntSection
 from ikevd.config.schema_addresses import Places, Within
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection
+from ikevd.config.schema_interface import InterfaceSection
 from ikevd.config.schema_settings import ControlSection
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import replace
 from ikevd.policy.child import Child, Pfs, Rekey, Selection, Start
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
+from ikevd.policy.interface import Interface, InterfaceKind, bearing, distinct_numbers
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.reqids import Holder, Reqids
@@ -39,10 +41,12 @@ def build(
     problems: Problems, file: FileSection, keys: Mapping[str, PreSharedKey], store_key: Secret | None = None
 ) -> Config:
     """What the program works with. `keys`: of each connection, by name."""
-    reqids = _leased(file)
+    reqids, numbers = _leased(file), _numbered(file)
     return Config(
         connections=tuple(
-            _connection(name, section, keys[name], problems.location(("connections", name), at_key=True), reqids)
+            _connection(
+                name, section, keys[name], problems.location(("connections", name), at_key=True), reqids, numbers
+            )
             for name, section in file.connections.items()
         ),
         listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port, file.listen.holder),
@@ -76,10 +80,16 @@ def _control(section: ControlSection) -> Control:
 
 
 def _connection(
-    name: str, section: ConnectionSection, psk: PreSharedKey, location: Location, reqids: Reqids
+    name: str,
+    section: ConnectionSection,
+    psk: PreSharedKey,
+    location: Location,
+    reqids: Reqids,
+    numbers: Mapping[str, int],
 ) -> Connection:
     remote, remote_range = addresses_of(section.remote)
     places = section.remote.all if isinstance(section.remote, Places) else ()
+    interface = _interface(name, section.interface, numbers) if section.interface else None
     default = Start.PASSIVE if remote is None and not places else Start.ALWAYS
     return Connection(
         name=name,
@@ -90,7 +100,8 @@ def _connection(
         psk=psk,
         suites=section.ike_proposals,
         lifetime=Lifetime(section.ike_lifetime),
-        children=tuple(_children(name, section, default, reqids)),
+        children=tuple(_children(name, section, default, reqids, interface)),
+        interface=interface,
         resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
         location=location,
         remote_range=remote_range,
@@ -109,6 +120,26 @@ def _connection(
         unique=Unique(section.unique),
         backup_of=section.backup_of,
         give_back=section.give_back,
+    )
+
+
+def _numbered(file: FileSection) -> Mapping[str, int]:
+    """The numbers of interfaces for which the file names none."""
+    sections = {name: section.interface for name, section in file.connections.items() if section.interface}
+    given = [section.if_id for section in sections.values() if section.if_id is not None]
+    return distinct_numbers((name for name, section in sections.items() if section.if_id is None), given)
+
+
+def _interface(name: str, section: InterfaceSection, numbers: Mapping[str, int]) -> Interface:
+    return Interface(
+        name=section.name,
+        number=numbers[name] if section.if_id is None else section.if_id,
+        kind=None if section.kind == "auto" else InterfaceKind(section.kind),
+        addresses=section.addresses,
+        routes=section.routes,
+        table=section.table,
+        metric=section.metric,
+        mtu=section.mtu,
     )
 
 
@@ -158,8 +189,11 @@ def _pairs(
         yield (name if len(pairs) == 1 else f"{name}[{number}]"), pair
 
 
-def _children(connection: str, section: ConnectionSection, default: Start, reqids: Reqids) -> Iterator[Child]:
+def _children(
+    connection: str, section: ConnectionSection, default: Start, reqids: Reqids, interface: Interface | None
+) -> Iterator[Child]:
     for group, its in section.children.items():
+        if_id, mark = bearing(interface) if interface and its.interface is not False else (0, None)
         for name, (local, remote) in _pairs(group, its):
             yield Child(
                 name=name,
@@ -180,6 +214,8 @@ def _children(connection: str, section: ConnectionSection, default: Start, reqid
                 selection=Selection(its.selection or section.selection),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
                 updown=_updown(section, its),
+                if_id=if_id,
+                mark=mark,
             )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 
 from ikevd.addresses import Address
-from ikevd.config import advice, backups, blocked, networks, overlaps, own_addresses, protocols, shunts
+from ikevd.config import advice, backups, blocked, interfaces, networks, overlaps, own_addresses, protocols, shunts
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
 from ikevd.config.schema import FileSection, ShuntSection
@@ -57,6 +57,7 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
         for name, shunt in sections.items():
             _check_shunt(problems, (what, name), shunt, what)
     backups.check(problems, file)
+    interfaces.check(problems, file)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
     blocked.doubt(problems, file, known or Surroundings())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from ikevd.addresses import Address
+from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_addresses import Places
@@ -37,7 +38,8 @@ def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     for name, connection in file.connections.items():
         _on_peer(problems, ("connections", name), connection, machine)
         for child_name, child in connection.children.items():
-            _on_child(problems, ("connections", name, "children", child_name), child, machine)
+            path = ("connections", name, "children", child_name)
+            _on_child(problems, path, child, machine, routed=is_routed(connection, child))
     _on_forwarding(problems, file, machine)
     _on_first_packets(problems, file, machine)
 
@@ -80,12 +82,13 @@ def _no_address_of(machine: Surroundings, address: Address) -> str | None:
 # -- the networks behind it ---------------------------------------------------------------------------------------
 
 
-def _on_child(problems: Problems, path: YamlPath, child: ChildSection, machine: Surroundings) -> None:
+def _on_child(problems: Problems, path: YamlPath, child: ChildSection, machine: Surroundings, *, routed: bool) -> None:
+    """`routed`: which packets are for it is told by routes alone."""
     for side, selectors in (("local", child.local), ("remote", child.remote)):
         for index, selector in enumerate(() if child.transport else selectors):
             if told := _special(selector):
                 problems.warn((*path, side, index), f"{selector} {told}")
-    for index, remote in enumerate(() if child.transport else child.remote):
+    for index, remote in enumerate(() if child.transport or routed else child.remote):
         if told := _against_locals(remote, child) or _against_machine(remote, child, machine):
             problems.warn((*path, "remote", index), told)
 

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Literal
 
 from ikevd.config import shunts
+from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_child import ChildSection
@@ -29,6 +30,7 @@ def doubt(problems: Problems, file: FileSection) -> None:
         _Child(("connections", name, "children", child_name), child)
         for name, connection in file.connections.items()
         for child_name, child in connection.children.items()
+        if not is_routed(connection, child)
     ]
     for child in children:
         for side in SIDES:

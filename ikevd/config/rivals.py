@@ -166,10 +166,10 @@ def _places(candidates: list[_Candidate]) -> Iterator[tuple[str, list[_Candidate
 
 
 def _check_pairs(problems: Problems, file: FileSection) -> None:
-    """The kernel holds one policy for a pair of selectors, whoever the peer is."""
+    """The kernel holds one policy for a pair of selectors and an interface, whoever the peer is."""
     count = 0
-    seen: dict[tuple[Pair, object], YamlPath] = {}
-    for path, child in _children(file):
+    seen: dict[tuple[Pair, object, str | None], YamlPath] = {}
+    for path, child, interface in _children(file):
         count += len(child.local) * len(child.remote)
         if count > LEASABLE:
             problems.error(path, f"here the file reaches more than {LEASABLE} pairs of local and remote networks")
@@ -177,7 +177,7 @@ def _check_pairs(problems: Problems, file: FileSection) -> None:
         for pair in product(child.local, child.remote):
             # of ends that no connection names, those of one connection are as one
             open_ends = any(isinstance(side, Dynamic) for side in pair)
-            other = seen.setdefault((pair, path[1] if open_ends else None), path)
+            other = seen.setdefault((pair, path[1] if open_ends else None, interface), path)
             if other != path and not (other[1] != path[1] and backups.are_couple(file, str(path[1]), str(other[1]))):
                 line = problems.mark(other, at_key=True).line
                 problems.error(
@@ -187,7 +187,9 @@ def _check_pairs(problems: Problems, file: FileSection) -> None:
                 )
 
 
-def _children(file: FileSection) -> Iterator[tuple[YamlPath, ChildSection]]:
+def _children(file: FileSection) -> Iterator[tuple[YamlPath, ChildSection, str | None]]:
+    """Each with the interface to which its policies belong."""
     for name, connection in file.connections.items():
         for child_name, child in connection.children.items():
-            yield ("connections", name, "children", child_name), child
+            interface = connection.interface.name if connection.interface and child.interface is not False else None
+            yield ("connections", name, "children", child_name), child, interface

@@ -14,6 +14,7 @@ from pydantic import Field
 from ikevd.config.schema_addresses import SelectorValue
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection, RetransmitSection
+from ikevd.config.schema_interface import InterfaceSection
 from ikevd.config.schema_settings import ControlSection, LimitsSection, ListenSection, LogSection
 from ikevd.config.schema_values import OneOrMore, PathValue, PskValue, Switch, one_of
 from ikevd.config.section import Section
@@ -104,6 +105,8 @@ def section_at(path: tuple[str | int, ...]) -> type[Section] | None:
             return RetransmitSection
         case ("connections", _, "dpd"):
             return DpdSection
+        case ("connections", _, "interface"):
+            return InterfaceSection
         case ("connections", _, "children", _):
             return ChildSection
         case _:

@@ -93,6 +93,10 @@ class ChildSection(Section):
         description="the program that is run when it comes up and when it goes down, with its arguments; none: that of "
         "the connection is not run for it; left out: as the connection has it",
     )
+    interface: SwitchOrNone = Field(
+        default=None,
+        description="false: policy-based though its connection has an interface; left out: true where that has one",
+    )
     replay_window: Annotated[int, number(32, 4096, multiple=32, words={"off": 0})] = Field(
         default=128, description="how many packets may overtake one another; off: packets that come twice are let in"
     )

@@ -19,6 +19,7 @@ from ikevd.config.schema_durations import (
     PeerTimeoutValue,
 )
 from ikevd.config.schema_hooks import CapabilitiesValue, UpdownValue
+from ikevd.config.schema_interface import InterfaceOrNone
 from ikevd.config.schema_text import parsed
 from ikevd.config.schema_values import (
     FactorValue,
@@ -193,6 +194,11 @@ class ConnectionSection(Section):
     )
     hook_capabilities: CapabilitiesValue = Field(
         default=(), description="capabilities that updown programs have, for example [net_admin]; left out: none"
+    )
+    interface: InterfaceOrNone = Field(
+        default=None,
+        description="route-based: the children protect what is routed to this interface, and nothing else; left out: "
+        "policy-based, they protect whatever fits their networks",
     )
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
         description="at least one, with local and remote networks"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from ikevd.config.schema import BypassSection, DropSection, FileSection, section_at
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection, RetransmitSection
+from ikevd.config.schema_interface import InterfaceSection
 from ikevd.config.schema_settings import ControlSection, LimitsSection, ListenSection, LogSection
 from ikevd.config.section import Section
 from ikevd.config.typography import QUOTES
@@ -22,6 +23,7 @@ PLACES: Mapping[type[Section], str] = {
     DropSection: "an entry of `drop`",
     RetransmitSection: "`retransmit` of the connection",
     DpdSection: "`dpd` of the connection",
+    InterfaceSection: "`interface` of the connection",
     ListenSection: "`listen`",
     ControlSection: "`control`",
     LimitsSection: "`limits`",
@@ -48,6 +50,11 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ConnectionSection, "nat_keepalive"): "keep_alive keepalive natt_keepalive nat_keepalives",
     (ConnectionSection, "retransmit"): "keyingtries retransmit_tries retransmit_timeout retransmit_base retransmits",
     (ConnectionSection, "dpd"): "dead_peer_detection liveness isakmp_keepalive",
+    (ConnectionSection, "interface"): "vti_interface ipsec_interface tunnel_interface bind_interface st_interface vti",
+    (InterfaceSection, "name"): "ifname device dev interface",
+    (InterfaceSection, "if_id"): "if_id_in if_id_out mark mark_in mark_out key ifid id",
+    (InterfaceSection, "addresses"): "address ip_address leftvti ip",
+    (InterfaceSection, "routes"): "route networks static_routes",
     (DpdSection, "delay"): "dpddelay dpd_delay threshold",
     (DpdSection, "timeout"): "dpdtimeout dpd_timeout dpd_retry dpd_maxfail",
     (DpdSection, "action"): "dpdaction dpd_action",

@@ -12,6 +12,7 @@ from ikevd.control.pace import Pace
 from ikevd.control.traffic import traffic_of
 from ikevd.dissect.lazy import pieces
 from ikevd.host.interface import Kernel
+from ikevd.host.links import Link
 from ikevd.host.sas import Counters, SaId
 from ikevd.negotiation.session import Session
 from ikevd.observe.history import Record
@@ -22,6 +23,7 @@ from ikevd.observe.words import say
 from ikevd.peer.child_state import ChildState, HookState, PairState
 from ikevd.peer.desired import desired_child
 from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.links import desired_links
 from ikevd.peer.liveness import last_sign
 from ikevd.peer.one_way_state import OneWay, OneWayStage
 from ikevd.peer.start import has_trap
@@ -29,6 +31,7 @@ from ikevd.peer.state import PeerState
 from ikevd.policy.child import Child
 from ikevd.policy.choose import describe
 from ikevd.policy.connection import Connection
+from ikevd.policy.interface import InterfaceKind
 from ikevd.sa.model import NatTraversal, UdpEncapsulation
 from ikevd.service.holding import Holding
 
@@ -60,6 +63,7 @@ async def connection_view(
         "phase1": _phase1(phase1) if phase1 else None,
         "isakmp": isakmp,
         "one_way": next((_one_way(known, s.now) for s in sessions if (known := s.state.one_way)), None),
+        "interface": _interface(connection, sessions),
         "children": shown,
     }
 
@@ -260,6 +264,22 @@ def _one_way(known: OneWay, now: float) -> status_shapes.OneWay:
         "found": say(known.found) if known.found else None,
         "finding": finding_view(known.found) if known.found else None,
         "again_in_seconds": None if again is None else round(again - now),
+    }
+
+
+def _interface(connection: Connection, sessions: list[Session]) -> status_shapes.Interface | None:
+    interface = connection.interface
+    if interface is None:
+        return None
+    states = [session.state for session in sessions]
+    desired = [thing for state in states for thing in desired_links(connection, state)]
+    cause = next((state.unlinked for state in states if state.unlinked), None)
+    return {
+        "name": interface.name,
+        "kind": "vti" if interface.kind is InterfaceKind.VTI else "xfrm",
+        "if_id": interface.number,
+        "up": any(isinstance(thing, Link) and thing.up for thing in desired),
+        "problem": say(cause) if cause else None,
     }
 
 

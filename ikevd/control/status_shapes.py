@@ -72,6 +72,21 @@ class OneWay(TypedDict):
     """Seconds before which it is not tried again; null: nothing holds it back."""
 
 
+class Interface(TypedDict):
+    """The interface of a route-based connection."""
+
+    name: str
+    """As in the configuration."""
+    kind: Literal["xfrm", "vti"]
+    """What the kernel makes of it."""
+    if_id: int
+    """Its number: if_id of an XFRM interface, key and mark of a VTI."""
+    up: bool
+    """Shall it be up? It is while a tunnel sends, or a packet may begin one."""
+    problem: str | None
+    """Why it does not stand as it shall, in one sentence; null: it does."""
+
+
 class Connection(TypedDict):
     """One connection of the configuration."""
 
@@ -91,6 +106,8 @@ class Connection(TypedDict):
     """The ISAKMP SAs that stand, of every peer of the connection."""
     one_way: OneWay | None
     """null: nothing suggests that ESP is blocked on the way to the peer."""
+    interface: Interface | None
+    """null: policy-based."""
     children: list[Child]
     """Its children, in the order of the configuration."""
 

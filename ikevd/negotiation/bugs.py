@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ikevd.errors import IkeError
 from ikevd.negotiation.kernel_side import Again
+from ikevd.negotiation.link_side import LinksAgain
 from ikevd.negotiation.reports import report
-from ikevd.negotiation.work import Ask, Happening
+from ikevd.negotiation.work import Ask, Happening, Retry
 from ikevd.peer import facts, kernel_facts, lost
 from ikevd.peer.effects import Effect
 from ikevd.peer.state import PeerState
@@ -15,13 +16,13 @@ LATER = 5.0
 
 
 def instead(
-    before: PeerState, state: PeerState, happening: Happening | Again, error: IkeError
-) -> list[Happening | Again]:
+    before: PeerState, state: PeerState, happening: Happening | Retry, error: IkeError
+) -> list[Happening | Retry]:
     """`before` and `state`: as `lost.without` has changed it."""
     match happening:
         case Ask(work):
             return [] if work.attempt is None else [kernel_facts.KernelRefused(work.attempt, error)]
-        case Again():
+        case Again() | LinksAgain():
             return []
     changed = (name for name, child in state.children.items() if before.children.get(name) is not child)
     return [*lost.instead(happening, error), *map(Again, changed)]

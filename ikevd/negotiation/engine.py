@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from ikevd.addresses import Address, Path
 from ikevd.errors import Abandoned, IkeError, LimitReached
@@ -24,6 +25,7 @@ from ikevd.negotiation.ending import LAST_WORDS, Ending
 from ikevd.negotiation.half_way import HalfWay
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground
+from ikevd.negotiation.link_leavings import LinkLeavings
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
 from ikevd.negotiation.outside import Outside
@@ -88,6 +90,7 @@ class Engine:
         self._letting_go = set[asyncio.Task[None]]()
         self._rows = PlacedRows(ports)
         self._remains = Remains(ports, self._rows)
+        self._link_leavings = LinkLeavings(ports, self._rows)
         self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
         self._finishing: asyncio.Task[None] | None = None
         self._watch = Watch(self._peers, self._outside, ports)
@@ -153,7 +156,14 @@ class Engine:
         """Before `start`: go on where an earlier process was; gives the number of peers. One whose connection has
         changed, or is gone from the file, is told Delete under its old ISAKMP SA. Raises `KernelRefused`."""
         restart = Restart(
-            self._config, self._ports, self._peers, self._outside, self._rows, self._remains, self._at_boot
+            self._config,
+            self._ports,
+            self._peers,
+            self._outside,
+            self._rows,
+            self._remains,
+            self._link_leavings,
+            self._at_boot,
         )
         restored = await restart.run()
         for state, kept in restart.half_way:
@@ -178,7 +188,9 @@ class Engine:
         self._by_remote = ByAddress(connections)
         self._lobby.reload(connections, config.limits)
         self.restored.clear()
-        reload = Reload(self._ports, self._peers, self._outside, self._rows, self._remains, self._ground)
+        reload = Reload(
+            self._ports, self._peers, self._outside, self._rows, self._remains, self._link_leavings, self._ground
+        )
         try:
             await reload.run(config, found, shall, in_kernel)
         finally:
@@ -196,16 +208,23 @@ class Engine:
         if self._finishing is None or self._finishing.done():
             look = partial(self._watch.event, Lost())
             self._finishing = loop.create_task(self._remains.finish(partial(wanted, self._peers, self._outside), look))
+        if not self._link_leavings.over:
+            self._later(self._link_leavings.finish())
         if self.dismissed:
-            letting_go = loop.create_task(self._peers.let_dismissed_go())
-            self._letting_go.add(letting_go)
-            letting_go.add_done_callback(self._letting_go.discard)
+            self._later(self._peers.let_dismissed_go())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """As long as the daemon runs."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._letting_go.add(task)
+        task.add_done_callback(self._letting_go.discard)
 
     def start(self) -> None:
         """Bring up every child with `start: always`, one peer after the other, but for those that an operator took
         down before a restart."""
         for session in self._peers.gatekeepers():
             session.start()
+            session.start_links()
         self._ways.changed()  # while no process was there
         self._ways.watch_names()
         self._bring_up_soon(self._config.connections)

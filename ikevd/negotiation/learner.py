@@ -25,6 +25,7 @@ from ikevd.negotiation.held import HeldSelectors
 from ikevd.negotiation.inbox import Inbox, KernelWork
 from ikevd.negotiation.kernel_side import NO_KEYS, Again, KernelSide
 from ikevd.negotiation.ledger import NOTHING_USED, Ledger
+from ikevd.negotiation.link_side import LinksAgain, LinkSide
 from ikevd.negotiation.nat_keepalive import arm_keepalive, keep_alive
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.questions import Questions
@@ -32,7 +33,7 @@ from ikevd.negotiation.router import Router
 from ikevd.negotiation.running import Running
 from ikevd.negotiation.times import Subject, arm
 from ikevd.negotiation.waiters import Waiters
-from ikevd.negotiation.work import Ask, Happening, Work
+from ikevd.negotiation.work import Ask, Happening, Retry, Work
 from ikevd.peer import effects, exchange_facts, facts, kernel_facts, lost, message_facts
 from ikevd.peer.child_state import ChildState, Half
 from ikevd.peer.decide import decide
@@ -45,7 +46,7 @@ from ikevd.sa.model import EspKeys, IsakmpSa
 from ikevd.wire.message import Header
 
 
-class Learner(Inbox[Happening | Again]):
+class Learner(Inbox[Happening | Retry]):
     """Carries out what `ikevd.peer` decides."""
 
     def __init__(
@@ -69,6 +70,7 @@ class Learner(Inbox[Happening | Again]):
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
         self._standby = held.standby
         self._kernel = KernelSide(connection, ports, self._agenda, held.standby)
+        self._links = LinkSide(connection, ports, self._agenda)
         arrivals = Arrivals(self._kernel, ports)
         self.claimant = Claimant(self, arrivals, held, ports)
         self._questions = Questions(self._kernel, ports, arrivals)
@@ -94,19 +96,21 @@ class Learner(Inbox[Happening | Again]):
 
     # -- the inbox -------------------------------------------------------------------------------------------------
 
-    def handle(self, happening: Happening | Again) -> KernelWork | None:
+    def handle(self, happening: Happening | Retry) -> KernelWork | None:
         """What the kernel must do for it, if anything."""
         if type(happening) is Ask:  # not by a `match`: "What costs" in docs/performance.md
             return self._serve(happening)
         if type(happening) is Again:
             return self._bring_again(happening)
+        if type(happening) is LinksAgain:
+            return self._bring_links(happening)
         if isinstance(happening, (AskTraffic, AskPackets, AskUse, AskBalance)):
             return self.learn_after(self._questions.answer(self.state, happening))
         if question := beforehand.question(self, self._questions, happening, self._ports.now):
             return self.learn_after(question)
         return self._learn(happening)
 
-    def instead(self, happening: Happening | Again, bug: Exception) -> list[Happening | Again]:
+    def instead(self, happening: Happening | Retry, bug: Exception) -> list[Happening | Retry]:
         """A bug let nothing be learnt of it."""
         before, now, error = self.state, self._ports.now(), lost.error_of(bug)
         self._ports.counters.count("bug: a fact was not learnt")
@@ -116,7 +120,7 @@ class Learner(Inbox[Happening | Again]):
         self._arm(before)
         if isinstance(happening, facts.Due):  # all that it was for is off the agenda
             self._arm(PeerState(before.key), now + bugs.LATER)
-        elif isinstance(happening, Again):
+        elif isinstance(happening, (Again, LinksAgain)):
             self._agenda.set(happening, now + bugs.LATER)
         return [*self._at_work.lost(self.state, happening, error), *bugs.instead(before, self.state, happening, error)]
 
@@ -148,6 +152,8 @@ class Learner(Inbox[Happening | Again]):
         self._arm(before)
         if before.children is not self.state.children:
             self._standby.learnt(self.connection.name, self.state)
+        if self.connection.interface is not None and self._links.wants_anew(self.state):
+            self.post(LinksAgain())
         views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
         if not views and not unused:
             self._go_on(fact, todo, None)
@@ -199,6 +205,9 @@ class Learner(Inbox[Happening | Again]):
     async def _bring_again(self, again: Again) -> None:
         self.put_first(await self._kernel.bring_again(self.state, again))
 
+    async def _bring_links(self, again: LinksAgain) -> None:
+        self.put_first(reversed(await self._links.bring(self.state, again)))
+
     def _carry_out(self, effect: Effect) -> None:
         if type(effect) is effects.Answer:
             self._waiters.answer(effect.child, effect.error)
@@ -222,7 +231,7 @@ class Learner(Inbox[Happening | Again]):
             match key:
                 case Work() | Asleep():
                     self.post(*self._at_work.tick(key))
-                case Again():
+                case Again() | LinksAgain():
                     self.post(key)
                 case Subject.KEEPALIVE:
                     keep_alive(self._agenda, self._ports, self.connection.nat_keepalive, self.state)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ikevd.addresses import Address
 from ikevd.errors import IkeError
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.host.interface import Kernel
 from ikevd.host.policies import Direction, FoundPolicy, KernelPolicy, PolicyId
 from ikevd.host.sas import FoundSa, SaId
@@ -109,7 +109,8 @@ class Known:
         """Is that ours?"""
         if not is_our_policy(found):
             return False
-        if PlacedPolicy(found.id, found.reqid) in self.policies:
+        names = (found.id, replace(found.id, if_id=0, mark=None))  # a former record does not tell of an interface
+        if any(PlacedPolicy(name, found.reqid) in self.policies for name in names):
             return not self._is_moved(found)
         template = found.policy.template if found.policy else None
         return (

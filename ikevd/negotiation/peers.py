@@ -122,6 +122,10 @@ class Peers:
         """The daemon stops: no session waits for what a peer answers to another one's claim."""
         self._held.to_answer.end()
 
+    def all_configured(self) -> Collection[Connection]:
+        """As the file has them."""
+        return self._connections.values()
+
     def configured(self, name: str) -> Connection:
         """As the file has it."""
         return self._connections[name]

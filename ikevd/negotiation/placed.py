@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ikevd.boot.blocks import gates
 from ikevd.frozen import replace
+from ikevd.host.links import Link, LinkAddress, Route, Thing
 from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.paced import FEW, paced
 from ikevd.negotiation.ports import Ports
+from ikevd.peer.links import all_links
 from ikevd.policy.connection import Connection
 from ikevd.policy.settings import Config
 from ikevd.store.interface import Placed, PlacedPolicy
 
-OUTSIDE, GATES, LEFT = "outside", "gates of ", "left "
+OUTSIDE, GATES, LEFT, LINKS, LINKS_LEFT = "outside", "gates of ", "left ", "interface of ", "interfaces left"
 """Names of its rows; those of what is left are numbered."""
 IN_ONE_ROW, CHILDREN_IN_ONE_ROW = 100, 50
 """Objects that are left; children whose gates are asked for. So no row takes long to read or to write."""
@@ -50,8 +52,17 @@ class PlacedRows:
         async for name, row in paced(_gates(config.connections), FEW):
             self._renew(name, row)
             shall.add(name)
-        async for name in paced([name for name in self._rows if name.startswith(GATES) and name not in shall]):
+        for connection in config.connections:
+            if connection.interface is not None:
+                self._renew(f"{LINKS}{connection.name}", placed_links(all_links(connection)))
+                shall.add(f"{LINKS}{connection.name}")
+        async for name in paced([name for name in self._rows if name.startswith((GATES, LINKS)) and name not in shall]):
             self._renew(name, None)
+
+    def leave_links(self, left: Iterable[Thing]) -> None:
+        """These interfaces, addresses and routes are left, and no others any more."""
+        row = placed_links(left)
+        self._renew(LINKS_LEFT, row if row.things else None)
 
     def _renew(self, name: str, row: Placed | None) -> None:
         if row == self._rows.get(name):
@@ -59,13 +70,23 @@ class PlacedRows:
         if said := self._store.place({name: row}):
             self._trouble(said)
         if row is None:
-            del self._rows[name]
+            self._rows.pop(name, None)
         else:
             self._rows[name] = row
 
 
 def _named(policies: Iterable[KernelPolicy]) -> Placed:
     return Placed(tuple(PlacedPolicy(policy.id, policy.reqid) for policy in policies))
+
+
+def placed_links(things: Iterable[Thing]) -> Placed:
+    """Interfaces, addresses and routes alone."""
+    found = tuple(things)
+    return Placed(
+        links=tuple(thing for thing in found if isinstance(thing, Link)),
+        addresses=tuple(thing for thing in found if isinstance(thing, LinkAddress)),
+        routes=tuple(thing for thing in found if isinstance(thing, Route)),
+    )
 
 
 def _gates(connections: Iterable[Connection]) -> Iterator[tuple[str, Placed]]:

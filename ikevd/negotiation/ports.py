@@ -11,6 +11,7 @@ from ikevd.frozen import frozen
 from ikevd.host.entropy import Entropy
 from ikevd.host.hooks import NoPrograms
 from ikevd.host.interface import Kernel
+from ikevd.host.links import Links
 from ikevd.negotiation.agenda import Agenda, agenda_of_many
 from ikevd.negotiation.clock import loop_time
 from ikevd.negotiation.hooks import Hooks
@@ -44,6 +45,8 @@ class Ports:
     """Told, in words, of what no negotiation can report any more."""
     export_key: Callable[[IsakmpSa], None]
     """Writes the key log, where the operator asked for one."""
+    links: Links | None = None
+    """The interfaces and routes of this machine; None: nobody may change them."""
     nat_port: int = 4500
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
     names: Names = field(default_factory=lambda: Names(nobody))

@@ -17,6 +17,7 @@ from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
+from ikevd.negotiation.link_leavings import LinkLeavings
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import FEW, paced
 from ikevd.negotiation.peers import Peers
@@ -26,6 +27,7 @@ from ikevd.negotiation.remains import Remains
 from ikevd.negotiation.session import Session
 from ikevd.negotiation.wanted import wanted
 from ikevd.peer import command_facts
+from ikevd.peer.links import all_links
 from ikevd.peer.state import PeerState
 from ikevd.policy.changes import ChangedConnection, Changes, Reach
 from ikevd.policy.connection import Connection
@@ -63,13 +65,21 @@ class Reload:
     """Done for one file."""
 
     def __init__(
-        self, ports: Ports, peers: Peers, outside: Outside, rows: PlacedRows, remains: Remains, ground: Ground
+        self,
+        ports: Ports,
+        peers: Peers,
+        outside: Outside,
+        rows: PlacedRows,
+        remains: Remains,
+        link_leavings: LinkLeavings,
+        ground: Ground,
     ) -> None:
         self._ports = ports
         self._peers = peers
         self._outside = outside
         self._rows = rows
         self._remains = remains
+        self._link_leavings = link_leavings
         self._ground = ground
 
     async def run(
@@ -78,14 +88,19 @@ class Reload:
         """`config`: the new one; `found`: what it changes; `outside`: what passes outside by it; `in_kernel`: what
         stands, read just before."""
         dropped = [policy for name, policy in self._outside.policies.items() if name not in outside]
+        former = [thing for connection in self._peers.all_configured() for thing in all_links(connection)]
         sessions = await self._sort(config, found)
         left = await self._judge(sessions, outside, dropped, in_kernel)
         await self._remains.add(left)
+        self._link_leavings.add(former, config.connections)
         await self._rows.ask_for(outside.values(), config)
         await self._outside.change(outside, left.turned)
         await self._stand(sessions, left)
         await self._part(sessions.gone)
         await self._remains.go(await wanted(self._peers, self._outside))
+        await self._link_leavings.go()
+        async for session in paced(self._peers):
+            session.start_links()
         self._peers.release(sessions.holders)
 
     async def _sort(self, config: Config, found: Changes) -> _Sorted:

@@ -17,6 +17,7 @@ from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
 from ikevd.negotiation.ledger import Kept
+from ikevd.negotiation.link_leavings import LinkLeavings
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import FEW, apart, paced
 from ikevd.negotiation.peers import Peers
@@ -58,6 +59,7 @@ class Restart:
         outside: Outside,
         rows: PlacedRows,
         remains: Remains,
+        link_leavings: LinkLeavings,
         at_boot: Iterable[KernelPolicy] = (),
     ) -> None:
         """`at_boot`: what was installed before any ikevd ran."""
@@ -69,6 +71,7 @@ class Restart:
         self._ground = Ground.of(config.listen, ports.port, ports.nat_port)
         self._rows = rows
         self._remains = remains
+        self._link_leavings = link_leavings
         self.half_way: list[tuple[ExchangeState, Kept]] = []
         """Phase 1s that peers which go on had begun."""
 
@@ -83,6 +86,7 @@ class Restart:
         left = await judge(found, known, await wanted(self._peers, self._outside), unknown_too=unknown_too)
         self._rows.read(placed)
         await self._remains.add(left)
+        await self._link_leavings.of_restart(placed, self._config.connections, unknown=unknown_too)
         await self._rows.ask_for(self._outside.policies.values(), self._config)
         async for one in paced(peers.lost):
             self._peers.forget(one.state.key)
@@ -91,6 +95,7 @@ class Restart:
         self._hear_former_traffic(found)
         await self._part(peers)
         await self._remains.go(await wanted(self._peers, self._outside))
+        await self._link_leavings.go()
         return peers.same
 
     async def _stored(self) -> tuple[list[StoredPeer], dict[str, Placed]]:

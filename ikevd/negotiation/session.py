@@ -18,6 +18,7 @@ from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.kernel_side import Again
 from ikevd.negotiation.learner import Learner
 from ikevd.negotiation.ledger import Kept
+from ikevd.negotiation.link_side import LinksAgain
 from ikevd.negotiation.work import Ask, Happening
 from ikevd.peer import command_facts, facts, kernel_facts
 from ikevd.peer.child_state import ChildState
@@ -95,6 +96,17 @@ class Session(Learner):
             names = [child.name for child in self.connection.children]
             self.post(*(Again(name) for name in names if self._kernel.is_wanting(self.state, name)))
 
+    def start_links(self) -> None:
+        """Its interface stands as it shall from here on, if it has one."""
+        if self.connection.interface is not None:
+            self._links.open()
+            self.post(LinksAgain())
+
+    def doubt_links(self) -> None:
+        """Interfaces, addresses or routes of this machine are others now, perhaps its own."""
+        if self.connection.interface is not None:
+            self._links.doubt()
+
     def inherit(self, turned: Mapping[PolicyId, KernelPolicy]) -> None:
         """These policies stand since an earlier process: those of them whose selectors are ours are turned."""
         self._kernel.inherit(self.state, turned)
@@ -123,13 +135,15 @@ class Session(Learner):
             return []
         changed, let_go = self._kernel.reload(connection, fact.ended, turned)
         self._ledger.reload(configured or connection)
+        self._links.reload(connection)
         self.post(fact, *map(Again, changed))
         return let_go
 
     def leave(self) -> list[LetGo]:
         """The connection is gone from the file: the peer is told, nobody is called for it, and nothing is put any more.
         Gives what stands, which is removed elsewhere."""
-        self.connection = replace(self.connection, children=())
+        self.connection = replace(self.connection, children=(), interface=None)
+        self._links.close()
         _, let_go = self._kernel.reload(self.connection)
         self.end(announce=False)
         return let_go
@@ -219,7 +233,9 @@ class Session(Learner):
         return self.state.rests and self.empty
 
     async def clear(self) -> None:
-        """Remove all that stands in the kernel, blocks included."""
+        """Remove all that stands in the kernel, blocks included, and its interface."""
+        if self.connection.interface is not None:
+            await self._links.remove()
         await self._kernel.believed.clear()
 
     def close(self) -> None:

@@ -62,6 +62,7 @@ class Ways:
                     has_way = partial(session.at_work.callee.has_way, session.state)
                     source = session.at_work.phase1_source(session.state)
                     session.post(*own_end.news(session.state, source, is_ours, has_way))
+                    session.doubt_links()
         finally:
             self._looking = None
 

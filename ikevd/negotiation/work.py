@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, final
 from ikevd.exchanges.link import KernelCall
 from ikevd.frozen import frozen
 from ikevd.negotiation.agenda import sooner
+from ikevd.negotiation.kernel_side import Again
+from ikevd.negotiation.link_side import LinksAgain
 from ikevd.negotiation.running import Running
 from ikevd.peer.effects import Question
 from ikevd.peer.exchange_state import Attempt
@@ -46,3 +48,5 @@ class Ask:
 
 Happening = Fact | Ask | Question
 """What comes of a step of an exchange, or of a fact, for the session that owns it."""
+Retry = Again | LinksAgain
+"""Something of the kernel is to be compared, or brought about, once more."""

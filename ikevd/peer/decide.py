@@ -59,7 +59,17 @@ from ikevd.peer.exchange_facts import (
 )
 from ikevd.peer.facts import BeganAnew, Dismissed, Displaced, Doubted, Due, Fact, Owed, Restarted
 from ikevd.peer.hook_facts import HookEnded
-from ikevd.peer.kernel_facts import Acquired, Expired, KernelDid, KernelRefused, Placed, Unplaced, Vanished
+from ikevd.peer.kernel_facts import (
+    Acquired,
+    Expired,
+    KernelDid,
+    KernelRefused,
+    Linked,
+    Placed,
+    Unlinked,
+    Unplaced,
+    Vanished,
+)
 from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Hinted, Informed, StrayEsp, Worn
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.state import PeerState
@@ -236,6 +246,8 @@ _RULES: Mapping[type, Rule] = dict(
         _on(Unplaced, lambda draft, fact: child.placed(draft, fact.child, fact.cause)),
         _on(Placed, lambda draft, fact: child.placed(draft, fact.child, None)),
         _on(HookEnded, updown.ended),
+        _on(Unlinked, lambda draft, fact: setattr(draft, "unlinked", fact.cause)),
+        _on(Linked, lambda draft, fact: setattr(draft, "unlinked", None)),
         _on(Ended, lambda draft, fact: _end(draft, announce=fact.announce)),
         _on(Dismissed, _dismissed),
     )

@@ -18,6 +18,7 @@ from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime, hard_kilobytes
+from ikevd.policy.marks import Mark
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
@@ -116,7 +117,7 @@ class ChildView:
         """What shall stand."""
         sas: dict[SaId, KernelSa] = {}
         for pair in state.pairs:
-            sas.update(_sas(pair, self._child.lifetime.kilobytes))
+            sas.update(_sas(pair, self._child.lifetime.kilobytes, self._child.if_id))
         return View(sas, {policy.id: policy for policy in self._gate(state)})
 
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
@@ -126,13 +127,14 @@ class ChildView:
         newest = _arriving(state)
         if clear and newest is None:
             return
-        policies = self._between(_of_pair(newest) if newest else _of_child(self._connection, child))
+        bearing = child.if_id, child.mark
+        policies = self._between(_of_pair(newest, *bearing) if newest else _of_child(self._connection, child))
         yield from policies.inwards
         other = newest is not None and newest.selectors != (child.local, child.remote)
         if other and not clear and not child.transport:  # in transport mode there is no more than its ends
             yield from self._rest(policies)
         if sends := sending(state):
-            leading = policies if sends is newest else self._between(_of_pair(sends))
+            leading = policies if sends is newest else self._between(_of_pair(sends, *bearing))
             yield from leading.outwards(TUNNEL, sends.outbound)
         elif not clear:
             yield from policies.outwards(TUNNEL if start.has_trap(child, state) else BLOCK)
@@ -155,15 +157,15 @@ class ChildView:
 # -- SAs
 
 
-def _sas(pair: PairState, kilobytes: int | None) -> Iterator[tuple[SaId, KernelSa]]:
+def _sas(pair: PairState, kilobytes: int | None, if_id: int) -> Iterator[tuple[SaId, KernelSa]]:
     """Its time is ours to measure. The kernel counts the volume. `kilobytes`: that the file asks for."""
     sa, encap = pair.sa, pair.sa.encap
     life = _life(hard_kilobytes(sa.lifetime.kilobytes, kilobytes))
     ports = _ports(encap.remote_port, encap.local_port) if encap else None
-    yield SaId(sa.local, sa.inbound), _kernel_sa(sa, life, sa.remote, sa.local, sa.inbound, ports)
+    yield SaId(sa.local, sa.inbound), _kernel_sa(sa, life, sa.remote, sa.local, sa.inbound, ports, if_id)
     if pair.half is BOTH:
         ports = _ports(encap.local_port, encap.remote_port) if encap else None
-        yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, life, sa.local, sa.remote, sa.outbound, ports)
+        yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, life, sa.local, sa.remote, sa.outbound, ports, if_id)
 
 
 @lru_cache(maxsize=64)
@@ -179,10 +181,10 @@ def _ports(source: int, destination: int) -> UdpPorts:
 
 
 def _kernel_sa(
-    sa: IpsecSa, life: Lifetime, source: Address, destination: Address, spi: Spi, encap: UdpPorts | None
+    sa: IpsecSa, life: Lifetime, source: Address, destination: Address, spi: Spi, encap: UdpPorts | None, if_id: int
 ) -> KernelSa:
     named = source, destination, spi, sa.reqid
-    return KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, rekey.soft_kilobytes(sa))
+    return KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, rekey.soft_kilobytes(sa), if_id)
 
 
 # -- the gate
@@ -201,12 +203,14 @@ class _Tunnel:
     transport: bool
     template: bool = False
     """Are these the selectors that peers may ask for a part of?"""
+    if_id: int = 0
+    mark: Mark | None = None
 
 
-def _of_pair(sa: IpsecSa) -> _Tunnel:
+def _of_pair(sa: IpsecSa, if_id: int = 0, mark: Mark | None = None) -> _Tunnel:
     suite = sa.suite
     ends = sa.local_selector, sa.remote_selector, sa.local, sa.remote
-    return _Tunnel(*ends, sa.reqid, suite.protocol, suite.transport)
+    return _Tunnel(*ends, sa.reqid, suite.protocol, suite.transport, False, if_id, mark)
 
 
 def _of_child(connection: Connection, child: Child) -> _Tunnel:
@@ -215,7 +219,7 @@ def _of_child(connection: Connection, child: Child) -> _Tunnel:
     local = connection.local or _any_like(remote)
     ours = child.local.everywhere if isinstance(child.local, Dynamic) else child.local
     ends = ours, child.remote, local, remote
-    return _Tunnel(*ends, child.reqid, child.protocol, child.transport, child.template)
+    return _Tunnel(*ends, child.reqid, child.protocol, child.transport, child.template, child.if_id, child.mark)
 
 
 def _any_like(address: Address | None) -> Address:
@@ -235,9 +239,11 @@ class _Policies:
         leaving = [(local, remote, protocol, ours.port, theirs.port) for local, remote in networks]
         template = Template(tunnel.remote, tunnel.local, tunnel.reqid, None, tunnel.protocol, tunnel.transport)
         ways = INBOUND[:1] if tunnel.transport else INBOUND  # what is for this machine itself is not forwarded
-        named = [(PolicyId(*packets, way), self._priority(packets)) for way in ways for packets in arriving]
+        bearing = tunnel.if_id, tunnel.mark
+        inward = ((PolicyId(*packets, way, *bearing), packets) for way in ways for packets in arriving)
+        named = [(name, self._priority(packets)) for name, packets in inward]
         self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
-        self._outwards = tuple([PolicyId(*packets, Direction.OUT) for packets in leaving])
+        self._outwards = tuple([PolicyId(*packets, Direction.OUT, *bearing) for packets in leaving])
 
     @property
     def names(self) -> Set[PolicyId]:

@@ -95,6 +95,7 @@ class Draft:
         self.moves = state.moves
         self.one_way = state.one_way
         self.esp_came_from = state.esp_came_from
+        self.unlinked = state.unlinked
         self.serial = state.serial
         self.lenders = state.lenders
         self._configured: dict[str, Child] | None = None
@@ -119,6 +120,7 @@ class Draft:
             self.one_way,
             self.esp_came_from,
             self.lenders,
+            self.unlinked,
         )
 
     def say(self, effect: Effect) -> None:

@@ -21,7 +21,17 @@ from ikevd.peer.exchange_facts import (
 )
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.hook_facts import HookEnded
-from ikevd.peer.kernel_facts import Acquired, Expired, KernelDid, KernelRefused, Placed, Unplaced, Vanished
+from ikevd.peer.kernel_facts import (
+    Acquired,
+    Expired,
+    KernelDid,
+    KernelRefused,
+    Linked,
+    Placed,
+    Unlinked,
+    Unplaced,
+    Vanished,
+)
 from ikevd.peer.message_facts import Contacted, Heard, HeardDpd, Hinted, Informed, StrayEsp, Worn
 from ikevd.peer.path_facts import AddressGone, Balance, CameTwice, Mapped, Unmovable, WayFound
 from ikevd.peer.volume_facts import Carried, Counted, SoftExpired, Spent, Used
@@ -131,6 +141,8 @@ Fact = (
     | Unplaced
     | Placed
     | HookEnded
+    | Unlinked
+    | Linked
     | Due
     | Restarted
     | Dismissed

@@ -64,3 +64,15 @@ class Placed:
     """They stand now."""
 
     child: str
+
+
+@frozen
+class Unlinked:
+    """The interface of the connection is gone, cannot be made, or not all that shall stand on it."""
+
+    cause: Finding
+
+
+@frozen
+class Linked:
+    """It stands as it shall."""

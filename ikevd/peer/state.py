@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from ikevd.addresses import Address, Endpoint
+from ikevd.errors import Finding
 from ikevd.frozen import frozen
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.exchange_state import Attempt, QuickModeState
@@ -99,6 +100,8 @@ class PeerState:
     is."""
     lenders: tuple[str, ...] = ()
     """Children whose pairs carry what is of others, too."""
+    unlinked: Finding | None = None
+    """Why the interface of the connection does not stand as it shall; None: it does, or there is none."""
 
     @property
     def has_peer(self) -> bool:

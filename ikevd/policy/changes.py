@@ -106,11 +106,17 @@ def effective(before: Config, after: Config) -> Config:
 # -- of connections
 
 
-CHILD_KEYS = {"suites": "esp_proposals", "template": "remote", "group": "name"}
+CHILD_KEYS = {
+    "if_id": "interface",
+    "mark": "interface",
+    "suites": "esp_proposals",
+    "template": "remote",
+    "group": "name",
+}
 PARTED = ("lifetime", "suites")
 """Fields that the file has several keys for."""
 CHILD_REACH = {
-    **dict.fromkeys(("local", "remote", "template"), Reach.REPLACED),
+    **dict.fromkeys(("local", "remote", "template", "if_id", "mark"), Reach.REPLACED),
     **dict.fromkeys(
         ("fail_open", "group", "inactivity", "lifetime_check", "rekey", "selection", "start", "updown"), Reach.OURS
     ),
@@ -139,6 +145,7 @@ REACH = {
             "unique",
             "backup_of",
             "give_back",
+            "interface",
         ),
         Reach.OURS,
     ),

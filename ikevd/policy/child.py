@@ -7,6 +7,7 @@ from enum import Enum
 
 from ikevd.frozen import frozen
 from ikevd.policy.lives import Lifetime, LifetimeCheck
+from ikevd.policy.marks import Mark
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.suites import IpsecSuite
 from ikevd.policy.updown import Updown
@@ -84,6 +85,10 @@ class Child:
     """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
     rekey: Rekey = Rekey.YES
     selection: Selection = Selection.STRICT
+    if_id: int = 0
+    """Its policies are for what is routed to the XFRM interface with this number; 0: to none."""
+    mark: Mark | None = None
+    """Its policies are for packets with this mark, which a VTI gives; None: for all."""
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""
@@ -100,6 +105,11 @@ class Child:
     def transport(self) -> bool:
         """Does it protect packets of the two peers themselves, and no tunnel? As all its suites have it."""
         return self.suites[0].transport
+
+    @property
+    def routed(self) -> bool:
+        """Does it protect what is routed to an interface, and nothing else?"""
+        return bool(self.if_id) or self.mark is not None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ikevd.frozen import frozen
 from ikevd.policy.child import Child
 from ikevd.policy.dpd import Dpd
 from ikevd.policy.identity import Identity
+from ikevd.policy.interface import Interface
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.selectors import TrafficSelector
@@ -124,6 +125,9 @@ class Connection:
     """Another connection: while its peer does not carry the selectors that both have, this one's does."""
     give_back: bool = True
     """Does that one carry them again as soon as it can?"""
+
+    interface: Interface | None = None
+    """What is routed to it takes the tunnels of those children that are `routed`."""
     hooked: bool = field(default=False, init=False, compare=False, repr=False)
     """Has any child an updown program?"""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from enum import Enum
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import Any
 
 from ikevd.crypto.secret import Secret
@@ -83,6 +83,10 @@ _WRITERS: dict[type[Any], Callable[[Any], bytes]] = {
     Secret: lambda value: _framed(b"k", value.reveal()),
     IPv4Address: lambda value: _framed(b"a", value.packed),
     IPv6Address: lambda value: _framed(b"a", value.packed),
+    IPv4Interface: lambda value: _framed(b"n", str(value).encode()),
+    IPv6Interface: lambda value: _framed(b"n", str(value).encode()),
+    IPv4Network: lambda value: _framed(b"n", str(value).encode()),
+    IPv6Network: lambda value: _framed(b"n", str(value).encode()),
     Start: lambda value: _framed(b"e", b"AUTO" if value is Start.ALWAYS else b"MANUAL"),
     Identity: lambda value: _framed(b"d", written((value.type, value.compared))),
     tuple: lambda value: _framed(b"t", *map(written, value)),

@@ -13,7 +13,7 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from ikevd.errors import Finding, Said
 from ikevd.finding_kinds import FINDINGS
-from ikevd.store.scalars import ADDRESS, NETWORK, SCALARS, Form, Plain, Unreadable, checked, enumeration
+from ikevd.store.scalars import ADDRESS, INTERFACE, NETWORK, SCALARS, Form, Plain, Unreadable, checked, enumeration
 
 KIND = "kind"
 """The key of a finding's class. No finding has a field of this name."""
@@ -55,6 +55,8 @@ def _union(hints: tuple[Any, ...]) -> Form:
         form = ADDRESS
     elif all(SCALARS.get(kind) is NETWORK for kind in kinds):
         form = NETWORK
+    elif all(SCALARS.get(kind) is INTERFACE for kind in kinds):
+        form = INTERFACE
     elif all(isinstance(kind, type) and issubclass(kind, Finding) for kind in kinds):
         form = _FINDING
     elif len(kinds) == 1:

@@ -10,6 +10,7 @@ from ikevd.addresses import Address
 from ikevd.conversation.inputs import Inputs
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
+from ikevd.host.links import Link, LinkAddress, Route, Thing
 from ikevd.host.policies import PolicyId
 from ikevd.host.sas import SaId
 from ikevd.peer.child_state import ChildState
@@ -97,6 +98,14 @@ class Placed:
     sas: tuple[SaId, ...] = ()
     ends: tuple[Address, ...] = ()
     """Where tunnels of this ikevd ended, or may have ended."""
+    links: tuple[Link, ...] = ()
+    addresses: tuple[LinkAddress, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """Interfaces, their addresses, and routes."""
+        return (*self.links, *self.addresses, *self.routes)
 
 
 class Store(Protocol):

@@ -5,7 +5,16 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable, Mapping
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_interface,
+    ip_network,
+)
 from typing import Any, TypeVar
 
 from ikevd.addresses import Address
@@ -90,6 +99,8 @@ def _network(plain: Plain) -> IPv4Network | IPv6Network:
 
 ADDRESS = Form(_of_address, _address)
 NETWORK = Form(str, _network)
+INTERFACE = Form(str, lambda plain: ip_interface(checked(plain, str)))
+"""An address with its network."""
 SCALARS: Mapping[object, Form] = {
     str: _just(str),
     int: _just(int),
@@ -102,6 +113,8 @@ SCALARS: Mapping[object, Form] = {
     IPv6Address: ADDRESS,
     IPv4Network: NETWORK,
     IPv6Network: NETWORK,
+    IPv4Interface: INTERFACE,
+    IPv6Interface: INTERFACE,
 }
 
 

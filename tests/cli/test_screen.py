@@ -225,6 +225,19 @@ def test_esp_in_udp_since_esp_is_blocked_is_told_as_such() -> None:
     assert "packets come back in UDP" in text
 
 
+@pytest.mark.parametrize(
+    ("up", "problem", "told"),
+    [
+        (True, None, "interface berlin0 (xfrm, if_id 0x2a): up"),
+        (False, None, "interface berlin0 (xfrm, if_id 0x2a): down until a tunnel stands"),
+        (True, "that if_id is taken", "interface berlin0 (xfrm, if_id 0x2a): that if_id is taken"),
+    ],
+)
+def test_an_interface_tells_whether_it_is_up_or_why_it_does_not_stand(up: bool, problem: str | None, told: str) -> None:
+    view = {"name": "berlin0", "kind": "xfrm", "if_id": 42, "up": up, "problem": problem}
+    assert f"  {told}" in drawn(80, connection(interface=view))
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_a_child_that_sends_but_receives_nothing_says_so_in_red(width: int) -> None:
     view = connection(children=[child(last_in_seconds=None, one_way_seconds=300)])

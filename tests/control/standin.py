@@ -59,6 +59,7 @@ STATUS: Status = {
             "negotiating": False,
             "phase1": PHASE1,
             "one_way": None,
+            "interface": None,
             "isakmp": [
                 {
                     "cookies": "0123456789abcdef:fedcba9876543210",
@@ -152,6 +153,7 @@ STATUS: Status = {
             "phase1": {**PHASE1, "outcome": "negotiating", "furthest": "MM1 sent"},
             "isakmp": [],
             "one_way": None,
+            "interface": None,
             "children": [],
         },
     ],

@@ -15,6 +15,7 @@ from ikevd.host.events import KernelEvent, Listener
 from ikevd.host.hooks import HookCall, Programs
 from ikevd.host.policies import KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
+from ikevd.kernel.memory_links import MemoryLinks
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection
 from ikevd.store.memory import Disk, Killed, MemoryStore
@@ -59,8 +60,10 @@ class Process:
 class Leash:
     """Stands for a process's `held`, which outlives it."""
 
-    def __init__(self, process: Process, held: object, pause: Callable[[], float]) -> None:
-        """`pause`: how long a call takes before it is done, and after."""
+    def __init__(self, process: Process, held: object, pause: Callable[[], float], what: str = "") -> None:
+        """`pause`: how long a call takes before it is done, and after. `what` is held, before the name of a call in
+        that of a point."""
+        self._what = what
         self._process = process
         self._held = held
         self._pause = pause
@@ -87,11 +90,11 @@ class Leash:
         async def at_the_kernel(*args: object, **named: object) -> object:
             try:
                 await self._wait()
-                self._process.pass_point(f"before {name}")
+                self._process.pass_point(f"before {self._what}{name}")
                 result = await call(*args, **named)
-                self._process.pass_point(f"after {name}")
+                self._process.pass_point(f"after {self._what}{name}")
                 await self._wait()
-                self._process.pass_point(f"answer of {name}")
+                self._process.pass_point(f"answer of {self._what}{name}")
             except Killed:
                 await self._process.for_ever()
             return result
@@ -148,6 +151,8 @@ class Machine:
         self.kernel = kernel or MemoryKernel(asyncio.get_running_loop().time, SeededEntropy(int(address)))
         self.programs: Programs | None = None
         """Run what children have as updown; they outlive no process."""
+        self.links = MemoryLinks()
+        self.links.changed = lambda: self.kernel.gain_address(address)  # which tells that something has changed
         self.disk = Disk()
         self.gateway: Gateway | None = None
         """Of the process that runs."""
@@ -190,6 +195,7 @@ class Machine:
             settings=self.settings,
             at_boot=self.at_boot,
             programs=Mortal(process, self.programs) if self.programs else None,
+            links=cast(Any, Leash(process, self.links, self.pause, "links ")),
         )
         self.gateway.kernel = self.kernel
         return self.gateway

@@ -126,6 +126,8 @@ class Dice:
             lambda: Counted(self.name, self.yes),
             lambda: kernel_facts.Unplaced(self.name, self.error.finding),
             lambda: kernel_facts.Placed(self.name),
+            lambda: kernel_facts.Unlinked(self.error.finding),
+            lambda: kernel_facts.Linked(),
             lambda: facts.Due(),
             lambda: facts.Restarted(frozenset(key for key in state.quick_modes if self.yes)),
             lambda: facts.Dismissed(self.yes),

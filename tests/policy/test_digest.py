@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from ikevd.policy.connection import AddressRange, Connection, Location, PreShare
 from ikevd.policy.digest import digest
 from ikevd.policy.dpd import Dpd
 from ikevd.policy.identity import Identity
+from ikevd.policy.interface import Interface
 from ikevd.policy.lives import Lifetime, LifetimeCheck
+from ikevd.policy.marks import Mark
 from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.updown import Updown
 from tests.builders import (
@@ -64,6 +66,9 @@ CHANGES: dict[type, dict[str, Any]] = {
         "group_key": True,
         "backup_of": "charlie",
         "give_back": False,
+        "interface": Interface(
+            "tun0", 42, routes=(ip_network("10.2.0.0/16"),), addresses=(ip_interface("10.9.0.1/30"),)
+        ),
     },
     Child: {
         "name": "dmz",
@@ -84,6 +89,8 @@ CHANGES: dict[type, dict[str, Any]] = {
         "group": "lan",
         "fail_open": True,
         "template": True,
+        "if_id": 42,
+        "mark": Mark(42, 0xFF),
     },
 }
 """Another value for each field that is compared."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_network,
+)
 from typing import Any
 
 from hypothesis import strategies as st
@@ -71,6 +79,8 @@ def _register() -> None:
     st.register_type_strategy(IPv4Address, st.ip_addresses(v=4))
     st.register_type_strategy(IPv4Network, st.ip_addresses(v=4).map(IPv4Network))
     st.register_type_strategy(IPv6Network, st.ip_addresses(v=6).map(IPv6Network))
+    st.register_type_strategy(IPv4Interface, st.ip_addresses(v=4).map(IPv4Interface))
+    st.register_type_strategy(IPv6Interface, st.ip_addresses(v=6).map(IPv6Interface))
     st.register_type_strategy(Finding, _findings())
     st.register_type_strategy(float, _TIMES)
     for kind in vars(registry).values():

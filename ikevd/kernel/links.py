@@ -1,0 +1,273 @@
+"""The `Links` of this machine: Linux interfaces and routes over rtnetlink, in one thread.
+
+The kernel takes tens of milliseconds to remove an interface, and may load a module to make one: so it is asked in a
+thread of its own, one request after the other. That and the socket are made when they are first needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self, TypeVar
+
+from ikevd.addresses import Address
+from ikevd.host.links import FoundLink, FoundLinks, Link, LinkAddress, Route, Thing
+from ikevd.kernel.interfaces import (
+    build_address,
+    build_address_dump,
+    build_change,
+    build_link_id,
+    build_new_link,
+    build_up,
+    read_address,
+    read_link,
+)
+from ikevd.kernel.link_refusals import describe_thing, kind_missing, link_down, link_taken, number_taken, thing_refused
+from ikevd.kernel.netlink import NetlinkError
+from ikevd.kernel.refusals import refused
+from ikevd.kernel.route_socket import RouteSocket
+from ikevd.kernel.routes import build_route, build_route_dump, read_route
+from ikevd.kernel.rtnetlink import NLM_F_CREATE, NLM_F_EXCL, Rtm
+from ikevd.policy.interface import NUMBERS_FIRST, InterfaceKind
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+TRIAL = "ikevd-trial"
+NEW = NLM_F_CREATE | NLM_F_EXCL
+IP_MTU, IPV6_MTU = 14, 24
+"""linux/in.h, linux/in6.h"""
+DISCARD = 9
+"""A port; nothing is sent there."""
+GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENOENT)
+
+
+class LinuxLinks:
+    """Of the network namespace of the thread in which it is opened, or else first used, with the capability
+    CAP_NET_ADMIN. Used inside a running loop."""
+
+    def __init__(self) -> None:
+        self._thread: ThreadPoolExecutor | None = None
+        self._opened: RouteSocket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Here and now. Raises `KernelRefused`."""
+        self._socket()
+
+    def close(self) -> None:
+        """What is under way is done first. Idempotent."""
+        if self._thread is not None:
+            self._thread.shutdown()
+        if self._opened is not None:
+            self._opened.close()
+        self._thread = self._opened = None
+
+    async def kinds(self) -> Collection[InterfaceKind]:
+        """Those of which a trial interface could be made, and was removed."""
+        return [kind for kind in InterfaceKind if await self._run(_can_make, kind)]
+
+    async def read(self, name: str) -> FoundLinks:
+        """See `Links.read`."""
+        return await self._run(_read, name)
+
+    async def read_ours(self) -> FoundLinks:
+        """See `Links.read_ours`."""
+        return await self._run(_read_ours, None)
+
+    async def put(self, thing: Thing) -> None:
+        """See `Links.put`."""
+        if isinstance(thing, Link):
+            await self._run(_put_link, thing)
+        else:
+            await self._run(_put_on_link, thing)
+
+    async def remove(self, thing: Thing) -> None:
+        """See `Links.remove`."""
+        await self._run(_remove, thing)
+
+    def path_mtu(self, source: Address, destination: Address) -> int | None:
+        """As the route has it, or a router on the way has told."""
+        six = destination.version == 6
+        level, option = (socket.IPPROTO_IPV6, IPV6_MTU) if six else (socket.IPPROTO_IP, IP_MTU)
+        try:
+            with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                asking.bind((str(source), 0))
+                asking.connect((str(destination), DISCARD))
+                return int(asking.getsockopt(level, option))
+        except OSError:
+            return None
+
+    async def _run(self, step: Callable[[RouteSocket, T], R], what: T) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._ready(), step, self._socket(), what)
+
+    def _ready(self) -> ThreadPoolExecutor:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="links")
+        return self._thread
+
+    def _socket(self) -> RouteSocket:
+        if self._opened is None:
+            try:
+                self._opened = RouteSocket()
+            except OSError as error:
+                raise refused("open the kernel's interface to links and routes", error.errno or errno.EIO) from error
+        return self._opened
+
+
+# -- in the thread -----------------------------------------------------------------------------------------------------
+
+
+def _can_make(netlink: RouteSocket, kind: InterfaceKind) -> bool:
+    trial = Link(TRIAL, kind, NUMBERS_FIRST - 1, "", up=False)
+    try:
+        netlink.ask(Rtm.NEWLINK, build_new_link(trial), NEW)
+    except NetlinkError as error:
+        if error.code == errno.EOPNOTSUPP:
+            return False
+        if error.code != errno.EEXIST:  # it stands since a trial that was killed
+            raise thing_refused(trial, error.code, error.detail) from None
+    _remove(netlink, trial)
+    return True
+
+
+def _find(netlink: RouteSocket, name: str) -> FoundLink | None:
+    try:
+        (answer,) = netlink.ask(Rtm.GETLINK, build_link_id(name=name))
+    except NetlinkError as error:
+        if error.code == errno.ENODEV:
+            return None
+        raise refused(f"read the interface {name}", error.code, error.detail) from None
+    return read_link(answer)
+
+
+def _read(netlink: RouteSocket, name: str) -> FoundLinks:
+    link = _find(netlink, name)
+    return _with_all(netlink, [link] if link is not None else [])
+
+
+def _read_ours(netlink: RouteSocket, _: None) -> FoundLinks:
+    links = map(read_link, _dump(netlink, Rtm.GETLINK, build_link_id(), "list the interfaces"))
+    return _with_all(netlink, [link for link in links if link.ours])
+
+
+def _with_all(netlink: RouteSocket, links: list[FoundLink]) -> FoundLinks:
+    names = {link.index: link.name for link in links}
+    addresses = [
+        found
+        for index in names
+        for body in _dump(netlink, Rtm.GETADDR, build_address_dump(index), "list addresses")
+        if (found := read_address(body, {index: names[index]})) is not None
+    ]
+    return FoundLinks(links, addresses, list(_routes(netlink, names)))
+
+
+def _routes(netlink: RouteSocket, names: Mapping[int, str]) -> Iterable[Route]:
+    for version in (4, 6):
+        for body in _dump(netlink, Rtm.GETROUTE, build_route_dump(version), "list the routes"):
+            if (found := read_route(body, lambda index: names.get(index) or _name_of(index))) is not None:
+                yield found
+
+
+def _name_of(index: int) -> str:
+    try:
+        return socket.if_indextoname(index)
+    except OSError:
+        return f"if{index}"
+
+
+def _dump(netlink: RouteSocket, kind: Rtm, body: bytes, what: str) -> list[bytes]:
+    try:
+        return netlink.dump(kind, body)
+    except NetlinkError as error:
+        if error.code in GONE:  # its interface is
+            return []
+        raise refused(what, error.code, error.detail) from None
+
+
+def _put_link(netlink: RouteSocket, link: Link) -> None:
+    found = _find(netlink, link.name)
+    if found is not None and found.is_adopted_as(link):
+        _adopt(netlink, found, link)
+        return
+    if found is not None and not found.is_of(link):
+        raise link_taken(link, found)
+    if found is not None and not found.is_made_as(link):
+        _remove(netlink, link)
+        found = None
+    if found is None:
+        _make(netlink, link)
+        found = _find(netlink, link.name)
+    if found is None:
+        raise thing_refused(link, errno.ENODEV)
+    _change(netlink, build_change(found.index, link), link)
+
+
+def _adopt(netlink: RouteSocket, found: FoundLink, link: Link) -> None:
+    if link.up and not found.up:
+        _change(netlink, build_up(found.index), link)
+
+
+def _change(netlink: RouteSocket, body: bytes, link: Link) -> None:
+    try:
+        netlink.ask(Rtm.NEWLINK, body)
+    except NetlinkError as error:
+        raise thing_refused(link, error.code, error.detail) from None
+
+
+def _make(netlink: RouteSocket, link: Link) -> None:
+    try:
+        netlink.ask(Rtm.NEWLINK, build_new_link(link), NEW)
+    except NetlinkError as error:
+        if error.code == errno.EOPNOTSUPP:
+            raise kind_missing(link) from None
+        if error.code == errno.EEXIST:
+            raise number_taken(link) from None
+        raise thing_refused(link, error.code, error.detail) from None
+
+
+def _put_on_link(netlink: RouteSocket, thing: LinkAddress | Route) -> None:
+    found = _find(netlink, thing.link) if thing.link is not None else None
+    if thing.link is not None and (found is None or not found.up):
+        raise link_down(thing)
+    index = found.index if found is not None else None
+    try:
+        if isinstance(thing, Route):
+            netlink.ask(Rtm.NEWROUTE, build_route(thing, index), NEW)
+        else:
+            netlink.ask(Rtm.NEWADDR, build_address(index or 0, thing), NEW)
+    except NetlinkError as error:
+        if error.code != errno.EEXIST or not _stands(netlink, thing):
+            raise thing_refused(thing, error.code, error.detail) from None
+
+
+def _stands(netlink: RouteSocket, thing: LinkAddress | Route) -> bool:
+    """Is it just this one that is in its way?"""
+    found = _read(netlink, thing.link or "lo")
+    return thing in found.addresses or thing in found.routes
+
+
+def _remove(netlink: RouteSocket, thing: Thing) -> None:
+    name = thing.name if isinstance(thing, Link) else thing.link
+    found = _find(netlink, name) if name is not None else None
+    if name is not None and found is None:
+        return
+    index = found.index if found is not None else None
+    try:
+        if isinstance(thing, Route):
+            netlink.ask(Rtm.DELROUTE, build_route(thing, index))
+        elif isinstance(thing, LinkAddress):
+            netlink.ask(Rtm.DELADDR, build_address(index or 0, thing))
+        elif found is not None and found.is_of(thing):
+            netlink.ask(Rtm.DELLINK, build_link_id(found.index))
+    except NetlinkError as error:
+        if error.code not in GONE:
+            raise refused(f"remove {describe_thing(thing)}", error.code, error.detail) from None

@@ -1,0 +1,104 @@
+"""The numbers and structs of linux/rtnetlink.h, if_link.h and if_addr.h that interfaces and routes need. Host byte
+order, except addresses and keys of tunnels."""
+
+from __future__ import annotations
+
+import socket
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address
+from struct import Struct
+
+from ikevd.addresses import Address
+
+NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
+NETLINK_GET_STRICT_CHK = 12
+"""Dumps heed what they are asked for (Linux 4.20); before, they give all."""
+IFF_UP = 0x1
+KIND_MASK = 0x3FFF
+"""Of the type of an attribute: above are NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+
+IFINFOMSG = Struct("=BxHiII")  # family, type of hardware, index, flags, which of these change
+IFADDRMSG = Struct("=BBBBI")  # family, prefix length, flags, scope, index
+RTMSG = Struct("=8BI")  # family dst_len src_len tos table protocol scope type, flags
+NUMBER = Struct("=I")
+KEY = Struct(">I")
+
+
+class Rtm(IntEnum):
+    """RTM_*"""
+
+    NEWLINK = 16
+    DELLINK = 17
+    GETLINK = 18
+    NEWADDR = 20
+    DELADDR = 21
+    GETADDR = 22
+    NEWROUTE = 24
+    DELROUTE = 25
+    GETROUTE = 26
+
+
+class Ifla(IntEnum):
+    """IFLA_*"""
+
+    IFNAME = 3
+    MTU = 4
+    LINKINFO = 18
+    IFALIAS = 20
+    GROUP = 27
+
+
+class Info(IntEnum):
+    """IFLA_INFO_*"""
+
+    KIND = 1
+    DATA = 2
+
+
+class XfrmInfo(IntEnum):
+    """IFLA_XFRM_*"""
+
+    IF_ID = 2
+
+
+class VtiInfo(IntEnum):
+    """IFLA_VTI_*"""
+
+    IKEY = 2
+    OKEY = 3
+    LOCAL = 4
+    REMOTE = 5
+
+
+class Ifa(IntEnum):
+    """IFA_*"""
+
+    ADDRESS = 1
+    LOCAL = 2
+
+
+class Rta(IntEnum):
+    """RTA_*"""
+
+    DST = 1
+    OIF = 4
+    PRIORITY = 6
+    TABLE = 15
+
+
+UNICAST, UNREACHABLE = 1, 7
+"""RTN_*"""
+SCOPE_UNIVERSE, SCOPE_LINK = 0, 253
+TABLE_OF_ATTRIBUTE = 0
+"""RT_TABLE_UNSPEC: the attribute says which."""
+
+
+def address_of(octets: bytes) -> Address | None:
+    """None for the unspecified one."""
+    address = IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets)
+    return None if address.is_unspecified else address
+
+
+def family(version: int) -> int:
+    """AF_INET or AF_INET6."""
+    return socket.AF_INET if version == 4 else socket.AF_INET6

@@ -1,0 +1,137 @@
+"""The interface of a connection in the configuration file."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface, ip_network
+from pathlib import Path
+
+import pytest
+
+from ikevd.policy.connection import Connection
+from ikevd.policy.interface import MAIN_TABLE, InterfaceKind
+from ikevd.policy.marks import Mark
+from tests.config.files import MARKED, connection, problems, read
+
+EVERYTHING = "{any: {local: 0.0.0.0/0, remote: 0.0.0.0/0}, any6: {local: '::/0', remote: '::/0'}}"
+
+
+def with_interface(text: str, **keys: str) -> str:
+    return connection(**({"children": EVERYTHING, "interface": text} | keys))
+
+
+def two(first: str, second: str) -> str:
+    return "connections:\n" + "".join(
+        f"  {name}:\n    remote: 198.51.100.{number}\n    psk: {MARKED}\n    interface: {text}\n"
+        f"    children: {EVERYTHING}\n"
+        for number, (name, text) in enumerate((("berlin", first), ("paris", second)), start=1)
+    )
+
+
+def berlin(tmp_path: Path, text: str) -> Connection:
+    return next(iter(read(tmp_path, text).config.connections))
+
+
+def test_the_name_alone_is_enough(tmp_path: Path) -> None:
+    view = berlin(tmp_path, with_interface("berlin0"))
+    assert view.interface is not None
+    assert (view.interface.name, view.interface.kind, view.interface.table) == ("berlin0", None, MAIN_TABLE)
+    assert view.interface.number == berlin(tmp_path, with_interface("another0")).children[0].if_id != 0
+    assert {child.if_id for child in view.children} == {view.interface.number}
+
+
+def test_every_key(tmp_path: Path) -> None:
+    text = (
+        "{name: berlin0, kind: vti, if_id: 42, addresses: [169.254.7.1/30, 'fd00:7::1/64'], routes: [10.2.0.0/16, "
+        "'fd00:2::/48'], table: 100, metric: 7, mtu: 1400}"
+    )
+    view = berlin(tmp_path, with_interface(text))
+    found = view.interface
+    assert found is not None
+    assert (found.kind, found.number, found.table, found.metric, found.mtu) == (InterfaceKind.VTI, 42, 100, 7, 1400)
+    assert found.addresses == (ip_interface("169.254.7.1/30"), ip_interface("fd00:7::1/64"))
+    assert found.routes == (ip_network("10.2.0.0/16"), ip_network("fd00:2::/48"))
+    assert {(child.if_id, child.mark) for child in view.children} == {(0, Mark(42))}
+
+
+def test_a_child_may_be_policy_based_beside_it(tmp_path: Path) -> None:
+    children = (
+        "{any: {local: 0.0.0.0/0, remote: 0.0.0.0/0}, lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, interface: false}}"
+    )
+    found = berlin(tmp_path, with_interface("berlin0", children=children)).children
+    assert [child.routed for child in found] == [True, False]
+
+
+def test_everything_to_everything_is_no_doubt_where_routes_choose(tmp_path: Path) -> None:
+    assert not [told for told in read(tmp_path, with_interface("berlin0")).warnings if "every packet" in told]
+
+
+def test_two_connections_have_all_to_all_each_with_a_number_of_its_own(tmp_path: Path) -> None:
+    connections = read(tmp_path, two("berlin0", "paris0")).config.connections
+    assert len({one.interface.number for one in connections if one.interface}) == 2
+
+
+def test_a_number_that_the_file_gives_is_given_once(tmp_path: Path) -> None:
+    number = berlin(tmp_path, two("berlin0", "paris0")).children[0].if_id
+    berlin_, paris = read(tmp_path, two("berlin0", f"{{name: paris0, if_id: {number}}}")).config.connections
+    assert paris.children[0].if_id == number != berlin_.children[0].if_id
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a-name-that-is-too-long", "is 'a-name-that-is-too-long'; wanted the name of an interface: 1 to 15 letters"),
+        ("lo", "is 'lo'; wanted the name of an interface"),
+        ("{kind: vti}", "has no name; wanted what it is called"),
+        ("{name: t, kind: gre}", "is 'gre'"),
+        ("{name: t, if_id: 0}", "is 0; wanted a number from 1 to 4294967295"),
+        ("{name: t, addresses: 10.0.0.0.1}", "is '10.0.0.0.1'; wanted an address with its network"),
+        ("{name: t, routes: 10.2.0.1/16}", "has bits behind its prefix; wanted a network, for example 10.2.0.0/16"),
+        ("{name: t, mark: 4}", "is not a known key; did you mean 'if_id'?"),
+        ("[t]", "is a list; wanted a mapping"),
+    ],
+)
+def test_what_cannot_be_is_told_with_what_would_be_right(tmp_path: Path, text: str, told: str) -> None:
+    assert any(told in one for one in problems(tmp_path, with_interface(text)))
+
+
+@pytest.mark.parametrize("remote", ["any", "198.51.100.0/24"])
+def test_an_interface_is_of_one_peer(tmp_path: Path, remote: str) -> None:
+    told = problems(tmp_path, with_interface("berlin0", remote=remote))
+    assert any("is the interface of one peer, but the remote is" in one for one in told)
+
+
+def test_what_is_routed_needs_a_tunnel(tmp_path: Path) -> None:
+    children = "{host: {mode: transport, local: dynamic, remote: dynamic}}"
+    told = problems(tmp_path, with_interface("berlin0", children=children))
+    assert any("is in transport mode, and what is routed needs a tunnel" in one for one in told)
+    read(tmp_path, with_interface("berlin0", children=children.replace("mode:", "interface: false, mode:")))
+
+
+def test_a_vti_needs_an_end_that_the_kernel_can_find_it_by(tmp_path: Path) -> None:
+    keys = {"remote": "gw.example.net", "remote_id": "gw.example.net"}
+    (told,) = problems(tmp_path, with_interface("{name: t, kind: vti}", **keys))
+    assert "is vti, which is found by its outer addresses, but local is left out" in told
+    read(tmp_path, with_interface("{name: t, kind: vti}", local="192.0.2.1", **keys))
+
+
+@pytest.mark.parametrize("key", ["name", "if_id"])
+def test_what_another_connection_has_is_taken(tmp_path: Path, key: str) -> None:
+    first, second = {"name": ("t", "t"), "if_id": ("{name: a, if_id: 7}", "{name: b, if_id: 7}")}[key]
+    told = problems(tmp_path, two(first, second))
+    assert any("as that of berlin on line 5; wanted one of its own" in one for one in told)
+
+
+def test_a_route_that_leads_the_tunnel_into_itself_is_doubted(tmp_path: Path) -> None:
+    doubts = read(tmp_path, with_interface("{name: t, routes: 0.0.0.0/0}")).warnings
+    assert any("0.0.0.0/0 covers 198.51.100.1, the peer itself" in told for told in doubts)
+    assert not [
+        t for t in read(tmp_path, with_interface("{name: t, routes: 0.0.0.0/0, table: 7}")).warnings if "itself" in t
+    ]
+
+
+def test_an_interface_that_no_child_uses_and_a_child_without_one_to_use(tmp_path: Path) -> None:
+    unused = "{lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, interface: false}}"
+    warnings = read(tmp_path, with_interface("t", children=unused)).warnings
+    assert any("no child of the connection uses it" in told for told in warnings)
+    (told,) = problems(tmp_path, connection(children=unused.replace("false", "true")))
+    assert "its connection has no interface; wanted `interface` there" in told
