@@ -18,7 +18,7 @@ from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.connection import AddressRange
 from ikevd.policy.selectors import TrafficSelector
 
-TCP, UDP = 6, 17
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 DOMAIN = 53
 
 
@@ -27,10 +27,11 @@ def doubt(problems: Problems, file: FileSection, machine: Surroundings) -> None:
     remotes = ((name, connection.remote) for name, connection in file.connections.items())
     named = next((name for name, remote in remotes if isinstance(remote, Places) and remote.names), None)
     for name, connection in file.connections.items():
+        needed = [*_needed(file, machine), *_outside(_way(connection, machine), file, machine)]
         for child_name, child in connection.children.items():
             if _blocks(connection, child) and not is_routed(connection, child):
                 path = ("connections", name, "children", child_name)
-                _on_child(problems, path, child, _needed(file, machine), named)
+                _on_child(problems, path, child, needed, named)
     for name, drop in file.drop.items():
         _on_drop(problems, ("drop", name), drop, file, _needed(file, machine))
 
@@ -46,7 +47,35 @@ Packet = tuple[TrafficSelector, TrafficSelector]
 
 def _needed(file: FileSection, machine: Surroundings) -> list[tuple[Packet, str]]:
     """What shall not be blocked, and what it is; without what stays outside of every tunnel."""
-    return [(packet, what) for packet, what in _own(machine) if not _is_outside(packet, file, machine)]
+    return _outside(_own(machine), file, machine)
+
+
+def _outside(
+    needed: Iterator[tuple[Packet, str]], file: FileSection, machine: Surroundings
+) -> list[tuple[Packet, str]]:
+    """Without what stays outside already."""
+    return [(packet, what) for packet, what in needed if not _is_outside(packet, file, machine)]
+
+
+def _way(connection: ConnectionSection, machine: Surroundings) -> Iterator[tuple[Packet, str]]:
+    """To the peer: what is asked of it, and of the gateway before it, when something is wrong."""
+    for peer in _addresses(connection.remote):
+        hop = machine.first_hop(peer)
+        own = connection.local or (hop.source if hop else None)
+        if own is None or own.version != peer.version:
+            continue
+        icmp = ICMP if peer.version == 4 else ICMPV6
+        yield (_one(own, icmp, 0), _one(peer, icmp, 0)), f"{peer}, the peer itself, whose IKE and ESP pass by"
+        if hop is not None and hop.gateway is not None and hop.gateway.version == peer.version:
+            packet = _one(hop.source or own, icmp, 0), _one(hop.gateway, icmp, 0)
+            yield packet, f"{hop.gateway}, by which the peer is reached"
+
+
+def _addresses(remote: Address | AddressRange | Places | None) -> Iterator[Address]:
+    if isinstance(remote, Places):
+        yield from (place for place in remote.all if not isinstance(place, str))
+    elif remote is not None and not isinstance(remote, AddressRange):
+        yield remote
 
 
 def _own(machine: Surroundings) -> Iterator[tuple[Packet, str]]:
@@ -79,7 +108,7 @@ def _on_child(
     told: set[str] = set()
     for packet, what in needed:
         index = _covered(packet, child)
-        if index is not None and what not in told:
+        if index is not None and what not in told and not _is_host(child.remote[index], packet[1]):
             told.add(what)
             asks = named is not None and packet[1].port == DOMAIN
             say, why = (problems.error, f", and the remote of {named} is a name") if asks else (problems.warn, "")
@@ -88,6 +117,11 @@ def _on_child(
                 f"{child.remote[index]} covers {what}: while the child is down, what goes there from "
                 f"{packet[0].first} is blocked{why}; wanted a `bypass` for it, or fail_open: true",
             )
+
+
+def _is_host(remote: TrafficSelector, end: TrafficSelector) -> bool:
+    """Is a tunnel for just that host?"""
+    return end.protocol in (ICMP, ICMPV6) and remote.first == remote.last
 
 
 def _on_drop(

@@ -6,7 +6,19 @@ import re
 from collections.abc import Hashable, Iterator, Sequence
 
 from ikevd.addresses import Address
-from ikevd.config import advice, backups, blocked, interfaces, networks, overlaps, own_addresses, protocols, shunts
+from ikevd.config import (
+    advice,
+    backups,
+    blocked,
+    interfaces,
+    networks,
+    overlaps,
+    own_addresses,
+    protocols,
+    shunts,
+    translations,
+    ways_to_peers,
+)
 from ikevd.config.problems import Problems
 from ikevd.config.rivals import check_rivals
 from ikevd.config.schema import FileSection, ShuntSection
@@ -61,6 +73,8 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
     blocked.doubt(problems, file, known or Surroundings())
+    ways_to_peers.doubt(problems, file, known or Surroundings())
+    translations.doubt(problems, file, known or Surroundings())
     overlaps.doubt(problems, file)
     if known is not None and known.plain_swaps:
         _doubt_swap(problems, file, known.plain_swaps)

@@ -26,6 +26,10 @@ SPECIAL: tuple[tuple[Network, str], ...] = (
     (ip_network("fe80::/10"), "link-local, which no router forwards"),
 )
 """Networks of which no part makes sense behind a tunnel."""
+LINK_LOCAL = (
+    "link-local, which means nothing without an interface, and the kernel's SAs and policies name none for their ends: "
+    "no ESP could be sent; wanted a global address"
+)
 SYSCTLS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
@@ -38,8 +42,11 @@ def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     for name, connection in file.connections.items():
         _on_peer(problems, ("connections", name), connection, machine)
         for child_name, child in connection.children.items():
-            path = ("connections", name, "children", child_name)
-            _on_child(problems, path, child, machine, routed=is_routed(connection, child))
+            at: YamlPath = ("connections", name, "children", child_name)
+            routed = is_routed(connection, child)
+            if not routed:
+                _on_all_traffic(problems, at, child, file)
+            _on_child(problems, at, child, file, machine, routed=routed)
     _on_forwarding(problems, file, machine)
     _on_first_packets(problems, file, machine)
 
@@ -48,6 +55,10 @@ def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> 
 
 
 def _on_peer(problems: Problems, path: YamlPath, connection: ConnectionSection, machine: Surroundings) -> None:
+    for key, ends in (("local", [connection.local]), ("remote", [*_ends(connection.remote)])):
+        for end in ends:
+            if end is not None and end.version == 6 and end.is_link_local:
+                problems.error((*path, key), f"{end} is {LINK_LOCAL}")
     for key, address in (("local", connection.local), ("remote", connection.remote)):
         if address is not None and not isinstance(address, AddressRange | Places):
             if told := _special_end(address):
@@ -59,9 +70,21 @@ def _on_peer(problems: Problems, path: YamlPath, connection: ConnectionSection, 
 def _special_end(address: Address) -> str | None:
     if address.is_loopback:
         return "loopback, which never leaves this machine; wanted an address that the other side can reach"
-    if address.is_link_local:
-        return "link-local: it means nothing without an interface, and none can be named; wanted a global address"
+    if address.version == 4 and address.is_link_local:
+        return "link-local, which no router forwards; wanted a global address"
     return None
+
+
+def _ends(remote: Address | AddressRange | Places | None) -> Iterator[Address]:
+    match remote:
+        case None:
+            return
+        case Places():
+            yield from (place for place in remote.all if not isinstance(place, str))
+        case AddressRange():
+            yield remote.first
+        case _:
+            yield remote
 
 
 def _place_of_end(key: str, address: Address, machine: Surroundings) -> str | None:
@@ -82,14 +105,33 @@ def _no_address_of(machine: Surroundings, address: Address) -> str | None:
 # -- the networks behind it ---------------------------------------------------------------------------------------
 
 
-def _on_child(problems: Problems, path: YamlPath, child: ChildSection, machine: Surroundings, *, routed: bool) -> None:
+def _on_all_traffic(problems: Problems, path: YamlPath, child: ChildSection, file: FileSection) -> None:
+    """What locks an operator out of the machine has to be meant."""
+    named = "local" in child.model_fields_set and not child.transport
+    everything = [index for index, remote in enumerate(child.remote) if _is_everything(remote)]
+    whole = everything if named and any(map(_is_everything, child.local)) else []
+    for index in whole if not (child.all_traffic or file.bypass or file.bypass_connected) else ():
+        problems.error(
+            (*path, "remote", index),
+            f"is {child.remote[index]}, as is local: every packet of this machine would go into the tunnel, also to "
+            "networks beside it and of the session that you may sit in, and whatever comes otherwise is dropped; "
+            "wanted a `bypass` for what stays outside, bypass_connected: true, an `interface` that routes lead to, or "
+            "all_traffic: true, which says that this is meant",
+        )
+    if child.all_traffic and not whole:
+        problems.warn((*path, "all_traffic"), "has no effect: local and remote are not both every address")
+
+
+def _on_child(
+    problems: Problems, path: YamlPath, child: ChildSection, file: FileSection, machine: Surroundings, *, routed: bool
+) -> None:
     """`routed`: which packets are for it is told by routes alone."""
     for side, selectors in (("local", child.local), ("remote", child.remote)):
         for index, selector in enumerate(() if child.transport else selectors):
             if told := _special(selector):
                 problems.warn((*path, side, index), f"{selector} {told}")
     for index, remote in enumerate(() if child.transport or routed else child.remote):
-        if told := _against_locals(remote, child) or _against_machine(remote, child, machine):
+        if told := _against_locals(remote, child, file) or _against_machine(remote, child, file, machine):
             problems.warn((*path, "remote", index), told)
 
 
@@ -102,21 +144,20 @@ def _special(selector: TrafficSelector) -> str | None:
     return None
 
 
-def _against_locals(remote: TrafficSelector, child: ChildSection) -> str | None:
+def _against_locals(remote: TrafficSelector, child: ChildSection, file: FileSection) -> str | None:
     """Against the networks on this side, the first that it has to do with."""
     for local in child.local:
         if _span(local) == _span(remote):
             if _is_everything(local):
-                return (
-                    f"is {remote}, as is local: every packet of this machine would go into the tunnel, also to the "
-                    "networks beside it, and whatever comes otherwise is dropped"
-                )
+                return None  # `all_traffic`
             return f"is {remote}, as is local; wanted the networks behind the peer"
         match _relation(remote, local):
             case None:
                 pass
             case "lies within" if _is_everything(local):
                 pass  # a hub through which the peer reaches all the world
+            case _ if _stays_outside(local, file):
+                pass
             case "lies within":
                 return f"{remote} lies within local {local}, from the rest of which only the tunnel would lead there"
             case relation:
@@ -127,13 +168,25 @@ def _against_locals(remote: TrafficSelector, child: ChildSection) -> str | None:
     return None
 
 
+def _stays_outside(network: TrafficSelector, file: FileSection) -> bool:
+    """Does what it has with itself go into no tunnel?"""
+    if file.bypass_connected:
+        return True
+    sides = ((local, remote) for each in file.bypass.values() for local in each.local for remote in each.remote)
+    return any(all(_relation(network, side) in ("is", "lies within") for side in pair) for pair in sides)
+
+
 def _is_everything(selector: TrafficSelector) -> bool:
     return selector.networks[0].prefixlen == 0
 
 
-def _against_machine(remote: TrafficSelector, child: ChildSection, machine: Surroundings) -> str | None:
+def _against_machine(
+    remote: TrafficSelector, child: ChildSection, file: FileSection, machine: Surroundings
+) -> str | None:
     for own in _global(machine):
         connected = TrafficSelector.of(own.network)
+        if _stays_outside(connected, file):
+            continue
         if own.network.num_addresses == 1 and _relation(remote, connected):
             return f"{remote} covers {own.address}, an address of this machine ({own.interface})"
         if relation := _relation(remote, connected):

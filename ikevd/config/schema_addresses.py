@@ -33,7 +33,10 @@ def _address(value: object) -> Address:
     except ValueError:
         raise ValueError(f"{shown(text)} is no IP address; {_no_address(text)}") from None
     if "%" in text:
-        raise ValueError(f"{shown(text)} names an interface; wanted an address without '%'")
+        raise ValueError(
+            f"{shown(text)} names an interface, as only a link-local address needs, and no ESP can be sent to one; "
+            "wanted a global address"
+        )
     if address.is_unspecified or address.is_multicast or address == IPv4Address("255.255.255.255"):
         raise ValueError(f"{address} is not the address of one host")
     return address

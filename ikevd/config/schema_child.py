@@ -10,7 +10,16 @@ from ikevd.config.foreign_words import MODE_WORDS, PFS_WORDS, REKEY_WORDS, START
 from ikevd.config.schema_addresses import ANY_END, LocalSelectorValue, RemoteSelectorValue
 from ikevd.config.schema_durations import InactivityValue, LifetimeValue
 from ikevd.config.schema_hooks import UpdownValue
-from ikevd.config.schema_values import MIN_KILOBYTES, AhProposal, EspProposal, OneOrMore, SwitchOrNone, number, one_of
+from ikevd.config.schema_values import (
+    MIN_KILOBYTES,
+    AhProposal,
+    EspProposal,
+    OneOrMore,
+    Switch,
+    SwitchOrNone,
+    number,
+    one_of,
+)
 from ikevd.config.section import Section
 from ikevd.policy import proposals
 from ikevd.policy.selectors import Dynamic, TrafficSelector
@@ -87,6 +96,10 @@ class ChildSection(Section):
         description="a peer that asks for other networks than these: strict (it is refused, as by Cisco) or narrow "
         "(what both have is installed here, whatever the peer believes; the log says what it will send in vain). "
         "Several children may so have one pair of SAs; left out: as the connection has it",
+    )
+    all_traffic: Switch = Field(
+        default=False,
+        description="true: that local and remote are both every address is meant, though nothing stays outside",
     )
     updown: UpdownValue = Field(
         default=None,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from ikevd.addresses import Address, Path
+from ikevd.config.nat_rules import NatTable
 from ikevd.frozen import frozen
 from ikevd.policy.selectors import Network
 
@@ -26,6 +27,13 @@ class FirstHop:
     interface: str | None
     gateway: Address | None
     """None: the address is on the link itself, or this machine's own."""
+    source: Address | None = None
+    """Of what goes there, where nothing else was chosen."""
+
+
+def no_way(destination: Address) -> FirstHop | None:
+    """Where the ways are not known."""
+    return None
 
 
 @frozen
@@ -44,6 +52,14 @@ class Surroundings:
     """Whom this machine asks for names, in the order in which it does."""
     session: Path | None = None
     """The way of the operator's SSH session, seen from here; None: there is none, or it is not known."""
+
+    first_hop: Callable[[Address], FirstHop | None] = field(default=no_way, compare=False)
+    """Where the way to an address begins now; None: there is none, or it is not known."""
+    strict: frozenset[str] = frozenset()
+    """Interfaces that take a packet only where the way back to its sender begins (rp_filter is 1)."""
+
+    nat: tuple[NatTable, ...] = ()
+    """What translates source addresses behind routing, as far as it is known."""
 
     def interface_of(self, address: Address) -> str | None:
         """The interface that has this very address."""

@@ -16,10 +16,10 @@ from ikevd.kernel.netlink import (
     pack,
     split,
 )
-from ikevd.kernel.ways import INDEX, RTA_DST, RTA_OIF, RTM_GETROUTE, RTM_NEWROUTE, RTMSG
+from ikevd.kernel.route_layout import INDEX, RTA_DST, RTA_OIF, RTM_GETROUTE, RTM_NEWROUTE, RTMSG
 from ikevd.kernel.xfrm_layout import family_of
 
-RTA_GATEWAY = 5
+RTA_GATEWAY, RTA_PREFSRC = 5, 7
 SECONDS = 1.0
 
 
@@ -43,4 +43,5 @@ def _hop(body: bytes) -> FirstHop:
     found = dict(attributes(body[RTMSG.size :]))
     interface = socket.if_indextoname(*INDEX.unpack(found[RTA_OIF])) if RTA_OIF in found else None
     gateway = ip_address(found[RTA_GATEWAY]) if RTA_GATEWAY in found else None
-    return FirstHop(interface, gateway)
+    source = ip_address(found[RTA_PREFSRC]) if RTA_PREFSRC in found else None
+    return FirstHop(interface, gateway, source)

@@ -7,13 +7,14 @@ Addresses by one RTM_GETADDR dump (rtnetlink(7)), forwarding from /proc/sys/net.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from struct import Struct
 
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
 from ikevd.kernel import needed
+from ikevd.kernel.first_hop import first_hop
 from ikevd.kernel.netlink import (
     NETLINK_ROUTE,
     NLM_F_DUMP,
@@ -32,6 +33,8 @@ IFA_ADDRESS, IFA_LOCAL = 1, 2
 IFADDRMSG = Struct("=BBBBI")  # family prefixlen flags scope index
 SECONDS = 1.0
 SYSCTL = Path("/proc/sys/net")
+STRICT = 1
+"""Of rp_filter; 2 is loose: any way back will do."""
 NO_INTERFACES = ("all", "default", "lo")
 
 
@@ -43,7 +46,16 @@ def read() -> Surroundings | None:
         return None
     switches = {version: _forwards(SYSCTL / f"ipv{version}" / "conf") for version in (4, 6)}
     forwards = {version: value for version, value in switches.items() if value is not None}
-    return Surroundings(found, forwards, _drops_waiting(), plain_swaps(), needed.resolvers(), needed.session())
+    return Surroundings(
+        found,
+        forwards,
+        _drops_waiting(),
+        plain_swaps(),
+        needed.resolvers(),
+        needed.session(),
+        first_hop,
+        frozenset(_strict({own.interface for own in found})),
+    )
 
 
 def addresses() -> Iterator[InterfaceAddress]:
@@ -75,6 +87,18 @@ def _drops_waiting() -> bool | None:
         return (SYSCTL / "core/xfrm_larval_drop").read_text().strip() != "0"
     except OSError:
         return None
+
+
+def _strict(interfaces: Iterable[str]) -> Iterator[str]:
+    """The larger value of the interface and of all counts (ip-sysctl.rst)."""
+    folder = SYSCTL / "ipv4/conf"
+    for name in interfaces:
+        try:
+            values = [int((folder / each / "rp_filter").read_text()) for each in ("all", name)]
+        except (OSError, ValueError):
+            continue
+        if max(values) == STRICT:
+            yield name
 
 
 def _forwards(folder: Path) -> bool | None:

@@ -13,7 +13,6 @@ import errno
 import socket
 from collections.abc import Callable
 from itertools import count
-from struct import Struct
 
 from ikevd.addresses import Address
 from ikevd.kernel.netlink import (
@@ -26,19 +25,16 @@ from ikevd.kernel.netlink import (
     pack,
     split,
 )
+from ikevd.kernel.route_layout import INDEX, RTA_DST, RTA_OIF, RTM_GETROUTE, RTM_NEWROUTE, RTMSG
 from ikevd.kernel.surroundings import addresses
 from ikevd.kernel.xfrm_layout import family_of
 from ikevd.readable import Readable
 
 GROUPS = 1, 5, 7, 9, 11
 """RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE"""
-RTM_NEWROUTE, RTM_GETROUTE = 24, 26
-RTMSG = Struct("=8BI")  # family dst_len src_len tos table protocol scope type, flags
 TYPE = 7
 LOCAL = 2
 """RTN_LOCAL: what goes there is for this machine."""
-RTA_DST, RTA_OIF = 1, 4
-INDEX = Struct("=I")
 BUFFER = 64 * 1024
 """What overflows it tells no more than what it holds."""
 SETTLE = 0.1

@@ -10,6 +10,8 @@ from pathlib import Path
 from ikevd.addresses import Address
 
 PROC = Path("/proc")
+INIT = "1"
+"""The service manager's process."""
 LOCAL_ADDRESS, INODE = 1, 9
 """Columns of /proc/self/net/udp (/proc/net is hidden where systemd sets ProcSubset=pid)."""
 
@@ -24,6 +26,21 @@ def holder_of(address: Address, port: int) -> str | None:
         if process.name.isdigit() and not inodes.isdisjoint(_sockets(process)):
             return f"{_name(process)} (pid {process.name})"
     return None
+
+
+def stranger_at(address: Address, port: int) -> str | None:
+    """As `holder_of`; None also where it is an ikevd, or the service manager that keeps the sockets of one."""
+    found = holder_of(address, port)
+    pid = found.rpartition(" ")[2].rstrip(")") if found else ""
+    return None if found is None or pid == INIT or _is_ikevd(PROC / pid) else found
+
+
+def _is_ikevd(process: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return any(word.rpartition(b"/")[2] == b"ikevd" for word in words) or _name(process).startswith("ikevd")
 
 
 def _inodes(address: Address, port: int) -> Iterator[str]:

@@ -64,3 +64,13 @@ def test_what_is_known_of_this_machine_is_true_and_doubts_come_of_it(config: Pat
         config.write_text(GOOD.replace("198.51.100.1", f"'{own.address}'"))
         told = f"{own.address} is an address of this machine ({own.interface}); wanted that of the peer"
         assert f":3:13: connections.berlin.remote: {told}\n" in ikevd("check", "-c", str(config)).stdout
+
+
+def test_a_port_that_another_program_holds_is_told_with_its_name(config: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+        theirs.bind(("127.0.0.1", 0))
+        port = theirs.getsockname()[1]
+        config.write_text(f"{GOOD}listen: {{addresses: 127.0.0.1, port: {port}}}\n")
+        told = f"(pid {os.getpid()}) holds UDP 127.0.0.1:{port}: ikevd cannot start while it does; stop that first\n"
+        assert told in ikevd("check", "-c", str(config)).stdout
+    assert "holds UDP" not in ikevd("check", "-c", str(config)).stdout

@@ -11,7 +11,7 @@ import pytest
 from ikevd.addresses import Endpoint
 from ikevd.addresses import Path as Way
 from ikevd.config.load import load
-from ikevd.config.surroundings import InterfaceAddress, Surroundings
+from ikevd.config.surroundings import FirstHop, InterfaceAddress, Surroundings
 from ikevd.errors import ConfigError
 from tests.config.files import MARKED
 
@@ -112,3 +112,45 @@ def test_a_drop_that_covers_what_this_machine_needs_is_doubted(tmp_path: Path) -
     assert "10.9.0.7, from where this session came" in session
     assert told(wide, "local: 10.1.0.0/24, remote: 10.9.0.0/24") == [], "a child is for it"
     assert told(f"{wide}\nbypass: {{own: {{local: 10.1.0.0/24, remote: 10.9.0.0/24}}}}") == []
+
+
+# -- the way to the peer ------------------------------------------------------------------------------------------
+
+WAN = InterfaceAddress("wan", ip_address("192.0.2.1"), ip_network("192.0.2.0/24"))
+HOP = FirstHop("wan", ip_address("192.0.2.254"), ip_address("192.0.2.1"))
+ROUTED = Surroundings((LOOPBACK, LAN, WAN), first_hop=lambda destination: HOP)
+BLOCKED = CURE.replace("10.1.0.1", "192.0.2.1")
+PEER = f"covers 198.51.100.1, the peer itself, whose IKE and ESP pass by: {BLOCKED}"
+BY = f"covers 192.0.2.254, by which the peer is reached: {BLOCKED}"
+
+
+def test_a_network_that_covers_the_peer_and_the_way_to_it_is_doubted_for_both(tmp_path: Path) -> None:
+    found = doubts(tmp_path, "local: 192.0.2.1, remote: 0.0.0.0/0", machine=ROUTED)
+    assert sorted(found) == [f"remote: 0.0.0.0/0 {BY}", f"remote: 0.0.0.0/0 {PEER}"]
+
+
+def test_a_network_around_the_peer_alone_is_doubted_for_the_peer(tmp_path: Path) -> None:
+    found = doubts(tmp_path, "local: 192.0.2.0/24, remote: 198.51.100.0/24", machine=ROUTED)
+    assert found == [f"remote: 198.51.100.0/24 {PEER}"]
+
+
+@pytest.mark.parametrize(
+    ("child", "more"),
+    [
+        ("local: 10.1.0.0/24, remote: 0.0.0.0/0", ""),
+        ("local: 192.0.2.1, remote: 198.51.100.1", ""),
+        ("local: 192.0.2.1, remote: 0.0.0.0/0, fail_open: true", ""),
+        ('local: "192.0.2.1[tcp]", remote: "0.0.0.0/0[tcp]"', ""),
+        (
+            "local: 192.0.2.1, remote: 0.0.0.0/0",
+            "bypass: {way: {local: 192.0.2.1, remote: [192.0.2.0/24, 198.51.100.1]}}",
+        ),
+    ],
+    ids=["other packets than ours", "a tunnel for the host", "not blocked", "another protocol", "it stays outside"],
+)
+def test_a_way_that_is_not_blocked_is_not_doubted(tmp_path: Path, child: str, more: str) -> None:
+    assert doubts(tmp_path, child, machine=ROUTED, more=more) == []
+
+
+def test_a_peer_that_comes_from_anywhere_is_reached_nowhere(tmp_path: Path) -> None:
+    assert doubts(tmp_path, "local: 192.0.2.1, remote: 0.0.0.0/0", peer="any", machine=ROUTED) == []

@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.config.load import load
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
-from tests.config.files import child, connection
+from tests.config.files import child, connection, problems
 
 
 def own(interface: str, address: str, prefix: int) -> InterfaceAddress:
@@ -69,18 +69,6 @@ INSIDE = "what this machine sends or forwards within local would go into the tun
             f"10.1.0.50-10.1.0.200 overlaps local 10.1.0.0-10.1.0.99: {INSIDE}",
         ),
         ("2001:db8::/48", "2001:db8::/32", f"2001:db8::/32 covers local 2001:db8::/48: {INSIDE}"),
-        (
-            "0.0.0.0/0",
-            "0.0.0.0/0",
-            "is 0.0.0.0/0, as is local: every packet of this machine would go into the tunnel, also to the networks "
-            "beside it, and whatever comes otherwise is dropped",
-        ),
-        (
-            "::/0",
-            "::/0",
-            "is ::/0, as is local: every packet of this machine would go into the tunnel, also to the networks beside "
-            "it, and whatever comes otherwise is dropped",
-        ),
     ],
 )
 def test_a_remote_network_that_has_to_do_with_the_local_one_is_doubted(
@@ -122,6 +110,48 @@ def test_a_network_that_no_tunnel_serves_is_doubted(tmp_path: Path, side: str, n
     assert doubts(tmp_path, child(**pair)) == [f"children.lan.{side}: {doubt}"]
 
 
+# -- all traffic --------------------------------------------------------------------------------------------------
+
+MEANT = "all_traffic: true, which says that this is meant"
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
+def test_a_tunnel_for_everything_has_to_be_meant(tmp_path: Path, network: str) -> None:
+    (problem,) = problems(tmp_path, nets(network, network))
+    assert f"children.lan.remote: is {network}, as is local: every packet of this machine would go into the" in problem
+    assert problem.endswith(MEANT)
+
+
+@pytest.mark.parametrize(
+    ("keys", "more"),
+    [
+        ({"all_traffic": "true"}, ""),
+        ({}, "bypass: {own: {local: 10.1.0.0/16, remote: 10.1.0.0/16}}\n"),
+        ({}, "bypass_connected: true\n"),
+    ],
+    ids=["by a word", "by a bypass", "by the networks beside it"],
+)
+def test_it_is_meant_where_the_file_says_so(tmp_path: Path, keys: dict[str, str], more: str) -> None:
+    assert doubts(tmp_path, child(local="0.0.0.0/0", remote="0.0.0.0/0", **keys) + more) == []
+
+
+def test_what_is_routed_to_an_interface_is_meant(tmp_path: Path) -> None:
+    text = child(local="0.0.0.0/0", remote="0.0.0.0/0").replace(
+        "    children:", "    interface: {name: vpn0}\n    children:"
+    )
+    assert [one for one in doubts(tmp_path, text) if "as is local" in one] == []
+
+
+def test_it_is_one_pair_of_several_that_has_to_be_meant(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, nets("[10.1.0.0/24, 0.0.0.0/0]", "[10.2.0.0/24, 0.0.0.0/0]"))
+    assert "children.lan.remote[1]: is 0.0.0.0/0, as is local" in problem
+
+
+def test_that_it_is_meant_is_of_no_effect_for_less(tmp_path: Path) -> None:
+    told = "children.lan.all_traffic: has no effect: local and remote are not both every address"
+    assert doubts(tmp_path, child(all_traffic="true")) == [told]
+
+
 # -- the ends of the tunnel ---------------------------------------------------------------------------------------
 
 
@@ -129,11 +159,7 @@ def test_a_network_that_no_tunnel_serves_is_doubted(tmp_path: Path, side: str, n
 @pytest.mark.parametrize(
     ("address", "doubt"),
     [
-        (
-            "fe80::7",
-            "is link-local: it means nothing without an interface, and none can be named; wanted a global address",
-        ),
-        ("169.254.1.7", "is link-local: it means nothing without an interface, and none can be named; wanted a global"),
+        ("169.254.1.7", "is link-local, which no router forwards; wanted a global address"),
         ("127.0.0.1", "is loopback, which never leaves this machine; wanted an address that the other side can reach"),
     ],
 )
@@ -141,6 +167,30 @@ def test_an_end_that_the_other_side_cannot_reach_is_doubted(tmp_path: Path, key:
     keys = {"remote": "2001:db8::1" if ":" in address else "198.51.100.1", key: address}
     (found,) = doubts(tmp_path, connection(**keys))
     assert found.startswith(f"{key}: {address} {doubt}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("local", "fe80::7"),
+        ("remote", "fe80::7"),
+        ("remote", "fe80::/64"),
+        ("remote", "[gw.example.net, fe80::7]"),
+    ],
+)
+def test_an_end_of_ipv6_that_is_link_local_is_refused_since_no_esp_could_be_sent(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    keys = {"remote": "2001:db8::1", "remote_id": "gw.example.net", key: value}
+    (problem,) = [one for one in problems(tmp_path, connection(**keys)) if "link-local" in one]
+    assert f"connections.berlin.{key}: fe80::" in problem
+    assert problem.endswith("name none for their ends: no ESP could be sent; wanted a global address")
+
+
+@pytest.mark.parametrize("key", ["local", "remote"])
+def test_nor_does_an_interface_behind_it_help(tmp_path: Path, key: str) -> None:
+    (problem,) = problems(tmp_path, connection(**{"remote": "2001:db8::1", key: "fe80::7%eth0"}))
+    assert "'fe80::7%eth0' names an interface, as only a link-local address needs, and no ESP can be sent to" in problem
 
 
 def test_a_peer_that_is_this_machine_is_doubted(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def in_namespace(ready: str, question: str) -> str:
 
 
 def test_loopback_begins_at_its_own_interface() -> None:
-    assert first_hop(ip_address("127.0.0.1")) == FirstHop("lo", None)
+    assert first_hop(ip_address("127.0.0.1")) == FirstHop("lo", None, ip_address("127.0.0.1"))
 
 
 def test_where_there_is_no_way_there_is_no_first_hop() -> None:
@@ -33,6 +33,6 @@ def test_a_gateway_and_a_neighbour_are_told_apart() -> None:
         "ip address add 192.0.2.1/24 dev wan; ip route add default via 192.0.2.254"
     )
     found = in_namespace(ready, 'first_hop(a("192.0.2.7")), first_hop(a("198.51.100.1"))')
-    assert found == (
-        "FirstHop(interface='wan', gateway=None) FirstHop(interface='wan', gateway=IPv4Address('192.0.2.254'))"
-    )
+    source = "source=IPv4Address('192.0.2.1')"
+    near, far = "gateway=None", "gateway=IPv4Address('192.0.2.254')"
+    assert found == f"FirstHop(interface='wan', {near}, {source}) FirstHop(interface='wan', {far}, {source})"
