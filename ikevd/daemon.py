@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import field
 from pathlib import Path
@@ -23,7 +23,7 @@ from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
 from ikevd.errors import Abandoned, CannotStart, Finding, KernelRefused
-from ikevd.frozen import frozen, replace
+from ikevd.frozen import frozen
 from ikevd.hooks import program
 from ikevd.hooks.environment import environment
 from ikevd.hooks.queue import HookQueue
@@ -52,13 +52,12 @@ from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
 from ikevd.obstacles import unforeseen
 from ikevd.path_findings import NoRoute
-from ikevd.policy.interface import InterfaceKind
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.route_based import leaves_open, resolved
 from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config, LogFormat, OnStop
 from ikevd.policy.suites import IpsecSuite
-from ikevd.reloading import Reloading
+from ikevd.reloading import Reloading, with_kinds
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
 from ikevd.service.choose_holding import choose_holding
@@ -244,28 +243,10 @@ def _reloading(
         gc.freeze()
 
     reloading = Reloading(
-        _read(options.read, links), engine, notifier, before, after, connected=_connected, told=options.told
+        with_kinds(options.read, links), engine, notifier, before, after, connected=_connected, told=options.told
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
     return reloading
-
-
-def _read(read: Callable[[], Loaded], links: Links) -> Callable[[], Loaded]:
-    """What the file leaves open is asked of the kernel. For a thread: the event loop asks."""
-    loop = asyncio.get_running_loop()
-
-    def read_and_ask() -> Loaded:
-        loaded = read()
-        if not leaves_open(loaded.config):
-            return loaded
-        kinds = asyncio.run_coroutine_threadsafe(_kinds(links), loop).result()
-        return replace(loaded, config=resolved(loaded.config, kinds))
-
-    return read_and_ask
-
-
-async def _kinds(links: Links) -> Collection[InterfaceKind]:
-    return await links.kinds()
 
 
 def _logged(config: Config) -> tuple[LogFormat, str]:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 
 from ikevd.config.load import Loaded
 from ikevd.control import reload_shapes
 from ikevd.control.reload import refused_view, reload_view
 from ikevd.errors import Abandoned, ConfigError, IkeError
+from ikevd.frozen import replace
+from ikevd.host.links import Links
 from ikevd.negotiation.engine import Engine
 from ikevd.observe import log
 from ikevd.observe.words import say_error
 from ikevd.policy.changes import Changes, changes
+from ikevd.policy.interface import InterfaceKind
+from ikevd.policy.route_based import leaves_open, resolved
 from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config
 from ikevd.service.notify import Notifier
@@ -136,6 +140,25 @@ class Reloading:
                 f"credentials of the unit and environment variables are those of the start: a new key of {names} takes "
                 "effect at the next start"
             )
+
+
+def with_kinds(read: Callable[[], Loaded], links: Links) -> Callable[[], Loaded]:
+    """As `read`; what the file leaves open about interfaces is asked of the kernel. For a thread: the event loop, in
+    which this is called, asks."""
+    loop = asyncio.get_running_loop()
+
+    def read_and_ask() -> Loaded:
+        loaded = read()
+        if not leaves_open(loaded.config):
+            return loaded
+        kinds = asyncio.run_coroutine_threadsafe(_kinds(links), loop).result()
+        return replace(loaded, config=resolved(loaded.config, kinds))
+
+    return read_and_ask
+
+
+async def _kinds(links: Links) -> Collection[InterfaceKind]:
+    return await links.kinds()
 
 
 def _problems(error: IkeError) -> tuple[str, ...]:

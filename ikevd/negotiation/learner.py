@@ -70,7 +70,7 @@ class Learner(Inbox[Happening | Retry]):
         self._at_work = AtWork(connection, router, ports, self._agenda, self, self._ledger, contacts)
         self._standby = held.standby
         self._kernel = KernelSide(connection, ports, self._agenda, held.standby)
-        self._links = LinkSide(connection, ports, self._agenda)
+        self._links = LinkSide.of(connection, ports, self._agenda)
         arrivals = Arrivals(self._kernel, ports)
         self.claimant = Claimant(self, arrivals, held, ports)
         self._questions = Questions(self._kernel, ports, arrivals)
@@ -152,7 +152,7 @@ class Learner(Inbox[Happening | Retry]):
         self._arm(before)
         if before.children is not self.state.children:
             self._standby.learnt(self.connection.name, self.state)
-        if self.connection.interface is not None and self._links.wants_anew(self.state):
+        if self._links is not None and self._links.wants_anew(self.state):
             self.post(LinksAgain())
         views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
         if not views and not unused:
@@ -206,7 +206,8 @@ class Learner(Inbox[Happening | Retry]):
         self.put_first(await self._kernel.bring_again(self.state, again))
 
     async def _bring_links(self, again: LinksAgain) -> None:
-        self.put_first(reversed(await self._links.bring(self.state, again)))
+        if self._links is not None:
+            self.put_first(reversed(await self._links.bring(self.state, again)))
 
     def _carry_out(self, effect: Effect) -> None:
         if type(effect) is effects.Answer:

@@ -54,6 +54,11 @@ class LinkSide:
         "_ports",
     )
 
+    @classmethod
+    def of(cls, connection: Connection, ports: Ports, agenda: Agenda[object]) -> LinkSide | None:
+        """None: the connection has no interface."""
+        return cls(connection, ports, agenda) if connection.interface is not None else None
+
     def __init__(self, connection: Connection, ports: Ports, agenda: Agenda[object]) -> None:
         """`agenda` tells the session when to compare again, with a `LinksAgain`."""
         self._connection = connection

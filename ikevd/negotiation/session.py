@@ -18,7 +18,7 @@ from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.kernel_side import Again
 from ikevd.negotiation.learner import Learner
 from ikevd.negotiation.ledger import Kept
-from ikevd.negotiation.link_side import LinksAgain
+from ikevd.negotiation.link_side import LinksAgain, LinkSide
 from ikevd.negotiation.work import Ask, Happening
 from ikevd.peer import command_facts, facts, kernel_facts
 from ikevd.peer.child_state import ChildState
@@ -98,13 +98,13 @@ class Session(Learner):
 
     def start_links(self) -> None:
         """Its interface stands as it shall from here on, if it has one."""
-        if self.connection.interface is not None:
+        if self._links is not None:
             self._links.open()
             self.post(LinksAgain())
 
     def doubt_links(self) -> None:
         """Interfaces, addresses or routes of this machine are others now, perhaps its own."""
-        if self.connection.interface is not None:
+        if self._links is not None:
             self._links.doubt()
 
     def inherit(self, turned: Mapping[PolicyId, KernelPolicy]) -> None:
@@ -135,7 +135,10 @@ class Session(Learner):
             return []
         changed, let_go = self._kernel.reload(connection, fact.ended, turned)
         self._ledger.reload(configured or connection)
-        self._links.reload(connection)
+        if self._links is not None:
+            self._links.reload(connection)
+        else:
+            self._links = LinkSide.of(connection, self._ports, self._agenda)
         self.post(fact, *map(Again, changed))
         return let_go
 
@@ -143,7 +146,8 @@ class Session(Learner):
         """The connection is gone from the file: the peer is told, nobody is called for it, and nothing is put any more.
         Gives what stands, which is removed elsewhere."""
         self.connection = replace(self.connection, children=(), interface=None)
-        self._links.close()
+        if self._links is not None:
+            self._links.close()
         _, let_go = self._kernel.reload(self.connection)
         self.end(announce=False)
         return let_go
@@ -234,7 +238,7 @@ class Session(Learner):
 
     async def clear(self) -> None:
         """Remove all that stands in the kernel, blocks included, and its interface."""
-        if self.connection.interface is not None:
+        if self._links is not None:
             await self._links.remove()
         await self._kernel.believed.clear()
 

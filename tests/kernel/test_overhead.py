@@ -16,6 +16,7 @@ from ikevd.host.sas import UdpPorts
 from ikevd.policy.overhead import inner_mtu
 from ikevd.policy.proposals import parse_esp
 from ikevd.policy.suites import IpsecSuite
+from ikevd.sa.model import Spi
 from ikevd.wire.registry import EspTransform, Integrity, Protocol
 from tests.kernel.namespaces import Namespace, new_namespace
 from tests.kernel.places import kernel_in
@@ -71,11 +72,12 @@ async def test_the_longest_packet_is_the_kernels(
             if udp and suite.protocol is Protocol.AH:
                 continue
             sa = replace(
-                sa_of(suite=suite, source=source, destination=destination), encap=UdpPorts(4500, 4500) if udp else None
+                sa_of(Spi.of(suite.protocol, SPI.octets), suite=suite, source=source, destination=destination),
+                encap=UdpPorts(4500, 4500) if udp else None,
             )
             policy = policy_of(*networks, direction=Direction.OUT, ends=ends)
             assert policy.template is not None
-            policy = replace(policy, template=replace(policy.template, spi=SPI, protocol=suite.protocol))
+            policy = replace(policy, template=replace(policy.template, spi=sa.spi, protocol=suite.protocol))
             await add(kernel, sa)
             await kernel.put_policy(policy)
             found[str(suite)] = longest(on_a_wire, *inner)

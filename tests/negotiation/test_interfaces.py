@@ -254,6 +254,20 @@ def test_a_connection_that_leaves_takes_its_interface_with_it() -> None:
     run(story())
 
 
+def test_a_connection_may_get_an_interface_and_lose_it_again() -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel(connection(children=(child("0.0.0.0/0", "0.0.0.0/0"),), dpd=NO_DPD))
+        alice.engine.start()
+        await reload(alice, routed(start=Start.ALWAYS))
+        await asyncio.sleep(30)
+        assert await stands(hers, up=True)
+        await reload(alice, connection(children=(child("0.0.0.0/0", "0.0.0.0/0"),), dpd=NO_DPD))
+        await asyncio.sleep(1)
+        assert (hers.links.links, hers.links.routes, hers.links.addresses) == ({}, [], [])
+
+    run(story())
+
+
 def test_another_name_is_another_interface() -> None:
     async def story() -> None:
         _, hers, _, alice, _ = await tunnel(routed())
