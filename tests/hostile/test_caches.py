@@ -32,7 +32,7 @@ ALLOWED = {
     "ikevd.policy.choose.describe": "64 suites of five numbers each",
     "ikevd.policy.digest._record.<locals>.write": "256 suites of the configuration for each phase",
     "ikevd.policy.identity._of_address": "1,024 addresses",
-    "ikevd.policy.transforms._esp_transforms": "256 offers of the configuration",
+    "ikevd.policy.transforms._ipsec_transforms": "256 offers of the configuration",
     "ikevd.policy.transforms._offer_phase1": "256 offers of the configuration",
     "ikevd.policy.transforms._usual_phase1": "256 transforms of at most 64 octets",
     "ikevd.policy.transforms._usual_phase2": "256 transforms of at most 64 octets",
