@@ -7,8 +7,8 @@ one pair then carries what of it our children have: the child that has most of i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
 
 from ikevd.errors import Finding, InvalidId
 from ikevd.findings import Traffic
@@ -86,8 +86,9 @@ def _narrowed(parts: Sequence[Child], children: Sequence[Child], asked: Selector
     does not allow."""
     lead = max(parts, key=_size)
     alone = lead.template or lead.instance or lead.transport
-    also = [part for part in parts if part.name != lead.name and not alone and _is_alike(part, lead)]
-    installed = [lead, *also]
+    alike = [part for part in parts if part.name != lead.name and not alone and _is_alike(part, lead)]
+    installed = list(_apart((lead, *alike)))
+    also = installed[1:]
     named = {part.name for part in installed}
     left = tuple(part.name for part in parts if part.name not in named)
     whole = {child.name: child for child in children}
@@ -103,11 +104,25 @@ def _narrowed(parts: Sequence[Child], children: Sequence[Child], asked: Selector
     return Selected(lead, AskedFor(*asked, shares), found)
 
 
+def _apart(parts: Sequence[Child]) -> Iterator[Child]:
+    """Without those that share a policy of the kernel with one before them, as overlapping ranges may."""
+    taken: set[object] = set()
+    for part in parts:
+        policies = set(product(part.local.networks, part.remote.networks, [_packets(part)]))
+        if not policies & taken:
+            taken |= policies
+            yield part
+
+
+def _packets(child: Child) -> tuple[int, int, int]:
+    return child.local.protocol or child.remote.protocol, child.local.port, child.remote.port
+
+
 def _is_alike(one: Child, other: Child) -> bool:
     """But for names and selectors, and for what brings each up."""
     apart = {
         name: getattr(other, name)
-        for name in ("name", "reqid", "local", "remote", "group", "start", "rekey", "inactivity", "fail_open")
+        for name in ("name", "reqid", "local", "remote", "group", "start", "rekey", "inactivity", "fail_open", "updown")
     }
     return replace(one, **apart) == other
 

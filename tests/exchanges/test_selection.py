@@ -107,6 +107,13 @@ def test_no_child_borrows_a_pair_that_its_own_entry_does_not_allow() -> None:
     assert "dmz would have to be negotiated alike" in say(selected.found)
 
 
+def test_no_child_borrows_what_becomes_the_same_policy_of_the_kernel() -> None:
+    """Of both the peer asks for 10.1.0.128/25."""
+    odd = ours("10.1.0.128-10.1.1.127", name="odd")
+    assert installed(asked("10.1.0.128/25", "10.2.0.0/24", LAN, odd)) == ["lan: 10.1.0.128/25 === 10.2.0.0/24"]
+    assert len(installed(asked("10.1.0.0/16", "10.2.0.0/24", DMZ, odd))) == 2
+
+
 def test_what_starts_a_child_does_not_keep_it_from_borrowing() -> None:
     selected = asked(ANY, ANY, LAN, replace(DMZ, inactivity=600, fail_open=True))
     assert installed(selected) == ["lan: 10.1.0.0/24 === 10.2.0.0/24", "dmz: 10.1.1.0/24 === 10.2.0.0/24"]

@@ -12,6 +12,7 @@ from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
+pytestmark = pytest.mark.soak  # a peer is found dead, and calls again in its pauses
 WITHIN = 30
 """Seconds: a question every 2 s, and 3 s for the answer; a guest takes its time."""
 
