@@ -10,7 +10,7 @@ from ikevd.host.policies import Action, Direction
 from ikevd.policy.child import Selection, Start
 from ikevd.policy.connection import Connection
 from ikevd.selector_findings import Narrowed
-from tests.builders import ALICE, BOB, NO_DPD, child, connection, mirrored
+from tests.builders import ALICE, BOB, NO_DPD, child, connection, mirrored, selector
 from tests.gateways import Gateway, World, bring_up, reload
 from tests.negotiation.mortal import Machine
 from tests.virtual_time import run
@@ -141,5 +141,25 @@ def test_a_peer_that_asks_for_a_second_part_of_one_child_keeps_the_first() -> No
         assert "INVALID_ID_INFORMATION" in str(second.exception())
         assert bob.pairs == 1
         assert str(bob.session.states["lan"].standing[0].sa.remote_selector) == "10.1.0.0/25"
+
+    run(story())
+
+
+def test_two_hundred_children_take_one_pair_and_are_shut_by_one_delete() -> None:
+    async def story() -> None:
+        nets = [f"10.2.{number}.0/24" for number in range(200)]
+        ours = tuple(
+            replace(LAN, name=f"net{number}", reqid=0x696B0000 + number, local=selector(net))
+            for number, net in enumerate(nets)
+        )
+        _, alice, _, bob = await tunnel(replace(NARROW, children=ours))
+        (lender,) = {reqid for _, reqid, _ in gates(bob).values()}
+        assert gates(bob).keys() == set(nets)
+        assert {action for action, _, _ in gates(bob).values()} == {Action.TUNNEL}
+        assert (len(bob.kernel.sas), lender) == (2, ours[0].reqid)
+        alice.session.unwant("lan")
+        await asyncio.sleep(10)
+        assert {action for action, _, _ in gates(bob).values()} == {Action.BLOCK}
+        assert {reqid for _, reqid, _ in gates(bob).values()} == {one.reqid for one in ours}
 
     run(story())
