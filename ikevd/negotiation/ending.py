@@ -67,6 +67,8 @@ class Ending:
     async def _clear_the_rest(self) -> None:
         await surely_done(self._remains.go({}))
         await surely_done(self._outside.remove())
+        for session in self._peers:  # last: it takes the kernel tens of milliseconds to remove an interface
+            await surely_done(session.clear_links())
 
     def _close(self) -> None:
         for session in (*self._peers, *self._peers.dismissed):

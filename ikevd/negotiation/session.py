@@ -237,10 +237,13 @@ class Session(Learner):
         return self.state.rests and self.empty
 
     async def clear(self) -> None:
-        """Remove all that stands in the kernel, blocks included, and its interface."""
+        """Remove all that stands in the kernel, blocks included."""
+        await self._kernel.believed.clear()
+
+    async def clear_links(self) -> None:
+        """Remove its interface, if it has one, for good."""
         if self._links is not None:
             await self._links.remove()
-        await self._kernel.believed.clear()
 
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
