@@ -86,13 +86,12 @@ class Standby:
 
     def yields(self, connection: str, child: str) -> bool:
         """Are the policies of that child the other one's?"""
-        couple = self._couples.get(Place(connection, child)) if self._couples else None
-        return couple is not None and couple.holder != Place(connection, child)
+        return self.holder(connection, child) is not None
 
     def holder(self, connection: str, child: str) -> Place | None:
         """Who carries what that child is for, where it is another one."""
-        couple = self._couples.get(place := Place(connection, child))
-        return couple.holder if couple is not None and couple.holder != place else None
+        couple = self._couples.get(Place(connection, child)) if self._couples else None
+        return couple.holder if couple is not None and couple.holder != Place(connection, child) else None
 
     def former(self, connection: str, child: str) -> int | None:
         """The reqid under which the policies of that child may stand, since the other one had them."""

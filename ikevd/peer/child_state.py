@@ -131,4 +131,4 @@ class ChildState:
 
 
 def _carries(pairs: tuple[PairState, ...]) -> bool:
-    return any(pair.attempt is None and pair.leave_at is None for pair in pairs)
+    return bool([pair for pair in pairs if pair.attempt is None and pair.leave_at is None])

@@ -7,6 +7,7 @@ from dataclasses import field
 from ikevd.frozen import frozen
 from ikevd.wire.registry import AuthMethod, Cipher, Encapsulation, EspTransform, Group, Hash, Integrity, Protocol
 
+TUNNEL = Encapsulation.TUNNEL
 TRANSPORTS = frozenset((Encapsulation.TRANSPORT, Encapsulation.UDP_TRANSPORT, Encapsulation.UDP_TRANSPORT_DRAFT))
 """The encapsulation modes that protect packets of the two peers themselves; the others are tunnels."""
 
@@ -33,7 +34,7 @@ class IpsecSuite:
     integrity: Integrity
     group: Group | None = None
     """The PFS group, or None for a Quick Mode without KE."""
-    mode: Encapsulation = Encapsulation.TUNNEL
+    mode: Encapsulation = TUNNEL
     protocol: Protocol = field(default=Protocol.ESP, hash=False)
     """Or AH. No part of the hash, as the next one: that of an enum's member is dear, and few suites differ in these."""
     esn: bool = field(default=False, hash=False)
@@ -42,4 +43,4 @@ class IpsecSuite:
     @property
     def transport(self) -> bool:
         """Does it protect packets of the two peers themselves, and no tunnel?"""
-        return self.mode in TRANSPORTS
+        return self.mode is not TUNNEL and self.mode in TRANSPORTS
