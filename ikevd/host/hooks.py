@@ -8,6 +8,7 @@ from typing import Protocol
 from ikevd.errors import Finding
 from ikevd.frozen import frozen
 from ikevd.policy.identity import Identity
+from ikevd.policy.marks import Mark
 from ikevd.policy.updown import Updown
 from ikevd.sa.model import IpsecSa
 
@@ -24,6 +25,12 @@ class HookCall:
     remote_id: Identity
     sa: IpsecSa
     """The pair with which it came up."""
+    if_id: int = 0
+    """As in the child."""
+    mark: Mark | None = None
+    """As in the child."""
+    interface: str | None = None
+    """Of the connection, to which its traffic is routed."""
 
 
 class Programs(Protocol):

@@ -82,6 +82,9 @@ def _call(draft: Draft, name: str, updown: Updown) -> HookCall:
     isakmp = draft.isakmp.get(pair.under)
     local = isakmp.sa.local_id if isakmp else draft.connection.local_id
     remote = isakmp.sa.remote_id if isakmp else draft.key.identity
+    configured = draft.configured(name)
+    assert configured is not None  # it has a program
+    interface = draft.connection.interface if configured.routed else None
     return HookCall(
         updown,
         draft.connection.name,
@@ -89,4 +92,7 @@ def _call(draft: Draft, name: str, updown: Updown) -> HookCall:
         local or Identity.of_address(pair.sa.local),
         remote or Identity.of_address(pair.sa.remote),
         pair.sa,
+        configured.if_id,
+        configured.mark,
+        interface.name if interface else None,
     )

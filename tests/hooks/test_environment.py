@@ -8,6 +8,7 @@ import pytest
 
 from ikevd.hooks.environment import environment
 from ikevd.policy.identity import Identity
+from ikevd.policy.marks import Mark
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import UdpEncapsulation
 from ikevd.wire.registry import IdType
@@ -85,6 +86,15 @@ def test_a_range_is_told_as_the_smallest_subnet_that_holds_it_and_as_it_is() -> 
 def test_esp_in_udp_is_told_with_the_peers_port() -> None:
     assert "PLUTO_UDP_ENC" not in told()
     assert told(encap=UdpEncapsulation(4500, 61234))["PLUTO_UDP_ENC"] == "61234"
+
+
+def test_a_routed_child_is_told_with_its_interface_and_what_the_kernel_knows_that_by() -> None:
+    xfrm = replace(call(), if_id=42, interface="vpn0")
+    found = environment(xfrm, up=True, interface=None)
+    assert (found["PLUTO_IF_ID_IN"], found["PLUTO_IF_ID_OUT"], found["IKEVD_INTERFACE"]) == ("42", "42", "vpn0")
+    vti = environment(replace(call(), mark=Mark(42)), up=True, interface=None)
+    assert (vti["PLUTO_MARK_IN"], vti["PLUTO_MARK_OUT"]) == ("42/0xffffffff", "42/0xffffffff")
+    assert not any(name.startswith(("PLUTO_IF_ID", "PLUTO_MARK", "IKEVD_INTERFACE")) for name in told())
 
 
 def test_where_there_is_no_way_to_the_peer_the_interface_is_unknown() -> None:

@@ -63,3 +63,16 @@ def test_all_addresses_are_read_however_many(namespace: Namespace) -> None:
     with namespace.entered():
         subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True, timeout=60)
     assert len([each for each in seen_in(namespace).addresses if each.interface == "wan"]) == 1000
+
+
+@pytest.mark.parametrize(("both", "one", "strict"), [(0, 1, True), (1, 0, True), (0, 2, False), (0, 0, False)])
+def test_the_larger_of_both_values_says_whether_the_way_back_is_checked(
+    namespace: Namespace, both: int, one: int, strict: bool
+) -> None:
+    namespace.run(*VETH)
+    for command in ("addr add 192.0.2.1/24 dev wan", "link set wan up"):
+        namespace.run("ip", *command.split())
+    with namespace.entered():
+        for name, value in (("all", both), ("wan", one)):
+            Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text(str(value))
+    assert ("wan" in seen_in(namespace).strict) is strict

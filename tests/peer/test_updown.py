@@ -14,6 +14,7 @@ from ikevd.peer.facts import Dismissed, Fact, Restarted
 from ikevd.peer.hook_facts import HookEnded
 from ikevd.peer.kernel_facts import Expired, Placed, Unplaced, Vanished
 from ikevd.peer.state import PeerState
+from ikevd.policy.interface import Interface
 from ikevd.policy.updown import Updown
 from tests.builders import connection, fqdn
 from tests.peer.records import LAN, OTHER, A, ipsec, isakmp, ours, pair, told
@@ -81,6 +82,13 @@ def test_it_is_run_when_its_policies_stand_again() -> None:
 def test_what_undoes_it_is_told_what_it_was_told_when_the_child_came_up() -> None:
     elsewhere = replace(STANDS, pairs=(pair(2),))
     assert runs(lan(elsewhere), deleted(ours(2))) == (HookState(CALL, up=False), [RUN_DOWN])
+
+
+def test_of_a_routed_child_the_interface_is_told() -> None:
+    lan_ = replace(LAN, updown=ROUTE, if_id=42)
+    hook, _ = runs(under_way(WANTED), up(), view=connection(children=(lan_,), interface=Interface("vpn0", 42)))
+    assert hook is not None
+    assert (hook.call.if_id, hook.call.mark, hook.call.interface) == (42, None, "vpn0")
 
 
 # -- another file
