@@ -31,6 +31,8 @@ PATIENTLY = "{interval: 1s, factor: 1, sends: 20}"
 WITHIN = 40.0
 """Seconds until a moment comes; what has not come by then is told as missed, and ikevd is killed all the same. A pair
 that was replaced stays for half a minute."""
+LINES, OCTETS = 2000, 40_000
+"""Of a log, in a failure: what went wrong may have begun two kills before."""
 HEARD_WITHIN = 5.0
 """Seconds in which a Delete is heard, if ever."""
 
@@ -93,7 +95,7 @@ class OppositeStrongSwan:
         return self.charon.log.count("Main Mode IKE_SA")
 
     def tail(self) -> str:
-        return self.charon.tail(150)
+        return self.charon.tail(LINES)
 
     def isakmp_sas(self) -> set[str]:
         return {f"{sa['initiator-spi']}:{sa['responder-spi']}" for sa in self.charon.list_sas()}
@@ -121,7 +123,7 @@ class OppositeIkevd:
         return sum(record["exchange"] == ExchangeType.MAIN_MODE.name for record in self.ikevd.client.trace(last=1000))
 
     def tail(self) -> str:
-        return self.ikevd.log[-12000:]
+        return self.ikevd.log[-OCTETS:]
 
     def isakmp_sas(self) -> set[str]:
         return {sa["cookies"] for sa in self.ikevd.status()["connections"][0]["isakmp"]}
@@ -320,7 +322,7 @@ class Restarts:
     def _told(self, point: Point) -> str:
         """All that may tell why it went wrong."""
         sas = [f"{node.name}: {sorted(keyed_sas(node))}" for node in (self._topology.gw_a, self._topology.gw_b)]
-        return "\n".join([f"--- killed at {point}", *sas, self._ikevd.log[-12000:], self._opposite.tail()])
+        return "\n".join([f"--- killed at {point}", *sas, self._ikevd.log[-OCTETS:], self._opposite.tail()])
 
     def _act(self, act: Act) -> Callable[[], object]:
         return {
