@@ -21,6 +21,7 @@ from tests.interop.moments import Moment, Place, Watch
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
+from tests.interop.vici import Section
 
 STANDS, OTHER = "lan", "other"
 """The child that the flood ping crosses, and the one that comes and goes."""
@@ -65,6 +66,9 @@ class Opposite(Protocol):
     def isakmp_sas(self) -> set[str]:
         """Their cookies."""
 
+    def serving(self) -> set[str]:
+        """Those of ISAKMP SAs that it has not replaced itself."""
+
     def tail(self) -> str:
         """The end of its log."""
 
@@ -98,7 +102,10 @@ class OppositeStrongSwan:
         return self.charon.tail(LINES)
 
     def isakmp_sas(self) -> set[str]:
-        return {f"{sa['initiator-spi']}:{sa['responder-spi']}" for sa in self.charon.list_sas()}
+        return {_cookies(sa) for sa in self.charon.list_sas()}
+
+    def serving(self) -> set[str]:
+        return {_cookies(sa) for sa in self.charon.list_sas() if sa["state"] == "ESTABLISHED"}
 
 
 @dataclass
@@ -127,6 +134,18 @@ class OppositeIkevd:
 
     def isakmp_sas(self) -> set[str]:
         return {sa["cookies"] for sa in self.ikevd.status()["connections"][0]["isakmp"]}
+
+    def serving(self) -> set[str]:
+        return serving(self.ikevd)
+
+
+def serving(ikevd: Ikevd) -> set[str]:
+    """The cookies of the ISAKMP SAs that it has not retired."""
+    return {sa["cookies"] for sa in ikevd.status()["connections"][0]["isakmp"] if not sa["retired"]}
+
+
+def _cookies(sa: Section) -> str:
+    return f"{sa['initiator-spi']}:{sa['responder-spi']}"
 
 
 class Act(Enum):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tests.eventually import eventually
 from tests.interop.keyed_sas import keyed_sas
-from tests.interop.kills import Act, Point, Restarts, Standing
+from tests.interop.kills import Act, Point, Restarts, Standing, serving
 from tests.interop.moments import Moment, Place
 
 PROBING = "dpd: {mode: periodic, delay: 2s, timeout: 5m}"
@@ -68,8 +68,6 @@ class Lives(Restarts):
             raise
 
     def _common(self) -> set[str]:
-        """The ISAKMP SAs that both sides have and begin something under. (strongSwan keeps one that it has renewed
+        """The ISAKMP SAs that both sides have, and that neither has replaced. (strongSwan keeps one that it has renewed
         for hours, its `over_time`; ikevd answers under it for as long.)"""
-        standing = self._ikevd.status()["connections"][0]["isakmp"]
-        ours = {one["cookies"] for one in standing if not one["retired"]}
-        return ours & self._opposite.isakmp_sas()
+        return serving(self._ikevd) & self._opposite.serving()
