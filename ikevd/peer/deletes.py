@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ikevd.peer import isakmp
+from ikevd.peer import attempts, isakmp
 from ikevd.peer.child_state import PairState
 from ikevd.peer.draft import Draft
 from ikevd.peer.due import lasts
@@ -78,11 +78,14 @@ def owe(draft: Draft, spis: Sequence[Spi]) -> None:
 
 
 def say_now(draft: Draft) -> None:
-    """Those that wait, even under an ISAKMP SA that leaves, if the peer still has it."""
+    """Those that wait, even under an ISAKMP SA that leaves, if the peer still has it. Not beside a Quick Mode of ours:
+    strongSwan knows three exchanges of an ISAKMP SA at one time (`max_ikev1_exchanges`), and of an older one it cannot
+    read message 3."""
     known = ((under, found) for under, found in draft.isakmp.items() if lasts(found, draft.now))
     leaving = (under for under, found in known if not found.peer_deleted)
     if draft.deletes_to_send and (chosen := isakmp.for_farewells(draft) or next(leaving, None)):
-        say_waiting(draft, chosen)
+        if not attempts.ours(draft, chosen):
+            say_waiting(draft, chosen)
 
 
 def forget_old(draft: Draft) -> None:

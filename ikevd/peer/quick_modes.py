@@ -204,4 +204,5 @@ def _distrust(draft: Draft, mode: QuickModeState) -> None:
 def _ended(draft: Draft, under: Cookies) -> None:
     """What had to wait until the Quick Modes under one ISAKMP SA have ended."""
     informed.settle(draft, under)
+    deletes.say_now(draft)
     isakmp.say_waiting_delete(draft, under)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ikevd.errors import NoAnswer
+from ikevd.peer.child_state import ChildState
 from ikevd.peer.command_facts import Unwanted
+from ikevd.peer.exchange_facts import QuickModeFailed
+from ikevd.peer.exchange_state import Attempt
+from ikevd.peer.facts import Restarted
 from ikevd.peer.isakmp_state import LastFlight
 from ikevd.peer.message_facts import Heard
+from ikevd.peer.state import SaidDelete
 from tests.builders import ALICE_TO_BOB
-from tests.peer.records import A, B, isakmp, ours, peer, told
+from tests.peer.records import NOW, A, B, isakmp, mode, ours, peer, told
 from tests.peer.rows import UP
 
 LAST_WORD = LastFlight(b"message 5", (b"message 6",))
@@ -32,3 +40,14 @@ def test_once_the_peer_has_spoken_under_the_newest_it_is_told_there_alone() -> N
 def test_where_there_is_no_other_one_it_is_told_under_that_which_it_may_not_have() -> None:
     _, effects = told(peer(isakmp(B, last_flight=LAST_WORD), lan=UP), Unwanted(("lan",)))
     assert said(effects) == ["say under B: delete d0000001"]
+
+
+def test_after_a_restart_they_wait_until_a_quick_mode_of_ours_has_ended() -> None:
+    """strongSwan forgets an exchange when three others follow, and could not read message 3."""
+    begun, trying = Attempt(7), ChildState(wanted=True, attempt=Attempt(7))
+    under_way = peer(isakmp(A), lan=trying, modes={7: mode(spi=ours(7))})
+    before = replace(under_way, deletes_said=(SaidDelete(ours(), NOW - 1),))
+    after, effects = told(before, Restarted(frozenset({begun})))
+    assert (said(effects), after.deletes_to_send) == ([], (ours(),))
+    after, effects = told(after, QuickModeFailed(begun, NoAnswer("silence"), spoken=True, sent=False))
+    assert (said(effects), after.deletes_to_send) == (["say under A: delete d0000001"], ())
