@@ -81,11 +81,13 @@ def say_now(draft: Draft) -> None:
     """Those that wait, even under an ISAKMP SA that leaves, if the peer still has it. Not beside a Quick Mode of ours:
     strongSwan knows three exchanges of an ISAKMP SA at one time (`max_ikev1_exchanges`), and of an older one it cannot
     read message 3."""
+    if not draft.deletes_to_send:
+        return
     known = ((under, found) for under, found in draft.isakmp.items() if lasts(found, draft.now))
     leaving = (under for under, found in known if not found.peer_deleted)
-    if draft.deletes_to_send and (chosen := isakmp.for_farewells(draft) or next(leaving, None)):
-        if not attempts.ours(draft, chosen):
-            say_waiting(draft, chosen)
+    chosen = isakmp.for_farewells(draft) or next(leaving, None)
+    if chosen is not None and not attempts.ours(draft, chosen):
+        say_waiting(draft, chosen)
 
 
 def forget_old(draft: Draft) -> None:
