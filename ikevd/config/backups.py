@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
+from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_connection import ConnectionSection
@@ -46,7 +47,7 @@ def _problem(
     for each, section in ((name, connection), (first, known)):
         if section.remote is None or isinstance(section.remote, AddressRange):
             return f"is for one peer that can be called, and the remote of {each} is none; wanted an address or a name"
-    if not set(_pairs(connection)) & set(_pairs(known)):
+    if not set(_pairs(connection)) & set(_pairs(known)):  # of an interface routing tells who carries
         return (
             f"names {first}, but no child of this connection has the networks of one of {first}; wanted the same local "
             "and remote"
@@ -56,4 +57,6 @@ def _problem(
 
 def _pairs(connection: ConnectionSection) -> Iterator[Selectors]:
     for child in connection.children.values():
+        if is_routed(connection, child):
+            continue
         yield from product(child.local, child.remote)

@@ -19,6 +19,9 @@ from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
 MAX_POLICIES = 4096
 """Of one pair; two ranges of IPv6 may make sixteen times as many, which are not compared."""
 
+MANY_POLICIES = 256
+"""Of one pair, in each direction: .1 to .254 at both ends makes 196."""
+
 Side = Literal["local", "remote"]
 SIDES: tuple[Side, Side] = ("local", "remote")
 Pair = tuple[TrafficSelector, TrafficSelector]
@@ -37,6 +40,8 @@ def doubt(problems: Problems, file: FileSection) -> None:
             _doubt_items(problems, (*child.path, side), child.side(side))
     if sum(len(child.side("local")) * len(child.side("remote")) for child in children) > LEASABLE:
         return
+    for child in children:
+        _doubt_number(problems, child)
     shared = _doubt_policies(problems, children)
     _doubt_shunts(problems, file, children)
     _doubt_overlaps(problems, children, shared)
@@ -69,6 +74,19 @@ def _doubt_items(problems: Problems, path: YamlPath, selectors: tuple[TrafficSel
 
 
 # -- one policy of the kernel -------------------------------------------------------------------------------------
+
+
+def _doubt_number(problems: Problems, child: _Child) -> None:
+    """One doubt for each child."""
+    for local, remote in product(child.section.local, child.section.remote):
+        number = len(local.networks) * len(remote.networks)
+        if number > MANY_POLICIES:
+            problems.warn(
+                child.path,
+                f"{_text((local, remote))} becomes {number} policies of the kernel in each direction, one for each "
+                "pair of their subnets; wanted subnets, or ranges that begin and end at borders of subnets",
+            )
+            return
 
 
 def _doubt_policies(problems: Problems, children: list[_Child]) -> set[YamlPath]:

@@ -20,6 +20,9 @@ from ikevd.selector_findings import ChildTraffic, Narrowed, NoSuchChild
 
 MAX_NAMED = 100
 """Children in one finding."""
+MAX_SUBNETS = 256
+"""Pairs of them that a request may make of one child: ranges at both ends make thousands of policies. The usual .1 to
+.254 at both ends makes 196."""
 MAX_COMPARED = 30
 """Children that are compared with one another: the peer chooses how often."""
 
@@ -48,7 +51,8 @@ def select(children: Sequence[Child], local: TrafficSelector, remote: TrafficSel
         return _narrowed(meeting, children, (local, remote))
     known = tuple(ChildTraffic(child.name, configured(child)) for child in children[:MAX_NAMED])
     swapped = any((child.remote, child.local) == (local, remote) for child in children)
-    near = any(child.local.meet(local) and child.remote.meet(remote) for child in children)
+    strict = [child for child in children if child.selection is Selection.STRICT]
+    near = any(child.local.meet(local) and child.remote.meet(remote) for child in strict)
     raise InvalidId(NoSuchChild(traffic(local, remote), known, swapped, near))
 
 
@@ -77,6 +81,8 @@ def _part(child: Child, local: TrafficSelector, remote: TrafficSelector) -> Chil
     if child.selection is Selection.STRICT or ours is None or theirs is None:
         return None
     if child.template and not child.remote.holds_part(theirs):
+        return None
+    if len(ours.networks) * len(theirs.networks) > MAX_SUBNETS:
         return None
     return replace(child, local=ours, remote=theirs)
 

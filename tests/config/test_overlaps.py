@@ -112,3 +112,12 @@ def test_items_of_one_list_that_overlap_are_doubted(tmp_path: Path) -> None:
 def test_each_child_is_doubted_once(tmp_path: Path) -> None:
     bodies = [f"local: 10.1.0.0/24, remote: 10.2.0.0/{prefix}" for prefix in (16, 17, 18, 19)]
     assert len(doubts(tmp_path, children(*bodies))) == 3
+
+
+def test_ranges_that_become_thousands_of_policies_are_doubted(tmp_path: Path) -> None:
+    usual = "local: 10.1.0.1-10.1.0.254, remote: 10.2.0.1-10.2.0.254"
+    many = "local: 10.0.0.1-10.127.255.254, remote: 10.128.0.1-10.255.255.254"
+    (found,) = doubts(tmp_path, children(usual)) or [""]
+    assert found == ""
+    (found,) = doubts(tmp_path, children(many))
+    assert "becomes 1936 policies of the kernel in each direction" in found

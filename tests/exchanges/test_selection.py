@@ -84,6 +84,13 @@ def test_strict_children_are_for_their_own_selectors_alone() -> None:
     assert installed(asked(ANY, ANY, strict, DMZ)) == ["dmz: 10.1.1.0/24 === 10.2.0.0/24"]
 
 
+def test_ranges_that_would_make_thousands_of_policies_are_refused() -> None:
+    everything = ours("10.0.0.0/8", "10.0.0.0/8")
+    assert installed(asked("10.1.0.1-10.1.0.254", "10.2.0.1-10.2.0.254", everything))
+    with pytest.raises(InvalidId):
+        asked("10.0.0.1-10.255.255.254", "10.0.0.1-10.255.255.254", everything)
+
+
 def test_nothing_in_common_is_refused() -> None:
     with pytest.raises(InvalidId) as refused:
         asked("10.9.0.0/16", ANY, LAN, DMZ)

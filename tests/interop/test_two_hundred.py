@@ -21,16 +21,15 @@ MOST = 2.0
 """Times as long as two strongSwans take."""
 
 
-def test_two_hundred_children_in_both_roles_beside_two_strongswans(
-    topology: Topology, charon_a: StrongSwan, charon_b: StrongSwan
-) -> None:
+def test_two_hundred_children_in_both_roles_beside_two_strongswans(topology: Topology, charon_b: StrongSwan) -> None:
     """The same networks each time; what strongSwan begins, it begins one after the other."""
     site = site_of(topology, COUNT)
     charon_b.load(site.mirrored().swanctl())
-    charon_a.load(site.swanctl())
-    two = seconds(lambda: all_up(charon_a, site, charon_b))
-    charon_a.reset()
-    charon_b.wait_for_children(0)
+    with StrongSwan(topology.gw_a) as charon_a:
+        charon_a.load(site.swanctl())
+        two = seconds(lambda: all_up(charon_a, site, charon_b))
+        charon_a.reset()
+        charon_b.wait_for_children(0)
     with Ikevd(site.here, in_one_entry(replace(site, start="manual"))) as ikevd:
         ours = seconds(lambda: up(ikevd, charon_b))
         assert len(site.here.xfrm_state()) == 2 * COUNT
