@@ -14,8 +14,8 @@ from ikevd.wire.registry import EspTransform, Protocol
 
 IP_HEADER = {4: 20, 6: 40}
 UDP_HEADER, ESP_HEADER, ESP_TRAILER, AH_HEADER = 8, 8, 2, 12
-ALIGNMENT, AH_ALIGNMENT = 4, 8
-"""RFC 4303 section 2.4. Linux aligns AH to 8 octets over IPv4 too (RFC 4302 section 3.3.3.2.1 asks for 4)."""
+ALIGNMENT, AH_ALIGNMENT = 4, {4: 4, 6: 8}
+"""RFC 4303 section 2.4, RFC 4302 section 3.3.3.2.1 (Linux: XFRM_STATE_ALIGN4)."""
 COUNTER_IV = 8
 """Of the modes that count: CTR, CCM, GCM, GMAC (RFC 3686, 4309, 4106, 4543)."""
 LONG_BLOCKS = (EspTransform.AES_CBC, EspTransform.CAMELLIA)
@@ -32,7 +32,7 @@ def inner_mtu(
     icv = (icv_bits or _icv_bits(suite)) // 8
     header = IP_HEADER[outer_version]
     if suite.protocol is Protocol.AH:
-        fits = path_mtu - header - _aligned(AH_HEADER + icv, AH_ALIGNMENT)
+        fits = path_mtu - header - _aligned(AH_HEADER + icv, AH_ALIGNMENT[outer_version])
     else:
         iv, block = _iv_and_block(suite.transform)
         room = path_mtu - header - UDP_HEADER * udp - ESP_HEADER - iv - icv
