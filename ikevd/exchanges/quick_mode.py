@@ -165,10 +165,10 @@ def _suites(sa: IsakmpSa, child: Child) -> list[tuple[IpsecSuite, ...]]:
     suites = child.suites
     if child.pfs is Pfs.OFF:
         suites = tuple([suite if suite.group is None else replace(suite, group=None) for suite in suites])
-    return [
-        tuple(suite if suite.mode == mode else replace(suite, mode=mode) for suite in suites)
-        for mode in nat.modes(sa.nat, transport=child.transport)
-    ]
+    modes = nat.modes(sa.nat, transport=child.transport)
+    if modes == (suites[0].mode,):  # as all have it: what is usual is not made anew
+        return [suites]
+    return [tuple([suite if suite.mode == mode else replace(suite, mode=mode) for suite in suites]) for mode in modes]
 
 
 def _as_claimed(choice: Phase2Choice, answer: Message) -> Phase2Choice:

@@ -12,9 +12,12 @@ from ikevd.frozen import replace
 from ikevd.path_findings import AhBehindNat
 from ikevd.policy.child import Child
 from ikevd.policy.selectors import Selectors, TrafficSelector
+from ikevd.policy.suites import TUNNEL
 from ikevd.sa.model import IsakmpSa
 from ikevd.wire.nat import NatOaPayload
 from ikevd.wire.registry import Protocol
+
+AH = Protocol.AH
 
 
 def placed(child: Child, local: Address, remote: Address) -> Child:
@@ -38,7 +41,7 @@ def selected(
 ) -> Selected | None:
     """The child in transport mode that the peer asks for; None: none is."""
     for child in children:
-        if child.transport:
+        if child.suites[0].mode is not TUNNEL and child.transport:  # there may be a thousand
             between = placed(child, local, remote)
             if (between.local, between.remote) == seen(sa, child, asked, local, remote):
                 return Selected(between)
@@ -52,7 +55,7 @@ def original_addresses(sa: IsakmpSa, child: Child, initiator: Address, responder
 
 def check_protocol(sa: IsakmpSa, child: Child) -> None:
     """AH passes no NAT. Raises `NoProposalChosen`."""
-    if child.protocol == Protocol.AH and sa.nat is not None and sa.nat.encapsulates:
+    if child.protocol == AH and sa.nat is not None and sa.nat.encapsulates:
         raise NoProposalChosen(AhBehindNat(child.name, sa.nat.local, sa.nat.remote))
 
 

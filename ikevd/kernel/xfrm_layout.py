@@ -12,9 +12,9 @@ from ikevd.host.policies import Direction, PolicyId
 from ikevd.policy.selectors import Network
 from ikevd.wire.registry import Protocol
 
+ESP = Protocol.ESP
 IPPROTO_ESP, IPPROTO_AH = 50, 51
 PROTOCOLS = {IPPROTO_ESP: Protocol.ESP, IPPROTO_AH: Protocol.AH}
-NUMBERS = {protocol: number for number, protocol in PROTOCOLS.items()}
 IPPROTO_ANY = 255
 """In a flush: AH, ESP and IPComp."""
 MODE_TRANSPORT, MODE_TUNNEL = 0, 1
@@ -113,6 +113,11 @@ IF_ID = Struct("=I")
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)
+
+
+def number_of(protocol: Protocol) -> int:
+    """Of ESP or AH as an IP protocol."""
+    return IPPROTO_ESP if protocol == ESP else IPPROTO_AH
 
 
 def family_of(address: Address) -> int:

@@ -19,7 +19,6 @@ from ikevd.kernel.xfrm_layout import (
     MARK,
     MODE_TRANSPORT,
     MODE_TUNNEL,
-    NUMBERS,
     PROTOCOLS,
     SELECTOR,
     UNLIMITED,
@@ -30,6 +29,7 @@ from ikevd.kernel.xfrm_layout import (
     XFRM_ID,
     Attr,
     family_of,
+    number_of,
     pack_address,
     pack_selector,
     unpack_address,
@@ -130,7 +130,7 @@ def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) 
 
 def _pack_template(template: Template) -> bytes:
     return USER_TMPL.pack(
-        XFRM_ID.pack(pack_address(template.destination), (template.spi or Spi(0)).octets, NUMBERS[template.protocol]),
+        XFRM_ID.pack(pack_address(template.destination), (template.spi or Spi(0)).octets, number_of(template.protocol)),
         family_of(template.destination),
         pack_address(template.source),
         template.reqid,

@@ -26,7 +26,6 @@ from ikevd.kernel.xfrm_layout import (
     LIFETIME_CUR,
     MODE_TRANSPORT,
     MODE_TUNNEL,
-    NUMBERS,
     PROTOCOLS,
     REPLAY,
     REPLAY_ESN,
@@ -43,6 +42,7 @@ from ikevd.kernel.xfrm_layout import (
     XFRM_ID,
     Attr,
     family_of,
+    number_of,
     pack_address,
     unpack_address,
 )
@@ -117,12 +117,9 @@ def build_spi_request(
 
 def build_sa_id(sa: SaId) -> bytes:
     """The body of GETSA and DELSA."""
-    return USERSA_ID.pack(pack_address(sa.destination), sa.spi.octets, family_of(sa.destination), _number(sa.spi))
-
-
-def _number(spi: Spi) -> int:
-    """Of the IP protocol."""
-    return NUMBERS[spi.protocol]
+    return USERSA_ID.pack(
+        pack_address(sa.destination), sa.spi.octets, family_of(sa.destination), number_of(sa.spi.protocol)
+    )
 
 
 @frozen
@@ -182,7 +179,9 @@ def _same_window(body: bytes) -> bytes:
 def build_moved(body: bytes, to: KernelSa) -> bytes:
     """The body of NEWSA that installs an SA at the ends of `to` which goes on where another one was, from the answered
     NEWSA of that. Raises `KernelRefused` where its sequence numbers are used up, and `KeysWithheld`."""
-    fixed = body[: SELECTOR.size] + XFRM_ID.pack(pack_address(to.destination), to.spi.octets, _number(to.spi))
+    fixed = body[: SELECTOR.size] + XFRM_ID.pack(
+        pack_address(to.destination), to.spi.octets, number_of(to.spi.protocol)
+    )
     fixed += pack_address(to.source).ljust(ADDRESS_OCTETS, b"\0") + body[LIFETIME_OFFSET : USERSA_INFO.size]
     present = dict(attributes(body[USERSA_INFO.size :]))
     kept = b"".join(attribute(kind, present[kind]) for kind in (Attr.MTIMER_THRESH,) if kind in present)
@@ -247,7 +246,7 @@ def _usersa_info(
 ) -> bytes:
     return USERSA_INFO.pack(
         ANY_PACKET[family_of(source)] if transport else bytes(SELECTOR.size),  # the policies select
-        XFRM_ID.pack(pack_address(sa.destination), sa.spi.octets, _number(sa.spi)),
+        XFRM_ID.pack(pack_address(sa.destination), sa.spi.octets, number_of(sa.spi.protocol)),
         pack_address(source),
         lifetime,
         bytes(LIFETIME_CUR.size),

@@ -22,7 +22,6 @@ from ikevd.policy.marks import Mark
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
-from ikevd.wire.registry import Protocol
 
 BOTH, TUNNEL, BLOCK = Half.BOTH, Action.TUNNEL, Action.BLOCK
 INBOUND = (Direction.IN, Direction.FWD)
@@ -196,12 +195,9 @@ class _Tunnel:
 
     local_selector: TrafficSelector
     remote_selector: TrafficSelector
-    local: Address
-    remote: Address
-    reqid: int
-    protocol: Protocol
-    transport: bool
-    template: bool = False
+    inwards: Template
+    """Of what comes: from the peer to this machine."""
+    open: bool = False
     """Are these the selectors that peers may ask for a part of?"""
     if_id: int = 0
     mark: Mark | None = None
@@ -209,8 +205,8 @@ class _Tunnel:
 
 def _of_pair(sa: IpsecSa, if_id: int = 0, mark: Mark | None = None) -> _Tunnel:
     suite = sa.suite
-    ends = sa.local_selector, sa.remote_selector, sa.local, sa.remote
-    return _Tunnel(*ends, sa.reqid, suite.protocol, suite.transport, False, if_id, mark)
+    inwards = Template(sa.remote, sa.local, sa.reqid, None, suite.protocol, suite.transport)
+    return _Tunnel(sa.local_selector, sa.remote_selector, inwards, False, if_id, mark)
 
 
 def _of_child(connection: Connection, child: Child) -> _Tunnel:
@@ -218,8 +214,8 @@ def _of_child(connection: Connection, child: Child) -> _Tunnel:
     remote = connection.remote or _any_like(connection.local)
     local = connection.local or _any_like(remote)
     ours = child.local.everywhere if isinstance(child.local, Dynamic) else child.local
-    ends = ours, child.remote, local, remote
-    return _Tunnel(*ends, child.reqid, child.protocol, child.transport, child.template, child.if_id, child.mark)
+    inwards = Template(remote, local, child.reqid, None, child.protocol, child.transport)
+    return _Tunnel(ours, child.remote, inwards, child.template, child.if_id, child.mark)
 
 
 def _any_like(address: Address | None) -> Address:
@@ -237,9 +233,8 @@ class _Policies:
         protocol, networks = ours.protocol or theirs.protocol, tuple(product(ours.networks, theirs.networks))
         arriving = [(remote, local, protocol, theirs.port, ours.port) for local, remote in networks]
         leaving = [(local, remote, protocol, ours.port, theirs.port) for local, remote in networks]
-        template = Template(tunnel.remote, tunnel.local, tunnel.reqid, None, tunnel.protocol, tunnel.transport)
-        ways = INBOUND[:1] if tunnel.transport else INBOUND  # what is for this machine itself is not forwarded
-        bearing = tunnel.if_id, tunnel.mark
+        template, bearing = tunnel.inwards, (tunnel.if_id, tunnel.mark)
+        ways = INBOUND[:1] if template.transport else INBOUND  # what is for this machine itself is not forwarded
         inward = ((PolicyId(*packets, way, *bearing), packets) for way in ways for packets in arriving)
         named = [(name, self._priority(packets)) for name, packets in inward]
         self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
@@ -252,12 +247,10 @@ class _Policies:
 
     def outwards(self, action: Action, spi: Spi | None = None) -> Iterator[KernelPolicy]:
         """Those of the packets that leave. `spi`: through this SA."""
-        tunnel = self.tunnel
-        template = Template(tunnel.local, tunnel.remote, tunnel.reqid, spi, tunnel.protocol, tunnel.transport)
-        for name, back in zip(
-            self._outwards, self.inwards, strict=False
-        ):  # of one pair of networks one after the other
-            yield KernelPolicy(name, action, back.priority, template)
+        back = self.tunnel.inwards
+        template = Template(back.destination, back.source, back.reqid, spi, back.protocol, back.transport)
+        for name, policy in zip(self._outwards, self.inwards, strict=False):  # of one pair of networks each
+            yield KernelPolicy(name, action, policy.priority, template)
 
     def _priority(self, packets: Packets) -> int:
-        return priority(*packets, template=self.tunnel.template)
+        return priority(*packets, template=self.tunnel.open)

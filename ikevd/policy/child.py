@@ -9,7 +9,7 @@ from ikevd.frozen import frozen
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.marks import Mark
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.policy.suites import IpsecSuite
+from ikevd.policy.suites import TRANSPORTS, IpsecSuite
 from ikevd.policy.updown import Updown
 from ikevd.wire.registry import Protocol
 
@@ -104,7 +104,7 @@ class Child:
     @property
     def transport(self) -> bool:
         """Does it protect packets of the two peers themselves, and no tunnel? As all its suites have it."""
-        return self.suites[0].transport
+        return self.suites[0].mode in TRANSPORTS
 
     @property
     def routed(self) -> bool:

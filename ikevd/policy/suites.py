@@ -8,7 +8,7 @@ from ikevd.frozen import frozen
 from ikevd.wire.registry import AuthMethod, Cipher, Encapsulation, EspTransform, Group, Hash, Integrity, Protocol
 
 TUNNEL = Encapsulation.TUNNEL
-TRANSPORTS = frozenset((Encapsulation.TRANSPORT, Encapsulation.UDP_TRANSPORT, Encapsulation.UDP_TRANSPORT_DRAFT))
+TRANSPORTS = (Encapsulation.TRANSPORT, Encapsulation.UDP_TRANSPORT, Encapsulation.UDP_TRANSPORT_DRAFT)
 """The encapsulation modes that protect packets of the two peers themselves; the others are tunnels."""
 
 

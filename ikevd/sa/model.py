@@ -34,6 +34,7 @@ class Cookies:
 
 
 AH_SPACE = 1 << 32
+AH, ESP = Protocol.AH, Protocol.ESP
 
 
 class Spi(int):
@@ -43,12 +44,12 @@ class Spi(int):
     @classmethod
     def of(cls, protocol: Protocol, octets: bytes) -> Spi:
         """From four octets, network order; `protocol`: ESP or AH."""
-        return cls(int.from_bytes(octets, "big") | (AH_SPACE if protocol == Protocol.AH else 0))
+        return cls(int.from_bytes(octets, "big") | (AH_SPACE if protocol == AH else 0))
 
     @property
     def protocol(self) -> Protocol:
         """ESP or AH."""
-        return Protocol.AH if self & AH_SPACE else Protocol.ESP
+        return AH if self & AH_SPACE else ESP
 
     @property
     def number(self) -> int:

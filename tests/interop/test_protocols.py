@@ -22,15 +22,12 @@ from tests.interop.xfrm import XfrmState
 PINGS = 5
 AH = "sha256"
 ROWS = [
-    pytest.param("esp", "transport", "aes128-sha256", id="transport"),
-    pytest.param("esp", "transport", "aes256gcm16-curve25519", id="transport-gcm-pfs"),
+    pytest.param("esp", "transport", "aes256gcm16-curve25519", id="transport"),
     pytest.param("ah", "transport", AH, id="ah-transport"),
     pytest.param("ah", "tunnel", AH, id="ah-tunnel"),
-    pytest.param("ah", "tunnel", "sha1-curve25519", id="ah-tunnel-pfs"),
     pytest.param("esp", "tunnel", "aes256-sha256-esn", id="esn"),
-    pytest.param("esp", "tunnel", "aes128gcm16-esn", id="esn-gcm"),
-    pytest.param("ah", "tunnel", "sha256-esn", id="ah-esn"),
-    pytest.param("esp", "transport", "aes256-sha256-esn", id="transport-esn"),
+    pytest.param("esp", "transport", "aes128gcm16-esn", id="transport-esn"),
+    pytest.param("ah", "tunnel", "sha1-curve25519-esn", id="ah-esn"),
 ]
 
 
@@ -92,14 +89,11 @@ def test_with_strongswan(
     assert topology.gw_a.xfrm_policy() == []
 
 
-@EITHER
-def test_a_rekeyed_pair_of_ah_in_transport_mode_goes_on(
-    topology: Topology, charon_b: StrongSwan, beginner: Beginner
-) -> None:
+def test_a_rekeyed_pair_of_ah_in_transport_mode_goes_on(topology: Topology, charon_b: StrongSwan) -> None:
     site = Site(topology.gw_a, topology.gw_b, esp=AH, protocol="ah", mode="transport")
     charon_b.configure(site.mirrored())
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
-        bring_up(beginner, ikevd, charon_b)
+        ikevd.up("lan")
         first = {state.spi for state in topology.gw_a.xfrm_state()}
         charon_b.rekey("lan")
         eventually(lambda: {state.spi for state in topology.gw_a.xfrm_state()}, lambda spis: len(spis - first) == 2)
@@ -114,39 +108,38 @@ def test_one_protocol_in_transport_mode(topology: Topology, charon_b: StrongSwan
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
         bring_up(beginner, ikevd, charon_b)
         packets_cross(topology, site)
-        assert {policy.selector for policy in topology.gw_a.xfrm_policy()} == {"proto icmp"}
+        assert {policy.selector for policy in topology.gw_a.xfrm_policy() if policy.templates} == {"proto icmp"}
 
 
-@EITHER
-@pytest.mark.parametrize("drafts", [False, True], ids=["rfc", "drafts"])
-@pytest.mark.parametrize("protocol", ["", "[icmp]"], ids=["any", "icmp"])
+def between_hosts(net: Topology, *options: str) -> Site:
+    """ICMP of the two gateways, one of them behind a NAT."""
+    icmp = (("lan", "dynamic[icmp]", "dynamic[icmp]"),)
+    names = {"local_id": "a.example", "remote_id": "b.example"}
+    return Site(net.gw_a, net.gw_b, mode="transport", children=icmp, options=options, **names)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("beginner", "options"),
+    [("ikevd", ()), ("strongSwan", ()), ("ikevd", ("nat_method: drafts",))],
+    ids=["ikevd", "strongSwan", "ikevd-drafts"],
+)
 def test_transport_mode_through_a_nat_before_ikevd(
-    behind_nat: Topology, beginner: Beginner, drafts: bool, protocol: str
+    behind_nat: Topology, beginner: Beginner, options: tuple[str, ...]
 ) -> None:
-    if beginner == "strongSwan" and drafts:
-        pytest.skip("strongSwan as initiator announces all methods, the RFC first: as without drafts")
-    net = behind_nat
-    site = Site(net.gw_a, net.gw_b, mode="transport", children=(("lan", f"dynamic{protocol}", f"dynamic{protocol}"),))
-    site = replace(site, local_id="a.example", remote_id="b.example")
-    options = ("nat_method: drafts",) if drafts else ()
-    with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, replace(site, options=options).ikevd()) as ikevd:
-        charon.configure(site.mirrored())
+    site = between_hosts(behind_nat, *options)
+    with StrongSwan(behind_nat.gw_b) as charon, Ikevd(behind_nat.gw_a, site.ikevd()) as ikevd:
+        charon.configure(site.mirrored(options=()))
         bring_up(beginner, ikevd, charon)
-        packets_cross(net, site, udp=True)
+        packets_cross(behind_nat, site, udp=True)
 
 
 @EITHER
-@pytest.mark.parametrize("protocol", ["", "[icmp]"], ids=["any", "icmp"])
-def test_transport_mode_through_a_nat_before_strongswan(
-    behind_nat: Topology, beginner: Beginner, protocol: str
-) -> None:
-    net = behind_nat
-    site = Site(net.gw_a, net.gw_b, mode="transport", children=(("lan", f"dynamic{protocol}", f"dynamic{protocol}"),))
-    site = replace(site, local_id="a.example", remote_id="b.example")
-    with StrongSwan(net.gw_a) as charon, Ikevd(net.gw_b, site.mirrored().ikevd()) as ikevd:
+def test_transport_mode_through_a_nat_before_strongswan(behind_nat: Topology, beginner: Beginner) -> None:
+    site = between_hosts(behind_nat)
+    with StrongSwan(behind_nat.gw_a) as charon, Ikevd(behind_nat.gw_b, site.mirrored().ikevd()) as ikevd:
         charon.configure(site)
         bring_up(beginner, ikevd, charon)
-        packets_cross(net, site, udp=True)
+        packets_cross(behind_nat, site, udp=True)
 
 
 def test_the_other_mode_is_refused_in_words(topology: Topology, charon_b: StrongSwan) -> None:
