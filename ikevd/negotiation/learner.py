@@ -49,6 +49,9 @@ from ikevd.wire.message import Header
 class Learner(Inbox[Happening | Retry]):
     """Carries out what `ikevd.peer` decides."""
 
+    _rests_until = 0.0
+    """Until then nothing is done that is due: a Quick Mode of ours that an earlier process began goes first."""
+
     def __init__(
         self,
         key: PeerKey,
@@ -223,7 +226,7 @@ class Learner(Inbox[Happening | Retry]):
 
     def _arm(self, before: PeerState, earliest: float = 0.0) -> None:
         """What changed is due at another time."""
-        arm(self._agenda, before, self.state, earliest)
+        arm(self._agenda, before, self.state, max(earliest, self._rests_until))
         arm_keepalive(self._agenda, self._ports, self.connection.nat_keepalive, before, self.state)
 
     def _due(self, keys: list[object]) -> None:

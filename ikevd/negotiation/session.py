@@ -29,6 +29,11 @@ from ikevd.policy.connection import Connection
 from ikevd.store.difference import heard_at_the_latest
 from ikevd.store.interface import ExchangeState, StoredPeer
 
+RESTS = 3.0
+"""Seconds in which a Quick Mode of ours hears, after a restart, what the peer has repeated meanwhile. strongSwan keeps
+three exchanges of an ISAKMP SA in mind (`max_ikev1_exchanges`): an R-U-THERE, its answer and a Delete, and it can no
+more read message 3."""
+
 
 class Session(Learner):
     """A `Learner`, as the rest of the daemon sees it."""
@@ -180,6 +185,9 @@ class Session(Learner):
         self.state = replace(read, children={**self.state.children, **read.children})
         self._ledger.read(stored.state)
         happenings = self._at_work.restore(stored)
+        modes = self.state.quick_modes
+        if any(attempt in modes and modes[attempt].ours for attempt in self._at_work.under_way):
+            self._rests_until = self._ports.now() + RESTS
         self._arm(PeerState(stored.state.key), self._ports.now() + overdue_after)
         return happenings
 

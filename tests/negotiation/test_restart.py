@@ -13,6 +13,7 @@ from ikevd.facts import Established
 from ikevd.host.policies import Action
 from ikevd.peer.notices import r_u_there
 from ikevd.policy.child import Start
+from ikevd.policy.dpd import Dpd, DpdMode
 from ikevd.wire.registry import ExchangeType
 from tests.builders import ALICE, BOB, child, connection, mirrored
 from tests.duet import Network
@@ -346,3 +347,32 @@ def test_message_2_of_quick_mode_that_is_repeated_to_a_new_process_is_answered_w
         assert alice.pairs == bob.pairs == 1
 
     run(story())
+
+
+def test_after_a_restart_a_quick_mode_that_is_under_way_goes_first() -> None:
+    """strongSwan can read no message 3 that three other exchanges have followed: not even an R-U-THERE is said."""
+
+    async def story() -> None:
+        world = World()
+        hers = Machine(world, ALICE, replace(VIEW, dpd=Dpd(DpdMode.PERIODIC, delay=2, timeout=60)))
+        Machine(world, BOB, mirrored(VIEW)).boot()
+        alice = hers.boot()
+        await bring_up(alice)
+        await asyncio.sleep(20)
+        alice.session.rekey(["lan"], phase1=False)
+        await asyncio.sleep(0.005)
+        hers.kill()
+        await asyncio.sleep(10)
+        now = asyncio.get_running_loop().time()
+        await hers.restart()
+        await asyncio.sleep(2.9)
+        assert kinds_from(world, ALICE, now) == {ExchangeType.QUICK_MODE}
+        await asyncio.sleep(3)
+        assert ExchangeType.INFORMATIONAL in kinds_from(world, ALICE, now)
+
+    run(story())
+
+
+def kinds_from(world: World, sender: Address, after: float) -> set[int]:
+    """As `kinds`, of what one gateway has sent."""
+    return {octets[EXCHANGE] for at, path, octets in world.wire if at >= after and path.local.address == sender}
