@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ikevd import owners
@@ -135,7 +136,8 @@ class _Running:
     def abandon(self) -> None:
         """It is ended at once."""
         self.signal(signal.SIGKILL)
-        self._process.wait(GRACE)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE)
         self.close()
 
     def close(self) -> None:

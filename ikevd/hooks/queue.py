@@ -66,8 +66,10 @@ class HookQueue:
         await self._wait()
 
     async def close(self) -> int:
-        """What is left is run within `PATIENCE`; gives how many runs were cut short, or never begun."""
-        await self._wait()
+        """What is left is run within `PATIENCE`, after `rest` at no time; gives how many runs were cut short, or never
+        begun."""
+        if not self._closed:
+            await self._wait()
         self._closed = True
         cut = self._running + self.waiting
         for task in [*self._tasks]:

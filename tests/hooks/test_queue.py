@@ -103,6 +103,23 @@ def test_at_the_end_what_is_left_is_run_in_bounded_time_and_what_was_cut_is_coun
     run(story())
 
 
+def test_what_has_not_ended_when_it_has_rested_is_ended_at_once() -> None:
+    async def story() -> None:
+        async def endless(call: HookCall, up: bool) -> Finding | None:
+            await asyncio.sleep(1000)
+            return None
+
+        queue = HookQueue(endless)
+        running = asyncio.ensure_future(queue.run("lan", CALL, True))
+        await asyncio.sleep(0.5)
+        await queue.rest()
+        assert await queue.close() == 1
+        assert asyncio.get_running_loop().time() == 0.5 + PATIENCE
+        running.cancel()
+
+    run(story())
+
+
 def test_one_that_rests_begins_nothing_and_waits_for_what_runs() -> None:
     async def story() -> None:
         slow = Slow()
