@@ -24,6 +24,8 @@ from ikevd.wire.registry import NotifyType
 
 MAX_HELD = 32
 """Of refusals and of Deletes whose Quick Mode is not known yet."""
+UNREADABLE = (NotifyType.PAYLOAD_MALFORMED, NotifyType.INVALID_HASH_INFORMATION, NotifyType.INVALID_MESSAGE_ID)
+"""What is said of a message that could not be read, whichever that was."""
 
 
 def informed(
@@ -92,10 +94,14 @@ def deleted_early(draft: Draft, under: Cookies, sa: IpsecSa) -> None:
 
 
 def _refused(draft: Draft, under: Cookies, refusal: Refusal) -> None:
-    """It ends the Quick Mode with that SPI, or else the only one under way; otherwise it is kept."""
-    draft.say(Record(under, Note(Mentioned((str(refusal.notify),), has_consequence=True))))
+    """It ends the Quick Mode with that SPI, or else the only one under way; otherwise it is kept. Unless the peer could
+    not read a message: that may be a late copy of an exchange that it has forgotten (strongSwan knows three)."""
     modes, found = attempts.ours(draft, under), draft.isakmp.get(under)
     named = [key for key, mode in modes.items() if mode.spi is not None and mode.spi.octets == refusal.spi]
+    counts = bool(named) or refusal.notify not in UNREADABLE
+    draft.say(Record(under, Note(Mentioned((str(refusal.notify),), has_consequence=counts))))
+    if not counts:
+        return
     if named or len(modes) == 1:
         _refuse(draft, (named or list(modes))[0], refusal.notify)
     elif modes and found is not None:

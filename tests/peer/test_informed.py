@@ -72,6 +72,16 @@ def test_a_refusal_ends_the_quick_mode_whose_spi_it_names() -> None:
     assert [mode.ending for mode in after.quick_modes.values()] == [False, True]
 
 
+def test_that_the_peer_could_not_read_a_message_ends_no_quick_mode_but_that_whose_spi_it_names() -> None:
+    """strongSwan (5.9.8) says it of a late copy, of an exchange that it has forgotten meanwhile."""
+    under_way = peer(isakmp(), lan=LAN, modes={7: mode(spi=ours(7))})
+    after, effects = told(under_way, said(NotifyPayload(Protocol.ESP, NotifyType.PAYLOAD_MALFORMED, b"")))
+    assert after == under_way
+    assert [effect for effect in effects if not effect.startswith("record")] == []
+    named = NotifyPayload(Protocol.ESP, NotifyType.PAYLOAD_MALFORMED, ours(7).octets)
+    assert aborted(told(under_way, said(named))[1]) == ["abort 7"]
+
+
 def test_without_spi_it_ends_the_only_one_under_way() -> None:
     before = peer(isakmp(), lan=LAN, modes={7: mode(spi=ours(7)), 9: mode(ours=False), 8: mode("dmz", under=B)})
     assert aborted(told(before, said(refusal()))[1]) == ["abort 7"]
