@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Callable, Collection, Iterable
 from itertools import count
@@ -31,6 +32,8 @@ class MemoryLinks:
         """The errno with which it refuses to put each kind of thing."""
         self.path: int | None = MTU
         """The longest packet that reaches any peer."""
+        self.takes = 0.0
+        """Seconds for each thing that is put."""
         self.stuck = 0
         """The errno with which it refuses to remove anything."""
         self.changed: Callable[[], None] = lambda: None
@@ -55,6 +58,7 @@ class MemoryLinks:
         return FoundLinks(links, [one for one in self.addresses if one.link in names], routes)
 
     async def put(self, thing: Thing) -> None:
+        await asyncio.sleep(self.takes)
         if code := self.refusing.get(type(thing), 0):
             raise thing_refused(thing, code)
         if isinstance(thing, Link):

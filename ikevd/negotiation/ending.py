@@ -44,6 +44,8 @@ class Ending:
 
     async def stop(self, last_words: float) -> None:
         """Take everything down; what is left after `STOP_WITHIN` stays."""
+        for session in self._peers:
+            session.stop_links()
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await self._take_down(announce=True)

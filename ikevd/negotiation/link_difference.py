@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from ikevd.errors import IkeError
 from ikevd.host.links import FoundLinks, Link, LinkAddress, Links, Thing
 
 
 async def carry_out(
-    links: Links, desired: Iterable[Thing], own: Iterable[Thing], found: FoundLinks
+    links: Links, desired: Iterable[Thing], own: Iterable[Thing], found: FoundLinks, goes_on: Callable[[], bool]
 ) -> list[tuple[Thing, IkeError]]:
-    """What goes first, then what comes, in its order. `own`: all that may ever have been put. What was refused, and
-    why; what would stand on an interface that was refused is not tried."""
+    """What goes first, then what comes, in its order, as long as it `goes_on`. `own`: all that may ever have been put.
+    What was refused, and why; what would stand on an interface that was refused is not tried."""
     refused = list[tuple[Thing, IkeError]]()
     wanted = tuple(desired)
     for thing in to_remove(wanted, own, found):
         await _tried(links.remove(thing), thing, refused)
     for thing in to_put(wanted, found):
-        if not any(isinstance(one, Link) and _is_on(thing, one) for one, _ in refused):
+        if goes_on() and not any(isinstance(one, Link) and _is_on(thing, one) for one, _ in refused):
             await _tried(links.put(thing), thing, refused)
     return refused
 

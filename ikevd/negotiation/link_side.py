@@ -6,6 +6,7 @@ but that the interface was made.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import field
@@ -42,18 +43,6 @@ class LinksAgain:
 class LinkSide:
     """Brings interface, addresses and routes to what the state of a session desires."""
 
-    __slots__ = (
-        "_agenda",
-        "_asked_for",
-        "_closed",
-        "_connection",
-        "_contest",
-        "_looked_at",
-        "_made",
-        "_next",
-        "_ports",
-    )
-
     @classmethod
     def of(cls, connection: Connection, ports: Ports, agenda: Agenda[object]) -> LinkSide | None:
         """None: the connection has no interface."""
@@ -67,6 +56,8 @@ class LinkSide:
         self._contest = Contest(ports.now)
         self._asked_for: tuple[Thing, ...] = ()
         self._closed = True
+        self._at_work = asyncio.Lock()
+        """Held while what stands is changed, so that nothing is put while all of it is removed."""
         self._made = False
         """Did the interface stand after the last look?"""
         self._looked_at = float("-inf")
@@ -102,10 +93,13 @@ class LinkSide:
     async def remove(self) -> None:
         """All of it, for good. What the kernel refuses is for the next start."""
         self.close()
-        if self._ports.links is not None:
+        links = self._ports.links
+        if links is None:
+            return
+        async with self._at_work:
             for thing in reversed(all_links(self._connection)):
                 with suppress(IkeError):
-                    await self._ports.links.remove(thing)
+                    await links.remove(thing)
 
     async def bring(self, state: PeerState, again: LinksAgain) -> list[Fact]:
         """What is new to the state. What was refused is tried again."""
@@ -117,8 +111,9 @@ class LinkSide:
             self._set(until)
             return []
         self._asked_for, self._looked_at = desired_links(self._connection, state), self._ports.now()
-        shall = tuple(self._sized(state, links))
-        vanished, cause = await self._compare(links, interface.name, shall)
+        async with self._at_work:
+            shall = tuple(self._sized(state, links))
+            vanished, cause = await self._compare(links, interface.name, shall)
         if cause is not None:
             self._set(self._contest.blocked_until(interface.name) or self._ports.now() + again.pause, 2 * again.pause)
         return list(self._news(state.unlinked, vanished, cause))
@@ -146,7 +141,7 @@ class LinkSide:
                         f"somebody removes the interface {name}, more than {PUT_BACK} times in {WITHIN:g} s: until "
                         "they are over it is not made again (`ip monitor link` shows when it goes)"
                     )
-            refused = await carry_out(links, shall, all_links(self._connection), found)
+            refused = await carry_out(links, shall, all_links(self._connection), found, lambda: not self._closed)
         except IkeError as refusal:
             return vanished, refusal.finding
         self._made = not any(isinstance(thing, Link) for thing, _ in refused)

@@ -248,6 +248,11 @@ class Session(Learner):
         """Remove all that stands in the kernel, blocks included."""
         await self._kernel.believed.clear()
 
+    def stop_links(self) -> None:
+        """Of its interface nothing is put any more."""
+        if self._links is not None:
+            self._links.close()
+
     async def clear_links(self) -> None:
         """Remove its interface, if it has one, for good."""
         if self._links is not None:

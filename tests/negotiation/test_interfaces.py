@@ -182,6 +182,19 @@ def test_the_stop_of_a_daemon_that_takes_all_down_leaves_nothing() -> None:
     run(story())
 
 
+def test_a_stop_in_the_middle_of_making_it_leaves_nothing_either() -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel(routed())
+        hers.links.takes = 1.3
+        alice.engine.start()
+        await asyncio.sleep(0.3)
+        await alice.engine.stop()
+        await asyncio.sleep(5)
+        assert (hers.links.links, hers.links.routes, hers.links.addresses) == ({}, [], [])
+
+    run(story())
+
+
 @pytest.mark.parametrize("point", ["before links put", "after links put", "after links remove", "before links read"])
 @pytest.mark.parametrize("passes", [1, 2, 3, 4])
 def test_whoever_is_killed_while_it_is_made_leaves_the_rest_to_the_next(point: str, passes: int) -> None:
