@@ -20,6 +20,8 @@ from tests.interop.wire import Seen
 from tests.interop.xfrm import XfrmState
 
 PINGS = 5
+PATIENT = "{interval: 1s, factor: 2, sends: 6}"
+"""A charon that has just begun may take seconds for its first Diffie-Hellman exchange."""
 AH = "sha256"
 ROWS = [
     pytest.param("esp", "transport", "aes256gcm16-curve25519", id="transport"),
@@ -114,8 +116,8 @@ def test_one_protocol_in_transport_mode(topology: Topology, charon_b: StrongSwan
 def between_hosts(net: Topology, *options: str) -> Site:
     """ICMP of the two gateways, one of them behind a NAT."""
     icmp = (("lan", "dynamic[icmp]", "dynamic[icmp]"),)
-    names = {"local_id": "a.example", "remote_id": "b.example"}
-    return Site(net.gw_a, net.gw_b, mode="transport", children=icmp, options=options, **names)  # type: ignore[arg-type]
+    site = Site(net.gw_a, net.gw_b, mode="transport", children=icmp, options=options, retransmit=PATIENT)
+    return replace(site, local_id="a.example", remote_id="b.example")
 
 
 @pytest.mark.parametrize(
@@ -151,8 +153,7 @@ def test_the_other_mode_is_refused_in_words(topology: Topology, charon_b: Strong
     with Ikevd(gw_a, ours.ikevd()) as ikevd:
         with pytest.raises(StrongSwanError):
             charon_b.bring_up()
-        why = ikevd.command("why", "peer").stdout
-        assert "they differ in the encapsulation (theirs tunnel, ours transport)" in why
+        eventually(lambda: "they differ in the encapsulation (theirs tunnel, ours transport)" in ikevd.log)
 
 
 @EITHER
@@ -162,12 +163,11 @@ def test_ah_behind_a_nat_is_refused_in_words(behind_nat: Topology, beginner: Beg
     with StrongSwan(net.gw_b) as charon, Ikevd(net.gw_a, site.ikevd()) as ikevd:
         charon.configure(site.mirrored())
         if beginner == "ikevd":
-            said = ikevd.command("up", "lan").stderr
+            assert ikevd.command("up", "lan").exit_code == 1
         else:
             with pytest.raises(StrongSwanError):
                 charon.bring_up()
-            said = ikevd.command("why", "peer").stdout
-        assert "a NAT in front of this side alters them: AH cannot pass" in said
+        eventually(lambda: "a NAT in front of this side alters them: AH cannot pass" in ikevd.log)
 
 
 LIBRESWAN = [row for row in ROWS if "esn" not in str(row.id)]
