@@ -1,4 +1,4 @@
-"""AH, transport mode and sequence numbers of 64 bits against strongSwan and libreswan, with packets across."""
+"""AH, transport mode and sequence numbers of 64 bits against strongSwan, with packets across."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ import pytest
 from tests.eventually import eventually
 from tests.interop.beginner import EITHER, Beginner, bring_up
 from tests.interop.daemon import Ikevd
-from tests.interop.libreswan import Libreswan
+from tests.interop.protected import PINGS, packets_cross
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan, StrongSwanError
 from tests.interop.test_tshark import decoded
 from tests.interop.topology import Topology
-from tests.interop.wire import Seen
-from tests.interop.xfrm import XfrmState
 
-PINGS = 5
 PATIENT = "{interval: 1s, factor: 2, sends: 6}"
 """A charon that has just begun may take seconds for its first Diffie-Hellman exchange."""
 AH = "sha256"
@@ -38,41 +35,6 @@ def behind_nat() -> Iterator[Topology]:
     """Gateway A behind a NAT."""
     with Topology(nat="a") as net:
         yield net
-
-
-def packets_cross(net: Topology, site: Site, *, udp: bool = False) -> None:
-    """Pings do, of the hosts or of the gateways themselves; both kernels count them on the same two SAs."""
-    before = net.wire.seen()
-    if site.mode == "transport":
-        assert net.gw_a.ping(net.gw_b.outside, PINGS) == PINGS
-    else:
-        assert net.host_a.ping(net.host_b.address, PINGS) == PINGS
-    kind = "udp_esp" if udp else site.protocol
-    assert _carried(net.wire.seen() - before) == {kind: 2 * PINGS}
-
-    on_a, on_b = eventually(
-        lambda: [{state.spi: state for state in gateway.xfrm_state()} for gateway in (net.gw_a, net.gw_b)],
-        lambda sas: len(sas[0]) == 2 and sas[0].keys() == sas[1].keys(),
-    )
-    for spi, ours in on_a.items():
-        assert _shared(ours) == _shared(on_b[spi])
-        assert (ours.proto, ours.mode, ours.packets) == (site.protocol, site.mode, PINGS)
-        assert ("esn" in _flags(ours)) == site.esp.endswith("-esn")
-
-
-def _carried(seen: Seen) -> dict[str, int]:
-    """What was neither IKE nor of the link."""
-    counts = {name: getattr(seen, name) for name in ("esp", "udp_esp", "ah", "clear")}
-    return {name: count for name, count in counts.items() if count}
-
-
-def _shared(state: XfrmState) -> tuple[object, ...]:
-    return state.proto, state.mode, state.enc, state.enc_key, state.auth, state.auth_key, state.auth_bits, state.packets
-
-
-def _flags(state: XfrmState) -> list[str]:
-    line = next(line for line in state.text.splitlines() if "replay-window" in line)
-    return line.partition("flag")[2].split()
 
 
 @EITHER
@@ -168,25 +130,6 @@ def test_ah_behind_a_nat_is_refused_in_words(behind_nat: Topology, beginner: Beg
             with pytest.raises(StrongSwanError):
                 charon.bring_up()
         eventually(lambda: "a NAT in front of this side alters them: AH cannot pass" in ikevd.log)
-
-
-LIBRESWAN = [row for row in ROWS if "esn" not in str(row.id)]
-"""libreswan 4.10 has sequence numbers of 64 bits in IKEv2 alone."""
-
-
-@pytest.mark.parametrize("ours", [True, False], ids=["ikevd", "libreswan"])
-@pytest.mark.parametrize(("protocol", "mode", "proposal"), LIBRESWAN)
-def test_with_libreswan(topology: Topology, ours: bool, protocol: str, mode: str, proposal: str) -> None:
-    proposal = proposal.replace("curve25519", "modp2048")
-    site = Site(topology.gw_a, topology.gw_b, esp=proposal, protocol=protocol, mode=mode)
-    with Libreswan(topology.gw_b) as pluto, Ikevd(topology.gw_a, site.ikevd()) as ikevd:
-        pluto.configure(site.mirrored())
-        if ours:
-            ikevd.up("lan")
-        else:
-            pluto.bring_up()
-        packets_cross(topology, site)
-        pluto.forget()
 
 
 def test_tshark_reads_nat_oa_and_the_mode(behind_nat: Topology, tmp_path: Path) -> None:
