@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.state import PeerState
-from ikevd.peer.timing import PACE, SAID_AFTER
+from ikevd.peer.timing import MOST_DOUBLED, PACE, SAID_AFTER
 
 LEAVING, READY = Stage.LEAVING, Stage.READY
 
@@ -50,7 +52,12 @@ def turn_due(state: PeerState) -> float | None:
     if under is None:
         return None
     born = [mode.born for mode in state.quick_modes.values() if mode.ours and mode.under == under and not mode.ending]
-    return max(born, default=-PACE) + PACE
+    return next_at(born)
+
+
+def next_at(born: Sequence[float]) -> float:
+    """When another one may begin beside Quick Modes of ours that began then and are not answered: the pause doubles."""
+    return max(born) + PACE * 2 ** min(len(born) - 1, MOST_DOUBLED) if born else 0.0
 
 
 def has_turn(child: ChildState | None) -> bool:

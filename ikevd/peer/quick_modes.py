@@ -1,7 +1,8 @@
 """Quick Modes under way, ours and the peer's: when one begins, and what its end means.
 
 Ours begin one after the other while the peer answers: strongSwan (5.9.8), as responder, forgets a Quick Mode in
-progress when another one fails. An unanswered one delays its siblings by `PACE` and no more.
+progress when another one fails. An unanswered one delays its siblings by `PACE`, each further one twice as long as the
+one before: strongSwan knows the IVs of three exchanges at a time, and one that is slow would answer none of many.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from ikevd.frozen import replace
 from ikevd.peer import attempts, child, clients, deletes, informed, isakmp, moves, phase1
 from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.draft import Draft
-from ikevd.peer.due import has_turn
+from ikevd.peer.due import has_turn, next_at
 from ikevd.peer.effects import Abort, BeginQuickMode, Resume, Say
 from ikevd.peer.exchange_state import Attempt, QuickModeState
 from ikevd.peer.isakmp_state import Stage
-from ikevd.peer.timing import PACE, TRUSTED_FOR
+from ikevd.peer.timing import TRUSTED_FOR
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from ikevd.wire.payloads import NotifyPayload
 
@@ -33,7 +34,7 @@ def begin(draft: Draft) -> None:
     if under is None:
         phase1.begin(draft)
         return
-    while draft.waiting and all(mode.born + PACE <= draft.now for mode in attempts.ours(draft, under).values()):
+    while draft.waiting and next_at([mode.born for mode in attempts.ours(draft, under).values()]) <= draft.now:
         name = next((name for name in draft.waiting if has_turn(draft.children.get(name))), None)
         if name is None:
             return

@@ -102,6 +102,8 @@ CALLED_AGAIN = 300.0
 
 PACE = 1.0
 """A Quick Mode of ours may stay unanswered so long before the next one begins beside it."""
+MOST_DOUBLED = 3
+"""So often that is doubled where several are unanswered."""
 TRUSTED_FOR = 30.0
 """So long after its last sign of life an unanswered Quick Mode says nothing against an ISAKMP SA."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ikevd.peer.child_state import ChildState
-from ikevd.peer.due import child_due, isakmp_due, next_due, turn_due
+from ikevd.peer.due import child_due, isakmp_due, next_at, next_due, turn_due
 from ikevd.peer.facts import Due
 from ikevd.peer.isakmp_state import IsakmpState, Liveness, Stage
 from ikevd.peer.state import PeerState
@@ -58,7 +58,7 @@ def test_an_isakmp_sa_is_due(stands: IsakmpState, due: float) -> None:
     [
         (peer(isakmp(), modes={7: mode()}), None),
         (peer(waiting=("lan",)), None),
-        (peer(isakmp(), waiting=("lan",), modes={7: mode(born=990.0), 8: mode(born=999.5)}), 1000.5),
+        (peer(isakmp(), waiting=("lan",), modes={7: mode(born=990.0), 8: mode(born=999.5)}), 1001.5),
         (peer(isakmp(), waiting=("lan",), modes={7: mode(born=999.5, ours=False), 8: mode(born=990.0)}), 991.0),
         (peer(isakmp(), isakmp(B), waiting=("lan",), modes={7: mode(born=999.5)}), 0.0),
         (peer(isakmp(), lan=NOT_YET_USED, waiting=("lan",)), None),
@@ -101,3 +101,13 @@ def test_nobody_is_asked_under_an_isakmp_sa_that_has_been_replaced() -> None:
     live = Liveness(100, look_at=NOW)
     assert isakmp_due(isakmp(liveness=live)) == NOW
     assert isakmp_due(isakmp(liveness=live, retired=True)) == 86900.0
+
+
+@pytest.mark.parametrize(
+    ("born", "when"),
+    [((), 0.0), ((NOW,), NOW + 1), ((NOW - 5, NOW), NOW + 2), ((NOW,) * 3, NOW + 4), ((NOW,) * 9, NOW + 8)],
+)
+def test_the_more_quick_modes_of_ours_are_unanswered_the_later_the_next_one_begins(
+    born: tuple[float, ...], when: float
+) -> None:
+    assert next_at(born) == when
