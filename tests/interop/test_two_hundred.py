@@ -32,8 +32,8 @@ def test_two_hundred_children_in_both_roles_beside_two_strongswans(topology: Top
         two = seconds(lambda: all_up(charon_a, site, charon_b))
         print(f"{COUNT} children: {two:.1f} s (two strongSwans)")
         charon_a.crash()  # to say so many Deletes takes it longer than all the rest
-    charon_b.crash()
-    charon_b.load(site.mirrored().swanctl())
+        charon_b.crash()
+        charon_b.load(site.mirrored().swanctl())
     with Ikevd(site.here, in_one_entry(replace(site, start="manual"))) as ikevd:
         ours = seconds(lambda: up(ikevd, charon_b))
         print(f"{COUNT} children: {ours:.1f} s (ikevd begins)")
