@@ -99,7 +99,9 @@ class Libreswan:
             assert self._process.poll() is None
         except AssertionError:
             stop(self._process)
-            raise PeerError(f"pluto did not start\n{self.log}") from None
+            said = self.log
+            self._temporary.cleanup()  # else whatever test is on when it is collected would fail of that
+            raise PeerError(f"pluto did not start\n{said}") from None
         return self
 
     def __exit__(
