@@ -70,3 +70,5 @@ class Narrowed(Finding):
     """Children of which the peer asks for a part only."""
     left: tuple[str, ...] = ()
     """Children that have something of it but are negotiated otherwise."""
+    beyond: int = 0
+    """How many children are too many for one pair."""

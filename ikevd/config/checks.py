@@ -15,6 +15,7 @@ from ikevd.config import (
     overlaps,
     own_addresses,
     protocols,
+    selections,
     shunts,
     translations,
     ways_to_peers,
@@ -69,6 +70,7 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
         for name, shunt in sections.items():
             _check_shunt(problems, (what, name), shunt, what)
     backups.check(problems, file)
+    selections.check(problems, file)
     interfaces.check(problems, file)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)

@@ -23,6 +23,9 @@ MAX_NAMED = 100
 MAX_SUBNETS = 256
 """Pairs of them that a request may make of one child: ranges at both ends make thousands of policies. The usual .1 to
 .254 at both ends makes 196."""
+MAX_SUBNETS_IN_ALL = 1024
+MAX_LENT = 256
+"""Children that one pair carries beside its own."""
 MAX_COMPARED = 30
 """Children that are compared with one another: the peer chooses how often."""
 
@@ -58,11 +61,8 @@ def select(children: Sequence[Child], local: TrafficSelector, remote: TrafficSel
 
 def within(child: Child, answered: Selectors) -> Child | None:
     """A responder has answered with less than we asked for: the child with that, where it may be; else None."""
-    local, remote = answered
-    if child.selection is Selection.STRICT or child.template:
-        return None
-    narrower = replace(child, local=local, remote=remote)
-    return narrower if _lies_within(narrower, child) else None
+    part = _part(child, *answered)
+    return part if part is not None and (part.local, part.remote) == answered else None
 
 
 def traffic(local: TrafficSelector, remote: TrafficSelector) -> Traffic:
@@ -76,38 +76,52 @@ def configured(child: Child) -> Traffic:
 
 
 def _part(child: Child, local: TrafficSelector, remote: TrafficSelector) -> Child | None:
-    """The child as far as the request goes. Of a template a peer gets no more than a part."""
+    """The child as far as the request goes. Not one that many peers have: another one may hold some of it. In transport
+    mode there is nothing to choose."""
+    if child.selection is Selection.STRICT or child.template or child.instance or child.transport:
+        return None
     ours, theirs = child.local.meet(local), child.remote.meet(remote)
-    if child.selection is Selection.STRICT or ours is None or theirs is None:
-        return None
-    if child.template and not child.remote.holds_part(theirs):
-        return None
-    if len(ours.networks) * len(theirs.networks) > MAX_SUBNETS:
+    if ours is None or theirs is None or _subnets(ours, theirs) > MAX_SUBNETS:
         return None
     return replace(child, local=ours, remote=theirs)
+
+
+def _subnets(local: TrafficSelector, remote: TrafficSelector) -> int:
+    return len(local.networks) * len(remote.networks)
 
 
 def _narrowed(parts: Sequence[Child], children: Sequence[Child], asked: Selectors) -> Selected:
     """The largest part lends its pair to those that are negotiated alike: no child's traffic takes what its own entry
     does not allow."""
     lead = max(parts, key=_size)
-    alone = lead.template or lead.instance or lead.transport
-    alike = [part for part in parts if part.name != lead.name and not alone and _is_alike(part, lead)]
-    installed = list(_apart((lead, *alike)))
+    alike = [part for part in parts if part.name != lead.name and _is_alike(part, lead)]
+    fitting = list(_bounded((lead, *alike)))
+    installed = list(_apart(fitting))
     also = installed[1:]
-    named = {part.name for part in installed}
+    named = {part.name for part in alike[len(fitting) - 1 :]} | {part.name for part in installed}
     left = tuple(part.name for part in parts if part.name not in named)
     whole = {child.name: child for child in children}
-    partly = tuple(part.name for part in installed if _size(part) < _size(whole[part.name]) and not part.template)
+    partly = tuple(part.name for part in installed if _size(part) < _size(whole[part.name]))
     found = Narrowed(
         traffic(*asked),
         tuple(ChildTraffic(part.name, traffic(part.local, part.remote)) for part in installed[:MAX_NAMED]),
         into_nothing=not _is_covered(installed, asked),
         partly=partly[:MAX_NAMED],
         left=left[:MAX_NAMED],
+        beyond=len(alike) + 1 - len(fitting),
     )
     shares = tuple(Share(part.name, part.local, part.remote) for part in also)
     return Selected(lead, AskedFor(*asked, shares), found)
+
+
+def _bounded(parts: Sequence[Child]) -> Iterator[Child]:
+    """The first ones, of which the kernel has so many policies at most."""
+    subnets = 0
+    for part in parts[: MAX_LENT + 1]:
+        subnets += _subnets(part.local, part.remote)
+        if subnets > MAX_SUBNETS_IN_ALL:
+            return
+        yield part
 
 
 def _apart(parts: Sequence[Child]) -> Iterator[Child]:

@@ -25,6 +25,7 @@ from ikevd.negotiation.ending import LAST_WORDS, Ending
 from ikevd.negotiation.half_way import HalfWay
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground
+from ikevd.negotiation.ledger import Kept
 from ikevd.negotiation.link_leavings import LinkLeavings
 from ikevd.negotiation.lobby import Lobby
 from ikevd.negotiation.matching import ByAddress
@@ -51,6 +52,7 @@ from ikevd.policy.connection import Connection
 from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config
 from ikevd.sa.model import Spi
+from ikevd.store.interface import ExchangeState
 
 MAX_EARLY = 500
 """Datagrams that wait until the peers of an earlier process are known; the oldest make way."""
@@ -167,8 +169,7 @@ class Engine:
         )
         restored = await restart.run()
         for state, kept in restart.half_way:
-            if peer := self._lobby.go_on(state, kept):
-                self._established(peer)
+            self._complete(state, kept)
         self._finish_later()
         early, self._early = self._early, None
         async for octets, path in paced(early or ()):
@@ -293,6 +294,15 @@ class Engine:
         for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
             task.cancel()
         surely(self._lobby.close)
+
+    def _complete(self, state: ExchangeState, kept: Kept) -> None:
+        """A Main Mode of a peer that the process before had not. A bug in here costs that one."""
+        try:
+            if peer := self._lobby.go_on(state, kept):
+                self._established(peer)
+        except Exception as bug:
+            kept.forget()
+            report("at a Main Mode that is to be completed", bug)
 
     def _established(self, peer: Authenticated) -> None:
         """A responder's phase 1 has authenticated its peer: from the lobby to the peer's session."""

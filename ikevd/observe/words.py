@@ -143,6 +143,8 @@ def _narrowed(found: sf.Narrowed) -> str:
         said += f"; what it did not ask for of {_listed(list(found.partly), ', ')} stays blocked here"
     if found.left:
         said += f"; {_listed(list(found.left), ', ')} would have to be negotiated alike (esp_proposals, pfs, lifetime)"
+    if found.beyond:
+        said += f"; one SA pair carries no more here: {found.beyond} further children wait for pairs of their own"
     return said
 
 

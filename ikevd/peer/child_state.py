@@ -124,10 +124,9 @@ class ChildState:
 
     @property
     def carrying(self) -> tuple[PairState, ...]:
-        """All pairs that its traffic may take, its own and borrowed ones, oldest first."""
-        if not self.borrowed:
-            return self.pairs
-        return tuple(sorted((*self.pairs, *self.borrowed), key=lambda pair: pair.born))
+        """All pairs that its traffic may take, oldest first: its own, or else those that it borrows. The peer has
+        narrower selectors for its own, and so sends by it as soon as it stands."""
+        return self.pairs if not self.borrowed or _carries(self.pairs) else self.borrowed
 
 
 def _carries(pairs: tuple[PairState, ...]) -> bool:

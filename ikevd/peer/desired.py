@@ -139,18 +139,24 @@ class ChildView:
             yield from policies.outwards(TUNNEL if start.has_trap(child, state) else BLOCK)
 
     def _rest(self, carried: _Policies) -> Iterator[KernelPolicy]:
-        """Blocks of what the child has beyond the selectors of its pair. They lose to the policies of that, which are
-        for less."""
+        """Blocks of what the child has beyond the selectors of its pair. They lose to the policies of that, as those of
+        a template do."""
         if self._whole is None:
-            self._whole = _Policies(_of_child(self._connection, self._child))
+            self._whole = _Policies(replace(_of_child(self._connection, self._child), open=True))
         for policy in (*self._whole.inwards, *self._whole.outwards(BLOCK)):
             if policy.id not in carried.names:
                 yield policy if policy.action is BLOCK else replace(policy, action=BLOCK)
 
     def _between(self, tunnel: _Tunnel) -> _Policies:
         if self._policies is None or self._policies.tunnel != tunnel:
-            self._policies = _Policies(tunnel)
+            self._policies = _Policies(tunnel, self._child if self._is_part(tunnel) else None)
         return self._policies
+
+    def _is_part(self, tunnel: _Tunnel) -> bool:
+        """Has the peer chosen less than this child is for? A template is for that, and transport mode has no choice."""
+        child = self._child
+        chosen = tunnel.local_selector, tunnel.remote_selector
+        return chosen != (child.local, child.remote) and not (child.template or child.instance or child.transport)
 
 
 # -- SAs
@@ -225,10 +231,13 @@ def _any_like(address: Address | None) -> Address:
 class _Policies:
     """Those of one tunnel: one for each pair of the subnets that make up its selectors, in each direction."""
 
-    __slots__ = ("_outwards", "inwards", "tunnel")
+    __slots__ = ("_outwards", "_whole", "inwards", "tunnel")
 
-    def __init__(self, tunnel: _Tunnel) -> None:
+    def __init__(self, tunnel: _Tunnel, whole: Child | None = None) -> None:
+        """`whole`: the child, of which the selectors are a part that the peer has chosen. It wins and loses as the
+        child does: no peer chooses what is narrower than other children and drops."""
         self.tunnel = tunnel
+        self._whole = whole
         ours, theirs = tunnel.local_selector, tunnel.remote_selector
         protocol, networks = ours.protocol or theirs.protocol, tuple(product(ours.networks, theirs.networks))
         arriving = [(remote, local, protocol, theirs.port, ours.port) for local, remote in networks]
@@ -253,4 +262,16 @@ class _Policies:
             yield KernelPolicy(name, action, policy.priority, template)
 
     def _priority(self, packets: Packets) -> int:
-        return priority(*packets, template=self.tunnel.open)
+        if self._whole is None:
+            return priority(*packets, template=self.tunnel.open)
+        ours, theirs = self._whole.local, self._whole.remote
+        subnets = _around(packets[0], theirs), _around(packets[1], ours)
+        return priority(*subnets, ours.protocol or theirs.protocol, theirs.port, ours.port)
+
+
+def _around(part: Network, selector: TrafficSelector) -> Network:
+    """The subnet of the selector in which that part of it lies: they are as large as can be, so it is one."""
+    for network in selector.networks:
+        if network.prefixlen <= part.prefixlen and part.network_address in network:
+            return network
+    return part

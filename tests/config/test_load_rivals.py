@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ikevd.policy.child import Selection
 from tests.config.files import CHILD, MARKED, MINIMAL, child, peers, problems, read
 
 
@@ -130,4 +131,30 @@ def test_a_backup_has_the_networks_of_the_connection_that_it_stands_in_for(tmp_p
     ],
 )
 def test_what_can_be_wrong_with_a_backup(tmp_path: Path, text: str, told: str) -> None:
+    assert told in "\n".join(problems(tmp_path, text))
+
+
+# -- narrow selection ---------------------------------------------------------------------------------------------
+
+
+def narrow(remote: str, more: str = "", of_child: str = "") -> str:
+    child = CHILD.replace("}", f"{of_child}}}")
+    return f"connections:\n  berlin: {{remote: {remote}, psk: {MARKED}{more}, children: {{lan: {child}}}}}\n"
+
+
+def test_one_peer_may_choose_less_than_a_child_is_for(tmp_path: Path) -> None:
+    (berlin,) = read(tmp_path, narrow("198.51.100.1", ", selection: narrow")).config.connections
+    assert berlin.children[0].selection is Selection.NARROW
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (narrow("any, remote_id: b.example", ", selection: narrow"), "many peers may come by this connection"),
+        (narrow("198.51.100.0/24, remote_id: b.example", "", ", selection: narrow"), "many peers may come by"),
+        (backups(second="backup_of: berlin, selection: narrow"), "this connection has a backup or is one"),
+        (backups(first=", selection: narrow"), "this connection has a backup or is one"),
+    ],
+)
+def test_many_peers_and_a_backup_hold_what_the_file_has_whole(tmp_path: Path, text: str, told: str) -> None:
     assert told in "\n".join(problems(tmp_path, text))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ikevd.errors import InvalidId
-from ikevd.exchanges.selection import Selected, select
+from ikevd.exchanges.selection import MAX_LENT, Selected, select, within
 from ikevd.facts import Note
 from ikevd.observe.words import say, say_error
 from ikevd.policy.child import Child, Selection
@@ -16,6 +16,7 @@ from ikevd.policy.selectors import TrafficSelector
 from ikevd.sa.model import Share
 from ikevd.selector_findings import Narrowed
 from ikevd.wire.payloads import IdPayload, NoncePayload
+from ikevd.wire.registry import Encapsulation
 from tests.builders import ESP_AES128_SHA256, ESP_AES256_SHA1, child
 from tests.exchanges.quick_mode_pair import (
     IDCR,
@@ -105,6 +106,23 @@ def test_the_child_that_has_most_of_it_lends_its_pair_to_the_others() -> None:
     assert selected.asked.also == (Share("lan", LAN.local, LAN.remote), Share("dmz", DMZ.local, DMZ.remote))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"template": True}, {"instance": True}, {"suites": (replace(ESP_AES128_SHA256, mode=Encapsulation.TRANSPORT),)}],
+    ids=["a template", "of many peers", "transport mode"],
+)
+def test_what_many_peers_have_and_what_is_for_the_ends_themselves_is_not_narrowed(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidId):
+        asked(ANY, ANY, replace(LAN, **changes))
+
+
+def test_a_responder_chooses_no_thousands_of_subnets() -> None:
+    """Nor does an initiator, whose request is bounded by the same."""
+    wide, odd = ours(ANY, ANY), TrafficSelector.parse("0.0.0.1-255.255.255.254")
+    assert within(wide, (odd, odd)) is None
+    assert within(wide, (odd, TrafficSelector.parse("10.2.0.0/24"))) is not None
+
+
 def test_no_child_borrows_a_pair_that_its_own_entry_does_not_allow() -> None:
     stronger = replace(DMZ, suites=(ESP_AES256_SHA1,))
     selected = asked(ANY, ANY, LAN, stronger)
@@ -170,7 +188,9 @@ def test_a_thousand_children_are_not_compared_with_one_another(monkeypatch: pyte
     selected = asked("10.1.0.0/24", asks, *many)
     assert len(met) == 2 * len(many)
     assert isinstance(selected.found, Narrowed)
-    assert selected.found.into_nothing == (asks == ANY)
+    assert selected.asked is not None
+    assert (len(selected.asked.also), selected.found.beyond) == (MAX_LENT, len(many) - MAX_LENT - 1)
+    assert f"{selected.found.beyond} further children wait for pairs of their own" in say(selected.found)
 
 
 def test_one_service_of_ours_is_not_all_that_the_peer_asked_for() -> None:

@@ -162,3 +162,23 @@ def test_a_message_5_that_nobody_knows_is_told_nothing() -> None:
         assert bob.counters["INVALID-COOKIE said to a configured address"] == 0
 
     run(story())
+
+
+def test_a_bug_in_one_that_is_to_be_completed_costs_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[str] = []
+
+    def bug(*_: object) -> None:
+        raise RuntimeError("of a replay")
+
+    async def story() -> None:
+        _, _, his, alice, _ = await tunnel()
+        await began(alice)
+        await asyncio.sleep(0.02)
+        his.kill()
+        monkeypatch.setattr("ikevd.negotiation.lobby.replay.revive", bug)
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["message"]))
+        bob = await his.restart()
+        assert (kept(his), bob.pairs) == (0, 1)
+
+    run(story())
+    assert reported == ["internal error at a Main Mode that is to be completed"]

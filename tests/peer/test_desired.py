@@ -231,6 +231,21 @@ def test_what_a_pair_leaves_out_of_its_child_is_blocked_both_ways_beneath_it() -
     assert priorities["10.2.0.0/25"] < priorities["10.2.0.0/24"]
 
 
+def test_a_peer_that_asks_for_less_gets_no_better_priority_by_it() -> None:
+    """Else it would win over narrower children and drops."""
+    lan = replace(LAN, remote=TrafficSelector.parse("10.2.0.1-10.2.0.254"))
+    part = ipsec(1, remote_selector=TrafficSelector.parse("10.2.0.9-10.2.0.10"))
+    carried = [
+        one for one in view(ChildState(pairs=(pair(1, sa=part),)), lan=lan).policies.values() if one.action is TUNNEL
+    ]
+    whole = {
+        str(one.id.destination): one for one in view(ChildState(), lan=lan).policies.values() if one.id.direction is OUT
+    }
+    for one in carried:
+        if one.id.direction is OUT:
+            assert one.priority == whole["10.2.0.8/29"].priority
+
+
 def test_what_a_pair_leaves_out_of_its_child_is_as_clear_as_that_was_without() -> None:
     part = ipsec(1, remote_selector=selector("10.2.0.0/25"))
     found = view(ChildState(pairs=(pair(1, sa=part),)), lan=replace(LAN, fail_open=True))
@@ -245,13 +260,21 @@ def test_a_child_leads_its_own_networks_through_a_pair_that_it_borrows_and_has_n
     assert {policy.reqid for policy in found.policies.values()} == {0x696B0007}
 
 
-def test_of_its_own_pair_and_a_borrowed_one_a_child_uses_the_newer() -> None:
+@pytest.mark.parametrize(
+    ("own", "reqid"),
+    [
+        (pair(2), LAN.reqid),
+        (opening(2, 7), 0x696B0007),
+        (replace(pair(2), leave_at=1.0), 0x696B0007),
+    ],
+    ids=["stands", "half made", "is replaced"],
+)
+@pytest.mark.parametrize("newer", [-1.0, 1.0], ids=["older", "newer"])
+def test_a_borrowed_pair_counts_while_no_pair_of_its_own_stands(own: PairState, reqid: int, newer: float) -> None:
+    """The peer sends by the narrower one. It would be dropped by a policy that wants the other."""
     lent = replace(pair(1), sa=ipsec(1, reqid=0x696B0007))
-    for newer, reqid in ((0.0, LAN.reqid), (1.0, 0x696B0007)):
-        state = ChildState(pairs=(pair(2),), borrowed=(replace(lent, born=lent.born + newer),))
-        if not newer:
-            state = replace(state, pairs=(pair(2, born=lent.born + 1),))
-        assert {policy.reqid for policy in view(state).policies.values()} == {reqid}
+    state = ChildState(pairs=(own,), borrowed=(replace(lent, born=own.born + newer),))
+    assert {policy.reqid for policy in view(state).policies.values()} == {reqid}
 
 
 def test_of_two_pairs_that_stand_the_newer_wins() -> None:
