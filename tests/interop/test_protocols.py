@@ -31,10 +31,17 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def behind_nat() -> Iterator[Topology]:
-    """Gateway A behind a NAT."""
+def with_nat() -> Iterator[Topology]:
     with Topology(nat="a") as net:
         yield net
+
+
+@pytest.fixture
+def behind_nat(with_nat: Topology) -> Topology:
+    """Gateway A behind a NAT, which knows nothing of the test before: a flow that clashes with one would have another
+    port, and so show the peer behind a NAT, too."""
+    with_nat.forget_mappings()
+    return with_nat
 
 
 @EITHER
