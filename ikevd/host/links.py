@@ -142,8 +142,8 @@ class Links(Protocol):
         that one is adopted: it is set up, and else left as it is. Any other one of its name is refused."""
 
     async def remove(self, thing: Thing) -> None:
-        """Take it away where it is ours; what is gone, or another's, is left alone. With an interface its addresses and
-        routes go."""
+        """Take it away where it is ours; what is gone, or another's, is left alone: an address of an interface that
+        somebody else made, too. With an interface its addresses and routes go."""
 
     def path_mtu(self, source: Address, destination: Address) -> int | None:
         """The longest packet that reaches `destination` whole, as far as this machine knows; None: it has no way

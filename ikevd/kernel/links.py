@@ -52,6 +52,7 @@ class LinuxLinks:
     def __init__(self) -> None:
         self._thread: ThreadPoolExecutor | None = None
         self._opened: RouteSocket | None = None
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -64,9 +65,10 @@ class LinuxLinks:
         self._socket()
 
     def close(self) -> None:
-        """What is under way is done first. Idempotent."""
+        """For good. The one request that is under way is done first; what waits behind it is cancelled. Idempotent."""
+        self._closed = True
         if self._thread is not None:
-            self._thread.shutdown()
+            self._thread.shutdown(cancel_futures=True)
         if self._opened is not None:
             self._opened.close()
         self._thread = self._opened = None
@@ -107,7 +109,8 @@ class LinuxLinks:
             return None
 
     async def _run(self, step: Callable[[RouteSocket, T], R], what: T) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._ready(), step, self._socket(), what)
+        netlink = self._socket()
+        return await asyncio.get_running_loop().run_in_executor(self._ready(), step, netlink, what)
 
     def _ready(self) -> ThreadPoolExecutor:
         if self._thread is None:
@@ -115,6 +118,8 @@ class LinuxLinks:
         return self._thread
 
     def _socket(self) -> RouteSocket:
+        if self._closed:
+            raise refused("ask for links and routes, which are closed", errno.ESHUTDOWN)
         if self._opened is None:
             try:
                 self._opened = RouteSocket()
@@ -265,7 +270,8 @@ def _remove(netlink: RouteSocket, thing: Thing) -> None:
         if isinstance(thing, Route):
             netlink.ask(Rtm.DELROUTE, build_route(thing, index))
         elif isinstance(thing, LinkAddress):
-            netlink.ask(Rtm.DELADDR, build_address(index or 0, thing))
+            if found is not None and found.ours:  # on another's it may have stood before
+                netlink.ask(Rtm.DELADDR, build_address(found.index, thing))
         elif found is not None and found.is_of(thing):
             netlink.ask(Rtm.DELLINK, build_link_id(found.index))
     except NetlinkError as error:

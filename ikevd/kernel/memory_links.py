@@ -108,8 +108,9 @@ class MemoryLinks:
             case Link(name):
                 if (found := self.links.get(name)) is not None and found.is_of(thing):
                     self._drop(name)
-            case LinkAddress():
-                self.addresses = [one for one in self.addresses if one != thing]
+            case LinkAddress(name):
+                if (found := self.links.get(name)) is not None and found.ours:
+                    self.addresses = [one for one in self.addresses if one != thing]
             case Route():
                 self.routes = [one for one in self.routes if one != thing or one in self.planted]
         self.done.append(("remove", thing))

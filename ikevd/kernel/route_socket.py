@@ -38,8 +38,17 @@ class RouteSocket:
         self._sequence = count(1)
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE)
         self._socket.settimeout(SECONDS)
-        for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK):
+        for option in (NETLINK_EXT_ACK, NETLINK_CAP_ACK):
             self._socket.setsockopt(SOL_NETLINK, option, 1)
+        self._filter_dumps()
+
+    def _filter_dumps(self) -> None:
+        """Linux before 4.20 cannot: its dumps have more than was asked for, which is passed over as it is read."""
+        try:
+            self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+        except OSError as error:
+            if error.errno != errno.ENOPROTOOPT:
+                raise
 
     def close(self) -> None:
         """Idempotent."""

@@ -134,6 +134,13 @@ class LinkContract:
         assert (stands.links, stands.routes) == ([replace(before, up=True)], [])
         assert (await bench.links.read_ours()).links == []
 
+    async def test_an_address_of_an_interface_that_is_adopted_stays(self, bench: LinkBench) -> None:
+        bench.plant(link_of(bench))
+        await put_all(bench, link_of(bench), *ADDRESSES)
+        for address in ADDRESSES:
+            await bench.links.remove(address)
+        assert set((await bench.links.read("tun")).addresses) >= set(ADDRESSES)
+
     async def test_anothers_interface_is_neither_taken_nor_removed(self, bench: LinkBench) -> None:
         bench.plant(link_of(bench, number=7))
         with pytest.raises(KernelRefused, match="somebody else has an interface of that name already"):

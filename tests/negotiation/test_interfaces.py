@@ -436,7 +436,7 @@ def test_an_interface_that_was_made_for_it_is_adopted_and_outlives_it() -> None:
         assert (hers.links.links, cause(alice)) == ({"bob0": made}, "")
         await reload(alice)
         await asyncio.sleep(1)
-        assert (hers.links.links, hers.links.routes, hers.links.addresses) == ({"bob0": made}, [], [])
+        assert (hers.links.links, hers.links.routes, hers.links.addresses) == ({"bob0": made}, [], [ADDRESS])
 
     run(story())
 
@@ -452,6 +452,21 @@ def test_anothers_interface_of_that_name_is_left_alone() -> None:
         await reload(alice)
         await alice.engine.stop()
         assert hers.links.links == {"bob0": anothers}
+
+    run(story())
+
+
+@pytest.mark.parametrize("kind", [InterfaceKind.XFRM, None], ids=["adopted", "another's"])
+def test_an_address_that_stood_on_an_interface_that_is_not_ours_stays(kind: InterfaceKind | None) -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel(routed())
+        hers.links.plant(FoundLink("bob0", 7, False, kind, 42, "", True, 1500))
+        hers.links.addresses.append(ADDRESS)
+        alice.engine.start()
+        await asyncio.sleep(1)
+        await reload(alice)
+        await asyncio.sleep(1)
+        assert hers.links.addresses == [ADDRESS]
 
     run(story())
 
