@@ -41,6 +41,6 @@ class HookTimedOut(HookFailed):
 
 @frozen
 class HookNotRun(HookFailed):
-    """It was not even begun."""
+    """It was not even begun, or ended at once since nothing could watch it."""
 
     reason: str = ""

@@ -33,10 +33,9 @@ async def run(updown: Updown, environment: Mapping[str, str], child: str, *, up:
     """Until it has ended; why it failed, or None. Where this is cancelled the program is ended."""
     told = (updown.program, child, up)
     try:
-        process = await _begin(updown, environment)
+        running = _watched(await _begin(updown, environment))
     except OSError as error:
         return HookNotRun(*told, reason=printable(error.strerror or str(error)))
-    running = _Running(process)
     try:
         in_time = await running.ended(updown.timeout)
         if not in_time:
@@ -45,7 +44,7 @@ async def run(updown: Updown, environment: Mapping[str, str], child: str, *, up:
         running.abandon()
         raise
     running.close()
-    code, said = process.wait(), _lines(running.stderr)
+    code, said = running.code(), _lines(running.stderr)
     if not in_time:
         return HookTimedOut(*told, said, seconds=updown.timeout)
     if code < 0:
@@ -80,7 +79,8 @@ async def _begin(updown: Updown, environment: Mapping[str, str]) -> subprocess.P
 def _never_mind(begun: asyncio.Future[subprocess.Popen[bytes]]) -> None:
     """Nobody waits for what was begun."""
     if begun.exception() is None:
-        _Running(begun.result()).abandon()
+        with suppress(OSError):  # then it has been ended, too
+            _watched(begun.result()).abandon()
 
 
 def _popen(updown: Updown, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -95,6 +95,17 @@ def _popen(updown: Updown, environment: Mapping[str, str]) -> subprocess.Popen[b
     )
 
 
+def _watched(process: subprocess.Popen[bytes]) -> _Running:
+    """Raises OSError where the daemon has no descriptor left to watch it by; then it has been ended."""
+    running = _Running(process)
+    try:
+        running.watch()
+    except OSError:
+        running.abandon()
+        raise
+    return running
+
+
 class _Running:
     """A process, and the end of what it writes."""
 
@@ -103,9 +114,13 @@ class _Running:
         self._process = process
         self._pipe = process.stderr
         self._loop = asyncio.get_running_loop()
-        self._descriptor = os.pidfd_open(process.pid)
+        self._descriptor: int | None = None
         self._over = asyncio.Event()
         self.stderr = b""
+
+    def watch(self) -> None:
+        """Raises OSError."""
+        self._descriptor = os.pidfd_open(self._process.pid)
         os.set_blocking(self._pipe.fileno(), False)
         self._loop.add_reader(self._pipe.fileno(), self._read)
         self._loop.add_reader(self._descriptor, self._ended)
@@ -142,9 +157,14 @@ class _Running:
 
     def close(self) -> None:
         self._loop.remove_reader(self._pipe.fileno())
-        self._loop.remove_reader(self._descriptor)
         self._pipe.close()
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+
+    def code(self) -> int:
+        """Once it has ended: its exit code, or the number of the signal that ended it, negative."""
+        return self._process.wait()
 
     def _read(self) -> None:
         try:
@@ -156,6 +176,7 @@ class _Running:
             self._loop.remove_reader(self._pipe.fileno())
 
     def _ended(self) -> None:
+        assert self._descriptor is not None
         self._loop.remove_reader(self._descriptor)
         self._over.set()
 

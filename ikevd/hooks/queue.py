@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 
 from ikevd.errors import Finding
+from ikevd.hook_findings import HookNotRun
 from ikevd.host.hooks import HookCall
+from ikevd.text import printable
 
 AT_ONCE = 8
 """Programs that run at one time."""
@@ -96,8 +98,12 @@ class HookQueue:
             del self._lines[key]
 
     async def _counted(self, one: _Waiting) -> Finding | None:
+        """Whatever breaks has an outcome: who waits for it could not go on, nor could the next run of the child."""
         self._running += 1
         try:
             return await self._run(one.call, one.up)
+        except Exception as error:
+            reason = printable(f"{type(error).__name__}: {error}")
+            return HookNotRun(one.call.updown.program, one.call.sa.child, one.up, reason=reason)
         finally:
             self._running -= 1

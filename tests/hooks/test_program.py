@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,21 @@ async def test_a_program_has_ended_though_what_it_left_behind_keeps_its_standard
     path = script(tmp_path, f"sleep 30 & echo $! > {tmp_path}/pid")
     assert await ran(path, timeout=20.0) is None
     os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+async def test_a_program_that_cannot_be_watched_is_ended_since_no_time_would_bound_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = list[int]()
+
+    def no_descriptor_left(pid: int) -> int:
+        begun.append(pid)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", no_descriptor_left)
+    path = script(tmp_path, "exec sleep 1000")
+    assert await ran(path) == HookNotRun(str(path), "lan", True, reason="Too many open files")
+    assert [pid for pid in begun if _runs(pid)] == []
 
 
 async def test_what_is_cancelled_is_ended(tmp_path: Path) -> None:

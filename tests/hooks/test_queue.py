@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ikevd.errors import Finding, Said
+from ikevd.hook_findings import HookNotRun
 from ikevd.hooks.queue import AT_ONCE, PATIENCE, HookQueue
 from ikevd.host.hooks import HookCall
 from tests.hooks.calls import call
@@ -134,5 +135,26 @@ def test_one_that_rests_begins_nothing_and_waits_for_what_runs() -> None:
         assert (first.result(), second.done(), third.done()) == (Said("lan up"), False, False)
         assert slow.began == ["lan up"]
         assert await queue.close() == 0
+
+    run(story())
+
+
+def test_a_run_that_breaks_is_told_as_one_that_was_not_run_and_the_next_one_has_its_turn() -> None:
+    async def story() -> None:
+        ups = iter((True, False))
+
+        async def breaking(call: HookCall, up: bool) -> Finding | None:
+            await asyncio.sleep(1)
+            if next(ups):
+                raise RuntimeError("can't start new thread")
+            return Said("done")
+
+        queue = HookQueue(breaking)
+        first = asyncio.ensure_future(queue.run("lan", CALL, True))
+        await asyncio.sleep(0.5)
+        second = asyncio.ensure_future(queue.run("lan", CALL, False))
+        program = CALL.updown.program
+        assert await first == HookNotRun(program, "lan", True, reason="RuntimeError: can't start new thread")
+        assert await second == Said("done")
 
     run(story())
