@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 from ikevd.config.nat_rules import Ends, NatRule, NatTable, Verdict
@@ -18,27 +19,44 @@ from ikevd.policy.selectors import Network
 SECONDS = 5.0
 SAVERS = (("iptables-save", 4), ("iptables-legacy-save", 4), ("ip6tables-save", 6), ("ip6tables-legacy-save", 6))
 """Where both kinds of iptables are there, the first of each is one of the two."""
+OLD_TABLES = {4: "ip_tables_names", 6: "ip6_tables_names"}
+"""Files in /proc/net: the tables of the old iptables that are there, one a line."""
+PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 TRANSLATING = ("MASQUERADE", "SNAT", "NETMAP")
 FAMILIES = {"ip": {4}, "ip6": {6}, "inet": {4, 6}}
 
 
-def read() -> tuple[NatTable, ...]:
-    """Of this network namespace."""
-    found = [*nft_tables(_output("nft", "-j", "list", "ruleset"))]
-    for program, version in SAVERS:
+def read(programs: str = PROGRAMS, net: Path = Path("/proc/net")) -> tuple[NatTable, ...]:
+    """Of this network namespace. `programs`: the folders that have them."""
+    found = [*nft_tables(_output(shutil.which("nft", path=programs), "-j", "list", "ruleset"))]
+    for name, version in SAVERS:
+        program = shutil.which(name, path=programs)
+        if program is None or (_is_old(program) and not _has_old_nat(net / OLD_TABLES[version])):
+            continue
         table = iptables_table(_output(program, "-t", "nat"), version)
         if table.chains and not any(table.chains == other.chains for other in found):
             found.append(table)
     return tuple(found)
 
 
-def _output(program: str, *arguments: str) -> str:
+def _is_old(program: str) -> bool:
+    """Is it of the iptables that has tables of its own in the kernel, and makes one by asking for it?"""
+    return "nft" not in Path(program).resolve().name
+
+
+def _has_old_nat(names: Path) -> bool:
+    try:
+        return "nat" in names.read_text().split()
+    except OSError:
+        return False  # no old iptables in this kernel, or none that this user may see
+
+
+def _output(program: str | None, *arguments: str) -> str:
     """What it prints; nothing where it cannot."""
-    path = shutil.which(program, path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin")
-    if path is None:
+    if program is None:
         return ""
     try:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
