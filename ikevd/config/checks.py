@@ -15,6 +15,7 @@ from ikevd.config import (
     overlaps,
     own_addresses,
     protocols,
+    route_doubts,
     selections,
     shunts,
     translations,
@@ -78,6 +79,7 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     ways_to_peers.doubt(problems, file, known or Surroundings())
     translations.doubt(problems, file, known or Surroundings())
     overlaps.doubt(problems, file)
+    route_doubts.doubt(problems, file)
     if known is not None and known.plain_swaps:
         _doubt_swap(problems, file, known.plain_swaps)
 

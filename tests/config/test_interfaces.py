@@ -135,3 +135,98 @@ def test_an_interface_that_no_child_uses_and_a_child_without_one_to_use(tmp_path
     assert any("no child of the connection uses it" in told for told in warnings)
     (told,) = problems(tmp_path, connection(children=unused.replace("false", "true")))
     assert "its connection has no interface; wanted `interface` there" in told
+
+
+# -- routes, what is policy-based, and each other ---------------------------------------------------------------------
+
+
+def beside_paris(children: str, more: str = "") -> str:
+    """The policy-based Berlin, and Paris to whose interface 10.2.0.0/16 is routed; `more` is of the file."""
+    berlin = connection(children=children)
+    paris = (
+        f"  paris:\n    remote: 198.51.100.2\n    psk: {MARKED}\n    interface: {{name: paris0, routes: 10.2.0.0/16}}\n"
+        f"    children: {EVERYTHING}\n"
+    )
+    return f"{berlin}{paris}{more}"
+
+
+def route_doubts(tmp_path: Path, text: str) -> list[str]:
+    return [told.partition(": ")[2] for told in read(tmp_path, text).warnings if "routed to the interface" in told]
+
+
+@pytest.mark.parametrize("remote", ["10.2.7.0/24", "10.0.0.0/8", "10.1.255.255-10.2.0.0"])
+def test_a_policy_based_child_that_takes_what_is_routed_elsewhere_is_doubted(tmp_path: Path, remote: str) -> None:
+    assert route_doubts(tmp_path, beside_paris(f"{{lan: {{local: 172.16.0.0/24, remote: {remote}}}}}")) == [
+        f"connections.berlin.children.lan.remote: {remote} overlaps 10.2.0.0/16, which is routed to the interface of "
+        "paris on line 9: Linux looks for policies without an interface before a packet comes to one, so what fits "
+        "both never goes into that tunnel, and is dropped while this child is down; wanted networks apart, or an "
+        "interface for both connections"
+    ]
+
+
+def test_one_that_fails_open_takes_it_only_while_it_is_up(tmp_path: Path) -> None:
+    (told,) = route_doubts(
+        tmp_path, beside_paris("{lan: {local: 172.16.0.0/24, remote: 10.2.7.0/24, fail_open: true}}")
+    )
+    assert "never goes into that tunnel; wanted" in told
+
+
+@pytest.mark.parametrize(
+    "children",
+    [
+        "{lan: {local: 172.16.0.0/24, remote: 10.3.0.0/24}}",
+        "{lan: {local: '2001:db8:1::/64', remote: '2001:db8:2::/64'}}",
+        "{host: {mode: transport}}",
+    ],
+)
+def test_a_policy_based_child_of_other_networks_is_not_doubted(tmp_path: Path, children: str) -> None:
+    assert route_doubts(tmp_path, beside_paris(children)) == []
+
+
+def test_a_narrower_child_beside_the_interface_of_its_own_connection_is_meant(tmp_path: Path) -> None:
+    children = f"{EVERYTHING[:-1]}, lan: {{local: 10.1.0.0/24, remote: 10.2.7.0/24, interface: false}}}}"
+    assert route_doubts(tmp_path, with_interface("{name: t, routes: 10.2.0.0/16}", children=children)) == []
+
+
+@pytest.mark.parametrize(
+    ("remote", "protocol", "doubted"),
+    [
+        ("10.0.0.0/8", "", True),
+        ("10.0.0.0/8", "[tcp/25]", True),
+        ("10.2.0.0/16", "", True),
+        ("10.2.0.0/16", "[tcp/25]", False),
+        ("10.2.0.9", "", False),
+        ("10.2.0.9", "[tcp/25]", False),
+        ("10.9.0.0/16", "", False),
+    ],
+)
+def test_a_drop_is_doubted_unless_it_lies_within_what_is_routed(
+    tmp_path: Path, remote: str, protocol: str, doubted: bool
+) -> None:
+    local = f"10.0.0.0/8{protocol and '[tcp]'}"
+    more = f"drop: {{rest: {{local: '{local}', remote: '{remote}{protocol}'}}}}\n"
+    found = route_doubts(tmp_path, beside_paris("{lan: {local: 172.16.0.0/24, remote: 10.7.0.0/24}}", more))
+    assert ["drop.rest.remote" in told and "is dropped and never goes" in told for told in found] == [True] * doubted
+
+
+@pytest.mark.parametrize(
+    ("keys", "doubted"),
+    [
+        ("", True),
+        (", metric: 7", False),
+        (", table: 7", False),
+    ],
+)
+def test_two_interfaces_with_the_same_route_are_doubted_once(tmp_path: Path, keys: str, doubted: bool) -> None:
+    same = "routes: [10.2.0.0/16, 'fd00:2::/48']"
+    found = route_doubts(tmp_path, two(f"{{name: berlin0, {same}}}", f"{{name: paris0, {same}{keys}}}"))
+    assert found == doubted * [
+        "connections.paris.interface.routes[0]: 10.2.0.0/16 is also routed to the interface of berlin on line 5, with "
+        "the same table and metric, and the kernel takes one such route: this one is refused as long as that one "
+        "stands; wanted another `metric`"
+    ]
+
+
+def test_the_metric_that_the_kernel_gives_routes_of_ipv6_is_one_of_them(tmp_path: Path) -> None:
+    text = two("{name: a, routes: 'fd00:2::/48'}", "{name: b, routes: 'fd00:2::/48', metric: 1024}")
+    assert len(route_doubts(tmp_path, text)) == 1
