@@ -9,14 +9,21 @@ from ikevd.host.links import FoundLinks, Link, LinkAddress, Links, Thing
 
 
 async def carry_out(
-    links: Links, desired: Iterable[Thing], own: Iterable[Thing], found: FoundLinks, goes_on: Callable[[], bool]
+    links: Links,
+    desired: Iterable[Thing],
+    own: Iterable[Thing],
+    found: FoundLinks,
+    goes_on: Callable[[], bool],
+    is_wanted: Callable[[Thing], bool],
 ) -> list[tuple[Thing, IkeError]]:
-    """What goes first, then what comes, in its order, as long as it `goes_on`. `own`: all that may ever have been put.
-    What was refused, and why; what would stand on an interface that was refused is not tried."""
+    """What goes first, then what comes, in its order, as long as it `goes_on`. `own`: all that may ever have been put;
+    what `is_wanted` by another connection stays. What was refused, and why; what would stand on an interface that was
+    refused is not tried."""
     refused = list[tuple[Thing, IkeError]]()
     wanted = tuple(desired)
     for thing in to_remove(wanted, own, found):
-        await _tried(links.remove(thing), thing, refused)
+        if goes_on() and not is_wanted(thing):
+            await _tried(links.remove(thing), thing, refused)
     for thing in to_put(wanted, found):
         if goes_on() and not any(isinstance(one, Link) and _is_on(thing, one) for one, _ in refused):
             await _tried(links.put(thing), thing, refused)

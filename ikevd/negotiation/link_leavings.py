@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 
 from ikevd.errors import IkeError
-from ikevd.host.links import FoundLinks, Link, Thing
+from ikevd.host.links import FoundLinks, Link, Route, Thing
 from ikevd.negotiation.placed import PlacedRows
 from ikevd.negotiation.ports import Ports
 from ikevd.observe.words import say_error
@@ -65,11 +65,12 @@ class LinkLeavings:
         self._store()
 
     async def go(self) -> None:
-        """Remove what can be removed now, routes first."""
+        """Remove what can be removed now, routes first, but last those that let nothing leave in the clear."""
         links = self._ports.links
         if links is None or self.over:
             return
-        for thing in reversed(tuple(self._left)):
+        backwards = tuple(reversed(self._left))
+        for thing in sorted(backwards, key=_is_unreachable):
             try:
                 await links.remove(thing)
             except IkeError as refusal:
@@ -95,6 +96,10 @@ class LinkLeavings:
         if text not in self._said:
             self._said.add(text)
             self._ports.trouble(text)
+
+
+def _is_unreachable(thing: Thing) -> bool:
+    return isinstance(thing, Route) and thing.link is None
 
 
 def _wanted(connections: Iterable[Connection]) -> dict[Thing, None]:

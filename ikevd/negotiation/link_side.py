@@ -14,7 +14,7 @@ from typing import final
 
 from ikevd.errors import Finding, IkeError, Said
 from ikevd.frozen import frozen, replace
-from ikevd.host.links import Link, Links, Thing
+from ikevd.host.links import Link, Links, Route, Thing
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
 from ikevd.negotiation.link_difference import carry_out
@@ -77,7 +77,14 @@ class LinkSide:
     def close(self) -> None:
         """It is nobody's any more: what stands of it is removed elsewhere."""
         self._closed = True
+        self._ports.unreachable.release(self)
         self._set(None)
+
+    def unreachable(self, state: PeerState) -> frozenset[Route]:
+        """What is to stand before what stood in the way of it goes; none where it is brought about already."""
+        return (
+            self._ports.unreachable.want(self, desired_links(self._connection, state)) if self._closed else frozenset()
+        )
 
     def wants_anew(self, state: PeerState) -> bool:
         """Shall something else stand than was asked for last? Told once."""
@@ -111,6 +118,7 @@ class LinkSide:
             self._set(until)
             return []
         self._asked_for, self._looked_at = desired_links(self._connection, state), self._ports.now()
+        self._ports.unreachable.want(self, self._asked_for)
         async with self._at_work:
             shall = tuple(self._sized(state, links))
             vanished, cause = await self._compare(links, interface.name, shall)
@@ -141,7 +149,14 @@ class LinkSide:
                         f"somebody removes the interface {name}, more than {PUT_BACK} times in {WITHIN:g} s: until "
                         "they are over it is not made again (`ip monitor link` shows when it goes)"
                     )
-            refused = await carry_out(links, shall, all_links(self._connection), found, lambda: not self._closed)
+            refused = await carry_out(
+                links,
+                shall,
+                all_links(self._connection),
+                found,
+                lambda: not self._closed,
+                self._ports.unreachable.is_wanted,
+            )
         except IkeError as refusal:
             return vanished, refusal.finding
         self._made = not any(isinstance(thing, Link) for thing, _ in refused)

@@ -16,6 +16,7 @@ from ikevd.negotiation.agenda import Agenda, agenda_of_many
 from ikevd.negotiation.clock import loop_time
 from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names, nobody
+from ikevd.negotiation.unreachable import Unreachable
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.sa.model import IsakmpSa
@@ -47,6 +48,8 @@ class Ports:
     """Writes the key log, where the operator asked for one."""
     links: Links | None = None
     """The interfaces and routes of this machine; None: nobody may change them."""
+    unreachable: Unreachable = field(default_factory=Unreachable)
+    """The `unreachable` routes of all connections."""
     nat_port: int = 4500
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
     names: Names = field(default_factory=lambda: Names(nobody))

@@ -17,6 +17,7 @@ from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.negotiation.apply import LetGo
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
+from ikevd.negotiation.link_blocks import put_unreachable
 from ikevd.negotiation.link_leavings import LinkLeavings
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import FEW, paced
@@ -96,6 +97,7 @@ class Reload:
         await self._rows.ask_for(outside.values(), config)
         await self._outside.change(outside, left.turned)
         await self._stand(sessions, left)
+        await put_unreachable(self._ports.links, self._peers)
         await self._part(sessions.gone)
         await self._remains.go(await wanted(self._peers, self._outside))
         await self._link_leavings.go()

@@ -17,6 +17,7 @@ from ikevd.host.policies import KernelPolicy
 from ikevd.negotiation.in_kernel import InKernel
 from ikevd.negotiation.leavings import Ground, Known, Leavings, judge
 from ikevd.negotiation.ledger import Kept
+from ikevd.negotiation.link_blocks import put_unreachable
 from ikevd.negotiation.link_leavings import LinkLeavings
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import FEW, apart, paced
@@ -91,6 +92,7 @@ class Restart:
         async for one in paced(peers.lost):
             self._peers.forget(one.state.key)
         await self._stand(left, peers.changed)
+        await put_unreachable(self._ports.links, self._peers)
         self._peers.standby.settle()
         self._hear_former_traffic(found)
         await self._part(peers)

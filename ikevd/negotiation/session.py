@@ -10,6 +10,7 @@ from ikevd.conversation.inputs import Beginning
 from ikevd.exchanges.link import OpenInbound
 from ikevd.frozen import replace
 from ikevd.host.events import Packet
+from ikevd.host.links import Route
 from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.host.sas import SaId
 from ikevd.negotiation.apply import LetGo
@@ -106,6 +107,10 @@ class Session(Learner):
         if self._links is not None:
             self._links.open()
             self.post(LinksAgain())
+
+    def unreachable_routes(self) -> frozenset[Route]:
+        """What is to be unreachable before `start_links`."""
+        return self._links.unreachable(self.state) if self._links is not None else frozenset()
 
     def doubt_links(self) -> None:
         """Interfaces, addresses or routes of this machine are others now, perhaps its own."""
