@@ -228,7 +228,7 @@ def _on_forwarding(problems: Problems, file: FileSection, machine: Surroundings)
     told: set[int] = set()
     for name, connection in file.connections.items():
         for child_name, child in connection.children.items():
-            for index, local in enumerate(child.local):
+            for index, local in enumerate(() if child.transport else child.local):
                 version = local.first.version
                 if machine.forwards.get(version) is not False or version in told or _is_own(local, machine):
                     continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
+from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection, ShuntSection
 from ikevd.config.schema_child import ChildSection
@@ -21,6 +22,8 @@ def check(problems: Problems, file: FileSection) -> None:
     """A pair of networks is outside, dropped, or in a tunnel."""
     for connection_name, connection in file.connections.items():
         for name, child in connection.children.items():
+            if is_routed(connection, child):  # a policy of its interface, beside those of shunts
+                continue
             path = ("connections", connection_name, "children", name)
             _check_within_bypass(problems, path, child, file, "would go into the tunnel")
             _check_equal_to_drop(problems, path, child, file)

@@ -280,6 +280,13 @@ def test_a_host_needs_no_forwarding(tmp_path: Path) -> None:
     assert doubts(tmp_path, nets("192.0.2.1", "10.2.0.0/24"), host) == []
 
 
+def test_a_child_in_transport_mode_is_this_machines_own_and_needs_no_forwarding(tmp_path: Path) -> None:
+    host = Surroundings(GATEWAY.addresses, {4: False})
+    text = connection(children="{host: {mode: transport, local: 'dynamic[tcp]', remote: 'dynamic[tcp/443]'}}")
+    assert doubts(tmp_path, text, host) == []
+    assert doubts(tmp_path, connection(children="{host: {mode: transport}}"), host) == []
+
+
 def test_where_nothing_is_known_nothing_is_said(tmp_path: Path) -> None:
     for known in (None, Surroundings(), Surroundings(forwards={6: False})):
         text = connection(local="192.0.2.7", children="{lan: {local: 10.3.0.0/24, remote: 192.0.2.0/24}}")

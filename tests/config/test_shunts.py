@@ -62,6 +62,7 @@ def test_what_can_be_wrong_with_it(tmp_path: Path, bypass: str, told: str) -> No
 
 # -- what is dropped --------------------------------------------------------------------------------------------------
 
+SAME = "drop: {lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24}}"
 DROP = "drop: {printer: {local: 10.1.0.0/24, remote: 10.2.0.9}}"
 
 
@@ -83,6 +84,14 @@ def test_a_drop_of_the_very_networks_of_a_child_is_refused(tmp_path: Path) -> No
         "ikevd.yaml:6:7: connections.berlin.children.lan: the pair 10.1.0.0/24 to 10.2.0.0/24 is also that of the drop "
         "all on line 7, so nothing of it would go into the tunnel; wanted one of the two"
     )
+
+
+@pytest.mark.parametrize("shunt", ["bypass: {wide: {local: 10.0.0.0/8, remote: 10.0.0.0/8}}", SAME])
+def test_a_child_of_an_interface_has_policies_of_its_own_beside_any_shunt(tmp_path: Path, shunt: str) -> None:
+    routed = MINIMAL.replace("    children:", "    interface: berlin0\n    children:")
+    assert [child.routed for child in next(iter(read(tmp_path, f"{routed}{shunt}\n").config.connections)).children] == [
+        True
+    ]
 
 
 def test_a_drop_within_a_bypass_is_refused(tmp_path: Path) -> None:
