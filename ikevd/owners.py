@@ -81,7 +81,9 @@ def intruder(path: Path, account: Account) -> str | None:
 
 def program_flaw(path: Path, account: Account) -> str | None:
     """Why the program at `path` is not to be run, and the cure; None: it may be. Who could change it could do with our
-    rights what they like."""
+    rights what they like. The same is said to root, who may pass everywhere, as to `account`."""
+    if found := _closed_folder(path, account):
+        return found
     try:
         status = os.stat(path)
     except OSError as error:
@@ -90,7 +92,42 @@ def program_flaw(path: Path, account: Account) -> str | None:
         return f"{path} is no file"
     if not status.st_mode & EXECUTABLE:
         return f"{path} is not executable; run: chmod 755 {path}"
+    if not _may_pass(path, status, account):
+        return f"{path} is not for {account}, whom ikevd runs as, to run{_mode(status)}; run: chmod 755 {path}"
     return intruder(path, account)
+
+
+def _closed_folder(path: Path, account: Account) -> str | None:
+    try:
+        for entry, status in steps(path):
+            if stat.S_ISDIR(status.st_mode) and not _may_pass(entry, status, account):
+                who = f"{account}, whom ikevd runs as,"
+                return f"{entry} is closed to {who} on the way to {path}{_mode(status)}; run: chmod go+x {entry}"
+    except OSError:
+        pass  # whoever opens it is told why it cannot be reached
+    return None
+
+
+def _may_pass(entry: Path, status: os.stat_result, account: Account) -> bool:
+    """May `account` run this program, or look for a name in this folder? An updown program is run without the
+    capabilities by which root passes everywhere."""
+    if status.st_uid == account.uid:
+        wanted = stat.S_IXUSR
+    else:
+        wanted = stat.S_IXGRP if status.st_gid in account.groups else stat.S_IXOTH
+    return bool(status.st_mode & wanted) or _has_access_list(entry)
+
+
+def _has_access_list(entry: Path) -> bool:
+    """It may let in whom the mode does not; only the kernel can tell."""
+    try:
+        return "system.posix_acl_access" in os.listxattr(entry)
+    except OSError:
+        return False
+
+
+def _mode(status: os.stat_result) -> str:
+    return f" (mode {stat.S_IMODE(status.st_mode):04o})"
 
 
 def sticky_folder(path: Path) -> Path | None:

@@ -231,3 +231,64 @@ def test_a_secret_of_another_user_is_none_whatever_its_group(volume: Path) -> No
     os.chown(volume / "psk", STRANGER, SECRETS_GROUP)
     (found,) = problems_of_daemon(volume, SECRETS_GROUP)
     assert "psk belongs to user 4711, who could change it; run: chown root ..2026_11_26/psk" in found
+
+
+# -- updown programs of a daemon that is not root ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def program() -> Iterator[Path]:
+    """`hooks/updown`, of root, in a folder in which a process of any user can look around."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        (Path(name) / "hooks").mkdir(mode=0o755)
+        yield private(Path(name) / "hooks" / "updown", "#!/bin/sh\n", 0o755)
+
+
+def told_to_both(program: Path, *groups: int) -> str | None:
+    """What root is told that looks at it for the daemon, which is what the daemon itself is told."""
+    root = owners.program_flaw(program, owners.Account(DAEMON, DAEMON, frozenset((DAEMON, *groups))))
+    with running_as(DAEMON, *groups):
+        assert owners.program_flaw(program, owners.Account.current()) == root
+    return root
+
+
+@only_root
+def test_a_program_that_everybody_may_run_is_for_the_daemon(program: Path) -> None:
+    assert told_to_both(program) is None
+
+
+@only_root
+@pytest.mark.parametrize("mode", [0o700, 0o744, 0o750])
+def test_a_program_that_root_alone_may_run_is_not_for_the_daemon(program: Path, mode: int) -> None:
+    program.chmod(mode)
+    assert told_to_both(program) == (
+        f"{program} is not for user 4712, whom ikevd runs as, to run (mode {mode:04o}); run: chmod 755 {program}"
+    )
+
+
+@only_root
+def test_a_program_in_a_folder_that_is_closed_to_the_daemon_is_not_for_it(program: Path) -> None:
+    program.parent.chmod(0o700)
+    assert told_to_both(program) == (
+        f"{program.parent} is closed to user 4712, whom ikevd runs as, on the way to {program} (mode 0700); run: chmod "
+        f"go+x {program.parent}"
+    )
+
+
+@only_root
+def test_a_group_of_the_daemon_may_run_what_others_may_not(program: Path) -> None:
+    for path in (program, program.parent):
+        os.chown(path, 0, SECRETS_GROUP)
+        path.chmod(0o750)
+    assert told_to_both(program, SECRETS_GROUP) is None
+    assert "is closed to user 4712" in str(told_to_both(program))
+
+
+@only_root
+def test_of_the_daemons_own_program_its_owners_permission_counts(program: Path) -> None:
+    os.chown(program, DAEMON, DAEMON)
+    program.chmod(0o500)
+    assert told_to_both(program) is None
+    program.chmod(0o455)
+    assert "is not for user 4712, whom ikevd runs as, to run" in str(told_to_both(program))
