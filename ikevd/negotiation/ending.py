@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from ikevd.conversation.timing import FAREWELL, pauses
+from ikevd.negotiation.link_ending import LEFT, remove_links
 from ikevd.negotiation.outside import Outside
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.peers import Peers
@@ -46,6 +47,7 @@ class Ending:
         """Take everything down; what is left after `STOP_WITHIN` stays."""
         for session in self._peers:
             session.stop_links()
+        links = asyncio.ensure_future(surely_done(remove_links(tuple(self._peers), self._ports.links)))
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await self._take_down(announce=True)
@@ -54,8 +56,11 @@ class Ending:
                 await self._take_down(announce=False)  # what a negotiation in flight brought up meanwhile
                 late = await _each_settled((*self._peers, *self._peers.dismissed), _clear)
                 await asyncio.gather(self._clear_the_rest(), *(surely_done(_clear(session)) for session in late))
+                await links
         except TimeoutError:
             self._ports.trouble("the kernel is slow; what is left in it is removed at the next start")
+            if links.cancelled() or links.cancel():
+                self._ports.trouble(LEFT)
         self._close()
 
     async def _take_down(self, *, announce: bool) -> None:
@@ -69,8 +74,6 @@ class Ending:
     async def _clear_the_rest(self) -> None:
         await surely_done(self._remains.go({}))
         await surely_done(self._outside.remove())
-        for session in self._peers:  # last: it takes the kernel tens of milliseconds to remove an interface
-            await surely_done(session.clear_links())
 
     def _close(self) -> None:
         for session in (*self._peers, *self._peers.dismissed):

@@ -7,7 +7,7 @@ but that the interface was made.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import field
 from typing import final
@@ -97,14 +97,14 @@ class LinkSide:
         if self._next is None or when < self._next:
             self._set(when)
 
-    async def remove(self) -> None:
-        """All of it, for good. What the kernel refuses is for the next start."""
+    async def remove(self, which: Callable[[Thing], bool]) -> None:
+        """These of all that may stand of it, for good. What the kernel refuses is for the next start."""
         self.close()
         links = self._ports.links
         if links is None:
             return
         async with self._at_work:
-            for thing in reversed(all_links(self._connection)):
+            for thing in filter(which, all_links(self._connection)):
                 with suppress(IkeError):
                     await links.remove(thing)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
 from ikevd.addresses import Address
 from ikevd.conversation.inputs import Beginning
 from ikevd.exchanges.link import OpenInbound
 from ikevd.frozen import replace
 from ikevd.host.events import Packet
-from ikevd.host.links import Route
+from ikevd.host.links import Route, Thing
 from ikevd.host.policies import KernelPolicy, PolicyId
 from ikevd.host.sas import SaId
 from ikevd.negotiation.apply import LetGo
@@ -258,10 +258,10 @@ class Session(Learner):
         if self._links is not None:
             self._links.close()
 
-    async def clear_links(self) -> None:
-        """Remove its interface, if it has one, for good."""
+    async def clear_links(self, which: Callable[[Thing], bool]) -> None:
+        """Remove these of its interface, addresses and routes for good."""
         if self._links is not None:
-            await self._links.remove()
+            await self._links.remove(which)
 
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
