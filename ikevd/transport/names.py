@@ -5,6 +5,7 @@ few threads, each of which takes its own time to give up.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 from collections.abc import Sequence
@@ -27,7 +28,12 @@ class Resolver:
         on where the caller gives up. Raises OSError."""
         await self._room.acquire()
         answer: asyncio.Future[Sequence[Address]] = self._loop.create_future()
-        threading.Thread(target=self._run, args=(name, answer), name=f"resolve {name}", daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(name, answer), name=f"resolve {name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the machine has none left
+            self._room.release()
+            raise OSError(errno.EAGAIN, str(error)) from error
         return await answer
 
     def _run(self, name: str, answer: asyncio.Future[Sequence[Address]]) -> None:
