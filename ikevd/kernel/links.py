@@ -110,7 +110,12 @@ class LinuxLinks:
 
     async def _run(self, step: Callable[[RouteSocket, T], R], what: T) -> R:
         netlink = self._socket()
-        return await asyncio.get_running_loop().run_in_executor(self._ready(), step, netlink, what)
+        try:
+            answer = asyncio.get_running_loop().run_in_executor(self._ready(), step, netlink, what)
+        except RuntimeError as error:
+            self._thread = None  # it would hold the request that it could not begin
+            raise refused("begin a thread for links and routes", errno.EAGAIN, str(error)) from error
+        return await answer
 
     def _ready(self) -> ThreadPoolExecutor:
         if self._thread is None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
+from ikevd.errors import KernelRefused
 from ikevd.host.links import GROUP, FoundLink, Link, LinkAddress, Route
 from ikevd.kernel.interfaces import build_address, build_new_link, read_address, read_link
+from ikevd.kernel.links import LinuxLinks
 from ikevd.kernel.memory_links import MemoryLinks
 from ikevd.kernel.routes import build_route, read_route
 from ikevd.kernel.rtnetlink import IFADDRMSG, IFINFOMSG, RTMSG
@@ -72,3 +76,17 @@ def test_an_address_keeps_its_host_bits() -> None:
     found = read_address(build_address(7, address), {7: "tun"})
     assert found is not None
     assert str(found.address) == "169.254.7.1/30"
+
+
+async def test_while_the_machine_has_no_thread_left_that_is_a_refusal_and_the_next_request_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with LinuxLinks() as links:
+        with monkeypatch.context() as while_none_is_left:
+            while_none_is_left.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(KernelRefused, match="can't start new thread"):
+                await links.read("lo")
+        assert [link.name for link in (await asyncio.wait_for(links.read("lo"), 10)).links] == ["lo"]
