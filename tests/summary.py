@@ -38,7 +38,7 @@ def main(paths: list[str]) -> int:
     for name, seconds in long.items():
         print(f"over {LONG:g} s, a test for make soak: {name} ({seconds:.1f} s)")
     for record in filter(None, records):
-        for name, said in record["failed"].items():
+        for name, said in record.get("failed", {}).items():  # one of an older commit has none
             print(f"FAILED {name}\n{indent(said, '    ')}")
     for path in lost:
         print(f"a run ended without its record: {path}")
