@@ -12,6 +12,7 @@ import pytest
 
 from ikevd.errors import Finding
 from ikevd.hook_findings import HookExited, HookKilled, HookNotRun, HookTimedOut
+from ikevd.hooks import program
 from tests.eventually import eventually_async
 from tests.hooks.calls import SHELL, ran, script
 
@@ -68,9 +69,12 @@ async def test_a_program_that_does_not_end_is_ended_with_all_that_it_has_begun(t
     await eventually_async(lambda: not _runs(child))
 
 
-async def test_a_program_that_does_not_listen_to_sigterm_is_killed(tmp_path: Path) -> None:
+async def test_a_program_that_does_not_listen_to_sigterm_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "GRACE", 0.3)
     path = script(tmp_path, "trap '' TERM; while :; do sleep 0.1; done")
-    assert isinstance(await ran(path, timeout=1.5), HookTimedOut)
+    assert isinstance(await ran(path, timeout=0.5), HookTimedOut)
 
 
 async def test_a_program_has_ended_though_what_it_left_behind_keeps_its_standard_error(tmp_path: Path) -> None:
