@@ -48,7 +48,7 @@ def test_a_ping_brings_it_up_and_what_the_first_packets_meet_is_as_the_manual_sa
     site.here.set_sysctl(core__xfrm_larval_drop=larval_drop)
     charon_b.load(site.mirrored().swanctl())
     with Ikevd(site.here, site.ikevd()) as ikevd:
-        assert (state(ikevd), gate(site.here), site.here.xfrm_state()) == ("waiting", TRAP, [])
+        eventually(lambda: (state(ikevd), gate(site.here), site.here.xfrm_state()) == ("waiting", TRAP, []))
         before = topology.wire.clear_from(site.here.net)
         count = lost_pings(topology)
         print(f"xfrm_larval_drop {larval_drop}: {count} of {PINGS} pings lost, one each {INTERVAL} s")
@@ -81,6 +81,7 @@ def test_what_asked_while_no_ikevd_ran_counts(topology: Topology, charon_b: Stro
     """The kernel asks once in 30 s. It keeps that only where some program listens: here `ip xfrm monitor`."""
     charon_b.load(site.mirrored().swanctl())
     with Ikevd(site.here, site.ikevd(), store=True) as ikevd:
+        eventually(lambda: gate(site.here) == TRAP)  # it answers a moment before
         ikevd.kill()
         monitor = subprocess.Popen(site.here.command("ip", "xfrm", "monitor", "acquire"), stdout=subprocess.DEVNULL)
         try:
