@@ -12,7 +12,7 @@ from ikevd.policy.interface import Interface, InterfaceKind
 from tests.builders import NO_DPD, connection
 from tests.gateways import Gateway, reload
 from tests.negotiation.mortal import Machine, tunnel
-from tests.negotiation.test_interfaces import everything, routed
+from tests.negotiation.route_based import everything, routed
 from tests.virtual_time import run
 
 MANY = 70

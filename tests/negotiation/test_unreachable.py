@@ -18,7 +18,7 @@ from ikevd.policy.interface import Interface
 from tests.builders import NO_DPD, child, connection
 from tests.gateways import Gateway, reload
 from tests.negotiation.mortal import Machine, tunnel
-from tests.negotiation.test_interfaces import INTERFACE, NETWORK, UNREACHABLE, everything, routed
+from tests.negotiation.route_based import INTERFACE, NETWORK, UNREACHABLE, everything, routed
 from tests.virtual_time import run
 
 HALVES = (IPv4Network("10.2.0.0/17"), IPv4Network("10.2.128.0/17"))
