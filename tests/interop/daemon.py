@@ -84,21 +84,18 @@ class Ikevd:
         return forker().start(self.node.name, words, environ, output, handed)
 
     def start(self) -> None:
-        """Start it and wait until its API answers."""
+        """Start it and wait until it has started: gates and traps stand then, a moment after its API answers."""
+        before = self._starts()
         self.launch()
         try:
-            eventually(lambda: self._answers() or self.process.poll() is not None, within=START)
+            eventually(lambda: self._starts() > before or self.process.poll() is not None, within=START)
             assert self.process.poll() is None
         except AssertionError:
             self.stop(signal.SIGINT)
             raise AssertionError(f"ikevd did not start\n{self.log}") from None
 
-    def _answers(self) -> bool:
-        try:
-            self.client.version()
-        except Exception:
-            return False
-        return True
+    def _starts(self) -> int:
+        return self.log.count("started version=") if (self.directory / "log").exists() else 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

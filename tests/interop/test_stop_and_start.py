@@ -129,7 +129,7 @@ def test_under_another_name_nothing_of_a_connection_leaves_in_the_clear_and_the_
         tunnel(topology, charon_b, site) as (ikevd, restarts),
         FloodPing(topology.host_a, topology.host_b.address) as ping,
     ):
-        clear = topology.wire.seen().clear
+        before = topology.wire.clear_from(site.here.net)
         ikevd.kill()
         file = ikevd.directory / "ikevd.yaml"
         file.write_text(file.read_text().replace("  peer:", "  renamed:"))
@@ -139,7 +139,7 @@ def test_under_another_name_nothing_of_a_connection_leaves_in_the_clear_and_the_
         assert "received DELETE for" in charon_b.log
         ikevd.up(STANDS)
         assert ping.lost() > 0
-        assert topology.wire.seen().clear == clear
+        assert topology.wire.clear_from(site.here.net) == before
         assert "removed what an earlier ikevd left" not in ikevd.log
     assert site.here.xfrm_policy() == []
 
