@@ -20,7 +20,7 @@ class SaId:
 
     def __hash__(self) -> int:
         """SPIs are random, and the hash of an address is dear."""
-        return hash(self.spi)
+        return self.spi
 
 
 class UdpPorts(NamedTuple):
