@@ -11,6 +11,7 @@ from ikevd.config import (
     backups,
     blocked,
     interfaces,
+    marks,
     networks,
     overlaps,
     own_addresses,
@@ -73,6 +74,7 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     backups.check(problems, file)
     selections.check(problems, file)
     interfaces.check(problems, file)
+    marks.check(problems, file)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
     blocked.doubt(problems, file, known or Surroundings())

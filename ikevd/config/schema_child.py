@@ -10,6 +10,8 @@ from ikevd.config.foreign_words import MODE_WORDS, PFS_WORDS, REKEY_WORDS, START
 from ikevd.config.schema_addresses import ANY_END, LocalSelectorValue, RemoteSelectorValue
 from ikevd.config.schema_durations import InactivityValue, LifetimeValue
 from ikevd.config.schema_hooks import UpdownValue
+from ikevd.config.schema_interface import MAX_NUMBER
+from ikevd.config.schema_marks import MarkOrNone, SetMarkOrNone
 from ikevd.config.schema_values import (
     MIN_KILOBYTES,
     AhProposal,
@@ -105,6 +107,29 @@ class ChildSection(Section):
         default=None,
         description="the program that is run when it comes up and when it goes down, with its arguments; none: that of "
         "the connection is not run for it; left out: as the connection has it",
+    )
+    mark: MarkOrNone = Field(
+        default=None,
+        description="its policies are for packets with this mark alone, as `iptables -j MARK` and SO_MARK give it: "
+        "a number, for example 42 or 0x42, if need be with a mask: 0x4200/0xff00; unique: its own reqid, another one "
+        "for each client of many, which an updown program finds as PLUTO_MARK_IN and PLUTO_MARK_OUT; left out: for all",
+    )
+    mark_in: MarkOrNone = Field(default=None, description="in place of `mark`, of what comes")
+    mark_out: MarkOrNone = Field(default=None, description="in place of `mark`, of what leaves")
+    set_mark_in: SetMarkOrNone = Field(
+        default=None,
+        description="the mark of what comes once it is unpacked: a number as of `mark`, or same (that of `mark_in` or "
+        "`mark`); left out: that of the packet in which it came",
+    )
+    set_mark_out: SetMarkOrNone = Field(
+        default=None,
+        description="the mark of what leaves once it is packed, by which it may be routed, likewise; left out: that of "
+        "what is packed",
+    )
+    if_id: Annotated[int | None, number(1, MAX_NUMBER)] = Field(
+        default=None,
+        description="its policies and SAs are for what passes an XFRM interface with this number, which somebody else "
+        "makes, perhaps in another network namespace; left out: none",
     )
     interface: SwitchOrNone = Field(
         default=None,

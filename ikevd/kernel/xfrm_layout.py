@@ -69,6 +69,8 @@ class Attr(IntEnum):
     ALG_AUTH_TRUNC = 20
     MARK = 21
     REPLAY_ESN_VAL = 23
+    SET_MARK = 29
+    SET_MARK_MASK = 30
     IF_ID = 31
     MTIMER_THRESH = 32
 
@@ -109,7 +111,7 @@ REPLAY = Struct("=3I")  # oseq seq bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
 USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
 MARK = Struct("=II")  # value mask
-IF_ID = Struct("=I")
+NUMBER = Struct("=I")  # an if_id, a mark or its mask alone
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)

@@ -20,12 +20,12 @@ from ikevd.kernel.xfrm_layout import (
     ALGO_AEAD,
     ALGO_AUTH,
     ENCAP_TMPL,
-    IF_ID,
     INFINITE,
     LIFETIME_CFG,
     LIFETIME_CUR,
     MODE_TRANSPORT,
     MODE_TUNNEL,
+    NUMBER,
     PROTOCOLS,
     REPLAY,
     REPLAY_ESN,
@@ -62,7 +62,16 @@ KEYED: dict[int, Struct] = {
     Attr.ALG_AUTH_TRUNC: ALGO_AUTH,
 }
 """Attributes that hold a key, with the struct in front of it. A larval SA has none."""
-SENT_AGAIN = {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH_TRUNC, Attr.ENCAP, Attr.MARK, Attr.IF_ID}
+SENT_AGAIN = {
+    Attr.ALG_CRYPT,
+    Attr.ALG_AEAD,
+    Attr.ALG_AUTH_TRUNC,
+    Attr.ENCAP,
+    Attr.MARK,
+    Attr.SET_MARK,
+    Attr.SET_MARK_MASK,
+    Attr.IF_ID,
+}
 MAPPING_PAUSE = 1
 """Seconds between two events about packets that come by an SA from the same other port (Linux 5.17; older kernels pass
 over the attribute)."""
@@ -91,7 +100,10 @@ def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
     if large:
         words = (sa.replay_window + 31) // 32
         body += attribute(Attr.REPLAY_ESN_VAL, REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words))
-    return body + attribute(Attr.IF_ID, IF_ID.pack(sa.if_id)) if sa.if_id else body
+    if sa.set_mark is not None:
+        body += attribute(Attr.SET_MARK, NUMBER.pack(sa.set_mark.value))
+        body += attribute(Attr.SET_MARK_MASK, NUMBER.pack(sa.set_mark.mask))
+    return body + attribute(Attr.IF_ID, NUMBER.pack(sa.if_id)) if sa.if_id else body
 
 
 def _build_algorithms(sa: KernelSa, keys: EspKeys) -> bytes:

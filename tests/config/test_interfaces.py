@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.policy.connection import Connection
 from ikevd.policy.interface import MAIN_TABLE, InterfaceKind
-from ikevd.policy.marks import Mark
+from ikevd.policy.marks import Mark, Marks
 from tests.config.files import MARKED, connection, problems, read
 
 EVERYTHING = "{any: {local: 0.0.0.0/0, remote: 0.0.0.0/0}, any6: {local: '::/0', remote: '::/0'}}"
@@ -50,7 +50,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert (found.kind, found.number, found.table, found.metric, found.mtu) == (InterfaceKind.VTI, 42, 100, 7, 1400)
     assert found.addresses == (ip_interface("169.254.7.1/30"), ip_interface("fd00:7::1/64"))
     assert found.routes == (ip_network("10.2.0.0/16"), ip_network("fd00:2::/48"))
-    assert {(child.if_id, child.mark) for child in view.children} == {(0, Mark(42))}
+    assert {child.marks for child in view.children} == {Marks(0, Mark(42), Mark(42))}
 
 
 def test_a_child_may_be_policy_based_beside_it(tmp_path: Path) -> None:

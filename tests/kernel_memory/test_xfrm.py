@@ -260,6 +260,12 @@ def test_an_sa_of_an_interface_bears_its_number() -> None:
     assert found[Attr.IF_ID] == (42).to_bytes(4, sys.byteorder)
 
 
+def test_an_sa_that_marks_packets_says_which_bits() -> None:
+    found = dict(attributes(build(replace(sa_of(), set_mark=Mark(0x4200, 0xFF00)))[layout.USERSA_INFO.size :]))
+    assert found[Attr.SET_MARK] == (0x4200).to_bytes(4, sys.byteorder)
+    assert found[Attr.SET_MARK_MASK] == (0xFF00).to_bytes(4, sys.byteorder)
+
+
 def test_a_policy_of_a_socket_is_passed_over() -> None:
     body = bytearray(build_policy(policy_of()))
     body[layout.USERPOLICY_INFO.size - 8] = 4  # the direction
