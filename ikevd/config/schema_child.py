@@ -97,7 +97,8 @@ class ChildSection(Section):
         default=None,
         description="a peer that asks for other networks than these: strict (it is refused, as by Cisco) or narrow "
         "(what both have is installed here, whatever the peer believes; the log says what it will send in vain). "
-        "Several children may so have one pair of SAs; left out: as the connection has it",
+        "Several children may so have one pair of SAs. In transport mode: the peer may name a protocol or a port that "
+        "is left open here; left out: as the connection has it",
     )
     all_traffic: Switch = Field(
         default=False,

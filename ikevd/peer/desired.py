@@ -129,8 +129,7 @@ class ChildView:
             return
         policies = self._between(_of_pair(newest, self._marks) if newest else _of_child(self._connection, child))
         yield from policies.inwards
-        other = newest is not None and newest.selectors != (child.local, child.remote)
-        if other and not clear and not child.transport:  # in transport mode there is no more than its ends
+        if newest is not None and not clear and _is_other(child, newest.local_selector, newest.remote_selector):
             yield from self._rest(policies)
         if sends := sending(state):
             leading = policies if sends is newest else self._between(_of_pair(sends, self._marks))
@@ -153,10 +152,21 @@ class ChildView:
         return self._policies
 
     def _is_part(self, tunnel: _Tunnel) -> bool:
-        """Has the peer chosen less than this child is for? A template is for that, and transport mode has no choice."""
+        """Has the peer chosen less than this child is for? A template is for that."""
         child = self._child
-        chosen = tunnel.local_selector, tunnel.remote_selector
-        return chosen != (child.local, child.remote) and not (child.template or child.instance or child.transport)
+        return not (child.template or child.instance) and _is_other(
+            child, tunnel.local_selector, tunnel.remote_selector
+        )
+
+
+def _is_other(child: Child, local: TrafficSelector, remote: TrafficSelector) -> bool:
+    """Are these not the child's selectors? In transport mode its ends are whatever they are."""
+    if not child.transport:
+        return (local, remote) != (child.local, child.remote)
+    return any(
+        (one.protocol, one.port) != (whole.protocol, whole.port)
+        for one, whole in ((local, child.local), (remote, child.remote))
+    )
 
 
 # -- SAs
