@@ -139,6 +139,7 @@ def _interface(name: str, section: InterfaceSection, numbers: Mapping[str, int])
         kind=None if section.kind == "auto" else InterfaceKind(section.kind),
         addresses=section.addresses,
         routes=section.routes,
+        unreachable=section.unreachable,
         table=section.table,
         metric=section.metric,
         mtu=section.mtu,

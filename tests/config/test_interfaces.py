@@ -129,6 +129,12 @@ def test_a_route_that_leads_the_tunnel_into_itself_is_doubted(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize(("network", "doubted"), [("198.51.0.0/16", True), ("10.0.0.0/8", False), ("0.0.0.0/0", False)])
+def test_a_peer_that_would_be_unreachable_is_doubted(tmp_path: Path, network: str, doubted: bool) -> None:
+    found = read(tmp_path, with_interface(f"{{name: t, unreachable: {network}}}")).warnings
+    assert any("covers 198.51.100.1, the peer itself, which a default route" in told for told in found) == doubted
+
+
 def test_an_interface_that_no_child_uses_and_a_child_without_one_to_use(tmp_path: Path) -> None:
     unused = "{lan: {local: 10.1.0.0/24, remote: 10.2.0.0/24, interface: false}}"
     warnings = read(tmp_path, with_interface("t", children=unused)).warnings
