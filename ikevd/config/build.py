@@ -23,6 +23,7 @@ from ikevd.policy.interface import Interface, InterfaceKind, bearing, distinct_n
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.marks import WantedMark
 from ikevd.policy.nat import Encap, NatMethod
+from ikevd.policy.packing import CopyDscp, Packing
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop, Shunt
@@ -219,6 +220,7 @@ def _children(
                 selection=Selection(its.selection or section.selection),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
                 updown=_updown(section, its),
+                packing=Packing(its.copy_df, its.copy_ecn, CopyDscp(its.copy_dscp), its.tfc_padding),
                 routed=routed,
                 if_id=if_id,
                 mark_in=mark_in,

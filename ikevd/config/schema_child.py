@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ikevd.config.foreign_words import MODE_WORDS, PFS_WORDS, REKEY_WORDS, START_WORDS
+from ikevd.config.foreign_words import DSCP_WORDS, MODE_WORDS, PFS_WORDS, REKEY_WORDS, START_WORDS
 from ikevd.config.schema_addresses import ANY_END, LocalSelectorValue, RemoteSelectorValue
 from ikevd.config.schema_durations import InactivityValue, LifetimeValue
 from ikevd.config.schema_hooks import UpdownValue
@@ -24,6 +24,7 @@ from ikevd.config.schema_values import (
 )
 from ikevd.config.section import Section
 from ikevd.policy import proposals
+from ikevd.policy.packing import WHOLE_MTU
 from ikevd.policy.selectors import Dynamic, TrafficSelector
 from ikevd.policy.suites import IpsecSuite
 
@@ -108,6 +109,24 @@ class ChildSection(Section):
         default=None,
         description="the program that is run when it comes up and when it goes down, with its arguments; none: that of "
         "the connection is not run for it; left out: as the connection has it",
+    )
+    copy_df: Switch = Field(
+        default=True,
+        description="true: what leaves has the DF bit of the packet inside; false: none, so that it may be cut on its "
+        "way (IPv4)",
+    )
+    copy_ecn: Switch = Field(
+        default=True, description="true: ECN, by which routers tell of congestion, goes into the tunnel and out of it"
+    )
+    copy_dscp: Annotated[str, one_of("out", "in", "yes", "no", others=DSCP_WORDS)] = Field(
+        default="out",
+        description="the DSCP, by which routers tell what is urgent: out (what leaves shows that of the packet "
+        "inside), in (what comes gets that of the packet around it, and what leaves has 0), yes (both) or no",
+    )
+    tfc_padding: Annotated[int, number(0, WHOLE_MTU, words={"mtu": WHOLE_MTU})] = Field(
+        default=0,
+        description="octets to which every packet is filled up before it is encrypted, so that its length tells "
+        "nothing, for example 1200, or mtu (as far as the path takes); ESP in tunnel mode alone; 0: none",
     )
     mark: MarkOrNone = Field(
         default=None,

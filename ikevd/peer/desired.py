@@ -203,8 +203,9 @@ def _kernel_sa(
     child: Child,
     mark: WantedMark | None,
 ) -> tuple[SaId, KernelSa]:
-    soft, sets = rekey.soft_kilobytes(sa), resolved(mark, sa.reqid)
-    made = KernelSa(*ends, sa.reqid, sa.suite, life, sa.replay_window, encap, sa.icv_bits, soft, child.if_id, sets)
+    named, ours = (*ends, sa.reqid), (child.if_id, child.packing, resolved(mark, sa.reqid))
+    soft = rekey.soft_kilobytes(sa)
+    made = KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, soft, *ours)
     return made.id, made
 
 

@@ -112,7 +112,7 @@ CHILD_KEYS = {
     "template": "remote",
     "group": "name",
 }
-PARTED = ("lifetime", "suites")
+PARTED = ("lifetime", "packing", "suites")
 """Fields that the file has several keys for."""
 CHILD_REACH = {
     **dict.fromkeys(("local", "remote", "template", "routed", "if_id", "mark_in", "mark_out"), Reach.REPLACED),
@@ -178,7 +178,7 @@ def _child(before: Child, after: Child, *, anywhere: bool) -> ChangedChild | Non
     names = _differing(before, after)
     bound = {"if_id", "mark_in", "mark_out"} if before.routed or after.routed else set[str]()
     keys = ["interface" if name in bound else CHILD_KEYS.get(name, name) for name in names if name not in PARTED]
-    keys += _suite_keys(before, after)
+    keys += (*_suite_keys(before, after), *_differing(before.packing, after.packing))
     reach = _reach(names, CHILD_REACH, anywhere=anywhere)
     for part, key in (("seconds", "lifetime"), ("kilobytes", "lifetime_kilobytes")):
         if getattr(before.lifetime, part) != getattr(after.lifetime, part):

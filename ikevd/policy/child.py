@@ -8,6 +8,7 @@ from enum import Enum
 from ikevd.frozen import frozen
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.marks import Mark, Marks, WantedMark, resolved
+from ikevd.policy.packing import PLAIN, Packing
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.suites import TRANSPORTS, IpsecSuite
 from ikevd.policy.updown import Updown
@@ -97,6 +98,7 @@ class Child:
     """Its SAs give this mark to what they have unpacked; None: it keeps that of the packet that it came in."""
     set_mark_out: WantedMark | None = None
     """Its SAs give this mark to what they have packed; None: that has the mark of what is in it."""
+    packing: Packing = PLAIN
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""

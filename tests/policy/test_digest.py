@@ -23,6 +23,7 @@ from ikevd.policy.interface import Interface
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.marks import Mark, OwnMark
 from ikevd.policy.nat import Encap, NatMethod
+from ikevd.policy.packing import Packing
 from ikevd.policy.updown import Updown
 from tests.builders import (
     AES128_SHA256_X25519,
@@ -95,6 +96,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "mark_out": OwnMark.UNIQUE,
         "set_mark_in": Mark(7),
         "set_mark_out": Mark(8),
+        "packing": Packing(copy_ecn=False),
     },
 }
 """Another value for each field that is compared."""
