@@ -32,12 +32,14 @@ from ikevd.host.hooks import HookCall
 from ikevd.host.interface import Kernel
 from ikevd.host.links import Links
 from ikevd.host.policies import KernelPolicy
+from ikevd.host.routes import Routes
 from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
 from ikevd.kernel.first_hop import first_hop
 from ikevd.kernel.links import LinuxLinks
+from ikevd.kernel.peer_routes import LinuxRoutes
 from ikevd.kernel.place import place
 from ikevd.kernel.unknown_esp import watch as watch_esp
 from ikevd.negotiation.agenda import agenda_of_many
@@ -46,6 +48,7 @@ from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.routing import Routing
 from ikevd.observe import log
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -95,6 +98,7 @@ class Machine:
     bypass: Prepare = bypass_ipsec
     take_esp: Prepare = take_esp
     links: Callable[[], AbstractContextManager[Links]] = LinuxLinks
+    routes: Callable[[], AbstractContextManager[Routes]] = LinuxRoutes
 
 
 async def serve(config: Config, options: Options, environ: Mapping[str, str], machine: Machine | None = None) -> None:
@@ -144,7 +148,8 @@ async def _start(
         prepare_nat=machine.take_esp,
         inherited=inherited,
     )
-    ports = _ports(config, options, transport, kernel, links, store, history, counters, hooks, stack)
+    routing = Routing(stack.enter_context(machine.routes()), store, log.warning, boot_time)
+    ports = _ports(config, options, transport, kernel, links, routing, store, history, counters, hooks, stack)
     engine = Engine(config, ports, _connected(), _at_boot(environ))
     engine.wait()
     transport.open()
@@ -177,6 +182,7 @@ def _ports(
     transport: UdpTransport,
     kernel: Kernel,
     links: Links,
+    routing: Routing,
     store: Store,
     history: History,
     counters: Counters,
@@ -192,6 +198,7 @@ def _ports(
         source_for=_source_for,
         kernel=kernel,
         links=links,
+        routing=routing,
         store=store,
         entropy=SystemEntropy(),
         history=history,

@@ -12,11 +12,13 @@ from ikevd.host.entropy import Entropy
 from ikevd.host.hooks import NoPrograms, Programs
 from ikevd.host.links import Links
 from ikevd.host.policies import Action, Direction, KernelPolicy
+from ikevd.host.routes import Routes
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names
 from ikevd.negotiation.ports import Ports
+from ikevd.negotiation.routing import Routing
 from ikevd.negotiation.session import Session
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -89,6 +91,7 @@ class World:
         at_boot: Iterable[KernelPolicy] = (),
         programs: Programs | None = None,
         links: Links | None = None,
+        routes: Routes | None = None,
     ) -> Gateway:
         """`settings`: what else the file says; `at_boot`: blocks from before any ikevd ran; `programs`: run what
         children have as updown."""
@@ -111,6 +114,7 @@ class World:
             port=500,
             export_key=lambda sa: None,
             links=links,
+            routing=Routing(routes, store, troubles.append),
         )
         config = replace(Config(connections, limits=limits or Limits()), **(settings or {}))
         gateway = Gateway(address, Engine(config, ports, at_boot=at_boot), kernel, history, counters, troubles)

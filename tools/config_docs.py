@@ -21,6 +21,7 @@ SECTIONS = {
     "connections.NAME.retransmit": "RetransmitSection",
     "connections.NAME.dpd": "DpdSection",
     "connections.NAME.interface": "InterfaceSection",
+    "connections.NAME.route": "RouteSection",
     "bypass.NAME": "BypassSection",
     "drop.NAME": "DropSection",
     "listen": "ListenSection",

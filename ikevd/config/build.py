@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from ikevd.addresses import Address
-from ikevd.config import marks
+from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection, ShuntSection
 from ikevd.config.schema_addresses import Places, Within
@@ -17,13 +17,12 @@ from ikevd.config.schema_settings import ControlSection
 from ikevd.crypto.secret import Secret
 from ikevd.frozen import replace
 from ikevd.policy.child import Child, Pfs, Rekey, Selection, Start
+from ikevd.policy.child_route import ChildRoute
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
 from ikevd.policy.interface import Interface, InterfaceKind, bearing, distinct_numbers
 from ikevd.policy.lives import Lifetime, LifetimeCheck
-from ikevd.policy.marks import WantedMark
 from ikevd.policy.nat import Encap, NatMethod
-from ikevd.policy.packing import CopyDscp, Packing
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop, Shunt
@@ -140,7 +139,6 @@ def _interface(name: str, section: InterfaceSection, numbers: Mapping[str, int])
         kind=None if section.kind == "auto" else InterfaceKind(section.kind),
         addresses=section.addresses,
         routes=section.routes,
-        unreachable=section.unreachable,
         table=section.table,
         metric=section.metric,
         mtu=section.mtu,
@@ -197,9 +195,7 @@ def _children(
     connection: str, section: ConnectionSection, default: Start, reqids: Reqids, interface: Interface | None
 ) -> Iterator[Child]:
     for group, its in section.children.items():
-        routed = interface is not None and its.interface is not False
-        if_id, mark_in, mark_out = _chosen_by(its, interface if routed else None)
-        set_mark_in, set_mark_out = marks.given(its)
+        if_id, mark = bearing(interface) if interface and its.interface is not False else (0, None)
         for name, (local, remote) in _pairs(group, its):
             yield Child(
                 name=name,
@@ -220,22 +216,10 @@ def _children(
                 selection=Selection(its.selection or section.selection),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
                 updown=_updown(section, its),
-                packing=Packing(its.copy_df, its.copy_ecn, CopyDscp(its.copy_dscp), its.tfc_padding),
-                routed=routed,
+                route=_route(section, its),
                 if_id=if_id,
-                mark_in=mark_in,
-                mark_out=mark_out,
-                set_mark_in=set_mark_in,
-                set_mark_out=set_mark_out,
+                mark=mark,
             )
-
-
-def _chosen_by(section: ChildSection, interface: Interface | None) -> tuple[int, WantedMark | None, WantedMark | None]:
-    """if_id and marks of its packets. `interface`: to which they are routed."""
-    if interface is None:
-        return section.if_id or 0, *marks.wanted(section)
-    if_id, mark = bearing(interface)
-    return if_id, mark, mark
 
 
 def _updown(section: ConnectionSection, child: ChildSection) -> Updown | None:
@@ -250,6 +234,13 @@ def _updown(section: ConnectionSection, child: ChildSection) -> Updown | None:
         section.hook_capabilities,
         after_restart=section.updown_after_restart,
     )
+
+
+def _route(section: ConnectionSection, child: ChildSection) -> ChildRoute | None:
+    route = section.route
+    if route is None or child.route is False or child.transport or is_routed(section, child):
+        return None
+    return ChildRoute(route.source, route.table, route.metric, route.mtu)
 
 
 def _suites(section: ChildSection) -> tuple[IpsecSuite, ...]:

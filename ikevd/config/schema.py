@@ -15,6 +15,7 @@ from ikevd.config.schema_addresses import SelectorValue
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection, RetransmitSection
 from ikevd.config.schema_interface import InterfaceSection
+from ikevd.config.schema_route import RouteSection
 from ikevd.config.schema_settings import ControlSection, LimitsSection, ListenSection, LogSection
 from ikevd.config.schema_values import OneOrMore, PathValue, PskValue, Switch, one_of
 from ikevd.config.section import Section
@@ -107,6 +108,8 @@ def section_at(path: tuple[str | int, ...]) -> type[Section] | None:
             return DpdSection
         case ("connections", _, "interface"):
             return InterfaceSection
+        case ("connections", _, "route"):
+            return RouteSection
         case ("connections", _, "children", _):
             return ChildSection
         case _:

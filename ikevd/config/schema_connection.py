@@ -20,6 +20,7 @@ from ikevd.config.schema_durations import (
 )
 from ikevd.config.schema_hooks import CapabilitiesValue, UpdownValue
 from ikevd.config.schema_interface import InterfaceOrNone
+from ikevd.config.schema_route import RouteOrNone
 from ikevd.config.schema_text import parsed
 from ikevd.config.schema_values import (
     FactorValue,
@@ -199,6 +200,11 @@ class ConnectionSection(Section):
         default=None,
         description="route-based: the children protect what is routed to this interface, and nothing else; left out: "
         "policy-based, they protect whatever fits their networks",
+    )
+    route: RouteOrNone = Field(
+        default=None,
+        description="policy-based: routes to the remote networks, so that packets of this machine itself go into the "
+        "tunnels, and routing daemons know of them; left out: ikevd sets none, packets take the routes that there are",
     )
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
         description="at least one, with local and remote networks"

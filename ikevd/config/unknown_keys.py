@@ -9,6 +9,7 @@ from ikevd.config.schema import BypassSection, DropSection, FileSection, section
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection, DpdSection, RetransmitSection
 from ikevd.config.schema_interface import InterfaceSection
+from ikevd.config.schema_route import RouteSection
 from ikevd.config.schema_settings import ControlSection, LimitsSection, ListenSection, LogSection
 from ikevd.config.section import Section
 from ikevd.config.typography import QUOTES
@@ -24,6 +25,7 @@ PLACES: Mapping[type[Section], str] = {
     RetransmitSection: "`retransmit` of the connection",
     DpdSection: "`dpd` of the connection",
     InterfaceSection: "`interface` of the connection",
+    RouteSection: "`route` of the connection",
     ListenSection: "`listen`",
     ControlSection: "`control`",
     LimitsSection: "`limits`",
@@ -55,6 +57,9 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (InterfaceSection, "if_id"): "if_id_in if_id_out mark mark_in mark_out key ifid id",
     (InterfaceSection, "addresses"): "address ip_address leftvti ip",
     (InterfaceSection, "routes"): "route networks static_routes",
+    (ConnectionSection, "route"): "reverse_route rri install_routes routing_table install_route",
+    (RouteSection, "source"): "sourceip leftsourceip preferred_source address src addresses",
+    (RouteSection, "metric"): "distance priority",
     (DpdSection, "delay"): "dpddelay dpd_delay threshold",
     (DpdSection, "timeout"): "dpdtimeout dpd_timeout dpd_retry dpd_maxfail",
     (DpdSection, "action"): "dpdaction dpd_action",
@@ -79,10 +84,6 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
         ChildSection,
         "inactivity",
     ): "idle idle_timeout idle_time inactivity_timeout vpn_idle_timeout",
-    (ChildSection, "copy_df"): "nopmtudisc dont_fragment df_bit",
-    (ChildSection, "copy_dscp"): "decap_dscp encap_dscp dscp tos",
-    (ChildSection, "tfc_padding"): "tfc padding",
-    (ChildSection, "if_id"): "if_id_in if_id_out ipsec_interface",
     (ChildSection, "start"): "auto start_action initiate startup",
     (FileSection, "connections"): "conn conns connection peers tunnels",
     (FileSection, "bypass"): "passthrough passthroughs shunt shunts exclude excluded bypasses",
@@ -141,8 +142,7 @@ def sentence(path: YamlPath) -> str:
     reason = WITHOUT.get(_normal(word))
     if reason and section in (ConnectionSection, ChildSection):
         return f"is not a known key; {reason}"
-    own = any(home is section for home, _ in _foreign(_normal(word)))
-    if not own and (homes := [home for home in PLACES if word in home.model_fields]):
+    if homes := [home for home in PLACES if word in home.model_fields]:
         return f"belongs to {PLACES[homes[0]]}, not to {PLACES[section]}{ALSO.get((section, word), '')}"
     found = meant(path)
     if found is None:

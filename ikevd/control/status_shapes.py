@@ -108,6 +108,8 @@ class Connection(TypedDict):
     """null: nothing suggests that ESP is blocked on the way to the peer."""
     interface: Interface | None
     """null: policy-based."""
+    route_problem: str | None
+    """Why a route to what its children protect cannot be set, in one sentence; null: nothing is in the way."""
     children: list[Child]
     """Its children, in the order of the configuration."""
 

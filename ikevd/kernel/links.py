@@ -1,17 +1,10 @@
-"""The `Links` of this machine: Linux interfaces and routes over rtnetlink, in one thread.
-
-The kernel takes tens of milliseconds to remove an interface, and may load a module to make one: so it is asked in a
-thread of its own, one request after the other. That and the socket are made when they are first needed.
-"""
+"""The `Links` of this machine: Linux interfaces and routes over rtnetlink, in one thread."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
-from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from collections.abc import Collection, Iterable, Mapping
 
 from ikevd.addresses import Address
 from ikevd.host.links import FoundLink, FoundLinks, Link, LinkAddress, Route, Thing
@@ -29,12 +22,10 @@ from ikevd.kernel.link_refusals import describe_thing, kind_missing, link_down, 
 from ikevd.kernel.netlink import NetlinkError
 from ikevd.kernel.refusals import refused
 from ikevd.kernel.route_socket import RouteSocket
+from ikevd.kernel.route_thread import RouteThread
 from ikevd.kernel.routes import build_route, build_route_dump, read_route
 from ikevd.kernel.rtnetlink import NLM_F_CREATE, NLM_F_EXCL, Rtm
 from ikevd.policy.interface import NUMBERS_FIRST, InterfaceKind
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 TRIAL = "ikevd-trial"
 NEW = NLM_F_CREATE | NLM_F_EXCL
@@ -45,33 +36,8 @@ DISCARD = 9
 GONE = (errno.ENODEV, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENOENT)
 
 
-class LinuxLinks:
-    """Of the network namespace of the thread in which it is opened, or else first used, with the capability
-    CAP_NET_ADMIN. Used inside a running loop."""
-
-    def __init__(self) -> None:
-        self._thread: ThreadPoolExecutor | None = None
-        self._opened: RouteSocket | None = None
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def open(self) -> None:
-        """Here and now. Raises `KernelRefused`."""
-        self._socket()
-
-    def close(self) -> None:
-        """For good. The one request that is under way is done first; what waits behind it is cancelled. Idempotent."""
-        self._closed = True
-        if self._thread is not None:
-            self._thread.shutdown(cancel_futures=True)
-        if self._opened is not None:
-            self._opened.close()
-        self._thread = self._opened = None
+class LinuxLinks(RouteThread):
+    """See `Links`."""
 
     async def kinds(self) -> Collection[InterfaceKind]:
         """Those of which a trial interface could be made, and was removed."""
@@ -107,30 +73,6 @@ class LinuxLinks:
                 return int(asking.getsockopt(level, option))
         except OSError:
             return None
-
-    async def _run(self, step: Callable[[RouteSocket, T], R], what: T) -> R:
-        netlink = self._socket()
-        try:
-            answer = asyncio.get_running_loop().run_in_executor(self._ready(), step, netlink, what)
-        except RuntimeError as error:
-            self._thread = None  # it would hold the request that it could not begin
-            raise refused("begin a thread for links and routes", errno.EAGAIN, str(error)) from error
-        return await answer
-
-    def _ready(self) -> ThreadPoolExecutor:
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="links")
-        return self._thread
-
-    def _socket(self) -> RouteSocket:
-        if self._closed:
-            raise refused("ask for links and routes, which are closed", errno.ESHUTDOWN)
-        if self._opened is None:
-            try:
-                self._opened = RouteSocket()
-            except OSError as error:
-                raise refused("open the kernel's interface to links and routes", error.errno or errno.EIO) from error
-        return self._opened
 
 
 # -- in the thread -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ikevd.addresses import Address
 NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
 NETLINK_GET_STRICT_CHK = 12
 """Dumps heed what they are asked for (Linux 4.20); before, they give all."""
-IFF_UP, IFF_MULTICAST = 0x1, 0x1000
+IFF_UP = 0x1
 KIND_MASK = 0x3FFF
 """Of the type of an attribute: above are NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
 
@@ -36,6 +36,9 @@ class Rtm(IntEnum):
     NEWROUTE = 24
     DELROUTE = 25
     GETROUTE = 26
+    NEWRULE = 32
+    DELRULE = 33
+    GETRULE = 34
 
 
 class Ifla(IntEnum):
@@ -81,13 +84,29 @@ class Rta(IntEnum):
     """RTA_*"""
 
     DST = 1
+    SRC = 2
     OIF = 4
+    GATEWAY = 5
     PRIORITY = 6
+    PREFSRC = 7
+    METRICS = 8
     TABLE = 15
 
 
-UNICAST, UNREACHABLE = 1, 7
+class Fra(IntEnum):
+    """FRA_*"""
+
+    PRIORITY = 6
+    TABLE = 15
+    PROTOCOL = 21
+
+
+RTAX_MTU = 2
+NLM_F_REPLACE = 0x100
+UNICAST, UNREACHABLE, THROW = 1, 7, 9
 """RTN_*"""
+FR_ACT_TO_TBL = 1
+RTNH_F_ONLINK = 4
 SCOPE_UNIVERSE, SCOPE_LINK = 0, 253
 TABLE_OF_ATTRIBUTE = 0
 """RT_TABLE_UNSPEC: the attribute says which."""

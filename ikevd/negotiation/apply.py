@@ -241,7 +241,7 @@ class Believed:
         try:
             await self._kernel.move_sa(former, sa)
         except KernelRefused as refusal:
-            for name in (former, sa.id) if _may_stand(refusal) else (former,):
+            for name in (former, sa.id) if may_stand(refusal) else (former,):
                 if await tried(self._kernel.delete_sa(name), []):
                     held.sas.pop(name, None)
                 else:
@@ -261,7 +261,7 @@ class Believed:
         try:
             await self._kernel.add_sa(sa, keys, reserved=name in self._reserved.values())
         except IkeError as error:
-            if _may_stand(error):
+            if may_stand(error):
                 held.sas[name] = sa.encap
             raise
         held.sas[name] = sa.encap
@@ -272,7 +272,7 @@ class Believed:
         try:
             await self._kernel.put_policy(policy, former=former)
         except IkeError as error:
-            if _may_stand(error):
+            if may_stand(error):
                 held.policies[policy.id] = policy
                 held.doubtful.add(policy.id)
             raise
@@ -312,7 +312,8 @@ def _shut(policy: KernelPolicy) -> KernelPolicy:
     return replace(policy, action=Action.BLOCK) if leads_out else policy
 
 
-def _may_stand(error: IkeError) -> bool:
+def may_stand(error: IkeError) -> bool:
+    """Was the answer lost, so that what was asked for stands, perhaps?"""
     return isinstance(error, KernelRefused) and error.errno in UNKNOWN_OUTCOME
 
 

@@ -47,7 +47,7 @@ class Ending:
         """Take everything down; what is left after `STOP_WITHIN` stays."""
         for session in self._peers:
             session.stop_links()
-        links = asyncio.ensure_future(surely_done(remove_links(tuple(self._peers), self._ports.links)))
+        links = asyncio.ensure_future(surely_done(self._remove_links_and_routes()))
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await self._take_down(announce=True)
@@ -62,6 +62,10 @@ class Ending:
             if links.cancelled() or links.cancel():
                 self._ports.trouble(LEFT)
         self._close()
+
+    async def _remove_links_and_routes(self) -> None:
+        await self._ports.routing.remove_all()
+        await remove_links(tuple(self._peers), self._ports.links)
 
     async def _take_down(self, *, announce: bool) -> None:
         async for session in paced(self._peers):

@@ -226,6 +226,7 @@ class Engine:
         for session in self._peers.gatekeepers():
             session.start()
             session.start_links()
+        self._ports.routing.open()
         self._ways.changed()  # while no process was there
         self._ways.watch_names()
         self._bring_up_soon(self._config.connections)
@@ -290,6 +291,7 @@ class Engine:
         self._watch.close()
         self._ways.close()
         self._starts.close()
+        self._ports.routing.rest()
         self._peers.ask_no_more()
         for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
             task.cancel()

@@ -155,6 +155,7 @@ class Learner(Inbox[Happening | Retry]):
         self._arm(before)
         if before.children is not self.state.children:
             self._standby.learnt(self.connection.name, self.state)
+            self._lead_routes()
         if self._links is not None and self._links.wants_anew(self.state):
             self.post(LinksAgain())
         views, unused = self._kernel.differences(before, self.state), self._kernel.unused(before, self.state)
@@ -164,15 +165,17 @@ class Learner(Inbox[Happening | Retry]):
         return self._apply(fact, todo, views, unused, keys)
 
     def _go_on(self, fact: Fact, todo: Sequence[Effect], refusal: IkeError | None) -> None:
-        """The kernel is as the state desires, or has refused: then no exchange goes on as though a half stood."""
+        """The kernel is as the state desires, or has refused."""
         for effect in todo:
-            if refusal and type(fact) is exchange_facts.Opening and type(effect) is effects.Resume:
-                self.put_first((kernel_facts.KernelRefused(effect.attempt, refusal),))
-                continue
             try:
                 self._carry_out(effect)
             except Exception as bug:  # the others are carried out
                 self.post(*bugs.not_done(self.connection.name, effect, bug))
+        if type(fact) is exchange_facts.Opening:
+            attempt = fact.attempt
+            self.put_first(
+                (kernel_facts.KernelRefused(attempt, refusal) if refusal else kernel_facts.KernelDid(attempt),)
+            )
 
     async def learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
         """Now, before what waits."""
@@ -204,7 +207,12 @@ class Learner(Inbox[Happening | Retry]):
         self._go_on(fact, todo, refusal)
 
     async def _bring_again(self, again: Again) -> None:
+        self._lead_routes()
         self.put_first(await self._kernel.bring_again(self.state, again))
+
+    def _lead_routes(self) -> None:
+        """To what its policy-based children protect, as the state has it now."""
+        self._ports.routing.follow(self, self.connection, self.state, self._standby.yields)
 
     async def _bring_links(self, again: LinksAgain) -> None:
         if self._links is not None:

@@ -16,6 +16,7 @@ from ikevd.negotiation.agenda import Agenda, agenda_of_many
 from ikevd.negotiation.clock import loop_time
 from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names, nobody
+from ikevd.negotiation.routing import Routing
 from ikevd.negotiation.unreachable import Unreachable
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -50,6 +51,8 @@ class Ports:
     """The interfaces and routes of this machine; None: nobody may change them."""
     unreachable: Unreachable = field(default_factory=Unreachable)
     """The `unreachable` routes of all connections."""
+    routing: Routing = field(default_factory=Routing)
+    """The routes that follow policy-based tunnels."""
     nat_port: int = 4500
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
     names: Names = field(default_factory=lambda: Names(nobody))

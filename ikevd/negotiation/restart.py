@@ -87,6 +87,7 @@ class Restart:
         left = await judge(found, known, await wanted(self._peers, self._outside), unknown_too=unknown_too)
         self._rows.read(placed)
         await self._remains.add(left)
+        self._ports.routing.inherit(placed, unknown=unknown_too)
         await self._link_leavings.of_restart(placed, self._config.connections, unknown=unknown_too)
         await self._rows.ask_for(self._outside.policies.values(), self._config)
         async for one in paced(peers.lost):
@@ -96,8 +97,7 @@ class Restart:
         self._peers.standby.settle()
         self._hear_former_traffic(found)
         await self._part(peers)
-        if not self._remains.over:
-            await self._remains.go(await wanted(self._peers, self._outside))
+        await self._remains.go(await wanted(self._peers, self._outside))
         await self._link_leavings.go()
         return peers.same
 

@@ -103,7 +103,8 @@ class Session(Learner):
             self.post(*(Again(name) for name in names if self._kernel.is_wanting(self.state, name)))
 
     def start_links(self) -> None:
-        """Its interface stands as it shall from here on, if it has one."""
+        """Its interface stands as it shall from here on, if it has one, and so do its routes."""
+        self._lead_routes()
         if self._links is not None:
             self._links.open()
             self.post(LinksAgain())
@@ -127,6 +128,7 @@ class Session(Learner):
         revived = self._at_work.under_way
         asks = [ask for ask in happenings if isinstance(ask, Ask) and isinstance(ask.call, OpenInbound)]
         lost = self._kernel.take_over(stored.state, found, {ask.work.attempt for ask in asks}, overdue_after)
+        self._lead_routes()
         self.post(facts.Restarted(revived), *lost, *happenings)
 
     def reload(
@@ -156,6 +158,7 @@ class Session(Learner):
         """The connection is gone from the file: the peer is told, nobody is called for it, and nothing is put any more.
         Gives what stands, which is removed elsewhere."""
         self.connection = replace(self.connection, children=(), interface=None)
+        self._ports.routing.release(self)
         if self._links is not None:
             self._links.close()
         _, let_go = self._kernel.reload(self.connection)
@@ -235,6 +238,11 @@ class Session(Learner):
         return holder.connection if holder is not None else None
 
     @property
+    def route_problem(self) -> str | None:
+        """Why a route of its connection cannot be set, in words."""
+        return self._ports.routing.refused.get(self.connection.name)
+
+    @property
     def desired(self) -> Iterator[View]:
         """What shall stand in the kernel, child by child."""
         return (self._kernel.desired(self.state, child.name) for child in self.connection.children)
@@ -266,5 +274,6 @@ class Session(Learner):
     def close(self) -> None:
         """Forget everything without a word: after `end` and its farewells."""
         self._ports.hooks.forget(self)
+        self._ports.routing.release(self)
         self._agenda.close()
         self._at_work.close()

@@ -57,6 +57,7 @@ class Ways:
         try:
             while self._doubt:
                 self._doubt = False
+                self._ports.routing.doubt()
                 is_ours = cache(self._ports.kernel.has_address)
                 async for session in paced(self._peers):
                     has_way = partial(session.at_work.callee.has_way, session.state)

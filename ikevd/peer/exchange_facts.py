@@ -53,8 +53,7 @@ class Reserved:
 
 @frozen
 class Opening:
-    """A Quick Mode has agreed on a pair and waits until this half of it stands in the kernel: then `Resume` follows, or
-    `KernelRefused` in its place."""
+    """A Quick Mode has agreed on a pair and waits until this half of it stands in the kernel."""
 
     attempt: Attempt
     sa: IpsecSa

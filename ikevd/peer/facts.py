@@ -24,6 +24,7 @@ from ikevd.peer.hook_facts import HookEnded
 from ikevd.peer.kernel_facts import (
     Acquired,
     Expired,
+    KernelDid,
     KernelRefused,
     Linked,
     Placed,
@@ -123,6 +124,7 @@ Fact = (
     | Spent
     | CameTwice
     | Worn
+    | KernelDid
     | KernelRefused
     | Carried
     | Counted

@@ -10,6 +10,13 @@ from ikevd.sa.model import Spi
 
 
 @frozen
+class KernelDid:
+    """What an attempt waited for stands in the kernel."""
+
+    attempt: Attempt
+
+
+@frozen
 class KernelRefused:
     """What an attempt waited for cannot stand."""
 

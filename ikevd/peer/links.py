@@ -80,8 +80,7 @@ def _link(connection: Connection, interface: Interface, *, up: bool) -> Link:
 
 
 def _unreachable(interface: Interface) -> Iterator[Route]:
-    networks = dict.fromkeys((*interface.routes, *interface.unreachable))
-    return (Route(network, None, interface.table, LAST_METRIC) for network in networks)
+    return (Route(network, None, interface.table, LAST_METRIC) for network in interface.routes)
 
 
 def _through(interface: Interface) -> Iterator[LinkAddress | Route]:

@@ -93,7 +93,6 @@ def _call(draft: Draft, name: str, updown: Updown) -> HookCall:
         remote or Identity.of_address(pair.sa.remote),
         pair.sa,
         configured.if_id,
-        configured.marks.inwards,
-        configured.marks.outwards,
+        configured.mark,
         interface.name if interface else None,
     )

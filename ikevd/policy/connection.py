@@ -130,9 +130,12 @@ class Connection:
     """What is routed to it takes the tunnels of those children that are `routed`."""
     hooked: bool = field(default=False, init=False, compare=False, repr=False)
     """Has any child an updown program?"""
+    leads_routes: bool = field(default=False, init=False, compare=False, repr=False)
+    """Has any child routes that follow it?"""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hooked", any(child.updown is not None for child in self.children))
+        object.__setattr__(self, "leads_routes", any(child.route is not None for child in self.children))
 
     @property
     def anybody(self) -> bool:

@@ -12,6 +12,7 @@ from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
 from ikevd.host.links import Link, LinkAddress, Route, Thing
 from ikevd.host.policies import PolicyId
+from ikevd.host.routes import PeerRoute, Routed, Rule
 from ikevd.host.sas import SaId
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.exchange_state import Attempt
@@ -101,6 +102,13 @@ class Placed:
     links: tuple[Link, ...] = ()
     addresses: tuple[LinkAddress, ...] = ()
     routes: tuple[Route, ...] = ()
+    peer_routes: tuple[PeerRoute, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def routed(self) -> tuple[Routed, ...]:
+        """Routes that follow policy-based tunnels, and the rules of their tables."""
+        return (*self.peer_routes, *self.rules)
 
     @property
     def things(self) -> tuple[Thing, ...]:

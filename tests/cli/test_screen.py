@@ -238,6 +238,11 @@ def test_an_interface_tells_whether_it_is_up_or_why_it_does_not_stand(up: bool, 
     assert f"  {told}" in drawn(80, connection(interface=view))
 
 
+def test_a_route_that_cannot_be_set_is_told_beside_its_connection() -> None:
+    problem = "cannot set the route to 10.2.0.0/24 (table 254, metric 0): somebody else's has that metric"
+    assert problem in " ".join(" ".join(drawn(80, connection(route_problem=problem))).split())
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_a_child_that_sends_but_receives_nothing_says_so_in_red(width: int) -> None:
     view = connection(children=[child(last_in_seconds=None, one_way_seconds=300)])

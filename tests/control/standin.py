@@ -60,6 +60,7 @@ STATUS: Status = {
             "phase1": PHASE1,
             "one_way": None,
             "interface": None,
+            "route_problem": None,
             "isakmp": [
                 {
                     "cookies": "0123456789abcdef:fedcba9876543210",
@@ -154,6 +155,7 @@ STATUS: Status = {
             "isakmp": [],
             "one_way": None,
             "interface": None,
+            "route_problem": None,
             "children": [],
         },
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kernel.namespaces import Namespace, new_namespace
 
-pytest.register_assert_rewrite("tests.kernel.contract", "tests.kernel.contract_links")
+pytest.register_assert_rewrite("tests.kernel.contract", "tests.kernel.contract_links", "tests.kernel.contract_routes")
 
 GUEST_ONLY = ("lacks", "missing_modules", "test_clock")
 """Tests that need a kernel without some module, or set the clock: a real machine is left alone."""

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.kernel.contract", "tests.kernel.contract_links")
+pytest.register_assert_rewrite("tests.kernel.contract", "tests.kernel.contract_links", "tests.kernel.contract_routes")

@@ -16,6 +16,7 @@ from ikevd.host.hooks import HookCall, Programs
 from ikevd.host.policies import KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
 from ikevd.kernel.memory_links import MemoryLinks
+from ikevd.kernel.memory_routes import MemoryRoutes
 from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection
 from ikevd.store.memory import Disk, Killed, MemoryStore
@@ -153,6 +154,8 @@ class Machine:
         """Run what children have as updown; they outlive no process."""
         self.links = MemoryLinks()
         self.links.changed = lambda: self.kernel.gain_address(address)  # which tells that something has changed
+        self.routes = MemoryRoutes()
+        self.routes.changed = self.links.changed
         self.disk = Disk()
         self.gateway: Gateway | None = None
         """Of the process that runs."""
@@ -185,17 +188,19 @@ class Machine:
         """A process, not started."""
         self._seed += 1
         self._process = process = Process(self)
+        store = cast(Any, Leash(process, MemoryStore(self.disk), self.pause))
         self.gateway = self.world.gateway(
             self.address,
             *self.connections,
             seed=self._seed,
             kernel=cast(Any, Leash(process, self.kernel, self.pause)),
-            store=cast(Any, Leash(process, MemoryStore(self.disk), self.pause)),
+            store=store,
             transmit=process.transmit,
             settings=self.settings,
             at_boot=self.at_boot,
             programs=Mortal(process, self.programs) if self.programs else None,
             links=cast(Any, Leash(process, self.links, self.pause, "links ")),
+            routes=cast(Any, Leash(process, self.routes, self.pause, "routes ")),
         )
         self.gateway.kernel = self.kernel
         return self.gateway

@@ -74,6 +74,7 @@ AT_UP = (
     exchange_facts.QuickModeBegan,
     exchange_facts.Reserved,
     exchange_facts.Opening,
+    kernel_facts.KernelDid,
     exchange_facts.QuickModeUp,
     message_facts.Heard,
 )

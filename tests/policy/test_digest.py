@@ -15,15 +15,15 @@ import pytest
 
 from ikevd.crypto.secret import Secret
 from ikevd.policy.child import Child, Pfs, Rekey, Selection, Start
+from ikevd.policy.child_route import ChildRoute
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.digest import digest
 from ikevd.policy.dpd import Dpd
 from ikevd.policy.identity import Identity
 from ikevd.policy.interface import Interface
 from ikevd.policy.lives import Lifetime, LifetimeCheck
-from ikevd.policy.marks import Mark, OwnMark
+from ikevd.policy.marks import Mark
 from ikevd.policy.nat import Encap, NatMethod
-from ikevd.policy.packing import Packing
 from ikevd.policy.updown import Updown
 from tests.builders import (
     AES128_SHA256_X25519,
@@ -83,6 +83,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "inactivity": 600,
         "selection": Selection.NARROW,
         "updown": Updown("/etc/ikevd/updown"),
+        "route": ChildRoute(),
         "pfs": Pfs.OPTIONAL,
         "sha256_96": True,
         "lifetime_check": LifetimeCheck.EXACT,
@@ -91,12 +92,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "fail_open": True,
         "template": True,
         "if_id": 42,
-        "routed": True,
-        "mark_in": Mark(42, 0xFF),
-        "mark_out": OwnMark.UNIQUE,
-        "set_mark_in": Mark(7),
-        "set_mark_out": Mark(8),
-        "packing": Packing(copy_ecn=False),
+        "mark": Mark(42, 0xFF),
     },
 }
 """Another value for each field that is compared."""

@@ -1,0 +1,243 @@
+"""The routes that follow policy-based tunnels: one difference between what all sessions want and what stands.
+
+What stands is read before each difference, since anybody may change it, and what a route has of the way to its peer is
+asked for anew. It is written to the store before it is put; so what an earlier process has left is known, and goes
+where nobody wants it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ikevd.errors import IkeError
+from ikevd.host.routes import Place, Routed, Routes, Rule, WantedRoute
+from ikevd.negotiation.agenda import Agenda
+from ikevd.negotiation.apply import may_stand
+from ikevd.negotiation.clock import loop_time
+from ikevd.negotiation.reports import surely_done
+from ikevd.observe.words import say_error
+from ikevd.peer.routes import desired_routes
+from ikevd.peer.state import PeerState
+from ikevd.policy.connection import Connection
+from ikevd.store.interface import NoStore, Placed, Store
+
+SETTLE = 0.05
+"""Seconds from the first change to the difference: others come with it."""
+REST = 9.0
+"""A difference that took a second is followed by so many without one."""
+LOOK_EVERY = 5.0
+"""Seconds from one look at what stands to the next, however often something changes on this machine."""
+FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
+"""Seconds until what was refused is tried again; each pause is twice the one before."""
+ROW = "route "
+"""Begins the names of its rows."""
+UNKNOWN = "the routes to remote networks cannot be read or worked out"
+
+
+class Routing:
+    """Of one daemon."""
+
+    def __init__(
+        self,
+        routes: Routes | None = None,
+        store: Store | None = None,
+        trouble: Callable[[str], None] = lambda said: None,
+        now: Callable[[], float] = loop_time,
+    ) -> None:
+        self._routes = routes
+        self._store = store or NoStore("there is none")
+        self._trouble = trouble
+        self._now = now
+        self._agenda = Agenda[str](self._due, now=now)
+        self._wanted: dict[object, tuple[str, tuple[WantedRoute, ...]]] = {}
+        """By whom: the name of its connection, and what."""
+        self._known: dict[Place, Routed] = {}
+        """What of ours may stand."""
+        self._all_ours = self._never_used = False
+        """Is all that bears our mark ours, whoever put it? Has the process before put nothing?"""
+        self._open = False
+        self._at_work: asyncio.Task[None] | None = None
+        self._looked_at = self._rests_until = float("-inf")
+        self._next = 0.0
+        """When the next difference is due, if one is."""
+        self._pause = FIRST_PAUSE
+        self.refused: Mapping[str, str] = {}
+        """Why something does not stand that shall, by connection."""
+
+    # -- what sessions want ---------------------------------------------------------------------------------------
+
+    def follow(self, who: object, connection: Connection, state: PeerState, yields: Callable[[str, str], bool]) -> None:
+        """It wants what its state desires, from here on. `yields`: see `Standby`."""
+        if not connection.leads_routes and who not in self._wanted:
+            return
+        wanted = desired_routes(connection, state, lambda child: yields(connection.name, child))
+        if wanted == (self._wanted[who][1] if who in self._wanted else ()):
+            return
+        self._wanted[who] = connection.name, wanted
+        if not wanted:
+            del self._wanted[who]
+        self._look(SETTLE)
+
+    def release(self, who: object) -> None:
+        """It wants nothing any more."""
+        if self._wanted.pop(who, None) is not None:
+            self._look(SETTLE)
+
+    # -- from start to end ----------------------------------------------------------------------------------------
+
+    def inherit(self, placed: Mapping[str, Placed], *, unknown: bool) -> None:
+        """What an earlier process may have left, by the rows of the store. `unknown`: and whatever bears our mark."""
+        self._known = {thing.place: thing for row in placed.values() for thing in row.routed}
+        self._all_ours = unknown
+        self._never_used = bool(placed) and not self._known
+
+    def open(self) -> None:
+        """All sessions have said what they want."""
+        self._open = True
+        if self._wanted or self._known or (self._all_ours and not self._never_used):
+            self._look(0.0)
+
+    def doubt(self) -> None:
+        """Something has changed on this machine: a look, soon."""
+        if self._wanted or self._known:
+            self._look(max(0.0, self._looked_at + LOOK_EVERY - self._now()))
+
+    def rest(self) -> None:
+        """Nothing is changed any more; what stands stays."""
+        self._open = False
+        self._agenda.close()
+
+    async def remove_all(self) -> None:
+        """The daemon takes all down. What the kernel refuses is for the next start."""
+        self.rest()
+        self._wanted.clear()
+        if self._at_work is not None:
+            await asyncio.wait([self._at_work])
+        if self._routes is not None and self._known:
+            await surely_done(self._compare(self._routes))
+
+    # -- the difference -------------------------------------------------------------------------------------------
+
+    def _look(self, after: float) -> None:
+        if not self._open or self._routes is None:
+            return
+        when = max(self._now() + after, self._rests_until)
+        if "look" not in self._agenda or when < self._next:
+            self._next = when
+            self._agenda.set("look", when)
+
+    def _due(self, _: list[str]) -> None:
+        if self._at_work is not None and not self._at_work.done():
+            self._look(SETTLE)
+        elif self._open and self._routes is not None:
+            self._at_work = asyncio.get_running_loop().create_task(self._bring(self._routes))
+
+    async def _bring(self, routes: Routes) -> None:
+        await surely_done(self._try(routes))
+
+    async def _try(self, routes: Routes) -> None:
+        began = self._looked_at = self._now()
+        refused = await self._compare(routes)
+        self._rests_until = self._now() + REST * (self._now() - began)
+        self._tell(refused)
+        if refused:
+            self._look(self._pause)
+            self._pause = min(2 * self._pause, LAST_PAUSE)
+        else:
+            self._pause = FIRST_PAUSE
+
+    async def _compare(self, routes: Routes) -> list[tuple[str, str]]:
+        """What was refused, and of which connection."""
+        wanted = self._by_place()
+        refused = list[tuple[str, str]]()
+        try:
+            resolved = await routes.resolve([one for _, one in wanted.values()])
+            found = await routes.read()
+        except IkeError as refusal:
+            return [(name, f"{UNKNOWN}: {say_error(refusal)}") for name, _ in wanted.values()]
+        stands = {thing.place: thing for thing in found if self._all_ours or thing.place in self._known}
+        shall = _in_order(
+            (name, one, route or stands.get(one.place))
+            for (name, one), route in zip(wanted.values(), resolved, strict=True)
+        )
+        for thing in sorted(stands.values(), key=_when_removed):
+            if thing.place not in shall:
+                await self._remove(routes, thing)
+        for place in [place for place in self._known if place not in shall and place not in stands]:
+            self._forget(place)
+        for place, (name, thing) in shall.items():
+            if stands.get(place) != thing:
+                try:
+                    self._note(thing)
+                    await routes.put(thing, instead=place in stands)
+                except IkeError as refusal:
+                    refused.append((name, say_error(refusal)))
+                    if place not in stands and not may_stand(refusal):
+                        self._forget(place)
+            elif self._known.get(place) != thing:
+                self._note(thing)
+        return refused
+
+    def _by_place(self) -> dict[Place, tuple[str, WantedRoute]]:
+        """Of several that want the same one the first has it."""
+        found: dict[Place, tuple[str, WantedRoute]] = {}
+        for name, wanted in self._wanted.values():
+            for one in wanted:
+                found.setdefault(one.place, (name, one))
+        return found
+
+    async def _remove(self, routes: Routes, thing: Routed) -> None:
+        try:
+            await routes.remove(thing)
+        except IkeError as refusal:
+            self._trouble(f"a route that no tunnel needs any more is still there: {say_error(refusal)}")
+        else:
+            self._forget(thing.place)
+
+    def _tell(self, refused: list[tuple[str, str]]) -> None:
+        """Once, as long as it is so."""
+        told = set(self.refused.items())
+        for name, text in dict.fromkeys(refused):
+            if (name, text) not in told:
+                self._trouble(f"{name}: {text}")
+        self.refused = dict(reversed(refused))
+
+    # -- the store ------------------------------------------------------------------------------------------------
+
+    def _note(self, thing: Routed) -> None:
+        """It may stand from here on."""
+        self._known[thing.place] = thing
+        row = Placed(rules=(thing,)) if isinstance(thing, Rule) else Placed(peer_routes=(thing,))
+        self._write(thing.place, row)
+
+    def _forget(self, place: Place) -> None:
+        if self._known.pop(place, None) is not None:
+            self._write(place, None)
+
+    def _write(self, place: Place, row: Placed | None) -> None:
+        if said := self._store.place({f"{ROW}{' '.join(map(str, place))}": row}):
+            self._trouble(said)
+
+
+def _in_order(
+    resolved: Iterable[tuple[str, WantedRoute, Routed | None]],
+) -> dict[Place, tuple[str, Routed]]:
+    """What leaves a peer out before what covers it, and the rules last; of each, for which connection."""
+    found = [*_with_all(resolved)]
+    return {thing.place: (name, thing) for name, thing in sorted(found, key=lambda one: -_when_removed(one[1]))}
+
+
+def _with_all(
+    resolved: Iterable[tuple[str, WantedRoute, Routed | None]],
+) -> Iterator[tuple[str, Routed]]:
+    for name, wanted, route in resolved:
+        if route is not None:
+            yield from ((name, thing) for thing in (*wanted.beside, route))
+
+
+def _when_removed(thing: Routed) -> int:
+    """Rules go first, and last what leaves a peer out."""
+    if isinstance(thing, Rule):
+        return 0
+    return 1 if thing.link is not None else 2
