@@ -22,16 +22,17 @@ def blocks(config: Config, connected: Iterable[Network]) -> tuple[KernelPolicy, 
     `connected`: the networks of this machine's interfaces.
     """
     backups_first = sorted(config.connections, key=lambda connection: connection.backup_of is None)
-    found = {policy.id: policy for connection in backups_first for policy in gates(connection)}
-    unbound = (policy for name, policy in found.items() if not name.if_id and name.mark is None)
-    return (*outside(config, connected).values(), *unbound)
+    found = {policy.id: policy for connection in backups_first for policy in gates(connection, routed=False)}
+    return (*outside(config, connected).values(), *found.values())
 
 
-def gates(connection: Connection) -> Iterator[KernelPolicy]:
-    """Of all its children while none of them is up, and nobody hears what a trap asks for."""
+def gates(connection: Connection, *, routed: bool = True) -> Iterator[KernelPolicy]:
+    """Of all its children, those for its interface included, while none of them is up, and nobody hears what a trap
+    asks for."""
     down = ChildState(by_command=True)
     for child in connection.children:
-        yield from desired_child(connection, child, down).policies.values()
+        if routed or not child.routed:
+            yield from desired_child(connection, child, down).policies.values()
 
 
 async def install(kernel: Kernel, policies: Sequence[KernelPolicy]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 from ikevd.errors import CannotStart
 from ikevd.host.policies import Action, Direction, KernelPolicy, PolicyId, Template
 from ikevd.obstacles import obstacle
+from ikevd.policy.marks import Mark
 
 BLOCKS = "blocks"
 """Its name in the state folder."""
@@ -61,6 +62,10 @@ def _view(policy: KernelPolicy) -> View:
         "action": policy.action.value,
         "priority": policy.priority,
     }
+    if name.if_id:
+        view["if_id"] = name.if_id
+    if name.mark is not None:
+        view["mark"] = [name.mark.value, name.mark.mask]
     if template is not None:
         view |= {"from": str(template.source), "to": str(template.destination), "reqid": template.reqid}
     return view
@@ -69,7 +74,9 @@ def _view(policy: KernelPolicy) -> View:
 def _policy(view: View) -> KernelPolicy:
     ports = (_number(view["source_port"], 16), _number(view["destination_port"], 16))
     ends = (ip_network(view["source"]), ip_network(view["destination"]))
-    name = PolicyId(*ends, _number(view["protocol"], 8), *ports, Direction(view["direction"]))
+    packets = *ends, _number(view["protocol"], 8), *ports, Direction(view["direction"])
+    mark = Mark(*(_number(one, 32) for one in view["mark"])) if "mark" in view else None
+    name = PolicyId(*packets, _number(view.get("if_id", 0), 32), mark)
     template = None
     if "reqid" in view:
         template = Template(ip_address(view["from"]), ip_address(view["to"]), _number(view["reqid"], 32))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from ikevd.addresses import Address
+from ikevd.config import marks
 from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection, ShuntSection
@@ -29,7 +30,7 @@ def doubt(problems: Problems, file: FileSection, machine: Surroundings) -> None:
     for name, connection in file.connections.items():
         needed = [*_needed(file, machine), *_outside(_way(connection, machine), file, machine)]
         for child_name, child in connection.children.items():
-            if _blocks(connection, child) and not is_routed(connection, child):
+            if _blocks(connection, child) and not is_routed(connection, child) and not marks.are_rare(child):
                 path = ("connections", name, "children", child_name)
                 _on_child(problems, path, child, needed, named)
     for name, drop in file.drop.items():

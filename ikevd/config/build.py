@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from ikevd.addresses import Address
+from ikevd.config import marks
 from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection, ShuntSection
@@ -22,7 +23,9 @@ from ikevd.policy.connection import AddressRange, Connection, Location, PreShare
 from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
 from ikevd.policy.interface import Interface, InterfaceKind, bearing, distinct_numbers
 from ikevd.policy.lives import Lifetime, LifetimeCheck
+from ikevd.policy.marks import WantedMark
 from ikevd.policy.nat import Encap, NatMethod
+from ikevd.policy.packing import CopyDscp, Packing
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop, Shunt
@@ -139,6 +142,7 @@ def _interface(name: str, section: InterfaceSection, numbers: Mapping[str, int])
         kind=None if section.kind == "auto" else InterfaceKind(section.kind),
         addresses=section.addresses,
         routes=section.routes,
+        unreachable=section.unreachable,
         table=section.table,
         metric=section.metric,
         mtu=section.mtu,
@@ -195,7 +199,9 @@ def _children(
     connection: str, section: ConnectionSection, default: Start, reqids: Reqids, interface: Interface | None
 ) -> Iterator[Child]:
     for group, its in section.children.items():
-        if_id, mark = bearing(interface) if interface and its.interface is not False else (0, None)
+        routed = interface is not None and its.interface is not False
+        if_id, mark_in, mark_out = _chosen_by(its, interface if routed else None)
+        set_mark_in, set_mark_out = marks.given(its)
         for name, (local, remote) in _pairs(group, its):
             yield Child(
                 name=name,
@@ -216,10 +222,23 @@ def _children(
                 selection=Selection(its.selection or section.selection),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
                 updown=_updown(section, its),
+                packing=Packing(its.copy_df, its.copy_ecn, CopyDscp(its.copy_dscp), its.tfc_padding),
+                routed=routed,
                 route=_route(section, its),
                 if_id=if_id,
-                mark=mark,
+                mark_in=mark_in,
+                mark_out=mark_out,
+                set_mark_in=set_mark_in,
+                set_mark_out=set_mark_out,
             )
+
+
+def _chosen_by(section: ChildSection, interface: Interface | None) -> tuple[int, WantedMark | None, WantedMark | None]:
+    """if_id and marks of its packets. `interface`: to which they are routed."""
+    if interface is None:
+        return section.if_id or 0, *marks.wanted(section)
+    if_id, mark = bearing(interface)
+    return if_id, mark, mark
 
 
 def _updown(section: ConnectionSection, child: ChildSection) -> Updown | None:

@@ -12,6 +12,7 @@ from ikevd.config import (
     blocked,
     child_routes,
     interfaces,
+    marks,
     networks,
     overlaps,
     own_addresses,
@@ -74,6 +75,7 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     backups.check(problems, file)
     selections.check(problems, file)
     interfaces.check(problems, file)
+    marks.check(problems, file)
     child_routes.check(problems, file, known)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)

@@ -83,6 +83,13 @@ def _doubt_routes(problems: Problems, path: YamlPath, connection: ConnectionSect
     remote = connection.remote
     if section.table != MAIN_TABLE or remote is None or isinstance(remote, AddressRange | Places):
         return
+    for index, network in enumerate(section.unreachable):
+        if network.prefixlen and remote.version == network.version and remote in network:
+            problems.warn(
+                (*path, "unreachable", index),
+                f"{network} covers {remote}, the peer itself, which a default route does not lead to any more; wanted "
+                f"a narrower network, or a route of its own to {remote}",
+            )
     for index, network in enumerate(section.routes):
         if remote.version == network.version and remote in network:
             problems.warn(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from ikevd.addresses import Address
+from ikevd.config import marks
 from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
@@ -44,7 +45,7 @@ def doubt(problems: Problems, file: FileSection, known: Surroundings | None) -> 
         for child_name, child in connection.children.items():
             at: YamlPath = ("connections", name, "children", child_name)
             routed = is_routed(connection, child)
-            if not routed:
+            if not routed and not marks.are_rare(child):
                 _on_all_traffic(problems, at, child, file)
             _on_child(problems, at, child, file, machine, routed=routed)
     _on_forwarding(problems, file, machine)

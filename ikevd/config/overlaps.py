@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Literal
 
-from ikevd.config import shunts
+from ikevd.config import marks, shunts
 from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.frozen import frozen
+from ikevd.policy.marks import OwnMark
 from ikevd.policy.reqids import LEASABLE
 from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
 
@@ -55,6 +56,12 @@ class _Child:
     def side(self, side: Side) -> tuple[TrafficSelector, ...]:
         return self.section.local if side == "local" else self.section.remote
 
+    @property
+    def kind(self) -> object:
+        """Of another kind are policies that the kernel holds beside these."""
+        chosen = marks.wanted(self.section)
+        return self.section.if_id, chosen, self.path if any(isinstance(mark, OwnMark) for mark in chosen) else None
+
     def name(self, problems: Problems) -> str:
         return f"{self.path[1]}, child {self.path[3]}, on line {problems.mark(self.path, at_key=True).line}"
 
@@ -96,7 +103,7 @@ def _doubt_policies(problems: Problems, children: list[_Child]) -> set[YamlPath]
     for child in children:
         for pair in product(child.section.local, child.section.remote):
             for policy in _policies(pair):
-                holder, theirs = holders.setdefault(policy, (child, pair))
+                holder, theirs = holders.setdefault((policy, child.kind), (child, pair))
                 if theirs == pair or child.path in told:
                     continue
                 told.add(child.path)
@@ -147,7 +154,7 @@ def _doubt_overlaps(problems: Problems, children: list[_Child], told: set[YamlPa
     """One doubt for each child: the first that it overlaps."""
     told = set(told)
     for child, other in _neighbours(children):
-        if child.path in told:
+        if child.path in told or marks.apart(child.section, other.section):
             continue
         pairs = _overlapping(child, other)
         if pairs and pairs[0] != pairs[1]:  # equal ones are refused elsewhere, or those of a backup

@@ -22,9 +22,22 @@ def check(problems: Problems, path: YamlPath, child: ChildSection, connection: C
             "ask for AH, but encap: force of the connection is for ESP in UDP, and AH cannot travel in it; wanted "
             "esp_proposals, for example null-sha256, or encap: auto",
         )
+    _check_packing(problems, path, child)
     if not child.replay_window and any(suite.esn for suite in child.proposals):
         problems.error(
             (*path, "replay_window"),
             "is off, but esn tells by the window where a packet stands among its 64 bits; wanted a window, or "
             f"{child.proposals_key} without esn",
+        )
+
+
+def _check_packing(problems: Problems, path: YamlPath, child: ChildSection) -> None:
+    """What is done to the outer packet wants one, and padding a length that tells where it begins."""
+    for key in ("copy_df", "copy_ecn", "copy_dscp"):
+        if child.transport and key in child.model_fields_set:
+            problems.warn((*path, key), "has no effect in transport mode: there is no packet in the packet")
+    if child.tfc_padding and (child.transport or child.ah_proposals):
+        what = "AH" if child.ah_proposals else "transport mode"
+        problems.error(
+            (*path, "tfc_padding"), f"is for ESP in tunnel mode, and this child is for {what}; wanted no tfc_padding"
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, product
 
 from ikevd.addresses import Address
-from ikevd.config import backups
+from ikevd.config import backups, marks
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_addresses import Places
@@ -17,10 +17,9 @@ from ikevd.crypto.secret import Secret
 from ikevd.frozen import frozen
 from ikevd.policy.connection import AddressRange
 from ikevd.policy.identity import Identity
+from ikevd.policy.marks import OwnMark
 from ikevd.policy.reqids import LEASABLE
-from ikevd.policy.selectors import Dynamic, TrafficSelector
-
-Pair = tuple[TrafficSelector, TrafficSelector]
+from ikevd.policy.selectors import Dynamic
 
 
 def check_rivals(problems: Problems, file: FileSection) -> None:
@@ -166,9 +165,9 @@ def _places(candidates: list[_Candidate]) -> Iterator[tuple[str, list[_Candidate
 
 
 def _check_pairs(problems: Problems, file: FileSection) -> None:
-    """The kernel holds one policy for a pair of selectors and an interface, whoever the peer is."""
+    """The kernel holds one policy for a pair of selectors, an interface and a mark, whoever the peer is."""
     count = 0
-    seen: dict[tuple[Pair, object, str | None], YamlPath] = {}
+    seen: dict[object, YamlPath] = {}
     for path, child, interface in _children(file):
         count += len(child.local) * len(child.remote)
         if count > LEASABLE:
@@ -177,14 +176,38 @@ def _check_pairs(problems: Problems, file: FileSection) -> None:
         for pair in product(child.local, child.remote):
             # of ends that no connection names, those of one connection are as one
             open_ends = any(isinstance(side, Dynamic) for side in pair)
-            other = seen.setdefault((pair, path[1] if open_ends else None, interface), path)
-            if other != path and not (other[1] != path[1] and backups.are_couple(file, str(path[1]), str(other[1]))):
+            where = (pair, path[1] if open_ends else None, interface)
+            others = [seen.setdefault((where, *kind), path) for kind in _kinds(path, child)]
+            if other := next((other for other in others if not _may_be_both(file, path, other)), None):
                 line = problems.mark(other, at_key=True).line
                 problems.error(
                     path,
-                    f"the pair {pair[0]} to {pair[1]} is also that of {other[1]}, child {other[3]}, on line {line}",
+                    f"the pair {pair[0]} to {pair[1]} is also that of {other[1]}, child {other[3]}, on line {line}"
+                    + _by_marks(path, others),
                     at_key=True,
                 )
+
+
+def _kinds(path: YamlPath, child: ChildSection) -> Iterator[tuple[object, ...]]:
+    """By what its policies are told apart, in each direction; and by what a peer does it: its connection."""
+    for way, mark in zip(("in", "out"), marks.wanted(child), strict=True):
+        yield way, child.if_id, path if isinstance(mark, OwnMark) else mark
+    yield (path[1],)
+
+
+def _may_be_both(file: FileSection, path: YamlPath, other: YamlPath) -> bool:
+    return other == path or (other[1] != path[1] and backups.are_couple(file, str(path[1]), str(other[1])))
+
+
+def _by_marks(path: YamlPath, others: Sequence[YamlPath]) -> str:
+    """Does the kernel tell them apart, though no peer does?"""
+    *ways, _ = others
+    if any(way != path for way in ways):
+        return ""
+    return (
+        "; a peer asks for networks and not for marks, so nobody could tell which of them it means; wanted another "
+        "connection for one of them"
+    )
 
 
 def _children(file: FileSection) -> Iterator[tuple[YamlPath, ChildSection, str | None]]:

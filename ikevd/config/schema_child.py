@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ikevd.config.foreign_words import MODE_WORDS, PFS_WORDS, REKEY_WORDS, START_WORDS
+from ikevd.config.foreign_words import DSCP_WORDS, MODE_WORDS, PFS_WORDS, REKEY_WORDS, START_WORDS
 from ikevd.config.schema_addresses import ANY_END, LocalSelectorValue, RemoteSelectorValue
 from ikevd.config.schema_durations import InactivityValue, LifetimeValue
 from ikevd.config.schema_hooks import UpdownValue
+from ikevd.config.schema_interface import MAX_NUMBER
+from ikevd.config.schema_marks import MarkOrNone, SetMarkOrNone
 from ikevd.config.schema_values import (
     MIN_KILOBYTES,
     AhProposal,
@@ -22,6 +24,7 @@ from ikevd.config.schema_values import (
 )
 from ikevd.config.section import Section
 from ikevd.policy import proposals
+from ikevd.policy.packing import WHOLE_MTU
 from ikevd.policy.selectors import Dynamic, TrafficSelector
 from ikevd.policy.suites import IpsecSuite
 
@@ -95,7 +98,8 @@ class ChildSection(Section):
         default=None,
         description="a peer that asks for other networks than these: strict (it is refused, as by Cisco) or narrow "
         "(what both have is installed here, whatever the peer believes; the log says what it will send in vain). "
-        "Several children may so have one pair of SAs; left out: as the connection has it",
+        "Several children may so have one pair of SAs. In transport mode: the peer may name a protocol or a port that "
+        "is left open here; left out: as the connection has it",
     )
     all_traffic: Switch = Field(
         default=False,
@@ -105,6 +109,47 @@ class ChildSection(Section):
         default=None,
         description="the program that is run when it comes up and when it goes down, with its arguments; none: that of "
         "the connection is not run for it; left out: as the connection has it",
+    )
+    copy_df: Switch = Field(
+        default=True,
+        description="true: what leaves has the DF bit of the packet inside; false: none, so that it may be cut on its "
+        "way (IPv4)",
+    )
+    copy_ecn: Switch = Field(
+        default=True, description="true: ECN, by which routers tell of congestion, goes into the tunnel and out of it"
+    )
+    copy_dscp: Annotated[str, one_of("out", "in", "yes", "no", others=DSCP_WORDS)] = Field(
+        default="out",
+        description="the DSCP, by which routers tell what is urgent: out (what leaves shows that of the packet "
+        "inside), in (what comes gets that of the packet around it, and what leaves has 0), yes (both) or no",
+    )
+    tfc_padding: Annotated[int, number(0, WHOLE_MTU, words={"mtu": WHOLE_MTU})] = Field(
+        default=0,
+        description="octets to which every packet is filled up before it is encrypted, so that its length tells "
+        "nothing, for example 1200, or mtu (as far as the path takes); ESP in tunnel mode alone; 0: none",
+    )
+    mark: MarkOrNone = Field(
+        default=None,
+        description="its policies are for packets with this mark alone, as `iptables -j MARK` and SO_MARK give it: "
+        "a number, for example 42 or 0x42, if need be with a mask: 0x4200/0xff00; unique: its own reqid, another one "
+        "for each client of many, which an updown program finds as PLUTO_MARK_IN and PLUTO_MARK_OUT; left out: for all",
+    )
+    mark_in: MarkOrNone = Field(default=None, description="in place of `mark`, of what comes")
+    mark_out: MarkOrNone = Field(default=None, description="in place of `mark`, of what leaves")
+    set_mark_in: SetMarkOrNone = Field(
+        default=None,
+        description="the mark of what comes once it is unpacked: a number as of `mark`, or same (that of `mark_in` or "
+        "`mark`); left out: that of the packet in which it came",
+    )
+    set_mark_out: SetMarkOrNone = Field(
+        default=None,
+        description="the mark of what leaves once it is packed, by which it may be routed, likewise; left out: that of "
+        "what is packed",
+    )
+    if_id: Annotated[int | None, number(1, MAX_NUMBER)] = Field(
+        default=None,
+        description="its policies and SAs are for what passes an XFRM interface with this number, which somebody else "
+        "makes, perhaps in another network namespace; left out: none",
     )
     interface: SwitchOrNone = Field(
         default=None,

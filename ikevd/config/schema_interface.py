@@ -76,6 +76,11 @@ class InterfaceSection(Section):
         description="networks that are routed through it while a tunnel stands, for example 10.2.0.0/16; else they are "
         "unreachable, but with fail_open: true",
     )
+    unreachable: OneOrMore[Annotated[Network, parsed(_network)]] = Field(
+        default=(),
+        description="networks to which nothing leaves but by a route that another program sets, as a routing daemon "
+        "(docs/route-based.md), for example 10.0.0.0/8; not with fail_open: true",
+    )
     table: Annotated[int, number(1, MAX_NUMBER)] = Field(
         default=MAIN_TABLE, description="the routing table of these routes; 254 is main"
     )

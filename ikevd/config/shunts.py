@@ -22,7 +22,7 @@ def check(problems: Problems, file: FileSection) -> None:
     """A pair of networks is outside, dropped, or in a tunnel."""
     for connection_name, connection in file.connections.items():
         for name, child in connection.children.items():
-            if is_routed(connection, child):  # a policy of its interface, beside those of shunts
+            if is_routed(connection, child) or child.if_id:  # a policy of an interface, beside those of shunts
                 continue
             path = ("connections", connection_name, "children", name)
             _check_within_bypass(problems, path, child, file, "would go into the tunnel")

@@ -84,6 +84,10 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
         ChildSection,
         "inactivity",
     ): "idle idle_timeout idle_time inactivity_timeout vpn_idle_timeout",
+    (ChildSection, "copy_df"): "nopmtudisc dont_fragment df_bit",
+    (ChildSection, "copy_dscp"): "decap_dscp encap_dscp dscp tos",
+    (ChildSection, "tfc_padding"): "tfc padding",
+    (ChildSection, "if_id"): "if_id_in if_id_out ipsec_interface",
     (ChildSection, "start"): "auto start_action initiate startup",
     (FileSection, "connections"): "conn conns connection peers tunnels",
     (FileSection, "bypass"): "passthrough passthroughs shunt shunts exclude excluded bypasses",
@@ -142,7 +146,8 @@ def sentence(path: YamlPath) -> str:
     reason = WITHOUT.get(_normal(word))
     if reason and section in (ConnectionSection, ChildSection):
         return f"is not a known key; {reason}"
-    if homes := [home for home in PLACES if word in home.model_fields]:
+    own = any(home is section for home, _ in _foreign(_normal(word)))
+    if not own and (homes := [home for home in PLACES if word in home.model_fields]):
         return f"belongs to {PLACES[homes[0]]}, not to {PLACES[section]}{ALSO.get((section, word), '')}"
     found = meant(path)
     if found is None:

@@ -10,10 +10,10 @@ from ikevd.exchanges import nat
 from ikevd.exchanges.selection import Selected
 from ikevd.frozen import replace
 from ikevd.path_findings import AhBehindNat
-from ikevd.policy.child import Child
+from ikevd.policy.child import Child, Selection
 from ikevd.policy.selectors import Selectors, TrafficSelector
 from ikevd.policy.suites import TUNNEL
-from ikevd.sa.model import IsakmpSa
+from ikevd.sa.model import AskedFor, IsakmpSa
 from ikevd.wire.nat import NatOaPayload
 from ikevd.wire.registry import Protocol
 
@@ -39,13 +39,21 @@ def seen(sa: IsakmpSa, child: Child, selectors: Selectors, local: Address, remot
 def selected(
     sa: IsakmpSa, children: Sequence[Child], asked: Selectors, local: Address, remote: Address
 ) -> Selected | None:
-    """The child in transport mode that the peer asks for; None: none is."""
+    """The child in transport mode that the peer asks for; None: none is. Where its `selection` is narrow the peer may
+    name a protocol or port that the child leaves open, as a client of L2TP the port that it calls from."""
+    narrower = None
     for child in children:
         if child.suites[0].mode is not TUNNEL and child.transport:  # there may be a thousand
-            between = placed(child, local, remote)
-            if (between.local, between.remote) == seen(sa, child, asked, local, remote):
+            between, wanted = placed(child, local, remote), seen(sa, child, asked, local, remote)
+            if (between.local, between.remote) == wanted:
                 return Selected(between)
-    return None
+            if narrower is None and child.selection is Selection.NARROW and _holds(between, wanted):
+                narrower = Selected(replace(between, local=wanted[0], remote=wanted[1]), AskedFor(*asked))
+    return narrower
+
+
+def _holds(child: Child, wanted: Selectors) -> bool:
+    return (child.local.meet(wanted[0]), child.remote.meet(wanted[1])) == wanted
 
 
 def original_addresses(sa: IsakmpSa, child: Child, initiator: Address, responder: Address) -> tuple[NatOaPayload, ...]:

@@ -43,11 +43,11 @@ def environment(call: HookCall, *, up: bool, interface: str | None) -> dict[str,
     }
     if sa.encap is not None:
         found["PLUTO_UDP_ENC"] = str(sa.encap.remote_port)
-    for way in ("IN", "OUT"):
+    for way, mark in (("IN", call.mark_in), ("OUT", call.mark_out)):
         if call.if_id:
             found[f"PLUTO_IF_ID_{way}"] = str(call.if_id)
-        if call.mark is not None:
-            found[f"PLUTO_MARK_{way}"] = f"{call.mark.value}/{call.mark.mask:#010x}"
+        if mark is not None:
+            found[f"PLUTO_MARK_{way}"] = f"{mark.value}/{mark.mask:#010x}"
     if call.interface is not None:
         found["IKEVD_INTERFACE"] = call.interface
     return {name: printable(value) for name, value in found.items()}

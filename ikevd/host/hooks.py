@@ -27,8 +27,10 @@ class HookCall:
     """The pair with which it came up."""
     if_id: int = 0
     """As in the child."""
-    mark: Mark | None = None
-    """As in the child."""
+    mark_in: Mark | None = None
+    """Of the policies for what comes."""
+    mark_out: Mark | None = None
+    """Of the policies for what leaves."""
     interface: str | None = None
     """Of the connection, to which its traffic is routed."""
 

@@ -71,7 +71,7 @@ class Kernel(Protocol):
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies of this network namespace that a `PolicyId` names, whoever installed them: not those of sockets,
-        nor those for one interface, user or mark."""
+        nor those for one interface or user."""
 
     async def probe(self, suite: IpsecSuite) -> None:
         """Install and remove a trial SA: raises `KernelRefused` where this kernel cannot run the suite."""

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ikevd.addresses import Address
 from ikevd.frozen import frozen
 from ikevd.policy.lives import Lifetime
+from ikevd.policy.marks import Mark
+from ikevd.policy.packing import PLAIN, Packing
 from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import Spi
 
@@ -20,7 +22,7 @@ class SaId:
 
     def __hash__(self) -> int:
         """SPIs are random, and the hash of an address is dear."""
-        return hash(self.spi)
+        return self.spi
 
 
 class UdpPorts(NamedTuple):
@@ -51,6 +53,9 @@ class KernelSa:
     if_id: int = 0
     """What comes by it comes in at the XFRM interface with this number, and only that sends through it; 0: none. Marks
     are of policies alone: an SA without one serves those of any."""
+    packing: Packing = PLAIN
+    set_mark: Mark | None = None
+    """What it gives to the packets that have gone through it; None: nothing."""
 
     @property
     def id(self) -> SaId:

@@ -10,6 +10,7 @@ from ikevd.host.links import ALIAS, GROUP, FoundLink, Link, LinkAddress
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.rtnetlink import (
     IFADDRMSG,
+    IFF_MULTICAST,
     IFF_UP,
     IFINFOMSG,
     KEY,
@@ -31,10 +32,11 @@ MAX_ALIAS = 255
 
 
 def build_new_link(link: Link) -> bytes:
-    """The body of NEWLINK that makes it, down. It has our group at once; an alias can be given later only."""
+    """The body of NEWLINK that makes it, down. It has our group at once; an alias can be given later only. Routing
+    daemons look for the flag of multicast, which Linux sets on neither kind."""
     kind = b"xfrm" if link.kind is InterfaceKind.XFRM else _vti_kind(link)
     info = attribute(Info.KIND, kind + b"\0") + attribute(Info.DATA, _data(link))
-    body = IFINFOMSG.pack(0, 0, 0, 0, 0) + attribute(Ifla.IFNAME, link.name.encode() + b"\0")
+    body = IFINFOMSG.pack(0, 0, 0, IFF_MULTICAST, IFF_MULTICAST) + attribute(Ifla.IFNAME, link.name.encode() + b"\0")
     return body + attribute(Ifla.GROUP, NUMBER.pack(GROUP)) + attribute(Ifla.LINKINFO, info)
 
 

@@ -33,6 +33,7 @@ from ikevd.kernel.memory_sas import Held, Larval, Planted, SaTable
 from ikevd.kernel.refusals import (
     describe_policy,
     describe_sa,
+    padding_fits,
     policy_taken,
     refused,
     sa_refused,
@@ -254,7 +255,7 @@ class MemoryKernel:
         if {algorithms.cipher, algorithms.mac} & self.lacking:
             raise sa_refused(sa, errno.ENOSYS)
         key_bits = (len(keys.encryption) * 8, len(keys.integrity) * 8)
-        if key_bits != (algorithms.cipher_key_bits, algorithms.mac_key_bits):
+        if key_bits != (algorithms.cipher_key_bits, algorithms.mac_key_bits) or not padding_fits(sa):
             raise sa_refused(sa, errno.EINVAL)
         if existing and not (reserved and isinstance(existing, Larval) and existing.reqid == sa.reqid):
             raise sa_refused(sa, errno.EEXIST)

@@ -11,6 +11,7 @@ from ikevd.host.policies import PolicyId
 from ikevd.host.sas import KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.policy.suites import IpsecSuite
+from ikevd.wire.registry import Protocol
 
 MAX_REPLAY_WINDOW = 4096
 """XFRMA_REPLAY_ESN_MAX in linux/xfrm.h."""
@@ -85,6 +86,12 @@ def window_fits(sa: KernelSa) -> bool:
     """Can a kernel hold its anti-replay window? None at all is one, but not for numbers of 64 bits, of which the
     receiver has to guess the upper half by it (RFC 4303 appendix A)."""
     return (1 if sa.suite.esn else 0) <= sa.replay_window <= MAX_REPLAY_WINDOW
+
+
+def padding_fits(sa: KernelSa) -> bool:
+    """Can what it carries be padded, if it is to be? Only in a tunnel the length of a packet shows where padding
+    begins."""
+    return not sa.packing.tfc_padding or (sa.suite.protocol == Protocol.ESP and not sa.suite.transport)
 
 
 def window_refused(sa: KernelSa) -> KernelRefused:

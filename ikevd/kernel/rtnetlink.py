@@ -13,7 +13,7 @@ from ikevd.addresses import Address
 NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
 NETLINK_GET_STRICT_CHK = 12
 """Dumps heed what they are asked for (Linux 4.20); before, they give all."""
-IFF_UP = 0x1
+IFF_UP, IFF_MULTICAST = 0x1, 0x1000
 KIND_MASK = 0x3FFF
 """Of the type of an attribute: above are NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
 

@@ -18,14 +18,21 @@ PROTOCOLS = {IPPROTO_ESP: Protocol.ESP, IPPROTO_AH: Protocol.AH}
 IPPROTO_ANY = 255
 """In a flush: AH, ESP and IPComp."""
 MODE_TRANSPORT, MODE_TUNNEL = 0, 1
+STATE_NOECN = 1
+"""SA flag: no ECN (RFC 6040) from the inner header to the outer one, nor back."""
+STATE_DECAP_DSCP = 2
+"""SA flag: the DSCP of the outer header goes to the inner one."""
+STATE_NOPMTUDISC = 4
+"""SA flag: the outer header has no DF bit, whatever the inner one has."""
 STATE_AF_UNSPEC = 32
-"""SA flag: the inner packets of a tunnel may be IPv4 or IPv6. NOECN and DECAP_DSCP stay unset, as strongSwan leaves
-them: ECN is carried both ways (RFC 6040), DSCP is copied to the outer header only, and never back."""
+"""SA flag: the inner packets of a tunnel may be IPv4 or IPv6."""
 STATE_ALIGN4 = 64
 """SA flag: the length of AH's header is a multiple of 32 bits, as RFC 4302 section 2.2 has it for IPv4. Without it
 Linux pads to 64, as for IPv6, which others refuse; it shows where the integrity check has 128 bits."""
 STATE_ESN = 128
 """SA flag: sequence numbers of 64 bits."""
+EXTRA_DONT_ENCAP_DSCP = 1
+"""Extra flag of an SA: the DSCP of the outer header is 0."""
 INFINITE = 2**64 - 1
 ANY_ALGORITHM = 2**32 - 1
 ACTION_ALLOW = 0
@@ -68,7 +75,11 @@ class Attr(IntEnum):
     ALG_AEAD = 18
     ALG_AUTH_TRUNC = 20
     MARK = 21
+    TFCPAD = 22
     REPLAY_ESN_VAL = 23
+    SA_EXTRA_FLAGS = 24
+    SET_MARK = 29
+    SET_MARK_MASK = 30
     IF_ID = 31
     MTIMER_THRESH = 32
 
@@ -109,7 +120,7 @@ REPLAY = Struct("=3I")  # oseq seq bitmap
 USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
 USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
 MARK = Struct("=II")  # value mask
-IF_ID = Struct("=I")
+NUMBER = Struct("=I")  # what an attribute holds that is one number
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)

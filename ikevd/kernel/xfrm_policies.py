@@ -14,11 +14,11 @@ from ikevd.kernel.xfrm_layout import (
     ANY_ALGORITHM,
     DIRECTION_OF,
     DIRECTIONS,
-    IF_ID,
     LIFETIME_CUR,
     MARK,
     MODE_TRANSPORT,
     MODE_TUNNEL,
+    NUMBER,
     PROTOCOLS,
     SELECTOR,
     UNLIMITED,
@@ -98,7 +98,7 @@ def read_name(selector: bytes, direction: int, present: Mapping[int, bytes]) -> 
     name = unpack_selector(selector, DIRECTION_OF[direction]) if direction in DIRECTION_OF else None
     if name is None or not present.keys() & BEARING:
         return name
-    if_id = IF_ID.unpack_from(present[Attr.IF_ID])[0] if Attr.IF_ID in present else 0
+    if_id = NUMBER.unpack_from(present[Attr.IF_ID])[0] if Attr.IF_ID in present else 0
     mark = Mark(*MARK.unpack_from(present[Attr.MARK])) if any(present.get(Attr.MARK, b"")) else None
     return replace(name, if_id=if_id, mark=mark)
 
@@ -106,7 +106,7 @@ def read_name(selector: bytes, direction: int, present: Mapping[int, bytes]) -> 
 def _pack_bearing(policy: PolicyId) -> bytes:
     """What its packets bear inside this machine."""
     mark = attribute(Attr.MARK, MARK.pack(policy.mark.value, policy.mark.mask)) if policy.mark is not None else b""
-    return mark + attribute(Attr.IF_ID, IF_ID.pack(policy.if_id)) if policy.if_id else mark
+    return mark + attribute(Attr.IF_ID, NUMBER.pack(policy.if_id)) if policy.if_id else mark
 
 
 def read_acquire(body: bytes) -> tuple[int, Packet]:

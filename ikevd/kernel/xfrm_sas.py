@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from collections.abc import Iterator
 from struct import Struct
 
 from ikevd.addresses import Address
@@ -20,19 +21,23 @@ from ikevd.kernel.xfrm_layout import (
     ALGO_AEAD,
     ALGO_AUTH,
     ENCAP_TMPL,
-    IF_ID,
+    EXTRA_DONT_ENCAP_DSCP,
     INFINITE,
     LIFETIME_CFG,
     LIFETIME_CUR,
     MODE_TRANSPORT,
     MODE_TUNNEL,
+    NUMBER,
     PROTOCOLS,
     REPLAY,
     REPLAY_ESN,
     SELECTOR,
     STATE_AF_UNSPEC,
     STATE_ALIGN4,
+    STATE_DECAP_DSCP,
     STATE_ESN,
+    STATE_NOECN,
+    STATE_NOPMTUDISC,
     STATS,
     UDP_ENCAP_ESPINUDP,
     UNLIMITED,
@@ -46,6 +51,7 @@ from ikevd.kernel.xfrm_layout import (
     pack_address,
     unpack_address,
 )
+from ikevd.policy.packing import Packing
 from ikevd.sa.model import EspKeys, Spi
 from ikevd.wire.registry import Protocol
 
@@ -62,7 +68,18 @@ KEYED: dict[int, Struct] = {
     Attr.ALG_AUTH_TRUNC: ALGO_AUTH,
 }
 """Attributes that hold a key, with the struct in front of it. A larval SA has none."""
-SENT_AGAIN = {Attr.ALG_CRYPT, Attr.ALG_AEAD, Attr.ALG_AUTH_TRUNC, Attr.ENCAP, Attr.MARK, Attr.IF_ID}
+SENT_AGAIN = {
+    Attr.ALG_CRYPT,
+    Attr.ALG_AEAD,
+    Attr.ALG_AUTH_TRUNC,
+    Attr.ENCAP,
+    Attr.MARK,
+    Attr.TFCPAD,
+    Attr.SA_EXTRA_FLAGS,
+    Attr.SET_MARK,
+    Attr.SET_MARK_MASK,
+    Attr.IF_ID,
+}
 MAPPING_PAUSE = 1
 """Seconds between two events about packets that come by an SA from the same other port (Linux 5.17; older kernels pass
 over the attribute)."""
@@ -81,9 +98,8 @@ def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
         raise window_refused(sa)
     large = sa.suite.esn or sa.replay_window > PLAIN_REPLAY_WINDOW
     window = 0 if large else sa.replay_window
-    body = _usersa_info(
-        sa.source, sa.id, sa.reqid, _lifetime(sa), window, transport=sa.suite.transport, esn=sa.suite.esn
-    )
+    flags = _packing_flags(sa.packing) | (STATE_ESN if sa.suite.esn else 0)
+    body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa), window, transport=sa.suite.transport, flags=flags)
     body += _build_algorithms(sa, keys)
     if sa.encap:
         body += attribute(Attr.ENCAP, _pack_encap(sa.encap))
@@ -91,7 +107,29 @@ def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
     if large:
         words = (sa.replay_window + 31) // 32
         body += attribute(Attr.REPLAY_ESN_VAL, REPLAY_ESN.pack(words, 0, 0, 0, 0, sa.replay_window) + bytes(4 * words))
-    return body + attribute(Attr.IF_ID, IF_ID.pack(sa.if_id)) if sa.if_id else body
+    return body + b"".join(attribute(kind, NUMBER.pack(number)) for kind, number in _numbers(sa))
+
+
+def _packing_flags(packing: Packing) -> int:
+    flags = (
+        (STATE_NOPMTUDISC, not packing.copy_df),
+        (STATE_NOECN, not packing.copy_ecn),
+        (STATE_DECAP_DSCP, packing.copy_dscp.inwards),
+    )
+    return sum(flag for flag, wanted in flags if wanted)
+
+
+def _numbers(sa: KernelSa) -> Iterator[tuple[Attr, int]]:
+    """Attributes that hold one number each."""
+    if sa.packing.tfc_padding:
+        yield Attr.TFCPAD, sa.packing.tfc_padding
+    if not sa.packing.copy_dscp.outwards:
+        yield Attr.SA_EXTRA_FLAGS, EXTRA_DONT_ENCAP_DSCP
+    if sa.set_mark is not None:
+        yield Attr.SET_MARK, sa.set_mark.value
+        yield Attr.SET_MARK_MASK, sa.set_mark.mask
+    if sa.if_id:
+        yield Attr.IF_ID, sa.if_id
 
 
 def _build_algorithms(sa: KernelSa, keys: EspKeys) -> bytes:
@@ -242,7 +280,7 @@ def _usersa_info(
     window: int,
     *,
     transport: bool = False,
-    esn: bool = False,
+    flags: int = 0,
 ) -> bytes:
     return USERSA_INFO.pack(
         ANY_PACKET[family_of(source)] if transport else bytes(SELECTOR.size),  # the policies select
@@ -256,7 +294,7 @@ def _usersa_info(
         family_of(sa.destination),
         MODE_TRANSPORT if transport else MODE_TUNNEL,
         window,
-        STATE_AF_UNSPEC | (STATE_ESN if esn else 0) | _alignment(sa),
+        STATE_AF_UNSPEC | flags | _alignment(sa),
     )
 
 

@@ -15,6 +15,7 @@ from ikevd.peer import clients, contact, exchange_facts, facts, kernel_facts, li
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING
+from ikevd.policy.marks import NO_MARKS, Marks
 
 
 class Owner(former.Owner, Protocol):
@@ -43,6 +44,10 @@ class Claimant:
     def state(self) -> PeerState:
         """Of the peer."""
         return self._owner.state
+
+    def marks(self, child: str) -> Marks:
+        """Of the policies of a child."""
+        return next((each.marks for each in self._owner.connection.children if each.name == child), NO_MARKS)
 
     async def is_living(self, child: str) -> bool:
         """Was the peer heard of lately, by IKE or ESP?"""

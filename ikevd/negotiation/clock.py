@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 LONGEST_WAIT = 60.0
 """Seconds of the loop's clock after which the other one is looked at again: what came due during a suspension is done
 so soon after it."""
 
 
-def boot_time() -> float:
-    """Seconds since the machine was started (CLOCK_BOOTTIME), the same in every process."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+boot_time = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+"""Seconds since the machine was started, the same in every process."""
 
 
 def loop_time() -> float:

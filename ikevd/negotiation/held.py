@@ -13,6 +13,7 @@ from ikevd.peer import clients
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LIVING, TO_ANSWER
+from ikevd.policy.marks import Marks
 from ikevd.policy.selectors import Selectors
 from ikevd.sa.model import IpsecSa
 from ikevd.selector_findings import Held, OnePart
@@ -22,6 +23,9 @@ NEVER = Attempt(0)
 FEW = 1024
 """So many entries are kept without a look at which are out of date."""
 
+_Key = tuple[Selectors, Marks]
+"""With other marks the kernel holds the same selectors twice."""
+
 
 class Holder(Protocol):
     """A peer that may hold selectors."""
@@ -29,6 +33,9 @@ class Holder(Protocol):
     @property
     def state(self) -> PeerState:
         """As its session has it."""
+
+    def marks(self, child: str) -> Marks:
+        """Of the policies of a child."""
 
     async def is_living(self, child: str) -> bool:
         """Was it heard of within `LIVING` seconds?"""
@@ -56,7 +63,7 @@ class HeldSelectors:
     def __init__(self, standby: Standby) -> None:
         self.standby = standby
         """Which of two connections carries selectors that both are configured for."""
-        self._claims: dict[Selectors, _Claim] = {}
+        self._claims: dict[_Key, _Claim] = {}
         """Some may be out of date: what holds is asked of the holder."""
         self._sweep_at = FEW
         self._asking: set[Holder] = set()
@@ -66,23 +73,23 @@ class HeldSelectors:
     async def claim(self, sa: IpsecSa, by: Holder, attempt: Attempt) -> None:
         """The selectors of a pair that `attempt` makes are that peer's from here on, as long as it holds them. Raises
         `InvalidId`: they are another's, or one part of a template too many."""
-        selectors = sa.selectors
-        asked = Traffic(*map(str, selectors))
+        key = sa.selectors, by.marks(sa.child)
+        asked = Traffic(*map(str, sa.selectors))
         if has := clients.other_part(by.state, attempt, sa):
             raise InvalidId(OnePart(asked, sa.child, str(has)))
-        held = self._other(selectors, by)
+        held = self._other(key, by)
         if held is not None and await self._gives_up(held, by):
-            held = self._other(selectors, by)  # or a third peer was faster
+            held = self._other(key, by)  # or a third peer was faster
         if held is not None:
             raise InvalidId(Held(asked, clients.where(held.by.state), int(LIVING)))
-        self._claims[selectors] = _Claim(by, sa.child, attempt)
+        self._claims[key] = _Claim(by, sa.child, attempt)
         self._sweep()
 
     def restore(self, by: Holder, state: PeerState) -> None:
         """What a peer holds since an earlier process."""
         for name, child in state.children.items():
             for pair in child.pairs:
-                self._claims[pair.sa.selectors] = _Claim(by, name, NEVER)
+                self._claims[pair.sa.selectors, by.marks(name)] = _Claim(by, name, NEVER)
 
     def forget(self, by: Holder) -> None:
         """It holds nothing any more."""
@@ -111,11 +118,11 @@ class HeldSelectors:
             return lately
         return not await self.to_answer.wait(TO_ANSWER) or await held.by.is_living(held.child)
 
-    def _other(self, selectors: Selectors, by: Holder) -> _Claim | None:
-        claim = self._claims.get(selectors)
-        return claim if claim is not None and claim.by is not by and claim.stands(selectors) else None
+    def _other(self, key: _Key, by: Holder) -> _Claim | None:
+        claim = self._claims.get(key)
+        return claim if claim is not None and claim.by is not by and claim.stands(key[0]) else None
 
     def _sweep(self) -> None:
         if len(self._claims) > self._sweep_at:
-            self._claims = {key: claim for key, claim in self._claims.items() if claim.stands(key)}
+            self._claims = {key: claim for key, claim in self._claims.items() if claim.stands(key[0])}
             self._sweep_at = 2 * len(self._claims) + FEW

@@ -165,17 +165,15 @@ class Learner(Inbox[Happening | Retry]):
         return self._apply(fact, todo, views, unused, keys)
 
     def _go_on(self, fact: Fact, todo: Sequence[Effect], refusal: IkeError | None) -> None:
-        """The kernel is as the state desires, or has refused."""
+        """The kernel is as the state desires, or has refused: then no exchange goes on as though a half stood."""
         for effect in todo:
+            if refusal and type(fact) is exchange_facts.Opening and type(effect) is effects.Resume:
+                self.put_first((kernel_facts.KernelRefused(effect.attempt, refusal),))
+                continue
             try:
                 self._carry_out(effect)
             except Exception as bug:  # the others are carried out
                 self.post(*bugs.not_done(self.connection.name, effect, bug))
-        if type(fact) is exchange_facts.Opening:
-            attempt = fact.attempt
-            self.put_first(
-                (kernel_facts.KernelRefused(attempt, refusal) if refusal else kernel_facts.KernelDid(attempt),)
-            )
 
     async def learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> None:
         """Now, before what waits."""

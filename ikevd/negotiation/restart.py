@@ -97,7 +97,8 @@ class Restart:
         self._peers.standby.settle()
         self._hear_former_traffic(found)
         await self._part(peers)
-        await self._remains.go(await wanted(self._peers, self._outside))
+        if not self._remains.over:
+            await self._remains.go(await wanted(self._peers, self._outside))
         await self._link_leavings.go()
         return peers.same
 

@@ -148,9 +148,9 @@ def _couples(connections: Iterable[Connection]) -> Iterator[_Couple]:
         first = known.get(backup.backup_of or "")
         if first is None:
             continue
-        own = {(child.local, child.remote): child for child in first.children if not child.routed}
+        own = {(child.local, child.remote, child.marks): child for child in first.children if not child.routed}
         for child in [each for each in backup.children if not each.routed]:  # of others routing tells who carries
-            if (theirs := own.get((child.local, child.remote))) is not None:
+            if (theirs := own.get((child.local, child.remote, child.marks))) is not None:
                 places = Place(first.name, theirs.name), Place(backup.name, child.name)
                 reqids = {places[0]: theirs.reqid, places[1]: child.reqid}
                 yield _Couple(*places, reqids, backup.give_back, places[0])

@@ -145,6 +145,8 @@ class FactLog:
 
     def __call__(self, record: Record, entry: Entry) -> None:
         """Log one fact."""
+        if _HIGHEST.get(type(entry.fact), DEBUG) < _threshold:
+            return
         level = _level(record, entry.fact)
         if level < _threshold or not record.matches(self._only.spi, self._only.names, self._only.peer):
             return
@@ -179,16 +181,18 @@ def _level(record: Record, fact: Fact) -> int:
     if type(fact) is Sent:
         new = fact.copy == FIRST_COPY and (fact.label != "INFO" or not record.authenticated)
         return INFO if new else DEBUG
-    return _LEVEL_OF.get(type(fact), DEBUG)
+    return INFO if type(fact) is Note else _HIGHEST.get(type(fact), DEBUG)
 
 
-_LEVEL_OF: dict[type[Fact], int] = {
+_HIGHEST: dict[type[Fact], int] = {
     Failed: LEVELS["warning"],
     Dropped: LEVELS["warning"],
+    Note: LEVELS["warning"],
+    Sent: INFO,
     Hint: INFO,
     Established: INFO,
-    Note: INFO,
 }
+"""The level of each kind of fact, where it has several the highest; of others DEBUG."""
 
 
 def _kind(fact: Fact) -> Kind:

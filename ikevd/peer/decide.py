@@ -62,7 +62,6 @@ from ikevd.peer.hook_facts import HookEnded
 from ikevd.peer.kernel_facts import (
     Acquired,
     Expired,
-    KernelDid,
     KernelRefused,
     Linked,
     Placed,
@@ -240,7 +239,6 @@ _RULES: Mapping[type, Rule] = dict(
         _on(QuickModeBegan, lambda draft, fact: quick_modes.began(draft, fact.attempt, fact.under)),
         _on(Reserved, lambda draft, fact: quick_modes.reserved(draft, fact.attempt, fact.child, fact.spi)),
         _on(Opening, _opening),
-        _on(KernelDid, lambda draft, fact: quick_modes.kernel_did(draft, fact.attempt)),
         _on(KernelRefused, lambda draft, fact: quick_modes.kernel_refused(draft, fact.attempt, fact.error, fact.child)),
         _on(PhaseOneFailed, _phase_one_failed),
         _on(Unplaced, lambda draft, fact: child.placed(draft, fact.child, fact.cause)),

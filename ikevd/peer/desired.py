@@ -18,7 +18,7 @@ from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime, hard_kilobytes
-from ikevd.policy.marks import Mark
+from ikevd.policy.marks import NO_MARKS, Marks, WantedMark, resolved
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
 from ikevd.sa.model import IpsecSa, Spi
@@ -104,11 +104,12 @@ def _arriving(state: ChildState) -> IpsecSa | None:
 class ChildView:
     """`desired_child` again and again, for one child: what its pairs have in common is made once."""
 
-    __slots__ = ("_child", "_connection", "_policies", "_whole")
+    __slots__ = ("_child", "_connection", "_marks", "_policies", "_whole")
 
     def __init__(self, connection: Connection, child: Child) -> None:
         self._connection = connection
         self._child = child
+        self._marks = child.marks
         self._policies: _Policies | None = None
         self._whole: _Policies | None = None
 
@@ -116,7 +117,7 @@ class ChildView:
         """What shall stand."""
         sas: dict[SaId, KernelSa] = {}
         for pair in state.pairs:
-            sas.update(_sas(pair, self._child.lifetime.kilobytes, self._child.if_id))
+            sas.update(_sas(pair, self._child))
         return View(sas, {policy.id: policy for policy in self._gate(state)})
 
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
@@ -126,14 +127,12 @@ class ChildView:
         newest = _arriving(state)
         if clear and newest is None:
             return
-        bearing = child.if_id, child.mark
-        policies = self._between(_of_pair(newest, *bearing) if newest else _of_child(self._connection, child))
+        policies = self._between(_of_pair(newest, self._marks) if newest else _of_child(self._connection, child))
         yield from policies.inwards
-        other = newest is not None and newest.selectors != (child.local, child.remote)
-        if other and not clear and not child.transport:  # in transport mode there is no more than its ends
+        if newest is not None and not clear and _is_other(child, newest.local_selector, newest.remote_selector):
             yield from self._rest(policies)
         if sends := sending(state):
-            leading = policies if sends is newest else self._between(_of_pair(sends, *bearing))
+            leading = policies if sends is newest else self._between(_of_pair(sends, self._marks))
             yield from leading.outwards(TUNNEL, sends.outbound)
         elif not clear:
             yield from policies.outwards(TUNNEL if start.has_trap(child, state) else BLOCK)
@@ -153,24 +152,35 @@ class ChildView:
         return self._policies
 
     def _is_part(self, tunnel: _Tunnel) -> bool:
-        """Has the peer chosen less than this child is for? A template is for that, and transport mode has no choice."""
+        """Has the peer chosen less than this child is for? A template is for that."""
         child = self._child
-        chosen = tunnel.local_selector, tunnel.remote_selector
-        return chosen != (child.local, child.remote) and not (child.template or child.instance or child.transport)
+        return not (child.template or child.instance) and _is_other(
+            child, tunnel.local_selector, tunnel.remote_selector
+        )
+
+
+def _is_other(child: Child, local: TrafficSelector, remote: TrafficSelector) -> bool:
+    """Are these not the child's selectors? In transport mode its ends are whatever they are."""
+    if not child.transport:
+        return (local, remote) != (child.local, child.remote)
+    return any(
+        (one.protocol, one.port) != (whole.protocol, whole.port)
+        for one, whole in ((local, child.local), (remote, child.remote))
+    )
 
 
 # -- SAs
 
 
-def _sas(pair: PairState, kilobytes: int | None, if_id: int) -> Iterator[tuple[SaId, KernelSa]]:
-    """Its time is ours to measure. The kernel counts the volume. `kilobytes`: that the file asks for."""
+def _sas(pair: PairState, child: Child) -> Iterator[tuple[SaId, KernelSa]]:
+    """Its time is ours to measure. The kernel counts the volume."""
     sa, encap = pair.sa, pair.sa.encap
-    life = _life(hard_kilobytes(sa.lifetime.kilobytes, kilobytes))
+    life = _life(hard_kilobytes(sa.lifetime.kilobytes, child.lifetime.kilobytes))
     ports = _ports(encap.remote_port, encap.local_port) if encap else None
-    yield SaId(sa.local, sa.inbound), _kernel_sa(sa, life, sa.remote, sa.local, sa.inbound, ports, if_id)
+    yield _kernel_sa(sa, life, (sa.remote, sa.local, sa.inbound), ports, child, child.set_mark_in)
     if pair.half is BOTH:
         ports = _ports(encap.local_port, encap.remote_port) if encap else None
-        yield SaId(sa.remote, sa.outbound), _kernel_sa(sa, life, sa.local, sa.remote, sa.outbound, ports, if_id)
+        yield _kernel_sa(sa, life, (sa.local, sa.remote, sa.outbound), ports, child, child.set_mark_out)
 
 
 @lru_cache(maxsize=64)
@@ -186,10 +196,17 @@ def _ports(source: int, destination: int) -> UdpPorts:
 
 
 def _kernel_sa(
-    sa: IpsecSa, life: Lifetime, source: Address, destination: Address, spi: Spi, encap: UdpPorts | None, if_id: int
-) -> KernelSa:
-    named = source, destination, spi, sa.reqid
-    return KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, rekey.soft_kilobytes(sa), if_id)
+    sa: IpsecSa,
+    life: Lifetime,
+    ends: tuple[Address, Address, Spi],
+    encap: UdpPorts | None,
+    child: Child,
+    mark: WantedMark | None,
+) -> tuple[SaId, KernelSa]:
+    named, ours = (*ends, sa.reqid), (child.if_id, child.packing, resolved(mark, sa.reqid))
+    soft = rekey.soft_kilobytes(sa)
+    made = KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, soft, *ours)
+    return made.id, made
 
 
 # -- the gate
@@ -205,14 +222,13 @@ class _Tunnel:
     """Of what comes: from the peer to this machine."""
     open: bool = False
     """Are these the selectors that peers may ask for a part of?"""
-    if_id: int = 0
-    mark: Mark | None = None
+    marks: Marks = NO_MARKS
 
 
-def _of_pair(sa: IpsecSa, if_id: int = 0, mark: Mark | None = None) -> _Tunnel:
+def _of_pair(sa: IpsecSa, marks: Marks = NO_MARKS) -> _Tunnel:
     suite = sa.suite
     inwards = Template(sa.remote, sa.local, sa.reqid, None, suite.protocol, suite.transport)
-    return _Tunnel(sa.local_selector, sa.remote_selector, inwards, False, if_id, mark)
+    return _Tunnel(sa.local_selector, sa.remote_selector, inwards, False, marks)
 
 
 def _of_child(connection: Connection, child: Child) -> _Tunnel:
@@ -221,7 +237,7 @@ def _of_child(connection: Connection, child: Child) -> _Tunnel:
     local = connection.local or _any_like(remote)
     ours = child.local.everywhere if isinstance(child.local, Dynamic) else child.local
     inwards = Template(remote, local, child.reqid, None, child.protocol, child.transport)
-    return _Tunnel(ours, child.remote, inwards, child.template, child.if_id, child.mark)
+    return _Tunnel(ours, child.remote, inwards, child.template, child.marks)
 
 
 def _any_like(address: Address | None) -> Address:
@@ -242,12 +258,14 @@ class _Policies:
         protocol, networks = ours.protocol or theirs.protocol, tuple(product(ours.networks, theirs.networks))
         arriving = [(remote, local, protocol, theirs.port, ours.port) for local, remote in networks]
         leaving = [(local, remote, protocol, ours.port, theirs.port) for local, remote in networks]
-        template, bearing = tunnel.inwards, (tunnel.if_id, tunnel.mark)
+        template, marks = tunnel.inwards, tunnel.marks
         ways = INBOUND[:1] if template.transport else INBOUND  # what is for this machine itself is not forwarded
-        inward = ((PolicyId(*packets, way, *bearing), packets) for way in ways for packets in arriving)
+        inward = (
+            (PolicyId(*packets, way, marks.if_id, marks.inwards), packets) for way in ways for packets in arriving
+        )
         named = [(name, self._priority(packets)) for name, packets in inward]
         self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
-        self._outwards = tuple([PolicyId(*packets, Direction.OUT, *bearing) for packets in leaving])
+        self._outwards = tuple([PolicyId(*packets, Direction.OUT, marks.if_id, marks.outwards) for packets in leaving])
 
     @property
     def names(self) -> Set[PolicyId]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from ikevd.errors import Finding
@@ -22,20 +22,19 @@ V = TypeVar("V")
 class Records(Generic[K, V]):
     """A mapping that is copied at the first change."""
 
-    __slots__ = ("_changed", "result")
+    __slots__ = ("_changed", "get", "result")
 
     def __init__(self, found: Mapping[K, V]) -> None:
         self.result = found
         """What it was given, if nothing has changed."""
+        self.get: Callable[[K], V | None] = found.get
+        """Of what stands: the method of the mapping itself, since each fact asks a few times."""
         self._changed: dict[K, V] | None = None
 
     @property
     def changed(self) -> bool:
         """Is it another one than it was given?"""
         return self._changed is not None
-
-    def get(self, key: K) -> V | None:
-        return self.result.get(key)
 
     def __getitem__(self, key: K) -> V:
         """Of what stands."""
@@ -65,6 +64,7 @@ class Records(Generic[K, V]):
     def _own(self) -> dict[K, V]:
         if self._changed is None:
             self.result = self._changed = dict(self.result)
+            self.get = self._changed.get
         return self._changed
 
 

@@ -53,7 +53,8 @@ class Reserved:
 
 @frozen
 class Opening:
-    """A Quick Mode has agreed on a pair and waits until this half of it stands in the kernel."""
+    """A Quick Mode has agreed on a pair and waits until this half of it stands in the kernel: then `Resume` follows, or
+    `KernelRefused` in its place."""
 
     attempt: Attempt
     sa: IpsecSa

@@ -24,7 +24,6 @@ from ikevd.peer.hook_facts import HookEnded
 from ikevd.peer.kernel_facts import (
     Acquired,
     Expired,
-    KernelDid,
     KernelRefused,
     Linked,
     Placed,
@@ -124,7 +123,6 @@ Fact = (
     | Spent
     | CameTwice
     | Worn
-    | KernelDid
     | KernelRefused
     | Carried
     | Counted

@@ -10,13 +10,6 @@ from ikevd.sa.model import Spi
 
 
 @frozen
-class KernelDid:
-    """What an attempt waited for stands in the kernel."""
-
-    attempt: Attempt
-
-
-@frozen
 class KernelRefused:
     """What an attempt waited for cannot stand."""
 

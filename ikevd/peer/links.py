@@ -80,7 +80,8 @@ def _link(connection: Connection, interface: Interface, *, up: bool) -> Link:
 
 
 def _unreachable(interface: Interface) -> Iterator[Route]:
-    return (Route(network, None, interface.table, LAST_METRIC) for network in interface.routes)
+    networks = dict.fromkeys((*interface.routes, *interface.unreachable))
+    return (Route(network, None, interface.table, LAST_METRIC) for network in networks)
 
 
 def _through(interface: Interface) -> Iterator[LinkAddress | Route]:

@@ -13,7 +13,7 @@ from ikevd.peer.effects import Abort, BeginPhaseOne, BeginQuickMode, Effect, Res
 from ikevd.peer.exchange_facts import Opening, PhaseOneFailed, PhaseOneUp, QuickModeFailed, QuickModeUp, Reserved
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Due, Fact
-from ikevd.peer.kernel_facts import KernelDid, KernelRefused
+from ikevd.peer.kernel_facts import KernelRefused
 from ikevd.peer.state import PeerState
 from ikevd.peer.timing import LAST_RETRY
 
@@ -30,7 +30,7 @@ def instead(fact: object, error: IkeError) -> tuple[Fact, ...]:
     match fact:
         case PhaseOneUp(attempt) if attempt is not None:
             return (PhaseOneFailed(attempt, error),)
-        case Reserved(attempt) | Opening(attempt) | KernelDid(attempt):
+        case Reserved(attempt) | Opening(attempt):
             return (KernelRefused(attempt, error),)
         case QuickModeUp(attempt):
             return (QuickModeFailed(attempt, error, spoken=True, sent=True),)

@@ -65,7 +65,7 @@ def reserved(draft: Draft, attempt: Attempt, name: str, spi: Spi) -> None:
 
 
 def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
-    """It has agreed on a pair, this half of which shall stand: what the kernel says of it comes as a fact."""
+    """It has agreed on a pair. It goes on once this half of it stands."""
     mode = _asking(draft, attempt, sa.child)
     if mode is None:
         return
@@ -86,10 +86,6 @@ def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
     if len(theirs) > MAX_MAKING:
         first = next((number for number in theirs if attempts.may_be_another_members(draft, number)), theirs[0])
         attempts.abort(draft, first, Abandoned("it made way for newer ones of the same child"))
-
-
-def kernel_did(draft: Draft, attempt: Attempt) -> None:
-    """What it waited for stands."""
     if attempts.under_way(draft, attempt):
         draft.say(Resume(attempt))
 

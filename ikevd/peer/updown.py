@@ -93,6 +93,7 @@ def _call(draft: Draft, name: str, updown: Updown) -> HookCall:
         remote or Identity.of_address(pair.sa.remote),
         pair.sa,
         configured.if_id,
-        configured.mark,
+        configured.marks.inwards,
+        configured.marks.outwards,
         interface.name if interface else None,
     )

@@ -107,16 +107,15 @@ def effective(before: Config, after: Config) -> Config:
 
 
 CHILD_KEYS = {
-    "if_id": "interface",
-    "mark": "interface",
+    "routed": "interface",
     "suites": "esp_proposals",
     "template": "remote",
     "group": "name",
 }
-PARTED = ("lifetime", "suites")
+PARTED = ("lifetime", "packing", "suites")
 """Fields that the file has several keys for."""
 CHILD_REACH = {
-    **dict.fromkeys(("local", "remote", "template", "if_id", "mark"), Reach.REPLACED),
+    **dict.fromkeys(("local", "remote", "template", "routed", "if_id", "mark_in", "mark_out"), Reach.REPLACED),
     **dict.fromkeys(
         ("fail_open", "group", "inactivity", "lifetime_check", "rekey", "route", "selection", "start", "updown"),
         Reach.OURS,
@@ -178,8 +177,9 @@ def _connection(before: Connection, after: Connection) -> ChangedConnection | No
 def _child(before: Child, after: Child, *, anywhere: bool) -> ChangedChild | None:
     """None: it is what it was."""
     names = _differing(before, after)
-    keys = [CHILD_KEYS.get(name, name) for name in names if name not in PARTED]
-    keys += _suite_keys(before, after)
+    bound = {"if_id", "mark_in", "mark_out"} if before.routed or after.routed else set[str]()
+    keys = ["interface" if name in bound else CHILD_KEYS.get(name, name) for name in names if name not in PARTED]
+    keys += (*_suite_keys(before, after), *_differing(before.packing, after.packing))
     reach = _reach(names, CHILD_REACH, anywhere=anywhere)
     for part, key in (("seconds", "lifetime"), ("kilobytes", "lifetime_kilobytes")):
         if getattr(before.lifetime, part) != getattr(after.lifetime, part):

@@ -8,7 +8,8 @@ from enum import Enum
 from ikevd.frozen import frozen
 from ikevd.policy.child_route import ChildRoute
 from ikevd.policy.lives import Lifetime, LifetimeCheck
-from ikevd.policy.marks import Mark
+from ikevd.policy.marks import Mark, Marks, WantedMark, resolved
+from ikevd.policy.packing import PLAIN, Packing
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.suites import TRANSPORTS, IpsecSuite
 from ikevd.policy.updown import Updown
@@ -86,10 +87,19 @@ class Child:
     """While no SA pair carries it, its traffic leaves in the clear; else it is blocked."""
     rekey: Rekey = Rekey.YES
     selection: Selection = Selection.STRICT
+    routed: bool = False
+    """It protects what is routed to the interface of its connection, and nothing else."""
     if_id: int = 0
-    """Its policies are for what is routed to the XFRM interface with this number; 0: to none."""
-    mark: Mark | None = None
-    """Its policies are for packets with this mark, which a VTI gives; None: for all."""
+    """Its policies and SAs are for what passes the XFRM interface with this number; 0: none."""
+    mark_in: WantedMark | None = None
+    """Its policies for what comes are for packets with this mark, which a VTI or the operator gives; None: for all."""
+    mark_out: WantedMark | None = None
+    """Its policies for what leaves are for packets with this mark; None: for all."""
+    set_mark_in: WantedMark | None = None
+    """Its SAs give this mark to what they have unpacked; None: it keeps that of the packet that it came in."""
+    set_mark_out: WantedMark | None = None
+    """Its SAs give this mark to what they have packed; None: that has the mark of what is in it."""
+    packing: Packing = PLAIN
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""
@@ -110,9 +120,11 @@ class Child:
         return self.suites[0].mode in TRANSPORTS
 
     @property
-    def routed(self) -> bool:
-        """Does it protect what is routed to an interface, and nothing else?"""
-        return bool(self.if_id) or self.mark is not None
+    def marks(self) -> Marks:
+        """Of its policies. The gate of a template has no mark of its own: it is for what no client has."""
+        own = self.instance or not self.template
+        wanted = [each if own or isinstance(each, Mark) else None for each in (self.mark_in, self.mark_out)]
+        return Marks(self.if_id, *(resolved(each, self.reqid) for each in wanted))
 
     @property
     def names(self) -> tuple[str, ...]:

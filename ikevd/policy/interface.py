@@ -38,6 +38,8 @@ class Interface:
     addresses: tuple[IPv4Interface | IPv6Interface, ...] = ()
     routes: tuple[Network, ...] = ()
     """What is routed through it while a tunnel stands."""
+    unreachable: tuple[Network, ...] = ()
+    """What more is unreachable where no other route leads there, as that of a routing daemon."""
     table: int = MAIN_TABLE
     metric: int = 0
     """0: the kernel's own."""

@@ -35,4 +35,4 @@ def _bound(child: Child, interface: Interface) -> Child:
     if not child.routed:
         return child
     if_id, mark = bearing(interface)
-    return replace(child, if_id=if_id, mark=mark)
+    return replace(child, if_id=if_id, mark_in=mark, mark_out=mark)

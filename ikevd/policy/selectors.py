@@ -14,7 +14,7 @@ from ikevd.wire.registry import IdType
 
 Network = IPv4Network | IPv6Network
 
-PROTOCOL_NAMES = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58: "ipv6-icmp", 132: "sctp"}
+PROTOCOL_NAMES = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58: "ipv6-icmp", 132: "sctp"}
 PROTOCOL_NUMBERS = {"any": 0} | {name: number for number, name in PROTOCOL_NAMES.items()}
 PROTOCOLS_WITH_PORTS = (6, 17, 132)
 

@@ -106,7 +106,7 @@ def _record(kind: type) -> Form:
     names = [one.name for one in kept]
     forms = [form_of(hints[name]) for name in names]
     writers = [(name, form.write, _default(one)) for name, form, one in zip(names, forms, kept, strict=True)]
-    readers = [(name, form.read) for name, form in zip(names, forms, strict=True)]
+    readers = {name: form.read for name, form in zip(names, forms, strict=True)}
 
     def write(given: Any) -> Plain:
         found = {}
@@ -119,7 +119,7 @@ def _record(kind: type) -> Form:
 
     def read(found: Plain) -> Any:
         checked(found, dict)
-        return kind(**{name: value(found[name]) for name, value in readers if name in found})
+        return kind(**{name: readers[name](value) for name, value in found.items() if name in readers})
 
     return Form(write, read)
 

@@ -13,6 +13,7 @@ import pytest
 from ikevd.boot.blocks import blocks
 from ikevd.boot.file import read_blocks, write_blocks
 from ikevd.errors import CannotStart
+from ikevd.policy.marks import Mark
 from ikevd.policy.settings import Config
 from tests.builders import child, connection
 from tests.plugins.secrets import MARK
@@ -47,6 +48,24 @@ def test_it_is_read_as_it_was_written(path: Path) -> None:
     written = blocks(CONFIG, [ip_network("192.168.7.0/24")])
     write_blocks(path, written)
     assert read_blocks(path) == written
+
+
+def test_what_is_for_marked_packets_blocks_these_alone(path: Path) -> None:
+    marked = connection(children=(child(mark_in=Mark(1), mark_out=Mark(2, 0xFF)), child(name="if", if_id=42)))
+    written = blocks(Config((marked,)), ())
+    assert {(one.id.if_id, one.id.mark) for one in written if one.template} == {
+        (0, Mark(1)),
+        (0, Mark(2, 0xFF)),
+        (42, None),
+    }
+    write_blocks(path, written)
+    assert read_blocks(path) == written
+
+
+def test_what_is_routed_to_an_interface_has_none() -> None:
+    assert not [
+        one for one in blocks(Config((connection(children=(child(routed=True, if_id=42),)),)), ()) if one.template
+    ]
 
 
 def test_it_holds_no_key_and_is_its_owners_alone(path: Path) -> None:

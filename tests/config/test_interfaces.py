@@ -9,7 +9,7 @@ import pytest
 
 from ikevd.policy.connection import Connection
 from ikevd.policy.interface import MAIN_TABLE, InterfaceKind
-from ikevd.policy.marks import Mark
+from ikevd.policy.marks import Mark, Marks
 from tests.config.files import MARKED, connection, problems, read
 
 EVERYTHING = "{any: {local: 0.0.0.0/0, remote: 0.0.0.0/0}, any6: {local: '::/0', remote: '::/0'}}"
@@ -50,7 +50,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert (found.kind, found.number, found.table, found.metric, found.mtu) == (InterfaceKind.VTI, 42, 100, 7, 1400)
     assert found.addresses == (ip_interface("169.254.7.1/30"), ip_interface("fd00:7::1/64"))
     assert found.routes == (ip_network("10.2.0.0/16"), ip_network("fd00:2::/48"))
-    assert {(child.if_id, child.mark) for child in view.children} == {(0, Mark(42))}
+    assert {child.marks for child in view.children} == {Marks(0, Mark(42), Mark(42))}
 
 
 def test_a_child_may_be_policy_based_beside_it(tmp_path: Path) -> None:
@@ -127,6 +127,12 @@ def test_a_route_that_leads_the_tunnel_into_itself_is_doubted(tmp_path: Path) ->
     assert not [
         t for t in read(tmp_path, with_interface("{name: t, routes: 0.0.0.0/0, table: 7}")).warnings if "itself" in t
     ]
+
+
+@pytest.mark.parametrize(("network", "doubted"), [("198.51.0.0/16", True), ("10.0.0.0/8", False), ("0.0.0.0/0", False)])
+def test_a_peer_that_would_be_unreachable_is_doubted(tmp_path: Path, network: str, doubted: bool) -> None:
+    found = read(tmp_path, with_interface(f"{{name: t, unreachable: {network}}}")).warnings
+    assert any("covers 198.51.100.1, the peer itself, which a default route" in told for told in found) == doubted
 
 
 def test_an_interface_that_no_child_uses_and_a_child_without_one_to_use(tmp_path: Path) -> None:

@@ -277,7 +277,8 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
     (berlin,), (by_default,) = loaded.connections, commented.config.connections
     assert (str(berlin.local_id), str(berlin.remote_id)) == ("gw-a.example", "gw-b.example")
     lives = ((child, Lifetime(child.lifetime.seconds)) for child in berlin.children)
-    unlimited = tuple(replace(child, lifetime=lifetime, inactivity=None, if_id=0) for child, lifetime in lives)
+    plain = {"inactivity": None, "if_id": 0, "routed": False}
+    unlimited = tuple(replace(child, lifetime=lifetime, **plain) for child, lifetime in lives)  # type: ignore[arg-type]
     untold = replace(berlin, local_id=None, remote_id=None, children=unlimited, interface=None)
     assert replace(untold, psk=by_default.psk, location=by_default.location) == by_default
     assert replace(loaded.listen, addresses=()) == Listen()

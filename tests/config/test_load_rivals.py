@@ -147,6 +147,12 @@ def test_one_peer_may_choose_less_than_a_child_is_for(tmp_path: Path) -> None:
     assert berlin.children[0].selection is Selection.NARROW
 
 
+def test_many_peers_may_choose_a_port_in_transport_mode(tmp_path: Path) -> None:
+    child = "{mode: transport, local: 'dynamic[udp/1701]', remote: 'dynamic[udp]', selection: narrow}"
+    text = narrow("any, remote_id: b.example").replace(CHILD, child)
+    assert read(tmp_path, text).config.connections[0].children[0].selection is Selection.NARROW
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ikevd.policy.child import Child
+from ikevd.policy.packing import WHOLE_MTU, CopyDscp, Packing
 from ikevd.policy.selectors import Dynamic, TrafficSelector
 from ikevd.wire.registry import Protocol
 from tests.config.files import MARKED, child, problems, read
@@ -128,3 +129,29 @@ def test_two_clients_from_anywhere_do_not_get_in_each_others_way(tmp_path: Path)
         .replace("berlin", "paris")
     )
     assert len(read(tmp_path, one + other).config.connections) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (host("tfc_padding: mtu"), "transport mode"),
+        (child(ah_proposals="sha256", tfc_padding="1000"), "AH"),
+    ],
+    ids=["transport", "ah"],
+)
+def test_padding_is_for_esp_in_tunnel_mode(tmp_path: Path, text: str, what: str) -> None:
+    (found,) = problems(tmp_path, text)
+    assert f"tfc_padding: is for ESP in tunnel mode, and this child is for {what}; wanted no tfc_padding" in found
+
+
+def test_what_is_done_to_the_outer_packet_wants_one(tmp_path: Path) -> None:
+    told = read(tmp_path, host("copy_df: false")).warnings
+    assert any("copy_df: has no effect in transport mode" in one for one in told)
+
+
+def test_how_packets_are_packed(tmp_path: Path) -> None:
+    keys = {"copy_df": "false", "copy_ecn": "false", "copy_dscp": "no", "tfc_padding": "mtu"}
+    (lan,) = read(tmp_path, child(**keys)).config.connections[0].children
+    assert lan.packing == Packing(copy_df=False, copy_ecn=False, copy_dscp=CopyDscp.NO, tfc_padding=WHOLE_MTU)
+    (found,) = problems(tmp_path, child(copy_dscp="both"))
+    assert "copy_dscp: is 'both'; did you mean 'yes'?" in found

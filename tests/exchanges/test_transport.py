@@ -11,7 +11,7 @@ from ikevd.errors import InvalidId, NoProposalChosen
 from ikevd.exchanges.link import Link
 from ikevd.findings import NearestMiss
 from ikevd.observe.words import say_error
-from ikevd.policy.child import Child
+from ikevd.policy.child import Child, Selection
 from ikevd.policy.nat import NatMethod
 from ikevd.policy.selectors import Dynamic, TrafficSelector
 from ikevd.sa.model import IpsecSa, IsakmpSa
@@ -74,6 +74,25 @@ def test_protocol_and_ports_are_negotiated() -> None:
 
 def test_other_ports_are_no_child() -> None:
     duet = quick_mode_between(host_to_host(17, 1701), host_to_host(17, 0, 1702))
+    assert isinstance(duet.responder.error, InvalidId)
+
+
+def test_where_it_is_narrow_the_peer_names_the_port_that_it_calls_from() -> None:
+    server = replace(host_to_host(17, 1701), selection=Selection.NARROW)
+    alice, bob = both(quick_mode_between(host_to_host(17, 50000, 1701), server))
+
+    assert (str(alice.local_selector), str(bob.remote_selector)) == (f"{ALICE}/32[udp/50000]",) * 2
+    assert bob.asked is not None, "so that only the peer rekeys it, and asks for that port again"
+
+
+def test_where_it_is_narrow_what_has_just_these_ports_comes_first() -> None:
+    wide = replace(host_to_host(17, 1701), name="wide", selection=Selection.NARROW)
+    duet = quick_mode_between(host_to_host(17, 1701, 1701), wide, replace(host_to_host(17, 1701, 1701), name="own"))
+    assert both(duet)[1].child == "own"
+
+
+def test_where_it_is_narrow_more_than_it_is_for_is_refused_too() -> None:
+    duet = quick_mode_between(host_to_host(), replace(host_to_host(17, 1701), selection=Selection.NARROW))
     assert isinstance(duet.responder.error, InvalidId)
 
 

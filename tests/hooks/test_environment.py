@@ -92,7 +92,7 @@ def test_a_routed_child_is_told_with_its_interface_and_what_the_kernel_knows_tha
     xfrm = replace(call(), if_id=42, interface="vpn0")
     found = environment(xfrm, up=True, interface=None)
     assert (found["PLUTO_IF_ID_IN"], found["PLUTO_IF_ID_OUT"], found["IKEVD_INTERFACE"]) == ("42", "42", "vpn0")
-    vti = environment(replace(call(), mark=Mark(42)), up=True, interface=None)
+    vti = environment(replace(call(), mark_in=Mark(42), mark_out=Mark(42)), up=True, interface=None)
     assert (vti["PLUTO_MARK_IN"], vti["PLUTO_MARK_OUT"]) == ("42/0xffffffff", "42/0xffffffff")
     assert not any(name.startswith(("PLUTO_IF_ID", "PLUTO_MARK", "IKEVD_INTERFACE")) for name in told())
 

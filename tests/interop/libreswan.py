@@ -42,11 +42,11 @@ def ipsec_conf(site: Site, **options: str) -> str:
         "authby": "secret",
         "left": local,
         "leftid": local_id,
-        "leftsubnets": f"{{{' '.join(ours)}}}",
+        **_subnets("left", tuple(ours)),
         "leftupdown": "%disabled",
         "right": remote,
         "rightid": remote_id,
-        "rightsubnets": f"{{{' '.join(theirs)}}}",
+        **_subnets("right", tuple(theirs)),
         "ike": libreswan_ike(site.ike),
         "phase2": site.protocol,
         "phase2alg": esp,
@@ -59,8 +59,13 @@ def ipsec_conf(site: Site, **options: str) -> str:
         **options,
     }
     if site.mode == "transport":  # the ends themselves
-        del words["leftsubnets"], words["rightsubnets"]
+        words = {key: value for key, value in words.items() if "subnet" not in key}
     return f"conn {CONNECTION}\n" + "".join(f"  {key}={value}\n" for key, value in words.items())
+
+
+def _subnets(side: str, nets: tuple[str, ...]) -> dict[str, str]:
+    """Where there are several, 4.10 drops without a word those of another IP version than the ends."""
+    return {f"{side}subnet": nets[0]} if len(nets) == 1 else {f"{side}subnets": f"{{{' '.join(nets)}}}"}
 
 
 class Libreswan:

@@ -15,9 +15,10 @@ def packets_cross(net: Topology, site: Site, *, udp: bool = False) -> None:
     """Pings do, of the hosts or of the gateways themselves; both kernels count them on the same two SAs."""
     before = net.wire.seen()
     if site.mode == "transport":
-        assert net.gw_a.ping(net.gw_b.outside, PINGS) == PINGS
+        assert net.gw_a.ping(net.gw_b.address6 if site.ipv6 else net.gw_b.outside, PINGS) == PINGS
     else:
-        assert net.host_a.ping(net.host_b.address, PINGS) == PINGS
+        is_ipv6 = ":" in site.nets[0][1]
+        assert net.host_a.ping(net.host_b.address6 if is_ipv6 else net.host_b.address, PINGS) == PINGS
     kind = "udp_esp" if udp else site.protocol
     assert _carried(net.wire.seen() - before) == {kind: 2 * PINGS}
 

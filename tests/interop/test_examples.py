@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.interop.crossing import packets_cross
 from tests.interop.daemon import Ikevd
-from tests.interop.node import Node
+from tests.interop.node import Node, ip_batch
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 from tests.plugins.secrets import MARK
@@ -67,6 +67,20 @@ def test_a_branch_behind_nat_and_strongswan() -> None:
             assert net.host_a.ping(net.host_b.address, 3) == 3
             seen = net.wire.seen()
             assert (seen.esp, seen.udp_esp, seen.clear) == (0, 6, 0)
+
+
+def test_gre_within_transport_mode() -> None:
+    with Topology() as net, StrongSwan(net.gw_b) as charon:
+        net.gw_a.run("modprobe", "ip_gre")  # nothing loads by itself
+        for gateway, links in ((net.gw_a, "ours.ip"), (net.gw_b, "theirs.ip")):
+            ip_batch((EXAMPLES / "gre" / links).read_text().splitlines(), gateway.name)
+        charon.load(theirs("gre/swanctl.conf"))
+        with Ikevd(net.gw_a, ours("gre/ikevd.yaml"), files={"berlin.psk": KEY}) as ikevd:
+            ikevd.up("gre")
+            assert net.host_a.ping(net.host_b.address, 3) == 3
+            assert net.gw_a.ping("169.254.9.2", 3) == 3
+            seen = net.wire.seen()
+            assert (seen.esp, seen.clear) == (12, 0)
 
 
 def test_nat_exemption(topology: Topology, charon_b: StrongSwan) -> None:

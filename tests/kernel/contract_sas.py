@@ -16,15 +16,18 @@ from ikevd.host.sas import Counters, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.lives import Lifetime
+from ikevd.policy.marks import Mark
+from ikevd.policy.packing import WHOLE_MTU, CopyDscp, Packing
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import Spi
-from ikevd.wire.registry import EspTransform, Integrity
+from ikevd.wire.registry import Encapsulation, EspTransform, Integrity
 from tests.kernel.bench import Bench, told_by
 from tests.kernel.samples import (
     AES_GCM,
     AES_SHA1,
     AES_SHA256,
+    AH_SHA256,
     EVERY_CIPHER,
     EVERY_INTEGRITY,
     FOREIGN_REQID,
@@ -289,6 +292,29 @@ class SaContract:
         found = await bench.kernel.dump_sas()
         assert {(sa.id, sa.source, sa.encap) for sa in found} == {(sa.id, sa.source, sa.encap) for sa in moved}
         assert all(not sa.larval and 3590 < (sa.ends_in or 0) <= 3600 for sa in found)
+
+    @pytest.mark.parametrize(
+        "packing",
+        [
+            Packing(copy_df=False, copy_ecn=False, copy_dscp=CopyDscp.IN, tfc_padding=WHOLE_MTU),
+            Packing(copy_dscp=CopyDscp.YES, tfc_padding=1),
+        ],
+    )
+    async def test_an_sa_may_pack_otherwise_and_goes_on_so(self, bench: Bench, packing: Packing) -> None:
+        sa = replace(sa_of(packing=packing, set_mark=Mark(7, 0xFF)), encap=UdpPorts(4500, 1))
+        await add(bench.kernel, sa)
+        await bench.kernel.change_ports(sa.id, UdpPorts(4500, 2))
+        await bench.kernel.limit_sa(sa.id, 60)
+        moved = replace(sa, destination=FURTHER, encap=UdpPorts(4500, 3))
+        await bench.kernel.move_sa(sa.id, moved)
+        assert [(found.id, found.encap) for found in await bench.kernel.dump_sas()] == [(moved.id, moved.encap)]
+
+    @pytest.mark.parametrize("suite", [AH_SHA256, replace(AES_SHA256, mode=Encapsulation.TRANSPORT)], ids=format_esp)
+    async def test_what_has_no_length_inside_is_not_padded(self, bench: Bench, suite: IpsecSuite) -> None:
+        sa = sa_of(Spi.of(suite.protocol, SPI.octets), suite=suite, packing=Packing(tfc_padding=1000))
+        with pytest.raises(KernelRefused, match="EINVAL"):
+            await add(bench.kernel, sa)
+        assert await bench.kernel.dump_sas() == []
 
     async def test_an_sa_that_is_there_already_stays_as_it_is(self, bench: Bench) -> None:
         sa = replace(sa_of(), encap=UdpPorts(4500, 1))

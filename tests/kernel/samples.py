@@ -11,6 +11,7 @@ from ikevd.host.sas import KernelSa, SaId
 from ikevd.policy.algorithms import ESP_CIPHERS, INTEGRITIES, esp_key_octets
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.marks import Mark
+from ikevd.policy.packing import PLAIN, Packing
 from ikevd.policy.priorities import priority
 from ikevd.policy.reqids import REQID_FIRST
 from ikevd.policy.suites import IpsecSuite
@@ -58,9 +59,12 @@ def sa_of(
     replay_window: int = 128,
     reqid: int = REQID,
     if_id: int = 0,
+    packing: Packing = PLAIN,
+    set_mark: Mark | None = None,
 ) -> KernelSa:
     """An SA."""
-    return KernelSa(source, destination, spi, reqid, suite, lifetime, replay_window, if_id=if_id)
+    ours = {"if_id": if_id, "packing": packing, "set_mark": set_mark}
+    return KernelSa(source, destination, spi, reqid, suite, lifetime, replay_window, **ours)  # type: ignore[arg-type]
 
 
 def keys_of(suite: IpsecSuite) -> EspKeys:

@@ -11,7 +11,7 @@ from ikevd.errors import KernelRefused
 from ikevd.host.links import Link
 from ikevd.kernel.links import LinuxLinks
 from ikevd.policy.interface import InterfaceKind
-from tests.kernel.contract_links import HERE, PEER, LinkBench, LinkContract
+from tests.kernel.contract_links import HERE, PEER, LinkBench, LinkContract, link_of
 from tests.kernel.namespaces import Namespace
 
 pytestmark = pytest.mark.kernel
@@ -35,7 +35,15 @@ class LinuxLinkBench:
         self.namespace.ip(f"link delete {name}")
 
 
-class TestVti(LinkContract):
+class OnLinux(LinkContract):
+    """What programs of Linux look for besides."""
+
+    async def test_routing_daemons_find_the_flag_of_multicast(self, bench: LinuxLinkBench) -> None:
+        await bench.links.put(link_of(bench))
+        assert "MULTICAST" in bench.namespace.run("ip", "link", "show", "tun")
+
+
+class TestVti(OnLinux):
     @pytest_asyncio.fixture
     async def bench(self, namespace: Namespace) -> AsyncIterator[LinkBench]:
         with (bench := LinuxLinkBench(namespace, InterfaceKind.VTI)).links:
@@ -53,7 +61,7 @@ class TestVti(LinkContract):
 
 
 @pytest.mark.xfrm_interface
-class TestXfrmInterface(LinkContract):
+class TestXfrmInterface(OnLinux):
     @pytest_asyncio.fixture
     async def bench(self, namespace: Namespace) -> AsyncIterator[LinkBench]:
         with (bench := LinuxLinkBench(namespace, InterfaceKind.XFRM)).links:

@@ -18,6 +18,7 @@ from ikevd.kernel.xfrm_policies import build_policy, build_policy_id, read_polic
 from ikevd.kernel.xfrm_sas import ADVANCE, build_limit, build_moved, build_ports, build_sa, read_info, read_sa
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.marks import Mark
+from ikevd.policy.packing import CopyDscp, Packing
 from ikevd.policy.proposals import parse_esp
 from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
@@ -258,6 +259,40 @@ def test_an_if_id_and_a_mark_that_are_none_are_not_sent() -> None:
 def test_an_sa_of_an_interface_bears_its_number() -> None:
     found = dict(attributes(build(sa_of(if_id=42))[layout.USERSA_INFO.size :]))
     assert found[Attr.IF_ID] == (42).to_bytes(4, sys.byteorder)
+
+
+@pytest.mark.parametrize(
+    ("packing", "flags", "extra"),
+    [
+        (Packing(), 32, 0),
+        (Packing(copy_df=False), 32 | 4, 0),
+        (Packing(copy_ecn=False), 32 | 1, 0),
+        (Packing(copy_dscp=CopyDscp.YES), 32 | 2, 0),
+        (Packing(copy_dscp=CopyDscp.IN), 32 | 2, 1),
+        (Packing(copy_dscp=CopyDscp.NO), 32, 1),
+    ],
+)
+def test_what_of_the_outer_header_follows_the_inner_one(packing: Packing, flags: int, extra: int) -> None:
+    body = build(sa_of(packing=packing))
+    found = dict(attributes(body[layout.USERSA_INFO.size :]))
+    assert read_info(body).flags == flags
+    assert found.get(Attr.SA_EXTRA_FLAGS, bytes(4)) == extra.to_bytes(4, sys.byteorder)
+
+
+def test_what_an_sa_is_besides_its_keys_goes_on_where_it_moves() -> None:
+    marked = sa_of(packing=Packing(copy_df=False, copy_dscp=CopyDscp.NO, tfc_padding=1000), set_mark=Mark(7), if_id=42)
+    before = build(replace(marked, encap=UdpPorts(4500, 4500)))
+    kinds = {Attr.TFCPAD, Attr.SA_EXTRA_FLAGS, Attr.SET_MARK, Attr.SET_MARK_MASK, Attr.IF_ID}
+    for after in (build_moved(before, replace(sa_of(), encap=UdpPorts(4500, 7))), build_ports(before, UdpPorts(1, 2))):
+        found, was = (dict(attributes(body[layout.USERSA_INFO.size :])) for body in (after, before))
+        assert {kind: found[kind] for kind in kinds} == {kind: was[kind] for kind in kinds}
+        assert read_info(after).flags == read_info(before).flags
+
+
+def test_an_sa_that_marks_packets_says_which_bits() -> None:
+    found = dict(attributes(build(sa_of(set_mark=Mark(0x4200, 0xFF00)))[layout.USERSA_INFO.size :]))
+    assert found[Attr.SET_MARK] == (0x4200).to_bytes(4, sys.byteorder)
+    assert found[Attr.SET_MARK_MASK] == (0xFF00).to_bytes(4, sys.byteorder)
 
 
 def test_a_policy_of_a_socket_is_passed_over() -> None:

@@ -26,7 +26,7 @@ INTERFACE = Interface("bob0", 42, InterfaceKind.XFRM, (ADDRESS.address,), (NETWO
 def everything(interface: Interface = INTERFACE, **changes: object) -> Child:
     """0.0.0.0/0 === 0.0.0.0/0, of that interface."""
     if_id, mark = bearing(interface)
-    return child("0.0.0.0/0", "0.0.0.0/0", if_id=if_id, mark=mark, **changes)
+    return child("0.0.0.0/0", "0.0.0.0/0", routed=True, if_id=if_id, mark_in=mark, mark_out=mark, **changes)
 
 
 def routed(interface: Interface = INTERFACE, **changes: object) -> Connection:

@@ -74,7 +74,6 @@ AT_UP = (
     exchange_facts.QuickModeBegan,
     exchange_facts.Reserved,
     exchange_facts.Opening,
-    kernel_facts.KernelDid,
     exchange_facts.QuickModeUp,
     message_facts.Heard,
 )

@@ -16,8 +16,10 @@ from tests.gateways import bring_up
 from tests.negotiation.mortal import tunnel
 from tests.negotiation.route_based import (
     INTERFACE,
+    NETWORK,
     OUT,
     THROUGH,
+    UNREACHABLE,
     routed,
     stands,
 )
@@ -59,6 +61,18 @@ def test_while_no_tunnel_stands_its_networks_are_unreachable() -> None:
         alice.session.unwant("lan")
         alice.engine.start()
         assert await stands(hers, up=False)
+
+    run(story())
+
+
+def test_what_a_routing_daemon_is_to_lead_somewhere_is_unreachable_too_and_never_routed() -> None:
+    async def story() -> None:
+        interface = replace(INTERFACE, routes=(), unreachable=(NETWORK,))
+        _, hers, _, alice, _ = await tunnel(routed(interface))
+        alice.engine.start()
+        await asyncio.sleep(1)
+        assert hers.links.links["bob0"].up
+        assert hers.links.routes == [UNREACHABLE]
 
     run(story())
 

@@ -117,7 +117,6 @@ class Dice:
             lambda: message_facts.Informed(self.under, tuple(self.payload for _ in range(self._random.randrange(4)))),
             lambda: message_facts.Worn(self.under),
             lambda: Spent(self.under),
-            lambda: kernel_facts.KernelDid(fitting),
             lambda: kernel_facts.KernelRefused(fitting, self.error, self._random.choice((None, self.name))),
             lambda: kernel_facts.Expired(self.name, self.spi),
             lambda: kernel_facts.Vanished(self.name, self.spi),

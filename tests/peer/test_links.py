@@ -30,7 +30,10 @@ ALL_DOWN: list[Thing] = [*UNREACHABLE, replace(LINK, up=False)]
 
 def of(*children: Child, interface: Interface = INTERFACE) -> Connection:
     if_id, mark = bearing(interface)
-    return connection(children=tuple(replace(c, if_id=if_id, mark=mark) for c in children), interface=interface)
+    return connection(
+        children=tuple(replace(c, routed=True, if_id=if_id, mark_in=mark, mark_out=mark) for c in children),
+        interface=interface,
+    )
 
 
 def desired(view: Connection, **children: ChildState) -> list[Thing]:
@@ -61,7 +64,7 @@ def test_what_shall_stand(view: Connection, states: dict[str, ChildState], wante
 
 
 def test_a_child_that_is_policy_based_moves_nothing() -> None:
-    view = connection(children=(replace(LAN, if_id=42), DMZ), interface=INTERFACE)
+    view = connection(children=(replace(LAN, routed=True, if_id=42), DMZ), interface=INTERFACE)
     assert desired(view, dmz=STANDS) == ALL_DOWN
 
 

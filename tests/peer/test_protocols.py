@@ -108,6 +108,20 @@ def test_where_the_peer_may_be_anywhere_nothing_is_blocked() -> None:
     assert not view.policies
 
 
+def test_of_a_protocol_of_which_the_pair_has_one_port_the_rest_is_blocked() -> None:
+    one = in_udp()
+    web = TrafficSelector(BOB, BOB, 17, 80)
+    sa = replace(one.sa, suite=TRANSPORT, local_selector=TrafficSelector(ALICE, ALICE, 17), remote_selector=web)
+    state = ChildState(pairs=(replace(one, sa=sa),))
+    whole = hosts(TrafficSelector(ALICE, ALICE, 17), TrafficSelector(BOB, BOB, 17))
+    policies = desired_child(connection(), whole, state).policies
+    outwards = sorted((policy.priority, policy) for name, policy in policies.items() if name.direction is Direction.OUT)
+    assert [(policy.action, policy.id.destination_port) for _, policy in outwards] == [
+        (Action.TUNNEL, 80),
+        (Action.BLOCK, 0),
+    ]
+
+
 def test_a_peer_that_moves_takes_its_selector_along() -> None:
     plain = in_udp()
     moving = replace(

@@ -12,9 +12,9 @@ from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.command_facts import Unwanted, Wanted
 from ikevd.peer.exchange_facts import Opening, QuickModeBegan, QuickModeFailed, QuickModeUp, Reserved
 from ikevd.peer.exchange_state import Attempt, QuickModeState
-from ikevd.peer.facts import Due
+from ikevd.peer.facts import Due, Fact
 from ikevd.peer.isakmp_state import Stage
-from ikevd.peer.kernel_facts import Expired, KernelDid, Vanished
+from ikevd.peer.kernel_facts import Expired, Vanished
 from ikevd.peer.message_facts import Worn
 from ikevd.peer.state import PeerState
 from ikevd.wire.registry import NotifyType
@@ -108,7 +108,7 @@ def test_a_pair_that_is_being_made_is_one_of_the_child() -> None:
     before = peer(isakmp(), lan=TRYING, modes={7: mode(spi=ours(3))})
     after, effects = told(before, Opening(SEVEN, ipsec(3), Half.INBOUND))
     made = PairState(ipsec(3), A, Half.INBOUND, born=NOW, expires=NOW + 3600, attempt=SEVEN)
-    assert (after.children["lan"].pairs, effects) == ((made,), []), "the kernel answers first"
+    assert (after.children["lan"].pairs, effects) == ((made,), ["resume 7"]), "carried out once that half stands"
 
 
 def test_its_other_half_is_the_same_pair_on_the_path_of_the_last_message() -> None:
@@ -126,10 +126,6 @@ def test_while_a_third_pair_is_made_the_oldest_is_received_on(half: Half) -> Non
     assert after.children["lan"].pairs[:-1] == two
 
 
-def test_it_goes_on_once_the_kernel_did_it() -> None:
-    assert told(making(), KernelDid(SEVEN)) == (making(), ["resume 7"])
-
-
 @pytest.mark.parametrize("half", list(Half))
 def test_what_the_kernel_refuses_leaves_the_state_before_the_quick_mode_hears_of_it(half: Half) -> None:
     after, effects = told(making(half), kernel_facts.KernelRefused(SEVEN, BROKEN))
@@ -144,10 +140,8 @@ def test_whose_attempt_it_was_is_known_although_the_kernel_gave_no_spi() -> None
     assert after.children["lan"] == ChildState(cause=Said("no memory"))
 
 
-@pytest.mark.parametrize(
-    "fact", [Reserved(SEVEN, "lan", ours(3)), Opening(SEVEN, ipsec(3), Half.INBOUND), KernelDid(SEVEN)], ids=repr
-)
-def test_one_that_was_told_to_end_goes_on_with_nothing(fact: Reserved | Opening | KernelDid) -> None:
+@pytest.mark.parametrize("fact", [Reserved(SEVEN, "lan", ours(3)), Opening(SEVEN, ipsec(3), Half.INBOUND)], ids=repr)
+def test_one_that_was_told_to_end_goes_on_with_nothing(fact: Reserved | Opening) -> None:
     before = peer(isakmp(), lan=WANTED, modes={7: mode(ending=True)})
     assert told(before, fact) == (before, [])
 
@@ -155,14 +149,13 @@ def test_one_that_was_told_to_end_goes_on_with_nothing(fact: Reserved | Opening 
 @pytest.mark.parametrize(
     "fact",
     [
-        KernelDid(SEVEN),
         kernel_facts.KernelRefused(SEVEN, BROKEN),
         QuickModeUp(SEVEN, ipsec(3)),
         failed(BROKEN),
     ],
     ids=lambda fact: type(fact).__name__,
 )
-def test_of_one_that_is_gone_nothing_is_believed(fact: KernelDid) -> None:
+def test_of_one_that_is_gone_nothing_is_believed(fact: Fact) -> None:
     before = peer(isakmp(), lan=WANTED)
     assert told(before, fact) == (before, [])
 

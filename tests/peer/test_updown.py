@@ -85,10 +85,10 @@ def test_what_undoes_it_is_told_what_it_was_told_when_the_child_came_up() -> Non
 
 
 def test_of_a_routed_child_the_interface_is_told() -> None:
-    lan_ = replace(LAN, updown=ROUTE, if_id=42)
+    lan_ = replace(LAN, updown=ROUTE, routed=True, if_id=42)
     hook, _ = runs(under_way(WANTED), up(), view=connection(children=(lan_,), interface=Interface("vpn0", 42)))
     assert hook is not None
-    assert (hook.call.if_id, hook.call.mark, hook.call.interface) == (42, None, "vpn0")
+    assert (hook.call.if_id, hook.call.mark_in, hook.call.interface) == (42, None, "vpn0")
 
 
 # -- another file

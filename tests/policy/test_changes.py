@@ -27,6 +27,7 @@ from ikevd.policy.child import Child, Start
 from ikevd.policy.connection import Connection, Location, Resend
 from ikevd.policy.identity import Identity
 from ikevd.policy.lives import Lifetime
+from ikevd.policy.packing import Packing
 from ikevd.policy.settings import Config, Control, Limits, Listen, OnStop, Shunt
 from tests.builders import BOB, ESP_AES256_SHA1, child, connection, psk, selector
 
@@ -145,8 +146,25 @@ def test_the_same_file_changes_nothing() -> None:
 def test_every_field_is_named_as_the_file_names_it(kind: type[Any], renamed: dict[str, str], section: Any) -> None:
     from_the_connection = {"sha256_96", "lifetime_check"} if kind is Child else set[str]()
     for one in fields(kind):
-        if one.compare and one.name not in {*APART, *from_the_connection}:
+        if one.compare and one.name not in {*APART, *from_the_connection, "packing"}:
             assert renamed.get(one.name, one.name) in {*section.model_fields, "name"}, one.name
+
+
+def test_how_packets_are_packed_is_named_key_by_key_and_comes_with_the_next_pair() -> None:
+    assert {one.name for one in fields(Packing)} <= ChildSection.model_fields.keys()
+    other = replace(LAN, packing=Packing(copy_df=False, tfc_padding=1000))
+    found = of(VIEW, replace(VIEW, children=(other, DMZ)))
+    assert found is not None
+    assert found.children == (ChangedChild("lan", ("copy_df", "tfc_padding"), Reach.RENEWED),)
+
+
+@pytest.mark.parametrize("key", ["mark_in", "mark_out", "if_id"])
+def test_what_chooses_packets_is_the_interface_or_a_key_of_its_own(key: str) -> None:
+    for routed, name in ((False, key), (True, "interface")):
+        before = replace(LAN, routed=routed)
+        found = of(connection(children=(before,)), connection(children=(replace(before, **{key: 7}),)))  # type: ignore[arg-type]
+        assert found is not None
+        assert found.children == (ChangedChild("lan", (name,), Reach.REPLACED),)
 
 
 def test_every_setting_is_named_as_the_file_names_it() -> None:

@@ -22,8 +22,9 @@ from ikevd.policy.dpd import Dpd
 from ikevd.policy.identity import Identity
 from ikevd.policy.interface import Interface
 from ikevd.policy.lives import Lifetime, LifetimeCheck
-from ikevd.policy.marks import Mark
+from ikevd.policy.marks import Mark, OwnMark
 from ikevd.policy.nat import Encap, NatMethod
+from ikevd.policy.packing import Packing
 from ikevd.policy.updown import Updown
 from tests.builders import (
     AES128_SHA256_X25519,
@@ -92,7 +93,12 @@ CHANGES: dict[type, dict[str, Any]] = {
         "fail_open": True,
         "template": True,
         "if_id": 42,
-        "mark": Mark(42, 0xFF),
+        "routed": True,
+        "mark_in": Mark(42, 0xFF),
+        "mark_out": OwnMark.UNIQUE,
+        "set_mark_in": Mark(7),
+        "set_mark_out": Mark(8),
+        "packing": Packing(copy_ecn=False),
     },
 }
 """Another value for each field that is compared."""

@@ -15,7 +15,7 @@ from ikevd.policy.settings import Config
 from tests.builders import child, connection
 
 OPEN = Interface("tun0", 42)
-VIEW = connection(interface=OPEN, children=(child(if_id=42), child(name="lan2")))
+VIEW = connection(interface=OPEN, children=(child(if_id=42, routed=True), child(name="lan2")))
 
 
 def test_numbers_depend_on_the_name_and_differ() -> None:
@@ -49,12 +49,15 @@ def test_what_the_file_leaves_open_is_the_first_that_the_kernel_has(
     assert found.interface == replace(OPEN, kind=kind)
     assert not leaves_open(config)
     routed, other = found.children
-    assert (routed.if_id, routed.mark) == bearing(replace(OPEN, kind=kind))
-    assert (other.if_id, other.mark) == (0, None)
+    assert (routed.if_id, routed.mark_in) == bearing(replace(OPEN, kind=kind))
+    assert (other.if_id, other.mark_in) == (0, None)
 
 
 def test_what_the_file_says_stays() -> None:
-    vti = connection(interface=replace(OPEN, kind=InterfaceKind.VTI), children=(child(mark=Mark(42)),))
+    vti = connection(
+        interface=replace(OPEN, kind=InterfaceKind.VTI),
+        children=(child(mark_in=Mark(42), mark_out=Mark(42), routed=True),),
+    )
     assert resolved(Config((vti,)), [InterfaceKind.XFRM]) == Config((vti,))
 
 

@@ -119,16 +119,17 @@ class Side:
         self._store(fact)
         if self._killed():  # between store and kernel
             return
-        outcome = self._apply(before, fact, keys)
+        refused = self._apply(before, fact, keys)
         if self._killed():  # between kernel and effects
             return
         for effect in todo:
-            self._carry_out(effect)
+            if refused is None or not isinstance(effect, effects.Resume):
+                self._carry_out(effect)
         if isinstance(fact, exchange_facts.PhaseOneUp) and fact.attempt is None:
             self.talk.say_message_6(fact.sa.cookies)
         self._arm()
-        if outcome is not None:
-            self._learn(outcome)
+        if refused is not None:
+            self._learn(refused)
 
     def _store(self, fact: Fact) -> None:
         self.stored = encode(self.state)
@@ -152,7 +153,7 @@ class Side:
             return kernel_facts.KernelRefused(fact.attempt, NO_MEMORY)
         for spi in keys:
             self.world.after(fact.sa.lifetime.seconds, partial(self.lose, spi, kernel_facts.Expired))
-        return kernel_facts.KernelDid(fact.attempt)
+        return None
 
     def lose(self, spi: Spi, kind: type[kernel_facts.Expired] | type[kernel_facts.Vanished]) -> None:
         """An SA is gone from the kernel; who listens is told."""
