@@ -13,7 +13,7 @@ from ikevd.config.yaml_locations import YamlPath
 from ikevd.peer.timing import SOONEST_BY_PEER, SOONEST_BY_VOLUME
 from ikevd.policy import proposals
 from ikevd.policy.connection import AddressRange
-from ikevd.policy.identity import WANTED, Identity
+from ikevd.policy.identity import ANYONE, WANTED, Identity
 from ikevd.policy.suites import IkeSuite, IpsecSuite
 from ikevd.wire.registry import IdType, Integrity
 
@@ -43,6 +43,8 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
     elif connection.aggressive_third == "clear":
         problems.warn((*path, "aggressive_third"), "has no effect without aggressive: true")
     for key, identity in (("local_id", connection.local_id), ("remote_id", connection.remote_id)):
+        if identity == ANYONE:
+            continue
         if identity and (identity.data.lower() in _EVERYBODY or not any(identity.data)):
             _on_everybody(problems, (*path, key), identity)
         elif identity and identity.type == IdType.FQDN and not _HOST_NAME.fullmatch(identity.data):
@@ -59,12 +61,13 @@ def on_connection(problems: Problems, path: YamlPath, connection: ConnectionSect
 
 
 def _on_everybody(problems: Problems, path: YamlPath, identity: Identity) -> None:
-    instead = "what the peer calls itself, or no such line: then the address that it comes from"
+    instead = (
+        "what the peer calls itself, any where it may be anything, or no such line: then the address that it comes from"
+    )
     ours = "what we call ourselves, or no such line: then our address"
     problems.warn(
         path,
-        f"is {str(identity)!r} and nothing else: no identity stands for every one here; wanted "
-        f"{instead if path[-1] == 'remote_id' else ours}",
+        f"is {str(identity)!r} and nothing else; wanted {instead if path[-1] == 'remote_id' else ours}",
     )
 
 

@@ -21,6 +21,7 @@ from ikevd.policy.child import Child, Pfs, Rekey, Selection, Start
 from ikevd.policy.child_route import ChildRoute
 from ikevd.policy.connection import AddressRange, Connection, Location, PreSharedKey, Resend, Unique
 from ikevd.policy.dpd import Dpd, DpdAction, DpdMode
+from ikevd.policy.identity import ANYONE
 from ikevd.policy.interface import Interface, InterfaceKind, bearing, distinct_numbers
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.marks import WantedMark
@@ -101,7 +102,8 @@ def _connection(
         local=section.local,
         remote=remote,
         local_id=section.local_id,
-        remote_id=section.remote_id,
+        remote_id=None if section.remote_id == ANYONE else section.remote_id,
+        any_identity=section.remote_id == ANYONE,
         psk=psk,
         suites=section.ike_proposals,
         lifetime=Lifetime(section.ike_lifetime),
@@ -155,10 +157,10 @@ def _dpd(section: DpdSection) -> Dpd:
 
 
 def _group_key(section: ConnectionSection) -> bool:
-    """Without `remote_id` the key is that of every address from which a peer may come."""
+    """Without `remote_id`, or with any, the key is that of every address from which a peer may come."""
     if section.group_key is not None:
         return section.group_key
-    return section.remote_id is None and (section.remote is None or isinstance(section.remote, AddressRange))
+    return section.remote_id in (None, ANYONE) and (section.remote is None or isinstance(section.remote, AddressRange))
 
 
 def addresses_of(remote: Address | AddressRange | Places | None) -> tuple[Address | None, AddressRange | None]:

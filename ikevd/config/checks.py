@@ -33,6 +33,7 @@ from ikevd.config.schema_settings import ControlSection
 from ikevd.config.surroundings import Surroundings
 from ikevd.config.yaml_locations import YamlPath
 from ikevd.policy.connection import AddressRange
+from ikevd.policy.identity import ANYONE
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -128,6 +129,12 @@ def _check_connection(problems: Problems, path: YamlPath, connection: Connection
             (*path, "remote"),
             f"is {remote}, and neither a name nor one of several addresses proves who answers; wanted remote_id, "
             "what the peer calls itself",
+        )
+    if connection.remote_id == ANYONE and remote is not None and not isinstance(remote, AddressRange):
+        problems.error(
+            (*path, "remote_id"),
+            f"is any, but the remote is {remote}, which is one peer; wanted what it calls itself (whose name is any: "
+            "@any), or `remote: any`",
         )
     if local and local == remote:
         problems.error((*path, "remote"), f"is {remote}, as is local; wanted the address of the peer")

@@ -12,7 +12,7 @@ from ikevd.addresses import Address
 from ikevd.config.schema_text import parsed, text_of
 from ikevd.frozen import frozen
 from ikevd.policy.connection import AddressRange
-from ikevd.policy.identity import WANTED, Identity
+from ikevd.policy.identity import ANYONE, WANTED, Identity
 from ikevd.policy.selectors import Dynamic, TrafficSelector
 from ikevd.wire.registry import IdType
 from ikevd.wording import shown
@@ -165,12 +165,17 @@ def _remote_selector(text: str) -> TrafficSelector:
     return Within.parse(rest) if word == "within" else _selector(text)
 
 
+def _remote_identity(value: object) -> Identity:
+    return ANYONE if text_of(value).strip() == "any" else _identity(value)
+
+
 AddressValue = Annotated[Address, PlainValidator(_address, json_schema_input_type=str)]
 AddressOrNone = Annotated[Address | None, PlainValidator(_local, json_schema_input_type=str)]
 RemoteValue = Annotated[
     Address | AddressRange | Places | None, PlainValidator(_remote, json_schema_input_type=str | list[str])
 ]
 IdentityOrNone = Annotated[Identity | None, PlainValidator(_identity, json_schema_input_type=str | int)]
+RemoteIdentity = Annotated[Identity | None, PlainValidator(_remote_identity, json_schema_input_type=str | int)]
 SelectorValue = Annotated[TrafficSelector, parsed(TrafficSelector.parse)]
 LocalSelectorValue = Annotated[TrafficSelector, parsed(_selector)]
 RemoteSelectorValue = Annotated[TrafficSelector, parsed(_remote_selector)]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from ikevd.config import secrets
 from ikevd.config.foreign_words import DPD_ACTION_WORDS, DPD_MODE_WORDS, ENCAP_WORDS
-from ikevd.config.schema_addresses import AddressOrNone, IdentityOrNone, RemoteValue
+from ikevd.config.schema_addresses import AddressOrNone, IdentityOrNone, RemoteIdentity, RemoteValue
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_durations import (
     HookTimeoutValue,
@@ -107,15 +107,17 @@ class ConnectionSection(Section):
         "with the one that worked last",
     )
     local_id: IdentityOrNone = Field(default=None, description="what we call ourselves; left out: our address")
-    remote_id: IdentityOrNone = Field(
-        default=None, description="what the peer must call itself; left out: the address that it comes from"
+    remote_id: RemoteIdentity = Field(
+        default=None,
+        description="what the peer must call itself; left out: the address that it comes from. With `remote: any`, or "
+        "a network, it may be any: whoever has the key may call itself what it likes, as clients of L2TP do",
     )
     psk: PskValue = Field(description=f"the pre-shared key: {secrets.WANTED}")
     group_key: SwitchOrNone = Field(
         default=None,
         description="with a remote that is no single address: several clients have this key and may show one identity; "
         "each is a peer of its own, and none replaces another. false: who comes back from another address or port is "
-        "the same peer, and ends its former self. Left out: true where remote_id is left out, too",
+        "the same peer, and ends its former self. Left out: true where remote_id is left out, too, or any",
     )
     unique: Annotated[str, one_of("replace", "keep", "never")] = Field(
         default="replace",

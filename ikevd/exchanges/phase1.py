@@ -48,7 +48,7 @@ class Candidates:
 
     def claiming(self, identity: Identity, path: Path) -> Candidates:
         """Those that the peer may be by what it calls itself: Aggressive Mode says so in message 1."""
-        named = tuple(c for c in self.connections if identity == remote_identity(c, path))
+        named = _called(identity, self.connections, path)
         if not named:
             raise InvalidId(other_identity(identity, self.connections, path))
         return replace(self, connections=named)
@@ -99,10 +99,15 @@ class Candidates:
     def with_identity(self, psk: PreSharedKey, identity: Identity, path: Path) -> Connection:
         """The candidate with that secret and identity; raises `InvalidId` naming what was wanted."""
         same_secret = [connection for connection in self.connections if connection.psk.key == psk.key]
-        for connection in same_secret:
-            if identity == remote_identity(connection, path):
-                return connection
+        if named := _called(identity, same_secret, path):
+            return named[0]
         raise InvalidId(other_identity(identity, same_secret, path))
+
+
+def _called(identity: Identity, connections: Sequence[Connection], path: Path) -> tuple[Connection, ...]:
+    """Those whose peer calls itself so; where there are none, those whose peer may call itself anything."""
+    named = tuple([connection for connection in connections if identity == remote_identity(connection, path)])
+    return named or tuple([connection for connection in connections if connection.any_identity])
 
 
 def _of_that_size(suites: Sequence[IkeSuite], public: bytes | None) -> Sequence[IkeSuite]:

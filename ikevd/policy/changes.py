@@ -129,11 +129,14 @@ KEYS = {
     "encrypt_third": "aggressive_third",
     "nat_methods": "nat_method",
     "remote_range": "remote",
+    "any_identity": "remote_id",
     "places": "remote",
     "first_place": "remote_first",
 }
 REACH = {
-    **dict.fromkeys(("local", "remote", "remote_range", "places", "remote_id", "group_key"), Reach.REPLACED),
+    **dict.fromkeys(
+        ("local", "remote", "remote_range", "places", "remote_id", "any_identity", "group_key"), Reach.REPLACED
+    ),
     **dict.fromkeys(
         (
             "resend",

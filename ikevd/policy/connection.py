@@ -86,7 +86,7 @@ class Connection:
     local_id: Identity | None
     """None: the local address of the exchange."""
     remote_id: Identity | None
-    """None: the remote address of the exchange."""
+    """None: the remote address of the exchange, or `any_identity`."""
     psk: PreSharedKey
     suites: tuple[IkeSuite, ...]
     lifetime: Lifetime
@@ -99,6 +99,8 @@ class Connection:
     group_key: bool = False
     """Where `remote` is None: several clients have this key, and may show one identity; else who shows it from
     another address or port is the same peer, which has moved."""
+    any_identity: bool = False
+    """Where `remote` is None: the peer may call itself what it likes."""
     aggressive: bool = False
     """As initiator Aggressive Mode; as responder Aggressive Mode beside Main Mode."""
     encrypt_third: bool = True

@@ -140,6 +140,10 @@ class Identity:
         return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
+ANYONE = Identity(IdType(0), b"")
+"""Whatever a peer calls itself: what no peer can, since type 0 is reserved and no identity is empty."""
+
+
 @lru_cache(maxsize=1024)
 def _of_address(octets: bytes) -> Identity:
     """Of 4 or 16 octets: one for all ISAKMP SAs of which an end has that address."""
@@ -217,6 +221,8 @@ def _notation(identity: Identity) -> str:
     if identity.type in (IdType.IPV4_ADDR, IdType.IPV6_ADDR) and len(identity.data) == _SIZES[identity.type]:
         return str(ip_address(identity.data))
     prefix = _PREFIX_OF.get(identity.type)
+    if identity == ANYONE:
+        return "any"
     if prefix is None:
         return f"{identity.type}:0x{identity.data.hex()}"
     text = _plain(identity)

@@ -198,6 +198,8 @@ def test_a_distinguished_name_may_be_longer_than_a_host_name(tmp_path: Path) -> 
         ("any", "clients.example", "true", True),
         ("192.0.2.0/24", "clients.example", "true", True),
         ("any", None, None, True),
+        ("any", "any", None, True),
+        ("192.0.2.0/24", "any", "false", False),
         ("any", None, "false", False),
         ("192.0.2.7", None, None, False),
     ],
@@ -208,6 +210,12 @@ def test_a_key_is_that_of_a_group_where_it_says_so_or_no_identity_is_asked_for(
     keys = {key: value for key, value in (("remote_id", remote_id), ("group_key", said)) if value}
     (berlin,) = read(tmp_path, connection(remote=remote, **keys)).config.connections
     assert berlin.group_key is shared
+
+
+@pytest.mark.parametrize(("text", "anything"), [("any", True), ("'@any'", False), ("fqdn:any", False)])
+def test_peers_from_anywhere_may_call_themselves_anything(tmp_path: Path, text: str, anything: bool) -> None:
+    (berlin,) = read(tmp_path, connection(remote="any", remote_id=text)).config.connections
+    assert (berlin.any_identity, berlin.remote_id is None) == (anything, anything)
 
 
 def test_a_peer_from_anywhere_starts_nothing(tmp_path: Path) -> None:

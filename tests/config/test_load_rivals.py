@@ -134,6 +134,13 @@ def test_what_can_be_wrong_with_a_backup(tmp_path: Path, text: str, told: str) -
     assert told in "\n".join(problems(tmp_path, text))
 
 
+@pytest.mark.parametrize("remote", ["198.51.100.1", "gw.example", "[198.51.100.1, 198.51.100.2]"])
+def test_one_peer_has_a_name(tmp_path: Path, remote: str) -> None:
+    (told,) = problems(tmp_path, peers(f"remote: {remote}, remote_id: any"))
+    assert "remote_id: is any, but the remote is " in told
+    assert "(whose name is any: @any)" in told
+
+
 # -- narrow selection ---------------------------------------------------------------------------------------------
 
 

@@ -58,7 +58,7 @@ def test_other_identities_are_not_doubted(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "identity"),
     [
-        ("any", "any"),
+        ("'@any'", "any"),
         ("Any", "Any"),
         ("'%any'", "%any"),
         ("'*'", "*"),
@@ -70,9 +70,10 @@ def test_other_identities_are_not_doubted(tmp_path: Path, text: str) -> None:
 )
 def test_an_identity_that_means_everybody_elsewhere_is_doubted(tmp_path: Path, text: str, identity: str) -> None:
     ours = "what we call ourselves, or no such line: then our address"
-    theirs = "what the peer calls itself, or no such line: then the address that it comes from"
+    theirs = "what the peer calls itself, any where it may be anything, or no such line: then the address that it "
+    theirs += "comes from"
     for key, wanted in (("local_id", ours), ("remote_id", theirs)):
-        said = f"is {identity!r} and nothing else: no identity stands for every one here; wanted {wanted}"
+        said = f"is {identity!r} and nothing else; wanted {wanted}"
         assert warned(tmp_path, connection(**{key: text})).partition(f"connections.berlin.{key}: ")[2] == said
 
 

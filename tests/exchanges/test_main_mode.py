@@ -175,6 +175,16 @@ def test_candidates_with_one_secret_are_told_apart_by_identity() -> None:
     assert str(duet.responder.result.remote_id) == "alice.example"
 
 
+def test_who_calls_itself_as_nobody_is_named_is_whose_peer_may_call_itself_anything() -> None:
+    alice = connection(local_id=fqdn("alice.example"))
+    anyone = replace(mirrored(alice), name="anyone", remote=None, remote_id=None, any_identity=True)
+    carol = replace(mirrored(alice), name="carol", remote_id=fqdn("carol.example"))
+
+    result = main_mode_between(alice, anyone, carol).responder.result
+    assert (result.connection, str(result.remote_id)) == ("anyone", "alice.example")
+    assert main_mode_between(alice, anyone, mirrored(alice)).responder.result.connection == "alice"
+
+
 def test_an_unknown_identity_is_refused_with_both_values() -> None:
     alice = connection(local_id=fqdn("mallory.example"))
     bob = replace(mirrored(alice), remote_id=fqdn("alice.example"))

@@ -66,6 +66,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "dpd": Dpd(delay=31.0),
         "unique": Unique.KEEP,
         "group_key": True,
+        "any_identity": True,
         "backup_of": "charlie",
         "give_back": False,
         "interface": Interface(
