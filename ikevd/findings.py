@@ -156,6 +156,8 @@ class Asked(Finding):
 
     traffic: Traffic
     suites: tuple[str, ...]
+    shared: bool = False
+    """In transport mode behind a NAT: another host there may ask for the same."""
 
 
 @frozen

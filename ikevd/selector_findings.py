@@ -34,6 +34,8 @@ class Held(Finding):
     """Its address and port."""
     seconds: int
     """Within so many it was heard of."""
+    transport: bool = False
+    """In transport mode: both may be hosts behind one NAT."""
 
 
 @frozen

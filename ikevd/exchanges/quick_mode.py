@@ -118,7 +118,9 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
 
 def asked(sa: IsakmpSa, child: Child) -> Asked:
     """What message 1 asks for, for whoever is told that it was refused."""
-    return Asked(traffic(child.local, child.remote), tuple(describe(suite) for suite in _offered(sa, child)))
+    shared = child.transport and sa.nat is not None and sa.nat.local
+    suites = tuple(describe(suite) for suite in _offered(sa, child))
+    return Asked(traffic(child.local, child.remote), suites, shared)
 
 
 def _offered(sa: IsakmpSa, child: Child) -> tuple[IpsecSuite, ...]:

@@ -81,7 +81,7 @@ class HeldSelectors:
         if held is not None and await self._gives_up(held, by):
             held = self._other(key, by)  # or a third peer was faster
         if held is not None:
-            raise InvalidId(Held(asked, clients.where(held.by.state), int(LIVING)))
+            raise InvalidId(Held(asked, clients.where(held.by.state), int(LIVING), sa.suite.transport))
         self._claims[key] = _Claim(by, sa.child, attempt)
         self._sweep()
 

@@ -108,9 +108,10 @@ def _asked(found: f.Asked) -> str:
 def _peer_refuses(found: f.PeerRefuses) -> str:
     asked, refusal = found.asked, f"the peer refuses: {found.notify}"
     if found.notify == "INVALID_ID_INFORMATION":
+        other = ", or another host behind the same NAT has the same with it already" if asked.shared else ""
         return (
             f"{refusal}; we asked for {traffic(asked.traffic)}: the peer must be configured for the mirror image, "
-            f"{asked.traffic.remote} === {asked.traffic.local} (on Cisco the ACL of the crypto map)"
+            f"{asked.traffic.remote} === {asked.traffic.local} (on Cisco the ACL of the crypto map){other}"
         )
     if found.notify == "NO_PROPOSAL_CHOSEN":
         return (
@@ -150,7 +151,8 @@ def _narrowed(found: sf.Narrowed) -> str:
 
 def _held(found: sf.Held) -> str:
     asked, heard = traffic(found.asked), f"which was heard of within the last {found.seconds} s"
-    return f"the peer asks for {asked}, which belongs to the peer at {found.holder}, {heard}"
+    shared = "; hosts behind one NAT are told apart by their ports, or by `mark: unique`" if found.transport else ""
+    return f"the peer asks for {asked}, which belongs to the peer at {found.holder}, {heard}{shared}"
 
 
 def _one_part(found: sf.OnePart) -> str:

@@ -75,7 +75,7 @@ def elsewhere(state: PeerState, attempt: Attempt, sa: IpsecSa) -> tuple[PairStat
 def kept(state: PeerState, sa: IpsecSa) -> InvalidId:
     """Why it is not given to who asks for it from there."""
     asked = Traffic(str(sa.local_selector), str(sa.remote_selector))
-    return InvalidId(Held(asked, where(state), int(LIVING)))
+    return InvalidId(Held(asked, where(state), int(LIVING), sa.suite.transport))
 
 
 def spoke_elsewhere(state: PeerState, sa: IpsecSa, now: float) -> bool:

@@ -31,7 +31,7 @@ from ikevd.findings import (
 from ikevd.observe.views import finding_view
 from ikevd.observe.words import _SENTENCES, say
 from ikevd.refusals import OtherAddresses, OtherHash, OtherHeader, WrongPort
-from ikevd.selector_findings import ChildTraffic, NoSuchChild, OtherSelectors
+from ikevd.selector_findings import ChildTraffic, Held, NoSuchChild, OtherSelectors
 
 LAN = Traffic("10.1.0.0/24", "10.2.0.0/24")
 ASKED = Asked(LAN, ("aes256-sha256-modp2048", "aes128-sha1-modp2048"))
@@ -81,6 +81,17 @@ def test_every_finding_has_a_sentence() -> None:
             PeerRefuses("INVALID_ID_INFORMATION", ASKED),
             "the peer refuses: INVALID_ID_INFORMATION; we asked for 10.1.0.0/24 === 10.2.0.0/24: the peer must be "
             "configured for the mirror image, 10.2.0.0/24 === 10.1.0.0/24 (on Cisco the ACL of the crypto map)",
+        ),
+        (
+            PeerRefuses("INVALID_ID_INFORMATION", replace(ASKED, shared=True)),
+            "the peer refuses: INVALID_ID_INFORMATION; we asked for 10.1.0.0/24 === 10.2.0.0/24: the peer must be "
+            "configured for the mirror image, 10.2.0.0/24 === 10.1.0.0/24 (on Cisco the ACL of the crypto map), or "
+            "another host behind the same NAT has the same with it already",
+        ),
+        (
+            Held(LAN, "192.0.2.1:4500", 30, transport=True),
+            "the peer asks for 10.1.0.0/24 === 10.2.0.0/24, which belongs to the peer at 192.0.2.1:4500, which was "
+            "heard of within the last 30 s; hosts behind one NAT are told apart by their ports, or by `mark: unique`",
         ),
         (
             PeerRefuses("NO_PROPOSAL_CHOSEN", ASKED),
