@@ -46,7 +46,7 @@ def test_our_side_loads_without_a_warning(path: Path, tmp_path: Path) -> None:
 
 def test_every_folder_is_a_pair_and_stands_in_the_readme() -> None:
     folders = sorted(path for path in EXAMPLES.iterdir() if path.is_dir())
-    assert len(folders) == 11
+    assert len(folders) == 12
     for folder in folders:
         assert len(list(folder.iterdir())) >= 2
         assert f"]({folder.name})" in (EXAMPLES / "README.md").read_text()
