@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cryptography.x509  # noqa: F401  # all modules are loaded before READY: a distinguished name may come later
 
 from ikevd import __version__
-from ikevd.addresses import Address
 from ikevd.boot.blocks import blocks
 from ikevd.boot.file import BLOCKS, read_blocks, write_blocks
 from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
-from ikevd.errors import Abandoned, CannotStart, Finding, KernelRefused
+from ikevd.errors import CannotStart, Finding, IkeError, KernelRefused
 from ikevd.frozen import frozen
 from ikevd.hooks import program
 from ikevd.hooks.environment import environment
 from ikevd.hooks.queue import HookQueue
 from ikevd.host.entropy import SystemEntropy
+from ikevd.host.events import KernelEvent, WaysChanged
 from ikevd.host.hooks import HookCall
 from ikevd.host.interface import Kernel
 from ikevd.host.links import Links
@@ -53,8 +53,8 @@ from ikevd.observe import log
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
 from ikevd.observe.keylog import KeyLog
+from ikevd.observe.words import say_error
 from ikevd.obstacles import unforeseen
-from ikevd.path_findings import NoRoute
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.route_based import leaves_open, resolved
 from ikevd.policy.selectors import Network
@@ -71,7 +71,8 @@ from ikevd.store.interface import Store
 from ikevd.store.opening import open_store
 from ikevd.transport.inherited import name_of, take_over
 from ikevd.transport.names import Resolver
-from ikevd.transport.udp import Prepare, UdpTransport, source_for
+from ikevd.transport.source import chosen_source
+from ikevd.transport.udp import Prepare, UdpTransport
 
 GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """Objects, and generations (`gc.set_threshold`); Python's own are 700, 10 and 10."""
@@ -97,8 +98,9 @@ class Machine:
     kernel: Callable[[], AbstractContextManager[Kernel]] = XfrmKernel
     bypass: Prepare = bypass_ipsec
     take_esp: Prepare = take_esp
-    links: Callable[[], AbstractContextManager[Links]] = LinuxLinks
-    routes: Callable[[], AbstractContextManager[Routes]] = LinuxRoutes
+    links: Callable[[str], AbstractContextManager[Links]] = LinuxLinks
+    routes: Callable[[str], AbstractContextManager[Routes]] = LinuxRoutes
+    """Both of a machine whose peers are reached in that VRF."""
 
 
 async def serve(config: Config, options: Options, environ: Mapping[str, str], machine: Machine | None = None) -> None:
@@ -108,7 +110,7 @@ async def serve(config: Config, options: Options, environ: Mapping[str, str], ma
         asyncio.get_running_loop().set_exception_handler(_log_bug)
         try:
             notifier = stack.enter_context(Notifier(environ))
-            hooks = HookQueue(_run_hook)
+            hooks = HookQueue(partial(_run_hook, config.listen.vrf))
             stack.push_async_callback(_end_hooks, hooks)
             engine, holding, reloading = await _start(
                 config, options, notifier, environ, machine or Machine(), hooks, stack
@@ -132,7 +134,7 @@ async def _start(
     history.listen(log.FactLog(options.only))
     store = _store(config, stack)
     kernel = await _probed(stack.enter_context(machine.kernel()), config)
-    links = stack.enter_context(machine.links())
+    links = stack.enter_context(machine.links(config.listen.vrf))
     if leaves_open(config):
         config = resolved(config, await links.kinds())
     holding = choose_holding(notifier, environ, config.runtime, log.warning, process=config.listen.holder)
@@ -148,7 +150,7 @@ async def _start(
         prepare_nat=machine.take_esp,
         inherited=inherited,
     )
-    routing = Routing(stack.enter_context(machine.routes()), store, log.warning, boot_time)
+    routing = Routing(stack.enter_context(machine.routes(config.listen.vrf)), store, log.warning, boot_time)
     ports = _ports(config, options, transport, kernel, links, routing, store, history, counters, hooks, stack)
     engine = Engine(config, ports, _connected(), _at_boot(environ))
     engine.wait()
@@ -156,6 +158,8 @@ async def _start(
     for warning in transport.warnings:
         log.warning(warning)
     stack.callback(transport.close)
+    if config.listen.vrf:
+        kernel.on_event(partial(_follow_vrf, transport, holding))
     reloading = _reloading(options, engine, kernel, links, notifier, holding, environ)
     reload = reloading.reload if reloading else None
     controller = EngineController(engine, history, counters, transport.endpoints, holding, reload)
@@ -195,7 +199,7 @@ def _ports(
         due=agenda_of_many(boot_time),
         transmit=transport.send,
         keepalive=transport.keepalive,
-        source_for=_source_for,
+        source_for=partial(chosen_source, config.listen.vrf),
         kernel=kernel,
         links=links,
         routing=routing,
@@ -212,8 +216,8 @@ def _ports(
     )
 
 
-async def _run_hook(call: HookCall, up: bool) -> Finding | None:
-    hop = first_hop(call.sa.remote)
+async def _run_hook(vrf: str, call: HookCall, up: bool) -> Finding | None:
+    hop = first_hop(call.sa.remote, vrf)
     told = environment(call, up=up, interface=hop.interface if hop else None)
     return await program.run(call.updown, told, call.sa.child, up=up)
 
@@ -376,11 +380,13 @@ def _key_log(options: Options, stack: AsyncExitStack) -> Callable[[IsakmpSa], No
     return keys.write
 
 
-def _source_for(remote: Address) -> Address:
+def _follow_vrf(transport: UdpTransport, holding: Holding, event: KernelEvent) -> None:
+    """One that was removed and made anew is another one."""
     try:
-        return source_for(remote)
-    except OSError as error:
-        raise Abandoned(NoRoute(str(remote), os.strerror(error.errno or 0))) from error
+        if isinstance(event, WaysChanged) and transport.follow_vrf():
+            holding.keep(transport.sockets)
+    except IkeError as refusal:
+        log.warning(say_error(refusal))
 
 
 def _log_bug(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

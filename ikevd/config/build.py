@@ -55,7 +55,9 @@ def build(
             )
             for name, section in file.connections.items()
         ),
-        listen=Listen(file.listen.addresses, file.listen.port, file.listen.nat_port, file.listen.holder),
+        listen=Listen(
+            file.listen.addresses, file.listen.port, file.listen.nat_port, file.listen.holder, file.listen.vrf or ""
+        ),
         control=_control(file.control),
         limits=Limits(
             half_open=file.limits.half_open,

@@ -80,9 +80,10 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     child_routes.check(problems, file, known)
     check_rivals(problems, file)
     networks.doubt(problems, file, known)
-    blocked.doubt(problems, file, known or Surroundings())
-    ways_to_peers.doubt(problems, file, known or Surroundings())
-    translations.doubt(problems, file, known or Surroundings())
+    here = (known or Surroundings()).in_vrf(file.listen.vrf)
+    blocked.doubt(problems, file, here)
+    ways_to_peers.doubt(problems, file, here)
+    translations.doubt(problems, file, here)
     overlaps.doubt(problems, file)
     route_doubts.doubt(problems, file)
     if known is not None and known.plain_swaps:

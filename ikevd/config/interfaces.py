@@ -32,6 +32,8 @@ def check(problems: Problems, file: FileSection) -> None:
         if not any(is_routed(connection, child) for child in connection.children.values()):
             problems.warn(path, "no child of the connection uses it: each says interface: false")
         _doubt_routes(problems, path, connection, section)
+        if file.listen.vrf and section.kind == "vti":
+            _doubt_vti(problems, path, connection, file.listen.vrf)
     for name, connection in file.connections.items():
         for child_name, child in connection.children.items():
             _check_child(problems, ("connections", name, "children", child_name), child, connection)
@@ -68,6 +70,18 @@ def _check_ends(problems: Problems, path: YamlPath, connection: ConnectionSectio
             (*path, "kind"),
             f"is vti, which is found by its outer addresses, but local is left out, and the remote is "
             f"{connection.remote}; wanted `local`, or kind: xfrm",
+        )
+
+
+def _doubt_vti(problems: Problems, path: YamlPath, connection: ConnectionSection, vrf: str) -> None:
+    """Its ESP is routed as what it came from."""
+    routed = (child for child in connection.children.values() if is_routed(connection, child))
+    if any(child.set_mark_out is None for child in routed):
+        problems.warn(
+            (*path, "kind"),
+            f"is vti, whose ESP leaves by the routes of table main, not by those of the VRF {vrf}; wanted kind: xfrm, "
+            "or in each child a number as set_mark_out, for example 5, with `ip rule add fwmark 5 lookup` the table of "
+            "that VRF",
         )
 
 

@@ -23,7 +23,8 @@ TAKEN = ("lo", "all", "default", ".", "..")
 """What no interface of ours can be called."""
 
 
-def _name(text: str) -> str:
+def interface_name(text: str) -> str:
+    """Of one that could be made. Raises ValueError."""
     if not NAME.fullmatch(text) or text in TAKEN:
         raise ValueError(
             f"is {shown(text)}; wanted the name of an interface: 1 to 15 letters, digits, '_', '.' or '-', for example "
@@ -54,7 +55,7 @@ class InterfaceSection(Section):
     """The interface of a route-based connection: what is routed to it goes through the tunnel, and nothing else. The
     name alone may stand in place of the section: `interface: berlin0`."""
 
-    name: Annotated[str, parsed(_name)] = Field(
+    name: Annotated[str, parsed(interface_name)] = Field(
         description="what it is called, for example berlin0; ikevd makes it, or uses one that somebody else made with "
         "that name, kind and if_id"
     )

@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field
 
 from ikevd.config.foreign_words import LEVELS
 from ikevd.config.schema_addresses import AddressValue
+from ikevd.config.schema_interface import interface_name
+from ikevd.config.schema_text import parsed
 from ikevd.config.schema_values import ModeValue, OwnerOrNone, SocketOrNone, SocketValue, Switch, listed, number, one_of
 from ikevd.config.section import Section
 
@@ -19,6 +21,10 @@ class ListenSection(Section):
     addresses: Annotated[
         tuple[AddressValue, ...], BeforeValidator(lambda value: () if value == [] else listed(value))
     ] = Field(default=(), description="left out: every address of this machine")
+    vrf: Annotated[str | None, parsed(interface_name)] = Field(
+        default=None,
+        description="the VRF in which the peers are reached, for example internet (docs/vrf.md); left out: none",
+    )
     port: Annotated[int, number(1, 65535)] = Field(default=500, description="of IKE")
     nat_port: Annotated[int, number(1, 65535)] = Field(default=4500, description="of IKE and ESP behind a NAT")
     holder: Switch = Field(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from functools import partial
 
 from ikevd.addresses import Address, Path
 from ikevd.config.nat_rules import NatTable
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.policy.selectors import Network
 
 
@@ -31,7 +32,7 @@ class FirstHop:
     """Of what goes there, where nothing else was chosen."""
 
 
-def no_way(destination: Address) -> FirstHop | None:
+def no_way(destination: Address, vrf: str = "") -> FirstHop | None:
     """Where the ways are not known."""
     return None
 
@@ -53,13 +54,17 @@ class Surroundings:
     session: Path | None = None
     """The way of the operator's SSH session, seen from here; None: there is none, or it is not known."""
 
-    first_hop: Callable[[Address], FirstHop | None] = field(default=no_way, compare=False)
-    """Where the way to an address begins now; None: there is none, or it is not known."""
+    first_hop: Callable[..., FirstHop | None] = field(default=no_way, compare=False)
+    """Where the way to an address begins now, of a VRF (`vrf=`) or of none; None: there is none, or it is not known."""
     strict: frozenset[str] = frozenset()
     """Interfaces that take a packet only where the way back to its sender begins (rp_filter is 1)."""
 
     nat: tuple[NatTable, ...] = ()
     """What translates source addresses behind routing, as far as it is known."""
+
+    def in_vrf(self, vrf: str | None) -> Surroundings:
+        """The same, with the ways of that VRF."""
+        return replace(self, first_hop=partial(self.first_hop, vrf=vrf)) if vrf else self
 
     def interface_of(self, address: Address) -> str | None:
         """The interface that has this very address."""

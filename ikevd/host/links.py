@@ -87,6 +87,10 @@ class FoundLink:
     mtu: int
     local: Address | None = None
     remote: Address | None = None
+    below: int = 0
+    """Of an XFRM interface: the index of the VRF by whose routes ESP leaves; 0: by those of its own."""
+    astray: bool = False
+    """Is that another one than it shall be? Never of an interface that somebody else made."""
 
     @property
     def owner(self) -> str:
@@ -100,7 +104,8 @@ class FoundLink:
     def is_made_as(self, link: Link) -> bool:
         """Has it what cannot be changed?"""
         ends = self.local == link.local and self.remote == link.remote
-        return (self.kind, self.number) == (link.kind, link.number) and (link.kind is InterfaceKind.XFRM or ends)
+        same = (self.kind, self.number) == (link.kind, link.number) and not self.astray
+        return same and (link.kind is InterfaceKind.XFRM or ends)
 
     def is_adopted_as(self, link: Link) -> bool:
         """Has somebody else made it, as just this one?"""

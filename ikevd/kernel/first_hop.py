@@ -18,18 +18,21 @@ from ikevd.kernel.netlink import (
 )
 from ikevd.kernel.route_layout import INDEX, RTA_DST, RTA_OIF, RTM_GETROUTE, RTM_NEWROUTE, RTMSG
 from ikevd.kernel.xfrm_layout import family_of
+from ikevd.vrf import index_of
 
 RTA_GATEWAY, RTA_PREFSRC = 5, 7
 SECONDS = 1.0
 
 
-def first_hop(destination: Address) -> FirstHop | None:
+def first_hop(destination: Address, vrf: str = "") -> FirstHop | None:
     """None: there is no way now, or it cannot be asked for."""
     body = RTMSG.pack(family_of(destination), destination.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
+    body += attribute(RTA_DST, destination.packed)
+    body += attribute(RTA_OIF, INDEX.pack(index_of(vrf))) if vrf else b""
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE) as netlink:
             netlink.settimeout(SECONDS)
-            netlink.send(pack(RTM_GETROUTE, NLM_F_REQUEST, 1, 0, body + attribute(RTA_DST, destination.packed)))
+            netlink.send(pack(RTM_GETROUTE, NLM_F_REQUEST, 1, 0, body))
             for answer in split(netlink.recv(RECEIVE_OCTETS)):
                 if answer.kind == RTM_NEWROUTE:
                     return _hop(answer.body)

@@ -31,11 +31,12 @@ KINDS = {"xfrm": InterfaceKind.XFRM, "vti": InterfaceKind.VTI, "vti6": Interface
 MAX_ALIAS = 255
 
 
-def build_new_link(link: Link) -> bytes:
+def build_new_link(link: Link, below: int = 0) -> bytes:
     """The body of NEWLINK that makes it, down. It has our group at once; an alias can be given later only. Routing
-    daemons look for the flag of multicast, which Linux sets on neither kind."""
+    daemons look for the flag of multicast, which Linux sets on neither kind. `below`: of an XFRM interface the index of
+    the VRF (or of an interface in it) by whose routes ESP leaves; 0: by those of its own."""
     kind = b"xfrm" if link.kind is InterfaceKind.XFRM else _vti_kind(link)
-    info = attribute(Info.KIND, kind + b"\0") + attribute(Info.DATA, _data(link))
+    info = attribute(Info.KIND, kind + b"\0") + attribute(Info.DATA, _data(link, below))
     body = IFINFOMSG.pack(0, 0, 0, IFF_MULTICAST, IFF_MULTICAST) + attribute(Ifla.IFNAME, link.name.encode() + b"\0")
     return body + attribute(Ifla.GROUP, NUMBER.pack(GROUP)) + attribute(Ifla.LINKINFO, info)
 
@@ -76,6 +77,7 @@ def read_link(body: bytes) -> FoundLink:
         mtu=_number(present, Ifla.MTU),
         local=_end(data, VtiInfo.LOCAL) if kind is InterfaceKind.VTI else None,
         remote=_end(data, VtiInfo.REMOTE) if kind is InterfaceKind.VTI else None,
+        below=_number(data, XfrmInfo.LINK) if kind is InterfaceKind.XFRM else 0,
     )
 
 
@@ -109,9 +111,10 @@ def _vti_kind(link: Link) -> bytes:
     return b"vti6" if end is not None and end.version == 6 else b"vti"
 
 
-def _data(link: Link) -> bytes:
+def _data(link: Link, below: int) -> bytes:
     if link.kind is InterfaceKind.XFRM:
-        return attribute(XfrmInfo.IF_ID, NUMBER.pack(link.number))
+        parent = attribute(XfrmInfo.LINK, NUMBER.pack(below)) if below else b""
+        return parent + attribute(XfrmInfo.IF_ID, NUMBER.pack(link.number))
     keys = attribute(VtiInfo.IKEY, KEY.pack(link.number)) + attribute(VtiInfo.OKEY, KEY.pack(link.number))
     ends = ((VtiInfo.LOCAL, link.local), (VtiInfo.REMOTE, link.remote))
     return keys + b"".join(attribute(kind, end.packed) for kind, end in ends if end is not None)

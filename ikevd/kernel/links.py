@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 from ikevd.addresses import Address
+from ikevd.frozen import replace
 from ikevd.host.links import FoundLink, FoundLinks, Link, LinkAddress, Route, Thing
 from ikevd.kernel.interfaces import (
     build_address,
@@ -26,6 +28,7 @@ from ikevd.kernel.route_thread import RouteThread
 from ikevd.kernel.routes import build_route, build_route_dump, read_route
 from ikevd.kernel.rtnetlink import NLM_F_CREATE, NLM_F_EXCL, Rtm
 from ikevd.policy.interface import NUMBERS_FIRST, InterfaceKind
+from ikevd.vrf import bind_to, index_of
 
 TRIAL = "ikevd-trial"
 NEW = NLM_F_CREATE | NLM_F_EXCL
@@ -45,7 +48,8 @@ class LinuxLinks(RouteThread):
 
     async def read(self, name: str) -> FoundLinks:
         """See `Links.read`."""
-        return await self._run(_read, name)
+        found = await self._run(_read, name)
+        return replace(found, links=[self._above(link) for link in found.links])
 
     async def read_ours(self) -> FoundLinks:
         """See `Links.read_ours`."""
@@ -54,7 +58,7 @@ class LinuxLinks(RouteThread):
     async def put(self, thing: Thing) -> None:
         """See `Links.put`."""
         if isinstance(thing, Link):
-            await self._run(_put_link, thing)
+            await self._run(partial(_put_link, index_of(self._vrf)), thing)
         else:
             await self._run(_put_on_link, thing)
 
@@ -62,12 +66,18 @@ class LinuxLinks(RouteThread):
         """See `Links.remove`."""
         await self._run(_remove, thing)
 
+    def _above(self, found: FoundLink) -> FoundLink:
+        """Told where it lies above another VRF."""
+        xfrm = found.ours and found.kind is InterfaceKind.XFRM
+        return replace(found, astray=xfrm and found.below != index_of(self._vrf))
+
     def path_mtu(self, source: Address, destination: Address) -> int | None:
         """As the route has it, or a router on the way has told."""
         six = destination.version == 6
         level, option = (socket.IPPROTO_IPV6, IPV6_MTU) if six else (socket.IPPROTO_IP, IP_MTU)
         try:
             with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                bind_to(asking, self._vrf)
                 asking.bind((str(source), 0))
                 asking.connect((str(destination), DISCARD))
                 return int(asking.getsockopt(level, option))
@@ -145,18 +155,18 @@ def _dump(netlink: RouteSocket, kind: Rtm, body: bytes, what: str) -> list[bytes
         raise refused(what, error.code, error.detail) from None
 
 
-def _put_link(netlink: RouteSocket, link: Link) -> None:
+def _put_link(below: int, netlink: RouteSocket, link: Link) -> None:
     found = _find(netlink, link.name)
     if found is not None and found.is_adopted_as(link):
         _adopt(netlink, found, link)
         return
     if found is not None and not found.is_of(link):
         raise link_taken(link, found)
-    if found is not None and not found.is_made_as(link):
+    if found is not None and (not found.is_made_as(link) or (link.kind is InterfaceKind.XFRM and found.below != below)):
         _remove(netlink, link)
         found = None
     if found is None:
-        _make(netlink, link)
+        _make(netlink, link, below)
         found = _find(netlink, link.name)
     if found is None:
         raise thing_refused(link, errno.ENODEV)
@@ -175,9 +185,9 @@ def _change(netlink: RouteSocket, body: bytes, link: Link) -> None:
         raise thing_refused(link, error.code, error.detail) from None
 
 
-def _make(netlink: RouteSocket, link: Link) -> None:
+def _make(netlink: RouteSocket, link: Link, below: int) -> None:
     try:
-        netlink.ask(Rtm.NEWLINK, build_new_link(link), NEW)
+        netlink.ask(Rtm.NEWLINK, build_new_link(link, below), NEW)
     except NetlinkError as error:
         if error.code == errno.EOPNOTSUPP:
             raise kind_missing(link) from None

@@ -99,11 +99,12 @@ def build_route_dump(version: int) -> bytes:
     return RTMSG.pack(family(version), 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
 
 
-def build_way(destination: Address, source: Address | None) -> bytes:
-    """The body of GETROUTE: how a packet would go there."""
+def build_way(destination: Address, source: Address | None, below: int = 0) -> bytes:
+    """The body of GETROUTE: how a packet would go there; `below`: by the VRF of that index."""
     bits = destination.max_prefixlen
     body = RTMSG.pack(family(destination.version), bits, bits if source is not None else 0, 0, 0, 0, 0, 0, 0)
     body += attribute(Rta.DST, destination.packed)
+    body += attribute(Rta.OIF, NUMBER.pack(below)) if below else b""
     return body + attribute(Rta.SRC, source.packed) if source is not None else body
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from ikevd.addresses import Address
 from ikevd.errors import IkeError, KernelRefused
@@ -26,6 +27,7 @@ from ikevd.kernel.route_socket import RouteSocket
 from ikevd.kernel.route_thread import RouteThread
 from ikevd.kernel.rtnetlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Rtm
 from ikevd.kernel.surroundings import addresses
+from ikevd.vrf import index_of
 
 GONE = (errno.ENODEV, errno.ESRCH, errno.ENOENT)
 LACKING = (errno.EOPNOTSUPP, errno.EAFNOSUPPORT)
@@ -37,7 +39,7 @@ class LinuxRoutes(RouteThread):
 
     async def resolve(self, wanted: Sequence[WantedRoute]) -> list[PeerRoute | None]:
         """See `Routes.resolve`."""
-        return await self._run(_resolve, wanted)
+        return await self._run(partial(_resolve, self._vrf), wanted)
 
     async def read(self) -> frozenset[Routed]:
         """See `Routes.read`."""
@@ -93,14 +95,14 @@ def route_refused(thing: Routed, code: int, detail: str = "") -> IkeError:
 # -- in the thread -----------------------------------------------------------------------------------------------------
 
 
-def _resolve(netlink: RouteSocket, wanted: Sequence[WantedRoute]) -> list[PeerRoute | None]:
+def _resolve(vrf: str, netlink: RouteSocket, wanted: Sequence[WantedRoute]) -> list[PeerRoute | None]:
     own = [found.address for found in addresses() if not found.address.is_loopback and not found.address.is_link_local]
     hops: dict[tuple[Address, Address | None], Hop | None] = {}
     found = list[PeerRoute | None]()
     for one in wanted:
         ends = one.peer, one.local
         if ends not in hops:
-            hops[ends] = _hop(netlink, *ends)
+            hops[ends] = _hop(vrf, netlink, *ends)
         hop = hops[ends]
         found.append(_begun(one, hop, source_of(one, own, hop.source)) if hop is not None else None)
     return found
@@ -112,10 +114,10 @@ def _begun(wanted: WantedRoute, hop: Hop, source: Address | None) -> PeerRoute:
     return PeerRoute(wanted.to, wanted.table, wanted.metric, _name_of(hop.index), gateway, source, wanted.mtu)
 
 
-def _hop(netlink: RouteSocket, peer: Address, local: Address | None) -> Hop | None:
+def _hop(vrf: str, netlink: RouteSocket, peer: Address, local: Address | None) -> Hop | None:
     """None: there is no way now, or `local` is not ours."""
     try:
-        (answer,) = netlink.ask(Rtm.GETROUTE, build_way(peer, local))
+        (answer,) = netlink.ask(Rtm.GETROUTE, build_way(peer, local, index_of(vrf)))
     except (NetlinkError, ValueError):
         return None
     return read_way(answer)

@@ -23,7 +23,9 @@ class RouteThread:
     """Of the network namespace of the thread in which it is opened, or else first used, with the capability
     CAP_NET_ADMIN. Used inside a running loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, vrf: str = "") -> None:
+        """`vrf`: in which the peers are reached; empty: in none."""
+        self._vrf = vrf
         self._thread: ThreadPoolExecutor | None = None
         self._opened: RouteSocket | None = None
         self._closed = False

@@ -61,6 +61,7 @@ class Info(IntEnum):
 class XfrmInfo(IntEnum):
     """IFLA_XFRM_*"""
 
+    LINK = 1
     IF_ID = 2
 
 

@@ -42,7 +42,7 @@ class Ground:
     @classmethod
     def of(cls, listen: Listen, port: int, nat_port: int) -> Ground:
         """`port`, `nat_port`: those of the sockets."""
-        if (port, nat_port) != (500, 4500):
+        if (port, nat_port) != (500, 4500) or listen.vrf:  # another VRF may have another ikevd
             return cls((), everywhere=False)
         return cls(listen.addresses, everywhere=not listen.addresses)
 

@@ -64,6 +64,8 @@ class Listen:
     nat_port: int = 4500
     holder: bool = True
     """Where no service manager keeps them open while ikevd is away: by a process of ours."""
+    vrf: str = ""
+    """Empty: in none."""
 
 
 @frozen

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address
 from ikevd.addresses import Endpoint
 from ikevd.policy.settings import Listen
 from ikevd.transport.sockaddr import family_of, from_sockaddr
+from ikevd.vrf import vrf_of
 
 SO_NETNS_COOKIE = 71
 UDP_ENCAP, UDP_ENCAP_NONE = 100, 0
@@ -27,7 +28,7 @@ def take_over(sockets: Iterable[socket.socket], listen: Listen) -> dict[Endpoint
     for address in listen.addresses or EVERY_ADDRESS:
         for port in (listen.port, listen.nat_port):
             endpoint = Endpoint(address, port)
-            found = next((udp for udp in left if _fits(udp, endpoint)), None)
+            found = next((udp for udp in left if _fits(udp, endpoint, listen.vrf)), None)
             if found is not None:
                 left.remove(found)
                 taken[endpoint] = found
@@ -47,7 +48,7 @@ def name_of(endpoint: Endpoint) -> str:
     return f"ike-{str(endpoint.address).replace(':', '_')}-{endpoint.port}"
 
 
-def _fits(udp: socket.socket, wanted: Endpoint) -> bool:
+def _fits(udp: socket.socket, wanted: Endpoint, vrf: str) -> bool:
     """Is it what we would have bound, and of our network namespace?"""
     kind = (udp.family, udp.type, udp.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL))
     return (
@@ -55,6 +56,7 @@ def _fits(udp: socket.socket, wanted: Endpoint) -> bool:
         and from_sockaddr(udp.getsockname()) == wanted
         and not _both_families(udp)
         and not _connected(udp)
+        and vrf_of(udp) == vrf
         and _namespace(udp) == _our_namespace()
     )
 

@@ -36,6 +36,7 @@ from ikevd.transport.pktinfo import (
     want_ancillary,
 )
 from ikevd.transport.sockaddr import family_of, from_sockaddr, interface_index, to_sockaddr
+from ikevd.vrf import bind_to, index_of, why_not
 
 MAX_DATAGRAM = 65_535
 TRUNCATED = int(socket.MSG_TRUNC)
@@ -107,6 +108,8 @@ class UdpTransport:
         self._by_octets: dict[tuple[bytes, int], _Bound] = {}
         """The same by address in octets and port; zeros are every address."""
         self._readable: Readable | None = None
+        self._vrf = 0
+        """Its index, to which the sockets are bound."""
         self._warnings: list[str] = []
         self._buffer = memoryview(bytearray(MAX_DATAGRAM))
         self._buffers = [self._buffer]
@@ -129,6 +132,7 @@ class UdpTransport:
     def open(self) -> None:
         """Bind everything, or raise `PortInUse` or `MissingPrivilege` (or what `prepare` raises) and bind nothing."""
         self._readable = Readable()
+        self._vrf = index_of(self._listen.vrf)
         try:
             for address in self._listen.addresses or self._every_address():
                 for port, marker in ((self._listen.port, False), (self._listen.nat_port, True)):
@@ -137,8 +141,18 @@ class UdpTransport:
             self.close()
             raise
 
+    def follow_vrf(self) -> bool:
+        """Bind all anew, where the VRF was made anew. True: it was done. Raises as `open`, and is to be tried again."""
+        now = index_of(self._listen.vrf)
+        if now in (0, self._vrf):
+            return False
+        self.close()
+        self.open()
+        return True
+
     def close(self) -> None:
         """Stop reading and close every socket. May be called again, and from within a callback."""
+        self._vrf = 0
         while self._inherited:
             self._inherited.popitem()[1].close()
         if self._readable is None:
@@ -172,7 +186,7 @@ class UdpTransport:
             error = _try_to_send(bound.udp, data, path)
         if error is None:
             return None
-        return f"cannot send from {path.local} to {path.remote}: {_reason(error, path.local.address)}"
+        return f"cannot send from {path.local} to {path.remote}: {_reason(error, path.local.address, self._listen.vrf)}"
 
     def _every_address(self) -> tuple[Address, ...]:
         try:
@@ -189,7 +203,7 @@ class UdpTransport:
         udp = self._inherited.pop(Endpoint(address, port), None)
         bound = udp is not None
         try:
-            udp = udp or _new_socket(address)
+            udp = udp or _new_socket(address, self._listen.vrf)
             self._equip(udp, marker=marker)
             if not bound:
                 udp.bind(to_sockaddr(address, port))
@@ -274,13 +288,6 @@ class UdpTransport:
         return True
 
 
-def source_for(remote: Address) -> Address:
-    """The local address that routing chooses for `remote`; raises `OSError` where there is no route."""
-    with socket.socket(family_of(remote), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
-        probe.connect(to_sockaddr(remote, 9))  # sends nothing
-        return from_sockaddr(probe.getsockname()).address
-
-
 def _path(bound: Endpoint, ancillary: Ancillary, sender: Any) -> Path | None:
     """The endpoints of a datagram that came; None where it was sent to many."""
     if len(ancillary) == 1 and ancillary[0][:2] == (socket.IPPROTO_IP, IP_PKTINFO):
@@ -306,8 +313,13 @@ def _local(bound: Endpoint, ancillary: Ancillary) -> Endpoint:
     return Endpoint(destination(ancillary) or bound.address, bound.port)
 
 
-def _new_socket(address: Address) -> socket.socket:
+def _new_socket(address: Address, vrf: str) -> socket.socket:
     udp = socket.socket(family_of(address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        bind_to(udp, vrf)
+    except OSError as error:
+        udp.close()
+        raise why_not(error, vrf) from error
     if udp.family == socket.AF_INET6:
         udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     return udp
@@ -333,10 +345,11 @@ def _try_to_send(udp: socket.socket, data: list[bytes], path: Path) -> OSError |
     return None
 
 
-def _is_ours(address: Address) -> bool:
+def _is_ours(address: Address, vrf: str) -> bool:
     """May a socket be bound to it?"""
     try:
         with socket.socket(family_of(address), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
+            bind_to(probe, vrf)
             probe.bind(to_sockaddr(address, 0))
     except OSError as error:
         return error.errno != errno.EADDRNOTAVAIL
@@ -348,9 +361,9 @@ def _without_interface(address: Address) -> bool:
     return isinstance(address, IPv6Address) and address.is_link_local and not interface_index(address)
 
 
-def _reason(error: OSError, local: Address) -> str:
+def _reason(error: OSError, local: Address, vrf: str) -> str:
     number = error.errno or 0
-    if number in _NO_SOURCE and not _is_ours(local):
+    if number in _NO_SOURCE and not _is_ours(local, vrf):
         return f"{local} (local) is not an address of this machine"
     return _SEND_ERRORS.get(number, os.strerror(number))
 

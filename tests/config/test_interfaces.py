@@ -236,3 +236,15 @@ def test_two_interfaces_with_the_same_route_are_doubted_once(tmp_path: Path, key
 def test_the_metric_that_the_kernel_gives_routes_of_ipv6_is_one_of_them(tmp_path: Path) -> None:
     text = two("{name: a, routes: 'fd00:2::/48'}", "{name: b, routes: 'fd00:2::/48', metric: 1024}")
     assert len(route_doubts(tmp_path, text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "child", "doubted"), [("vti", "", True), ("vti", ", set_mark_out: 5", False), ("xfrm", "", False)]
+)
+def test_a_vti_whose_esp_would_not_leave_by_the_vrf_is_doubted(
+    tmp_path: Path, kind: str, child: str, doubted: bool
+) -> None:
+    children = f"{{all: {{local: 0.0.0.0/0, remote: 0.0.0.0/0{child}}}}}"
+    text = with_interface(f"{{name: t, kind: {kind}}}", local="192.0.2.1", children=children)
+    found = read(tmp_path, f"{text}listen: {{vrf: internet}}\n").warnings
+    assert any("is vti, whose ESP leaves by the routes of table main" in told for told in found) == doubted

@@ -289,7 +289,7 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
     unlimited = tuple(replace(child, lifetime=lifetime, **plain) for child, lifetime in lives)  # type: ignore[arg-type]
     untold = replace(berlin, local_id=None, remote_id=None, children=unlimited, interface=None)
     assert replace(untold, psk=by_default.psk, location=by_default.location) == by_default
-    assert replace(loaded.listen, addresses=()) == Listen()
+    assert replace(loaded.listen, addresses=(), vrf="") == Listen()
     assert replace(loaded.control, owner=None, looks=None) == Control()
     assert (loaded.limits, loaded.log_format, loaded.log_level) == (Limits(), LogFormat.CONSOLE, "info")
     assert loaded.export_keys is commented.config.export_keys is False

@@ -174,6 +174,7 @@ def test_child_values(tmp_path: Path, key: str, value: str, message: str) -> Non
     ("line", "message"),
     [
         ("listen: {port: 0}", "listen.port: is 0; wanted a number from 1 to 65535"),
+        ("listen: {vrf: 'a b'}", "listen.vrf: is 'a b'; wanted the name of an interface"),
         ("listen: {port: 65536}", "listen.port: is 65536; wanted"),
         ("listen: {port: 0777}", "in plain decimal digits without quotes"),
         ("listen: {port: 4500}", "listen.port: port and nat_port are both 4500; wanted two different ports"),

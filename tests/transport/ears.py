@@ -27,13 +27,14 @@ class Ears:
         prepare: Prepare = lambda udp: None,
         prepare_nat: Prepare = lambda udp: None,
         inherited: Mapping[Endpoint, socket.socket] | None = None,
+        vrf: str = "",
     ) -> None:
         self.datagrams: list[tuple[bytes, Path]] = []
         self.dropped: list[str] = []
         self.unreachable: list[tuple[Path, Unreachable, bytes]] = []
         self.on_datagram: Callable[[bytes, Path], None] = lambda octets, path: self.datagrams.append((octets, path))
         self.transport = UdpTransport(
-            Listen(tuple(map(ip_address, addresses)), port, 0),
+            Listen(tuple(map(ip_address, addresses)), port, 0, vrf=vrf),
             on_datagram=lambda octets, path: self.on_datagram(octets, path),
             on_dropped=self.dropped.append,
             on_unreachable=lambda *told: self.unreachable.append(told),

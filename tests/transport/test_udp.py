@@ -15,7 +15,8 @@ import pytest
 
 from ikevd.addresses import Endpoint, Path
 from ikevd.errors import MissingPrivilege, PortInUse
-from ikevd.transport.udp import AT_ONCE, source_for
+from ikevd.transport.source import source_for
+from ikevd.transport.udp import AT_ONCE
 from tests.eventually import eventually_async
 from tests.transport.ears import LOCAL, LOCAL6, Ears, endpoint
 
