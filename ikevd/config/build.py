@@ -26,7 +26,7 @@ from ikevd.policy.interface import Interface, InterfaceKind, bearing, distinct_n
 from ikevd.policy.lives import Lifetime, LifetimeCheck
 from ikevd.policy.marks import WantedMark
 from ikevd.policy.nat import Encap, NatMethod
-from ikevd.policy.packing import CopyDscp, Packing
+from ikevd.policy.packing import CopyDscp, HwOffload, Packing
 from ikevd.policy.reqids import Holder, Reqids
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.settings import Config, Control, Limits, Listen, LogFormat, Looks, OnStop, Shunt
@@ -226,7 +226,7 @@ def _children(
                 selection=Selection(its.selection or section.selection),
                 fail_open=section.fail_open if its.fail_open is None else its.fail_open,
                 updown=_updown(section, its),
-                packing=Packing(its.copy_df, its.copy_ecn, CopyDscp(its.copy_dscp), its.tfc_padding),
+                packing=_packing(its),
                 routed=routed,
                 route=_route(section, its),
                 if_id=if_id,
@@ -235,6 +235,16 @@ def _children(
                 set_mark_in=set_mark_in,
                 set_mark_out=set_mark_out,
             )
+
+
+def _packing(section: ChildSection) -> Packing:
+    return Packing(
+        copy_df=section.copy_df,
+        copy_ecn=section.copy_ecn,
+        copy_dscp=CopyDscp(section.copy_dscp),
+        hw_offload=HwOffload(section.hw_offload),
+        tfc_padding=section.tfc_padding,
+    )
 
 
 def _chosen_by(section: ChildSection, interface: Interface | None) -> tuple[int, WantedMark | None, WantedMark | None]:

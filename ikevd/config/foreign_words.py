@@ -13,6 +13,7 @@ MODE_WORDS = {"tunnel_mode": "tunnel", "transport_mode": "transport"}
 PFS_WORDS = {"yes": "required", "true": "required", "on": "required", "no": "off", "false": "off", "none": "off"}
 REKEY_WORDS = {"true": "yes", "on": "yes", "false": "no", "off": "no", "force": "yes", "never": "no"}
 DSCP_WORDS = {"true": "yes", "on": "yes", "both": "yes", "false": "no", "off": "no", "none": "no"}
+OFFLOAD_WORDS = {"yes": "crypto", "true": "crypto", "on": "crypto", "false": "no", "off": "no", "packet": "crypto"}
 ENCAP_WORDS = {"yes": "force", "true": "force", "on": "force", "always": "force", "no": "auto", "false": "auto"}
 DPD_MODE_WORDS = {
     **dict.fromkeys(("on-demand", "on_demand", "ondemand", "on", "yes", "true"), "idle"),

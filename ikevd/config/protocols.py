@@ -23,6 +23,8 @@ def check(problems: Problems, path: YamlPath, child: ChildSection, connection: C
             "esp_proposals, for example null-sha256, or encap: auto",
         )
     _check_packing(problems, path, child)
+    if child.hw_offload == "crypto":
+        _check_offload(problems, path, child, connection)
     if not child.replay_window and any(suite.esn for suite in child.proposals):
         problems.error(
             (*path, "replay_window"),
@@ -41,3 +43,15 @@ def _check_packing(problems: Problems, path: YamlPath, child: ChildSection) -> N
         problems.error(
             (*path, "tfc_padding"), f"is for ESP in tunnel mode, and this child is for {what}; wanted no tfc_padding"
         )
+
+
+def _check_offload(problems: Problems, path: YamlPath, child: ChildSection, connection: ConnectionSection) -> None:
+    """What no kernel gives to a device."""
+    whys = (
+        ("AH, and devices know ESP alone; wanted esp_proposals", child.ah_proposals),
+        ("encap: force, and devices know no ESP in UDP; wanted encap: auto", connection.encap == "force"),
+        ("tfc_padding, and devices do not pad; wanted no tfc_padding", child.tfc_padding),
+    )
+    for why, is_so in whys:
+        if is_so:
+            problems.error((*path, "hw_offload"), f"is crypto, but this child has {why}, or hw_offload: auto")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ikevd.config.foreign_words import DSCP_WORDS, MODE_WORDS, PFS_WORDS, REKEY_WORDS, START_WORDS
+from ikevd.config.foreign_words import DSCP_WORDS, MODE_WORDS, OFFLOAD_WORDS, PFS_WORDS, REKEY_WORDS, START_WORDS
 from ikevd.config.schema_addresses import ANY_END, LocalSelectorValue, RemoteSelectorValue
 from ikevd.config.schema_durations import InactivityValue, LifetimeValue
 from ikevd.config.schema_hooks import UpdownValue
@@ -127,6 +127,11 @@ class ChildSection(Section):
         default=0,
         description="octets to which every packet is filled up before it is encrypted, so that its length tells "
         "nothing, for example 1200, or mtu (as far as the path takes); ESP in tunnel mode alone; 0: none",
+    )
+    hw_offload: Annotated[str, one_of("no", "crypto", "auto", others=OFFLOAD_WORDS)] = Field(
+        default="no",
+        description="does the network device encrypt and decrypt: no, crypto (it must; else there is no tunnel) or "
+        "auto (where it can)",
     )
     mark: MarkOrNone = Field(
         default=None,

@@ -87,6 +87,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ChildSection, "copy_df"): "nopmtudisc dont_fragment df_bit",
     (ChildSection, "copy_dscp"): "decap_dscp encap_dscp dscp tos",
     (ChildSection, "tfc_padding"): "tfc padding",
+    (ChildSection, "hw_offload"): "nic_offload offload",
     (ChildSection, "if_id"): "if_id_in if_id_out ipsec_interface",
     (ChildSection, "start"): "auto start_action initiate startup",
     (FileSection, "connections"): "conn conns connection peers tunnels",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from ikevd.host.events import KernelEvent, Listener, Lost, WaysChanged
 from ikevd.host.policies import FoundPolicy, KernelPolicy, PolicyId
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
+from ikevd.kernel import offload
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
 from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused
@@ -34,6 +36,7 @@ from ikevd.kernel.xfrm_sas import (
     read_info,
     read_sa,
 )
+from ikevd.policy.packing import HwOffload
 from ikevd.policy.reqids import is_ours
 from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
@@ -109,10 +112,31 @@ class XfrmKernel:
         """
         body = build_sa(sa, keys)
         try:
-            if not (reserved and await self._fill(sa, body)):
-                await self._requests.ask(Msg.NEWSA, body)
+            if sa.packing.hw_offload is HwOffload.NO or not await self._offload(sa, body, reserved=reserved):
+                await self._install(sa, body, reserved=reserved)
         except NetlinkError as error:
             raise sa_refused(sa, error.code, error.detail) from None
+
+    async def _install(self, sa: KernelSa, body: bytes, *, reserved: bool) -> None:
+        if not (reserved and await self._fill(sa, body)):
+            await self._requests.ask(Msg.NEWSA, body)
+
+    async def _offload(self, sa: KernelSa, body: bytes, *, reserved: bool) -> bool:
+        """Install it so that a network device does the work. False: it stands not, since none can."""
+        must = sa.packing.hw_offload is HwOffload.CRYPTO
+        asked = body + offload.asked_for(inbound=self.has_address(sa.destination))
+        try:
+            await self._install(sa, asked, reserved=reserved)
+        except NetlinkError as error:
+            if error.code in offload.OF_THE_SA:
+                raise
+            if must:
+                raise offload.refused(sa, error.detail or os.strerror(error.code)) from None
+            return False
+        if must and not any(map(offload.is_done, await self._ask(Msg.GETSA, build_sa_id(sa.id), f"read {sa.id}"))):
+            await self.delete_sa(sa.id)
+            raise offload.refused(sa)
+        return True
 
     async def _fill(self, sa: KernelSa, body: bytes) -> bool:
         """Fill the larval SA; False where there is none, or none any more."""

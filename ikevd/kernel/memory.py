@@ -27,6 +27,7 @@ from ikevd.host.events import (
 from ikevd.host.policies import Action, FoundPolicy, KernelPolicy, PolicyId, Template
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.host.spi_range import SPI_FIRST
+from ikevd.kernel import offload
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.faults import Faults, Operation
 from ikevd.kernel.memory_sas import Held, Larval, Planted, SaTable
@@ -41,6 +42,7 @@ from ikevd.kernel.refusals import (
     window_refused,
 )
 from ikevd.kernel.trial import run_trial
+from ikevd.policy.packing import HwOffload
 from ikevd.policy.reqids import is_ours
 from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
@@ -69,6 +71,8 @@ class MemoryKernel:
         """When a packet last took a policy of ours, by the clock."""
         self.locked_down = False
         """It shows nobody the keys of its SAs, and so lets no SA be changed."""
+        self.offloads = False
+        """Its network devices encrypt and decrypt."""
         self.absent: set[Address] = set()
         """The addresses that this machine does not have."""
         self._listeners: list[Listener] = []
@@ -259,6 +263,8 @@ class MemoryKernel:
             raise sa_refused(sa, errno.EINVAL)
         if existing and not (reserved and isinstance(existing, Larval) and existing.reqid == sa.reqid):
             raise sa_refused(sa, errno.EEXIST)
+        if sa.packing.hw_offload is HwOffload.CRYPTO and not (self.offloads and sa.encap is None):
+            raise offload.refused(sa)
         self._table.install(sa, keys)
 
     async def delete_sa(self, sa: SaId) -> None:

@@ -78,6 +78,7 @@ class Attr(IntEnum):
     TFCPAD = 22
     REPLAY_ESN_VAL = 23
     SA_EXTRA_FLAGS = 24
+    OFFLOAD_DEV = 28
     SET_MARK = 29
     SET_MARK_MASK = 30
     IF_ID = 31
@@ -121,6 +122,7 @@ USER_EXPIRE = Struct("=224sB7x")  # usersa_info hard
 USER_MAPPING = Struct("=24sI16s16s2s2s")  # usersa_id reqid old_saddr new_saddr old_sport new_sport
 MARK = Struct("=II")  # value mask
 NUMBER = Struct("=I")  # what an attribute holds that is one number
+USER_OFFLOAD = Struct("=iB3x")  # ifindex flags
 USER_POLEXPIRE = Struct("=168sB7x")  # userpolicy_info hard
 
 UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0)

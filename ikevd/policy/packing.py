@@ -32,15 +32,26 @@ class CopyDscp(Enum):
         return self in (CopyDscp.IN, CopyDscp.YES)
 
 
+class HwOffload(Enum):
+    """Does the network device encrypt and decrypt (XFRMA_OFFLOAD_DEV)?"""
+
+    NO = "no"
+    CRYPTO = "crypto"
+    """It must; else there is no SA."""
+    AUTO = "auto"
+    """Where it can; else the kernel does."""
+
+
 @frozen
 class Packing:
-    """In tunnel mode. The defaults are the kernel's, and strongSwan's."""
+    """But for the device, of tunnel mode. The defaults are the kernel's, and strongSwan's."""
 
     copy_df: bool = True
     """Has what leaves the DF bit of the packet inside? Else it has none, and may be cut on its way (IPv4)."""
     copy_ecn: bool = True
     """Is it told that a router was congested, into the tunnel and out of it (RFC 6040)?"""
     copy_dscp: CopyDscp = CopyDscp.OUT
+    hw_offload: HwOffload = HwOffload.NO
     tfc_padding: int = 0
     """Octets that a packet inside has at least, as far as the path takes them (RFC 4303 section 2.7); ESP alone."""
 

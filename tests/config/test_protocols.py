@@ -155,3 +155,20 @@ def test_how_packets_are_packed(tmp_path: Path) -> None:
     assert lan.packing == Packing(copy_df=False, copy_ecn=False, copy_dscp=CopyDscp.NO, tfc_padding=WHOLE_MTU)
     (found,) = problems(tmp_path, child(copy_dscp="both"))
     assert "copy_dscp: is 'both'; did you mean 'yes'?" in found
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"ah_proposals": "sha256"}, "AH, and devices know ESP alone; wanted esp_proposals, or hw_offload: auto"),
+        ({"tfc_padding": "mtu"}, "tfc_padding, and devices do not pad; wanted no tfc_padding, or hw_offload: auto"),
+    ],
+)
+def test_what_no_network_device_does(tmp_path: Path, keys: dict[str, str], told: str) -> None:
+    found = problems(tmp_path, child(hw_offload="crypto", **keys))
+    assert any(f"hw_offload: is crypto, but this child has {told}" in one for one in found)
+
+
+def test_esp_in_udp_is_done_by_no_device(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, host("hw_offload: crypto", more="encap: force, "))
+    assert "this child has encap: force, and devices know no ESP in UDP; wanted encap: auto" in found

@@ -17,7 +17,7 @@ from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.peer.timing import BACKSTOP
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.marks import Mark
-from ikevd.policy.packing import WHOLE_MTU, CopyDscp, Packing
+from ikevd.policy.packing import WHOLE_MTU, CopyDscp, HwOffload, Packing
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import Spi
@@ -315,6 +315,22 @@ class SaContract:
         with pytest.raises(KernelRefused, match="EINVAL"):
             await add(bench.kernel, sa)
         assert await bench.kernel.dump_sas() == []
+
+    @pytest.mark.parametrize("reserved", [True, False])
+    async def test_a_device_that_encrypts_nothing_is_told_or_done_without(self, bench: Bench, reserved: bool) -> None:
+        spi = await bench.kernel.reserve_spi(PEER, HERE, REQID) if reserved else SPI
+        sa = sa_of(spi, source=PEER, destination=HERE, packing=Packing(hw_offload=HwOffload.CRYPTO))
+        with pytest.raises(KernelRefused, match=r"hw_offload: crypto: .*; wanted hw_offload: auto, or no") as caught:
+            await add(bench.kernel, sa, reserved=reserved)
+        assert caught.value.errno == errno.EOPNOTSUPP
+        assert await sa_ids(bench.kernel) == []
+        await add(bench.kernel, replace(sa, packing=Packing(hw_offload=HwOffload.AUTO)), reserved=reserved)
+        assert await sa_ids(bench.kernel) == [sa.id]
+
+    async def test_what_is_wrong_with_an_sa_is_not_laid_on_the_device(self, bench: Bench) -> None:
+        await add(bench.kernel, sa_of())
+        with pytest.raises(KernelRefused, match="has an SA of that SPI already"):
+            await add(bench.kernel, sa_of(packing=Packing(hw_offload=HwOffload.AUTO)))
 
     async def test_an_sa_that_is_there_already_stays_as_it_is(self, bench: Bench) -> None:
         sa = replace(sa_of(), encap=UdpPorts(4500, 1))
