@@ -59,7 +59,7 @@ from ikevd.policy.proposals import format_esp
 from ikevd.policy.route_based import leaves_open, resolved
 from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config, LogFormat, OnStop
-from ikevd.policy.suites import IpsecSuite
+from ikevd.policy.suites import DEFLATE, IpsecSuite
 from ikevd.reloading import Reloading, with_kinds
 from ikevd.runtime import RuntimeLock
 from ikevd.sa.model import IsakmpSa
@@ -354,7 +354,16 @@ async def _probed(kernel: Kernel, config: Config, tried: Config | None = None) -
             await kernel.probe(suite)
         except KernelRefused as refusal:
             raise KernelRefused(f"esp_proposals {format_esp(suite)}: {refusal}", refusal.errno) from refusal
+    if _compresses(config) and not (tried is not None and _compresses(tried)):
+        try:
+            await kernel.probe(DEFLATE)
+        except KernelRefused as refusal:
+            log.warning(f"ipcomp: {refusal}; children that have it stay down where the peer has it, too")
     return kernel
+
+
+def _compresses(config: Config) -> bool:
+    return any(child.ipcomp for connection in config.connections for child in connection.children)
 
 
 def _suites(config: Config) -> dict[IpsecSuite, None]:

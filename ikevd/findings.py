@@ -158,6 +158,8 @@ class Asked(Finding):
     suites: tuple[str, ...]
     shared: bool = False
     """In transport mode behind a NAT: another host there may ask for the same."""
+    ipcomp: bool = False
+    """Each with IPComp, and without."""
 
 
 @frozen
@@ -369,3 +371,6 @@ class IpsecSaStands(Finding):
     suite: str
     spi_in: str
     spi_out: str
+    cpi_in: str | None = None
+    """None: nothing is compressed."""
+    cpi_out: str | None = None

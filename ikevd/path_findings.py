@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from ikevd.errors import Finding
 from ikevd.frozen import frozen
 
@@ -29,6 +31,21 @@ class AhBehindNat(Finding):
     """Is a NAT in front of this side?"""
     remote: bool
     """Is a NAT in front of the peer?"""
+
+
+class Obstacle(Enum):
+    """What keeps packets from being compressed."""
+
+    PEER = "the peer does without"
+    NAT = "ESP travels in UDP, where there is no place for it"
+    IP_VERSION = "the tunnel is of another IP version than what it carries"
+
+
+@frozen
+class NotCompressed(Finding):
+    """The file asks for IPComp."""
+
+    why: Obstacle
 
 
 @frozen

@@ -181,6 +181,8 @@ def _remarks(child: View, sa: View, configured: str) -> Iterator[str]:
         yield "replaced"
     if sa["udp_encapsulation"]:
         yield "in UDP"
+    if sa["ipcomp"]:
+        yield "compressed"
     if child["carried_by"]:
         yield f"{printable(child['carried_by'])} carries"
     if sa["lent_by"]:
@@ -189,8 +191,9 @@ def _remarks(child: View, sa: View, configured: str) -> Iterator[str]:
 
 
 def _encapsulation(sa: View) -> list[str]:
-    udp = sa["udp_encapsulation"]
-    return [f"in UDP, ports {udp['local_port']} - {udp['remote_port']}"] if udp else []
+    udp, ipcomp = sa["udp_encapsulation"], sa["ipcomp"]
+    ports = [f"in UDP, ports {udp['local_port']} - {udp['remote_port']}"] if udp else []
+    return [*ports, *([f"compressed, CPI in {ipcomp['cpi_in']}, out {ipcomp['cpi_out']}"] if ipcomp else [])]
 
 
 def _part(child: View, sa: View) -> list[str]:

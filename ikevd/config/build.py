@@ -234,6 +234,7 @@ def _children(
                 mark_out=mark_out,
                 set_mark_in=set_mark_in,
                 set_mark_out=set_mark_out,
+                ipcomp=its.ipcomp,
             )
 
 

@@ -1,7 +1,11 @@
-"""ESP and AH, and sequence numbers: what one child may ask for together."""
+"""ESP, AH and IPComp, and sequence numbers: what one child may ask for together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection
@@ -31,6 +35,9 @@ def check(problems: Problems, path: YamlPath, child: ChildSection, connection: C
             "is off, but esn tells by the window where a packet stands among its 64 bits; wanted a window, or "
             f"{child.proposals_key} without esn",
         )
+    if child.ipcomp:
+        for reason in _against_ipcomp(child, connection):
+            problems.error((*path, "ipcomp"), f"is true, but {reason}")
 
 
 def _check_packing(problems: Problems, path: YamlPath, child: ChildSection) -> None:
@@ -55,3 +62,27 @@ def _check_offload(problems: Problems, path: YamlPath, child: ChildSection, conn
     for why, is_so in whys:
         if is_so:
             problems.error((*path, "hw_offload"), f"is crypto, but this child has {why}, or hw_offload: auto")
+
+
+def _against_ipcomp(child: ChildSection, connection: ConnectionSection) -> Iterator[str]:
+    """What shows in the file already; `exchanges.ipcomp` has what shows later."""
+    if child.ah_proposals:
+        yield "AH encrypts nothing, and IPComp is made together with ESP alone here; wanted esp_proposals, or no ipcomp"
+    if child.tfc_padding:
+        yield "tfc_padding hides the length of packets, which IPComp shortens; wanted one of the two"
+    if connection.encap == "force":
+        yield (
+            "encap: force of the connection has ESP travel in UDP, where there is no place for IPComp; wanted "
+            "encap: auto, or no ipcomp"
+        )
+    if is_routed(connection, child) or child.if_id is not None:
+        yield (
+            "it is for what passes an interface, and a VTI takes nothing that is compressed; wanted interface: false "
+            "and no if_id, or no ipcomp"
+        )
+    ends = {end.version for end in (connection.local, connection.remote) if isinstance(end, IPv4Address | IPv6Address)}
+    if not child.transport and ends and child.local[0].first.version not in ends:
+        yield (
+            f"the tunnel is IPv{min(ends)} and carries IPv{child.local[0].first.version}, and the kernel compresses "
+            "only what is of one version with the tunnel; wanted no ipcomp"
+        )

@@ -64,6 +64,11 @@ class ChildSection(Section):
         description="in place of esp_proposals, for AH, which encrypts nothing and passes no NAT: integrity or, with "
         "perfect forward secrecy, integrity-group, for example sha256",
     )
+    ipcomp: Switch = Field(
+        default=False,
+        description="true: packets are compressed (IPComp, deflate) before ESP encrypts them, where the peer does so, "
+        "too, and ESP does not travel in UDP",
+    )
     pfs: Annotated[str | None, one_of("required", "optional", "off", others=PFS_WORDS)] = Field(
         default=None,
         description="perfect forward secrecy: required, optional (a peer's Quick Mode without it is accepted, too) or "

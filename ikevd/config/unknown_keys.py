@@ -75,6 +75,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (ChildSection, "esp_proposals"): "esp phase2 phase2alg transform_set ipsec_transform_set esp_proposal proposal "
     "proposals set_transform_set ipsec_proposal",
     (ChildSection, "ah_proposals"): "ah phase2_ah ah_proposal",
+    (ChildSection, "ipcomp"): "compress compression compression_algorithm ip_comp",
     (ChildSection, "mode"): "type set_mode ipsec_mode",
     (ChildSection, "pfs"): "set_pfs perfect_forward_secrecy",
     (ChildSection, "lifetime"): "keylife salifetime lifetime_seconds life rekey_time life_time sa_lifetime "
@@ -124,7 +125,7 @@ WITHOUT: Mapping[str, str] = {
         ("xauth", "xauth_user", "modecfg", "leftcert", "rightcert", "certs", "leftsourceip", "rightsourceip", "vips"),
         "XAuth, Mode Config and certificates are not supported by this version",
     ),
-    **dict.fromkeys(("reauth", "compress", "leftfirewall", "fragmentation", "mobike"), "leave it out"),
+    **dict.fromkeys(("reauth", "leftfirewall", "fragmentation", "mobike"), "leave it out"),
 }
 """Words of others that have no key of ours, and what to do about them."""
 

@@ -104,6 +104,15 @@ class UdpEncapsulation(TypedDict):
     """UDP port of the peer."""
 
 
+class Ipcomp(TypedDict):
+    """Packets are compressed before ESP encrypts them (RFC 3173)."""
+
+    cpi_in: str
+    """CPI of what arrives, in hex."""
+    cpi_out: str
+    """CPI of what leaves, in hex."""
+
+
 class IpsecPair(TypedDict):
     """A pair of ESP SAs in the kernel."""
 
@@ -129,6 +138,8 @@ class IpsecPair(TypedDict):
     """tunnel or transport."""
     udp_encapsulation: UdpEncapsulation | None
     """null: ESP travels as its own IP protocol."""
+    ipcomp: Ipcomp | None
+    """null: nothing is compressed."""
     initiator: bool
     """Did this side begin the Quick Mode?"""
     suite: str

@@ -32,7 +32,7 @@ from ikevd.policy.child import Child
 from ikevd.policy.choose import describe
 from ikevd.policy.connection import Connection
 from ikevd.policy.interface import InterfaceKind
-from ikevd.sa.model import NatTraversal, UdpEncapsulation
+from ikevd.sa.model import Cpis, NatTraversal, UdpEncapsulation
 from ikevd.service.holding import Holding
 
 NOTHING = Counters(octets=0, packets=0)
@@ -207,6 +207,7 @@ async def _pair(pair: PairState, lender: str | None, kernel: Kernel, now: float)
         "protocol": sa.suite.protocol.name,
         "mode": "transport" if sa.suite.transport else "tunnel",
         "udp_encapsulation": _udp(sa.encap),
+        "ipcomp": _ipcomp(sa.cpis),
         "initiator": sa.initiator,
         "suite": describe(sa.suite),
         "age_seconds": round(age),
@@ -321,3 +322,7 @@ def _udp(encap: UdpEncapsulation | None) -> sa_shapes.UdpEncapsulation | None:
 
 def _address(address: Address | None) -> str:
     return "any" if address is None else str(address)
+
+
+def _ipcomp(cpis: Cpis | None) -> sa_shapes.Ipcomp | None:
+    return {"cpi_in": str(cpis.inbound), "cpi_out": str(cpis.outbound)} if cpis else None

@@ -117,4 +117,6 @@ def split_keymat(spi: Spi, suite: IpsecSuite, octets: Secret) -> EspKeys:
 def stands(sa: IpsecSa) -> IpsecSaStands:
     """What there is to say of a pair that stands."""
     selectors = Traffic(str(sa.local_selector), str(sa.remote_selector))
-    return IpsecSaStands(selectors, describe(sa.suite), str(sa.inbound), str(sa.outbound))
+    spis = str(sa.inbound), str(sa.outbound)
+    cpis = (str(sa.cpis.inbound), str(sa.cpis.outbound)) if sa.cpis is not None else (None, None)
+    return IpsecSaStands(selectors, describe(sa.suite), *spis, *cpis)

@@ -10,7 +10,7 @@ from ikevd.crypto import groups
 from ikevd.crypto.groups import KeyPair
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError, InvalidId, Malformed, NoProposalChosen, PeerRefused
-from ikevd.exchanges import connected, contact, lifetimes, nat, phase2, transport
+from ikevd.exchanges import connected, contact, ipcomp, lifetimes, nat, phase2, transport
 from ikevd.exchanges.ipsec import IDENTITIES, at_path, sa_pair
 from ikevd.exchanges.link import Host, Link
 from ikevd.exchanges.selection import select, traffic, within
@@ -42,7 +42,9 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     transport.check_protocol(sa, child)
     spi = await host.reserve_spi(local, remote, child.reqid, child.protocol)
     suites = _offered(sa, child)
-    offer, ni = offer_phase2(suites, child.lifetime, spi.octets), entropy.octets(NONCE_OCTETS)
+    cpi = await ipcomp.reserve(host, child, local, remote) if ipcomp.is_wanted(sa, child, local) else None
+    offer = ipcomp.offered(offer_phase2(suites, child.lifetime, spi.octets), cpi, suites[0], child)
+    ni = entropy.octets(NONCE_OCTETS)
     pair = groups.generate(suites[0].group, entropy.octets) if suites[0].group is not None else None
 
     # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
@@ -55,12 +57,14 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
         await link.contacted()
     with _Naming(*_spi_in(answer)):
         _check_refusal(sa, child, answer)
-        choice = _as_claimed(accept_phase2(suites, answer.one(SaPayload), child.lifetime), answer)
+        chosen = accept_phase2(suites, answer.one(SaPayload), child.lifetime, compress=cpi is not None)
+        choice = _as_claimed(chosen, answer)
         child = await _as_answered(
             link, child, transport.seen(sa, child, _selectors(answer, local, remote), local, remote)
         )
         nr, g_xy = answer.one(NoncePayload).body, _agree(pair, answer)
         ipsec, keys = sa_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=True)
+        ipsec = replace(ipsec, cpis=ipcomp.agreed(choice, cpi))
         await host.open_inbound(ipsec, keys.inbound)
         waits = connected.is_wanted(answer)
         if not waits:
@@ -73,6 +77,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
         await connected.wait(link, sa)
         with _Naming(choice.proposal.protocol, choice.peer_spi):
             await host.open_outbound(ipsec, keys.outbound)
+    await ipcomp.note_lack(link, sa, child, ipsec)
     return ipsec
 
 
@@ -90,13 +95,16 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
         selected = transport.selected(sa, children, (ours, theirs), local, remote) or select(children, ours, theirs)
         child = selected.child
         transport.check_protocol(sa, child)
-        choice = choose_phase2(offer, sum(_suites(sa, child), ()), child.lifetime, child.pfs, child.lifetime_check)
+        suites, compress = sum(_suites(sa, child), ()), ipcomp.is_wanted(sa, child, local)
+        rules = child.lifetime, child.pfs, child.lifetime_check
+        choice = choose_phase2(offer, suites, *rules, compress=compress)
         pair = _pair_for(choice.suite, asked, entropy)
         g_xy = _agree(pair, asked)
         spi = await host.reserve_spi(local, remote, child.reqid, child.protocol)
+        cpi = await ipcomp.reserve(host, child, local, remote) if choice.ipcomp is not None else None
         nr = entropy.octets(NONCE_OCTETS)
         ipsec, keys = sa_pair(sa, child, nat.esp_path(link), choice, spi, (ni, nr), g_xy, initiator=False)
-        ipsec = replace(ipsec, asked=selected.asked)
+        ipsec = replace(ipsec, asked=selected.asked, cpis=ipcomp.agreed(choice, cpi))
         await host.open_inbound(ipsec, keys.inbound)
     del asked, offer  # they may be long, and message 3 a minute away
 
@@ -106,13 +114,14 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     claim = lifetimes.claim_for_pair(choice, spi)
     original = transport.original_addresses(sa, child, remote, local)
     extra: tuple[Payload, ...] = (*identities, *original, *claim)  # IDs octet by octet
-    second = (SaPayload.of((chosen,)), NoncePayload(nr), *_public(pair), *extra)
+    second = (SaPayload.of((chosen, *ipcomp.answered(choice, cpi))), NoncePayload(nr), *_public(pair), *extra)
     await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
     with _Naming(choice.proposal.protocol, choice.peer_spi):
         await host.open_outbound(ipsec, keys.outbound)
     if selected.found is not None:
         await link.note(selected.found)
+    await ipcomp.note_lack(link, sa, child, ipsec)
     return ipsec
 
 
@@ -120,7 +129,8 @@ def asked(sa: IsakmpSa, child: Child) -> Asked:
     """What message 1 asks for, for whoever is told that it was refused."""
     shared = child.transport and sa.nat is not None and sa.nat.local
     suites = tuple(describe(suite) for suite in _offered(sa, child))
-    return Asked(traffic(child.local, child.remote), suites, shared)
+    compresses = ipcomp.is_wanted(sa, child, sa.path.local.address)
+    return Asked(traffic(child.local, child.remote), suites, shared, compresses)
 
 
 def _offered(sa: IsakmpSa, child: Child) -> tuple[IpsecSuite, ...]:

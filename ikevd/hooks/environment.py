@@ -41,6 +41,8 @@ def environment(call: HookCall, *, up: bool, interface: str | None) -> dict[str,
         "IKEVD_LOCAL": str(sa.local_selector),
         "IKEVD_REMOTE": str(sa.remote_selector),
     }
+    if sa.cpis is not None:
+        found["PLUTO_IPCOMP"] = "1"
     if sa.encap is not None:
         found["PLUTO_UDP_ENC"] = str(sa.encap.remote_port)
     for way, mark in (("IN", call.mark_in), ("OUT", call.mark_out)):

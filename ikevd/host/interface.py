@@ -24,7 +24,7 @@ class Kernel(Protocol):
     async def reserve_spi(
         self, source: Address, destination: Address, reqid: int, protocol: registry.Protocol = registry.Protocol.ESP
     ) -> Spi:
-        """Reserve an inbound SPI of ESP or AH (XFRM_MSG_ALLOCSPI). The kernel forgets it after 30 s."""
+        """Reserve an inbound SPI of ESP or AH, or a CPI (XFRM_MSG_ALLOCSPI). The kernel forgets it after 30 s."""
 
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA under these keys. `reserved`: fill the larval SA of `reserve_spi` (UPDSA), be it of an
@@ -67,7 +67,8 @@ class Kernel(Protocol):
         none since it was installed, or where it is gone."""
 
     async def dump_sas(self) -> Sequence[FoundSa]:
-        """All SAs of ESP and AH of this network namespace, whoever installed them."""
+        """All SAs of ESP, AH and IPComp of this network namespace, whoever installed them. A tunnel of IPComp has SAs
+        of IP in IP beside it, which are the kernel's own and come and go with it."""
 
     async def dump_policies(self) -> Sequence[FoundPolicy]:
         """All policies of this network namespace that a `PolicyId` names, whoever installed them: not those of sockets,

@@ -6,7 +6,7 @@ from dataclasses import field
 from enum import Enum
 
 from ikevd.addresses import Address
-from ikevd.frozen import frozen
+from ikevd.frozen import frozen, replace
 from ikevd.policy import reqids
 from ikevd.policy.marks import Mark
 from ikevd.policy.priorities import is_ours
@@ -90,6 +90,19 @@ class Template:
     """Or AH."""
     transport: bool = False
     """Do they protect packets of the two ends themselves, and no tunnel?"""
+    compressed: bool = False
+    """Do packets go through an SA of IPComp first, which then makes the tunnel, and ESP protects that? A packet that
+    would not get shorter leaves it as it is, but for the tunnel."""
+    cpi: Spi | None = None
+    """Of that, likewise."""
+
+    @property
+    def steps(self) -> tuple[Template, ...]:
+        """One for each SA that a packet which leaves goes through, in this order."""
+        if not self.compressed:
+            return (self,)
+        plain = replace(self, compressed=False, cpi=None)
+        return replace(plain, spi=self.cpi, protocol=Protocol.IPCOMP), replace(plain, transport=True)
 
 
 @frozen

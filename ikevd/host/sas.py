@@ -15,7 +15,7 @@ from ikevd.sa.model import Spi
 
 @frozen
 class SaId:
-    """What names one SA in the kernel: its SPI says whether it is of ESP or AH."""
+    """What names one SA in the kernel: its SPI says whether it is of ESP, AH or IPComp."""
 
     destination: Address
     spi: Spi
@@ -76,8 +76,8 @@ class Counters:
 
 @frozen
 class FoundSa:
-    """One SA of ESP or AH in a dump; `larval` when only its SPI is reserved or, with SPI 0, when a packet has asked for
-    it."""
+    """One SA of ESP, AH or IPComp in a dump; `larval` when only its SPI is reserved or, with SPI 0, when a packet has
+    asked for it."""
 
     id: SaId
     source: Address

@@ -11,11 +11,11 @@ from typing import Self, TypeVar
 
 from ikevd.addresses import Address
 from ikevd.errors import KernelRefused
+from ikevd.host import spi_range
 from ikevd.host.entropy import Entropy, SystemEntropy
 from ikevd.host.events import KernelEvent, Listener, Lost, WaysChanged
 from ikevd.host.policies import FoundPolicy, KernelPolicy, PolicyId
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
-from ikevd.host.spi_range import SPI_FIRST, SPI_LAST
 from ikevd.kernel import offload
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
@@ -98,8 +98,8 @@ class XfrmKernel:
     async def reserve_spi(
         self, source: Address, destination: Address, reqid: int, protocol: Protocol = Protocol.ESP
     ) -> Spi:
-        """Reserve an inbound SPI. It is forgotten after 30 s (net.core.xfrm_acq_expires)."""
-        request = build_spi_request(source, destination, reqid, (SPI_FIRST, SPI_LAST), protocol)
+        """Reserve an inbound SPI or CPI. It is forgotten after 30 s (net.core.xfrm_acq_expires)."""
+        request = build_spi_request(source, destination, reqid, spi_range.of(protocol), protocol)
         what = f"reserve an SPI for {destination} (reqid {reqid:#x})"
         for answer in await self._ask(Msg.ALLOCSPI, request, what):
             return read_info(answer).id.spi
@@ -193,7 +193,7 @@ class XfrmKernel:
         return found.counters if found else None
 
     async def dump_sas(self) -> Sequence[FoundSa]:
-        """All SAs of ESP and AH, whoever installed them."""
+        """All SAs of ESP, AH and IPComp, whoever installed them."""
         now = time.time()
         found = await self._dump(Msg.GETSA, "list the SAs", lambda body: read_sa(body, now))
         return [sa for sa in found if sa]

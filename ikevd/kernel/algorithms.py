@@ -16,7 +16,7 @@ class KernelAlgorithms:
     """A cipher and a MAC, or one algorithm that is both, as XFRM wants them; all lengths in bits."""
 
     cipher: str
-    """Empty: nothing is encrypted (AH)."""
+    """Empty: nothing is encrypted (AH). Of IPComp: how it compresses."""
     cipher_key_bits: int
     """With the salt, where there is one."""
     mac: str
@@ -33,8 +33,13 @@ class KernelAlgorithms:
         return " with ".join(name for name in (self.cipher, self.mac) if name)
 
 
+DEFLATE = KernelAlgorithms("deflate", 0, "", 0, 0)
+
+
 def kernel_algorithms(suite: IpsecSuite) -> KernelAlgorithms:
     """The kernel's names for a suite. Raises `KernelRefused` for one that has none here."""
+    if suite.protocol == Protocol.IPCOMP:
+        return DEFLATE
     row = ESP_CIPHERS.get(suite.transform)
     if row is None:
         raise KernelRefused(f"no kernel algorithm is known for ESP transform {suite.transform}", errno.ENOSYS)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from ikevd.addresses import Address, Endpoint
 from ikevd.errors import KeysWithheld
+from ikevd.host import spi_range
 from ikevd.host.entropy import Entropy, SystemEntropy
 from ikevd.host.events import (
     KernelEvent,
@@ -26,7 +27,6 @@ from ikevd.host.events import (
 )
 from ikevd.host.policies import Action, FoundPolicy, KernelPolicy, PolicyId, Template
 from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
-from ikevd.host.spi_range import SPI_FIRST
 from ikevd.kernel import offload
 from ikevd.kernel.algorithms import kernel_algorithms
 from ikevd.kernel.faults import Faults, Operation
@@ -120,10 +120,7 @@ class MemoryKernel:
         """Let packets pass through an installed SA; it expires where its kilobytes are used up."""
         carried = self._table.carry(sa, octets, packets)
         for policy in self.policies.values():
-            ends, suite = (carried.source, carried.destination, carried.reqid), carried.suite
-            if policy.template in [
-                Template(*ends, spi, suite.protocol, suite.transport) for spi in (None, carried.spi)
-            ]:
+            if policy.template and any(_leads(step, carried) for step in policy.template.steps):
                 self._used[policy.id] = self._clock()
 
     def drop(self, policy: PolicyId) -> None:
@@ -145,21 +142,16 @@ class MemoryKernel:
             return True
         if found.action is Action.BLOCK or found.template is None:
             return False
-        template = found.template
-        for name, entry in self._held():
-            somewhere = template.source.is_unspecified or template.source == entry.source
-            if (
-                somewhere
-                and template.spi in (None, name.spi)
-                and entry.sa.if_id == policy.if_id
-                and (name.destination, entry.reqid) == (template.destination, template.reqid)
-                and (name.spi.protocol, entry.sa.suite.transport) == (template.protocol, template.transport)
-            ):
-                self.carry(name, 100)
-                return True
-        if self._table.ask(template):
+        ours = [sa for sa in self.sas.values() if sa.if_id == policy.if_id]
+        steps = found.template.steps
+        way = [sa for step in steps if (sa := next((sa for sa in ours if _leads(step, sa)), None))]
+        if len(way) == len(steps):
+            for sa in way:
+                self.carry(sa.id, 100)
+            return True
+        if self._table.ask(found.template):
             packet = Packet(policy.source[1], policy.destination[1], policy.protocol, policy.destination_port)
-            self._tell(SaAsked(template.reqid, packet))
+            self._tell(SaAsked(found.reqid, packet))
         return False
 
     def tick(self) -> None:
@@ -240,8 +232,9 @@ class MemoryKernel:
         """Reserve an inbound SPI; it is forgotten after 30 s, and nobody is told."""
         if code := self._fault("reserve_spi"):
             raise refused(f"reserve an SPI for {destination} (reqid {reqid:#x})", code)
+        first, last = spi_range.of(protocol)
         while True:
-            number = SPI_FIRST | int.from_bytes(self._entropy.octets(4), "big") >> 4
+            number = first | int.from_bytes(self._entropy.octets(4), "big") >> 32 - (last - first).bit_length()
             spi = Spi.of(protocol, number.to_bytes(4, "big"))
             if SaId(destination, spi) not in self._table.entries:
                 self._table.reserve(SaId(destination, spi), source, reqid)
@@ -307,7 +300,7 @@ class MemoryKernel:
         return self._table.found(sa).counters if sa in self._table.entries else None
 
     async def dump_sas(self) -> Sequence[FoundSa]:
-        """All SAs of ESP and AH, whoever installed them."""
+        """All SAs of ESP, AH and IPComp, whoever installed them."""
         if code := self._fault("dump_sas"):
             raise refused("list the SAs", code)
         return self._table.found_all()
@@ -363,3 +356,14 @@ class MemoryKernel:
     def on_event(self, listener: Listener) -> None:
         """Call `listener` for every change that was not made by an operation, see `Kernel.on_event`."""
         self._listeners.append(listener)
+
+
+def _leads(step: Template, sa: KernelSa) -> bool:
+    """Does a packet take that SA?"""
+    somewhere = step.source.is_unspecified or step.source == sa.source
+    return (
+        somewhere
+        and (step.destination, step.reqid) == (sa.destination, sa.reqid)
+        and step.spi in (None, sa.spi)
+        and (step.protocol, step.transport) == (sa.spi.protocol, sa.suite.transport)
+    )

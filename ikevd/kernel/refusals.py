@@ -67,7 +67,10 @@ def suite_lacking(suite: IpsecSuite, ip_version: int, code: int) -> str | None:
             return f"this kernel has no {kernel_algorithms(suite)} for {suite.protocol}"
         case errno.EPROTONOSUPPORT:
             name = str(suite.protocol)
-            return f"this kernel has no {name} for IPv{ip_version} (module {name.lower()}{ip_version})"
+            module = name.lower() + (str(ip_version) if (suite.protocol, ip_version) != (Protocol.IPCOMP, 4) else "")
+            return f"this kernel has no {name} for IPv{ip_version} (module {module})"
+        case errno.EINVAL if suite.protocol == Protocol.IPCOMP:  # what is not shorter goes as IP in IP
+            return f"this kernel has no tunnel of IPCOMP for IPv{ip_version} (module xfrm{ip_version}_tunnel)"
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from ipaddress import IPv4Address
-from typing import Protocol
+from typing import Protocol as Port
 
 from ikevd.crypto.secret import Secret
 from ikevd.errors import KernelRefused
@@ -16,6 +16,7 @@ from ikevd.policy.lives import Lifetime
 from ikevd.policy.reqids import TRIAL_REQID
 from ikevd.policy.suites import IpsecSuite
 from ikevd.sa.model import EspKeys, Spi
+from ikevd.wire.registry import Protocol
 
 TRIAL_SOURCE = IPv4Address("192.0.2.254")
 TRIAL_DESTINATION = IPv4Address("192.0.2.255")
@@ -25,7 +26,7 @@ TRIAL_SECONDS = 5
 TRIES = 5
 
 
-class _Sas(Protocol):
+class _Sas(Port):
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None: ...
 
     async def delete_sa(self, sa: SaId) -> None: ...
@@ -35,7 +36,7 @@ async def run_trial(kernel: _Sas, suite: IpsecSuite, entropy: Entropy) -> None:
     """Install and remove an SA of the suite. Raises `KernelRefused` where the kernel cannot run it."""
     algorithms = kernel_algorithms(suite)
     for _ in range(TRIES):
-        spi = Spi.of(suite.protocol, b"\x10" + entropy.octets(3))
+        spi = Spi.of(suite.protocol, b"\x10" + entropy.octets(3 if suite.protocol != Protocol.IPCOMP else 1))
         keys = EspKeys(
             encryption=Secret(entropy.octets(algorithms.cipher_key_bits // 8)),
             integrity=Secret(entropy.octets(algorithms.mac_key_bits // 8)),

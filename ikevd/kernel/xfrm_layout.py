@@ -13,8 +13,9 @@ from ikevd.policy.selectors import Network
 from ikevd.wire.registry import Protocol
 
 ESP = Protocol.ESP
-IPPROTO_ESP, IPPROTO_AH = 50, 51
-PROTOCOLS = {IPPROTO_ESP: Protocol.ESP, IPPROTO_AH: Protocol.AH}
+IPPROTO_ESP, IPPROTO_AH, IPPROTO_COMP = 50, 51, 108
+PROTOCOLS = {IPPROTO_ESP: Protocol.ESP, IPPROTO_AH: Protocol.AH, IPPROTO_COMP: Protocol.IPCOMP}
+NUMBERS = {protocol: number for number, protocol in PROTOCOLS.items()}
 IPPROTO_ANY = 255
 """In a flush: AH, ESP and IPComp."""
 MODE_TRANSPORT, MODE_TUNNEL = 0, 1
@@ -66,6 +67,7 @@ class Attr(IntEnum):
 
     ALG_AUTH = 1
     ALG_CRYPT = 2
+    ALG_COMP = 3
     ENCAP = 4
     TMPL = 5
     SA = 6
@@ -129,8 +131,8 @@ UNLIMITED = LIFETIME_CFG.pack(INFINITE, INFINITE, INFINITE, INFINITE, 0, 0, 0, 0
 
 
 def number_of(protocol: Protocol) -> int:
-    """Of ESP or AH as an IP protocol."""
-    return IPPROTO_ESP if protocol == ESP else IPPROTO_AH
+    """Of ESP, AH or IPComp as an IP protocol."""
+    return IPPROTO_ESP if protocol == ESP else NUMBERS[protocol]
 
 
 def family_of(address: Address) -> int:

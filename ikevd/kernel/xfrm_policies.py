@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ikevd.frozen import frozen, replace
 from ikevd.host.events import Packet
-from ikevd.host.policies import Action, FoundPolicy, KernelPolicy, PolicyId, Template
+from ikevd.host.policies import Action, Direction, FoundPolicy, KernelPolicy, PolicyId, Template
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.xfrm_layout import (
     ACTION_ALLOW,
@@ -70,8 +70,8 @@ def build_policy(policy: KernelPolicy) -> bytes:
         0,
         0,
     )
-    template = attribute(Attr.TMPL, _pack_template(policy.template)) if policy.template else b""
-    return body + template + _pack_bearing(policy.id)
+    templates = attribute(Attr.TMPL, _pack_template(policy.template, policy.id.direction)) if policy.template else b""
+    return body + templates + _pack_bearing(policy.id)
 
 
 def build_policy_id(policy: PolicyId, index: int = 0) -> bytes:
@@ -120,7 +120,7 @@ def read_acquire(body: bytes) -> tuple[int, Packet]:
 
 
 def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) -> KernelPolicy | None:
-    template = _unpack_template(templates[0]) if len(templates) == 1 else None
+    template = _unpack_template(templates, name.direction) if templates else None
     if templates and template is None:
         return None
     if action == ACTION_BLOCK:
@@ -128,30 +128,44 @@ def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) 
     return KernelPolicy(name, Action.TUNNEL if template else Action.BYPASS, priority, template)
 
 
-def _pack_template(template: Template) -> bytes:
+def _pack_template(template: Template, direction: Direction) -> bytes:
+    """What comes in may not have been compressed."""
+    arrives = direction is not Direction.OUT
+    return b"".join(
+        [_pack_step(step, optional=arrives and step.protocol == Protocol.IPCOMP) for step in template.steps]
+    )
+
+
+def _pack_step(step: Template, *, optional: bool) -> bytes:
     return USER_TMPL.pack(
-        XFRM_ID.pack(pack_address(template.destination), (template.spi or Spi(0)).octets, number_of(template.protocol)),
-        family_of(template.destination),
-        pack_address(template.source),
-        template.reqid,
-        MODE_TRANSPORT if template.transport else MODE_TUNNEL,
+        XFRM_ID.pack(pack_address(step.destination), (step.spi or Spi(0)).octets, number_of(step.protocol)),
+        family_of(step.destination),
+        pack_address(step.source),
+        step.reqid,
+        MODE_TRANSPORT if step.transport else MODE_TUNNEL,
         0,
-        0,
+        optional,
         ANY_ALGORITHM,
         ANY_ALGORITHM,
         ANY_ALGORITHM,
     )
 
 
-def _unpack_template(octets: bytes) -> Template | None:
+def _unpack_template(octets: list[bytes], direction: Direction) -> Template | None:
     """None for one that is not built here."""
+    first, template = _unpack_step(octets[0]), _unpack_step(octets[-1])
+    if first.protocol == Protocol.IPCOMP:
+        template = replace(template, transport=first.transport, compressed=True, cpi=first.spi)
+    return template if _pack_template(template, direction) == b"".join(octets) else None
+
+
+def _unpack_step(octets: bytes) -> Template:
     xfrm_id, family, source, reqid, mode, *_ = USER_TMPL.unpack(octets)
     destination, spi, number = XFRM_ID.unpack(xfrm_id)
     protocol = PROTOCOLS.get(number, Protocol.ESP)
     ends = unpack_address(source, family), unpack_address(destination, family)
     through = Spi.of(protocol, spi) if any(spi) else None
-    template = Template(*ends, reqid, through, protocol, mode == MODE_TRANSPORT)
-    return template if _pack_template(template) == octets else None
+    return Template(*ends, reqid, through, protocol, mode == MODE_TRANSPORT)
 
 
 def _split_templates(octets: bytes) -> list[bytes]:

@@ -66,12 +66,14 @@ KEYED: dict[int, Struct] = {
     Attr.ALG_AEAD: ALGO_AEAD,
     Attr.ALG_AUTH: ALGO,
     Attr.ALG_AUTH_TRUNC: ALGO_AUTH,
+    Attr.ALG_COMP: ALGO,
 }
-"""Attributes that hold a key, with the struct in front of it. A larval SA has none."""
+"""Attributes that hold a key, which of IPComp is empty, with the struct in front of it. A larval SA has none."""
 SENT_AGAIN = {
     Attr.ALG_CRYPT,
     Attr.ALG_AEAD,
     Attr.ALG_AUTH_TRUNC,
+    Attr.ALG_COMP,
     Attr.ENCAP,
     Attr.MARK,
     Attr.TFCPAD,
@@ -96,8 +98,9 @@ def build_sa(sa: KernelSa, keys: EspKeys) -> bytes:
     """The body of NEWSA and UPDSA. Raises `KernelRefused` for a suite or window that no kernel knows."""
     if not window_fits(sa):
         raise window_refused(sa)
-    large = sa.suite.esn or sa.replay_window > PLAIN_REPLAY_WINDOW
-    window = 0 if large else sa.replay_window
+    wanted = sa.replay_window if sa.spi.protocol != Protocol.IPCOMP else 0  # which has no numbers
+    large = sa.suite.esn or wanted > PLAIN_REPLAY_WINDOW
+    window = 0 if large else wanted
     flags = _packing_flags(sa.packing) | (STATE_ESN if sa.suite.esn else 0)
     body = _usersa_info(sa.source, sa.id, sa.reqid, _lifetime(sa), window, transport=sa.suite.transport, flags=flags)
     body += _build_algorithms(sa, keys)
@@ -136,6 +139,8 @@ def _build_algorithms(sa: KernelSa, keys: EspKeys) -> bytes:
     algorithms = kernel_algorithms(sa.suite)
     encryption, integrity = keys.encryption.reveal(), keys.integrity.reveal()
     cipher, icv_bits = algorithms.cipher.encode(), sa.icv_bits or algorithms.icv_bits
+    if sa.suite.protocol == Protocol.IPCOMP:
+        return attribute(Attr.ALG_COMP, ALGO.pack(cipher, 0))
     if algorithms.aead:
         return attribute(Attr.ALG_AEAD, ALGO_AEAD.pack(cipher, len(encryption) * 8, icv_bits) + encryption)
     mac = ALGO_AUTH.pack(algorithms.mac.encode(), len(integrity) * 8, icv_bits) + integrity
@@ -166,7 +171,7 @@ class SaInfo:
 
     id: SaId
     known: bool
-    """Is it of ESP or AH, as ours are?"""
+    """Is it of ESP, AH or IPComp, as ours are?"""
     source: Address
     reqid: int
     counters: Counters
@@ -178,7 +183,7 @@ class SaInfo:
 
 
 def read_sa(body: bytes, now: float) -> FoundSa | None:
-    """The body of an answered NEWSA; None where it is neither ESP nor AH. `now`: Unix seconds.
+    """The body of an answered NEWSA; None where it is of none of our protocols. `now`: Unix seconds.
 
     The state of an SA is not in the message: a larval one is known by its missing algorithm.
     """

@@ -64,8 +64,8 @@ class Believed:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._held: dict[str, _Held] = {}
-        self._reserved: dict[Attempt, SaId] = {}
-        """Inbound SPIs that the kernel gave out to a Quick Mode under way."""
+        self._reserved: dict[Attempt, tuple[SaId, ...]] = {}
+        """Inbound SPIs that the kernel gave out to a Quick Mode under way, that of IPComp among them."""
         self._at_work: str | None = None
         """The child whose difference is being carried out."""
         self._moved: set[str] = set()
@@ -74,12 +74,12 @@ class Believed:
     async def reserve_spi(self, attempt: Attempt, call: ReserveSpi) -> Spi:
         """An inbound SPI, which the kernel forgets after 30 s. Raises `KernelRefused`."""
         spi = await self._kernel.reserve_spi(call.remote, call.local, call.reqid, call.protocol)
-        self._reserved[attempt] = SaId(call.local, spi)
+        self.was_reserved(attempt, SaId(call.local, spi))
         return spi
 
     def unused(self, attempts: Iterable[Attempt]) -> list[SaId]:
         """Of the SPIs of Quick Modes that have ended: those that no SA has come of, and which `free` gives back."""
-        names = [self._reserved.pop(attempt) for attempt in attempts if attempt in self._reserved]
+        names = [name for attempt in attempts for name in self._reserved.pop(attempt, ())]
         if not self._reserved:
             self._reserved.clear()  # a dict that was emptied is three times as large as an empty one
         return [name for name in names if not any(name in held.sas for held in self._held.values())]
@@ -173,8 +173,8 @@ class Believed:
         return LetGo(tuple(held.sas), tuple(held.policies.values()))
 
     def was_reserved(self, attempt: Attempt, name: SaId) -> None:
-        """An earlier process got this SPI for a Quick Mode that goes on."""
-        self._reserved[attempt] = name
+        """An SPI is there for a Quick Mode that goes on: an earlier process may have got it."""
+        self._reserved[attempt] = (*self._reserved.get(attempt, ()), name)
 
     def gone(self, child: str, sa: SaId) -> None:
         """The kernel has ended or lost an SA."""
@@ -259,7 +259,7 @@ class Believed:
 
     async def _add(self, held: _Held, name: SaId, sa: KernelSa, keys: EspKeys) -> None:
         try:
-            await self._kernel.add_sa(sa, keys, reserved=name in self._reserved.values())
+            await self._kernel.add_sa(sa, keys, reserved=any(name in names for names in self._reserved.values()))
         except IkeError as error:
             if may_stand(error):
                 held.sas[name] = sa.encap

@@ -171,7 +171,7 @@ class AtWork(PhaseOnes):
             if (work := self._begun.get(effect.attempt)) is None:
                 return []
             if effect.error is None:
-                return self._goes_on(work, work.running.resume(state.quick_modes[effect.attempt].spi))
+                return self._goes_on(work, work.running.resume(effect.spi))
             return self._goes_on(work, work.running.refuse(effect.error))
         match effect:
             case effects.AskTraffic() | effects.AskPackets() | effects.AskUse() | effects.AskBalance():

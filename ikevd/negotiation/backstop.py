@@ -26,9 +26,9 @@ AGAIN = 60.0
 
 def sas_of(pair: PairState) -> Iterator[SaId]:
     """Those that stand in the kernel, inbound first."""
-    yield SaId(pair.sa.local, pair.sa.inbound)
+    yield from (SaId(pair.sa.local, spi) for spi in pair.sa.inbound_spis)
     if pair.half is Half.BOTH:
-        yield SaId(pair.sa.remote, pair.sa.outbound)
+        yield from (SaId(pair.sa.remote, spi) for spi in pair.sa.outbound_spis)
 
 
 def is_limited(pairs: Iterable[PairState], found: Iterable[FoundSa]) -> bool:

@@ -30,6 +30,7 @@ from ikevd.peer.state import PeerState
 from ikevd.peer.volume_facts import SoftExpired
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import EspKeys
+from ikevd.wire.registry import Protocol
 
 NO_KEYS: Mapping[SaId, EspKeys] = MappingProxyType({})
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
@@ -219,8 +220,10 @@ class KernelSide:
         it never stood: else it may have been removed since. `later`: seconds until the limits of a hand-over go."""
         lost: list[facts.Fact] = []
         for attempt, mode in state.quick_modes.items():
-            if mode.spi is not None and (isakmp := state.isakmp.get(mode.under)):
-                self.believed.was_reserved(attempt, SaId(isakmp.path.local.address, mode.spi))
+            isakmp = state.isakmp.get(mode.under)
+            for spi in (mode.spi, mode.cpi):
+                if spi is not None and isakmp is not None:
+                    self.believed.was_reserved(attempt, SaId(isakmp.path.local.address, spi))
         for name, child in self._children.items():
             own = self._own(state, name, found)
             larval = {sa.id for sa in found.sas.get(child.reqid, ()) if sa.larval} if opening else ()
@@ -253,7 +256,7 @@ class KernelSide:
         softs = ((pair, rekey.soft_kilobytes(pair.sa)) for pair in own.pairs)
         limits = {sa: soft * 1024 for pair, soft in softs if soft is not None for sa in sas_of(pair)}
         for sa in found.sas.get(self._children[name].reqid, ()) if limits else ():
-            if sa.id in limits and sa.counters.octets >= limits[sa.id]:
+            if sa.id in limits and sa.id.spi.protocol != Protocol.IPCOMP and sa.counters.octets >= limits[sa.id]:
                 yield SoftExpired(name, sa.id.spi)
 
     def look(self, state: PeerState, name: str, found: InKernel) -> list[facts.Fact | Again] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
-from ikevd.addresses import Path
+from ikevd.addresses import Address, Path
 from ikevd.errors import IkeError, PolicyTaken
 from ikevd.exchanges.link import OpenInbound, OpenOutbound, ReserveSpi
 from ikevd.findings import Unreachable
@@ -42,8 +42,9 @@ from ikevd.peer.effects import AskBalance, AskPackets, AskTraffic, AskUse, Effec
 from ikevd.peer.facts import Fact
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.connection import Connection, Unique
-from ikevd.sa.model import EspKeys, IsakmpSa
+from ikevd.sa.model import NO_KEY, EspKeys, IsakmpSa, Spi
 from ikevd.wire.message import Header
+from ikevd.wire.registry import Protocol
 
 
 class Learner(Inbox[Happening | Retry]):
@@ -138,11 +139,13 @@ class Learner(Inbox[Happening | Retry]):
                 work.running.record.child = child
                 return self.learn_after(self._kernel.reserve_spi(attempt, child, call))
             case OpenInbound(sa, keys):
-                opening, named = exchange_facts.Opening(attempt, sa, Half.INBOUND), {SaId(sa.local, sa.inbound): keys}
+                opening = exchange_facts.Opening(attempt, sa, Half.INBOUND)
+                named = _named(sa.local, sa.inbound_spis, keys)
                 alone = not self.connection.anybody and self.connection.unique is not Unique.KEEP and sa.asked is None
                 return self._learn(opening, named) if alone else self.learn_after(self.claimant.claim(opening), named)
             case OpenOutbound(sa, keys):
-                return self._learn(exchange_facts.Opening(attempt, sa, Half.BOTH), {SaId(sa.remote, sa.outbound): keys})
+                named = _named(sa.remote, sa.outbound_spis, keys)
+                return self._learn(exchange_facts.Opening(attempt, sa, Half.BOTH), named)
 
     def _learn(self, fact: Fact, keys: Mapping[SaId, EspKeys] = NO_KEYS) -> KernelWork | None:
         before = self.state
@@ -249,3 +252,8 @@ class Learner(Inbox[Happening | Retry]):
                     decisions = True
         if decisions or children:
             self.post(facts.Due(tuple(children)))
+
+
+def _named(destination: Address, spis: Iterable[Spi], keys: EspKeys) -> dict[SaId, EspKeys]:
+    """Of the SAs of one direction. IPComp has no key."""
+    return {SaId(destination, spi): NO_KEY if spi.protocol == Protocol.IPCOMP else keys for spi in spis}

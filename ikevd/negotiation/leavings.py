@@ -85,7 +85,8 @@ class Known:
         for sa in sas:
             self.reqids.add(sa.reqid)
             self.ends.add(sa.local)
-            self.sas.update((SaId(sa.local, sa.inbound), SaId(sa.remote, sa.outbound)))
+            self.sas.update(SaId(sa.local, spi) for spi in sa.inbound_spis)
+            self.sas.update(SaId(sa.remote, spi) for spi in sa.outbound_spis)
         for sa in (*sas, *borrowed):  # an SA that is borrowed is its own child's
             self.policies.update(PlacedPolicy(name, sa.reqid) for name in policies_of_pair(sa))
 
@@ -207,7 +208,7 @@ async def remove_unknown(kernel: Kernel, unknown: Unknown, refusals: list[IkeErr
         await tried(kernel.put_policy(block), [])
     async for sa in paced(unknown.sas):
         if await tried(kernel.delete_sa(sa.id), refusals):
-            said.append(f"{REMOVED}: ESP SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}")
+            said.append(f"{REMOVED}: {sa.id.spi.protocol} SA {sa.id.spi} to {sa.id.destination}, reqid {sa.reqid:#x}")
         else:
             sas.append(sa)
     async for policy in paced(unknown.policies):

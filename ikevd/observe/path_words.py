@@ -91,6 +91,7 @@ def _again(seconds: float) -> str:
 SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     pf.NoLocalAddress: _no_local_address,
     pf.AhBehindNat: _ah_behind_nat,
+    pf.NotCompressed: lambda found: f"nothing is compressed, though the file says ipcomp: {found.why.value}",
     pf.LocalAddressGone: _local_address_gone,
     pf.NoRoute: lambda found: f"there is no route to {found.remote}: {found.reason}",
     pf.NameUnknown: lambda found: f"no address of {found.name} (remote) is known: {found.problem}",

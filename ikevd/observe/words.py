@@ -118,6 +118,11 @@ def _peer_refuses(found: f.PeerRefuses) -> str:
             f"{refusal}; we offered {', '.join(asked.suites)} for {traffic(asked.traffic)}: "
             "PFS and cipher are the usual causes"
         )
+    if found.notify == "BAD_PROPOSAL_SYNTAX" and asked.ipcomp:
+        return (
+            f"{refusal}; we offered {', '.join(asked.suites)} with IPComp and without: libreswan refuses both where it "
+            "has compress=no; wanted compress=yes there, or no ipcomp here"
+        )
     return f"{refusal}; {_asked(asked)}"
 
 
@@ -267,7 +272,8 @@ def _isakmp_sa(found: f.IsakmpSaStands) -> str:
 
 
 def _ipsec_sa(found: f.IpsecSaStands) -> str:
-    return f"IPsec SA pair {traffic(found.traffic)}, {found.suite}, SPI in {found.spi_in}, out {found.spi_out}"
+    cpis = f", compressed, CPI in {found.cpi_in}, out {found.cpi_out}" if found.cpi_in else ""
+    return f"IPsec SA pair {traffic(found.traffic)}, {found.suite}, SPI in {found.spi_in}, out {found.spi_out}{cpis}"
 
 
 def _traffic_asks(found: lf.TrafficAsks) -> str:

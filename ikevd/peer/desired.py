@@ -19,9 +19,12 @@ from ikevd.policy.child import Child
 from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime, hard_kilobytes
 from ikevd.policy.marks import NO_MARKS, Marks, WantedMark, resolved
+from ikevd.policy.packing import HwOffload, Packing
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import Dynamic, Network, TrafficSelector
+from ikevd.policy.suites import DEFLATE
 from ikevd.sa.model import IpsecSa, Spi
+from ikevd.wire.registry import Encapsulation, Protocol
 
 BOTH, TUNNEL, BLOCK = Half.BOTH, Action.TUNNEL, Action.BLOCK
 INBOUND = (Direction.IN, Direction.FWD)
@@ -133,7 +136,7 @@ class ChildView:
             yield from self._rest(policies)
         if sends := sending(state):
             leading = policies if sends is newest else self._between(_of_pair(sends, self._marks))
-            yield from leading.outwards(TUNNEL, sends.outbound)
+            yield from leading.outwards(TUNNEL, sends)
         elif not clear:
             yield from policies.outwards(TUNNEL if start.has_trap(child, state) else BLOCK)
 
@@ -177,10 +180,12 @@ def _sas(pair: PairState, child: Child) -> Iterator[tuple[SaId, KernelSa]]:
     sa, encap = pair.sa, pair.sa.encap
     life = _life(hard_kilobytes(sa.lifetime.kilobytes, child.lifetime.kilobytes))
     ports = _ports(encap.remote_port, encap.local_port) if encap else None
-    yield _kernel_sa(sa, life, (sa.remote, sa.local, sa.inbound), ports, child, child.set_mark_in)
+    for spi in sa.inbound_spis:
+        yield _kernel_sa(sa, life, (sa.remote, sa.local, spi), ports, child, child.set_mark_in)
     if pair.half is BOTH:
         ports = _ports(encap.local_port, encap.remote_port) if encap else None
-        yield _kernel_sa(sa, life, (sa.local, sa.remote, sa.outbound), ports, child, child.set_mark_out)
+        for spi in sa.outbound_spis:
+            yield _kernel_sa(sa, life, (sa.local, sa.remote, spi), ports, child, child.set_mark_out)
 
 
 @lru_cache(maxsize=64)
@@ -206,7 +211,22 @@ def _kernel_sa(
     named, ours = (*ends, sa.reqid), (child.if_id, child.packing, resolved(mark, sa.reqid))
     soft = rekey.soft_kilobytes(sa)
     made = KernelSa(*named, sa.suite, life, sa.replay_window, encap, sa.icv_bits, soft, *ours)
+    if sa.cpis is not None:
+        made = _of_ipcomp(made) if made.spi.protocol == Protocol.IPCOMP else _around_ipcomp(made)
     return made.id, made
+
+
+def _of_ipcomp(made: KernelSa) -> KernelSa:
+    """It has the mode of the pair, and counts neither packets nor octets for us."""
+    suite, packing = replace(DEFLATE, mode=made.suite.mode), replace(made.packing, hw_offload=HwOffload.NO)
+    plain = replace(made, lifetime=_life(None), replay_window=0, icv_bits=None, soft_kilobytes=None)
+    return replace(plain, suite=suite, packing=packing)
+
+
+def _around_ipcomp(made: KernelSa) -> KernelSa:
+    """Of ESP: the tunnel is that of IPComp."""
+    suite = replace(made.suite, mode=Encapsulation.TRANSPORT)
+    return replace(made, suite=suite, packing=Packing(hw_offload=made.packing.hw_offload))
 
 
 # -- the gate
@@ -227,7 +247,8 @@ class _Tunnel:
 
 def _of_pair(sa: IpsecSa, marks: Marks = NO_MARKS) -> _Tunnel:
     suite = sa.suite
-    inwards = Template(sa.remote, sa.local, sa.reqid, None, suite.protocol, suite.transport)
+    compressed = sa.cpis is not None
+    inwards = Template(sa.remote, sa.local, sa.reqid, None, suite.protocol, suite.transport, compressed)
     return _Tunnel(sa.local_selector, sa.remote_selector, inwards, False, marks)
 
 
@@ -272,10 +293,12 @@ class _Policies:
         """Of all of them."""
         return {policy.id for policy in self.inwards} | set(self._outwards)
 
-    def outwards(self, action: Action, spi: Spi | None = None) -> Iterator[KernelPolicy]:
-        """Those of the packets that leave. `spi`: through this SA."""
+    def outwards(self, action: Action, sa: IpsecSa | None = None) -> Iterator[KernelPolicy]:
+        """Those of the packets that leave. `sa`: through this pair."""
         back = self.tunnel.inwards
-        template = Template(back.destination, back.source, back.reqid, spi, back.protocol, back.transport)
+        template = replace(back, source=back.destination, destination=back.source)
+        if sa is not None:
+            template = replace(template, spi=sa.outbound, cpi=sa.cpis.outbound if sa.cpis is not None else None)
         for name, policy in zip(self._outwards, self.inwards, strict=False):  # of one pair of networks each
             yield KernelPolicy(name, action, policy.priority, template)
 

@@ -8,7 +8,7 @@ from ikevd.errors import Finding, IkeError
 from ikevd.frozen import frozen
 from ikevd.host.hooks import HookCall
 from ikevd.peer.exchange_state import Attempt
-from ikevd.sa.model import Cookies
+from ikevd.sa.model import Cookies, Spi
 from ikevd.wire.payloads import Payload
 
 
@@ -46,6 +46,8 @@ class Resume:
 
     attempt: Attempt
     error: IkeError | None = None
+    spi: Spi | None = None
+    """That the kernel has reserved, if it was asked for one."""
 
 
 @frozen

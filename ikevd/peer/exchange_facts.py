@@ -43,8 +43,8 @@ class QuickModeBegan:
 
 @frozen
 class Reserved:
-    """A Quick Mode of `child` has got its inbound SPI from the kernel. `Resume` follows: the SPI is stored before a
-    message that names it leaves."""
+    """A Quick Mode of `child` has got its inbound SPI from the kernel, or its CPI. `Resume` follows: the SPI is stored
+    before a message that names it leaves."""
 
     attempt: Attempt
     child: str

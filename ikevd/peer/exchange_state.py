@@ -24,5 +24,7 @@ class QuickModeState:
     """Which child, as soon as it is known."""
     spi: Spi | None = None
     """Ours, reserved in the kernel."""
+    cpi: Spi | None = None
+    """Likewise, of IPComp; None: nothing is to be compressed, as far as is known."""
     ending: bool = False
     """It was told to end: whatever else comes of it comes too late."""

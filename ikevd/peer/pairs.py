@@ -94,8 +94,9 @@ def unused(draft: Draft, name: str, cause: Finding) -> None:
 
 
 def standing(child: ChildState, spi: Spi) -> PairState | None:
-    """`spi`: either of the two, as some Cisco releases name the other side's."""
-    return next((pair for pair in child.standing if spi in (pair.sa.inbound, pair.sa.outbound)), None)
+    """`spi`: any of its SAs; of the peer's Deletes some Cisco releases name the other side's."""
+    spis = ((pair, (*pair.sa.inbound_spis, *pair.sa.outbound_spis)) for pair in child.standing)
+    return next((pair for pair, its in spis if spi in its), None)
 
 
 def _gone(

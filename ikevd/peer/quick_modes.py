@@ -19,6 +19,7 @@ from ikevd.peer.isakmp_state import Stage
 from ikevd.peer.timing import TRUSTED_FOR
 from ikevd.sa.model import Cookies, IpsecSa, Spi
 from ikevd.wire.payloads import NotifyPayload
+from ikevd.wire.registry import Protocol
 
 MAX_MAKING = 4
 """Pairs of one child that the peer's unfinished Quick Modes may hold at a time."""
@@ -58,10 +59,11 @@ def began(draft: Draft, attempt: Attempt, under: Cookies) -> None:
 
 
 def reserved(draft: Draft, attempt: Attempt, name: str, spi: Spi) -> None:
-    """The kernel gave out an inbound SPI."""
+    """The kernel gave out an inbound SPI, or a CPI."""
     if mode := _asking(draft, attempt, name):
-        draft.quick_modes.put(attempt, replace(mode, child=name, spi=spi))
-        draft.say(Resume(attempt))
+        known = replace(mode, cpi=spi) if spi.protocol == Protocol.IPCOMP else replace(mode, spi=spi)
+        draft.quick_modes.put(attempt, replace(known, child=name))
+        draft.say(Resume(attempt, spi=spi))
 
 
 def opening(draft: Draft, attempt: Attempt, sa: IpsecSa, half: Half) -> None:
@@ -126,7 +128,7 @@ def _asking(draft: Draft, attempt: Attempt, name: str) -> QuickModeState | None:
 def abort_opening(draft: Draft, name: str, spi: Spi, error: IkeError) -> None:
     """The kernel has lost an SA of a pair that is being made: it is never added again."""
     for pair in draft.child(name).pairs:
-        if pair.attempt is not None and spi in (pair.sa.inbound, pair.sa.outbound):
+        if pair.attempt is not None and spi in (*pair.sa.inbound_spis, *pair.sa.outbound_spis):
             attempts.drop_pair(draft, pair.attempt)
             attempts.abort(draft, pair.attempt, error)
 

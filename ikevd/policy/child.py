@@ -100,6 +100,8 @@ class Child:
     set_mark_out: WantedMark | None = None
     """Its SAs give this mark to what they have packed; None: that has the mark of what is in it."""
     packing: Packing = PLAIN
+    ipcomp: bool = False
+    """Packets are compressed where the peer does so, too."""
     group: str | None = None
     """The entry of the file that makes it and others: `lan` with 2 x 2 subnets makes `lan[1]` to `lan[4]`. None: it is
     the whole entry, and has its name."""

@@ -6,15 +6,15 @@ that it did not offer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ikevd.crypto import groups
 from ikevd.errors import Malformed, NoProposalChosen
 from ikevd.findings import ManyChosen, NearestMiss, NoSuite, NothingComparable, NotOffered, OtherProtocol
 from ikevd.frozen import frozen, replace
-from ikevd.policy import lives
+from ikevd.policy import compression, lives
 from ikevd.policy.algorithms import GROUPS
 from ikevd.policy.child import Pfs
 from ikevd.policy.differences import nearest
@@ -56,6 +56,8 @@ class Phase2Choice:
     peer_spi: bytes
     claims: bool = False
     """The initiator, which is the peer, proposed a longer life, and is told of ours."""
+    ipcomp: Proposal | None = None
+    """IPComp is used, too: what was chosen of it, with the peer's CPI."""
 
 
 # -- choosing (responder) -----------------------------------------------------------------------------------------
@@ -94,9 +96,11 @@ def choose_phase2(
     lifetime: Lifetime,
     pfs: Pfs = Pfs.REQUIRED,
     check: LifetimeCheck = LifetimeCheck.CLAIM,
+    *,
+    compress: bool = False,
 ) -> Phase2Choice:
     """The first of our suites, which are of one protocol, that the offer contains; a proposal that wants another one as
-    well, as IPComp, is passed over.
+    well is passed over, but for IPComp where we `compress`: then it is better than one without.
 
     With `Pfs.OPTIONAL` a transform that agrees but for its group is taken too: without one, or with the peer's, unless
     that is weak or larger than any sensible one.
@@ -105,28 +109,47 @@ def choose_phase2(
     by_number: dict[int, list[Proposal]] = {}
     for proposal in offer.proposals:
         by_number.setdefault(proposal.number, []).append(proposal)
-    offered = [
-        (proposal, transform, *read_phase2(transform, protocol))
-        for together in by_number.values()
-        if _other_than(protocol, together) is None
-        for proposal in together
-        for transform in proposal.transforms
-    ]
+    offered = sorted(_read(protocol, by_number.values(), compress=compress), key=lambda one: one.ipcomp is None)
     for accepts in (_same, _same_but_group) if pfs is Pfs.OPTIONAL else (_same,):
         for suite in suites:
-            for proposal, transform, read, life in offered:
+            for proposal, ipcomp, transform, read, life in offered:
                 if isinstance(read, IpsecSuite) and accepts(read, suite):
                     chosen = Proposal(proposal.number, protocol, b"", (transform,))
                     agreed = suite if read == suite else read
                     kept = lives.agreed(check, lifetime, life)
                     claims = lives.is_claimed(check, kept, life)
-                    return Phase2Choice(agreed, kept, chosen, proposal.spi, claims)
+                    return Phase2Choice(agreed, kept, chosen, proposal.spi, claims, ipcomp)
     others = [why for together in by_number.values() if (why := _other_than(protocol, together))]
-    miss = _miss(2, [*(read for _, _, read, _ in offered), *others], suites)
+    miss = _miss(2, [*(one.read for one in offered), *others], suites)
     if isinstance(miss, NothingComparable):
         together = len(by_number) < len(offer.proposals)
         miss = replace(miss, together=together, wanted=str(protocol))
     raise NoProposalChosen(miss)
+
+
+class _Offered(NamedTuple):
+    """One transform of ESP or AH."""
+
+    proposal: Proposal
+    ipcomp: Proposal | None
+    """To be used with it: what we would choose."""
+    transform: Transform
+    read: IpsecSuite | str
+    life: Lifetime
+
+
+def _read(protocol: Protocol, numbered: Iterable[Sequence[Proposal]], *, compress: bool) -> Iterator[_Offered]:
+    """Of the proposals of each number: what we could take."""
+    for together in numbered:
+        proposal, ipcomp = compression.parted(together) if compress else (together[0], None)
+        if _other_than(protocol, (proposal,) if ipcomp is not None else together):
+            continue
+        for transform in proposal.transforms:
+            read, life = read_phase2(transform, protocol)
+            if ipcomp is None:
+                yield _Offered(proposal, None, transform, read, life)
+            elif isinstance(read, IpsecSuite) and (beside := compression.chosen(ipcomp, read.mode)):
+                yield _Offered(proposal, beside, transform, read, life)
 
 
 def _same(offered: IpsecSuite, ours: IpsecSuite) -> bool:
@@ -151,16 +174,23 @@ def accept_phase1(offered: Sequence[IkeSuite], answer: SaPayload) -> Phase1Choic
     return Phase1Choice(suite, life, answer)
 
 
-def accept_phase2(offered: Sequence[IpsecSuite], answer: SaPayload, lifetime: Lifetime) -> Phase2Choice:
-    """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ."""
+def accept_phase2(
+    offered: Sequence[IpsecSuite], answer: SaPayload, lifetime: Lifetime, *, compress: bool = False
+) -> Phase2Choice:
+    """What the responder chose; raises `NoProposalChosen` unless we offered it. Only the life may differ. `compress`:
+    did we offer IPComp, too?"""
     protocol = offered[0].protocol
+    answer, ipcomp = compression.without_ipcomp(answer) if compress else (answer, None)
     proposal, transform = _only(answer, protocol)
     suite, life = read_phase2(transform, protocol)
     if not isinstance(suite, IpsecSuite) or suite not in offered:
         raise NoProposalChosen(_not_offered(suite, offered))
     if len(proposal.spi) != SPI_OCTETS:
         raise Malformed(f"the peer's {protocol} SPI has {len(proposal.spi)} octets, not 4")
-    return Phase2Choice(suite, shorter(lifetime, life), proposal, proposal.spi)
+    beside = ipcomp and compression.chosen(ipcomp, suite.mode)
+    if ipcomp is not None and (beside is None or len(ipcomp.transforms) > 1):
+        raise NoProposalChosen(NoSuite(f"{protocol} with an IPCOMP that we did not offer"))
+    return Phase2Choice(suite, shorter(lifetime, life), proposal, proposal.spi, ipcomp=beside)
 
 
 def _only(answer: SaPayload, protocol: Protocol) -> tuple[Proposal, Transform]:

@@ -36,7 +36,8 @@ class IpsecSuite:
     """The PFS group, or None for a Quick Mode without KE."""
     mode: Encapsulation = TUNNEL
     protocol: Protocol = field(default=Protocol.ESP, hash=False)
-    """Or AH. No part of the hash, as the next one: that of an enum's member is dear, and few suites differ in these."""
+    """Or AH or IPComp. No part of the hash, as the next one: that of an enum's member is dear, and few suites differ
+    in these."""
     esn: bool = field(default=False, hash=False)
     """Sequence numbers of 64 bits (RFC 4304)."""
 
@@ -44,3 +45,7 @@ class IpsecSuite:
     def transport(self) -> bool:
         """Does it protect packets of the two peers themselves, and no tunnel?"""
         return self.mode is not TUNNEL and self.mode in TRANSPORTS
+
+
+DEFLATE = IpsecSuite(EspTransform.NULL, 0, Integrity.NONE, protocol=Protocol.IPCOMP)
+"""IPComp (RFC 3173) with deflate, which stands beside the suite of ESP: it has no key, and so no transform of ESP."""

@@ -33,27 +33,30 @@ class Cookies:
         return f"{self.initiator.hex()}:{self.responder.hex()}"
 
 
-AH_SPACE = 1 << 32
-AH, ESP = Protocol.AH, Protocol.ESP
+AH_SPACE, IPCOMP_SPACE = 1 << 32, 2 << 32
+AH, ESP, IPCOMP = Protocol.AH, Protocol.ESP, Protocol.IPCOMP
+SPACES = {ESP: 0, AH: AH_SPACE, IPCOMP: IPCOMP_SPACE}
 
 
 class Spi(int):
-    """The SPI of an IPsec SA with its protocol, since ESP and AH have number spaces of their own: that of an ESP SA is
-    its 32 bits, that of an AH SA has `AH_SPACE` above them."""
+    """The SPI of an IPsec SA with its protocol, since each has a number space of its own: that of an ESP SA is its 32
+    bits, that of an AH SA has `AH_SPACE` above them. The CPI of IPComp, of 16 bits, has `IPCOMP_SPACE` above."""
 
     @classmethod
     def of(cls, protocol: Protocol, octets: bytes) -> Spi:
-        """From four octets, network order; `protocol`: ESP or AH."""
-        return cls(int.from_bytes(octets, "big") | (AH_SPACE if protocol == AH else 0))
+        """From four octets, network order, a CPI from two; `protocol`: ESP, AH or IPCOMP."""
+        return cls(int.from_bytes(octets, "big") | (SPACES[protocol] if protocol != ESP else 0))
 
     @property
     def protocol(self) -> Protocol:
-        """ESP or AH."""
-        return AH if self & AH_SPACE else ESP
+        """ESP, AH or IPCOMP."""
+        if self < AH_SPACE:
+            return ESP
+        return AH if self & AH_SPACE else IPCOMP
 
     @property
     def number(self) -> int:
-        """The 32 bits that travel."""
+        """The 32 bits that travel; of a CPI, 16 do."""
         return self & (AH_SPACE - 1)
 
     @property
@@ -62,7 +65,7 @@ class Spi(int):
         return (self & (AH_SPACE - 1)).to_bytes(4, "big")
 
     def __str__(self) -> str:
-        return f"{self.number:08x}"
+        return f"{self.number:04x}" if self & IPCOMP_SPACE else f"{self.number:08x}"
 
     def __repr__(self) -> str:
         return f"Spi(0x{int(self):08x})"
@@ -147,6 +150,10 @@ class EspKeys:
     """Empty where the cipher authenticates by itself."""
 
 
+NO_KEY = EspKeys(Secret(b""), Secret(b""))
+"""Of IPComp, which keeps no secret."""
+
+
 @frozen
 class Share:
     """The selectors of another child of ours that a pair carries, too."""
@@ -164,6 +171,15 @@ class AskedFor:
     remote: TrafficSelector
     also: tuple[Share, ...] = ()
     """What other children have of it."""
+
+
+@frozen
+class Cpis:
+    """The compression parameter indexes (RFC 3173) of a pair whose packets are compressed before ESP encrypts them."""
+
+    inbound: Spi
+    """Ours: what the peer compresses bears it."""
+    outbound: Spi
 
 
 @frozen
@@ -191,6 +207,18 @@ class IpsecSa:
     """Length of the integrity check value where it is not the usual one of the suite."""
     asked: AskedFor | None = None
     """None: its selectors."""
+    cpis: Cpis | None = None
+    """None: nothing is compressed."""
+
+    @property
+    def inbound_spis(self) -> tuple[Spi, ...]:
+        """Of all SAs that its packets come by."""
+        return (self.inbound,) if self.cpis is None else (self.cpis.inbound, self.inbound)
+
+    @property
+    def outbound_spis(self) -> tuple[Spi, ...]:
+        """Of all SAs that its packets leave by, in their order."""
+        return (self.outbound,) if self.cpis is None else (self.cpis.outbound, self.outbound)
 
     @property
     def selectors(self) -> tuple[TrafficSelector, TrafficSelector]:

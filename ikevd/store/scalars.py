@@ -21,14 +21,14 @@ from ikevd.addresses import Address
 from ikevd.crypto.secret import Secret
 from ikevd.errors import IkeError
 from ikevd.frozen import frozen
-from ikevd.sa.model import AH_SPACE, Spi
+from ikevd.sa.model import IPCOMP_SPACE, Spi
 from ikevd.wire.registry import Registry
 
 T = TypeVar("T")
 Plain = Any
 """What JSON can hold: None, bool, int, float, str, list, dict with keys of text."""
 
-MAX_SPI = AH_SPACE | 0xFFFFFFFF
+MAX_SPI = IPCOMP_SPACE | 0xFFFF
 
 
 class Unreadable(IkeError):
@@ -73,7 +73,7 @@ def _octets_of(plain: Plain) -> bytes:
 
 def _spi(plain: Plain) -> Spi:
     if type(plain) is not int or not 0 <= plain <= MAX_SPI:
-        raise Unreadable("what stands for an SPI is no number of 32 bits, or of 33 for AH")
+        raise Unreadable("what stands for an SPI is no number of 32 bits, or of 34 for AH and IPComp")
     return Spi(plain)
 
 

@@ -19,6 +19,7 @@ SA = {
     "protocol": "ESP",
     "mode": "tunnel",
     "udp_encapsulation": None,
+    "ipcomp": None,
     "initiator": True,
     "suite": "aes256-sha256-modp2048",
     "age_seconds": 10,

@@ -22,6 +22,7 @@ ANY_SA = st.fixed_dictionaries(
         "suite": WORD,
         "age_seconds": AGE,
         "udp_encapsulation": st.sampled_from([None, {"local_port": 4500, "remote_port": 61234}]),
+        "ipcomp": st.sampled_from([None, {"cpi_in": "d001", "cpi_out": "4242"}]),
     }
 )
 ANY_CHILD = st.builds(

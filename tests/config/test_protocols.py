@@ -105,6 +105,60 @@ def test_what_cannot_be_together_is_refused(tmp_path: Path, keys: dict[str, str]
     assert message in " ".join(problems(tmp_path, child(**keys)))
 
 
+@pytest.mark.parametrize(("word", "wish"), [("true", True), ("false", False)])
+def test_packets_are_compressed_where_the_file_says_so(tmp_path: Path, word: str, wish: bool) -> None:
+    assert the_child(tmp_path, child(ipcomp=word)).ipcomp is wish
+    assert not the_child(tmp_path, child()).ipcomp
+    assert the_child(tmp_path, host("ipcomp: true")).ipcomp
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            child(ipcomp="true", ah_proposals="sha256"),
+            "AH encrypts nothing, and IPComp is made together with ESP alone",
+        ),
+        (host("ipcomp: true", more="encap: force, "), "encap: force of the connection has ESP travel in UDP"),
+        (
+            host("mode: tunnel, local: 'fd01::/64', remote: 'fd02::/64', ipcomp: true").replace(
+                "mode: transport, ", ""
+            ),
+            "the tunnel is IPv4 and carries IPv6, and the kernel compresses only what is of one version",
+        ),
+        (
+            host(
+                "mode: tunnel, local: 10.1.0.0/24, remote: 10.2.0.0/24, ipcomp: true",
+                more="interface: {name: vpn0, routes: [10.2.0.0/24]}, ",
+            ).replace("mode: transport, ", ""),
+            "it is for what passes an interface, and a VTI takes nothing that is compressed",
+        ),
+        (
+            child(ipcomp="true", if_id="42"),
+            "it is for what passes an interface, and a VTI takes nothing that is compressed",
+        ),
+        (child(ipcomp="true", tfc_padding="1000"), "tfc_padding hides the length of packets, which IPComp shortens"),
+    ],
+    ids=["ah", "udp", "another IP version", "interface", "if_id", "padding"],
+)
+def test_where_ipcomp_has_no_place_it_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (found,) = problems(tmp_path, text)
+    assert f"ipcomp: is true, but {message}" in found
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("ipcomp: yes", "did you mean true?"),
+        ("ipcomp: deflate", "wanted true or false"),
+        ("compress: yes", "did you mean 'ipcomp'?"),
+        ("compression_algorithm: deflate", "did you mean 'ipcomp'?"),
+    ],
+)
+def test_the_words_of_others_for_it_are_understood(tmp_path: Path, line: str, message: str) -> None:
+    assert message in " ".join(problems(tmp_path, host(line)))
+
+
 def test_ah_does_not_travel_in_udp(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, host("ah_proposals: sha256", more="encap: force, "))
     assert "encap: force of the connection is for ESP in UDP, and AH cannot travel in it" in found

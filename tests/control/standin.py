@@ -111,6 +111,7 @@ STATUS: Status = {
                             "protocol": "ESP",
                             "mode": "tunnel",
                             "udp_encapsulation": {"local_port": 4500, "remote_port": 4500},
+                            "ipcomp": {"cpi_in": "d001", "cpi_out": "4242"},
                             "initiator": True,
                             "suite": "aes128-sha256",
                             "lifetime_kilobytes": None,

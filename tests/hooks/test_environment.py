@@ -10,8 +10,8 @@ from ikevd.hooks.environment import environment
 from ikevd.policy.identity import Identity
 from ikevd.policy.marks import Mark
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.sa.model import UdpEncapsulation
-from ikevd.wire.registry import IdType
+from ikevd.sa.model import Cpis, Spi, UdpEncapsulation
+from ikevd.wire.registry import IdType, Protocol
 from tests.builders import ALICE, BOB
 from tests.hooks.calls import call
 
@@ -86,6 +86,12 @@ def test_a_range_is_told_as_the_smallest_subnet_that_holds_it_and_as_it_is() -> 
 def test_esp_in_udp_is_told_with_the_peers_port() -> None:
     assert "PLUTO_UDP_ENC" not in told()
     assert told(encap=UdpEncapsulation(4500, 61234))["PLUTO_UDP_ENC"] == "61234"
+
+
+def test_that_packets_are_compressed_is_told() -> None:
+    assert "PLUTO_IPCOMP" not in told()
+    cpi = Spi.of(Protocol.IPCOMP, b"\xd0\x01")
+    assert told(cpis=Cpis(cpi, cpi))["PLUTO_IPCOMP"] == "1"
 
 
 def test_a_routed_child_is_told_with_its_interface_and_what_the_kernel_knows_that_by() -> None:

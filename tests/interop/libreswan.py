@@ -52,6 +52,7 @@ def ipsec_conf(site: Site, **options: str) -> str:
         "phase2alg": esp,
         "type": site.mode,
         "sha2-truncbug": "yes" if site.sha256_96 else "no",
+        "compress": "yes" if site.ipcomp else "no",
         "pfs": "yes" if pfs else "no",
         "aggressive": "yes" if site.aggressive else "no",
         "ikelifetime": "1h",

@@ -32,6 +32,8 @@ class Site:
     """Or ah: then `esp` is a proposal of AH."""
     mode: str = "tunnel"
     """Or transport."""
+    ipcomp: bool = False
+    """Is what can be compressed?"""
     start: str = "manual"
     """Of ikevd's children."""
     options: tuple[str, ...] = ()
@@ -77,7 +79,8 @@ class Site:
         more = "".join(f"    {line}\n" for line in lines)
         children = "".join(
             f"      {name}: {{local: '{ours}', remote: '{theirs}', {self.protocol}_proposals: {self.esp}, "
-            f"start: {self.start}{', mode: transport' if self.mode == 'transport' else ''}}}\n"
+            f"start: {self.start}{', mode: transport' if self.mode == 'transport' else ''}"
+            f"{', ipcomp: true' if self.ipcomp else ''}}}\n"
             for name, ours, theirs in self.nets
         )
         return (
@@ -92,7 +95,7 @@ class Site:
         local_id, remote_id = self.identities
         children = "".join(
             f"{name} {{\n local_ts = {ours}\n remote_ts = {theirs}\n {self.protocol}_proposals = {self.esp}\n"
-            f" mode = {self.mode}\n}}\n"
+            f" mode = {self.mode}\n ipcomp = {'yes' if self.ipcomp else 'no'}\n}}\n"
             for name, ours, theirs in self.nets
         )
         return f"""

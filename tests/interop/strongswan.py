@@ -43,6 +43,7 @@ def connection_of(site: Site) -> Section:
             f"{site.protocol}_proposals": [site.esp],
             "mode": site.mode,
             "sha256_96": "yes" if site.sha256_96 else "no",
+            "ipcomp": "yes" if site.ipcomp else "no",
         }
         for name, ours, theirs in site.nets
     }

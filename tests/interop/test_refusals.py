@@ -102,6 +102,6 @@ def test_strongswan_has_other_selectors(site: Site, charon_b: StrongSwan) -> Non
 
 def test_strongswan_with_compression_is_taken_without_it(site: Site, charon_b: StrongSwan) -> None:
     """It offers ESP with IPCOMP first and ESP alone second."""
-    charon_b.load(site.mirrored().swanctl().replace("esp_proposals", "ipcomp = yes\n esp_proposals"))
+    charon_b.configure(site.mirrored(ipcomp=True))
     with Ikevd(site.here, site.ikevd()):
         charon_b.initiate("lan", timeout=10)

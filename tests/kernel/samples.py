@@ -14,9 +14,9 @@ from ikevd.policy.marks import Mark
 from ikevd.policy.packing import PLAIN, Packing
 from ikevd.policy.priorities import priority
 from ikevd.policy.reqids import REQID_FIRST
-from ikevd.policy.suites import IpsecSuite
-from ikevd.sa.model import EspKeys, Spi
-from ikevd.wire.registry import EspTransform, Integrity, Protocol
+from ikevd.policy.suites import DEFLATE, IpsecSuite
+from ikevd.sa.model import NO_KEY, EspKeys, Spi
+from ikevd.wire.registry import Encapsulation, EspTransform, Integrity, Protocol
 
 HERE, PEER = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.1")
 FURTHER = IPv4Address("203.0.113.9")
@@ -36,6 +36,8 @@ EVERY_CIPHER = [
 """Each with each key length, but of the 52 of Blowfish four."""
 EVERY_INTEGRITY = [IpsecSuite(EspTransform.AES_CBC, 128, integrity) for integrity in INTEGRITIES]
 AH_SHA256 = IpsecSuite(EspTransform.NULL, 0, Integrity.HMAC_SHA2_256, protocol=Protocol.AH)
+DEFLATES = [DEFLATE, replace(DEFLATE, mode=Encapsulation.TRANSPORT)]
+CPI = Spi.of(Protocol.IPCOMP, b"\x0c\x0d")
 EVERY_AH = [replace(AH_SHA256, integrity=integrity) for integrity in INTEGRITIES]
 REQID = REQID_FIRST + 7
 FORMER_REQID = REQID + 9
@@ -68,7 +70,9 @@ def sa_of(
 
 
 def keys_of(suite: IpsecSuite) -> EspKeys:
-    """Keys of the right lengths."""
+    """Keys of the right lengths; of IPComp none."""
+    if suite.protocol == Protocol.IPCOMP:
+        return NO_KEY
     cipher_octets, mac_octets = esp_key_octets(suite.transform, suite.key_bits, suite.integrity)
     return EspKeys(Secret(bytes(range(cipher_octets))), Secret(bytes(range(mac_octets))))
 

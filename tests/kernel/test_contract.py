@@ -15,6 +15,7 @@ from ikevd.host.sas import SaId
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.netlink import NETLINK_XFRM, NetlinkError, RequestSocket
 from ikevd.kernel.xfrm_layout import Msg
+from ikevd.wire.registry import Protocol
 from tests.kernel.contract import KernelContract
 from tests.kernel.modules import without
 from tests.kernel.namespaces import Namespace, new_namespace
@@ -22,6 +23,8 @@ from tests.kernel.samples import HERE, HERE6, PEER, PEER6
 
 pytestmark = pytest.mark.kernel
 
+WORDS = {Protocol.ESP: "esp", Protocol.IPCOMP: "comp"}
+"""Of iproute2."""
 KEYS = f"auth-trunc hmac(sha1) 0x{20 * 'ab'} 96 enc cbc(aes) 0x{16 * 'cd'}"
 
 
@@ -74,7 +77,7 @@ class LinuxBench:
                 packets.sendto(b"", (str(destination), 9))
 
     def remove_sa(self, sa: SaId) -> None:
-        self._xfrm(f"state delete dst {sa.destination} proto esp spi 0x{sa.spi}")
+        self._xfrm(f"state delete dst {sa.destination} proto {WORDS[sa.spi.protocol]} spi 0x{sa.spi}")
 
     def remove_policy(self, policy: PolicyId) -> None:
         self._xfrm(f"policy delete {_selector(policy)}")

@@ -26,6 +26,8 @@ from tests.kernel.samples import (
     AES_SHA256,
     AH_SHA256,
     BEARINGS,
+    CPI,
+    DEFLATES,
     FURTHER,
     HERE,
     HERE6,
@@ -79,11 +81,38 @@ def test_an_sa_is_read_as_it_is_built() -> None:
         assert (found.id, found.reqid, found.larval, found.encap) == (sa.id, REQID, False, sa.encap)
 
 
-def test_what_is_no_sa_of_esp_or_ah_is_passed_over() -> None:
+def test_what_is_no_sa_of_our_protocols_is_passed_over() -> None:
     offset_of_protocol = layout.SELECTOR.size + 20
     body = bytearray(build(sa_of()))
-    body[offset_of_protocol] = 108  # IPComp
+    body[offset_of_protocol] = 4  # IP in IP, as the kernel makes it beside IPComp
     assert read_sa(bytes(body), 0.0) is None
+
+
+@pytest.mark.parametrize("suite", DEFLATES, ids=["tunnel", "transport"])
+def test_an_sa_of_ipcomp_is_read_as_it_is_built_and_has_no_key(suite: IpsecSuite) -> None:
+    body = build(sa_of(CPI, suite=suite))
+    found = read_sa(body, 0.0)
+    assert found is not None
+    assert (found.id, found.larval) == (SaId(PEER, CPI), False)
+    present = dict(attributes(body[layout.USERSA_INFO.size :]))
+    assert present == {Attr.ALG_COMP: layout.ALGO.pack(b"deflate", 0)}
+    assert dict(attributes(build_limit(body, 60, 0.0)[layout.USERSA_INFO.size :])) == present
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_only_what_comes_in_may_not_have_been_compressed(direction: Direction) -> None:
+    plain = policy_of(direction=direction)
+    assert plain.template is not None
+    policy = replace(plain, template=replace(plain.template, compressed=True))
+    body = build_policy(policy)
+    templates = body[layout.USERPOLICY_INFO.size + 4 :]
+    first, second = (layout.USER_TMPL.unpack_from(templates, place * layout.USER_TMPL.size) for place in (0, 1))
+    assert (first[6], second[6]) == (direction is not Direction.OUT, 0)
+    assert (first[4], second[4]) == (layout.MODE_TUNNEL, layout.MODE_TRANSPORT)
+    found = read_policy(body)
+    assert found is not None
+    assert found.policy.policy == policy
+    assert found.policy.reqid == REQID
 
 
 def test_limits_in_time_are_soft_and_hard_and_never_none() -> None:

@@ -79,7 +79,7 @@ def test_an_sa_is_removed_and_nothing_behind_its_fixed_part_is_needed() -> None:
     assert read(Msg.DELSA, removed(info()) + attribute(Attr.ALG_AEAD, bytes(100))[:40]) == SaRemoved(SA.id, REQID)
 
 
-@pytest.mark.parametrize(("where", "what"), [(NO_FLAGS, b"\0"), (PROTOCOL, b"\x6c")], ids=["larval", "IPComp"])
+@pytest.mark.parametrize(("where", "what"), [(NO_FLAGS, b"\0"), (PROTOCOL, b"\x04")], ids=["larval", "IP in IP"])
 def test_a_larval_sa_and_one_of_another_protocol_are_passed_over(where: slice, what: bytes) -> None:
     changed = bytearray(info())
     changed[where] = what
@@ -130,9 +130,9 @@ def test_what_a_packet_asks_of_another_program_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "event"), [(0, SasFlushed()), (255, SasFlushed()), (50, SasFlushed()), (51, SasFlushed()), (108, None)]
+    ("protocol", "event"), [*((number, SasFlushed()) for number in (0, 255, 50, 51, 108)), (43, None)]
 )
-def test_a_flush_of_sas_is_told_where_esp_or_ah_is_among_them(protocol: int, event: KernelEvent | None) -> None:
+def test_a_flush_of_sas_is_told_where_ours_may_be_among_them(protocol: int, event: KernelEvent | None) -> None:
     assert read(Msg.FLUSHSA, bytes([protocol])) == event
 
 

@@ -56,6 +56,7 @@ PRINTED = [
         OtherIdentity(NAME, (ADDRESS,), configured=False),
         PeerRefuses("NO_PROPOSAL_CHOSEN", ASKED),
         PeerRefuses("INVALID_ID_INFORMATION", ASKED),
+        PeerRefuses("BAD_PROPOSAL_SYNTAX", replace(ASKED, ipcomp=True)),
         NoSuchChild(LAN, (ChildTraffic("lan", LAN),), swapped=False),
         LifeRefused("strict", 86400, None, 3600, None),
         OtherSelectors(LAN, Traffic("10.1.0.0/25", "10.2.0.0/24")),

@@ -12,6 +12,7 @@ from ikevd.findings import (
     Asked,
     Difference,
     EspInUdp,
+    IpsecSaStands,
     Named,
     NearestMiss,
     NoAnswerYet,
@@ -30,6 +31,7 @@ from ikevd.findings import (
 )
 from ikevd.observe.views import finding_view
 from ikevd.observe.words import _SENTENCES, say
+from ikevd.path_findings import NotCompressed, Obstacle
 from ikevd.refusals import OtherAddresses, OtherHash, OtherHeader, WrongPort
 from ikevd.selector_findings import ChildTraffic, Held, NoSuchChild, OtherSelectors
 
@@ -97,6 +99,20 @@ def test_every_finding_has_a_sentence() -> None:
             PeerRefuses("NO_PROPOSAL_CHOSEN", ASKED),
             "the peer refuses: NO_PROPOSAL_CHOSEN; we offered aes256-sha256-modp2048, aes128-sha1-modp2048 for "
             "10.1.0.0/24 === 10.2.0.0/24: PFS and cipher are the usual causes",
+        ),
+        (
+            PeerRefuses("BAD_PROPOSAL_SYNTAX", Asked(LAN, ("aes256-sha256",), ipcomp=True)),
+            "the peer refuses: BAD_PROPOSAL_SYNTAX; we offered aes256-sha256 with IPComp and without: libreswan "
+            "refuses both where it has compress=no; wanted compress=yes there, or no ipcomp here",
+        ),
+        (
+            IpsecSaStands(LAN, "aes256-sha256", "d0000001", "c0000001", "d001", "4242"),
+            "IPsec SA pair 10.1.0.0/24 === 10.2.0.0/24, aes256-sha256, SPI in d0000001, out c0000001, compressed, CPI "
+            "in d001, out 4242",
+        ),
+        (
+            NotCompressed(Obstacle.NAT),
+            "nothing is compressed, though the file says ipcomp: ESP travels in UDP, where there is no place for it",
         ),
         (
             PeerRefuses("INVALID_FLAGS", ASKED),

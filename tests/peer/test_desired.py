@@ -21,7 +21,8 @@ from ikevd.policy.connection import Connection
 from ikevd.policy.lives import Lifetime
 from ikevd.policy.priorities import priority
 from ikevd.policy.selectors import TrafficSelector
-from ikevd.sa.model import AskedFor, IpsecSa, UdpEncapsulation
+from ikevd.sa.model import AskedFor, Cpis, IpsecSa, Spi, UdpEncapsulation
+from ikevd.wire.registry import Protocol
 from tests.builders import ALICE, BOB, ESP_AES128_SHA256, ESP_AES256_SHA1, child, connection, selector
 from tests.hooks.calls import call
 from tests.peer.records import B, ipsec, opening, ours, pair, theirs
@@ -308,6 +309,7 @@ OF_SA: dict[str, object] = {
     "initiator": False,
     "encap": UdpEncapsulation(4500, 61000),
     "icv_bits": 96,
+    "cpis": Cpis(Spi.of(Protocol.IPCOMP, b"\xd0\x01"), Spi.of(Protocol.IPCOMP, b"\x42\x42")),
     "asked": AskedFor(selector("10.0.0.0/8"), selector("0.0.0.0/0")),
 }
 OF_PAIR: dict[str, object] = {

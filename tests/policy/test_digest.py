@@ -100,6 +100,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "set_mark_in": Mark(7),
         "set_mark_out": Mark(8),
         "packing": Packing(copy_ecn=False),
+        "ipcomp": True,
     },
 }
 """Another value for each field that is compared."""
