@@ -44,8 +44,9 @@ class Spi(int):
 
     @classmethod
     def of(cls, protocol: Protocol, octets: bytes) -> Spi:
-        """From four octets, network order, a CPI from two; `protocol`: ESP, AH or IPCOMP."""
-        return cls(int.from_bytes(octets, "big") | (SPACES[protocol] if protocol != ESP else 0))
+        """From four octets, network order, a CPI from two. `protocol`: ESP, AH or IPCOMP; what else a peer may say is
+        taken for ESP."""
+        return cls(int.from_bytes(octets, "big") | (SPACES.get(protocol, 0) if protocol != ESP else 0))
 
     @property
     def protocol(self) -> Protocol:

@@ -41,9 +41,9 @@ def questions(world: World, since: float) -> int:
     )
 
 
-def invalid_spi(spi: bytes) -> bytes:
+def invalid_spi(spi: bytes, protocol: Protocol = Protocol.ESP) -> bytes:
     """In the clear, under cookies of its own, as a router says it that has nothing with us any more."""
-    body = encode_chain([NotifyPayload(Protocol.ESP, NotifyType.INVALID_SPI, spi)])
+    body = encode_chain([NotifyPayload(protocol, NotifyType.INVALID_SPI, spi)])
     header = Header(b"anybody!", bytes(8), PayloadType.N, ExchangeType.INFORMATIONAL, Flags.NONE, 7)
     return header.encode(len(body)) + body
 
@@ -88,7 +88,13 @@ def test_a_forged_invalid_spi_asks_the_peer_once_and_ends_nothing(times: int) ->
     run(story())
 
 
-@pytest.mark.parametrize("octets", [invalid_spi(b"\xe0\0\0\1"), invalid_cookie(b"another1", b"another2")])
+@pytest.mark.parametrize(
+    "octets",
+    [
+        *(invalid_spi(b"\xe0\0\0\1", Protocol.of(number)) for number in (0, 2, 3, 4, 255)),
+        invalid_cookie(b"another1", b"another2"),
+    ],
+)
 def test_of_an_spi_that_nobody_sends_to_and_of_other_cookies_it_means_nothing(octets: bytes) -> None:
     async def story() -> None:
         world, alice, _ = alice_and_bob()
