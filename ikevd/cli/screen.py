@@ -93,10 +93,12 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
 
 
 def _interface(interface: View, width: int) -> Iterator[Text]:
-    """Its name, what it is, and why it is not as it shall be."""
+    """Its name, where and what it is, and why it is not as it shall be."""
+    there = ["in", interface["namespace"]] if interface["namespace"] else []
     number = "if_id" if interface["kind"] == "xfrm" else "key and mark"
     state = interface["problem"] or ("up" if interface["up"] else "down until a tunnel stands")
-    words = ["interface", f"{interface['name']}", f"({interface['kind']},", f"{number}", f"{interface['if_id']:#x}):"]
+    kind = [f"({interface['kind']},", number, f"{interface['if_id']:#x}):"]
+    words = ["interface", interface["name"], *there, *kind]
     yield from flowed([*words, *state.split(" ")], width, first="  ", rest="    ", separator=" ")
 
 

@@ -150,6 +150,7 @@ def _interface(name: str, section: InterfaceSection, numbers: Mapping[str, int])
         table=section.table,
         metric=section.metric,
         mtu=section.mtu,
+        namespace=section.namespace or "",
     )
 
 

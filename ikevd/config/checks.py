@@ -11,6 +11,7 @@ from ikevd.config import (
     backups,
     blocked,
     child_routes,
+    elsewhere,
     interfaces,
     marks,
     networks,
@@ -83,6 +84,7 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
     here = (known or Surroundings()).in_vrf(file.listen.vrf)
     blocked.doubt(problems, file, here)
     ways_to_peers.doubt(problems, file, here)
+    elsewhere.doubt(problems, file, here)
     translations.doubt(problems, file, here)
     overlaps.doubt(problems, file)
     route_doubts.doubt(problems, file)

@@ -22,11 +22,11 @@ def is_routed(connection: ConnectionSection, child: ChildSection) -> bool:
 
 def check(problems: Problems, file: FileSection) -> None:
     """Every check and doubt of this module."""
-    names, numbers = dict[object, str](), dict[object, str]()
+    names, numbers = dict[str | None, dict[object, str]](), dict[object, str]()
     for path, connection, section in _interfaces(file):
         _check_peer(problems, path, connection)
         _check_ends(problems, path, connection, section)
-        _refuse_second(problems, (*path, "name"), section.name, names)
+        _refuse_second(problems, (*path, "name"), section.name, names.setdefault(section.namespace, {}))
         if section.if_id is not None:
             _refuse_second(problems, (*path, "if_id"), section.if_id, numbers)
         if not any(is_routed(connection, child) for child in connection.children.values()):
@@ -95,7 +95,7 @@ def _refuse_second(problems: Problems, path: YamlPath, value: object, seen: dict
 def _doubt_routes(problems: Problems, path: YamlPath, connection: ConnectionSection, section: InterfaceSection) -> None:
     """What carries the tunnel would go into it."""
     remote = connection.remote
-    if section.table != MAIN_TABLE or remote is None or isinstance(remote, AddressRange | Places):
+    if section.namespace or section.table != MAIN_TABLE or remote is None or isinstance(remote, AddressRange | Places):
         return
     for index, network in enumerate(section.unreachable):
         if network.prefixlen and remote.version == network.version and remote in network:

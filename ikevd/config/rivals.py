@@ -214,5 +214,7 @@ def _children(file: FileSection) -> Iterator[tuple[YamlPath, ChildSection, str |
     """Each with the interface to which its policies belong."""
     for name, connection in file.connections.items():
         for child_name, child in connection.children.items():
-            interface = connection.interface.name if connection.interface and child.interface is not False else None
-            yield ("connections", name, "children", child_name), child, interface
+            interface = connection.interface if child.interface is not False else None
+            # A space is in no name: each namespace has names of its own.
+            where = f"{interface.namespace or ''} {interface.name}" if interface else None
+            yield ("connections", name, "children", child_name), child, where

@@ -61,7 +61,7 @@ def doubt(problems: Problems, file: FileSection) -> None:
 
 def _routes(file: FileSection) -> Iterator[_Route]:
     for name, connection in file.connections.items():
-        if connection.interface is not None:
+        if connection.interface is not None and not connection.interface.namespace:
             routed = (child for child in connection.children.values() if is_routed(connection, child))
             sources = tuple(local for child in routed for local in child.local)
             for index, network in enumerate(connection.interface.routes):
@@ -99,13 +99,13 @@ def _doubt_drop(problems: Problems, path: YamlPath, drop: ShuntSection, routes: 
 
 def _doubt_same(problems: Problems, file: FileSection) -> None:
     """Once for each interface at most."""
-    holders: dict[tuple[Network, int, int], str] = {}
+    holders: dict[tuple[str | None, Network, int, int], str] = {}
     for name, connection in file.connections.items():
         section, told = connection.interface, False
         for index, network in enumerate(section.routes if section else ()):
             assert section is not None
             metric = section.metric or (METRIC_6 if network.version == 6 else 0)
-            other = holders.setdefault((network, section.table, metric), name)
+            other = holders.setdefault((section.namespace, network, section.table, metric), name)
             if other != name and not told:
                 told = True
                 line = problems.mark(("connections", other, "interface")).line

@@ -19,6 +19,7 @@ MAX_NUMBER = 2**32 - 1
 MAX_MTU = 65_535
 MIN_MTU = 576
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+NAMESPACE = re.compile(r"[A-Za-z0-9_.:@-]{1,255}")
 TAKEN = ("lo", "all", "default", ".", "..")
 """What no interface of ours can be called."""
 
@@ -29,6 +30,14 @@ def interface_name(text: str) -> str:
         raise ValueError(
             f"is {shown(text)}; wanted the name of an interface: 1 to 15 letters, digits, '_', '.' or '-', for example "
             "berlin0"
+        )
+    return text
+
+
+def _namespace(text: str) -> str:
+    if not NAMESPACE.fullmatch(text) or text in (".", ".."):
+        raise ValueError(
+            f"is {shown(text)}; wanted the name of a network namespace, as `ip netns` lists them, for example red"
         )
     return text
 
@@ -87,6 +96,11 @@ class InterfaceSection(Section):
     )
     metric: Annotated[int, number(0, 2**31 - 1)] = Field(
         default=0, description="of these routes; 0: the kernel's own (IPv6: 1024)"
+    )
+    namespace: Annotated[str | None, parsed(_namespace)] = Field(
+        default=None,
+        description="the network namespace in which it stands with its addresses and routes, as `ip netns` names it, "
+        "for example red (docs/namespaces.md); left out: that of ikevd",
     )
     mtu: Annotated[int | None, number(MIN_MTU, MAX_MTU)] = Field(
         default=None, description="the longest packet that it takes; left out: what fits into the tunnel whole"

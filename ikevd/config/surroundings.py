@@ -62,6 +62,11 @@ class Surroundings:
     nat: tuple[NatTable, ...] = ()
     """What translates source addresses behind routing, as far as it is known."""
 
+    links: frozenset[str] | None = None
+    """Interfaces by name; None: not known."""
+    namespaces: frozenset[str] | None = None
+    """Other network namespaces, as `ip netns` names them; None: not known."""
+
     def in_vrf(self, vrf: str | None) -> Surroundings:
         """The same, with the ways of that VRF."""
         return replace(self, first_hop=partial(self.first_hop, vrf=vrf)) if vrf else self

@@ -280,6 +280,7 @@ def _interface(connection: Connection, sessions: list[Session]) -> status_shapes
         "name": interface.name,
         "kind": "vti" if interface.kind is InterfaceKind.VTI else "xfrm",
         "if_id": interface.number,
+        "namespace": interface.namespace or None,
         "up": any(isinstance(thing, Link) and thing.up for thing in desired),
         "problem": say(cause) if cause else None,
     }

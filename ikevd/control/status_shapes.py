@@ -81,6 +81,8 @@ class Interface(TypedDict):
     """What the kernel makes of it."""
     if_id: int
     """Its number: if_id of an XFRM interface, key and mark of a VTI."""
+    namespace: str | None
+    """The network namespace in which it stands; null: that of ikevd."""
     up: bool
     """Shall it be up? It is while a tunnel sends, or a packet may begin one."""
     problem: str | None

@@ -45,6 +45,8 @@ class Link:
     """Of a VTI: the peer; None: any."""
     mtu: int | None = None
     """None: the kernel's own."""
+    namespace: str = ""
+    """The network namespace in which it stands; empty: ours, in which its SAs are in any case."""
 
 
 @frozen
@@ -53,6 +55,7 @@ class LinkAddress:
 
     link: str
     address: IPv4Interface | IPv6Interface
+    namespace: str = ""
 
 
 @frozen
@@ -65,6 +68,7 @@ class Route:
     table: int
     metric: int
     """Never 0 for IPv6."""
+    namespace: str = ""
 
 
 Thing = Link | LinkAddress | Route
@@ -91,6 +95,7 @@ class FoundLink:
     """Of an XFRM interface: the index of the VRF by whose routes ESP leaves; 0: by those of its own."""
     astray: bool = False
     """Is that another one than it shall be? Never of an interface that somebody else made."""
+    namespace: str = ""
 
     @property
     def owner(self) -> str:
@@ -131,16 +136,16 @@ class FoundLinks:
 
 
 class Links(Protocol):
-    """Interfaces and routes of one network namespace."""
+    """Interfaces and routes of our network namespace, and of those that are named."""
 
     async def kinds(self) -> Collection[InterfaceKind]:
         """Those that this kernel can make."""
 
-    async def read(self, name: str) -> FoundLinks:
-        """The interface of this name, its addresses, and all routes of ours."""
+    async def read(self, name: str, namespace: str = "") -> FoundLinks:
+        """The interface of this name, its addresses, and all routes of ours there."""
 
-    async def read_ours(self) -> FoundLinks:
-        """All interfaces and routes of ours."""
+    async def read_ours(self, namespaces: Collection[str] = ()) -> FoundLinks:
+        """All interfaces and routes of ours, those in `namespaces` too, as far as these are there."""
 
     async def put(self, thing: Thing) -> None:
         """Make it, or let it be as `thing` where it is ours and stands. A `Link` that somebody else has made as just
@@ -148,7 +153,7 @@ class Links(Protocol):
 
     async def remove(self, thing: Thing) -> None:
         """Take it away where it is ours; what is gone, or another's, is left alone: an address of an interface that
-        somebody else made, too. With an interface its addresses and routes go."""
+        somebody else made, too. With an interface its addresses and routes go, and all of it with its namespace."""
 
     def path_mtu(self, source: Address, destination: Address) -> int | None:
         """The longest packet that reaches `destination` whole, as far as this machine knows; None: it has no way

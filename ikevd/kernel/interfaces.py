@@ -48,6 +48,17 @@ def build_change(index: int, link: Link) -> bytes:
     return body + attribute(Ifla.MTU, NUMBER.pack(link.mtu)) if link.mtu else body
 
 
+def build_move(name: str, handle: int) -> bytes:
+    """The body of NEWLINK that moves the link of this name into the network namespace of a descriptor."""
+    body = IFINFOMSG.pack(0, 0, 0, 0, 0) + attribute(Ifla.IFNAME, name.encode() + b"\0")
+    return body + attribute(Ifla.NET_NS_FD, NUMBER.pack(handle))
+
+
+def build_name(index: int, name: str) -> bytes:
+    """The body of NEWLINK that gives a link, which is down, another name."""
+    return IFINFOMSG.pack(0, 0, index, 0, 0) + attribute(Ifla.IFNAME, name.encode() + b"\0")
+
+
 def build_up(index: int) -> bytes:
     """The body of NEWLINK that sets a link up."""
     return IFINFOMSG.pack(0, 0, index, IFF_UP, IFF_UP)

@@ -16,6 +16,11 @@ NUMBERS = {InterfaceKind.XFRM: "if_id", InterfaceKind.VTI: "key"}
 
 def describe_thing(thing: Thing) -> str:
     """For example `the route to 10.2.0.0/16 through berlin0`."""
+    there = f" in the network namespace {thing.namespace}" if thing.namespace else ""
+    return f"{_described(thing)}{there}"
+
+
+def _described(thing: Thing) -> str:
     match thing:
         case Link(name, kind, number):
             return f"the interface {name} ({WORDS[kind]}, {NUMBERS[kind]} {number:#x})"

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from ikevd.addresses import Address
+from ikevd.errors import IkeError
 from ikevd.frozen import replace
 from ikevd.host.links import FoundLink, FoundLinks, Link, LinkAddress, Route, Thing
 from ikevd.kernel.interfaces import (
@@ -15,6 +16,8 @@ from ikevd.kernel.interfaces import (
     build_address_dump,
     build_change,
     build_link_id,
+    build_move,
+    build_name,
     build_new_link,
     build_up,
     read_address,
@@ -22,6 +25,7 @@ from ikevd.kernel.interfaces import (
 )
 from ikevd.kernel.link_refusals import describe_thing, kind_missing, link_down, link_taken, number_taken, thing_refused
 from ikevd.kernel.netlink import NetlinkError
+from ikevd.kernel.network_namespaces import is_gone, opened, route_socket_in
 from ikevd.kernel.refusals import refused
 from ikevd.kernel.route_socket import RouteSocket
 from ikevd.kernel.route_thread import RouteThread
@@ -31,6 +35,7 @@ from ikevd.policy.interface import NUMBERS_FIRST, InterfaceKind
 from ikevd.vrf import bind_to, index_of
 
 TRIAL = "ikevd-trial"
+ON_ITS_WAY = "ikevd-moves"
 NEW = NLM_F_CREATE | NLM_F_EXCL
 IP_MTU, IPV6_MTU = 14, 24
 """linux/in.h, linux/in6.h"""
@@ -46,25 +51,41 @@ class LinuxLinks(RouteThread):
         """Those of which a trial interface could be made, and was removed."""
         return [kind for kind in InterfaceKind if await self._run(_can_make, kind)]
 
-    async def read(self, name: str) -> FoundLinks:
+    async def read(self, name: str, namespace: str = "") -> FoundLinks:
         """See `Links.read`."""
-        found = await self._run(_read, name)
+        found = await self._run(_read, name, namespace)
         return replace(found, links=[self._above(link) for link in found.links])
 
-    async def read_ours(self) -> FoundLinks:
+    async def read_ours(self, namespaces: Collection[str] = ()) -> FoundLinks:
         """See `Links.read_ours`."""
-        return await self._run(_read_ours, None)
+        found = await self._run(_read_ours, None)
+        for namespace in namespaces:
+            try:
+                there = await self._run(_read_ours, None, namespace)
+            except IkeError as refusal:
+                if not is_gone(refusal):
+                    raise
+                continue
+            found = FoundLinks(
+                (*found.links, *there.links), (*found.addresses, *there.addresses), (*found.routes, *there.routes)
+            )
+        return found
 
     async def put(self, thing: Thing) -> None:
         """See `Links.put`."""
         if isinstance(thing, Link):
-            await self._run(partial(_put_link, index_of(self._vrf)), thing)
+            step = partial(_put_link, index_of(self._vrf), self._socket())
+            await self._run(step, thing, thing.namespace)
         else:
-            await self._run(_put_on_link, thing)
+            await self._run(_put_on_link, thing, thing.namespace)
 
     async def remove(self, thing: Thing) -> None:
         """See `Links.remove`."""
-        await self._run(_remove, thing)
+        try:
+            await self._run(_remove, thing, thing.namespace)
+        except IkeError as refusal:
+            if not (thing.namespace and is_gone(refusal)):
+                raise
 
     def _above(self, found: FoundLink) -> FoundLink:
         """Told where it lies above another VRF."""
@@ -108,7 +129,7 @@ def _find(netlink: RouteSocket, name: str) -> FoundLink | None:
         if error.code == errno.ENODEV:
             return None
         raise refused(f"read the interface {name}", error.code, error.detail) from None
-    return read_link(answer)
+    return replace(read_link(answer), namespace=netlink.namespace)
 
 
 def _read(netlink: RouteSocket, name: str) -> FoundLinks:
@@ -117,14 +138,15 @@ def _read(netlink: RouteSocket, name: str) -> FoundLinks:
 
 
 def _read_ours(netlink: RouteSocket, _: None) -> FoundLinks:
-    links = map(read_link, _dump(netlink, Rtm.GETLINK, build_link_id(), "list the interfaces"))
+    bodies = _dump(netlink, Rtm.GETLINK, build_link_id(), "list the interfaces")
+    links = (replace(read_link(body), namespace=netlink.namespace) for body in bodies)
     return _with_all(netlink, [link for link in links if link.ours])
 
 
 def _with_all(netlink: RouteSocket, links: list[FoundLink]) -> FoundLinks:
     names = {link.index: link.name for link in links}
     addresses = [
-        found
+        replace(found, namespace=netlink.namespace)
         for index in names
         for body in _dump(netlink, Rtm.GETADDR, build_address_dump(index), "list addresses")
         if (found := read_address(body, {index: names[index]})) is not None
@@ -135,13 +157,13 @@ def _with_all(netlink: RouteSocket, links: list[FoundLink]) -> FoundLinks:
 def _routes(netlink: RouteSocket, names: Mapping[int, str]) -> Iterable[Route]:
     for version in (4, 6):
         for body in _dump(netlink, Rtm.GETROUTE, build_route_dump(version), "list the routes"):
-            if (found := read_route(body, lambda index: names.get(index) or _name_of(index))) is not None:
-                yield found
+            if (found := read_route(body, lambda index: names.get(index) or _name_of(netlink, index))) is not None:
+                yield replace(found, namespace=netlink.namespace)
 
 
-def _name_of(index: int) -> str:
+def _name_of(netlink: RouteSocket, index: int) -> str:
     try:
-        return socket.if_indextoname(index)
+        return f"if{index}" if netlink.namespace else socket.if_indextoname(index)
     except OSError:
         return f"if{index}"
 
@@ -155,7 +177,7 @@ def _dump(netlink: RouteSocket, kind: Rtm, body: bytes, what: str) -> list[bytes
         raise refused(what, error.code, error.detail) from None
 
 
-def _put_link(below: int, netlink: RouteSocket, link: Link) -> None:
+def _put_link(below: int, home: RouteSocket, netlink: RouteSocket, link: Link) -> None:
     found = _find(netlink, link.name)
     if found is not None and found.is_adopted_as(link):
         _adopt(netlink, found, link)
@@ -166,7 +188,7 @@ def _put_link(below: int, netlink: RouteSocket, link: Link) -> None:
         _remove(netlink, link)
         found = None
     if found is None:
-        _make(netlink, link, below)
+        _make(home, link, below)
         found = _find(netlink, link.name)
     if found is None:
         raise thing_refused(link, errno.ENODEV)
@@ -185,15 +207,36 @@ def _change(netlink: RouteSocket, body: bytes, link: Link) -> None:
         raise thing_refused(link, error.code, error.detail) from None
 
 
-def _make(netlink: RouteSocket, link: Link, below: int) -> None:
+def _make(home: RouteSocket, link: Link, below: int) -> None:
+    """Where its SAs are; what stands elsewhere goes there, under a name that it has on its way alone."""
+    made = replace(link, name=ON_ITS_WAY, namespace="") if link.namespace else link
+    if link.namespace:
+        _remove(home, made)  # left where ikevd was killed
     try:
-        netlink.ask(Rtm.NEWLINK, build_new_link(link, below), NEW)
+        home.ask(Rtm.NEWLINK, build_new_link(made, below), NEW)
     except NetlinkError as error:
         if error.code == errno.EOPNOTSUPP:
             raise kind_missing(link) from None
         if error.code == errno.EEXIST:
             raise number_taken(link) from None
         raise thing_refused(link, error.code, error.detail) from None
+    if link.namespace:
+        _move(home, made, link)
+
+
+def _move(home: RouteSocket, made: Link, link: Link) -> None:
+    try:
+        with opened(link.namespace) as handle:
+            home.ask(Rtm.NEWLINK, build_move(made.name, handle))
+        with route_socket_in(link.namespace) as there:
+            moved = _find(there, made.name)
+            there.ask(Rtm.NEWLINK, build_name(moved.index if moved else 0, link.name))
+    except NetlinkError as error:
+        _remove(home, made)
+        raise refused(f"move {describe_thing(link)} there", error.code, error.detail) from None
+    except IkeError:
+        _remove(home, made)
+        raise
 
 
 def _put_on_link(netlink: RouteSocket, thing: LinkAddress | Route) -> None:

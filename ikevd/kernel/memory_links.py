@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from itertools import count
 
 from ikevd.addresses import Address
+from ikevd.errors import KernelRefused
 from ikevd.frozen import replace
 from ikevd.host.links import ALIAS, FoundLink, FoundLinks, Link, LinkAddress, Route, Thing
 from ikevd.kernel.link_refusals import kind_missing, link_down, link_taken, number_taken, thing_refused
@@ -34,6 +35,8 @@ class MemoryLinks:
         """The longest packet that reaches any peer."""
         self.takes = 0.0
         """Seconds for each thing that is put."""
+        self.gone: set[str] = set()
+        """Network namespaces that are not there."""
         self.stuck = 0
         """The errno with which it refuses to remove anything."""
         self.changed: Callable[[], None] = lambda: None
@@ -45,11 +48,12 @@ class MemoryLinks:
     async def kinds(self) -> Collection[InterfaceKind]:
         return [kind for kind in InterfaceKind if kind not in self.lacking]
 
-    async def read(self, name: str) -> FoundLinks:
+    async def read(self, name: str, namespace: str = "") -> FoundLinks:
         self.looked()
+        self._enter(namespace)
         return self._found([link for link in self.links.values() if link.name == name])
 
-    async def read_ours(self) -> FoundLinks:
+    async def read_ours(self, namespaces: Collection[str] = ()) -> FoundLinks:
         return self._found([link for link in self.links.values() if link.ours])
 
     def _found(self, links: list[FoundLink]) -> FoundLinks:
@@ -59,6 +63,7 @@ class MemoryLinks:
 
     async def put(self, thing: Thing) -> None:
         await asyncio.sleep(self.takes)
+        self._enter(thing.namespace)
         if code := self.refusing.get(type(thing), 0):
             raise thing_refused(thing, code)
         if isinstance(thing, Link):
@@ -67,6 +72,10 @@ class MemoryLinks:
             self._put_on_link(thing)
         self.done.append(("put", thing))
         self.changed()
+
+    def _enter(self, namespace: str) -> None:
+        if namespace in self.gone:
+            raise KernelRefused(f"there is no network namespace {namespace}", errno.ENOENT)
 
     def _put_link(self, link: Link) -> None:
         found = self.links.get(link.name)
@@ -88,7 +97,9 @@ class MemoryLinks:
         if any((one.kind, one.number) == (link.kind, link.number) for one in self.links.values()):
             raise number_taken(link)
         ends = (link.local, link.remote) if link.kind is InterfaceKind.VTI else (None, None)
-        return FoundLink(link.name, next(self._index), True, link.kind, link.number, "", False, MTU, *ends)
+        return FoundLink(
+            link.name, next(self._index), True, link.kind, link.number, "", False, MTU, *ends, namespace=link.namespace
+        )
 
     def _put_on_link(self, thing: LinkAddress | Route) -> None:
         link = self.links.get(thing.link) if thing.link is not None else None

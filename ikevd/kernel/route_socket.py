@@ -32,9 +32,12 @@ NLM_F_DUMP_INTR = 0x10
 
 
 class RouteSocket:
-    """Of the network namespace of the thread that makes it. Raises OSError."""
+    """Of the network namespace of the thread that makes it. Raises OSError.
 
-    def __init__(self) -> None:
+    Attributes: namespace, its name; empty: that of this process."""
+
+    def __init__(self, namespace: str = "") -> None:
+        self.namespace = namespace
         self._sequence = count(1)
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE)
         self._socket.settimeout(SECONDS)

@@ -10,8 +10,10 @@ import asyncio
 import errno
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Self, TypeVar
 
+from ikevd.kernel.network_namespaces import route_socket_in
 from ikevd.kernel.refusals import refused
 from ikevd.kernel.route_socket import RouteSocket
 
@@ -21,7 +23,7 @@ R = TypeVar("R")
 
 class RouteThread:
     """Of the network namespace of the thread in which it is opened, or else first used, with the capability
-    CAP_NET_ADMIN. Used inside a running loop."""
+    CAP_NET_ADMIN; of those that are named with CAP_SYS_ADMIN too. Used inside a running loop."""
 
     def __init__(self, vrf: str = "") -> None:
         """`vrf`: in which the peers are reached; empty: in none."""
@@ -50,8 +52,10 @@ class RouteThread:
             self._opened.close()
         self._thread = self._opened = None
 
-    async def _run(self, step: Callable[[RouteSocket, T], R], what: T) -> R:
+    async def _run(self, step: Callable[[RouteSocket, T], R], what: T, namespace: str = "") -> R:
         netlink = self._socket()
+        if namespace:
+            step = partial(_there, namespace, step)
         try:
             answer = asyncio.get_running_loop().run_in_executor(self._ready(), step, netlink, what)
         except RuntimeError as error:
@@ -73,3 +77,9 @@ class RouteThread:
             except OSError as error:
                 raise refused("open the kernel's interface to links and routes", error.errno or errno.EIO) from error
         return self._opened
+
+
+def _there(namespace: str, step: Callable[[RouteSocket, T], R], _: RouteSocket, what: T) -> R:
+    """In the thread."""
+    with route_socket_in(namespace) as netlink:
+        return step(netlink, what)

@@ -49,6 +49,7 @@ class Ifla(IntEnum):
     LINKINFO = 18
     IFALIAS = 20
     GROUP = 27
+    NET_NS_FD = 28
 
 
 class Info(IntEnum):

@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import Struct
 
 from ikevd.config.surroundings import InterfaceAddress, Surroundings
-from ikevd.kernel import needed
+from ikevd.kernel import needed, network_namespaces
 from ikevd.kernel.first_hop import first_hop
 from ikevd.kernel.netlink import (
     NETLINK_ROUTE,
@@ -55,6 +55,8 @@ def read() -> Surroundings | None:
         needed.session(),
         first_hop,
         frozenset(_strict({own.interface for own in found})),
+        links=frozenset(name for _, name in socket.if_nameindex()),
+        namespaces=network_namespaces.names(),
     )
 
 

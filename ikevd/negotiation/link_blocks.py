@@ -20,7 +20,7 @@ async def put_unreachable(links: Links | None, sessions: Iterable[Session]) -> N
         return
     stands = frozenset[Route]()
     with suppress(IkeError):
-        stands = frozenset((await links.read_ours()).routes)
+        stands = frozenset((await links.read_ours({route.namespace for route in wanted} - {""})).routes)
     for route in wanted:
         if route not in stands:
             with suppress(IkeError):

@@ -10,6 +10,7 @@ from ikevd.host.links import GROUP, ROUTE_PROTOCOL, Link, Links, Route, Thing
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.reports import surely_done
 from ikevd.negotiation.session import Session
+from ikevd.peer.links import namespaces_of
 
 LEFT = (
     "interfaces and routes of tunnels are left; they are removed at the next start, or where no other ikevd runs by "
@@ -23,8 +24,9 @@ async def remove_links(sessions: Collection[Session], links: Links | None) -> No
     await _remove(sessions, lambda thing: isinstance(thing, Route) and thing.link is None)
     await _remove(sessions, lambda thing: isinstance(thing, Link))
     if links is not None and any(session.connection.interface is not None for session in sessions):
+        there = namespaces_of(session.connection for session in sessions)
         with suppress(IkeError):
-            stands = frozenset((await links.read_ours()).routes)
+            stands = frozenset((await links.read_ours(there)).routes)
             await _remove(sessions, stands.__contains__)
 
 

@@ -48,7 +48,8 @@ class LinkLeavings:
         known = [thing for one in placed.values() for thing in one.things]
         if unknown and (wanted or known or not placed):  # else none was ever made
             try:
-                known += _things(await links.read_ours())
+                there = {thing.namespace for thing in (*wanted, *known)} - {""}
+                known += _things(await links.read_ours(there))
             except IkeError as refusal:
                 self._tell("what an earlier ikevd left of interfaces and routes is not known", refusal)
         self.add(known, connections)
@@ -56,11 +57,11 @@ class LinkLeavings:
     def add(self, things: Iterable[Thing], connections: Iterable[Connection]) -> None:
         """These go, but for what a connection has. Stored before anything is removed."""
         wanted = _wanted(connections)
-        links = {(thing.name, thing.owner) for thing in wanted if isinstance(thing, Link)}
+        links = {_whose(thing) for thing in wanted if isinstance(thing, Link)}
         self._left = {
             thing: None
             for thing in (*self._left, *things)
-            if not ((thing.name, thing.owner) in links if isinstance(thing, Link) else thing in wanted)
+            if not (_whose(thing) in links if isinstance(thing, Link) else thing in wanted)
         }
         self._store()
 
@@ -98,6 +99,11 @@ class LinkLeavings:
             self._ports.trouble(text)
 
 
+def _whose(link: Link) -> tuple[str, str, str]:
+    """By which it stays the same though all else of it changes."""
+    return link.namespace, link.name, link.owner
+
+
 def _is_unreachable(thing: Thing) -> bool:
     return isinstance(thing, Route) and thing.link is None
 
@@ -109,5 +115,7 @@ def _wanted(connections: Iterable[Connection]) -> dict[Thing, None]:
 def _things(found: FoundLinks) -> Iterator[Thing]:
     """As far as they are to be removed."""
     for link in found.links:
-        yield Link(link.name, link.kind or InterfaceKind.XFRM, link.number, link.owner, up=False)
+        yield Link(
+            link.name, link.kind or InterfaceKind.XFRM, link.number, link.owner, up=False, namespace=link.namespace
+        )
     yield from found.routes

@@ -25,6 +25,7 @@ from ikevd.peer.kernel_facts import Linked, Unlinked
 from ikevd.peer.links import all_links, desired_links, longest_packet
 from ikevd.peer.state import PeerState
 from ikevd.policy.connection import Connection
+from ikevd.policy.interface import Interface
 
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 """Seconds until the kernel is asked again for what it refused; each pause is twice the one before."""
@@ -121,9 +122,12 @@ class LinkSide:
         self._ports.unreachable.want(self, self._asked_for)
         async with self._at_work:
             shall = tuple(self._sized(state, links))
-            vanished, cause = await self._compare(links, interface.name, shall)
+            vanished, cause = await self._compare(links, interface, shall)
         if cause is not None:
-            self._set(self._contest.blocked_until(interface.name) or self._ports.now() + again.pause, 2 * again.pause)
+            pause = min(again.pause, LOOK_EVERY) if interface.namespace else again.pause
+            self._set(self._contest.blocked_until(interface.name) or self._ports.now() + pause, 2 * again.pause)
+        elif interface.namespace:  # of what changes there nobody tells us
+            self._set(self._ports.now() + LOOK_EVERY)
         return list(self._news(state.unlinked, vanished, cause))
 
     def _sized(self, state: PeerState, links: Links) -> Iterator[Thing]:
@@ -135,12 +139,12 @@ class LinkSide:
                 yield thing
 
     async def _compare(
-        self, links: Links, name: str, shall: tuple[Thing, ...]
+        self, links: Links, interface: Interface, shall: tuple[Thing, ...]
     ) -> tuple[Finding | None, Finding | None]:
         """That somebody has removed the interface, and why something does not stand that shall."""
-        vanished = None
+        name, vanished = interface.name, None
         try:
-            found = await links.read(name)
+            found = await links.read(interface.name, interface.namespace)
             if self._made and not found.links:
                 vanished = Said(f"the interface {name} is gone: somebody removed it")
                 self._made = False

@@ -7,7 +7,7 @@ let their traffic do so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ikevd.addresses import Address
 from ikevd.host.links import LAST_METRIC, METRIC_6, Link, LinkAddress, Route, Thing
@@ -68,6 +68,11 @@ def all_links(connection: Connection) -> tuple[Thing, ...]:
     return (*_unreachable(interface), _link(connection, interface, up=False), *_through(interface))
 
 
+def namespaces_of(connections: Iterable[Connection]) -> frozenset[str]:
+    """Other network namespaces, in which interfaces of theirs are."""
+    return frozenset(one.interface.namespace for one in connections if one.interface is not None) - {""}
+
+
 def _clear(child: Child, known: ChildState) -> bool:
     """May its traffic leave in the clear while it is down?"""
     return child.fail_open or known.open
@@ -76,17 +81,17 @@ def _clear(child: Child, known: ChildState) -> bool:
 def _link(connection: Connection, interface: Interface, *, up: bool) -> Link:
     kind = interface.kind or InterfaceKind.XFRM
     ends = (connection.local, connection.remote) if kind is InterfaceKind.VTI else (None, None)
-    return Link(interface.name, kind, interface.number, connection.name, up, *ends, interface.mtu)
+    return Link(interface.name, kind, interface.number, connection.name, up, *ends, interface.mtu, interface.namespace)
 
 
 def _unreachable(interface: Interface) -> Iterator[Route]:
     networks = dict.fromkeys((*interface.routes, *interface.unreachable))
-    return (Route(network, None, interface.table, LAST_METRIC) for network in networks)
+    return (Route(network, None, interface.table, LAST_METRIC, interface.namespace) for network in networks)
 
 
 def _through(interface: Interface) -> Iterator[LinkAddress | Route]:
     for address in interface.addresses:
-        yield LinkAddress(interface.name, address)
+        yield LinkAddress(interface.name, address, interface.namespace)
     for network in interface.routes:
         metric = interface.metric or (METRIC_6 if network.version == 6 else 0)
-        yield Route(network, interface.name, interface.table, metric)
+        yield Route(network, interface.name, interface.table, metric, interface.namespace)

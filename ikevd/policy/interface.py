@@ -45,6 +45,8 @@ class Interface:
     """0: the kernel's own."""
     mtu: int | None = None
     """None: what fits into the tunnel."""
+    namespace: str = ""
+    """The network namespace in which it stands, as `ip netns` names it; empty: ours."""
 
 
 def bearing(interface: Interface) -> tuple[int, Mark | None]:

@@ -234,8 +234,13 @@ def test_esp_in_udp_since_esp_is_blocked_is_told_as_such() -> None:
     ],
 )
 def test_an_interface_tells_whether_it_is_up_or_why_it_does_not_stand(up: bool, problem: str | None, told: str) -> None:
-    view = {"name": "berlin0", "kind": "xfrm", "if_id": 42, "up": up, "problem": problem}
+    view = {"name": "berlin0", "kind": "xfrm", "if_id": 42, "namespace": None, "up": up, "problem": problem}
     assert f"  {told}" in drawn(80, connection(interface=view))
+
+
+def test_an_interface_in_another_network_namespace_says_in_which() -> None:
+    view = {"name": "berlin0", "kind": "xfrm", "if_id": 42, "namespace": "red", "up": True, "problem": None}
+    assert "  interface berlin0 in red (xfrm, if_id 0x2a): up" in drawn(80, connection(interface=view))
 
 
 def test_a_route_that_cannot_be_set_is_told_beside_its_connection() -> None:

@@ -248,3 +248,16 @@ def test_a_vti_whose_esp_would_not_leave_by_the_vrf_is_doubted(
     text = with_interface(f"{{name: t, kind: {kind}}}", local="192.0.2.1", children=children)
     found = read(tmp_path, f"{text}listen: {{vrf: internet}}\n").warnings
     assert any("is vti, whose ESP leaves by the routes of table main" in told for told in found) == doubted
+
+
+def test_two_namespaces_may_have_interfaces_of_one_name(tmp_path: Path) -> None:
+    same = "name: t, routes: 10.2.0.0/16, namespace:"
+    assert route_doubts(tmp_path, two(f"{{{same} red}}", f"{{{same} blue}}")) == []
+    told = problems(tmp_path, two(f"{{{same} red}}", f"{{{same} red}}"))
+    assert any("is t, as that of berlin on line 5; wanted one of its own" in one for one in told)
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "''", "'a b'"])
+def test_a_namespace_is_named_as_ip_netns_does(tmp_path: Path, name: str) -> None:
+    told = problems(tmp_path, with_interface(f"{{name: t, namespace: {name}}}"))
+    assert any("wanted the name of a network namespace, as `ip netns` lists them" in one for one in told)

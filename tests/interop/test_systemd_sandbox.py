@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "gw-b.example.net"
 CAP_NET_RAW = 1 << 13
-HIGHEST_EXPOSURE, HIGHEST_WITH_RAW_SOCKETS = 1.7, 1.9
+CAP_SYS_ADMIN = 1 << 21
+HIGHEST_EXPOSURE, HIGHEST_WITH_RAW_SOCKETS, HIGHEST_WITH_NAMESPACES = 1.7, 1.9, 2.1
 """As docs/service.md says."""
 
 
@@ -203,6 +204,50 @@ def test_the_drop_in_lets_it_hear_unknown_esp(
     assert forbidden(machine) == []
 
 
+# -- interfaces in other network namespaces
+
+
+@pytest.fixture
+def interface(topology: Topology, machine: Machine, charon_b: StrongSwan) -> Iterator[Callable[[], str | None]]:
+    """Of a tunnel, to be in the namespace red; what keeps it from standing there once ikevd has started."""
+    keys = "name: tun0, kind: vti, namespace: red, addresses: 169.254.7.1/30, routes: 10.2.0.0/24"
+    everything = (("all", "0.0.0.0/0", "0.0.0.0/0"),)
+    site = Site(topology.gw_a, topology.gw_b, start="always", children=everything, options=(f"interface: {{{keys}}}",))
+    charon_b.load(site.mirrored().swanctl().replace("esp_proposals", "mark_in = 7\n mark_out = 7\n esp_proposals"))
+    machine.run("ip", "netns", "add", "red")
+    machine.configure(site.ikevd())
+
+    def start() -> str | None:
+        machine.systemctl("start", "ikevd")
+        charon_b.wait_for_children(1)
+        problem: str | None = machine.status()["connections"][0]["interface"]["problem"]
+        return problem
+
+    yield start
+    machine.run("ip", "netns", "delete", "red")
+
+
+def test_without_the_drop_in_it_says_what_it_needs_to_enter_a_namespace(
+    machine: Machine, interface: Callable[[], str | None]
+) -> None:
+    problem = interface()
+    assert problem is not None
+    assert "the capability CAP_SYS_ADMIN is missing; wanted the drop-in ikevd-namespaces.conf" in problem
+    assert not capabilities(machine) & CAP_SYS_ADMIN
+
+
+def test_the_drop_in_lets_it_have_interfaces_there(machine: Machine, interface: Callable[[], str | None]) -> None:
+    machine.drop_in((ROOT / "systemd/ikevd-namespaces.conf").read_text())
+    assert interface() is None
+    eventually(lambda: "10.2.0.0/24 dev tun0" in machine.run("ip", "-n", "red", "route"))
+    assert "169.254.7.1/30" in machine.run("ip", "-n", "red", "address")
+    machine.run("ip", "netns", "delete", "red")
+    eventually(lambda: "there is no network namespace red" in machine.log())
+    machine.run("ip", "netns", "add", "red")
+    eventually(lambda: "tun0" in machine.run("ip", "-n", "red", "link"))
+    assert forbidden(machine) == []
+
+
 # -- systemd's own judgement of what is installed
 
 
@@ -218,3 +263,5 @@ def test_systemd_finds_nothing_wrong_and_little_exposed(machine: Machine) -> Non
     assert exposure(machine, "ikevd") <= HIGHEST_EXPOSURE
     machine.drop_in((ROOT / "systemd/ikevd-unknown-esp.conf").read_text())
     assert HIGHEST_EXPOSURE < exposure(machine, "ikevd") <= HIGHEST_WITH_RAW_SOCKETS
+    machine.drop_in((ROOT / "systemd/ikevd-namespaces.conf").read_text())
+    assert HIGHEST_EXPOSURE < exposure(machine, "ikevd") <= HIGHEST_WITH_NAMESPACES

@@ -20,6 +20,7 @@ from tests.negotiation.route_based import (
     OUT,
     THROUGH,
     UNREACHABLE,
+    cause,
     routed,
     stands,
 )
@@ -210,5 +211,40 @@ def test_what_a_lost_store_knew_of_is_removed_too() -> None:
         await asyncio.sleep(1)
         assert list(hers.links.links.values()) == [anothers]
         assert hers.links.routes == []
+
+    run(story())
+
+
+# -- in another network namespace
+
+
+IN_RED = replace(INTERFACE, namespace="red")
+
+
+def test_a_namespace_that_is_gone_is_told_and_the_interface_is_there_soon_after_it_has_come_back() -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel(routed(IN_RED))
+        hers.links.gone.add("red")
+        alice.engine.start()
+        await asyncio.sleep(3 * LOOK_EVERY)
+        assert "no network namespace red" in cause(alice)
+        assert len(alice.troubles) == 1
+        hers.links.gone.clear()
+        await asyncio.sleep(LOOK_EVERY)
+        assert [link.namespace for link in hers.links.links.values()] == ["red"]
+        assert cause(alice) == ""
+
+    run(story())
+
+
+def test_what_goes_there_is_seen_though_nobody_tells_it() -> None:
+    async def story() -> None:
+        _, hers, _, alice, _ = await tunnel(routed(IN_RED))
+        alice.engine.start()
+        await asyncio.sleep(1)
+        hers.links.changed = lambda: None
+        hers.links.take(["bob0"])
+        await asyncio.sleep(LOOK_EVERY)
+        assert hers.links.links["bob0"].up
 
     run(story())

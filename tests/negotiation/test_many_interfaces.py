@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from ipaddress import ip_address, ip_network
 
 from ikevd.host.links import FoundLink, FoundLinks, Thing
@@ -47,13 +48,13 @@ def slow_down(machine: Machine, each: float) -> None:
         await wait()
         await remove(thing)
 
-    async def slow_read(name: str) -> FoundLinks:
+    async def slow_read(name: str, namespace: str = "") -> FoundLinks:
         await wait()
-        return await read(name)
+        return await read(name, namespace)
 
-    async def slow_read_ours() -> FoundLinks:
+    async def slow_read_ours(namespaces: Collection[str] = ()) -> FoundLinks:
         await wait()
-        return await read_ours()
+        return await read_ours(namespaces)
 
     links.put, links.remove = slow_put, slow_remove  # type: ignore[method-assign]
     links.read, links.read_ours = slow_read, slow_read_ours  # type: ignore[method-assign]
