@@ -94,6 +94,29 @@ authenticates as well, and `null-sha256` encrypts nothing either.
 
 `-esn` at the end of a proposal (strongSwan's word) asks for sequence numbers of 64 bits (RFC 4304); a peer that shall
 do without as well gets both, as in `[aes256-sha256-esn, aes256-sha256]`.
+
+## Compression
+
+`ipcomp: true` of a child (strongSwan's `ipcomp = yes`, libreswan's `compress=yes`) asks for IPComp with deflate
+(RFC 3173) before ESP, in both modes. It is a wish: ESP with IPCOMP is offered first and ESP alone second, and taken
+likewise. Where nothing is compressed the record says why: the peer does without; ESP travels in UDP, as behind a NAT,
+where strongSwan has no IPComp either; or the tunnel is of another IP version than what it carries, which the kernel
+cannot compress. Only libreswan with `compress=no` refuses an offer that has IPComp in it, whatever else it has.
+
+Packets that would not get shorter, as small ones, pass as they are: `ikevd status` shows a pair with `compressed` and
+its CPIs, new ones for each pair. In the kernel the tunnel is then that of IPComp, with ESP in transport mode around it,
+and the kernel makes SAs of IP in IP beside it, which go with it. So a packet that has come out of ESP passes the
+firewall once more as protocol 108 or 4 (41 for IPv6), from the peer to this end: an INPUT chain that drops has to let
+that in, for example by `iptables -A INPUT -m policy --dir in --pol ipsec -j ACCEPT`. The kernel needs `ipcomp`
+(`ipcomp6`), `xfrm4_tunnel` (`xfrm6_tunnel`) and `deflate`, which load by themselves; without them the child stays down
+and says what is missing, and the others go on. CPIs of ours are 0xd000 to 0xdfff, so 4,096 pairs of one address may
+compress.
+
+AH, `tfc_padding` and a VTI are refused beside it. Of interfaces wanted is `kind: xfrm`, and one for all that a
+connection compresses: of SAs of IP in IP the kernel keeps one for two ends, with the `if_id` of whatever came first.
+
+How short a packet becomes tells of what is in it: whoever can have text of their own sent through the tunnel, beside a
+secret in the same packet, can guess that by the lengths.
 """
 
 

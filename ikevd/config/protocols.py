@@ -75,10 +75,16 @@ def _against_ipcomp(child: ChildSection, connection: ConnectionSection) -> Itera
             "encap: force of the connection has ESP travel in UDP, where there is no place for IPComp; wanted "
             "encap: auto, or no ipcomp"
         )
-    if is_routed(connection, child) or child.if_id is not None:
+    if is_routed(connection, child) and connection.interface is not None and connection.interface.kind != "xfrm":
         yield (
-            "it is for what passes an interface, and a VTI takes nothing that is compressed; wanted interface: false "
-            "and no if_id, or no ipcomp"
+            f"the interface of its connection is of kind: {connection.interface.kind}, and a VTI takes nothing that is "
+            "compressed; wanted kind: xfrm, interface: false, or no ipcomp"
+        )
+    compressing = [one for one in connection.children.values() if one.ipcomp]
+    if len({(is_routed(connection, one), one.if_id) for one in compressing}) > 1:
+        yield (
+            "other children of the connection have it, too, and pass another interface, or none: the kernel keeps "
+            "what is too small to be compressed apart by the two peers alone; wanted one if_id, or no ipcomp"
         )
     ends = {end.version for end in (connection.local, connection.remote) if isinstance(end, IPv4Address | IPv6Address)}
     if not child.transport and ends and child.local[0].first.version not in ends:

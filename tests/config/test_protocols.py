@@ -131,19 +131,41 @@ def test_packets_are_compressed_where_the_file_says_so(tmp_path: Path, word: str
                 "mode: tunnel, local: 10.1.0.0/24, remote: 10.2.0.0/24, ipcomp: true",
                 more="interface: {name: vpn0, routes: [10.2.0.0/24]}, ",
             ).replace("mode: transport, ", ""),
-            "it is for what passes an interface, and a VTI takes nothing that is compressed",
-        ),
-        (
-            child(ipcomp="true", if_id="42"),
-            "it is for what passes an interface, and a VTI takes nothing that is compressed",
+            "the interface of its connection is of kind: auto, and a VTI takes nothing that is compressed",
         ),
         (child(ipcomp="true", tfc_padding="1000"), "tfc_padding hides the length of packets, which IPComp shortens"),
     ],
-    ids=["ah", "udp", "another IP version", "interface", "if_id", "padding"],
+    ids=["ah", "udp", "another IP version", "interface", "padding"],
 )
 def test_where_ipcomp_has_no_place_it_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (found,) = problems(tmp_path, text)
     assert f"ipcomp: is true, but {message}" in found
+
+
+def routed(kind: str, children: str) -> str:
+    """A connection with an interface."""
+    return (
+        f"connections:\n  berlin: {{remote: {PEER}, psk: {MARKED}, interface: {{name: vpn0, kind: {kind}}}, "
+        f"children: {{{children}}}}}\n"
+    )
+
+
+NETS = "local: 10.1.0.0/24, remote: 10.2.0.0/24, ipcomp: true"
+OTHER_NETS = "local: 10.1.1.0/24, remote: 10.2.1.0/24, ipcomp: true"
+
+
+def test_an_xfrm_interface_takes_what_is_compressed_and_a_vti_does_not(tmp_path: Path) -> None:
+    assert the_child(tmp_path, routed("xfrm", f"lan: {{{NETS}}}")).ipcomp
+    assert "is of kind: vti, and a VTI takes nothing" in problems(tmp_path, routed("vti", f"lan: {{{NETS}}}"))[0]
+    assert the_child(tmp_path, routed("vti", f"lan: {{{NETS}, interface: false, if_id: 42}}")).ipcomp
+
+
+@pytest.mark.parametrize("other", ["interface: false", "interface: false, if_id: 42"])
+def test_all_that_one_connection_compresses_passes_one_interface(tmp_path: Path, other: str) -> None:
+    text = routed("xfrm", f"lan: {{{NETS}}}, dmz: {{{OTHER_NETS}, {other}}}")
+    assert all("pass another interface, or none" in found for found in problems(tmp_path, text))
+    both = routed("xfrm", f"lan: {{{NETS}, {other}}}, dmz: {{{OTHER_NETS}, {other}}}")
+    assert len(read(tmp_path, both).config.connections[0].children) == 2
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,20 @@ def test_a_kernel_without_it_is_named_and_other_tunnels_go_on(
         assert topology.host_a.ping(topology.host_b.address) == 3
 
 
+@EITHER
+@pytest.mark.xfrm_interface
+def test_through_an_xfrm_interface(topology: Topology, charon_b: StrongSwan, beginner: Beginner) -> None:
+    interface = f"interface: {{name: tun0, kind: xfrm, routes: [{topology.gw_b.net}]}}"
+    site = Site(topology.gw_a, topology.gw_b, ipcomp=True, retransmit=PATIENT, options=(interface,))
+    charon_b.configure(site.mirrored(options=()))
+    with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
+        bring_up(beginner, ikevd, charon_b)
+        packets_cross(topology, site)
+        assert protocols(topology) == BOTH_WAYS
+        assert "tun0" in topology.gw_a.ip("route", "get", topology.host_b.address)
+    nothing_stands(topology)
+
+
 def test_a_firewall_that_drops_lets_in_what_has_come_out_of_esp_by_the_rule_of_the_documentation(
     topology: Topology, charon_b: StrongSwan
 ) -> None:
