@@ -19,7 +19,7 @@ from ikevd.host.sas import Counters, FoundSa, KernelSa, SaId, UdpPorts
 from ikevd.kernel import offload
 from ikevd.kernel.event_filter import hear_others_only
 from ikevd.kernel.netlink import NETLINK_XFRM, EventSocket, Message, NetlinkError, RequestSocket
-from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused
+from ikevd.kernel.refusals import describe_policy, describe_sa, policy_taken, refused, sa_refused, spi_refused
 from ikevd.kernel.trial import run_trial
 from ikevd.kernel.ways import Locals, WayEvents
 from ikevd.kernel.xfrm_events import OCTETS as EVENT_OCTETS
@@ -100,10 +100,13 @@ class XfrmKernel:
     ) -> Spi:
         """Reserve an inbound SPI or CPI. It is forgotten after 30 s (net.core.xfrm_acq_expires)."""
         request = build_spi_request(source, destination, reqid, spi_range.of(protocol), protocol)
-        what = f"reserve an SPI for {destination} (reqid {reqid:#x})"
-        for answer in await self._ask(Msg.ALLOCSPI, request, what):
+        try:
+            answers = await self._requests.ask(Msg.ALLOCSPI, request)
+        except NetlinkError as error:
+            raise spi_refused(destination, reqid, protocol, error.code, error.detail) from None
+        for answer in answers:
             return read_info(answer).id.spi
-        raise refused(what, errno.ENOMSG)
+        raise spi_refused(destination, reqid, protocol, errno.ENOMSG)
 
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA, see `Kernel.add_sa`.

@@ -38,6 +38,7 @@ from ikevd.kernel.refusals import (
     policy_taken,
     refused,
     sa_refused,
+    spi_refused,
     window_fits,
     window_refused,
 )
@@ -231,14 +232,15 @@ class MemoryKernel:
     ) -> Spi:
         """Reserve an inbound SPI; it is forgotten after 30 s, and nobody is told."""
         if code := self._fault("reserve_spi"):
-            raise refused(f"reserve an SPI for {destination} (reqid {reqid:#x})", code)
+            raise spi_refused(destination, reqid, protocol, code)
         first, last = spi_range.of(protocol)
-        while True:
+        for _ in range(first, last + 1):
             number = first | int.from_bytes(self._entropy.octets(4), "big") >> 32 - (last - first).bit_length()
             spi = Spi.of(protocol, number.to_bytes(4, "big"))
             if SaId(destination, spi) not in self._table.entries:
                 self._table.reserve(SaId(destination, spi), source, reqid)
                 return spi
+        raise spi_refused(destination, reqid, protocol, errno.ENOENT)
 
     async def add_sa(self, sa: KernelSa, keys: EspKeys, *, reserved: bool) -> None:
         """Install an SA, see `Kernel.add_sa`."""

@@ -6,7 +6,9 @@ import errno
 import os
 from collections.abc import Iterator
 
+from ikevd.addresses import Address
 from ikevd.errors import IkeError, KernelRefused, MissingPrivilege, PolicyTaken
+from ikevd.host import spi_range
 from ikevd.host.policies import PolicyId
 from ikevd.host.sas import KernelSa, SaId
 from ikevd.kernel.algorithms import kernel_algorithms
@@ -47,6 +49,18 @@ def refused(what: str, code: int, detail: str = "") -> IkeError:
         return MissingPrivilege(f"cannot {what}: the process lacks the capability CAP_NET_ADMIN")
     reason = f"{os.strerror(code)}: {detail}" if detail else os.strerror(code)
     return KernelRefused(f"cannot {what}: the kernel says {errno.errorcode.get(code, code)}, {reason}", code)
+
+
+def spi_refused(destination: Address, reqid: int, protocol: Protocol, code: int, detail: str = "") -> IkeError:
+    """The exception for an SPI or CPI that the kernel does not reserve."""
+    if protocol == Protocol.IPCOMP and code == errno.ENOENT:
+        first, last = spi_range.of(protocol)
+        return KernelRefused(
+            f"all {last - first + 1} CPIs that pairs of {destination} may have are in use; wanted children without "
+            "ipcomp",
+            code,
+        )
+    return refused(f"reserve an SPI for {destination} (reqid {reqid:#x})", code, detail)
 
 
 def sa_refused(sa: KernelSa, code: int, detail: str = "") -> IkeError:

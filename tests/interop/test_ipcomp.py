@@ -11,10 +11,13 @@ import pytest
 
 from tests.eventually import eventually
 from tests.interop.beginner import EITHER, Beginner, bring_up
-from tests.interop.compressed import packets_cross, protocols
+from tests.interop.compressed import LARGE, SMALL, packets_cross, protocols
 from tests.interop.daemon import Ikevd
+from tests.interop.flood_ping import INTERVAL
+from tests.interop.rekeying import unharmed, wait_for_another
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
+from tests.interop.told import newest
 from tests.interop.topology import Topology
 from tests.kernel.modules import without
 from tests.service.harness import ServiceManager
@@ -73,21 +76,23 @@ def test_one_end_alone_does_without(topology: Topology, charon_b: StrongSwan, be
 
 
 @EITHER
+@pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
 def test_each_new_pair_has_new_cpis_and_no_packet_is_lost(
-    topology: Topology, charon_b: StrongSwan, beginner: Beginner
+    topology: Topology, charon_b: StrongSwan, beginner: Beginner, size: int
 ) -> None:
     site = Site(topology.gw_a, topology.gw_b, ipcomp=True)
     charon_b.configure(site.mirrored())
     with Ikevd(topology.gw_a, site.ikevd()) as ikevd:
         ikevd.up("lan")
-        (before,) = cpis(ikevd)
-        if beginner == "ikevd":
-            assert ikevd.command("rekey", "lan").exit_code == 0
-        else:
-            charon_b.rekey("lan")
-        after = eventually(lambda: cpis(ikevd), lambda found: len(found) == 2)
-        assert before is not None
-        assert None not in after
+        former, before = newest(ikevd), cpis(ikevd)
+        with unharmed(topology, size, interval=INTERVAL):
+            if beginner == "ikevd":
+                assert ikevd.command("rekey", "lan").exit_code == 0
+            else:
+                charon_b.rekey("lan")
+            wait_for_another(ikevd, former, within=20)
+        after = cpis(ikevd)
+        assert set(before) < set(after)
         assert len({cpi for both in after if both for cpi in both}) == 4
         packets_cross(topology, site)
     nothing_stands(topology)
@@ -114,9 +119,9 @@ def test_it_outlives_a_killed_ikevd_and_a_lost_store(topology: Topology, charon_
     ):
         ikevd.up("lan")
         before, sas = cpis(ikevd), {state.spi for state in topology.gw_a.xfrm_state()}
-        ikevd.kill()
-        packets_cross(topology, site)
-        ikevd.start()
+        with unharmed(topology, LARGE, interval=INTERVAL):
+            ikevd.kill()
+            ikevd.start()
         assert cpis(ikevd) == before
         assert {state.spi for state in topology.gw_a.xfrm_state()} == sas
         packets_cross(topology, site)

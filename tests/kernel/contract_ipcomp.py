@@ -18,6 +18,7 @@ from tests.kernel.samples import (
     AES_SHA256,
     CPI,
     DEFLATES,
+    FURTHER,
     HERE,
     HERE6,
     PEER,
@@ -41,6 +42,11 @@ def compressed(direction: Direction, action: Action = Action.TUNNEL, cpi: Spi | 
     plain = policy_of(direction=direction, action=action)
     assert plain.template is not None
     return replace(plain, template=replace(plain.template, compressed=True, cpi=cpi, spi=SPI if cpi else None))
+
+
+async def reserve_too_many(bench: Bench) -> None:
+    for _ in range(0xD000, 0xE001):
+        await bench.kernel.reserve_spi(PEER, HERE, REQID, Protocol.IPCOMP)
 
 
 class IpcompContract:
@@ -75,6 +81,11 @@ class IpcompContract:
         await add(bench.kernel, sa_of(CPI, suite=DEFLATE))
         with pytest.raises(KernelRefused, match="the kernel has an SA of that SPI already"):
             await add(bench.kernel, sa_of(CPI, suite=DEFLATE))
+
+    async def test_where_all_are_taken_that_is_said(self, bench: Bench) -> None:
+        with pytest.raises(KernelRefused, match=f"all 4096 CPIs that pairs of {HERE} may have are in use"):
+            await reserve_too_many(bench)
+        await bench.kernel.reserve_spi(PEER, FURTHER, REQID, Protocol.IPCOMP)
 
     async def test_a_live_one_is_given_another_end(self, bench: Bench) -> None:
         sa = sa_of(CPI, suite=DEFLATE, lifetime=Lifetime(30))

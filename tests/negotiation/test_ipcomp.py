@@ -15,9 +15,10 @@ from ikevd.policy.child import Start
 from ikevd.policy.connection import Connection
 from ikevd.sa.model import Spi
 from ikevd.wire.registry import Protocol
-from tests.builders import child, connection, mirrored
+from tests.builders import BOB, child, connection, mirrored
 from tests.gateways import Gateway, World, alice_and_bob, bring_up, reload
 from tests.negotiation.mortal import Machine, tunnel
+from tests.negotiation.roaming import CLIENTS, HUB_LAN, client, hub
 from tests.virtual_time import run
 
 IPCOMP = Protocol.IPCOMP
@@ -209,6 +210,22 @@ def test_a_change_of_the_file_makes_a_pair_beside_the_one_that_stands(wish: bool
         await asyncio.sleep(120)
         assert alice.pairs == bob.pairs == 1
         assert compressed(alice) == compressed(bob) == [wish] * 3
+
+    run(story())
+
+
+def test_clients_from_anywhere_each_have_it() -> None:
+    async def story() -> None:
+        world = World()
+        template = child(local=HUB_LAN, remote="10.3.0.0/16", template=True, ipcomp=True)
+        bob = world.gateway(BOB, hub(template, group_key=True))
+        callers = CLIENTS[:3]
+        for number, where in enumerate(callers):
+            wish = child(local=f"10.3.{number}.0/24", remote=HUB_LAN, ipcomp=True)
+            await bring_up(world.gateway(where, replace(client(where, HUB_LAN), children=(wish,)), seed=number))
+        await asyncio.sleep(1)
+        assert bob.pairs == 3
+        assert len(cpis(bob)) == 6
 
     run(story())
 
