@@ -16,24 +16,22 @@ from typing import Any
 import cryptography.x509  # noqa: F401  # all modules are loaded before READY: a distinguished name may come later
 
 from ikevd import __version__
-from ikevd.boot.blocks import blocks
-from ikevd.boot.file import BLOCKS, read_blocks, write_blocks
 from ikevd.config.load import Loaded
 from ikevd.control.controller import EngineController
 from ikevd.control.server import ControlServer
-from ikevd.errors import CannotStart, Finding, IkeError, KernelRefused
+from ikevd.errors import Finding, IkeError, KernelRefused
 from ikevd.frozen import frozen
 from ikevd.hooks import program
 from ikevd.hooks.environment import environment
+from ikevd.hooks.nft import NftClamps, Watch, table_of
 from ikevd.hooks.queue import HookQueue
+from ikevd.host.clamps import Clamps
 from ikevd.host.entropy import SystemEntropy
 from ikevd.host.events import KernelEvent, WaysChanged
 from ikevd.host.hooks import HookCall
 from ikevd.host.interface import Kernel
 from ikevd.host.links import Links
-from ikevd.host.policies import KernelPolicy
 from ikevd.host.routes import Routes
-from ikevd.kernel import surroundings
 from ikevd.kernel.adapter import XfrmKernel
 from ikevd.kernel.bypass import bypass_ipsec
 from ikevd.kernel.encapsulation import take_esp
@@ -42,13 +40,16 @@ from ikevd.kernel.links import LinuxLinks
 from ikevd.kernel.peer_routes import LinuxRoutes
 from ikevd.kernel.place import place
 from ikevd.kernel.unknown_esp import watch as watch_esp
+from ikevd.kernel.ways import nftables_events
 from ikevd.negotiation.agenda import agenda_of_many
+from ikevd.negotiation.clamping import Clamping
 from ikevd.negotiation.clock import boot_time
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names
 from ikevd.negotiation.ports import Ports
 from ikevd.negotiation.routing import Routing
+from ikevd.next_boot import at_boot, connected, keep_blocks
 from ikevd.observe import log
 from ikevd.observe.counters import Counters
 from ikevd.observe.history import History
@@ -57,7 +58,6 @@ from ikevd.observe.words import say_error
 from ikevd.obstacles import unforeseen
 from ikevd.policy.proposals import format_esp
 from ikevd.policy.route_based import leaves_open, resolved
-from ikevd.policy.selectors import Network
 from ikevd.policy.settings import Config, LogFormat, OnStop
 from ikevd.policy.suites import DEFLATE, IpsecSuite
 from ikevd.reloading import Reloading, with_kinds
@@ -101,6 +101,7 @@ class Machine:
     links: Callable[[str], AbstractContextManager[Links]] = LinuxLinks
     routes: Callable[[str], AbstractContextManager[Routes]] = LinuxRoutes
     """Both of a machine whose peers are reached in that VRF."""
+    clamps: Callable[[str, Watch], AbstractContextManager[Clamps]] = NftClamps
 
 
 async def serve(config: Config, options: Options, environ: Mapping[str, str], machine: Machine | None = None) -> None:
@@ -151,8 +152,10 @@ async def _start(
         inherited=inherited,
     )
     routing = Routing(stack.enter_context(machine.routes(config.listen.vrf)), store, log.warning, boot_time)
-    ports = _ports(config, options, transport, kernel, links, routing, store, history, counters, hooks, stack)
-    engine = Engine(config, ports, _connected(), _at_boot(environ))
+    clamps = stack.enter_context(machine.clamps(table_of(config.listen.addresses), nftables_events))
+    clamping = Clamping(clamps, store, log.warning, boot_time, links.path_mtu)
+    ports = _ports(config, options, transport, kernel, links, routing, clamping, store, history, counters, hooks, stack)
+    engine = Engine(config, ports, connected(), at_boot(environ))
     engine.wait()
     transport.open()
     for warning in transport.warnings:
@@ -173,7 +176,7 @@ async def _start(
         log.restored(restored)
     endpoints = tuple(str(endpoint) for endpoint in transport.endpoints)
     log.started(__version__, endpoints, len(config.connections))
-    _keep_blocks(config, environ)
+    keep_blocks(config, environ)
     holding.outlast(_longest_life(config))
     holding.keep(transport.sockets)
     _rarely_collect_garbage()
@@ -187,6 +190,7 @@ def _ports(
     kernel: Kernel,
     links: Links,
     routing: Routing,
+    clamping: Clamping,
     store: Store,
     history: History,
     counters: Counters,
@@ -203,6 +207,7 @@ def _ports(
         kernel=kernel,
         links=links,
         routing=routing,
+        clamping=clamping,
         store=store,
         entropy=SystemEntropy(),
         history=history,
@@ -249,12 +254,12 @@ def _reloading(
         nonlocal logged
         if logged != (logged := _logged(config)):
             log.configure(config.log_format, config.log_level)
-        _keep_blocks(config, environ)
+        keep_blocks(config, environ)
         holding.outlast(_longest_life(config))
         gc.freeze()
 
     reloading = Reloading(
-        with_kinds(options.read, links), engine, notifier, before, after, connected=_connected, told=options.told
+        with_kinds(options.read, links), engine, notifier, before, after, connected=connected, told=options.told
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
     return reloading
@@ -262,39 +267,6 @@ def _reloading(
 
 def _logged(config: Config) -> tuple[LogFormat, str]:
     return config.log_format, config.log_level
-
-
-def _keep_blocks(config: Config, environ: Mapping[str, str]) -> None:
-    """For the next start of the machine."""
-    if path := _blocks(environ):
-        try:
-            write_blocks(path, blocks(config, _connected()))
-        except CannotStart as error:
-            log.warning(f"no blocks at the next start of this machine: {error}")
-
-
-def _at_boot(environ: Mapping[str, str]) -> tuple[KernelPolicy, ...]:
-    """Those that stand since this machine's start, perhaps of another configuration."""
-    path = _blocks(environ)
-    if path is None or not path.exists():
-        return ()
-    try:
-        return read_blocks(path)
-    except CannotStart as error:
-        log.warning(f"which blocks stand since the start of this machine is not known: {error}")
-        return ()
-
-
-def _blocks(environ: Mapping[str, str]) -> Path | None:
-    """Their file, in the folder that StateDirectory= of the unit names; elsewhere there is no unit to install them."""
-    folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(folder) / BLOCKS if folder else None
-
-
-def _connected() -> list[Network]:
-    """The networks of this machine's interfaces, as far as they can be read."""
-    here = surroundings.read()
-    return [address.network for address in here.addresses] if here else []
 
 
 def _longest_life(config: Config) -> float:

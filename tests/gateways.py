@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ikevd.addresses import Address, Path
+from ikevd.host.clamps import Clamps
 from ikevd.host.entropy import Entropy
 from ikevd.host.hooks import NoPrograms, Programs
 from ikevd.host.links import Links
 from ikevd.host.policies import Action, Direction, KernelPolicy
 from ikevd.host.routes import Routes
 from ikevd.kernel.memory import MemoryKernel
+from ikevd.negotiation.clamping import Clamping
 from ikevd.negotiation.engine import Engine
 from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names
@@ -92,6 +94,7 @@ class World:
         programs: Programs | None = None,
         links: Links | None = None,
         routes: Routes | None = None,
+        clamps: Clamps | None = None,
     ) -> Gateway:
         """`settings`: what else the file says; `at_boot`: blocks from before any ikevd ran; `programs`: run what
         children have as updown."""
@@ -115,6 +118,7 @@ class World:
             export_key=lambda sa: None,
             links=links,
             routing=Routing(routes, store, troubles.append),
+            clamping=Clamping(clamps, store, troubles.append, path_mtu=links.path_mtu if links else lambda *_: 1500),
         )
         config = replace(Config(connections, limits=limits or Limits()), **(settings or {}))
         gateway = Gateway(address, Engine(config, ports, at_boot=at_boot), kernel, history, counters, troubles)

@@ -42,7 +42,7 @@ def check_config(path: Path) -> int:
 
 def _surroundings() -> Surroundings | None:
     known = surroundings.read()
-    return replace(known, nat=nat_tables.read()) if known else None
+    return replace(known, nat=nat_tables.read(), lacks_nft=nat_tables.lacks_nft()) if known else None
 
 
 def _counted(loaded: Loaded) -> str:

@@ -77,7 +77,7 @@ def _connection(connection: View, width: int) -> Iterator[Text]:
         yield from flowed(found.split(" "), width, first="  ", rest="    ", separator=" ")
     if interface := connection.get("interface"):
         yield from _interface(interface, width)
-    if problem := connection.get("route_problem"):
+    for problem in filter(None, (connection.get("route_problem"), connection.get("mss_problem"))):
         yield from flowed(problem.split(" "), width, first="  ", rest="    ", separator=" ")
     table = table_of(connection)
     if width >= WIDE and all(line.cell_len <= width for line in table):

@@ -110,6 +110,7 @@ def _connection(
         suites=section.ike_proposals,
         lifetime=Lifetime(section.ike_lifetime),
         children=tuple(_children(name, section, default, reqids, interface)),
+        mss=section.mss,
         interface=interface,
         resend=Resend(section.retransmit.interval, section.retransmit.factor, section.retransmit.sends),
         location=location,

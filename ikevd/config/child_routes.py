@@ -30,7 +30,21 @@ def check(problems: Problems, file: FileSection, known: Surroundings | None) -> 
                 problems.error(at, "its connection has no route; wanted `route` there, as `route: auto`")
         if connection.route is not None:
             _check_route(problems, path, connection, connection.route, known)
+        if connection.mss is not None:
+            _check_mss(problems, (*path, "mss"), connection, known)
     _doubt_same(problems, file)
+
+
+def _check_mss(problems: Problems, path: YamlPath, connection: ConnectionSection, known: Surroundings | None) -> None:
+    namespace = connection.interface.namespace if connection.interface else None
+    if namespace is not None:
+        problems.warn(
+            path,
+            f"is for what is forwarded here, and does nothing for the interface in the network namespace {namespace}; "
+            "wanted rules of nftables there, or `mtu` of the interface",
+        )
+    if known is not None and known.lacks_nft:
+        problems.warn(path, "needs the program nft, which is not here; wanted the package nftables, or no `mss`")
 
 
 def _check_route(

@@ -34,6 +34,7 @@ from ikevd.config.schema_values import (
 )
 from ikevd.config.section import Section
 from ikevd.policy import proposals
+from ikevd.policy.connection import AUTO_MSS
 from ikevd.policy.updown import TIMEOUT
 
 DEFAULT_IKE_PROPOSALS = (
@@ -51,6 +52,8 @@ DEFAULT_IKE_PROPOSALS = (
     "aes256-sha1-modp1536",
     "aes128-sha1-modp1536",
 )
+MIN_MSS, MAX_MSS = 536, 65_495
+"""The former is what every host takes (RFC 9293 section 3.7.1)."""
 DEFAULT_IKE_LIFETIME = 86_400
 """24 h, as Cisco IOS and ASA."""
 
@@ -207,6 +210,11 @@ class ConnectionSection(Section):
         default=None,
         description="policy-based: routes to the remote networks, so that packets of this machine itself go into the "
         "tunnels, and routing daemons know of them; left out: ikevd sets none, packets take the routes that there are",
+    )
+    mss: Annotated[int | None, number(MIN_MSS, MAX_MSS, words={"auto": AUTO_MSS})] = Field(
+        default=None,
+        description="TCP connections that are forwarded through the tunnels get this MSS at most, by nftables "
+        "(docs/routes.md): a number, or auto (what fits into the tunnel); left out: they are left alone",
     )
     children: Annotated[dict[str, ChildSection], AfterValidator(_not_empty)] = Field(
         description="at least one, with local and remote networks"

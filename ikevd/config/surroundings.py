@@ -66,6 +66,8 @@ class Surroundings:
     """Interfaces by name; None: not known."""
     namespaces: frozenset[str] | None = None
     """Other network namespaces, as `ip netns` names them; None: not known."""
+    lacks_nft: bool = False
+    """Is there no program nft?"""
 
     def in_vrf(self, vrf: str | None) -> Surroundings:
         """The same, with the ways of that VRF."""

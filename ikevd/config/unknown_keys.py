@@ -57,6 +57,7 @@ FOREIGN: Mapping[tuple[type[Section], str], str] = {
     (InterfaceSection, "if_id"): "if_id_in if_id_out mark mark_in mark_out key ifid id",
     (InterfaceSection, "addresses"): "address ip_address leftvti ip",
     (InterfaceSection, "routes"): "route networks static_routes",
+    (ConnectionSection, "mss"): "tcp_mss adjust_mss tcp_adjust_mss mss_clamp clamp_mss tcpmss",
     (ConnectionSection, "route"): "reverse_route rri install_routes routing_table install_route",
     (RouteSection, "source"): "sourceip leftsourceip preferred_source address src addresses",
     (RouteSection, "metric"): "distance priority",

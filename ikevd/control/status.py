@@ -65,6 +65,7 @@ async def connection_view(
         "one_way": next((_one_way(known, s.now) for s in sessions if (known := s.state.one_way)), None),
         "interface": _interface(connection, sessions),
         "route_problem": sessions[0].route_problem if sessions else None,
+        "mss_problem": sessions[0].mss_problem if sessions else None,
         "children": shown,
     }
 

@@ -112,6 +112,9 @@ class Connection(TypedDict):
     """null: policy-based."""
     route_problem: str | None
     """Why a route to what its children protect cannot be set, in one sentence; null: nothing is in the way."""
+    mss_problem: str | None
+    """Why TCP connections through its tunnels do not get their MSS, in one sentence; null: they do, or it is not asked
+    for."""
     children: list[Child]
     """Its children, in the order of the configuration."""
 

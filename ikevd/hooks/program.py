@@ -1,7 +1,7 @@
-"""One run of an updown program: begun in a thread of its own, watched by the event loop, ended in time.
+"""One run of a program: begun in a thread of its own, watched by the event loop, ended in time.
 
-It has no shell, no standard input and output, no descriptor and no variable of the daemon's, and a process group of its
-own. Of its standard error the last lines are kept.
+It has no shell, no standard output, no descriptor and no variable of the daemon's, and a process group of its own. Of
+its standard error the last lines are kept.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ikevd import owners
 from ikevd.errors import Finding
+from ikevd.frozen import frozen
 from ikevd.hook_findings import HookExited, HookKilled, HookNotRun, HookTimedOut
 from ikevd.hooks.capabilities import confine
 from ikevd.policy.updown import Updown
@@ -29,46 +30,79 @@ MAX_STDERR = 2048
 MAX_LINES = 5
 
 
+@frozen
+class Command:
+    """What is run, and how."""
+
+    program: str
+    """An absolute path."""
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    timeout: float
+    """Seconds after which it is told to end."""
+    capabilities: tuple[str, ...] = ()
+    given: bytes | None = None
+    """What it reads from its standard input; None: nothing."""
+
+
+@frozen
+class Ended:
+    """How it ended."""
+
+    in_time: bool
+    code: int
+    """Negative: the signal that ended it."""
+    stderr: tuple[str, ...]
+    """The last lines that it wrote there."""
+
+
 async def run(updown: Updown, environment: Mapping[str, str], child: str, *, up: bool) -> Finding | None:
-    """Until it has ended; why it failed, or None. Where this is cancelled the program is ended."""
+    """An updown program, until it has ended; why it failed, or None. Where this is cancelled the program is ended."""
     told = (updown.program, child, up)
     try:
-        running = _watched(await _begin(updown, environment))
+        ended = await end_of(
+            Command(updown.program, updown.arguments, environment, updown.timeout, updown.capabilities)
+        )
     except OSError as error:
         return HookNotRun(*told, reason=printable(error.strerror or str(error)))
+    if not ended.in_time:
+        return HookTimedOut(*told, ended.stderr, seconds=updown.timeout)
+    if ended.code < 0:
+        return HookKilled(*told, ended.stderr, signal=_name(-ended.code))
+    return HookExited(*told, ended.stderr, code=ended.code) if ended.code else None
+
+
+async def end_of(command: Command) -> Ended:
+    """Runs it, until it has ended. Raises OSError, with the reason in words, where it cannot be run."""
+    running = _watched(await _begin(command))
     try:
-        in_time = await running.ended(updown.timeout)
+        in_time = await running.ended(command.timeout)
         if not in_time:
             await running.end()
     except asyncio.CancelledError:
         running.abandon()
         raise
     running.close()
-    code, said = running.code(), _lines(running.stderr)
-    if not in_time:
-        return HookTimedOut(*told, said, seconds=updown.timeout)
-    if code < 0:
-        return HookKilled(*told, said, signal=_name(-code))
-    return HookExited(*told, said, code=code) if code else None
+    return Ended(in_time, running.code(), _lines(running.stderr))
 
 
-async def _begin(updown: Updown, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+async def _begin(command: Command) -> subprocess.Popen[bytes]:
     """Raises OSError, with the reason in words."""
     loop = asyncio.get_running_loop()
     begun: asyncio.Future[subprocess.Popen[bytes]] = loop.create_future()
 
     def begin() -> None:
         try:
-            if found := owners.program_flaw(Path(updown.program), owners.Account.current()):
+            if found := owners.program_flaw(Path(command.program), owners.Account.current()):
                 raise OSError(0, found)
-            confine(updown.capabilities)
-            process = _popen(updown, environment)
+            confine(command.capabilities)
+            process = _popen(command)
         except Exception as error:
             loop.call_soon_threadsafe(begun.set_exception, error)
         else:
             loop.call_soon_threadsafe(begun.set_result, process)
 
-    threading.Thread(target=begin, name="updown", daemon=True).start()
+    threading.Thread(target=begin, name="program", daemon=True).start()
     try:
         return await asyncio.shield(begun)
     except asyncio.CancelledError:
@@ -83,16 +117,30 @@ def _never_mind(begun: asyncio.Future[subprocess.Popen[bytes]]) -> None:
             _watched(begun.result()).abandon()
 
 
-def _popen(updown: Updown, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [updown.program, *updown.arguments],
-        env={name: value.encode("utf-8", "replace") for name, value in environment.items()},
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+def _popen(command: Command) -> subprocess.Popen[bytes]:
+    with _readable(command.given) as given:
+        return subprocess.Popen(
+            [command.program, *command.arguments],
+            env={name: value.encode("utf-8", "replace") for name, value in command.environment.items()},
+            cwd="/",
+            stdin=given,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+
+@contextmanager
+def _readable(octets: bytes | None) -> Iterator[int]:
+    """A descriptor from which just these are read, by whoever gets it: a file in memory, which blocks nobody."""
+    if octets is None:
+        yield subprocess.DEVNULL
+        return
+    with open(os.memfd_create("given"), "w+b") as file:
+        file.write(octets)
+        file.flush()
+        file.seek(0)
+        yield file.fileno()
 
 
 def _watched(process: subprocess.Popen[bytes]) -> _Running:

@@ -39,6 +39,11 @@ def read(programs: str = PROGRAMS, net: Path = Path("/proc/net")) -> tuple[NatTa
     return tuple(found)
 
 
+def lacks_nft(programs: str = PROGRAMS) -> bool:
+    """Is there no program nft?"""
+    return shutil.which("nft", path=programs) is None
+
+
 def _is_old(program: str) -> bool:
     """Is it of the iptables that has tables of its own in the kernel, and makes one by asking for it?"""
     return "nft" not in Path(program).resolve().name

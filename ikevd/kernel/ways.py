@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 
 from ikevd.addresses import Address
@@ -32,6 +32,8 @@ from ikevd.readable import Readable
 
 GROUPS = 1, 5, 7, 9, 11
 """RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE"""
+NETLINK_NETFILTER, NFTABLES = 12, (7,)
+"""Of nftables (NFNLGRP_NFTABLES)."""
 TYPE = 7
 LOCAL = 2
 """RTN_LOCAL: what goes there is for this machine."""
@@ -46,11 +48,14 @@ class WayEvents:
     """Calls `changed` soon after anything has changed, at most once in `SETTLE`. Make it inside the running loop.
     Raises OSError."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, changed: Callable[[], None], family: int = NETLINK_ROUTE, groups: Iterable[int] = GROUPS
+    ) -> None:
+        """`groups` of netlink, whose messages tell that something has changed."""
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
-        self._socket = open_netlink(NETLINK_ROUTE, GROUPS, _small)
+        self._socket = open_netlink(family, groups, _small)
         self._readable = self._watch()
 
     def close(self) -> None:
@@ -84,6 +89,11 @@ class WayEvents:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
+
+
+def nftables_events(changed: Callable[[], None]) -> WayEvents:
+    """The same of the rules of nftables."""
+    return WayEvents(changed, NETLINK_NETFILTER, NFTABLES)
 
 
 class Locals:

@@ -64,7 +64,7 @@ class Ending:
         self._close()
 
     async def _remove_links_and_routes(self) -> None:
-        await self._ports.routing.remove_all()
+        await asyncio.gather(self._ports.routing.remove_all(), self._ports.clamping.remove_all())
         await remove_links(tuple(self._peers), self._ports.links)
 
     async def _take_down(self, *, announce: bool) -> None:

@@ -227,6 +227,7 @@ class Engine:
             session.start()
             session.start_links()
         self._ports.routing.open()
+        self._ports.clamping.open()
         self._ways.changed()  # while no process was there
         self._ways.watch_names()
         self._bring_up_soon(self._config.connections)
@@ -292,6 +293,7 @@ class Engine:
         self._ways.close()
         self._starts.close()
         self._ports.routing.rest()
+        self._ports.clamping.rest()
         self._peers.ask_no_more()
         for task in (*self._letting_go, *((self._finishing,) if self._finishing else ())):
             task.cancel()

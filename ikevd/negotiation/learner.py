@@ -212,8 +212,10 @@ class Learner(Inbox[Happening | Retry]):
         self.put_first(await self._kernel.bring_again(self.state, again))
 
     def _lead_routes(self) -> None:
-        """To what its policy-based children protect, as the state has it now."""
+        """To what its policy-based children protect, as the state has it now; and what goes through its tunnels by TCP
+        is kept short enough."""
         self._ports.routing.follow(self, self.connection, self.state, self._standby.yields)
+        self._ports.clamping.follow(self, self.connection, self.state)
 
     async def _bring_links(self, again: LinksAgain) -> None:
         if self._links is not None:

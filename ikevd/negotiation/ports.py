@@ -13,6 +13,7 @@ from ikevd.host.hooks import NoPrograms
 from ikevd.host.interface import Kernel
 from ikevd.host.links import Links
 from ikevd.negotiation.agenda import Agenda, agenda_of_many
+from ikevd.negotiation.clamping import Clamping
 from ikevd.negotiation.clock import loop_time
 from ikevd.negotiation.hooks import Hooks
 from ikevd.negotiation.names import Names, nobody
@@ -53,6 +54,8 @@ class Ports:
     """The `unreachable` routes of all connections."""
     routing: Routing = field(default_factory=Routing)
     """The routes that follow policy-based tunnels."""
+    clamping: Clamping = field(default_factory=Clamping)
+    """The MSS of TCP connections through tunnels."""
     nat_port: int = 4500
     """UDP port of IKE and ESP behind a NAT, here and at the peer."""
     names: Names = field(default_factory=lambda: Names(nobody))

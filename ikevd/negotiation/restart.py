@@ -88,6 +88,7 @@ class Restart:
         self._rows.read(placed)
         await self._remains.add(left)
         self._ports.routing.inherit(placed, unknown=unknown_too)
+        self._ports.clamping.inherit(placed, unknown=unknown_too)
         await self._link_leavings.of_restart(placed, self._config.connections, unknown=unknown_too)
         await self._rows.ask_for(self._outside.policies.values(), self._config)
         async for one in paced(peers.lost):

@@ -115,6 +115,7 @@ class Session(Learner):
 
     def doubt_links(self) -> None:
         """Interfaces, addresses or routes of this machine are others now, perhaps its own."""
+        self._ports.clamping.follow(self, self.connection, self.state)
         if self._links is not None:
             self._links.doubt()
 
@@ -159,6 +160,7 @@ class Session(Learner):
         Gives what stands, which is removed elsewhere."""
         self.connection = replace(self.connection, children=(), interface=None)
         self._ports.routing.release(self)
+        self._ports.clamping.release(self)
         if self._links is not None:
             self._links.close()
         _, let_go = self._kernel.reload(self.connection)
@@ -243,6 +245,11 @@ class Session(Learner):
         return self._ports.routing.refused.get(self.connection.name)
 
     @property
+    def mss_problem(self) -> str | None:
+        """Why TCP connections through its tunnels are not kept short enough, in words."""
+        return self._ports.clamping.refused.get(self.connection.name)
+
+    @property
     def desired(self) -> Iterator[View]:
         """What shall stand in the kernel, child by child."""
         return (self._kernel.desired(self.state, child.name) for child in self.connection.children)
@@ -275,5 +282,6 @@ class Session(Learner):
         """Forget everything without a word: after `end` and its farewells."""
         self._ports.hooks.forget(self)
         self._ports.routing.release(self)
+        self._ports.clamping.release(self)
         self._agenda.close()
         self._at_work.close()

@@ -42,7 +42,7 @@ def desired_links(connection: Connection, state: PeerState) -> tuple[Thing, ...]
 def longest_packet(connection: Connection, state: PeerState, path_mtu: PathMtu) -> int | None:
     """That goes into the tunnels through which its children send; None: not known, as while none does. `path_mtu`: of
     the way between two addresses."""
-    found = [_fits(sa, path) for sa in _sending(connection, state) if (path := path_mtu(sa.local, sa.remote))]
+    found = [fits(sa, path) for sa in _sending(connection, state) if (path := path_mtu(sa.local, sa.remote))]
     if not found or connection.interface is None:
         return None
     carries_6 = any(one.version == 6 for one in (*connection.interface.addresses, *connection.interface.routes))
@@ -56,7 +56,8 @@ def _sending(connection: Connection, state: PeerState) -> Iterator[IpsecSa]:
             yield sa
 
 
-def _fits(sa: IpsecSa, path: int) -> int:
+def fits(sa: IpsecSa, path: int) -> int:
+    """The longest packet that goes into its tunnel, over a way that takes packets of that length."""
     return inner_mtu(sa.suite, path, sa.local.version, udp=sa.encap is not None, icv_bits=sa.icv_bits)
 
 

@@ -149,6 +149,7 @@ REACH = {
             "backup_of",
             "give_back",
             "interface",
+            "mss",
         ),
         Reach.OURS,
     ),

@@ -17,6 +17,9 @@ from ikevd.policy.nat import Encap, NatMethod
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.suites import IkeSuite
 
+AUTO_MSS = 0
+"""What fits into the tunnel."""
+
 
 @frozen
 class Location:
@@ -128,6 +131,8 @@ class Connection:
     give_back: bool = True
     """Does that one carry them again as soon as it can?"""
 
+    mss: int | None = None
+    """What TCP connections through its tunnels get as MSS at most; AUTO_MSS: what fits; None: they are left alone."""
     interface: Interface | None = None
     """What is routed to it takes the tunnels of those children that are `routed`."""
     hooked: bool = field(default=False, init=False, compare=False, repr=False)

@@ -13,6 +13,8 @@ from ikevd.policy.suites import IpsecSuite
 from ikevd.wire.registry import EspTransform, Protocol
 
 IP_HEADER = {4: 20, 6: 40}
+TCP_HEADERS = {4: 40, 6: 60}
+"""With that of IP, without options: what the MSS leaves out (RFC 6691)."""
 UDP_HEADER, ESP_HEADER, ESP_TRAILER, AH_HEADER = 8, 8, 2, 12
 ALIGNMENT, AH_ALIGNMENT = 4, {4: 4, 6: 8}
 """RFC 4303 section 2.4, RFC 4302 section 3.3.3.2.1 (Linux: XFRM_STATE_ALIGN4)."""

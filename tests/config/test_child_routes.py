@@ -114,3 +114,42 @@ def test_of_two_routes_to_one_network_one_is_set_and_that_is_told(tmp_path: Path
     assert "paris.route: 10.2.0.0/24 is routed by berlin, too (line 6), with the same table and metric" in told
     assert doubts(tmp_path, two(route="{metric: 9}")) == []
     assert doubts(tmp_path, two()) == []
+
+
+# -- mss
+
+
+@pytest.mark.parametrize(("text", "found"), [("auto", 0), ("1360", 1360)])
+def test_the_mss_is_a_number_or_what_fits(tmp_path: Path, text: str, found: int) -> None:
+    (one,) = read(tmp_path, connection(mss=text)).config.connections
+    assert one.mss == found
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("100", "berlin.mss: is 100; wanted a number from 536 to 65495, or auto"),
+        ("'1360'", "berlin.mss: is '1360'; wanted a number from 536 to 65495, or auto in plain decimal digits"),
+        ("yes", "berlin.mss: is 'yes'; wanted a number from 536 to 65495, or auto"),
+    ],
+)
+def test_what_is_no_mss(tmp_path: Path, text: str, told: str) -> None:
+    (problem,) = problems(tmp_path, connection(mss=text))
+    assert told in problem
+
+
+def test_what_another_network_namespace_forwards_gets_no_mss_from_here(tmp_path: Path) -> None:
+    warnings = read(tmp_path, connection(mss="auto", interface="{name: berlin0, namespace: red}")).warnings
+    told = "berlin.mss: is for what is forwarded here, and does nothing for the interface in the network namespace red"
+    assert any(told in warning for warning in warnings)
+
+
+def test_a_machine_without_nft_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "ikevd.yaml"
+    path.write_text(connection(mss="auto"))
+    path.chmod(0o600)
+    found = [load(path, {}, known=Surroundings(lacks_nft=lacks)).warnings for lacks in (True, False)]
+    assert [any("berlin.mss: needs the program nft" in told for told in warnings) for warnings in found] == [
+        True,
+        False,
+    ]

@@ -287,7 +287,7 @@ def test_the_example_loads_and_shows_the_defaults(tmp_path: Path) -> None:
     lives = ((child, Lifetime(child.lifetime.seconds)) for child in berlin.children)
     plain = {"inactivity": None, "if_id": 0, "routed": False}
     unlimited = tuple(replace(child, lifetime=lifetime, **plain) for child, lifetime in lives)  # type: ignore[arg-type]
-    untold = replace(berlin, local_id=None, remote_id=None, children=unlimited, interface=None)
+    untold = replace(berlin, local_id=None, remote_id=None, children=unlimited, interface=None, mss=None)
     assert replace(untold, psk=by_default.psk, location=by_default.location) == by_default
     assert replace(loaded.listen, addresses=(), vrf="") == Listen()
     assert replace(loaded.control, owner=None, looks=None) == Control()

@@ -61,6 +61,7 @@ STATUS: Status = {
             "one_way": None,
             "interface": None,
             "route_problem": None,
+            "mss_problem": None,
             "isakmp": [
                 {
                     "cookies": "0123456789abcdef:fedcba9876543210",
@@ -157,6 +158,7 @@ STATUS: Status = {
             "one_way": None,
             "interface": None,
             "route_problem": None,
+            "mss_problem": None,
             "children": [],
         },
     ],

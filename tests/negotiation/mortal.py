@@ -15,6 +15,7 @@ from ikevd.host.events import KernelEvent, Listener
 from ikevd.host.hooks import HookCall, Programs
 from ikevd.host.policies import KernelPolicy
 from ikevd.kernel.memory import MemoryKernel
+from ikevd.kernel.memory_clamps import MemoryClamps
 from ikevd.kernel.memory_links import MemoryLinks
 from ikevd.kernel.memory_routes import MemoryRoutes
 from ikevd.policy.child import Start
@@ -154,6 +155,7 @@ class Machine:
         """Run what children have as updown; they outlive no process."""
         self.links = MemoryLinks()
         self.links.changed = lambda: self.kernel.gain_address(address)  # which tells that something has changed
+        self.clamps = MemoryClamps()
         self.routes = MemoryRoutes()
         self.routes.changed = self.links.changed
         self.disk = Disk()
@@ -201,6 +203,7 @@ class Machine:
             programs=Mortal(process, self.programs) if self.programs else None,
             links=cast(Any, Leash(process, self.links, self.pause, "links ")),
             routes=cast(Any, Leash(process, self.routes, self.pause, "routes ")),
+            clamps=cast(Any, Leash(process, self.clamps, self.pause, "clamps ")),
         )
         self.gateway.kernel = self.kernel
         return self.gateway

@@ -1,4 +1,5 @@
-"""What needs XFRM interfaces is skipped where there are none, in words, but never in the guest that is there for it."""
+"""What needs XFRM interfaces, or nftables, is skipped where there are none, in words, but never in the guest that is
+there for it."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.kernels import LACKING
+from tests.plugins.kernels import LACKING, NEEDS
 
-ALONE = ("-p", "tests.plugins.kernels", "-p", "no:asyncio", "-o", "markers=xfrm_interface")
+ALONE = ("-p", "tests.plugins.kernels", "-p", "no:asyncio", "-o", "markers=xfrm_interface\nnftables")
 MARKED = """
     import pytest
 
@@ -17,7 +18,7 @@ MARKED = """
     def costly():
         raise OSError
 
-    @pytest.mark.xfrm_interface
+    @pytest.mark.MARK
     def test_marked(costly):
         pass
 
@@ -36,21 +37,22 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_without_xfrm_interfaces_a_marked_test_is_skipped_before_anything_is_made_for_it(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, program: Path
+@pytest.mark.parametrize("mark", NEEDS)
+def test_without_it_a_marked_test_is_skipped_before_anything_is_made_for_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, program: Path, mark: str
 ) -> None:
     monkeypatch.setenv("RIG_KERNEL", "uml")
-    pytester.makepyfile(MARKED)
+    pytester.makepyfile(MARKED.replace("MARK", mark))
     result = pytester.runpytest(*ALONE, "-rs")
     result.assert_outcomes(passed=1, skipped=1)
-    result.stdout.fnmatch_lines([f"*{LACKING}"])
+    result.stdout.fnmatch_lines([f"*{LACKING.format(NEEDS[mark][0])}"])
 
 
 def test_in_the_second_guest_a_marked_test_runs_whatever_the_kernel_has(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, program: Path
 ) -> None:
     monkeypatch.setenv("RIG_KERNEL", "qemu")
-    pytester.makepyfile(MARKED)
+    pytester.makepyfile(MARKED.replace("MARK", "xfrm_interface"))
     pytester.runpytest(*ALONE).assert_outcomes(passed=1, errors=1)
 
 
@@ -59,5 +61,5 @@ def test_where_the_kernel_has_them_a_marked_test_runs(
 ) -> None:
     monkeypatch.setenv("RIG_KERNEL", "host")
     program.write_text("#!/bin/sh\nexit 0\n")
-    pytester.makepyfile(MARKED)
+    pytester.makepyfile(MARKED.replace("MARK", "xfrm_interface"))
     pytester.runpytest(*ALONE).assert_outcomes(passed=1, errors=1)

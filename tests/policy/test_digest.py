@@ -68,6 +68,7 @@ CHANGES: dict[type, dict[str, Any]] = {
         "group_key": True,
         "any_identity": True,
         "backup_of": "charlie",
+        "mss": 1300,
         "give_back": False,
         "interface": Interface(
             "tun0", 42, routes=(ip_network("10.2.0.0/16"),), addresses=(ip_interface("10.9.0.1/30"),)
