@@ -161,6 +161,13 @@ def test_any_width_gives_each_child_one_line_whatever_it_holds() -> None:
     assert line.endswith("in UDP, peer 198.51.100.1")
 
 
+def test_a_pair_that_compresses_is_shown_with_its_cpis() -> None:
+    compressed = connection(children=[child(sas=[{**SA, "ipcomp": {"cpi_in": "d001", "cpi_out": "4242"}}])])
+    assert any("compressed, CPI in d001, out 4242" in line for line in drawn(80, compressed))
+    (line,) = [line for line in drawn(ANY_WIDTH, compressed) if "c0ffee01" in line]
+    assert line.endswith("compressed")
+
+
 def test_the_peer_of_each_pair_is_named_where_the_configuration_leaves_it_open() -> None:
     pairs = [SA, {**SA, "spi_in": "c0ffee02", "remote": "203.0.113.7"}]
     lines = drawn(140, connection(remote="any", children=[child(sas=pairs)]))

@@ -11,9 +11,10 @@ import pytest
 
 from tests.eventually import eventually
 from tests.interop.beginner import EITHER, Beginner, bring_up
+from tests.interop.blocking import ESP, QUICK, comes_of_it, dropped
 from tests.interop.compressed import LARGE, SMALL, packets_cross, protocols
 from tests.interop.daemon import Ikevd
-from tests.interop.flood_ping import INTERVAL
+from tests.interop.flood_ping import INTERVAL, pinging
 from tests.interop.rekeying import unharmed, wait_for_another
 from tests.interop.sites import Site
 from tests.interop.strongswan import StrongSwan
@@ -29,6 +30,7 @@ WAYS = [
     pytest.param("tunnel", False, id="tunnel"),
     pytest.param("tunnel", True, id="tunnel-ipv6"),
     pytest.param("transport", False, id="transport"),
+    pytest.param("transport", True, id="transport-ipv6"),
 ]
 
 
@@ -151,6 +153,22 @@ def test_through_a_nat_nothing_is_compressed(behind_nat: Topology, beginner: Beg
         assert behind_nat.host_a.ping(behind_nat.host_b.address, 3, size=1000) == 3
         assert cpis(ikevd) == [None]
         assert "ESP travels in UDP, where there is no place for it" in ikevd.log
+
+
+@pytest.mark.soak
+def test_where_esp_is_dropped_it_is_tried_in_udp_and_then_nothing_is_compressed(
+    topology: Topology, charon_a: StrongSwan
+) -> None:
+    site = Site(topology.gw_b, topology.gw_a, ipcomp=True, options=QUICK)
+    charon_a.configure(site.mirrored(options=()))
+    with dropped(topology.router, ESP), Ikevd(topology.gw_b, site.ikevd()) as ikevd:
+        ikevd.up("lan")
+        assert None not in cpis(ikevd)
+        with pinging(topology.host_b, topology.host_a.address, interval=0.2):
+            comes_of_it(ikevd, "helped")
+        eventually(lambda: cpis(ikevd) == [None], within=60)
+        assert topology.host_b.ping(topology.host_a.address, 5, size=LARGE, interval=0.2) == 5
+        charon_a.forget()
 
 
 @pytest.mark.parametrize("missing", ["ipcomp", "xfrm4_tunnel"])
