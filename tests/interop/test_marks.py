@@ -71,6 +71,31 @@ def test_marked_packets_take_the_tunnel_and_others_do_not(
     assert net.gw_a.xfrm_policy() == []
 
 
+@EITHER
+@pytest.mark.xfrm_interface
+def test_what_is_routed_to_an_interface_of_somebody_else_takes_the_tunnel(
+    topology: Topology, charon_b: StrongSwan, beginner: Beginner
+) -> None:
+    net, site = topology, Site(topology.gw_a, topology.gw_b)
+    charon_b.configure(site.mirrored())
+    net.gw_a.ip("link", "add", "theirs", "type", "xfrm", "dev", "wan", "if_id", "42")
+    net.gw_a.ip("link", "set", "theirs", "up")
+    net.gw_a.ip("route", "add", net.gw_b.net, "dev", "theirs")
+    with Ikevd(net.gw_a, with_marks(site.ikevd(), "if_id: 42"), store=True) as ikevd:
+        bring_up(beginner, ikevd, charon_b)
+        net.wire.forget()
+        assert net.host_a.ping(net.host_b.address, PINGS) == PINGS
+        ikevd.kill()
+        ikevd.start()
+        assert net.host_a.ping(net.host_b.address, PINGS) == PINGS
+        assert {state.if_id for state in net.gw_a.xfrm_state()} == {42}
+        assert net.wire.clear_from(net.gw_a.net) == 0
+    assert "theirs" in net.gw_a.ip("link")
+    net.gw_a.ip("link", "delete", "theirs")
+    assert net.gw_a.xfrm_state() == []
+    assert net.gw_a.xfrm_policy() == []
+
+
 @pytest.fixture(scope="module")
 def behind_one_nat() -> Iterator[Topology]:
     with Topology(nat="a", neighbour=True) as net:
