@@ -38,6 +38,12 @@ def server(net: Topology) -> Ikevd:
     return Ikevd(net.gw_b, (EXAMPLE / "ikevd.yaml").read_text(), files={"office.psk": SECRET}, store=True)
 
 
+def bare(net: Topology) -> int:
+    """How many packets of L2TP crossed the router in the clear."""
+    packets = (frame.packet for frame in net.wire.frames())
+    return sum(len(packet) > 24 and packet[9] == 17 and PORT.to_bytes(2) in packet[20:24] for packet in packets)
+
+
 class Xl2tpd:
     """The server of the example, or its client; a context manager. `port`: its own, of UDP."""
 
@@ -75,6 +81,8 @@ class Xl2tpd:
         stop(self._process)
         if error is not None:
             error.add_note(f"--- xl2tpd in {self.node.name}:\n{self.log[-3000:]}")
+        else:
+            eventually(lambda: "ppp" not in self.node.ip("-brief", "link"))
         self._temporary.cleanup()
 
     def dial(self) -> None:
@@ -90,8 +98,8 @@ class Xl2tpd:
             raise AssertionError(f"no L2TP\n{self.log}") from late
 
     def is_up(self) -> bool:
-        """Is there an interface to the server?"""
-        return f"peer {INSIDE}" in self.node.ip("-4", "address")
+        """Is there a way to the server? pppd sets the address a moment before."""
+        return f"{INSIDE} dev ppp" in self.node.ip("-4", "route")
 
     @property
     def log(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ import pytest
 
 from tests.eventually import eventually
 from tests.interop.daemon import Ikevd
-from tests.interop.l2tp import CLIENT, INSIDE, PORT, SERVER, Xl2tpd, client_site, server
+from tests.interop.l2tp import CLIENT, EXAMPLE, INSIDE, PORT, SERVER, Xl2tpd, bare, client_site, server
+from tests.interop.node import Node
 from tests.interop.strongswan import StrongSwan
 from tests.interop.topology import Topology
 
@@ -26,16 +28,11 @@ class Dialled:
 
     def crosses(self, count: int = 3) -> None:
         """Through PPP, in L2TP, in ESP; nothing of it in the clear."""
-        before, bare = self.net.wire.seen(), self.bare()
+        before, in_the_clear = self.net.wire.seen(), bare(self.net)
         assert self.client.node.ping(INSIDE, count) == count
         seen = self.net.wire.seen() - before
         assert seen.esp + seen.udp_esp >= 2 * count
-        assert (seen.clear, self.bare()) == (0, bare)
-
-    def bare(self) -> int:
-        """How many packets of L2TP crossed the router in the clear."""
-        packets = (frame.packet for frame in self.net.wire.frames())
-        return sum(len(packet) > 24 and packet[9] == 17 and PORT.to_bytes(2) in packet[20:24] for packet in packets)
+        assert (seen.clear, bare(self.net)) == (0, in_the_clear)
 
     def start_pings(self) -> subprocess.Popen[str]:
         words = ("ping", "-n", "-q", "-c", str(PINGS), "-i", "0.1", "-W", "10", INSIDE)
@@ -48,21 +45,23 @@ def net(request: pytest.FixtureRequest) -> Iterator[Topology]:
         yield net
 
 
-@pytest.fixture(scope="module")
-def lns(net: Topology) -> Iterator[Xl2tpd]:
-    with Xl2tpd(net.gw_b, SERVER) as lns:
-        yield lns
+@pytest.fixture
+def firewall(net: Topology) -> Iterator[None]:
+    """Of the server."""
+    net.gw_b.run("iptables-legacy-restore", "--noflush", text=(EXAMPLE / "firewall.iptables").read_text())
+    yield
+    net.gw_b.run("iptables-legacy", "-F", "INPUT")
 
 
 @pytest.fixture
-def dialled(net: Topology, lns: Xl2tpd) -> Iterator[Dialled]:
-    """A client that has not called yet."""
+def dialled(net: Topology) -> Iterator[Dialled]:
+    """A client that has not called yet, and its server."""
     net.forget_mappings()
-    with Xl2tpd(net.gw_a, CLIENT) as client:
+    with Xl2tpd(net.gw_b, SERVER), Xl2tpd(net.gw_a, CLIENT) as client:
         yield Dialled(net, client)
 
 
-def test_ikevd_is_the_server(dialled: Dialled) -> None:
+def test_ikevd_is_the_server(dialled: Dialled, firewall: None) -> None:
     site = client_site(dialled.net, dialled.net.gw_a)
     with StrongSwan(dialled.net.gw_a) as charon, server(dialled.net) as ikevd:
         charon.configure(site)
@@ -74,6 +73,22 @@ def test_ikevd_is_the_server(dialled: Dialled) -> None:
         charon.rekey("lan")
         eventually(lambda: spis(dialled), lambda now: len(now - before) == 2)
         dialled.crosses()
+
+
+def test_what_comes_without_ipsec_the_firewall_drops(net: Topology, firewall: None) -> None:
+    def in_the_clear() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(b"in the clear", (net.gw_b.address, PORT))
+
+    net.gw_a.call(in_the_clear)
+    _, dropped = eventually(lambda: counts(net.gw_b), lambda counted: sum(counted) > 0)
+    assert dropped == 1
+
+
+def counts(node: Node) -> list[int]:
+    """Packets that each rule of INPUT met."""
+    _, _, *rules = node.run("iptables-legacy", "-nvxL", "INPUT").splitlines()
+    return [int(rule.split()[0]) for rule in rules]
 
 
 def test_ikevd_is_the_client(dialled: Dialled) -> None:
