@@ -149,6 +149,12 @@ def _check_connection(problems: Problems, path: YamlPath, connection: Connection
             f"is true, but the remote is {remote}, which is one peer; wanted `remote: any`, or the network that the "
             "clients call from",
         )
+    if connection.remote_id == ANYONE and connection.group_key is False:
+        problems.error(
+            (*path, "group_key"),
+            "is false, but with remote_id: any no name tells which peer has moved, and each would end the SAs of "
+            "others; wanted true, or remote_id",
+        )
     _refuse_repeats(problems, (*path, "ike_proposals"), connection.ike_proposals)
     _check_nat(problems, path, connection)
     advice.on_connection(problems, path, connection)

@@ -106,8 +106,10 @@ class Candidates:
 
 def _called(identity: Identity, connections: Sequence[Connection], path: Path) -> tuple[Connection, ...]:
     """Those whose peer calls itself so; where there are none, those whose peer may call itself anything."""
-    named = tuple([connection for connection in connections if identity == remote_identity(connection, path)])
-    return named or tuple([connection for connection in connections if connection.any_identity])
+    named = tuple(
+        [one for one in connections if not one.any_identity and identity == remote_identity(one, path)],
+    )
+    return named or tuple([one for one in connections if one.any_identity])
 
 
 def _of_that_size(suites: Sequence[IkeSuite], public: bytes | None) -> Sequence[IkeSuite]:

@@ -141,6 +141,11 @@ def test_one_peer_has_a_name(tmp_path: Path, remote: str) -> None:
     assert "(whose name is any: @any)" in told
 
 
+def test_a_key_whose_holders_call_themselves_anything_is_one_of_a_group(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, peers("remote: any, remote_id: any, group_key: false"))
+    assert "group_key: is false, but with remote_id: any no name tells which peer has moved" in told
+
+
 # -- narrow selection ---------------------------------------------------------------------------------------------
 
 

@@ -185,6 +185,15 @@ def test_who_calls_itself_as_nobody_is_named_is_whose_peer_may_call_itself_anyth
     assert main_mode_between(alice, anyone, mirrored(alice)).responder.result.connection == "alice"
 
 
+@pytest.mark.parametrize("first", ["alice", "anyone"])
+def test_a_peer_that_is_named_by_its_address_is_no_other_whatever_stands_first(first: str) -> None:
+    alice = connection()
+    anyone = replace(mirrored(alice), name="anyone", remote=None, remote_id=None, any_identity=True)
+
+    candidates = sorted((mirrored(alice), anyone), key=lambda one: one.name != first)
+    assert main_mode_between(alice, *candidates).responder.result.connection == "alice"
+
+
 def test_an_unknown_identity_is_refused_with_both_values() -> None:
     alice = connection(local_id=fqdn("mallory.example"))
     bob = replace(mirrored(alice), remote_id=fqdn("alice.example"))

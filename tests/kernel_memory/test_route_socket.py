@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -33,9 +34,11 @@ async def test_links_that_are_closed_answer_no_more() -> None:
 
 
 async def test_what_waits_while_links_are_closed_is_cancelled() -> None:
-    links = LinuxLinks()
-    waiting = [asyncio.ensure_future(links.read("lo")) for _ in range(200)]
+    links, busy = LinuxLinks(), threading.Event()
+    asyncio.get_running_loop().run_in_executor(links._ready(), busy.wait)
+    waiting = [asyncio.ensure_future(links.read("lo")) for _ in range(2)]
     await asyncio.sleep(0)
+    threading.Timer(0.5, busy.set).start()
     links.close()
     answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(answers[-1], asyncio.CancelledError)
