@@ -198,7 +198,7 @@ def test_fail_open_lets_traffic_pass_in_the_clear_while_no_tunnel_stands(
 def test_under_a_block_of_everything_a_host_speaks_with_itself_and_finds_its_neighbours(topology: Topology) -> None:
     gateway, router = topology.gw_a, topology.router
     site = Site(gateway, topology.gw_b, ipv6=True, children=(("all", EVERYWHERE, EVERYWHERE),))
-    with Ikevd(gateway, site.ikevd()):
+    with Ikevd(gateway, site.ikevd().replace("start: manual", "start: manual, all_traffic: true")):
         for node in (gateway, router):
             node.ip("-6", "neigh", "flush", "all")
         assert gateway.ping("::1", 1) == 1
