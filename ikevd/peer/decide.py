@@ -119,6 +119,7 @@ def _end(draft: Draft, *, announce: bool) -> None:
         _unwant(draft, name, open=before.open, by_command=before.by_command)
     for under in draft.isakmp:
         isakmp.retire(draft, under, tell=True, cause=cause)
+        isakmp.say_at_once(draft, under)
     if announce:
         quick_modes.begin(draft)
     else:

@@ -31,7 +31,7 @@ def isakmp_due(isakmp: IsakmpState) -> float | None:
     the peer lives."""
     end = isakmp_ends(isakmp)
     if isakmp.stage is LEAVING:
-        return end
+        return end if isakmp.delete_at is None else _first(end, isakmp.delete_at)
     look_at = None if isakmp.liveness is None or isakmp.retired else isakmp.liveness.look_at
     return _first(end, isakmp.renew_at, isakmp.retire_at, look_at)
 

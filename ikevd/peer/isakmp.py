@@ -16,7 +16,7 @@ from ikevd.peer.due import isakmp_ends, lasts, serves
 from ikevd.peer.effects import Forget, Record, Say
 from ikevd.peer.isakmp_state import IsakmpState, LastFlight, Liveness, Stage
 from ikevd.peer.notices import delete_isakmp
-from ikevd.peer.timing import RETIRED_FOR, STAGGER
+from ikevd.peer.timing import BEHIND_PHASE_1, RETIRED_FOR, STAGGER
 from ikevd.policy.child import Start
 from ikevd.policy.choose import describe
 from ikevd.policy.dpd import DpdMode
@@ -147,23 +147,39 @@ def retire(draft: Draft, under: Cookies, *, tell: bool, cause: IkeError) -> None
     if isakmp is None or isakmp.stage is Stage.LEAVING:
         return
     attempts.abort_under(draft, under, cause)
-    leave_at = draft.now + RETIRED_FOR
-    draft.isakmp.put(under, replace(isakmp, stage=Stage.LEAVING, leave_at=leave_at, delete_waits=tell))
+    behind = isakmp.born + BEHIND_PHASE_1
+    delete_at = behind if tell and isakmp.last_flight is not None and draft.now < behind else None
+    leaves = replace(
+        isakmp, stage=Stage.LEAVING, leave_at=draft.now + RETIRED_FOR, delete_waits=tell, delete_at=delete_at
+    )
+    draft.isakmp.put(under, leaves)
     say_waiting_delete(draft, under)
 
 
 def say_waiting_delete(draft: Draft, under: Cookies) -> None:
-    """Its Delete, unless a Quick Mode under it has yet to say its own last words."""
+    """Its Delete, unless a Quick Mode under it has yet to say its own last words, or the last message of phase 1 has
+    just left."""
     isakmp = draft.isakmp.get(under)
-    if isakmp is not None and isakmp.delete_waits and not attempts.busy(draft, under):
+    if isakmp is not None and isakmp.delete_waits and isakmp.delete_at is None and not attempts.busy(draft, under):
         draft.isakmp.put(under, replace(isakmp, delete_waits=False))
         draft.say(Say(under, (delete_isakmp(under),)))
+
+
+def say_at_once(draft: Draft, under: Cookies) -> None:
+    """Its Delete waits for no time any more."""
+    isakmp = draft.isakmp.get(under)
+    if isakmp is not None and isakmp.delete_at is not None:
+        draft.isakmp.put(under, replace(isakmp, delete_at=None))
+        say_waiting_delete(draft, under)
 
 
 def due(draft: Draft) -> None:
     """What has come to its end."""
     for under in draft.isakmp:
         isakmp = draft.isakmp[under]
+        if isakmp.delete_at is not None and isakmp.delete_at <= draft.now:
+            say_at_once(draft, under)
+            isakmp = draft.isakmp[under]
         when = isakmp_ends(isakmp)
         if when is None or draft.now < when:
             continue

@@ -132,3 +132,5 @@ class IsakmpState:
     outdated: bool = False
     """Its settings are not those of the file any more, or the operator wants another one: once that stands, the
     children are negotiated anew under it."""
+    delete_at: float | None = None
+    """LEAVING: its Delete is not said before; None: at any time."""

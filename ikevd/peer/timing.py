@@ -133,6 +133,9 @@ ever comes back may be all that a tunnel is for."""
 
 SAID_AFTER = 8.0
 """The copies of a Delete take so long: an ISAKMP SA that was made to say it ends then."""
+BEHIND_PHASE_1 = 0.5
+"""So long after a last message of phase 1 that was ours the Delete of its ISAKMP SA is held: of two datagrams that come
+one behind the other strongSwan may read the second first, and then none of its copies either."""
 RETIRED_FOR = 10.0
 """A deleted ISAKMP SA still sends its farewells so long."""
 

@@ -35,7 +35,7 @@ from ikevd.peer.effects import (
 )
 from ikevd.peer.exchange_state import Attempt, QuickModeState
 from ikevd.peer.facts import Fact
-from ikevd.peer.isakmp_state import IsakmpState, Stage
+from ikevd.peer.isakmp_state import IsakmpState, LastFlight, Stage
 from ikevd.peer.start import pause
 from ikevd.peer.state import PeerKey, PeerState
 from ikevd.policy.child import Start
@@ -80,6 +80,10 @@ def isakmp_sa(cookies: Cookies = A, *, initiator: bool = True, seconds: int = 86
         cipher_key=Secret(bytes(16)),
         last_blocks=(bytes(16),),
     )
+
+
+LAST_WORD = LastFlight(b"message 5", (b"message 6",))
+"""Of phase 1, ours, which may have been lost."""
 
 
 def isakmp(cookies: Cookies = A, **changes: object) -> IsakmpState:

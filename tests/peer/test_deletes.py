@@ -10,15 +10,12 @@ from ikevd.peer.command_facts import Unwanted
 from ikevd.peer.exchange_facts import QuickModeFailed
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Restarted
-from ikevd.peer.isakmp_state import LastFlight
 from ikevd.peer.message_facts import Heard
 from ikevd.peer.state import SaidDelete
 from tests.builders import ALICE_TO_BOB
-from tests.peer.records import NOW, A, B, isakmp, mode, ours, peer, told
+from tests.peer.records import LAST_WORD, NOW, A, B, isakmp, mode, ours, peer, told
 from tests.peer.rows import UP
 
-LAST_WORD = LastFlight(b"message 5", (b"message 6",))
-"""Ours, which may have been lost."""
 RENEWED = peer(isakmp(A), isakmp(B, last_flight=LAST_WORD), lan=UP)
 
 

@@ -10,15 +10,17 @@ from ikevd.addresses import Endpoint, Path
 from ikevd.errors import NoAnswer
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.command_facts import Ended, Unwanted, Wanted
+from ikevd.peer.due import next_due
 from ikevd.peer.exchange_facts import PhaseOneUp, QuickModeFailed
 from ikevd.peer.exchange_state import Attempt
 from ikevd.peer.facts import Due
 from ikevd.peer.isakmp import MAX_ISAKMP_SAS
 from ikevd.peer.isakmp_state import IsakmpState, Stage
 from ikevd.peer.message_facts import Heard, Worn
+from ikevd.peer.timing import BEHIND_PHASE_1
 from ikevd.sa.model import Cookies
 from tests.builders import ALICE, ALICE_TO_BOB, BOB
-from tests.peer.records import NOW, A, B, C, isakmp, isakmp_sa, mode, ours, pair, peer, told
+from tests.peer.records import LAST_WORD, NOW, A, B, C, isakmp, isakmp_sa, mode, ours, pair, peer, told
 
 UP = ChildState(wanted=True, pairs=(pair(1),), since=5.0)
 WANTED = ChildState(wanted=True, attempt=Attempt(7), since=5.0)
@@ -70,6 +72,34 @@ def test_of_too_many_the_oldest_goes() -> None:
     after, effects = told(before, PhaseOneUp(None, isakmp_sa(B)))
     assert [key for key, stands in after.isakmp.items() if stands.stage is Stage.LEAVING] == [A, names[0]]
     assert effects[-1].endswith("delete ISAKMP SA \0")
+
+
+# -- given up right behind the last message of its phase 1
+
+
+FRESH = isakmp(A, born=NOW, last_flight=LAST_WORD)
+
+
+def test_its_delete_lets_message_6_go_before() -> None:
+    after, effects = told(peer(FRESH), Worn(A, "x"))
+    assert (after.isakmp[A].delete_at, effects) == (NOW + BEHIND_PHASE_1, [])
+    assert next_due(after) == NOW + BEHIND_PHASE_1
+    later, effects = told(after, Due(), now=NOW + BEHIND_PHASE_1)
+    assert (later.isakmp[A].delete_waits, effects) == (False, ["say under A: delete ISAKMP SA A"])
+    assert next_due(later) == later.isakmp[A].leave_at
+
+
+@pytest.mark.parametrize(
+    "state", [replace(FRESH, last_flight=None), replace(FRESH, born=NOW - BEHIND_PHASE_1)], ids=["heard", "old"]
+)
+def test_but_not_where_the_peer_has_message_6_or_it_left_a_while_ago(state: IsakmpState) -> None:
+    _, effects = told(peer(state), Worn(A, "x"))
+    assert effects == ["say under A: delete ISAKMP SA A"]
+
+
+def test_nor_where_ikevd_stops() -> None:
+    _, effects = told(peer(FRESH), Ended(announce=True))
+    assert effects == ["say under A: delete ISAKMP SA A"]
 
 
 # -- which one serves
