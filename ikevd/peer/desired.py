@@ -296,9 +296,10 @@ class _Policies:
     def outwards(self, action: Action, sa: IpsecSa | None = None) -> Iterator[KernelPolicy]:
         """Those of the packets that leave. `sa`: through this pair."""
         back = self.tunnel.inwards
-        template = replace(back, source=back.destination, destination=back.source)
-        if sa is not None:
-            template = replace(template, spi=sa.outbound, cpi=sa.cpis.outbound if sa.cpis is not None else None)
+        spi, cpis = (sa.outbound, sa.cpis) if sa is not None else (None, None)
+        cpi = cpis.outbound if cpis is not None else None
+        ends = back.destination, back.source, back.reqid
+        template = Template(*ends, spi, back.protocol, back.transport, back.compressed, cpi)
         for name, policy in zip(self._outwards, self.inwards, strict=False):  # of one pair of networks each
             yield KernelPolicy(name, action, policy.priority, template)
 

@@ -109,7 +109,9 @@ def choose_phase2(
     by_number: dict[int, list[Proposal]] = {}
     for proposal in offer.proposals:
         by_number.setdefault(proposal.number, []).append(proposal)
-    offered = sorted(_read(protocol, by_number.values(), compress=compress), key=lambda one: one.ipcomp is None)
+    offered = [*_read(protocol, by_number.values(), compress=compress)]
+    if compress:
+        offered.sort(key=lambda one: one.ipcomp is None)
     for accepts in (_same, _same_but_group) if pfs is Pfs.OPTIONAL else (_same,):
         for suite in suites:
             for proposal, ipcomp, transform, read, life in offered:
