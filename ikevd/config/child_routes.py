@@ -8,7 +8,7 @@ from ikevd.addresses import Address
 from ikevd.config.interfaces import is_routed
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
-from ikevd.config.schema_addresses import Places
+from ikevd.config.schema_addresses import Places, Within
 from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection
 from ikevd.config.schema_route import RouteSection
@@ -58,6 +58,7 @@ def _check_route(
     for name, child in led.items():
         _check_source(problems, (*path, "route", "source"), name, child, route, known)
         _check_way(problems, (*path, "children", name, "remote"), connection, child, route)
+        _doubt_within(problems, (*path, "children", name, "remote"), child, known)
     if known is not None and known.addresses:
         _doubt_own(problems, (*path, "route", "source"), route, known)
 
@@ -111,6 +112,19 @@ def _check_way(
                     f"{selector} covers {peer}, the peer itself, and the route to it would be in table main; wanted a "
                     "table of its own, as `route: {table: 220}`, or route: false of the child",
                 )
+
+
+def _doubt_within(problems: Problems, path: YamlPath, child: ChildSection, known: Surroundings | None) -> None:
+    """A peer chooses its part: no route leads there where this machine has a network of its own."""
+    for index, selector in enumerate(child.remote):
+        for own in known.addresses if known is not None and isinstance(selector, Within) else ():
+            if not own.address.is_loopback and not own.address.is_link_local and _holds(selector, own.address):
+                problems.warn(
+                    (*path, index),
+                    f"{selector} holds {own.address}, which is on {own.interface} here: a peer may ask for networks of "
+                    "this site, and gets no route to them; wanted networks of peers alone",
+                )
+                break
 
 
 def _peers(connection: ConnectionSection) -> Iterator[Address]:

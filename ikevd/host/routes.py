@@ -75,6 +75,10 @@ class WantedRoute:
     table: int = MAIN_TABLE
     metric: int = 0
     mtu: int | None = None
+    inside: Network | None = None
+    """The peer chose `to` out of this network; None: the file says it."""
+    spared: tuple[Address, ...] = ()
+    """Other peers in it, which it does not lead to."""
 
     @property
     def place(self) -> Place:
@@ -83,10 +87,13 @@ class WantedRoute:
 
     @property
     def beside(self) -> tuple[Routed, ...]:
-        """What it needs: the peer itself is not reached by it, and its table is looked at."""
+        """What it needs: no peer is reached by it, and its table is looked at."""
+        if self.table == MAIN_TABLE:
+            return ()
         covers = self.peer.version == self.to.version and self.peer in self.to
-        aside = (PeerRoute(ip_network(self.peer), self.table, self.metric),) if covers else ()
-        return (*aside, Rule(self.to.version, self.table)) if self.table != MAIN_TABLE else ()
+        apart = (self.peer, *self.spared) if covers else self.spared
+        aside = (PeerRoute(ip_network(peer), self.table, self.metric) for peer in apart)
+        return *aside, Rule(self.to.version, self.table)
 
 
 class Routes(Protocol):
@@ -94,6 +101,9 @@ class Routes(Protocol):
 
     async def resolve(self, wanted: Sequence[WantedRoute]) -> list[PeerRoute | None]:
         """As they shall stand now; None: no way leads to the peer."""
+
+    async def others(self) -> frozenset[Network]:
+        """To which routes of others lead, in any table, and addresses of this machine; but for those to everywhere."""
 
     async def read(self) -> frozenset[Routed]:
         """All of ours that stands."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from ikevd.addresses import Address
 from ikevd.host.routes import PeerRoute, Place, Routed, WantedRoute
 from ikevd.kernel.peer_routes import route_refused, source_of
+from ikevd.policy.selectors import Network
 
 
 class MemoryRoutes:
@@ -24,7 +25,7 @@ class MemoryRoutes:
         """Where every way begins; None: there is none."""
         self.stands: dict[Place, Routed] = {}
         """Ours."""
-        self.others: set[Place] = set()
+        self.taken: set[Place] = set()
         """Somebody else's routes."""
         self.stuck = 0
         """The errno with which it refuses to remove anything."""
@@ -42,13 +43,17 @@ class MemoryRoutes:
         source = source_of(one, self.own, one.local)
         return PeerRoute(one.to, one.table, one.metric, self.link, gateway, source, one.mtu)
 
+    async def others(self) -> frozenset[Network]:
+        """See `Routes.others`."""
+        return frozenset(place[0] for place in self.taken if not isinstance(place[0], int))
+
     async def read(self) -> frozenset[Routed]:
         """See `Routes.read`."""
         return frozenset(self.stands.values())
 
     async def put(self, thing: Routed, *, instead: bool) -> None:
         """See `Routes.put`."""
-        if thing.place in self.others or (not instead and self.stands.get(thing.place, thing) != thing):
+        if thing.place in self.taken or (not instead and self.stands.get(thing.place, thing) != thing):
             raise route_refused(thing, errno.EEXIST)
         if isinstance(thing, PeerRoute) and thing.source is not None and thing.source not in self.own:
             raise route_refused(thing, errno.EINVAL)

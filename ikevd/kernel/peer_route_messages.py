@@ -12,8 +12,10 @@ from ikevd.host.routes import PROTOCOL, RULE_PRIORITY, PeerRoute, Rule
 from ikevd.kernel.netlink import attribute, attributes
 from ikevd.kernel.rtnetlink import (
     FR_ACT_TO_TBL,
+    LOCAL,
     NUMBER,
     RTAX_MTU,
+    RTM_F_CLONED,
     RTMSG,
     RTNH_F_ONLINK,
     SCOPE_LINK,
@@ -94,9 +96,17 @@ def read_rule(body: bytes) -> Rule | None:
     return Rule(4 if version_family == family(4) else 6, _number(present, Fra.TABLE) or table)
 
 
-def build_route_dump(version: int) -> bytes:
-    """The body of GETROUTE: those of our protocol, as far as the kernel heeds that."""
-    return RTMSG.pack(family(version), 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
+def read_other(body: bytes) -> Network | None:
+    """The network of a route that is not ours and leads somewhere; None for others, and for one to everywhere."""
+    version_family, prefix, _, _, _, protocol, _, kind, flags = RTMSG.unpack_from(body)
+    if protocol == PROTOCOL or kind not in (UNICAST, LOCAL) or not prefix or flags & RTM_F_CLONED:
+        return None
+    return _network(version_family, dict(attributes(body[RTMSG.size :])).get(Rta.DST), prefix)
+
+
+def build_route_dump(version: int, protocol: int = PROTOCOL) -> bytes:
+    """The body of GETROUTE: those of that protocol, as far as the kernel heeds that; 0: of all."""
+    return RTMSG.pack(family(version), 0, 0, 0, 0, protocol, 0, 0, 0)
 
 
 def build_way(destination: Address, source: Address | None, below: int = 0) -> bytes:

@@ -18,6 +18,7 @@ from ikevd.kernel.peer_route_messages import (
     build_rule,
     build_rule_dump,
     build_way,
+    read_other,
     read_peer_route,
     read_rule,
     read_way,
@@ -27,6 +28,7 @@ from ikevd.kernel.route_socket import RouteSocket
 from ikevd.kernel.route_thread import RouteThread
 from ikevd.kernel.rtnetlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Rtm
 from ikevd.kernel.surroundings import addresses
+from ikevd.policy.selectors import Network
 from ikevd.vrf import index_of
 
 GONE = (errno.ENODEV, errno.ESRCH, errno.ENOENT)
@@ -40,6 +42,10 @@ class LinuxRoutes(RouteThread):
     async def resolve(self, wanted: Sequence[WantedRoute]) -> list[PeerRoute | None]:
         """See `Routes.resolve`."""
         return await self._run(partial(_resolve, self._vrf), wanted)
+
+    async def others(self) -> frozenset[Network]:
+        """See `Routes.others`."""
+        return await self._run(_others, None)
 
     async def read(self) -> frozenset[Routed]:
         """See `Routes.read`."""
@@ -121,6 +127,15 @@ def _hop(vrf: str, netlink: RouteSocket, peer: Address, local: Address | None) -
     except (NetlinkError, ValueError):
         return None
     return read_way(answer)
+
+
+def _others(netlink: RouteSocket, _: None) -> frozenset[Network]:
+    found = set[Network]()
+    for version in (4, 6):
+        for body in _dump(netlink, Rtm.GETROUTE, build_route_dump(version, protocol=0), "list the routes"):
+            if (network := read_other(body)) is not None:
+                found.add(network)
+    return frozenset(found)
 
 
 def _read(netlink: RouteSocket, _: None) -> frozenset[Routed]:

@@ -99,6 +99,7 @@ class Engine:
         self._ways = Ways(self._peers, ports)
         self._ending = Ending(self._peers, self._outside, self._remains, ports)
         ports.kernel.on_event(self._kernel_event)
+        ports.routing.peers = self._peer_addresses
 
     @property
     def config(self) -> Config:
@@ -266,6 +267,13 @@ class Engine:
     def sessions(self) -> Iterator[Session]:
         """All of them, connection by connection."""
         return iter(self._peers)
+
+    def _peer_addresses(self) -> Iterator[Address]:
+        """Of all that are configured, and of all that there are SAs with."""
+        for connection in self._config.connections:
+            yield from connection.addresses
+        for session in self._peers:
+            yield from session.peer_addresses
 
     @property
     def dismissed(self) -> list[Session]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from ikevd.addresses import Address
 from ikevd.errors import IkeError
+from ikevd.host.route_claims import Claims
 from ikevd.host.routes import Place, Routed, Routes, Rule, WantedRoute
 from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import may_stand
 from ikevd.negotiation.clock import loop_time
+from ikevd.negotiation.paced import paced
 from ikevd.negotiation.reports import surely_done
 from ikevd.observe.words import say_error
 from ikevd.peer.routes import desired_routes
@@ -30,6 +33,8 @@ LOOK_EVERY = 5.0
 """Seconds from one look at what stands to the next, however often something changes on this machine."""
 FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
 """Seconds until what was refused is tried again; each pause is twice the one before."""
+MANY = 200
+"""Addresses and routes that are looked at in one step."""
 ROW = "route "
 """Begins the names of its rows."""
 UNKNOWN = "the routes to remote networks cannot be read or worked out"
@@ -62,6 +67,8 @@ class Routing:
         self._next = 0.0
         """When the next difference is due, if one is."""
         self._pause = FIRST_PAUSE
+        self.peers: Callable[[], Iterable[Address]] = tuple
+        """All that there are tunnels with, or are to be, by whatever connection."""
         self.refused: Mapping[str, str] = {}
         """Why something does not stand that shall, by connection."""
 
@@ -149,9 +156,10 @@ class Routing:
 
     async def _compare(self, routes: Routes) -> list[tuple[str, str]]:
         """What was refused, and of which connection."""
-        wanted = self._by_place()
         refused = list[tuple[str, str]]()
+        wanted = self._by_place()
         try:
+            wanted = await self._admitted(routes, wanted, refused)
             resolved = await routes.resolve([one for _, one in wanted.values()])
             found = await routes.read()
         except IkeError as refusal:
@@ -178,6 +186,24 @@ class Routing:
             elif self._known.get(place) != thing:
                 self._note(thing)
         return refused
+
+    async def _admitted(
+        self, routes: Routes, wanted: dict[Place, tuple[str, WantedRoute]], refused: list[tuple[str, str]]
+    ) -> dict[Place, tuple[str, WantedRoute]]:
+        """Those that lead nothing away that is somebody else's; why the others do is added to `refused`."""
+        if not wanted:
+            return wanted
+        chosen = any(one.inside is not None for _, one in wanted.values())
+        others = await routes.others() if chosen else frozenset()
+        claims = Claims(others, [address async for address in paced(self.peers(), MANY)])
+        found: dict[Place, tuple[str, WantedRoute]] = {}
+        async for place, (name, one) in paced(wanted.items(), MANY):
+            admitted = claims.admit(one)
+            if isinstance(admitted, str):
+                refused.append((name, admitted))
+            else:
+                found[place] = name, admitted
+        return found
 
     def _by_place(self) -> dict[Place, tuple[str, WantedRoute]]:
         """Of several that want the same one the first has it."""

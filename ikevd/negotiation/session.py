@@ -230,6 +230,12 @@ class Session(Learner):
         return list(self.state.isakmp.values())
 
     @property
+    def peer_addresses(self) -> Iterator[Address]:
+        """To which its SAs lead."""
+        yield from (known.path.remote.address for known in self.state.isakmp.values())
+        yield from (pair.sa.remote for child in self.state.children.values() for pair in child.pairs)
+
+    @property
     def states(self) -> Mapping[str, ChildState]:
         """The children, by name."""
         return self.state.children

@@ -7,13 +7,15 @@ the routes to its own part, as long as its tunnel stands (reverse routes).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ikevd.addresses import Address
+from ikevd.frozen import replace
 from ikevd.host.links import METRIC_6
 from ikevd.host.routes import WantedRoute
 from ikevd.peer.child_state import ChildState
 from ikevd.peer.desired import sending
+from ikevd.peer.isakmp_state import IsakmpState
 from ikevd.peer.state import PeerState
 from ikevd.policy.child import Child
 from ikevd.policy.child_route import ChildRoute
@@ -28,18 +30,30 @@ def desired_routes(connection: Connection, state: PeerState, yields: Callable[[s
         one
         for child in connection.children
         if child.route is not None and not yields(child.name)
-        for one in _of_child(connection, child, child.route, state.children.get(child.name, ChildState()))
+        for one in _of_child(
+            connection, child, child.route, state.children.get(child.name, ChildState()), state.isakmp.values()
+        )
     )
 
 
-def _of_child(connection: Connection, child: Child, route: ChildRoute, state: ChildState) -> Iterator[WantedRoute]:
+def _of_child(
+    connection: Connection, child: Child, route: ChildRoute, state: ChildState, isakmp: Iterable[IsakmpState]
+) -> Iterator[WantedRoute]:
     sa = sending(state)
-    if sa is not None:
-        ours = child.local if not connection.anybody else sa.local_selector
-        theirs = child.remote if not connection.anybody else sa.remote_selector
-        yield from _to(theirs, ours, sa.remote, sa.local, route)
-    elif connection.remote is not None and not (child.fail_open or state.open):
-        yield from _to(child.remote, child.local, connection.remote, connection.local, route)
+    if sa is not None and connection.anybody:
+        for one in _to(sa.remote_selector, sa.local_selector, sa.remote, sa.local, route):
+            yield replace(one, inside=_around(one.to, child.remote))
+    elif sa is not None:
+        yield from _to(child.remote, child.local, sa.remote, sa.local, route)
+    elif not (connection.anybody or child.fail_open or state.open) and (peer := _called_at(connection, isakmp)):
+        yield from _to(child.remote, child.local, peer, connection.local, route)
+
+
+def _called_at(connection: Connection, isakmp: Iterable[IsakmpState]) -> Address | None:
+    """Of several places that where the peer was seen last, or else the first; None: it has names alone, and was not
+    seen yet."""
+    seen = tuple(known.path.remote.address for known in isakmp) if connection.places else ()
+    return next(iter((*seen[-1:], *connection.addresses)), None)
 
 
 def _to(
@@ -51,6 +65,14 @@ def _to(
         if not _is_in_the_way(network, peer, route.table):
             metric = route.metric or (METRIC_6 if network.version == 6 else 0)
             yield WantedRoute(network, peer, local, ours.networks, route.sources, route.table, metric, route.mtu)
+
+
+def _around(to: Network, whole: TrafficSelector) -> Network | None:
+    """The network of the file that the peer chose it out of; None: it had no choice, it is just that."""
+    if isinstance(whole, Dynamic):
+        return None
+    around = (net for net in whole.networks if net.version == to.version and net.prefixlen < to.prefixlen)
+    return next((net for net in around if to.network_address in net), None)
 
 
 def _is_in_the_way(network: Network, peer: Address, table: int) -> bool:

@@ -145,6 +145,13 @@ class Connection:
         object.__setattr__(self, "leads_routes", any(child.route is not None for child in self.children))
 
     @property
+    def addresses(self) -> tuple[Address, ...]:
+        """At which its peer is called, as far as the file says so."""
+        if self.remote is not None:
+            return (self.remote,)
+        return tuple(place for place in self.places if not isinstance(place, str))
+
+    @property
     def anybody(self) -> bool:
         """Are there several peers, or is the only one called nowhere?"""
         return self.remote is None and not self.places

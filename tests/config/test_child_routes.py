@@ -153,3 +153,15 @@ def test_a_machine_without_nft_is_told(tmp_path: Path) -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize(("within", "told"), [("10.0.0.0/8", ["10.1.0.1, which is on lan0 here"]), ("10.3.0.0/16", [])])
+def test_a_peer_may_ask_for_no_network_of_this_site(tmp_path: Path, within: str, told: list[str]) -> None:
+    clients = f"{{roads: {{local: 10.1.0.0/24, remote: within {within}}}}}"
+    text = connection(remote="any", route="auto", children=clients)
+    path = tmp_path / "ikevd.yaml"
+    path.write_text(text)
+    path.chmod(0o600)
+    found = [one for one in load(path, {}, known=Surroundings((WAN, LAN))).warnings if "networks of this site" in one]
+    assert len(found) == len(told)
+    assert all(word in one for word, one in zip(told, found, strict=True))

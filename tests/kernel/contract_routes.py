@@ -96,3 +96,12 @@ class RouteContract:
         with pytest.raises(KernelRefused):
             await bench.routes.put(ROUTE, instead=False)
         assert await bench.routes.read() == set()
+
+    async def test_where_routes_of_others_lead_is_known(self, bench: RouteBench) -> None:
+        await bench.routes.put(ROUTE, instead=False)
+        planted = replace(ROUTE, to=ip_network("10.7.0.0/16"))
+        bench.plant(planted)
+        found = await bench.routes.others()
+        assert planted.to in found
+        assert ROUTE.to not in found
+        assert not [net for net in found if net.prefixlen == 0]

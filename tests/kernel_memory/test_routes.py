@@ -21,7 +21,7 @@ class MemoryRouteBench:
         self.routes.link = "wire"
 
     def plant(self, route: PeerRoute) -> None:
-        self.routes.others.add(route.place)
+        self.routes.taken.add(route.place)
 
 
 class TestMemoryRoutes(RouteContract):

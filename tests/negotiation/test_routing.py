@@ -148,14 +148,14 @@ def test_a_route_that_cannot_be_set_is_told_once_and_set_as_soon_as_it_can() -> 
     async def story() -> None:
         _, hers, _, alice, _ = await tunnel(led())
         prepare(hers)
-        hers.routes.others.add(ROUTE.place)
+        hers.routes.taken.add(ROUTE.place)
         alice.engine.start()
         await asyncio.sleep(200)
         (told,) = alice.troubles
         assert "somebody else's route to this network has that metric" in told
         assert alice.session.route_problem == told.removeprefix("bob: ")
         assert alice.pairs == 1
-        hers.routes.others.clear()
+        hers.routes.taken.clear()
         hers.routes.changed()
         await asyncio.sleep(LOOK_EVERY)
         assert stands(hers) == {ROUTE}
@@ -326,6 +326,29 @@ def test_each_peer_of_a_template_has_the_route_to_its_own_part_while_its_tunnel_
         clients[1].session.end()
         await asyncio.sleep(5)
         assert stands(machine) == to(0, 2)
+
+    run(story())
+
+
+def test_a_peer_that_asks_for_what_another_route_leads_to_has_its_tunnel_and_no_route() -> None:
+    async def story() -> None:
+        world = World(Network(nat=two_nats()))
+        machine = Machine(world, BOB, hub(reverse(), group_key=True, dpd=NO_DPD))
+        prepare(machine)
+        dmz = (ip_network("10.3.0.128/25"), 254, 0)
+        machine.routes.taken.add(dmz)
+        hub_gateway = machine.boot()
+        hub_gateway.engine.start()
+        here = world.gateway(CLIENTS[0], replace(client(CLIENTS[0], "10.3.0.0/24"), dpd=NO_DPD))
+        await bring_up(here)
+        await asyncio.sleep(60)
+        assert (stands(machine), here.pairs) == (set(), 1)
+        (told,) = hub_gateway.troubles
+        assert "asks for 10.3.0.0/24, and another route of this machine leads to 10.3.0.128/25" in told
+        machine.routes.taken.clear()
+        machine.routes.changed()
+        await asyncio.sleep(2 * LOOK_EVERY)
+        assert stands(machine) == to(0)
 
     run(story())
 

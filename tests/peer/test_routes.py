@@ -6,16 +6,19 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+import pytest
+
+from ikevd.addresses import Address
 from ikevd.host.links import METRIC_6
 from ikevd.host.routes import PeerRoute, Rule, WantedRoute
-from ikevd.peer.child_state import ChildState
+from ikevd.peer.child_state import ChildState, Half, PairState
 from ikevd.peer.routes import desired_routes
 from ikevd.peer.state import PeerState
 from ikevd.policy.child import Child
 from ikevd.policy.child_route import ChildRoute
 from ikevd.policy.selectors import TrafficSelector
 from tests.builders import ALICE, BOB, child, connection
-from tests.peer.records import KEY
+from tests.peer.records import KEY, A, ipsec, isakmp
 
 DOWN, AUTO = ChildState(), ChildRoute()
 
@@ -70,3 +73,25 @@ def test_ipv6_has_the_metric_that_the_kernel_makes_of_none() -> None:
     (found,) = routes(led(local="fd00:1::/64", remote="fd00:2::/64"))
     assert (found.metric, found.peer, found.local) == (METRIC_6, BOB, ALICE)
     assert found.beside == ()
+
+
+@pytest.mark.parametrize("places", [(BOB,), ("bob.example", BOB)], ids=["an address", "a name before it"])
+def test_a_peer_of_several_places_has_its_route_while_it_is_down(places: tuple[Address | str, ...]) -> None:
+    called = connection(children=(led(),), remote=None, places=places)
+    (found,) = desired_routes(called, PeerState(KEY), lambda _: False)
+    assert found.peer == BOB
+
+
+def test_that_leads_to_where_it_was_seen_last() -> None:
+    called = connection(children=(led(),), remote=None, places=(ALICE, "bob.example"))
+    (found,) = desired_routes(called, PeerState(KEY, isakmp={A: isakmp(A)}), lambda _: False)
+    assert found.peer == BOB
+
+
+def test_what_a_client_asked_for_is_told_from_what_the_file_says() -> None:
+    roads = led(remote="10.64.0.0/10", template=True)
+    part = TrafficSelector.of(ip_network("10.64.7.0/24"))
+    pair = PairState(replace(ipsec(1), remote_selector=part), A, Half.BOTH, born=1.0, expires=9e9, attempt=None)
+    hub = connection(children=(roads,), remote=None)
+    (found,) = desired_routes(hub, PeerState(KEY, children={"lan": ChildState(pairs=(pair,))}), lambda _: False)
+    assert (str(found.to), str(found.inside)) == ("10.64.7.0/24", "10.64.0.0/10")
