@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
+from ikevd.addresses import Address
 from ikevd.errors import InvalidId
 from ikevd.findings import Traffic
 from ikevd.frozen import frozen
@@ -65,6 +67,8 @@ class HeldSelectors:
         """Which of two connections carries selectors that both are configured for."""
         self._claims: dict[_Key, _Claim] = {}
         """Some may be out of date: what holds is asked of the holder."""
+        self._of_host: dict[Address, dict[_Key, None]] = {}
+        """Of those whose remote selector is one host."""
         self._sweep_at = FEW
         self._asking: set[Holder] = set()
         """Peers that wait for another one's answer."""
@@ -77,23 +81,25 @@ class HeldSelectors:
         asked = Traffic(*map(str, sa.selectors))
         if has := clients.other_part(by.state, attempt, sa):
             raise InvalidId(OnePart(asked, sa.child, str(has)))
-        held = self._other(key, by)
-        if held is not None and await self._gives_up(held, by):
-            held = self._other(key, by)  # or a third peer was faster
+        held = former = self._other(key, by, sa)
+        while held is not None and await self._gives_up(held, by):
+            former, held = held, self._other(key, by, sa)  # or a third peer was faster
+            if held is former:
+                break
         if held is not None:
             raise InvalidId(Held(asked, clients.where(held.by.state), int(LIVING), sa.suite.transport))
-        self._claims[key] = _Claim(by, sa.child, attempt)
+        self._enter(key, _Claim(by, sa.child, attempt))
         self._sweep()
 
     def restore(self, by: Holder, state: PeerState) -> None:
         """What a peer holds since an earlier process."""
         for name, child in state.children.items():
             for pair in child.pairs:
-                self._claims[pair.sa.selectors, by.marks(name)] = _Claim(by, name, NEVER)
+                self._enter((pair.sa.selectors, by.marks(name)), _Claim(by, name, NEVER))
 
     def forget(self, by: Holder) -> None:
         """It holds nothing any more."""
-        self._claims = {key: claim for key, claim in self._claims.items() if claim.by is not by}
+        self._keep({key: claim for key, claim in self._claims.items() if claim.by is not by})
 
     async def _gives_up(self, held: _Claim, by: Holder) -> bool:
         """Does the holder make way? Not one that asks for something itself: it lives, and two that wait for each other
@@ -118,11 +124,37 @@ class HeldSelectors:
             return lately
         return not await self.to_answer.wait(TO_ANSWER) or await held.by.is_living(held.child)
 
-    def _other(self, key: _Key, by: Holder) -> _Claim | None:
-        claim = self._claims.get(key)
-        return claim if claim is not None and claim.by is not by and claim.stands(key[0]) else None
+    def _other(self, key: _Key, by: Holder, sa: IpsecSa) -> _Claim | None:
+        for one in self._meeting(key) if sa.suite.transport else (key,):
+            claim = self._claims.get(one)
+            if claim is not None and claim.by is not by and claim.stands(one[0]):
+                return claim
+        return None
+
+    def _meeting(self, key: _Key) -> Iterator[_Key]:
+        """Of transport mode: what a packet to or from that host may fit, too, as another port of it."""
+        (ours, theirs), marks = key
+        for other in tuple(self._of_host.get(theirs.first, ())):
+            (local, remote), others = other
+            if others == marks and local.meet(ours) is not None and remote.meet(theirs) is not None:
+                yield other
+
+    def _enter(self, key: _Key, claim: _Claim) -> None:
+        self._claims[key] = claim
+        if (host := _host(key)) is not None:
+            self._of_host.setdefault(host, {})[key] = None
+
+    def _keep(self, claims: dict[_Key, _Claim]) -> None:
+        self._claims, self._of_host = {}, {}
+        for key, claim in claims.items():
+            self._enter(key, claim)
 
     def _sweep(self) -> None:
         if len(self._claims) > self._sweep_at:
-            self._claims = {key: claim for key, claim in self._claims.items() if claim.stands(key[0])}
+            self._keep({key: claim for key, claim in self._claims.items() if claim.stands(key[0])})
             self._sweep_at = 2 * len(self._claims) + FEW
+
+
+def _host(key: _Key) -> Address | None:
+    remote = key[0][1]
+    return remote.first if remote.first == remote.last else None

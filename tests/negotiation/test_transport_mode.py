@@ -98,6 +98,19 @@ def test_behind_one_nat_clients_with_ports_of_their_own_are_apart_whatever_they_
     run(story())
 
 
+@pytest.mark.parametrize(("first", "second"), [(0, 1701), (1701, 0)], ids=["any port first", "one port first"])
+def test_behind_one_nat_nobody_gets_a_port_of_what_another_client_has(first: int, second: int) -> None:
+    async def story() -> None:
+        world = World(Network(nat=two_nats()))
+        bob = world.gateway(BOB, hub(any_port(), group_key=True, remote_id=None, any_identity=True))
+        await calls(world, CLIENTS[0], local_id=None, children=from_port(first))
+        with pytest.raises(PeerRefused):
+            await calls(world, CLIENTS[1], local_id=None, children=from_port(second))
+        assert bob.pairs == 1
+
+    run(story())
+
+
 def test_behind_one_nat_a_second_client_that_calls_from_the_same_port_is_refused() -> None:
     async def story() -> None:
         world = World(Network(nat=two_nats()))
