@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from ikevd.errors import CannotStart, IkeError, MissingPrivilege
+from ikevd.errors import CannotStart, IkeError, KernelRefused, MissingPrivilege
 
 NAME_OCTETS = 16
 """IFNAMSIZ"""
@@ -29,6 +29,16 @@ def vrf_of(opened: socket.socket) -> str | None:
     except OSError:
         return None
     return name.rstrip(b"\0").decode(errors="replace")
+
+
+def is_away(vrf: str) -> bool:
+    """Is one wanted, and not there? Then nothing may stand in for it, least of all what is in no VRF."""
+    return bool(vrf) and not index_of(vrf)
+
+
+def gone(vrf: str) -> IkeError:
+    """It was there."""
+    return KernelRefused(f"the VRF {vrf} is gone: no peer is heard until it is back", errno.ENODEV)
 
 
 def index_of(vrf: str) -> int:

@@ -18,7 +18,7 @@ from ikevd.kernel.netlink import (
 )
 from ikevd.kernel.route_layout import INDEX, RTA_DST, RTA_OIF, RTM_GETROUTE, RTM_NEWROUTE, RTMSG
 from ikevd.kernel.xfrm_layout import family_of
-from ikevd.vrf import index_of
+from ikevd.vrf import index_of, is_away
 
 RTA_GATEWAY, RTA_PREFSRC = 5, 7
 SECONDS = 1.0
@@ -26,6 +26,8 @@ SECONDS = 1.0
 
 def first_hop(destination: Address, vrf: str = "") -> FirstHop | None:
     """None: there is no way now, or it cannot be asked for."""
+    if is_away(vrf):
+        return None
     body = RTMSG.pack(family_of(destination), destination.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
     body += attribute(RTA_DST, destination.packed)
     body += attribute(RTA_OIF, INDEX.pack(index_of(vrf))) if vrf else b""

@@ -32,7 +32,7 @@ from ikevd.kernel.route_thread import RouteThread
 from ikevd.kernel.routes import build_route, build_route_dump, read_route
 from ikevd.kernel.rtnetlink import NLM_F_CREATE, NLM_F_EXCL, Rtm
 from ikevd.policy.interface import NUMBERS_FIRST, InterfaceKind
-from ikevd.vrf import bind_to, index_of
+from ikevd.vrf import bind_to, gone, index_of, is_away
 
 TRIAL = "ikevd-trial"
 ON_ITS_WAY = "ikevd-moves"
@@ -74,6 +74,8 @@ class LinuxLinks(RouteThread):
     async def put(self, thing: Thing) -> None:
         """See `Links.put`."""
         if isinstance(thing, Link):
+            if thing.kind is InterfaceKind.XFRM and is_away(self._vrf):
+                raise gone(self._vrf)
             step = partial(_put_link, index_of(self._vrf), self._socket())
             await self._run(step, thing, thing.namespace)
         else:
@@ -88,9 +90,9 @@ class LinuxLinks(RouteThread):
                 raise
 
     def _above(self, found: FoundLink) -> FoundLink:
-        """Told where it lies above another VRF."""
+        """Told where it lies above another VRF; not while ours is away, which may come back."""
         xfrm = found.ours and found.kind is InterfaceKind.XFRM
-        return replace(found, astray=xfrm and found.below != index_of(self._vrf))
+        return replace(found, astray=xfrm and not is_away(self._vrf) and found.below != index_of(self._vrf))
 
     def path_mtu(self, source: Address, destination: Address) -> int | None:
         """As the route has it, or a router on the way has told."""

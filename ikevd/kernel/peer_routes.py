@@ -29,7 +29,7 @@ from ikevd.kernel.route_thread import RouteThread
 from ikevd.kernel.rtnetlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Rtm
 from ikevd.kernel.surroundings import addresses
 from ikevd.policy.selectors import Network
-from ikevd.vrf import index_of
+from ikevd.vrf import index_of, is_away
 
 GONE = (errno.ENODEV, errno.ESRCH, errno.ENOENT)
 LACKING = (errno.EOPNOTSUPP, errno.EAFNOSUPPORT)
@@ -122,6 +122,8 @@ def _begun(wanted: WantedRoute, hop: Hop, source: Address | None) -> PeerRoute:
 
 def _hop(vrf: str, netlink: RouteSocket, peer: Address, local: Address | None) -> Hop | None:
     """None: there is no way now, or `local` is not ours."""
+    if is_away(vrf):
+        return None
     try:
         (answer,) = netlink.ask(Rtm.GETROUTE, build_way(peer, local, index_of(vrf)))
     except (NetlinkError, ValueError):

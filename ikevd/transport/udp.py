@@ -36,7 +36,7 @@ from ikevd.transport.pktinfo import (
     want_ancillary,
 )
 from ikevd.transport.sockaddr import family_of, from_sockaddr, interface_index, to_sockaddr
-from ikevd.vrf import bind_to, index_of, why_not
+from ikevd.vrf import bind_to, gone, index_of, why_not
 
 MAX_DATAGRAM = 65_535
 TRUNCATED = int(socket.MSG_TRUNC)
@@ -111,6 +111,8 @@ class UdpTransport:
         self._vrf = 0
         """Its index, to which the sockets are bound."""
         self._warnings: list[str] = []
+        self._refused: str | None = None
+        """Why the VRF could not be followed last."""
         self._buffer = memoryview(bytearray(MAX_DATAGRAM))
         self._buffers = [self._buffer]
 
@@ -132,6 +134,7 @@ class UdpTransport:
     def open(self) -> None:
         """Bind everything, or raise `PortInUse` or `MissingPrivilege` (or what `prepare` raises) and bind nothing."""
         self._readable = Readable()
+        self._warnings.clear()
         self._vrf = index_of(self._listen.vrf)
         try:
             for address in self._listen.addresses or self._every_address():
@@ -142,12 +145,22 @@ class UdpTransport:
             raise
 
     def follow_vrf(self) -> bool:
-        """Bind all anew, where the VRF was made anew. True: it was done. Raises as `open`, and is to be tried again."""
-        now = index_of(self._listen.vrf)
-        if now in (0, self._vrf):
+        """Bind all anew, where the VRF was made anew. True: it was done. Raises, once for each cause, where the VRF is
+        gone, and as `open`; it is to be tried again."""
+        now, before = index_of(self._listen.vrf), self._vrf
+        if now == before:
             return False
-        self.close()
-        self.open()
+        try:
+            if not now:
+                raise gone(self._listen.vrf)
+            self.close()
+            self.open()
+        except IkeError as refusal:
+            self._vrf, told, self._refused = 0, self._refused, str(refusal)
+            if self._refused != told:
+                raise
+            return False
+        self._refused = None
         return True
 
     def close(self) -> None:

@@ -145,8 +145,10 @@ def test_a_vrf_that_is_made_anew_is_listened_in_again() -> None:
             ikevd.up("lan")
             assert ikevd.command("down", "lan").exit_code == 0
             net.gw_a.ip("link", "delete", VRF)
+            eventually(lambda: f"the VRF {VRF} is gone: no peer is heard until it is back" in ikevd.log)
             put_into_vrf(net)
             eventually(lambda: ikevd.command("up", "lan").exit_code, (0).__eq__)
+            assert ikevd.log.count("is gone: no peer is heard") == 1
 
 
 def test_without_its_vrf_it_says_so_and_does_not_start(topology: Topology) -> None:

@@ -6,13 +6,21 @@ import asyncio
 import errno
 import socket
 import threading
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
 
 from ikevd.errors import KernelRefused
+from ikevd.host.links import FoundLink, Link
+from ikevd.host.routes import WantedRoute
+from ikevd.kernel.first_hop import first_hop
 from ikevd.kernel.links import LinuxLinks
+from ikevd.kernel.peer_routes import LinuxRoutes
 from ikevd.kernel.rtnetlink import NETLINK_GET_STRICT_CHK
+from ikevd.policy.interface import InterfaceKind
+
+LOOPBACK = ip_address("127.0.0.1")
 
 
 class SocketBefore420(socket.socket):
@@ -50,3 +58,20 @@ async def test_a_kernel_that_filters_no_dumps_is_read_all_the_same(monkeypatch: 
     monkeypatch.setattr(socket, "socket", SocketBefore420)
     with LinuxLinks() as links:
         assert (await links.read("lo")).addresses == expected
+
+
+def of_a_tunnel(below: int) -> FoundLink:
+    return FoundLink("ike0", 7, ours=True, kind=InterfaceKind.XFRM, number=42, alias="", up=True, mtu=1400, below=below)
+
+
+async def test_while_its_vrf_is_away_an_interface_is_left_as_it_is_and_none_is_made() -> None:
+    with LinuxLinks("nowhere") as links:
+        assert not links._above(of_a_tunnel(5)).astray
+        with pytest.raises(KernelRefused, match="the VRF nowhere is gone"):
+            await links.put(Link("ike0", InterfaceKind.XFRM, 42, "peer", up=True))
+
+
+async def test_no_way_leads_by_a_vrf_that_is_away() -> None:
+    assert first_hop(LOOPBACK, "nowhere") is None
+    with LinuxRoutes("nowhere") as routes:
+        assert await routes.resolve([WantedRoute(ip_network("10.2.0.0/16"), LOOPBACK, None, ())]) == [None]
