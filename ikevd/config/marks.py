@@ -11,7 +11,8 @@ from ikevd.config.schema_child import ChildSection
 from ikevd.config.schema_connection import ConnectionSection
 from ikevd.config.schema_marks import Same
 from ikevd.config.yaml_locations import YamlPath
-from ikevd.policy.marks import Mark, OwnMark, WantedMark
+from ikevd.policy import reqids
+from ikevd.policy.marks import ALL_BITS, Mark, WantedMark
 
 CHOOSING = ("mark", "mark_in", "mark_out", "if_id")
 """Keys by which a child is for some packets only."""
@@ -41,9 +42,12 @@ def apart(one: ChildSection, other: ChildSection) -> bool:
 
 
 def _differ(one: WantedMark | None, other: WantedMark | None) -> bool:
+    if one is None or other is None:  # what has no mark takes marked packets, too
+        return False
     if isinstance(one, Mark) and isinstance(other, Mark):
         return not one.meets(other)
-    return isinstance(one, OwnMark) or isinstance(other, OwnMark)
+    given = next((mark for mark in (one, other) if isinstance(mark, Mark)), None)
+    return given is None or (given.mask == ALL_BITS and not reqids.is_ours(given.value))
 
 
 def check(problems: Problems, file: FileSection) -> None:

@@ -304,11 +304,12 @@ class _Policies:
             yield KernelPolicy(name, action, policy.priority, template)
 
     def _priority(self, packets: Packets) -> int:
+        marked = self.tunnel.marks.outwards is not None
         if self._whole is None:
-            return priority(*packets, template=self.tunnel.open)
+            return priority(*packets, template=self.tunnel.open, marked=marked)
         ours, theirs = self._whole.local, self._whole.remote
         subnets = _around(packets[0], theirs), _around(packets[1], ours)
-        return priority(*subnets, ours.protocol or theirs.protocol, theirs.port, ours.port)
+        return priority(*subnets, ours.protocol or theirs.protocol, theirs.port, ours.port, marked=marked)
 
 
 def _around(part: Network, selector: TrafficSelector) -> Network:

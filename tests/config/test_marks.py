@@ -125,7 +125,8 @@ def test_a_peer_cannot_tell_which_of_two_marks_it_means(tmp_path: Path) -> None:
 
 def test_marks_that_one_packet_may_bear_overlap(tmp_path: Path) -> None:
     wide, narrow = "local: 10.1.0.0/16, remote: 10.2.0.0/16", NETWORKS
-    for other, doubts in (("mark: 0x100/0xff00", 1), ("mark: 0x200/0xff00", 0)):
+    others = {"mark: 0x100/0xff00": 1, "mark: 0x200/0xff00": 0, "mark: unique": 0, "start: manual": 1}
+    for other, doubts in others.items():
         text = two("mark: 0x101", other).replace(f"{narrow}, {other}", f"{wide}, {other}")
         assert len([told for told in read(tmp_path, text).warnings if "overlaps" in told]) == doubts
 

@@ -48,6 +48,14 @@ def test_a_drop_wins_over_a_tunnel_as_wide_and_over_a_wider_one_and_loses_to_a_n
     assert is_ours(priority(HOST6, HOST6, 6, 1, 1, drop=True))
 
 
+@pytest.mark.parametrize("template", [True, False])
+def test_of_two_equal_ones_that_for_marked_packets_wins_and_a_drop_over_both(template: bool) -> None:
+    marked, plain = (priority(HERE, NARROW, template=template, marked=mark) for mark in (True, False))
+    assert priority(HERE, NARROW, drop=True) < marked < plain
+    assert priority(HERE, NARROW, 6, template=template) < marked, "one for TCP alone is narrower"
+    assert priority(HERE, NARROW) < priority(HERE, NARROW, template=True, marked=True)
+
+
 @pytest.mark.parametrize("bypass", [True, False])
 @pytest.mark.parametrize("template", [True, False])
 @pytest.mark.parametrize(
