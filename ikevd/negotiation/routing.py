@@ -7,18 +7,17 @@ where nobody wants it any more.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ikevd.addresses import Address
 from ikevd.errors import IkeError
 from ikevd.host.route_claims import Claims
 from ikevd.host.routes import Place, Routed, Routes, Rule, WantedRoute
-from ikevd.negotiation.agenda import Agenda
 from ikevd.negotiation.apply import may_stand
 from ikevd.negotiation.clock import loop_time
 from ikevd.negotiation.paced import paced
 from ikevd.negotiation.reports import surely_done
+from ikevd.negotiation.rounds import Rounds
 from ikevd.observe.words import say_error
 from ikevd.peer.routes import desired_routes
 from ikevd.peer.state import PeerState
@@ -27,12 +26,6 @@ from ikevd.store.interface import NoStore, Placed, Store
 
 SETTLE = 0.05
 """Seconds from the first change to the difference: others come with it."""
-REST = 9.0
-"""A difference that took a second is followed by so many without one."""
-LOOK_EVERY = 5.0
-"""Seconds from one look at what stands to the next, however often something changes on this machine."""
-FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
-"""Seconds until what was refused is tried again; each pause is twice the one before."""
 MANY = 200
 """Addresses and routes that are looked at in one step."""
 ROW = "route "
@@ -53,20 +46,13 @@ class Routing:
         self._routes = routes
         self._store = store or NoStore("there is none")
         self._trouble = trouble
-        self._now = now
-        self._agenda = Agenda[str](self._due, now=now)
+        self._rounds = Rounds(self._round, now, SETTLE)
         self._wanted: dict[object, tuple[str, tuple[WantedRoute, ...]]] = {}
         """By whom: the name of its connection, and what."""
         self._known: dict[Place, Routed] = {}
         """What of ours may stand."""
         self._all_ours = self._never_used = False
         """Is all that bears our mark ours, whoever put it? Has the process before put nothing?"""
-        self._open = False
-        self._at_work: asyncio.Task[None] | None = None
-        self._looked_at = self._rests_until = float("-inf")
-        self._next = 0.0
-        """When the next difference is due, if one is."""
-        self._pause = FIRST_PAUSE
         self.peers: Callable[[], Iterable[Address]] = tuple
         """All that there are tunnels with, or are to be, by whatever connection."""
         self.refused: Mapping[str, str] = {}
@@ -84,12 +70,12 @@ class Routing:
         self._wanted[who] = connection.name, wanted
         if not wanted:
             del self._wanted[who]
-        self._look(SETTLE)
+        self._rounds.changed()
 
     def release(self, who: object) -> None:
         """It wants nothing any more."""
         if self._wanted.pop(who, None) is not None:
-            self._look(SETTLE)
+            self._rounds.changed()
 
     # -- from start to end ----------------------------------------------------------------------------------------
 
@@ -101,58 +87,33 @@ class Routing:
 
     def open(self) -> None:
         """All sessions have said what they want."""
-        self._open = True
+        if self._routes is not None:
+            self._rounds.open()
         if self._wanted or self._known or (self._all_ours and not self._never_used):
-            self._look(0.0)
+            self._rounds.look(0.0)
 
     def doubt(self) -> None:
         """Something has changed on this machine: a look, soon."""
         if self._wanted or self._known:
-            self._look(max(0.0, self._looked_at + LOOK_EVERY - self._now()))
+            self._rounds.doubt()
 
     def rest(self) -> None:
         """Nothing is changed any more; what stands stays."""
-        self._open = False
-        self._agenda.close()
+        self._rounds.rest()
 
     async def remove_all(self) -> None:
         """The daemon takes all down. What the kernel refuses is for the next start."""
-        self.rest()
         self._wanted.clear()
-        if self._at_work is not None:
-            await asyncio.wait([self._at_work])
+        await self._rounds.ended()
         if self._routes is not None and self._known:
             await surely_done(self._compare(self._routes))
 
     # -- the difference -------------------------------------------------------------------------------------------
 
-    def _look(self, after: float) -> None:
-        if not self._open or self._routes is None:
-            return
-        when = max(self._now() + after, self._rests_until)
-        if "look" not in self._agenda or when < self._next:
-            self._next = when
-            self._agenda.set("look", when)
-
-    def _due(self, _: list[str]) -> None:
-        if self._at_work is not None and not self._at_work.done():
-            self._look(SETTLE)
-        elif self._open and self._routes is not None:
-            self._at_work = asyncio.get_running_loop().create_task(self._bring(self._routes))
-
-    async def _bring(self, routes: Routes) -> None:
-        await surely_done(self._try(routes))
-
-    async def _try(self, routes: Routes) -> None:
-        began = self._looked_at = self._now()
-        refused = await self._compare(routes)
-        self._rests_until = self._now() + REST * (self._now() - began)
+    async def _round(self) -> bool:
+        refused = await self._compare(self._routes) if self._routes is not None else []
         self._tell(refused)
-        if refused:
-            self._look(self._pause)
-            self._pause = min(2 * self._pause, LAST_PAUSE)
-        else:
-            self._pause = FIRST_PAUSE
+        return bool(refused)
 
     async def _compare(self, routes: Routes) -> list[tuple[str, str]]:
         """What was refused, and of which connection."""

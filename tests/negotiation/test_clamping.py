@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ikevd.host.clamps import Clamp
-from ikevd.negotiation.clamping import LOOK_EVERY
+from ikevd.negotiation.rounds import LOOK_EVERY
 from ikevd.policy.connection import AUTO_MSS, Connection
 from tests.builders import BOB, NO_DPD, child, connection
 from tests.duet import Network

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ikevd.host.routes import PeerRoute, Rule
-from ikevd.negotiation.routing import LOOK_EVERY
+from ikevd.negotiation.rounds import LOOK_EVERY
 from ikevd.policy.child import Child
 from ikevd.policy.child_route import ChildRoute
 from ikevd.policy.connection import Connection
