@@ -7,12 +7,12 @@ where nobody wants it any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 
 from ikevd.addresses import Address
 from ikevd.errors import IkeError
 from ikevd.host.route_claims import Claims
-from ikevd.host.routes import Place, Routed, Routes, Rule, WantedRoute
+from ikevd.host.routes import PeerRoute, Place, Routed, Routes, Rule, WantedRoute
 from ikevd.negotiation.apply import may_stand
 from ikevd.negotiation.clock import loop_time
 from ikevd.negotiation.paced import paced
@@ -22,6 +22,7 @@ from ikevd.observe.words import say_error
 from ikevd.peer.routes import desired_routes
 from ikevd.peer.state import PeerState
 from ikevd.policy.connection import Connection
+from ikevd.policy.selectors import Network
 from ikevd.store.interface import NoStore, Placed, Store
 
 SETTLE = 0.05
@@ -130,11 +131,23 @@ class Routing:
             (name, one, route or stands.get(one.place))
             for (name, one), route in zip(wanted.values(), resolved, strict=True)
         )
+        lacking = await self._put(routes, shall, stands, refused)
         for thing in sorted(stands.values(), key=_when_removed):
-            if thing.place not in shall:
+            if thing.place not in shall and not _serves(thing, lacking):
                 await self._remove(routes, thing)
         for place in [place for place in self._known if place not in shall and place not in stands]:
             self._forget(place)
+        return refused
+
+    async def _put(
+        self,
+        routes: Routes,
+        shall: Mapping[Place, tuple[str, Routed]],
+        stands: Mapping[Place, Routed],
+        refused: list[tuple[str, str]],
+    ) -> set[Network]:
+        """Before anything goes. Gives the networks whose routes cannot be set: what leads there may serve on."""
+        lacking = set[Network]()
         for place, (name, thing) in shall.items():
             if stands.get(place) != thing:
                 try:
@@ -142,11 +155,12 @@ class Routing:
                     await routes.put(thing, instead=place in stands)
                 except IkeError as refusal:
                     refused.append((name, say_error(refusal)))
+                    lacking |= {thing.to} if isinstance(thing, PeerRoute) else set()
                     if place not in stands and not may_stand(refusal):
                         self._forget(place)
             elif self._known.get(place) != thing:
                 self._note(thing)
-        return refused
+        return lacking
 
     async def _admitted(
         self, routes: Routes, wanted: dict[Place, tuple[str, WantedRoute]], refused: list[tuple[str, str]]
@@ -205,6 +219,11 @@ class Routing:
     def _write(self, place: Place, row: Placed | None) -> None:
         if said := self._store.place({f"{ROW}{' '.join(map(str, place))}": row}):
             self._trouble(said)
+
+
+def _serves(thing: Routed, lacking: Set[Network]) -> bool:
+    """Is it better than none? A rule is, as long as anything is lacking that its table may have."""
+    return bool(lacking) if isinstance(thing, Rule) else thing.to in lacking
 
 
 def _in_order(

@@ -294,6 +294,36 @@ def test_a_reload_sets_and_removes_it_and_no_tunnel_notices() -> None:
     run(story())
 
 
+@pytest.mark.parametrize("other", [ChildRoute(metric=7), ChildRoute(table=220)], ids=["metric", "table"])
+def test_another_place_is_filled_before_the_former_one_is_emptied(other: ChildRoute) -> None:
+    async def story() -> None:
+        hers, alice = await routed()
+        hers.routes.done.clear()
+        await reload(alice, led(other))
+        await asyncio.sleep(5)
+        kinds = [kind for kind, _ in hers.routes.done]
+        assert kinds == sorted(kinds), "put comes before remove"
+        assert ROUTE not in stands(hers)
+
+    run(story())
+
+
+def test_what_stands_serves_on_while_another_one_cannot_be_set() -> None:
+    async def story() -> None:
+        hers, alice = await routed()
+        await reload(alice, led(ChildRoute((ip_address("10.1.0.7"),), metric=7)))
+        await asyncio.sleep(30)
+        assert stands(hers) == {ROUTE}
+        (told,) = alice.troubles
+        assert "10.1.0.7 is no address of this machine now" in told
+        hers.routes.own = (OWN, ip_address("10.1.0.7"))
+        hers.routes.changed()
+        await asyncio.sleep(2 * LOOK_EVERY)
+        assert stands(hers) == {replace(ROUTE, metric=7, source=ip_address("10.1.0.7"))}
+
+    run(story())
+
+
 # -- of many peers, and of two
 
 
