@@ -4,7 +4,7 @@ and none may be the way to another peer. Pure."""
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 from ikevd.addresses import Address
 from ikevd.frozen import replace
@@ -22,7 +22,8 @@ class Claims:
     def __init__(self, others: Iterable[Network], peers: Iterable[Address]) -> None:
         """`others`: networks to which routes lead that are not ours; `peers`: of all tunnels, up or configured."""
         self._others = {version: _Networks(others, version) for version in (4, 6)}
-        self._peers = sorted(set(peers), key=_number)
+        self._peers = {_number(peer): peer for peer in peers}
+        self._numbers = sorted(self._peers)
 
     def admit(self, wanted: WantedRoute) -> WantedRoute | str:
         """The route, with the peers that it leaves out; or why it is not set."""
@@ -43,31 +44,38 @@ class Claims:
 
     def _peers_in(self, wanted: WantedRoute) -> tuple[Address, ...]:
         """But for its own."""
-        first, last = wanted.to[0], wanted.to[-1]
-        begin, end = (
-            bisect_left(self._peers, _number(first), key=_number),
-            bisect_right(self._peers, _number(last), key=_number),
-        )
-        return tuple(peer for peer in self._peers[begin:end] if peer != wanted.peer)
+        first, last = _number(wanted.to.network_address), _number(wanted.to.broadcast_address)
+        numbers = self._numbers[bisect_left(self._numbers, first) : bisect_right(self._numbers, last)]
+        return tuple(peer for peer in map(self._peers.__getitem__, numbers) if peer != wanted.peer)
+
+
+def is_part(network: Network, inside: Iterable[Network]) -> bool:
+    """Of one of these, and not all of it."""
+    return any(
+        whole.version == network.version and whole.prefixlen < network.prefixlen and network.network_address in whole
+        for whole in inside
+    )
 
 
 class _Networks:
     """Of one IP version, looked up without a look at all."""
 
     def __init__(self, networks: Iterable[Network], version: int) -> None:
-        self._all = {net for net in networks if net.version == version}
-        self._sorted = sorted(self._all, key=_key)
-        self._keys = [_key(net) for net in self._sorted]
+        self._all = {_key(net): net for net in networks if net.version == version}
+        self._sorted = sorted(self._all)
 
     def beside(self, to: Network, inside: Network) -> Network | None:
         """One within `inside`, and not all of it, that has addresses of `to`."""
-        return next((net for net in self._meeting(to) if net.prefixlen > inside.prefixlen), None)
-
-    def _meeting(self, to: Network) -> Iterator[Network]:
-        yield from (above for above in _supernets(to) if above in self._all)
-        begin = bisect_left(self._keys, (int(to[0]), to.prefixlen))
-        end = bisect_right(self._keys, (int(to[-1]), to.max_prefixlen))
-        yield from _from(self._sorted, begin, end)
+        if not self._all:
+            return None
+        first, bits = int(to.network_address), to.max_prefixlen
+        for prefix in range(inside.prefixlen + 1, to.prefixlen):  # those around it
+            if above := self._all.get((first >> (bits - prefix) << (bits - prefix), prefix)):
+                return above
+        begin = bisect_left(self._sorted, (first, to.prefixlen))
+        end = bisect_right(self._sorted, (int(to.broadcast_address), bits))
+        parts = (key for key in self._sorted[begin:end] if key[1] > inside.prefixlen)
+        return next((self._all[key] for key in parts), None)
 
 
 def _number(address: Address) -> tuple[int, int]:
@@ -76,13 +84,3 @@ def _number(address: Address) -> tuple[int, int]:
 
 def _key(net: Network) -> tuple[int, int]:
     return int(net.network_address), net.prefixlen
-
-
-def _supernets(to: Network) -> Iterator[Network]:
-    while to.prefixlen:
-        to = to.supernet()
-        yield to
-
-
-def _from(networks: Sequence[Network], begin: int, end: int) -> Iterator[Network]:
-    return (networks[at] for at in range(begin, end))

@@ -6,7 +6,7 @@ What is ours is known by its protocol number. All calls raise `ikevd.errors.Kern
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import ip_network
 from typing import Protocol
 
@@ -102,8 +102,9 @@ class Routes(Protocol):
     async def resolve(self, wanted: Sequence[WantedRoute]) -> list[PeerRoute | None]:
         """As they shall stand now; None: no way leads to the peer."""
 
-    async def others(self) -> frozenset[Network]:
-        """To which routes of others lead, in any table, and addresses of this machine; but for those to everywhere."""
+    async def others(self, inside: Collection[Network]) -> frozenset[Network]:
+        """To which routes of others lead, in any table, and addresses of this machine, as far as they are parts of one
+        of these networks."""
 
     async def read(self) -> frozenset[Routed]:
         """All of ours that stands."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ikevd.addresses import Address
+from ikevd.host.route_claims import is_part
 from ikevd.host.routes import PeerRoute, Place, Routed, WantedRoute
 from ikevd.kernel.peer_routes import route_refused, source_of
 from ikevd.policy.selectors import Network
@@ -43,9 +44,10 @@ class MemoryRoutes:
         source = source_of(one, self.own, one.local)
         return PeerRoute(one.to, one.table, one.metric, self.link, gateway, source, one.mtu)
 
-    async def others(self) -> frozenset[Network]:
+    async def others(self, inside: Collection[Network]) -> frozenset[Network]:
         """See `Routes.others`."""
-        return frozenset(place[0] for place in self.taken if not isinstance(place[0], int))
+        networks = (place[0] for place in self.taken if not isinstance(place[0], int))
+        return frozenset(network for network in networks if is_part(network, inside))
 
     async def read(self) -> frozenset[Routed]:
         """See `Routes.read`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from ikevd.addresses import Address
 from ikevd.errors import IkeError, KernelRefused
+from ikevd.host.route_claims import is_part
 from ikevd.host.routes import RULE_PRIORITY, PeerRoute, Routed, Rule, WantedRoute
 from ikevd.kernel.netlink import NetlinkError
 from ikevd.kernel.peer_route_messages import (
@@ -43,9 +44,9 @@ class LinuxRoutes(RouteThread):
         """See `Routes.resolve`."""
         return await self._run(partial(_resolve, self._vrf), wanted)
 
-    async def others(self) -> frozenset[Network]:
+    async def others(self, inside: Collection[Network]) -> frozenset[Network]:
         """See `Routes.others`."""
-        return await self._run(_others, None)
+        return await self._run(_others, inside)
 
     async def read(self) -> frozenset[Routed]:
         """See `Routes.read`."""
@@ -131,11 +132,11 @@ def _hop(vrf: str, netlink: RouteSocket, peer: Address, local: Address | None) -
     return read_way(answer)
 
 
-def _others(netlink: RouteSocket, _: None) -> frozenset[Network]:
+def _others(netlink: RouteSocket, inside: Collection[Network]) -> frozenset[Network]:
     found = set[Network]()
     for version in (4, 6):
         for body in _dump(netlink, Rtm.GETROUTE, build_route_dump(version, protocol=0), "list the routes"):
-            if (network := read_other(body)) is not None:
+            if (network := read_other(body)) is not None and is_part(network, inside):
                 found.add(network)
     return frozenset(found)
 

@@ -119,24 +119,24 @@ class Routing:
     async def _compare(self, routes: Routes) -> list[tuple[str, str]]:
         """What was refused, and of which connection."""
         refused = list[tuple[str, str]]()
-        wanted = self._by_place()
+        wanted = await self._by_place()
         try:
             wanted = await self._admitted(routes, wanted, refused)
             resolved = await routes.resolve([one for _, one in wanted.values()])
             found = await routes.read()
         except IkeError as refusal:
             return [(name, f"{UNKNOWN}: {say_error(refusal)}") for name, _ in wanted.values()]
-        stands = {thing.place: thing for thing in found if self._all_ours or thing.place in self._known}
-        shall = _in_order(
-            (name, one, route or stands.get(one.place))
-            for (name, one), route in zip(wanted.values(), resolved, strict=True)
-        )
+        ours = {thing.place: thing async for thing in paced(found, MANY)}
+        stands = {place: thing for place, thing in ours.items() if self._all_ours or place in self._known}
+        pairs = zip(wanted.values(), resolved, strict=True)
+        shall = await _in_order((name, one, route or stands.get(one.place)) for (name, one), route in pairs)
         lacking = await self._put(routes, shall, stands, refused)
-        for thing in sorted(stands.values(), key=_when_removed):
+        async for thing in paced(sorted(stands.values(), key=_when_removed), MANY):
             if thing.place not in shall and not _serves(thing, lacking):
                 await self._remove(routes, thing)
-        for place in [place for place in self._known if place not in shall and place not in stands]:
-            self._forget(place)
+        async for place in paced(tuple(self._known), MANY):
+            if place not in shall and place not in stands:
+                self._forget(place)
         return refused
 
     async def _put(
@@ -148,7 +148,7 @@ class Routing:
     ) -> set[Network]:
         """Before anything goes. Gives the networks whose routes cannot be set: what leads there may serve on."""
         lacking = set[Network]()
-        for place, (name, thing) in shall.items():
+        async for place, (name, thing) in paced(shall.items(), MANY):
             if stands.get(place) != thing:
                 try:
                     self._note(thing)
@@ -168,8 +168,8 @@ class Routing:
         """Those that lead nothing away that is somebody else's; why the others do is added to `refused`."""
         if not wanted:
             return wanted
-        chosen = any(one.inside is not None for _, one in wanted.values())
-        others = await routes.others() if chosen else frozenset()
+        chosen = {one.inside for _, one in wanted.values() if one.inside is not None}
+        others = await routes.others(chosen) if chosen else frozenset()
         claims = Claims(others, [address async for address in paced(self.peers(), MANY)])
         found: dict[Place, tuple[str, WantedRoute]] = {}
         async for place, (name, one) in paced(wanted.items(), MANY):
@@ -180,10 +180,10 @@ class Routing:
                 found[place] = name, admitted
         return found
 
-    def _by_place(self) -> dict[Place, tuple[str, WantedRoute]]:
+    async def _by_place(self) -> dict[Place, tuple[str, WantedRoute]]:
         """Of several that want the same one the first has it."""
         found: dict[Place, tuple[str, WantedRoute]] = {}
-        for name, wanted in self._wanted.values():
+        async for name, wanted in paced(tuple(self._wanted.values()), MANY):
             for one in wanted:
                 found.setdefault(one.place, (name, one))
         return found
@@ -226,12 +226,13 @@ def _serves(thing: Routed, lacking: Set[Network]) -> bool:
     return bool(lacking) if isinstance(thing, Rule) else thing.to in lacking
 
 
-def _in_order(
+async def _in_order(
     resolved: Iterable[tuple[str, WantedRoute, Routed | None]],
 ) -> dict[Place, tuple[str, Routed]]:
     """What leaves a peer out before what covers it, and the rules last; of each, for which connection."""
-    found = [*_with_all(resolved)]
-    return {thing.place: (name, thing) for name, thing in sorted(found, key=lambda one: -_when_removed(one[1]))}
+    found = [one async for one in paced(_with_all(resolved), MANY)]
+    found.sort(key=lambda one: -_when_removed(one[1]))
+    return {thing.place: (name, thing) async for name, thing in paced(found, MANY)}
 
 
 def _with_all(
