@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,15 +19,25 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 COUNT = 200
 PATIENCE = 300
 """Seconds for all of them, on a machine that does other things besides."""
-MOST = 2.0
+MOST = 4.0
 """Times as long as two strongSwans take."""
+LONGEST = 20.0
+"""Seconds."""
+QUIET = "filelog { log { ike = 1\n cfg = 1\n knl = 1 } }"
+
+
+@pytest.fixture(scope="module")
+def charon_b(topology: Topology) -> Iterator[StrongSwan]:
+    """Where it writes of each child that it looks at, that takes it most of the time."""
+    with StrongSwan(topology.gw_b, settings=QUIET) as charon:
+        yield charon
 
 
 def test_two_hundred_children_in_both_roles_beside_two_strongswans(topology: Topology, charon_b: StrongSwan) -> None:
     """The same networks each time; what strongSwan begins, it begins one after the other."""
     site = site_of(topology, COUNT)
     charon_b.load(site.mirrored().swanctl())
-    with StrongSwan(topology.gw_a) as charon_a:
+    with StrongSwan(topology.gw_a, settings=QUIET) as charon_a:
         charon_a.load(site.swanctl())
         two = seconds(lambda: all_up(charon_a, site, charon_b))
         print(f"{COUNT} children: {two:.1f} s (two strongSwans)")
@@ -46,7 +56,8 @@ def test_two_hundred_children_in_both_roles_beside_two_strongswans(topology: Top
         print(f"{COUNT} children: {theirs:.1f} s (strongSwan begins)")
         assert len(site.here.xfrm_state()) == 2 * COUNT
     charon_b.wait_for_children(0)
-    assert max(ours, theirs) < MOST * two
+    print(f"ratio {ours / two:.1f} (ikevd begins), {theirs / two:.1f} (strongSwan begins)")
+    assert max(ours, theirs) < min(MOST * two, LONGEST)
 
 
 def up(ikevd: Ikevd, far: StrongSwan) -> None:
