@@ -182,8 +182,9 @@ def test_bgp_finds_the_second_tunnel_when_the_first_is_cut(topology: Topology, c
         print(f"{BGP}, begun by {begins}: {both.gap_at_a_cut():.1f} s without a packet")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["vti", pytest.param("xfrm", marks=pytest.mark.xfrm_interface)])
-@pytest.mark.parametrize("begins", ["ikevd", pytest.param("strongSwan", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("begins", ["ikevd", "strongSwan"])
 def test_ospf_does_too(topology: Topology, charon: StrongSwan, kind: str, begins: str) -> None:
     changes = {"name: berlin": f"kind: {kind}\n      name: berlin"}
     changes |= {"start: always": "start: manual"} if begins == "strongSwan" else {}

@@ -69,6 +69,15 @@ def test_ikevd_is_the_server(dialled: Dialled, firewall: None) -> None:
         dialled.client.connect()
         dialled.crosses()
         survives_a_kill(dialled, ikevd)
+
+
+@pytest.mark.soak
+def test_a_call_goes_on_when_its_sas_are_rekeyed(dialled: Dialled) -> None:
+    site = client_site(dialled.net, dialled.net.gw_a)
+    with StrongSwan(dialled.net.gw_a) as charon, server(dialled.net):
+        charon.configure(site)
+        charon.bring_up()
+        dialled.client.connect()
         before = spis(dialled)
         charon.rekey("lan")
         eventually(lambda: spis(dialled), lambda now: len(now - before) == 2)
@@ -91,6 +100,7 @@ def counts(node: Node) -> list[int]:
     return [int(rule.split()[0]) for rule in rules]
 
 
+@pytest.mark.soak
 def test_ikevd_is_the_client(dialled: Dialled) -> None:
     site = client_site(dialled.net, dialled.net.gw_a)
     with StrongSwan(dialled.net.gw_b) as charon, Ikevd(dialled.net.gw_a, site.ikevd(), store=True) as ikevd:

@@ -37,6 +37,7 @@ def test_two_that_call_from_different_ports_are_both_served(net: Topology) -> No
         assert [node.ping(INSIDE, 3) for node in (net.gw_a, net.gw_c, net.gw_a)] == [3, 3, 3]
 
 
+@pytest.mark.soak
 def test_of_two_that_call_from_the_same_port_the_second_is_refused_in_words(net: Topology) -> None:
     with (
         server(net) as ikevd,

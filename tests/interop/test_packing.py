@@ -110,6 +110,7 @@ def test_every_packet_is_as_long_as_the_others(
     assert net.gw_a.xfrm_state() == []
 
 
+@pytest.mark.soak
 def test_it_holds_over_a_kill_and_a_rekeying_and_a_reload_changes_it(topology: Topology, charon_b: StrongSwan) -> None:
     net, site = topology, Site(topology.gw_a, topology.gw_b, start="always")
     charon_b.configure(site.mirrored())

@@ -271,6 +271,7 @@ def test_after_a_kill_a_file_without_the_connection_leaves_nothing(tunnel: Route
     eventually(tunnel.routes, lambda found: found == DOWN)
 
 
+@pytest.mark.soak
 @of_each_kind(start="on-demand")
 def test_a_packet_begins_the_tunnel_and_soon_after_it_has_gone_another_one_does(routed: Routed) -> None:
     """Within the thirty seconds for which the kernel remembers that the first one asked."""
