@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 
 from ikevd.errors import Malformed
+from ikevd.wire import der as asn1
 from ikevd.wire.buffer import Reader
+from ikevd.wire.der import OID, SEQUENCE, SET
 
-SEQUENCE, SET, OID = 0x30, 0x31, 0x06
-TEXTS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii"}
-"""UTF8String, PrintableString and IA5String: names that differ only in these are equal (RFC 5280 section 7.1)."""
+TEXTS = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x14: "latin-1", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
+"""UTF8String, PrintableString, IA5String, TeletexString (which everybody fills with Latin-1), UniversalString and
+BMPString: names that differ only in these are equal (RFC 5280 section 7.1)."""
 
 NAMES = {
     "1.2.840.113549.1.9.1": "emailAddress",
@@ -76,21 +78,31 @@ def read(der: bytes) -> Name | None:
     """What a name says, equal for equal names; None for octets that are no DER of a name."""
     reader = Reader(der, "distinguished name")
     try:
-        body = Reader(_take(reader, SEQUENCE), "distinguished name")
+        body = Reader(asn1.contents(reader, SEQUENCE), "distinguished name")
         names = []
         while body.remaining:
-            names.append(_read_rdn(Reader(_take(body, SET), "relative distinguished name")))
+            names.append(_read_rdn(Reader(asn1.contents(body, SET), "relative distinguished name")))
         return tuple(names) if names and not reader.remaining else None
     except (Malformed, UnicodeDecodeError):
         return None
 
 
+def folded(name: Name) -> Name:
+    """The same for names that are equal by RFC 5280 section 7.1: letters of either case, blanks beside others."""
+    return tuple(tuple(sorted((_folded(value) for value in rdn), key=repr)) for rdn in name)
+
+
+def _folded(value: Value) -> Value:
+    oid, tag, octets = value
+    return value if tag is not None else (oid, None, " ".join(octets.decode().split()).casefold().encode())
+
+
 def _read_rdn(reader: Reader) -> tuple[Value, ...]:
     values = []
     while reader.remaining:
-        pair = Reader(_take(reader, SEQUENCE), "attribute of a distinguished name")
-        oid = _take(pair, OID)
-        tag, octets = _any(pair)
+        pair = Reader(asn1.contents(reader, SEQUENCE), "attribute of a distinguished name")
+        oid = asn1.contents(pair, OID)
+        tag, octets = asn1.value(pair)
         if pair.remaining:
             raise Malformed("an attribute of a distinguished name holds more than a type and a value")
         is_text = tag in TEXTS
@@ -98,23 +110,6 @@ def _read_rdn(reader: Reader) -> tuple[Value, ...]:
     if not values:
         raise Malformed("a relative distinguished name is empty")
     return tuple(sorted(values, key=repr))
-
-
-def _take(reader: Reader, tag: int) -> bytes:
-    got, octets = _any(reader)
-    if got != tag:
-        raise Malformed(f"a distinguished name holds tag 0x{got:02x} where 0x{tag:02x} is wanted")
-    return octets
-
-
-def _any(reader: Reader) -> tuple[int, bytes]:
-    """Tag and contents of one DER value of definite length."""
-    tag, length = reader.u8(), reader.u8()
-    if length > 0x84 or length == 0x80:
-        raise Malformed("a distinguished name holds a length that DER does not have")
-    if length > 0x80:
-        length = int.from_bytes(reader.take(length - 0x80), "big")
-    return tag, reader.take(length)
 
 
 def _dotted(oid: bytes) -> str:

@@ -63,8 +63,8 @@ _LIKE_AN_ADDRESS = re.compile(r"(?=[0-9]*\.)[0-9./-]+|(?=[0-9A-Fa-f]*:)[0-9A-Fa-
 class Identity:
     """An identification type with its data octets, kept as they came.
 
-    Two are equal octet by octet; distinguished names by what they say; ID_FQDN and ID_USER_FQDN whatever the case of
-    their ASCII letters (strongSwan, libreswan) and dots at the end (libreswan).
+    Two are equal octet by octet; distinguished names by what they say (RFC 5280 section 7.1); ID_FQDN and ID_USER_FQDN
+    whatever the case of their ASCII letters (strongSwan, libreswan) and dots at the end (libreswan).
     """
 
     type: IdType
@@ -131,7 +131,8 @@ class Identity:
     def _key(self) -> object:
         """What decides about equality."""
         if self.type == _DN:
-            return distinguished_names.read(self.data) or self.data
+            name = distinguished_names.read(self.data)
+            return distinguished_names.folded(name) if name else self.data
         return self.data.lower().rstrip(b".") if self.type in _OF_DNS else self.data
 
     def __str__(self) -> str:

@@ -144,6 +144,12 @@ def test_names_that_say_something_else_differ(other: str) -> None:
     assert Identity.parse(other) != Identity.parse("CN=gw,O=Example")
 
 
+@pytest.mark.parametrize("other", ["cn=GW, o=example", "CN=gw,O=  Example ", "CN=Gw,O=EXAMPLE"])
+def test_of_a_distinguished_name_letter_case_and_blanks_say_nothing(other: str) -> None:
+    assert Identity.parse(other) == Identity.parse("CN=gw,O=Example")
+    assert hash(Identity.parse(other)) == hash(Identity.parse("CN=gw,O=Example"))
+
+
 def test_the_parts_of_one_rdn_have_no_order() -> None:
     assert Identity.parse("CN=a+O=b") == Identity.parse("O=b+CN=a")
 
