@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ikevd import (
+    certificate_findings,
     contact_findings,
     errors,
     findings,
@@ -26,6 +27,7 @@ _MODULES = (
     liveness_findings,
     path_findings,
     hook_findings,
+    certificate_findings,
     refusals,
 )
 

@@ -12,7 +12,7 @@ from ikevd import path_findings as pf
 from ikevd import refusals
 from ikevd import selector_findings as sf
 from ikevd.errors import Finding, IkeError, Said
-from ikevd.observe import contact_words, hook_words, path_words, silence
+from ikevd.observe import certificate_words, contact_words, hook_words, path_words, silence
 
 IDENTITY_NOTIFIES = ("INVALID_ID_INFORMATION", "AUTHENTICATION_FAILED")
 MAX_LISTED = 8
@@ -366,6 +366,7 @@ _SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     ),
     f.IsakmpSaStands: _isakmp_sa,
     f.IpsecSaStands: _ipsec_sa,
+    **certificate_words.SENTENCES,
     **contact_words.SENTENCES,
     **path_words.SENTENCES,
     **hook_words.SENTENCES,

@@ -1,0 +1,62 @@
+"""Whether a certificate of a path is revoked. OpenSSL judges each CRL: its signature, its time, what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import pairwise
+
+from cryptography import x509
+from OpenSSL.crypto import X509StoreFlags
+
+from ikevd.certificate_findings import Check
+from ikevd.errors import Malformed
+from ikevd.pki import names
+from ikevd.pki.path import Path, Verdict, refused, verified
+from ikevd.pki.trust import Revocation
+
+NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME."""
+UNKNOWN = (Check.NO_CRL, Check.STALE_CRL, Check.BAD_CRL)
+MAX_CRLS = 8
+"""Of one issuer, the newest ones."""
+
+
+def check(path: Path, crls: Iterable[x509.CertificateRevocationList], revocation: Revocation, now: datetime) -> None:
+    """Raises `AuthenticationFailed` with `CertificateRefused` for the first certificate that `revocation` refuses.
+
+    Nobody revokes the CA at the end, which is trusted since the configuration says so.
+    """
+    if revocation is Revocation.OFF:
+        return
+    given = tuple(crls)
+    for one, issuer in pairwise(path):
+        found = _verdict(one, issuer, _of(issuer, given), now)
+        if found and (revocation is Revocation.STRICT or found.check not in UNKNOWN):
+            raise refused(one, found.check, now, found.detail)
+
+
+def _verdict(
+    one: x509.Certificate, issuer: x509.Certificate, crls: list[x509.CertificateRevocationList], now: datetime
+) -> Verdict | None:
+    """Of one link; what stands on a CRL stays revoked when that is out of date."""
+    found = verified([issuer], one, (), now, crls, X509StoreFlags.CRL_CHECK)
+    if isinstance(found, Verdict) and found.check is Check.STALE_CRL:
+        ever = verified([issuer], one, (), now, crls, X509StoreFlags.CRL_CHECK | NO_CHECK_TIME)
+        if isinstance(ever, Verdict) and ever.check is Check.REVOKED:
+            return ever
+    return found if isinstance(found, Verdict) else None
+
+
+def _of(
+    issuer: x509.Certificate, crls: tuple[x509.CertificateRevocationList, ...]
+) -> list[x509.CertificateRevocationList]:
+    own = [crl for crl in crls if _issuer(crl) == names.subject(issuer)]
+    return sorted(own, key=lambda crl: crl.last_update_utc, reverse=True)[:MAX_CRLS]
+
+
+def _issuer(crl: x509.CertificateRevocationList) -> bytes | None:
+    try:
+        return names.crl_issuer(crl)
+    except Malformed:
+        return None
