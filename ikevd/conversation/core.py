@@ -96,9 +96,12 @@ class Conversation(Driven[T_co]):
         return self._outbox.behind(self._advance(now, error=NoAnswer(silence)), InputKind.SILENT, now)
 
     def pass_over(self, now: float) -> None:
-        """Nobody was there to say again what was due by `now`: it is not said. The wait itself ends with a `tick`."""
+        """Nobody was there to say again what was due by `now`, nor to hear its answer: it is said once, with the next
+        `tick`. The wait itself ends with a `tick`."""
         while self._waiting is not None and self._waiting.due <= now and self._waiting.next_copy():
             pass
+        if self._waiting is not None:
+            self._waiting.once_more(now)
 
     def hint(self, notify: NotifyType) -> list[Effect[T_co]]:
         """A notification in the clear: kept, named at the deadline, never obeyed."""

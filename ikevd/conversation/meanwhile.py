@@ -9,8 +9,6 @@ from ikevd.wire.registry import NotifyType
 
 MAX_HINTS = 4
 """Of each sort, of one exchange."""
-FIRST_REPETITION = 2
-"""The second copy of a message: its answer is late."""
 
 
 class Meanwhile:
@@ -39,8 +37,8 @@ class Meanwhile:
         return Note(found)
 
     def no_answer_yet(self, awaited: str, waiting: Waiting, port: int) -> Fact | None:
-        """At the first repetition of a message of ours. `port`: the peer's, now."""
-        if waiting.copies != FIRST_REPETITION or waiting.message is None:
+        """After the first pause that went by. `port`: the peer's, now."""
+        if waiting.lapses != 1 or waiting.message is None:
             return None
         return Note(NoAnswerYet(awaited, waiting.message.label, port, self._first_port))
 

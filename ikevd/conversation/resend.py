@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from ikevd.conversation.timing import RoundTrip, pauses
 from ikevd.crypto.ciphers import IvChain
@@ -31,14 +32,14 @@ class Outgoing:
 class Waiting:
     """One wait for the peer: the message that is sent again by timer, if any, and the deadline."""
 
-    __slots__ = ("_pauses", "copies", "due", "last_refusal", "message", "started")
+    __slots__ = ("_pauses", "copies", "due", "lapses", "last_refusal", "message", "started")
 
     def __init__(self, now: float) -> None:
         self.started = now
         self._pauses: Iterator[float] = iter(())
         self.message: Outgoing | None = None
         self.due = now
-        self.copies = 0
+        self.copies = self.lapses = 0  # lapses: how many pauses went by without an answer
         self.last_refusal: IkeError | None = None
 
     @classmethod
@@ -65,11 +66,19 @@ class Waiting:
         else:
             round_trip.measured(now - self.started, self.copies)
 
+    def once_more(self, now: float) -> None:
+        """One copy more, at `now`; those to come keep their times."""
+        if self.message is not None and self.due > now:
+            self._pauses = chain((self.due - now,), self._pauses)
+            self.due = now
+            self.lapses -= 1
+
     def next_copy(self) -> bool:
         """The pause is over: True if the message is to be sent again, False if the wait has ended."""
         pause = next(self._pauses, None)
         if pause is None:
             return False
         self.copies += 1
+        self.lapses += 1
         self.due += pause
         return True

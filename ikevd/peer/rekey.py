@@ -22,6 +22,7 @@ from ikevd.peer.effects import AskUse, Record
 from ikevd.peer.timing import (
     DELETED_AFTER,
     DELETED_BY_PEER_AFTER,
+    HEARD_BY_THEN,
     LAST_LOOK,
     LINGERS,
     LONGEST_PAIR_MARGIN,
@@ -107,6 +108,17 @@ def reconsider(draft: Draft, name: str) -> None:
     begins = child.attempt is not None or name in draft.waiting
     if pair is not None and pair.rekey_at is None and not begins and rekeys(draft, name, pair):
         _set(draft, name, max(pair.born + soft_seconds(pair.sa), draft.now))
+
+
+def restarted(draft: Draft, name: str) -> None:
+    """While no process ran the peer may have deleted the pair that is the newer one here: that is heard first."""
+    child, soonest = draft.child(name), draft.now + HEARD_BY_THEN
+    for old in child.standing:
+        if old.delete_at is not None and old.delete_at < soonest:
+            later = replace(old, delete_at=soonest, leave_at=min(soonest + LINGERS, old.expires))
+            child = _changed(child, old, later)
+    if child is not draft.child(name):
+        draft.children.put(name, child)
 
 
 def _ask_or_begin(draft: Draft, name: str, pair: PairState) -> None:

@@ -35,6 +35,7 @@ def restarted(draft: Draft, revived: Set[Attempt]) -> None:
     for name in draft.children:
         idle.reconsider(draft, name)
         rekey.reconsider(draft, name)
+        rekey.restarted(draft, name)
     succession.reconsider(draft)
     liveness.reconsider(draft)
 

@@ -44,6 +44,8 @@ DELETED_AFTER, DELETED_BY_PEER_AFTER, NOT_BOTH = 14.0, 18.0, 2.0
 """So long after another pair is used the one before it is deleted: by the end that began the new one, later by the
 other end if that does not. Where each end holds another pair for the newer one, since their Quick Modes crossed, one of
 the two waits a little longer, or else they would delete both."""
+HEARD_BY_THEN = 4.0
+"""A process deletes none so soon after it has begun: what the peer has deleted meanwhile it says again in that time."""
 LINGERS = 2.0
 """So long after its Delete is said a pair is still received on. In all, 30 s after a Quick Mode one pair is left."""
 

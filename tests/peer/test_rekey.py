@@ -367,3 +367,10 @@ def test_a_pair_that_nobody_was_to_rekey_has_its_time_once_the_file_asks_for_it(
 def test_so_has_one_of_an_ikevd_that_did_not_rekey() -> None:
     after, _ = told(peer(isakmp(), lan=child(BEGUN)), Restarted())
     assert after.children["lan"].standing[0].rekey_at is not None
+
+
+def test_a_new_process_deletes_none_before_it_has_heard_whether_the_peer_has_deleted_the_other() -> None:
+    overdue = replace(LEFT, delete_at=NOW - 1, leave_at=NOW + 1)
+    after, effects = told(peer(isakmp(), lan=child(overdue, FRESH)), Restarted())
+    old, _ = after.children["lan"].standing
+    assert (old.delete_at, old.leave_at, effects) == (NOW + 4, NOW + 6, [])

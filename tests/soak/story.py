@@ -197,15 +197,17 @@ class Story:
         asyncio.get_running_loop().call_soon(command)
 
     async def _quiet(self) -> None:
-        """Until nothing is under way, or for a while."""
-        for _ in range(60):
+        """Until nothing is under way, for two looks in a row: the kernel is told a moment later. Or for a while."""
+        before = True
+        for _ in range(120):
             states = [machine.session.state for machine in (self.alice, self.bob) if machine.session]
             pairs = [pair for state in states for child in state.children.values() for pair in child.pairs]
             replacing = any(pair.use_at is not None or pair.leave_at is not None for pair in pairs)
             busy = any(state.quick_modes or state.waiting or state.phase1 is not None for state in states)
-            if not (replacing or busy):
+            if not (replacing or busy or before):
                 return
-            await asyncio.sleep(1)
+            before = replacing or busy
+            await asyncio.sleep(0.5)
 
 
 def story(seed: int) -> Outcome:

@@ -29,6 +29,7 @@ class Watch:
     def __init__(self, alice: MortalMachine, bob: MortalMachine, children: Sequence[Child]) -> None:
         self._machines = alice, bob
         self.children = children
+        self._longest = max(each.lifetime.seconds for each in children)
         self._served: dict[str, frozenset[Spi]] = {}
         self._known: dict[tuple[Address, str], set[tuple[Spi, Spi]]] = {}
         self._until: dict[Spi, float] = {}
@@ -56,8 +57,8 @@ class Watch:
         for machine in self._machines:
             if machine.kernel.dead:
                 self.wrong.append(f"an SA was installed again under its keys at {now:.3f}")
-            for name, sa in machine.kernel.sas.items():
-                self._until.setdefault(name.spi, now + sa.lifetime.seconds)
+            for name in machine.kernel.sas:
+                self._until.setdefault(name.spi, now + self._longest)
             self._look_for_clear_text(machine)
         for child in self.children:
             self._look(child)
