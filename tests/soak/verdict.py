@@ -111,19 +111,14 @@ def but_heard(state: PeerState) -> PeerState:
 
 def _of_store(machine: MortalMachine, session: Session) -> Iterator[str]:
     stored = list(MemoryStore(machine.disk).load())
-    if not stored and not _is_known(session.state):
-        return
+    if not stored and session.idle:
+        return  # it knows nothing of the peer yet
     if len(stored) != 1:
         yield f"the store holds {len(stored)} peers"
         return
     if but_heard(stored[0].state) != but_heard(session.state):
         yield "the store and the session disagree"
     yield from _of_exchanges(stored[0])
-
-
-def _is_known(state: PeerState) -> bool:
-    """Is there anything to be stored of it? Not where its connection has been renamed and nobody came since."""
-    return bool(state.isakmp or state.serial or any(child.pairs or child.wanted for child in state.children.values()))
 
 
 def _of_exchanges(stored: StoredPeer) -> Iterator[str]:

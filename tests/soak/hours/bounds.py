@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from ikevd.addresses import Address
 from ikevd.negotiation.asleep import Asleep
 from ikevd.negotiation.kernel_side import Again
 from ikevd.negotiation.session import Session
 from ikevd.negotiation.times import Subject
 from ikevd.negotiation.work import Work
 from ikevd.peer.child import MAX_PAIRS
-from ikevd.sa.model import Cookies
+from ikevd.peer.child_state import ChildState
+from ikevd.sa.model import Cookies, Spi
 from ikevd.store.memory import MemoryStore
 from tests.soak.machine import MortalMachine
 from tests.soak.verdict import but_heard
@@ -28,6 +30,8 @@ AT_MOST = {
     "octets in the store": 128 * 1024,
 }
 """Of one peer with three children."""
+REPLACED_FOR = 60.0
+"""Seconds for which a pair may stand beside its newer one: 30 (docs/life.md), and what restarts add."""
 
 
 class Bounds:
@@ -37,6 +41,8 @@ class Bounds:
         self.facts = 0
         self.most = Counter[str]()
         self.wrong: dict[str, str] = {}
+        self._replaced: dict[tuple[Address, str], tuple[Spi, float]] = {}
+        """Of each child the pair that stands beside its newer one, and since when."""
 
     def look(self, machine: MortalMachine, now: float) -> None:
         """A fact was stored."""
@@ -49,6 +55,19 @@ class Bounds:
             for name, child in session.states.items():
                 if len(child.standing) > MAX_PAIRS:
                     self._say(f"more than {MAX_PAIRS} pairs of {name}", now)
+                self._look_for_replaced(machine.address, name, child, now)
+
+    def _look_for_replaced(self, address: Address, name: str, child: ChildState, now: float) -> None:
+        spi, since = self._replaced.pop((address, name), (None, now))
+        older = child.standing[:-1]
+        if not older:
+            return
+        oldest = older[0].sa.inbound
+        if oldest != spi:
+            since = now
+        self._replaced[address, name] = oldest, since
+        if now - since > REPLACED_FOR:
+            self._say(f"a pair of {name} that was replaced stays", now)
 
     def look_for_owners(self, machine: MortalMachine, now: float) -> None:
         """No fact waits: each time on the agenda is that of something."""
