@@ -5,7 +5,7 @@ from __future__ import annotations
 from ikevd.errors import Malformed
 from ikevd.wire.buffer import Reader
 
-SEQUENCE, SET, OID, INTEGER = 0x30, 0x31, 0x06, 0x02
+SEQUENCE, SET, OID, INTEGER, OCTET_STRING = 0x30, 0x31, 0x06, 0x02, 0x04
 
 
 def value(reader: Reader) -> tuple[int, bytes]:
