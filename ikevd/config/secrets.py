@@ -135,13 +135,18 @@ def find(
                 raise ValueError(f"the environment variable {name} is not set")
             return _found(_octets(environ[name]), f"environment variable {name}")
         case FromCredential(name):
-            directory = environ.get("CREDENTIALS_DIRECTORY")
-            if not directory:
-                raise ValueError(
-                    f"there is no credential {name}, since CREDENTIALS_DIRECTORY is not set; "
-                    f"wanted LoadCredential={name}:... in the systemd unit"
-                )
-            return _found(_read(Path(directory) / name, None), f"credential {name}")
+            return _found(_read(credential_path(name, environ), None), f"credential {name}")
+
+
+def credential_path(name: str, environ: Mapping[str, str]) -> Path:
+    """Where systemd has put it. Raises ValueError where there are none."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        raise ValueError(
+            f"there is no credential {name}, since CREDENTIALS_DIRECTORY is not set; "
+            f"wanted LoadCredential={name}:... in the systemd unit"
+        )
+    return Path(directory) / name
 
 
 def _read(path: Path, account: owners.Account | None) -> bytes:
