@@ -26,8 +26,17 @@ END_OF_SENTENCE = re.compile(r"(?<=[a-z0-9)`\"][.?!]) (?=[A-Z`])")
 
 def pages() -> dict[Path, str]:
     """Both pages, in mdoc."""
-    commands = (line for name in sorted(ikevd.commands) for line in _command(name, ikevd.commands[name]))
+    commands = (line for name, command in every(ikevd) for line in _command(name, command))
     return {COMMANDS: _filled(COMMANDS, "@COMMANDS@", commands), KEYS: _filled(KEYS, "@KEYS@", _keys())}
+
+
+def every(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """All commands with their names, in order; behind one that has commands of its own, these."""
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        yield before + name, command
+        if isinstance(command, click.Group):
+            yield from every(command, f"{before}{name} ")
 
 
 def _filled(page: Path, place: str, lines: Iterator[str]) -> str:

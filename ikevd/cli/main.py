@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from ikevd import __version__
-from ikevd.cli import evidence_commands, key_commands, tunnel_commands
+from ikevd.cli import cert_commands, evidence_commands, key_commands, tunnel_commands
 from ikevd.cli.options import config_option, filter_options
 from ikevd.cli.paths import BLOCKS
 
@@ -143,5 +143,5 @@ def version(as_json: bool) -> None:
     click.echo(f'{{"schema": 1, "version": "{__version__}"}}' if as_json else f"ikevd {__version__}")
 
 
-for command in (*tunnel_commands.ALL, *evidence_commands.ALL, *key_commands.ALL):
+for command in (*tunnel_commands.ALL, *evidence_commands.ALL, *key_commands.ALL, *cert_commands.ALL):
     main.add_command(command)

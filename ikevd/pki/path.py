@@ -122,10 +122,10 @@ def _reason(error: crypto.Error) -> str:
 
 
 def _check_usage(leaf: x509.Certificate, now: datetime) -> None:
-    usage = _extension(leaf, x509.KeyUsage)
+    usage = extension(leaf, x509.KeyUsage)
     if usage and not (usage.digital_signature or usage.content_commitment):
         raise refused(leaf, Check.KEY_USAGE, now)
-    extended = _extension(leaf, x509.ExtendedKeyUsage)
+    extended = extension(leaf, x509.ExtendedKeyUsage)
     if extended and not EKU_OF_IKE & set(extended):
         raise refused(leaf, Check.EXTENDED_KEY_USAGE, now, ", ".join(one.dotted_string for one in extended)[:80])
 
@@ -139,14 +139,15 @@ def _check_link(trust: Trust, one: x509.Certificate, number: int, length: int, n
         raise refused(one, Check.WEAK_SIGNATURE, now, weak)
     if number == 0 or (last and one.version == x509.Version.v1):
         return
-    basic = _extension(one, x509.BasicConstraints)  # OpenSSL takes key usage or Netscape's extension in its place
+    basic = extension(one, x509.BasicConstraints)  # OpenSSL takes key usage or Netscape's extension in its place
     if not basic or not basic.ca:
         raise refused(one, Check.NOT_A_CA, now)
 
 
-def _extension(
+def extension(
     certificate: x509.Certificate, kind: type[x509.extensions.ExtensionTypeVar]
 ) -> x509.extensions.ExtensionTypeVar | None:
+    """None where there is none of that kind."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

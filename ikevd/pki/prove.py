@@ -39,7 +39,7 @@ class Anchored:
     @property
     def crl_urls(self) -> tuple[tuple[str, ...], ...]:
         """For each certificate that an issuer may have revoked: where that one's CRL is, one as good as the other."""
-        return tuple(found for one in self.path[:-1] if (found := _http_urls(one)))
+        return tuple(found for one in self.path[:-1] if (found := http_urls(one)))
 
 
 @frozen
@@ -112,8 +112,8 @@ def _named(identity: Identity) -> Named:
     return Named(str(identity), str(identity.type))
 
 
-def _http_urls(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Of its CRL distribution points, those that are fetched."""
+def http_urls(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Of its CRL distribution points, those that can be fetched."""
     try:
         points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     except x509.ExtensionNotFound:

@@ -19,7 +19,7 @@ PAGES = (man_page.COMMANDS, man_page.KEYS)
 
 
 def options() -> list[tuple[str, str]]:
-    params = [(name, option) for name, command in main.commands.items() for option in command.params]
+    params = [(name, option) for name, command in man_page.every(main) for option in command.params]
     return [(name, flag) for name, option in params if isinstance(option, click.Option) for flag in option.opts]
 
 
@@ -28,7 +28,7 @@ def test_the_committed_page_is_that_of_the_program(page: Path) -> None:
     assert page.read_text() == man_page.pages()[page], "run `make docs`"
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", [name for name, _ in man_page.every(main)])
 def test_every_command_has_its_section_with_its_options(name: str) -> None:
     _, _, rest = man_page.COMMANDS.read_text().partition(f"\n.Ss {name}")
     section = rest.partition("\n.S")[0].split()
