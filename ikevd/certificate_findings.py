@@ -85,3 +85,11 @@ class TooManyCertificates(Finding):
     what: str
     came: int
     most: int
+
+
+@frozen
+class CrlNotFetched(Finding):
+    """No CRL came from where a certificate names one; `revocation: strict` then refuses it, `relaxed` does not."""
+
+    url: str
+    reason: str

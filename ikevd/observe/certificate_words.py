@@ -44,5 +44,6 @@ SENTENCES: dict[type[Finding], Callable[[Any], str]] = {
     cf.CertificateRefused: _refused,
     cf.OtherCertificate: _other,
     cf.NoCertificate: _none,
+    cf.CrlNotFetched: lambda found: f"no CRL from {found.url}: {found.reason}",
     cf.TooManyCertificates: lambda found: f"the peer sent {found.came} {found.what}; {found.most} are read at most",
 }

@@ -1,13 +1,14 @@
 """Which public key is proven to be that of whom the peer says to be.
 
 Two steps, since CRLs may be fetched for a path only once it leads to a CA of ours (CVE-2022-40617): `anchored`, then,
-with what was fetched from `Anchored.crl_urls`, `proven`. Then the signature of the peer must verify under that key.
+with what was fetched from `Anchored.points`, `proven`. Then the signature of the peer must verify under that key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from cryptography import x509
 
@@ -24,8 +25,22 @@ from ikevd.wire.certificates import CertPayload
 
 MAX_CANDIDATES = 4
 """Certificates of one name that are tried: an old one and its renewal, one for signatures and one for the rest."""
-MAX_URLS = 4
+MAX_URLS = 2
 """Where the CRL of one issuer may be fetched."""
+
+
+@frozen
+class Point:
+    """Where the CRL of one issuer is, says a certificate that it has issued."""
+
+    certificate: x509.Certificate
+    issuer: x509.Certificate
+    urls: tuple[str, ...]
+    """One as good as the other."""
+
+    def judged(self, crl: x509.CertificateRevocationList, now: datetime) -> bool:
+        """Is this a current CRL of that issuer? Whoever stands between could have sent any other one."""
+        return revocation.is_current(crl, self.certificate, self.issuer, now)
 
 
 @frozen
@@ -37,9 +52,9 @@ class Anchored:
     """That came with it."""
 
     @property
-    def crl_urls(self) -> tuple[tuple[str, ...], ...]:
-        """For each certificate that an issuer may have revoked: where that one's CRL is, one as good as the other."""
-        return tuple(found for one in self.path[:-1] if (found := http_urls(one)))
+    def points(self) -> tuple[Point, ...]:
+        """Where CRLs may be fetched, for each certificate that an issuer may have revoked and that names any place."""
+        return tuple(Point(one, above, found) for one, above in pairwise(self.path) if (found := http_urls(one)))
 
 
 @frozen
@@ -84,7 +99,7 @@ def proven(trust: Trust, one: Anchored, fetched: Iterable[x509.CertificateRevoca
 
 def wants_crls(trust: Trust, one: Anchored) -> bool:
     """Is there anything that a CRL to be fetched could tell?"""
-    return trust.revocation is not Revocation.OFF and bool(one.crl_urls)
+    return trust.revocation is not Revocation.OFF and bool(one.points)
 
 
 def _candidates(trust: Trust, claimed: Identity, received: Received, now: datetime) -> list[x509.Certificate]:

@@ -48,6 +48,14 @@ def _verdict(
     return found if isinstance(found, Verdict) else None
 
 
+def is_current(
+    crl: x509.CertificateRevocationList, one: x509.Certificate, issuer: x509.Certificate, now: datetime
+) -> bool:
+    """Does it say, now and by `issuer`, whether `one` is revoked?"""
+    found = _verdict(one, issuer, _of(issuer, (crl,)), now)
+    return found is None or found.check is Check.REVOKED
+
+
 def _of(
     issuer: x509.Certificate, crls: tuple[x509.CertificateRevocationList, ...]
 ) -> list[x509.CertificateRevocationList]:

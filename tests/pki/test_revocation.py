@@ -151,7 +151,9 @@ def test_urls_are_those_of_an_anchored_path_by_http_alone(lab: Lab, root: Member
     points += ["URI:https://crl.example.net/4", "URI:HTTP://crl.example.net/5"]
     one = lab.make("points", root, ext=[f"crlDistributionPoints={','.join(points)}"], alt=[f"DNS.1={GATEWAY}"])
     found = anchor(root, one)
-    assert found.crl_urls == (("http://crl.example.net/1", "HTTP://crl.example.net/5"),)
+    (point,) = found.points
+    assert point.urls == ("http://crl.example.net/1", "HTTP://crl.example.net/5")
+    assert (point.certificate, point.issuer) == (one.certificate, root.certificate)
     assert wants_crls(trusted(root, revocation=RELAXED), found)
     assert not wants_crls(trusted(root, revocation=OFF), found)
 
