@@ -49,8 +49,11 @@ def key_of(certificate: x509.Certificate) -> PeerKey:
         return key
     if not isinstance(key, rsa.RSAPublicKey):
         raise ValueError("its key is neither RSA nor ECDSA")
-    if key.key_size > MAX_RSA_BITS or key.public_numbers().e.bit_length() > MAX_EXPONENT_BITS:
-        raise ValueError(f"its RSA key has {key.key_size} bits or a long exponent; at most {MAX_RSA_BITS} are wanted")
+    if key.key_size > MAX_RSA_BITS:
+        raise ValueError(f"its RSA key has {key.key_size} bits; at most {MAX_RSA_BITS} are wanted")
+    exponent = key.public_numbers().e
+    if exponent < 3 or exponent % 2 == 0 or exponent.bit_length() > MAX_EXPONENT_BITS:
+        raise ValueError(f"its RSA key has a public exponent that is even, 1 or longer than {MAX_EXPONENT_BITS} bits")
     return key
 
 

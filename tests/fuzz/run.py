@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-TARGETS = ("parser", "heard")
+TARGETS = ("parser", "heard", "certificates")
 MAX_OCTETS = 1024
 RSS_LIMIT_MIB = 512
 

@@ -91,6 +91,7 @@ class Lab:
         md: str = "sha256",
         req: str = "",
         serial: int | None = None,
+        sign: Sequence[str] = (),
     ) -> Member:
         """Of `name`, signed by `issuer` or itself; `alt`: alternative names as `DNS.1=gw.example.net`."""
         made = Member(self.folder, name)
@@ -106,7 +107,7 @@ class Lab:
         number = serial if serial is not None else abs(hash((name, str(lines)))) % 2**62 + 1
         openssl(
             *["x509", "-req", *signer, "-days", DAYS, f"-{md}", "-set_serial", number],
-            *["-extfile", config, "-extensions", "ext", "-out", made.file],
+            *["-extfile", config, "-extensions", "ext", "-out", made.file, *sign],
             stdin=request,
         )
         return made

@@ -14,7 +14,7 @@ from ikevd.errors import AuthenticationFailed
 from ikevd.observe.words import say
 from ikevd.pki.received import MAX_CERTIFICATE, MAX_CERTIFICATES, MAX_OCTETS, read_untrusted
 from ikevd.wire.certificates import CertEncoding, CertPayload
-from tests.pki.lab import GATEWAY, Lab, Member, openssl, prove, trusted
+from tests.pki.lab import CA, GATEWAY, Lab, Member, openssl, prove, trusted
 
 X509 = CertEncoding.X509_SIGNATURE
 
@@ -75,6 +75,28 @@ def test_a_key_of_sixteen_thousand_bits_costs_nobody_time(lab: Lab, gateway: Mem
     key = rsa.RSAPublicNumbers(65537, modulus).public_key()
     unusable = read_untrusted([CertPayload(X509, with_key(gateway, key))]).unusable
     assert "16384 bits" in unusable[0]
+
+
+@pytest.mark.parametrize("exponent", ["010000", "000001", "000000", "800001"])
+def test_an_rsa_key_with_an_exponent_that_proves_nothing_is_of_no_use(lab: Lab, root: Member, exponent: str) -> None:
+    """CVE-2026-14957: others asserted. 1 would let anybody sign."""
+    genuine = lab.make("exponent", root, key="rsa").payload.data
+    assert genuine.count(bytes.fromhex("0203010001")) == 1
+    changed = genuine.replace(bytes.fromhex("0203010001"), bytes.fromhex("0203" + exponent))
+    assert read_untrusted([CertPayload(X509, changed)]).certificates == ()
+
+
+def test_a_pss_signature_with_a_salt_of_any_length_harms_nothing(lab: Lab) -> None:
+    """CVE-2021-41990: strongSwan computed with a salt length from the certificate."""
+    root = lab.make("root-pss", key="rsa", ext=CA)
+    sign = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"]
+    genuine = lab.make("pss", root, alt=[f"DNS.1={GATEWAY}"], sign=sign).payload.data
+    salt = bytes.fromhex("a203020120")
+    assert genuine.count(salt) == 2
+    assert prove(trusted(root), GATEWAY, CertPayload(X509, genuine))
+    for other in ("a2030201ff", "a20302017f", "a203020100"):
+        with pytest.raises(AuthenticationFailed):
+            prove(trusted(root), GATEWAY, CertPayload(X509, genuine.replace(salt, bytes.fromhex(other))))
 
 
 def test_keys_that_do_not_sign_in_ikev1_are_of_no_use(lab: Lab, root: Member) -> None:
