@@ -7,8 +7,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from cryptography import x509
 
+import ikevd.policy.distinguished_names as distinguished_names
 from ikevd.errors import Malformed
-from ikevd.policy import distinguished_names
 from ikevd.policy.identity import Identity
 from ikevd.wire import der
 from ikevd.wire.registry import IdType

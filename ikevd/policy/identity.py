@@ -8,10 +8,10 @@ from dataclasses import field
 from functools import lru_cache
 from ipaddress import ip_address
 
+import ikevd.policy.distinguished_names as distinguished_names
 from ikevd.addresses import Address
 from ikevd.errors import InvalidId
 from ikevd.frozen import frozen
-from ikevd.policy import distinguished_names
 from ikevd.wire.payloads import IdPayload
 from ikevd.wire.registry import IdType
 
