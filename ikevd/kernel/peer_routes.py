@@ -164,7 +164,9 @@ def _dump(netlink: RouteSocket, kind: Rtm, body: bytes, what: str) -> list[bytes
 
 def _put(netlink: RouteSocket, asked: tuple[Routed, bool]) -> None:
     thing, instead = asked
-    flags = NLM_F_CREATE | (NLM_F_REPLACE if instead else NLM_F_EXCL)
+    # The kernel would replace somebody else's as well, which may have come since.
+    ours = instead and any(stands.place == thing.place for stands in _read(netlink, None))
+    flags = NLM_F_CREATE | (NLM_F_REPLACE if ours else NLM_F_EXCL)
     try:
         if isinstance(thing, Rule):
             netlink.ask(Rtm.NEWRULE, build_rule(thing), NLM_F_CREATE | NLM_F_EXCL)

@@ -97,6 +97,15 @@ class RouteContract:
             await bench.routes.put(ROUTE, instead=False)
         assert await bench.routes.read() == set()
 
+    async def test_somebody_elses_route_that_came_where_ours_stood_is_not_replaced(self, bench: RouteBench) -> None:
+        for ours, other in ((ROUTE, replace(ROUTE, mtu=1400)), (ROUTE6, replace(ROUTE6, mtu=1400))):
+            await bench.routes.put(ours, instead=False)
+            await bench.routes.remove(ours)
+            bench.plant(ours)
+            with pytest.raises(KernelRefused, match="somebody else's route to this network"):
+                await bench.routes.put(other, instead=True)
+        assert await bench.routes.read() == set()
+
     async def test_where_routes_of_others_lead_is_known(self, bench: RouteBench) -> None:
         await bench.routes.put(ROUTE, instead=False)
         planted = replace(ROUTE, to=ip_network("10.7.0.0/16"))
