@@ -86,6 +86,20 @@ class Libreswan:
 
     def __enter__(self) -> Self:
         run("certutil", "-N", "-d", f"sql:{self.directory}/nss", "--empty-password")
+        self._start()
+        return self
+
+    def crash(self) -> None:
+        """kill -9, and another one starts, of which the kernel has nothing as after a reboot. `configure` it anew."""
+        self._process.kill()
+        self._process.wait()
+        for what in ("state", "policy"):
+            self.node.ip("xfrm", what, "flush")
+        for left in (self.directory / "run").iterdir():  # with its PID it would not start
+            left.unlink()
+        self._start()
+
+    def _start(self) -> None:
         words = {
             "config": "ipsec.conf",
             "secretsfile": "ipsec.secrets",
@@ -108,7 +122,6 @@ class Libreswan:
             said = self.log
             self._temporary.cleanup()  # else whatever test is on when it is collected would fail of that
             raise PeerError(f"pluto did not start\n{said}") from None
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -26,9 +27,20 @@ def site(topology: Topology) -> Site:
     return Site(topology.gw_a, topology.gw_b, options=(QUICK,), start="always")
 
 
-def silenced(topology: Topology) -> AbstractContextManager[None]:
+Loss = Callable[[Topology, StrongSwan, Site], AbstractContextManager[None]]
+
+
+def silenced(topology: Topology, peer: StrongSwan, site: Site) -> AbstractContextManager[None]:
     """The router drops all that gateway B says."""
     return dropped(topology.router, ("-s", topology.gw_b.address))
+
+
+@contextmanager
+def killed(topology: Topology, peer: StrongSwan, site: Site) -> Iterator[None]:
+    """With all that it had, and only then configured again."""
+    peer.crash()
+    yield
+    peer.configure(site.mirrored())
 
 
 def asking(site: Site) -> str:
@@ -118,14 +130,15 @@ def test_packets_in_the_clear_are_none(topology: Topology, peer: StrongSwan, sit
 @pytest.mark.parametrize(
     ("action", "seen"), [("restart", ("negotiating", "retry")), ("hold", ("waiting",)), ("clear", ("down",))]
 )
+@pytest.mark.parametrize("lose", [silenced, pytest.param(killed, marks=pytest.mark.soak)])
 def test_a_peer_that_is_not_heard_any_more_is_dead(
-    topology: Topology, peer: StrongSwan, site: Site, action: str, seen: tuple[str, ...]
+    topology: Topology, peer: StrongSwan, site: Site, lose: Loss, action: str, seen: tuple[str, ...]
 ) -> None:
     site = replace(site, options=(QUICK.replace("}", f", action: {action}}}"),))
     with Ikevd(site.here, site.ikevd()) as ikevd:
         is_up(ikevd)
         before = topology.wire.seen()
-        with silenced(topology):
+        with lose(topology, peer, site):
             eventually(lambda: state(ikevd), lambda now: now in seen)
             assert "R-U-THERE within 2 s" in cause(ikevd) or action == "restart"
             assert topology.host_a.ping(topology.host_b.address, 3, wait=1) == 0
@@ -172,6 +185,6 @@ def test_a_peer_that_hears_us_and_is_not_heard_learns_that_we_gave_it_up(
     site = replace(site, options=(QUICK.replace("}", ", action: clear}"),))
     with Ikevd(site.here, site.ikevd()) as ikevd:
         is_up(ikevd)
-        with silenced(topology):
+        with silenced(topology, peer, site):
             eventually(lambda: state(ikevd), lambda now: now == "down")
             peer.wait_for_children(0)

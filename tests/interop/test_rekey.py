@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.eventually import eventually
@@ -12,7 +14,8 @@ from tests.interop.strongswan import StrongSwan
 from tests.interop.told import newest, pairs
 from tests.interop.topology import Topology
 
-LIFE = 60
+LIFE, WAY, LAST_WORDS = 60, 0.4, 10
+"""Seconds; the last: until all copies of a Delete have left, each of which strongSwan takes for one more exchange."""
 TIMES = [1, pytest.param(3, marks=pytest.mark.soak)]
 """How many rekeyings; after the third it is awaited that the former pairs go, half a minute later."""
 
@@ -85,3 +88,42 @@ def test_ikevd_rekeys_by_time(topology: Topology, charon_b: StrongSwan) -> None:
                 assert wait_for_another(ikevd, former, within=LIFE)["initiator"]
             eventually(lambda: len(pairs(ikevd)) == 1, within=30)
             assert len(topology.gw_b.xfrm_state()) <= 4
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_both_rekey_at_once(topology: Topology, charon_b: StrongSwan) -> None:
+    """Each has said message 1 before it hears that of the other; strongSwan knows no rule for that."""
+    site = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(site.mirrored().swanctl())
+    with Ikevd(topology.gw_a, ikevd_yaml(site, "lifetime: 1h")) as ikevd:
+        ikevd.up("lan")
+        topology.impair(delay_ms=1000 * WAY)
+        try:
+            with unharmed(topology):
+                for _ in range(3):
+                    crossed(ikevd, charon_b)
+                    time.sleep(LAST_WORDS)
+        finally:
+            topology.impair()
+        assert len(topology.gw_b.xfrm_state()) == len(topology.gw_a.xfrm_state()) == 2
+
+
+def crossed(ikevd: Ikevd, charon: StrongSwan) -> None:
+    """Two pairs at most stand at any moment, each end has begun one, and one is left in the end."""
+    (former,) = pairs(ikevd)
+    began = time.monotonic()
+    charon.rekey("lan")
+    told = ikevd.client.rekey("lan", 30)
+    next(told)
+    assert time.monotonic() - began < WAY, "the peer's message 1 is on its way still"
+    list(told)
+    begun: dict[str, bool] = {}
+
+    def one_is_left() -> bool:
+        now = pairs(ikevd)
+        assert len(now) <= 2
+        begun.update({pair["spi_in"]: pair["initiator"] for pair in now if pair["spi_in"] != former["spi_in"]})
+        return len(now) == 1 and set(begun.values()) == {True, False}
+
+    eventually(one_is_left, within=60)
