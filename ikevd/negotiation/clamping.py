@@ -53,8 +53,6 @@ class Clamping:
 
     def follow(self, who: object, connection: Connection, state: PeerState) -> None:
         """It wants what its state desires, over its way as it is now, from here on."""
-        if connection.mss is None and who not in self._wanted:
-            return
         wanted = desired_clamps(connection, state, self._path_mtu)
         if wanted == self._wanted.get(who, ()):
             return

@@ -27,18 +27,16 @@ class FirstMessage:
     kind: ExchangeType
     octets: bytes
     path: Path
+    key: bytes
+    """See `key_of`."""
+    known: bool
+    """Is its address configured?"""
     candidates: Candidates
 
     @property
     def cookie(self) -> bytes:
         """The initiator's."""
         return self.octets[:COOKIE_OCTETS]
-
-    @property
-    def key(self) -> bytes:
-        """Both endpoints and the initiator's cookie: by them a repetition is known. A copy from another port has a
-        negotiation of its own, so that it takes none from the peer, however early it comes."""
-        return key_of(self.octets, self.path)
 
     @property
     def timing(self) -> Timing:
@@ -81,7 +79,8 @@ class FirstMessage:
 
 
 def key_of(octets: bytes, path: Path) -> bytes:
-    """As `FirstMessage.key`, of what may be one."""
+    """Both endpoints and the initiator's cookie: by them a repetition is known. A copy from another port has a
+    negotiation of its own, so that it takes none from the peer, however early it comes."""
     theirs, ours = path.remote, path.local
     ports = theirs.port.to_bytes(2, "big") + ours.port.to_bytes(2, "big")
     return theirs.address.packed + ours.address.packed + ports + octets[:COOKIE_OCTETS]

@@ -14,7 +14,7 @@ from typing import TypeVar
 from ikevd.addresses import Address, Path
 from ikevd.findings import Unreachable
 from ikevd.frozen import frozen
-from ikevd.negotiation.first_message import key_of
+from ikevd.negotiation.first_message import FirstMessage
 from ikevd.negotiation.router import Authenticated
 from ikevd.negotiation.running import Running
 from ikevd.policy.connection import Connection
@@ -58,12 +58,12 @@ class Place:
 
     __slots__ = ("_on_echo", "answers", "cookie", "key", "message", "path", "since")
 
-    def __init__(self, cookie: bytes, octets: bytes, path: Path, since: float, on_echo: OnEcho) -> None:
+    def __init__(self, cookie: bytes, first: FirstMessage, since: float, on_echo: OnEcho) -> None:
         """`cookie`: ours; `since`: when the message came, on the clock of the event loop."""
         self.cookie = cookie
-        self.key = key_of(octets, path)
-        self.message = Kept(octets[COOKIE_OCTETS:])
-        self.path = path
+        self.key = first.key
+        self.message = Kept(first.octets[COOKIE_OCTETS:])
+        self.path = first.path
         self.since = since
         self.answers = 1
         self._on_echo = on_echo
@@ -119,9 +119,9 @@ class Places:
         """How many there are in the queue of a message that came along `path`."""
         return len(self._queue(path))
 
-    def find(self, octets: bytes, path: Path) -> Place | None:
+    def find(self, key: bytes, path: Path) -> Place | None:
         """The place of an earlier message between the same endpoints under the same cookie."""
-        return self._queue(path).get(key_of(octets, path))
+        return self._queue(path).get(key)
 
     def equal(self, octets: bytes) -> Kept | None:
         """What is kept of other first messages that are equal but for their cookie."""
@@ -171,6 +171,7 @@ class Places:
 
 
 def _remove(shelves: dict[Shelf, dict[bytes, Place]], shelf: Shelf, key: bytes) -> None:
-    del shelves[shelf][key]
-    if not shelves[shelf]:
+    things = shelves[shelf]
+    del things[key]
+    if not things:
         del shelves[shelf]

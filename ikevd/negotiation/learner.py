@@ -52,6 +52,8 @@ class Learner(Inbox[Happening | Retry]):
 
     _rests_until = 0.0
     """Until then nothing is done that is due: a Quick Mode of ours that an earlier process began goes first."""
+    _leads = False
+    """Do routes or the MSS follow its state?"""
 
     def __init__(
         self,
@@ -214,8 +216,10 @@ class Learner(Inbox[Happening | Retry]):
     def _lead_routes(self) -> None:
         """To what its policy-based children protect, as the state has it now; and what goes through its tunnels by TCP
         is kept short enough."""
-        self._ports.routing.follow(self, self.connection, self.state, self._standby.yields)
-        self._ports.clamping.follow(self, self.connection, self.state)
+        led, self._leads = self._leads, self.connection.leads_routes or self.connection.mss is not None
+        if led or self._leads:
+            self._ports.routing.follow(self, self.connection, self.state, self._standby.yields)
+            self._ports.clamping.follow(self, self.connection, self.state)
 
     async def _bring_links(self, again: LinksAgain) -> None:
         if self._links is not None:

@@ -18,6 +18,8 @@ EVICTIONS = 20
 Attempt = TypeVar("Attempt")
 Source = tuple[int, int, int]
 """Where negotiations come from: IP version, leading bits, and how many bits those are."""
+Limited = dict[Source, int]
+"""How many each of them may have."""
 
 
 def _source(address: Address, bits: int) -> Source:
@@ -45,6 +47,7 @@ class HalfOpen(Generic[Attempt]):
         self._clock = clock
         self._each_static, self._evictions_static = each_static, evictions_static
         self._addresses: dict[Attempt, Address] = {}
+        self._sources: dict[Attempt, tuple[Source, ...]] = {}
         self._strangers: dict[Attempt, None] = {}
         self._held: dict[Source, dict[Attempt, None]] = {}
         """By each source that they count for, so that nobody is searched for among all."""
@@ -65,57 +68,56 @@ class HalfOpen(Generic[Attempt]):
 
     def refusal(self, address: Address) -> str | None:
         """Why no further negotiation from `address` may begin, or None where it may."""
-        if self._full_source(address):
+        known, limits = self._limits_of(address)
+        if self._full_source(limits):
             return "half-open limit of the address"
-        full = not self._is_static(address) and len(self._strangers) >= self._limits.half_open
+        full = not known and len(self._strangers) >= self._limits.half_open
         return "half-open limit" if full else None
 
     def to_make_way(self, address: Address) -> Attempt | None:
         """Where places are wanting: who must make way for `address`, the oldest of the same source, or else of all
         strangers. None where it has happened so often that only a flood can want it."""
-        source = self._full_source(address)
-        owner = address if self._is_static(address) else None, source is not None
-        rate = self._evictions_static if self._is_static(address) else EVICTIONS
+        known, limits = self._limits_of(address)
+        source = self._full_source(limits)
+        owner = address if known else None, source is not None
+        rate = self._evictions_static if known else EVICTIONS
         if not self._evictions.setdefault(owner, RateLimit(rate, rate, self._clock)).allows():
             return None
         return next(iter(self._strangers if source is None else self._held[source]))
 
     def enter(self, attempt: Attempt, address: Address) -> None:
         """One more."""
+        known, limits = self._limits_of(address)
         self._addresses[attempt] = address
-        if not self._is_static(address):
+        self._sources[attempt] = tuple(limits)
+        if not known:
             self._strangers[attempt] = None
-        for source in self._limits_of(address):
+        for source in self._sources[attempt]:
             self._held.setdefault(source, {})[attempt] = None
 
     def leave(self, attempt: Attempt) -> None:
         """One less, if it is there."""
-        address = self._addresses.pop(attempt, None)
-        if address is None:
+        if self._addresses.pop(attempt, None) is None:
             return
         self._strangers.pop(attempt, None)
-        for source in self._limits_of(address):
+        for source in self._sources.pop(attempt):
             del self._held[source][attempt]
             if not self._held[source]:
                 del self._held[source]
 
-    def _full_source(self, address: Address) -> Source | None:
-        """The source that `address` belongs to and that holds all it may."""
-        limits = self._limits_of(address).items()
-        return next((source for source, most in limits if len(self._held.get(source, ())) >= most), None)
+    def _full_source(self, limits: Limited) -> Source | None:
+        """That holds all it may."""
+        return next((source for source, most in limits.items() if len(self._held.get(source, ())) >= most), None)
 
-    def _is_static(self, address: Address) -> bool:
-        return address in self._static
-
-    def _limits_of(self, address: Address) -> dict[Source, int]:
-        """A configured address and every IPv4 address counts alone."""
+    def _limits_of(self, address: Address) -> tuple[bool, Limited]:
+        """Is it configured, and where does it belong to? A configured address and every IPv4 address counts alone."""
         each = self._limits.half_open_per_address
-        if self._is_static(address):
-            return {_source(address, address.max_prefixlen): self._each_static}
+        if address in self._static:
+            return True, {_source(address, address.max_prefixlen): self._each_static}
         if address.version == 4:
-            return {_source(address, address.max_prefixlen): each}
+            return False, {_source(address, address.max_prefixlen): each}
         of_a_site = max(each, min(each * HOSTS_OF_A_SITE, self._limits.half_open // 2))
-        return {_source(address, HOST_PREFIX): each, _source(address, SITE_PREFIX): of_a_site}
+        return False, {_source(address, HOST_PREFIX): each, _source(address, SITE_PREFIX): of_a_site}
 
 
 class RateLimit:

@@ -105,10 +105,11 @@ class Lobby:
 
     def first_message(self, header: Header, octets: bytes, path: Path) -> None:
         """A message without responder cookie. A repetition is answered, once for each time that it comes."""
-        if attempt := self._present.get(key_of(octets, path)):
+        key, known = key_of(octets, path), path.remote.address in self._static
+        if attempt := self._present.get(key):
             attempt.heard(header, octets, path)
-        elif not self._waiting.repeated(octets, path):
-            self._new_message(header.exchange, octets, path)
+        elif not self._waiting.repeated(key, known, octets, path):
+            self._new_message(header.exchange, key, known, octets, path)
 
     def goes_on(self, attempt: PeersAttempt, outcomes: Sequence[Outcome]) -> Authenticated | None:
         """The attempt has taken a step; where its peer is authenticated, it leaves the lobby."""
@@ -155,7 +156,8 @@ class Lobby:
         candidates = self._candidates(beginning.path)
         if octets is None or not candidates.connections:
             raise replay.Irreproducible("nobody could answer it now")
-        return FirstMessage(beginning.kind, octets, beginning.path, candidates)
+        path, known = beginning.path, beginning.path.remote.address in self._static
+        return FirstMessage(beginning.kind, octets, path, key_of(octets, path), known, candidates)
 
     def close(self) -> None:
         """Forget everything without a word. What is stored stays so, for the next process."""
@@ -166,7 +168,7 @@ class Lobby:
             attempt.running.leave()
         self._present.clear()
 
-    def _new_message(self, kind: ExchangeType, octets: bytes, path: Path) -> None:
+    def _new_message(self, kind: ExchangeType, key: bytes, known: bool, octets: bytes, path: Path) -> None:
         candidates = self._candidates(path)
         connections = candidates.connections
         if kind == AGGRESSIVE:
@@ -178,9 +180,9 @@ class Lobby:
             self._ports.counters.count("drop: Aggressive Mode is not allowed")
             self._turn_away(kind, path, AggressiveNotAllowed(connections[0].name))
         elif kind == AGGRESSIVE:
-            self._answer_aggressive_mode(FirstMessage(kind, octets, path, candidates))
+            self._answer_aggressive_mode(FirstMessage(kind, octets, path, key, known, candidates))
         else:
-            self._answer_main_mode(FirstMessage(kind, octets, path, candidates))
+            self._answer_main_mode(FirstMessage(kind, octets, path, key, known, candidates))
 
     def _turn_away(self, kind: ExchangeType, path: Path, why: Finding) -> None:
         """A stranger, of whom nothing else is kept."""
@@ -209,7 +211,7 @@ class Lobby:
         ours = self._router.mint()
         core, effects = first.play(ours, self._ports.now(), self._ports)
         if not _made_a_key_pair(core, effects):
-            self._key_pairs[address in self._static].give_back(cost)
+            self._key_pairs[first.known].give_back(cost)
         self._begin_or_drop(first, ours, core, effects)
 
     def _begin_or_drop(self, first: FirstMessage, ours: bytes, core: Conversation, effects: Sequence[Effect]) -> None:

@@ -63,8 +63,6 @@ class Routing:
 
     def follow(self, who: object, connection: Connection, state: PeerState, yields: Callable[[str, str], bool]) -> None:
         """It wants what its state desires, from here on. `yields`: see `Standby`."""
-        if not connection.leads_routes and who not in self._wanted:
-            return
         wanted = desired_routes(connection, state, lambda child: yields(connection.name, child))
         if wanted == (self._wanted[who][1] if who in self._wanted else ()):
             return

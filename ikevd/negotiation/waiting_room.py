@@ -74,7 +74,7 @@ class WaitingRoom:
     def answer_alike(self, first: FirstMessage) -> bool:
         """In a flood: was an equal message answered before? Then this one is answered alike, for a fraction of the
         cost, and has no record."""
-        places = self._places(first.path)
+        places = self._places(first.known)
         kept = places.equal(first.octets)
         answer = kept.answer if kept else None
         if answer is None or self._are_few(places, first) or answer.connections != first.candidates.connections:
@@ -86,7 +86,7 @@ class WaitingRoom:
 
     def has_few(self, first: FirstMessage) -> bool:
         """Will its exchange be kept?"""
-        return self._are_few(self._places(first.path), first)
+        return self._are_few(self._places(first.known), first)
 
     def enter(
         self,
@@ -98,7 +98,7 @@ class WaitingRoom:
     ) -> None:
         """`core` has heard `first` and waits for message 3: send what it answers, and keep a place. `stored`: where the
         exchange is stored, if it is kept."""
-        places = self._places(first.path)
+        places = self._places(first.known)
         if self._are_few(places, first):
             running = Running(core, first.open_record(core, self._ports), self._ports, stored, holds=True)
             places.begun[ours] = running
@@ -116,7 +116,7 @@ class WaitingRoom:
         return few_of_one and len(places.begun) < WHOLE
 
     def _keep(self, places: Places, first: FirstMessage, ours: bytes) -> Kept:
-        place = Place(ours, first.octets, first.path, self._ports.now(), self._on_echo)
+        place = Place(ours, first, self._ports.now(), self._on_echo)
         places.enter(place)
         self._router.register(ours, place)
         while older := places.to_make_way(place):
@@ -125,10 +125,10 @@ class WaitingRoom:
         self._sweep = self._sweep or call_at(place.since + LARVAL, self._ports.now, self._forget_old)
         return place.message
 
-    def repeated(self, octets: bytes, path: Path) -> bool:
+    def repeated(self, key: bytes, known: bool, octets: bytes, path: Path) -> bool:
         """Was it a repetition? Then it is answered once more, with the same message 2."""
-        places = self._places(path)
-        place = places.find(octets, path)
+        places = self._places(known)
+        place = places.find(key, path)
         if place is None:
             return False
         if octets != place.octets or place.answers > MAX_ANSWERS:
@@ -162,15 +162,17 @@ class WaitingRoom:
             if running := self._remove(place, Abandoned("ikevd stops")):
                 running.leave()
 
-    def _places(self, path: Path) -> Places:
-        return self._known if path.remote.address in self._static else self._strangers
+    def _places(self, known: bool) -> Places:
+        return self._known if known else self._strangers
 
     def _of(self, place: Place) -> Places:
         """Its address may have been configured, or no more, since it came."""
         return self._known if place in self._known else self._strangers
 
     def _first(self, place: Place) -> FirstMessage:
-        return FirstMessage(ExchangeType.MAIN_MODE, place.octets, place.path, self._candidates(place.path))
+        candidates = self._candidates(place.path)
+        known = place.path.remote.address in self._static
+        return FirstMessage(ExchangeType.MAIN_MODE, place.octets, place.path, place.key, known, candidates)
 
     def _send(self, effects: Sequence[Effect]) -> None:
         for effect in effects:

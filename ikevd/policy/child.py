@@ -8,7 +8,7 @@ from enum import Enum
 from ikevd.frozen import frozen
 from ikevd.policy.child_route import ChildRoute
 from ikevd.policy.lives import Lifetime, LifetimeCheck
-from ikevd.policy.marks import Mark, Marks, WantedMark, resolved
+from ikevd.policy.marks import NO_MARKS, Mark, Marks, WantedMark, resolved
 from ikevd.policy.packing import PLAIN, Packing
 from ikevd.policy.selectors import TrafficSelector
 from ikevd.policy.suites import TRANSPORTS, IpsecSuite
@@ -124,6 +124,8 @@ class Child:
     @property
     def marks(self) -> Marks:
         """Of its policies. The gate of a template has no mark of its own: it is for what no client has."""
+        if self.mark_in is None and self.mark_out is None:
+            return Marks(self.if_id) if self.if_id else NO_MARKS
         own = self.instance or not self.template
         wanted = [each if own or isinstance(each, Mark) else None for each in (self.mark_in, self.mark_out)]
         return Marks(self.if_id, *(resolved(each, self.reqid) for each in wanted))
