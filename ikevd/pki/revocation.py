@@ -31,7 +31,7 @@ def check(path: Path, crls: Iterable[x509.CertificateRevocationList], revocation
         return
     given = tuple(crls)
     for one, issuer in pairwise(path):
-        own = _of(issuer, given)
+        own = _of(issuer, one, given, now)
         if not own and revocation is Revocation.RELAXED:
             continue
         found = _verdict(one, issuer, own, now)
@@ -42,28 +42,40 @@ def check(path: Path, crls: Iterable[x509.CertificateRevocationList], revocation
 def _verdict(
     one: x509.Certificate, issuer: x509.Certificate, crls: list[x509.CertificateRevocationList], now: datetime
 ) -> Verdict | None:
-    """Of one link; what stands on a CRL stays revoked when that is out of date."""
-    found = verified([issuer], one, (), now, crls, X509StoreFlags.CRL_CHECK)
-    if isinstance(found, Verdict) and found.check is Check.STALE_CRL:
-        ever = verified([issuer], one, (), now, crls, X509StoreFlags.CRL_CHECK | NO_CHECK_TIME)
-        if isinstance(ever, Verdict) and ever.check is Check.REVOKED:
-            return ever
-    return found if isinstance(found, Verdict) else None
+    """Of one link; what stands on the newest CRL stays revoked when that is out of date and an older one is not."""
+    for some, flags in ((crls[:1], NO_CHECK_TIME), (crls, 0)):
+        found = verified([issuer], one, (), now, some, X509StoreFlags.CRL_CHECK | flags)
+        if isinstance(found, Verdict) and (not flags or found.check is Check.REVOKED):
+            return found
+    return None
 
 
 def is_current(
     crl: x509.CertificateRevocationList, one: x509.Certificate, issuer: x509.Certificate, now: datetime
 ) -> bool:
     """Does it say, now and by `issuer`, whether `one` is revoked?"""
-    found = _verdict(one, issuer, _of(issuer, (crl,)), now)
+    found = _verdict(one, issuer, _of(issuer, one, (crl,), now), now)
     return found is None or found.check is Check.REVOKED
 
 
 def _of(
-    issuer: x509.Certificate, crls: tuple[x509.CertificateRevocationList, ...]
+    issuer: x509.Certificate,
+    one: x509.Certificate,
+    crls: tuple[x509.CertificateRevocationList, ...],
+    now: datetime,
 ) -> list[x509.CertificateRevocationList]:
-    own = [crl for crl in crls if _issuer(crl) == names.subject(issuer)]
-    return sorted(own, key=lambda crl: crl.last_update_utc, reverse=True)[:MAX_CRLS]
+    """Those of `issuer` that hold by themselves, if there are any: OpenSSL takes the newest before it looks at the
+    signature, so that whoever is revoked could hide that behind a forged one."""
+    named = [crl for crl in crls if _issuer(crl) == names.subject(issuer)]
+    true = [crl for crl in named if _says_something(crl, one, issuer, now)]
+    return sorted(true or named, key=lambda crl: crl.last_update_utc, reverse=True)[:MAX_CRLS]
+
+
+def _says_something(
+    crl: x509.CertificateRevocationList, one: x509.Certificate, issuer: x509.Certificate, now: datetime
+) -> bool:
+    found = verified([issuer], one, (), now, (crl,), X509StoreFlags.CRL_CHECK | NO_CHECK_TIME)
+    return not isinstance(found, Verdict) or found.check is Check.REVOKED
 
 
 def _issuer(crl: x509.CertificateRevocationList) -> bytes | None:

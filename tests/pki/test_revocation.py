@@ -124,6 +124,29 @@ def test_a_crl_that_another_ca_of_that_name_signed_revokes_nobody(
     assert found.check in (Check.BAD_CRL, Check.NO_CRL)
 
 
+def test_an_older_crl_that_is_still_current_makes_nobody_good_again(
+    lab: Lab, root: Member, sub: Member, came: tuple[Member, Member], gateway: Member
+) -> None:
+    older = lab.crl(sub, days=40, made=MADE - timedelta(days=1))
+    found = judged(root, came, [older, lab.crl(sub, [gateway])], RELAXED, days=20)
+    assert found
+    assert found.check is Check.REVOKED
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_no_forged_crl_hides_the_true_one_however_new_it_is(
+    lab: Lab, root: Member, came: tuple[Member, Member], bad: CRLs, count: int
+) -> None:
+    """Whoever is revoked may send any CRLs along."""
+    pretender = lab.make("hiding", dn=["O=Example", "CN=sub"], ext=["basicConstraints=CA:TRUE"])
+    newer = [lab.crl(pretender, made=MADE + timedelta(seconds=number + 1)) for number in range(count)]
+    payloads = [CertPayload(CertEncoding.CRL, crl.public_bytes(Encoding.DER)) for crl in newer]
+    with pytest.raises(AuthenticationFailed) as refused:
+        prove(trusted(root, crls=tuple(bad), revocation=RELAXED), GATEWAY, *came, *payloads)
+    assert isinstance(refused.value.finding, CertificateRefused)
+    assert refused.value.finding.check is Check.REVOKED
+
+
 def test_the_newest_of_several_crls_counts(lab: Lab, root: Member, sub: Member, gateway: Member) -> None:
     older, newer = lab.crl(sub, made=MADE - timedelta(days=1)), lab.crl(sub, [gateway])
     found = judged(root, (gateway, sub), [older, newer], RELAXED)
