@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
@@ -18,6 +19,8 @@ from ikevd.pki.trust import Trust
 
 MAX_DEPTH = 8
 """Certificates of a path, both ends counted."""
+MAX_NAMESAKES = 4
+"""CAs of one name that are tried one by one."""
 CLOCK_FAULT = datetime(2026, 11, 1, tzinfo=UTC)
 """Before this ikevd was made, so no clock that is right stands there."""
 
@@ -67,9 +70,9 @@ class Verdict:
 
 def build(trust: Trust, leaf: x509.Certificate, others: Sequence[x509.Certificate], now: datetime) -> Path:
     """The path of `leaf`, by way of `others`. Raises `AuthenticationFailed` with `CertificateRefused`."""
-    found = verified(trust.anchors, leaf, others, now)
+    found = verified(map(_anchor, trust.anchors), leaf, others, now)
     if isinstance(found, Verdict) and found.check is Check.SIGNATURE:
-        found = _by_one_anchor(trust, leaf, others, now) or found
+        found = _by_one_anchor(trust, found, leaf, others, now) or found
     if isinstance(found, Verdict):
         raise refused(found.certificate, found.check, now, found.detail)
     if len(found) > MAX_DEPTH:
@@ -81,16 +84,24 @@ def build(trust: Trust, leaf: x509.Certificate, others: Sequence[x509.Certificat
 
 
 def _by_one_anchor(
-    trust: Trust, leaf: x509.Certificate, others: Sequence[x509.Certificate], now: datetime
+    trust: Trust, failed: Verdict, leaf: x509.Certificate, others: Sequence[x509.Certificate], now: datetime
 ) -> Path | None:
     """A CA that has a new key under its old name: OpenSSL takes the first of that name where nothing tells which."""
-    paths = (verified([anchor], leaf, others, now) for anchor in trust.anchors)
+    wanted = names.issuer(failed.certificate)
+    namesakes = [one for one in trust.anchors if names.subject(one) == wanted][:MAX_NAMESAKES]
+    paths = (verified([_anchor(anchor)], leaf, others, now) for anchor in namesakes if len(namesakes) > 1)
     return next((one for one in paths if not isinstance(one, Verdict)), None)
+
+
+@lru_cache(maxsize=256)
+def _anchor(certificate: x509.Certificate) -> crypto.X509:
+    """For OpenSSL; only of those that the configuration names."""
+    return crypto.X509.from_cryptography(certificate)
 
 
 @quiet()
 def verified(
-    anchors: Iterable[x509.Certificate],
+    anchors: Iterable[crypto.X509],
     leaf: x509.Certificate,
     others: Sequence[x509.Certificate],
     now: datetime,
@@ -101,7 +112,7 @@ def verified(
     store = crypto.X509Store()
     try:
         for anchor in anchors:
-            store.add_cert(crypto.X509.from_cryptography(anchor))
+            store.add_cert(anchor)
         for crl in crls:
             store.add_crl(crl)
         store.set_time(now)

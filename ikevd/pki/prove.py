@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 
 from cryptography import x509
 
 from ikevd.certificate_findings import NoCertificate, OtherCertificate
-from ikevd.errors import AuthenticationFailed
+from ikevd.errors import AuthenticationFailed, Malformed
 from ikevd.findings import Named
 from ikevd.frozen import frozen
 from ikevd.pki import names, path, revocation, strength
@@ -103,18 +104,26 @@ def wants_crls(trust: Trust, one: Anchored) -> bool:
 
 
 def _candidates(trust: Trust, claimed: Identity, received: Received, now: datetime) -> list[x509.Certificate]:
-    """Those that name it, of what came and of what is known here; never one that only issues others, if there is a
-    better one."""
-    pool = list(dict.fromkeys((*received.certificates, *trust.known, *trust.anchors)))
-    naming = [one for one in pool if names.matches(claimed, one)]
+    """Those that name it, of what came and of what is known here."""
+    naming = [one for one in received.certificates if names.matches(claimed, one)]
+    naming += (one for one in (*trust.known, *trust.anchors) if claimed in _names_of_ours(one))
     if naming:
-        return naming[:MAX_CANDIDATES]
+        return list(dict.fromkeys(naming))[:MAX_CANDIDATES]
     if not received.certificates:
         raise AuthenticationFailed(NoCertificate(_named(claimed), received.unusable))
     likely = _most_likely(received.certificates)
     raise AuthenticationFailed(
         OtherCertificate(_named(claimed), path.shown(likely), names.shown(likely), path.moment(now))
     )
+
+
+@lru_cache(maxsize=1024)
+def _names_of_ours(one: x509.Certificate) -> frozenset[Identity]:
+    """Of a certificate from a file: there may be many CAs, and a look at each costs some 50 µs."""
+    try:
+        return frozenset(names.identities(one))
+    except (ValueError, Malformed):
+        return frozenset()
 
 
 def _most_likely(certificates: Sequence[x509.Certificate]) -> x509.Certificate:

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from cryptography import x509
-from OpenSSL.crypto import X509StoreFlags
+from OpenSSL.crypto import X509, X509StoreFlags
 
 from ikevd.certificate_findings import Check
 from ikevd.errors import Malformed
@@ -44,10 +44,20 @@ def _verdict(
 ) -> Verdict | None:
     """Of one link; what stands on the newest CRL stays revoked when that is out of date and an older one is not."""
     for some, flags in ((crls[:1], NO_CHECK_TIME), (crls, 0)):
-        found = verified([issuer], one, (), now, some, X509StoreFlags.CRL_CHECK | flags)
+        found = _by_openssl(one, issuer, some, now, flags)
         if isinstance(found, Verdict) and (not flags or found.check is Check.REVOKED):
             return found
     return None
+
+
+def _by_openssl(
+    one: x509.Certificate,
+    issuer: x509.Certificate,
+    crls: list[x509.CertificateRevocationList],
+    now: datetime,
+    flags: int,
+) -> Path | Verdict:
+    return verified([X509.from_cryptography(issuer)], one, (), now, crls, X509StoreFlags.CRL_CHECK | flags)
 
 
 def is_current(
@@ -74,7 +84,7 @@ def _of(
 def _says_something(
     crl: x509.CertificateRevocationList, one: x509.Certificate, issuer: x509.Certificate, now: datetime
 ) -> bool:
-    found = verified([issuer], one, (), now, (crl,), X509StoreFlags.CRL_CHECK | NO_CHECK_TIME)
+    found = _by_openssl(one, issuer, [crl], now, NO_CHECK_TIME)
     return not isinstance(found, Verdict) or found.check is Check.REVOKED
 
 
