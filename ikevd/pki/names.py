@@ -15,6 +15,8 @@ from ikevd.wire.registry import IdType
 
 MAX_NAMES = 64
 """Alternative names that are looked at; gateways have a few."""
+MAX_SHOWN = 8
+"""Names that a refusal tells."""
 EXPLICIT_VERSION = 0xA0
 ReadName = Callable[[x509.Certificate], bytes]
 
@@ -94,8 +96,8 @@ def matches(claimed: Identity, certificate: x509.Certificate) -> bool:
 
 
 def shown(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Its names in words; empty where they cannot be read."""
+    """Its names in words, a few of them; empty where they cannot be read."""
     try:
-        return tuple(f"{one} ({one.type})" for one in identities(certificate))
+        return tuple(f"{one} ({one.type})" for one in identities(certificate)[:MAX_SHOWN])
     except (ValueError, Malformed):
         return ()

@@ -16,6 +16,7 @@ from ikevd.errors import AuthenticationFailed, Malformed
 from ikevd.frozen import frozen
 from ikevd.pki import names
 from ikevd.pki.strength import key_of
+from ikevd.text import printable
 from ikevd.wire.certificates import CertEncoding, CertPayload
 
 MAX_CERTIFICATES = 16
@@ -76,7 +77,7 @@ def read_untrusted(payloads: Iterable[CertPayload]) -> Received:
                 check_readable(one)
                 certificates.setdefault(one.public_bytes(Encoding.DER), one)
         except UNREADABLE as error:
-            unusable.append(f"{payload.encoding} of {len(payload.data)} octets: {str(error)[:120]}")
+            unusable.append(f"{payload.encoding} of {len(payload.data)} octets: {printable(str(error)[:120])}")
         _bounded("certificates", len(certificates), MAX_CERTIFICATES)
     return Received(tuple(certificates.values()), tuple(crls), tuple(unusable[:MAX_UNUSABLE]))
 

@@ -1,8 +1,8 @@
-"""Whether a certificate of a path is revoked. OpenSSL judges each CRL: its signature, its time, what it is about."""
+"""Whether a certificate of a path is revoked. OpenSSL judges each CRL: its signature, its issuer, what it is about."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import pairwise
 
@@ -12,14 +12,12 @@ from OpenSSL.crypto import X509, X509StoreFlags
 from ikevd.certificate_findings import Check
 from ikevd.errors import Malformed
 from ikevd.pki import names
-from ikevd.pki.path import Path, Verdict, refused, verified
+from ikevd.pki.path import Path, Verdict, moment, refused, verified
 from ikevd.pki.trust import Revocation
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME."""
 UNKNOWN = (Check.NO_CRL, Check.STALE_CRL, Check.BAD_CRL)
-MAX_CRLS = 8
-"""Of one issuer, the newest ones."""
 
 
 def check(path: Path, crls: Iterable[x509.CertificateRevocationList], revocation: Revocation, now: datetime) -> None:
@@ -31,61 +29,42 @@ def check(path: Path, crls: Iterable[x509.CertificateRevocationList], revocation
         return
     given = tuple(crls)
     for one, issuer in pairwise(path):
-        own = _of(issuer, one, given, now)
-        if not own and revocation is Revocation.RELAXED:
-            continue
-        found = _verdict(one, issuer, own, now)
+        found = _verdict(one, issuer, given, now)
         if found and (revocation is Revocation.STRICT or found.check not in UNKNOWN):
             raise refused(one, found.check, now, found.detail)
-
-
-def _verdict(
-    one: x509.Certificate, issuer: x509.Certificate, crls: list[x509.CertificateRevocationList], now: datetime
-) -> Verdict | None:
-    """Of one link; what stands on the newest CRL stays revoked when that is out of date and an older one is not."""
-    for some, flags in ((crls[:1], NO_CHECK_TIME), (crls, 0)):
-        found = _by_openssl(one, issuer, some, now, flags)
-        if isinstance(found, Verdict) and (not flags or found.check is Check.REVOKED):
-            return found
-    return None
-
-
-def _by_openssl(
-    one: x509.Certificate,
-    issuer: x509.Certificate,
-    crls: list[x509.CertificateRevocationList],
-    now: datetime,
-    flags: int,
-) -> Path | Verdict:
-    return verified([X509.from_cryptography(issuer)], one, (), now, crls, X509StoreFlags.CRL_CHECK | flags)
 
 
 def is_current(
     crl: x509.CertificateRevocationList, one: x509.Certificate, issuer: x509.Certificate, now: datetime
 ) -> bool:
     """Does it say, now and by `issuer`, whether `one` is revoked?"""
-    found = _verdict(one, issuer, _of(issuer, one, (crl,), now), now)
-    return found is None or found.check is Check.REVOKED
+    found = _verdict(one, issuer, (crl,), now)
+    return found is None or (found.check is Check.REVOKED and not _flaw_of_time(crl, now))
 
 
-def _of(
-    issuer: x509.Certificate,
-    one: x509.Certificate,
-    crls: tuple[x509.CertificateRevocationList, ...],
-    now: datetime,
-) -> list[x509.CertificateRevocationList]:
-    """Those of `issuer` that hold by themselves, if there are any: OpenSSL takes the newest before it looks at the
-    signature, so that whoever is revoked could hide that behind a forged one."""
-    named = [crl for crl in crls if _issuer(crl) == names.subject(issuer)]
-    true = [crl for crl in named if _says_something(crl, one, issuer, now)]
-    return sorted(true or named, key=lambda crl: crl.last_update_utc, reverse=True)[:MAX_CRLS]
+def _verdict(
+    one: x509.Certificate, issuer: x509.Certificate, crls: tuple[x509.CertificateRevocationList, ...], now: datetime
+) -> Verdict | None:
+    """What the newest one says of those that `issuer` has signed: whoever stands on it stays revoked when it is out of
+    date. A forged one counts for nothing, or whoever is revoked could hide that behind it."""
+    flawed = Verdict(Check.NO_CRL, "", one)
+    for crl in _newest_first(issuer, crls):
+        said = _by_openssl(one, issuer, crl, now)
+        if not isinstance(said, Verdict):
+            flaw = _flaw_of_time(crl, now)
+            return Verdict(Check.STALE_CRL, flaw, one) if flaw else None
+        if said.check is Check.REVOKED:
+            return said
+        flawed = said
+    return flawed
 
 
-def _says_something(
-    crl: x509.CertificateRevocationList, one: x509.Certificate, issuer: x509.Certificate, now: datetime
-) -> bool:
-    found = _by_openssl(one, issuer, [crl], now, NO_CHECK_TIME)
-    return not isinstance(found, Verdict) or found.check is Check.REVOKED
+def _newest_first(
+    issuer: x509.Certificate, crls: tuple[x509.CertificateRevocationList, ...]
+) -> Iterator[x509.CertificateRevocationList]:
+    """Those that bear the name of `issuer`."""
+    name = names.subject(issuer)
+    yield from sorted((crl for crl in crls if _issuer(crl) == name), key=lambda crl: crl.last_update_utc, reverse=True)
 
 
 def _issuer(crl: x509.CertificateRevocationList) -> bytes | None:
@@ -93,3 +72,19 @@ def _issuer(crl: x509.CertificateRevocationList) -> bytes | None:
         return names.crl_issuer(crl)
     except Malformed:
         return None
+
+
+def _by_openssl(
+    one: x509.Certificate, issuer: x509.Certificate, crl: x509.CertificateRevocationList, now: datetime
+) -> Path | Verdict:
+    """Whatever the time. OpenSSL copies the CRL, which takes most of it: 30 ms for 800 kB."""
+    anchors, flags = [X509.from_cryptography(issuer)], X509StoreFlags.CRL_CHECK | NO_CHECK_TIME
+    return verified(anchors, one, (), now, (crl,), flags)
+
+
+def _flaw_of_time(crl: x509.CertificateRevocationList, now: datetime) -> str:
+    """Empty for one that holds now."""
+    if crl.last_update_utc > now:
+        return f"of {moment(crl.last_update_utc)}"
+    ends = crl.next_update_utc
+    return f"valid to {moment(ends)}" if ends and ends < now else ""
