@@ -6,13 +6,19 @@ name.
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import fcntl
 import socket
+import struct
 
 from ikevd.errors import CannotStart, IkeError, KernelRefused, MissingPrivilege
 
 NAME_OCTETS = 16
 """IFNAMSIZ"""
+SIOCETHTOOL, ETHTOOL_GDRVINFO = 0x8946, 3
+DRVINFO_OCTETS, DRIVER = 196, slice(4, 36)
+"""Of `struct ethtool_drvinfo`, whose second field is the driver's name."""
 
 
 def bind_to(opened: socket.socket, vrf: str) -> None:
@@ -47,6 +53,29 @@ def index_of(vrf: str) -> int:
         return socket.if_nametoindex(vrf) if vrf else 0
     except OSError:
         return 0
+
+
+def driver_of(interface: str) -> str | None:
+    """As `ethtool -i` tells it: vrf, veth, …; None: it tells nothing, or there is none of that name. Wants no
+    privilege."""
+    info = ctypes.create_string_buffer(struct.pack("=I", ETHTOOL_GDRVINFO), DRVINFO_OCTETS)
+    request = struct.pack("16sP16x", interface.encode()[: NAME_OCTETS - 1], ctypes.addressof(info))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            fcntl.ioctl(asking, SIOCETHTOOL, request)
+        except OSError:
+            return None
+    return info.raw[DRIVER].partition(b"\0")[0].decode(errors="replace") or None
+
+
+def refuse_other(vrf: str) -> None:
+    """Raises `CannotStart` where that is an interface of another kind: its sockets would hear what comes by it, and
+    nothing would be looked up in a table of its own."""
+    driver = driver_of(vrf) if vrf else None
+    if driver not in (None, "vrf"):
+        raise CannotStart(
+            f"cannot listen in the VRF {vrf}: it is none ({driver}); wanted the one that it is in, or nothing"
+        )
 
 
 def why_not(error: OSError, vrf: str) -> IkeError:

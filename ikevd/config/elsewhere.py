@@ -16,6 +16,9 @@ def doubt(problems: Problems, file: FileSection, machine: Surroundings) -> None:
             f"there is no {vrf} on this machine now, and ikevd does not start without; wanted `ip link add {vrf} type "
             "vrf table 100` before",
         )
+    driver = machine.links.get(vrf) if vrf and machine.links else None
+    if driver not in (None, "vrf"):
+        problems.warn(("listen", "vrf"), f"{vrf} is no VRF ({driver}); wanted the VRF that it is in, or nothing here")
     for name, connection in file.connections.items():
         there = connection.interface.namespace if connection.interface is not None else None
         if there and machine.namespaces is not None and there not in machine.namespaces:

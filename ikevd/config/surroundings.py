@@ -62,8 +62,8 @@ class Surroundings:
     nat: tuple[NatTable, ...] = ()
     """What translates source addresses behind routing, as far as it is known."""
 
-    links: frozenset[str] | None = None
-    """Interfaces by name; None: not known."""
+    links: Mapping[str, str | None] | None = None
+    """The driver of each interface, as far as it is known (vrf, veth, …); None: not known."""
     namespaces: frozenset[str] | None = None
     """Other network namespaces, as `ip netns` names them; None: not known."""
     lacks_nft: bool = False

@@ -27,6 +27,7 @@ from ikevd.kernel.netlink import (
     split,
 )
 from ikevd.kernel.swap import plain_swaps
+from ikevd.vrf import driver_of
 
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 IFA_ADDRESS, IFA_LOCAL = 1, 2
@@ -55,7 +56,7 @@ def read() -> Surroundings | None:
         needed.session(),
         first_hop,
         frozenset(_strict({own.interface for own in found})),
-        links=frozenset(name for _, name in socket.if_nameindex()),
+        links={name: driver_of(name) for _, name in socket.if_nameindex()},
         namespaces=network_namespaces.names(),
     )
 

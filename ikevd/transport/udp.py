@@ -36,7 +36,7 @@ from ikevd.transport.pktinfo import (
     want_ancillary,
 )
 from ikevd.transport.sockaddr import family_of, from_sockaddr, interface_index, to_sockaddr
-from ikevd.vrf import bind_to, gone, index_of, why_not
+from ikevd.vrf import bind_to, gone, index_of, refuse_other, why_not
 
 MAX_DATAGRAM = 65_535
 TRUNCATED = int(socket.MSG_TRUNC)
@@ -135,6 +135,7 @@ class UdpTransport:
         """Bind everything, or raise `PortInUse` or `MissingPrivilege` (or what `prepare` raises) and bind nothing."""
         self._readable = Readable()
         self._warnings.clear()
+        refuse_other(self._listen.vrf)
         self._vrf = index_of(self._listen.vrf)
         try:
             for address in self._listen.addresses or self._every_address():

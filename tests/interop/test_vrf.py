@@ -156,3 +156,10 @@ def test_without_its_vrf_it_says_so_and_does_not_start(topology: Topology) -> No
     told = f"cannot listen in the VRF {VRF}: this machine has none of that name"
     with pytest.raises(AssertionError, match=told), Ikevd(topology.host_a, site.ikevd() + LISTEN):
         pass
+
+
+def test_an_interface_that_is_no_vrf_is_refused_in_words(topology: Topology) -> None:
+    site = Site(topology.gw_b, topology.gw_a)
+    told = r"cannot listen in the VRF wan: it is none \(veth\)"
+    with pytest.raises(AssertionError, match=told), Ikevd(topology.gw_b, site.ikevd() + "listen: {vrf: wan}\n"):
+        pass
