@@ -68,9 +68,13 @@ class Verdict:
     certificate: x509.Certificate
 
 
-def build(trust: Trust, leaf: x509.Certificate, others: Sequence[x509.Certificate], now: datetime) -> Path:
-    """The path of `leaf`, by way of `others`. Raises `AuthenticationFailed` with `CertificateRefused`."""
-    found = verified(map(_anchor, trust.anchors), leaf, others, now)
+def build(trust: Trust, leaf: x509.Certificate, came: Sequence[x509.Certificate], now: datetime) -> Path:
+    """The path of `leaf`, by way of what came with it or is known.
+
+    Raises `AuthenticationFailed` with `CertificateRefused`.
+    """
+    others = [*map(crypto.X509.from_cryptography, came), *map(_ours, trust.known)]
+    found = verified(map(_ours, trust.anchors), leaf, others, now)
     if isinstance(found, Verdict) and found.check is Check.SIGNATURE:
         found = _by_one_anchor(trust, found, leaf, others, now) or found
     if isinstance(found, Verdict):
@@ -84,18 +88,18 @@ def build(trust: Trust, leaf: x509.Certificate, others: Sequence[x509.Certificat
 
 
 def _by_one_anchor(
-    trust: Trust, failed: Verdict, leaf: x509.Certificate, others: Sequence[x509.Certificate], now: datetime
+    trust: Trust, failed: Verdict, leaf: x509.Certificate, others: Sequence[crypto.X509], now: datetime
 ) -> Path | None:
     """A CA that has a new key under its old name: OpenSSL takes the first of that name where nothing tells which."""
     wanted = names.issuer(failed.certificate)
     namesakes = [one for one in trust.anchors if names.subject(one) == wanted][:MAX_NAMESAKES]
-    paths = (verified([_anchor(anchor)], leaf, others, now) for anchor in namesakes if len(namesakes) > 1)
+    paths = (verified([_ours(anchor)], leaf, others, now) for anchor in namesakes if len(namesakes) > 1)
     return next((one for one in paths if not isinstance(one, Verdict)), None)
 
 
-@lru_cache(maxsize=256)
-def _anchor(certificate: x509.Certificate) -> crypto.X509:
-    """For OpenSSL; only of those that the configuration names."""
+@lru_cache(maxsize=1024)
+def _ours(certificate: x509.Certificate) -> crypto.X509:
+    """For OpenSSL; only those that the configuration names."""
     return crypto.X509.from_cryptography(certificate)
 
 
@@ -103,7 +107,7 @@ def _anchor(certificate: x509.Certificate) -> crypto.X509:
 def verified(
     anchors: Iterable[crypto.X509],
     leaf: x509.Certificate,
-    others: Sequence[x509.Certificate],
+    others: Sequence[crypto.X509],
     now: datetime,
     crls: Iterable[x509.CertificateRevocationList] = (),
     flags: int = 0,
@@ -117,8 +121,7 @@ def verified(
             store.add_crl(crl)
         store.set_time(now)
         store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN | flags)
-        untrusted = [crypto.X509.from_cryptography(one) for one in others]
-        context = crypto.X509StoreContext(store, crypto.X509.from_cryptography(leaf), untrusted)
+        context = crypto.X509StoreContext(store, crypto.X509.from_cryptography(leaf), others)
         return tuple(one.to_cryptography() for one in context.get_verified_chain())
     except crypto.X509StoreContextError as error:
         code, message = int(error.errors[0]), str(error.errors[2])

@@ -82,7 +82,7 @@ def anchored(trust: Trust, claimed: Identity, payloads: Iterable[CertPayload], n
     found, failure = list[Anchored](), None
     for leaf in _candidates(trust, claimed, received, now):
         try:
-            whole = path.build(trust, leaf, (*received.certificates, *trust.known), now)
+            whole = path.build(trust, leaf, received.certificates, now)
             found.append(Anchored(whole, received.crls))
         except AuthenticationFailed as error:
             failure = failure or error

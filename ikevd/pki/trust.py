@@ -30,7 +30,7 @@ class Trust:
     """CAs (root or intermediate), or the peer's very certificate: each is the end of a path."""
     known: tuple[x509.Certificate, ...] = ()
     """Further intermediates and end entities, which a peer need not send; trusted in nothing."""
-    crls: tuple[x509.CertificateRevocationList, ...] = field(default=(), repr=False)
+    crls: tuple[x509.CertificateRevocationList, ...] = field(default=(), repr=False, hash=False)
     """From files."""
     revocation: Revocation = Revocation.RELAXED
     allow_weak: bool = False

@@ -29,7 +29,7 @@ ALLOWED = {
     "ikevd.exchanges.nat._found": "64 results of five settings each",
     "ikevd.peer.desired._life": "64 volumes",
     "ikevd.peer.desired._ports": "256 pairs of ports",
-    "ikevd.pki.path._anchor": "256 CAs of the configuration",
+    "ikevd.pki.path._ours": "1,024 certificates of the configuration",
     "ikevd.pki.prove._names_of_ours": "1,024 certificates of the configuration",
     "ikevd.policy.choose.describe": "64 suites of five numbers each",
     "ikevd.policy.digest._record.<locals>.write": "256 suites of the configuration for each phase",

@@ -187,3 +187,9 @@ def test_of_a_path_that_leads_nowhere_no_url_is_known(lab: Lab, root: Member) ->
     one = lab.make("url", stranger, ext=["crlDistributionPoints=URI:http://x/"], alt=[f"DNS.1={GATEWAY}"])
     with pytest.raises(AuthenticationFailed):
         anchor(root, one, stranger)
+
+
+def test_what_is_trusted_is_compared_and_hashed_with_its_crls(root: Member, good: CRLs) -> None:
+    """As parts of a connection are."""
+    one, same, other = (trusted(root, crls=tuple(crls)) for crls in (good, list(good), good[:1]))
+    assert (one == same, hash(one) == hash(same), one == other) == (True, True, False)
