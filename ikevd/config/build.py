@@ -117,7 +117,7 @@ def _connection(
         remote_range=remote_range,
         places=places,
         first_place=section.remote_first,
-        group_key=_group_key(section),
+        group_key=has_group_key(section),
         aggressive=section.aggressive,
         encrypt_third=section.aggressive_third == "encrypted",
         encap=Encap(section.encap),
@@ -160,7 +160,7 @@ def _dpd(section: DpdSection) -> Dpd:
     return Dpd(DpdMode(section.mode), section.delay, section.timeout, action)
 
 
-def _group_key(section: ConnectionSection) -> bool:
+def has_group_key(section: ConnectionSection) -> bool:
     """Without `remote_id`, or with any, the key is that of every address from which a peer may come."""
     if section.group_key is not None:
         return section.group_key

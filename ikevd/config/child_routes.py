@@ -59,8 +59,19 @@ def _check_route(
         _check_source(problems, (*path, "route", "source"), name, child, route, known)
         _check_way(problems, (*path, "children", name, "remote"), connection, child, route)
         _doubt_within(problems, (*path, "children", name, "remote"), child, known)
+        _doubt_marked(problems, (*path, "children", name, "route"), child)
     if known is not None and known.addresses:
         _doubt_own(problems, (*path, "route", "source"), route, known)
+
+
+def _doubt_marked(problems: Problems, path: YamlPath, child: ChildSection) -> None:
+    """A route knows no mark, unless a rule of `ip rule` looks at it."""
+    if child.mark or child.mark_out or child.if_id:
+        problems.warn(
+            path,
+            "leads all packets there, and the child takes only those with its mark or if_id: the others leave in the "
+            "clear, with the source of the route; wanted route: false, and rules of your own (`ip rule add fwmark`)",
+        )
 
 
 def leads(connection: ConnectionSection, child: ChildSection) -> bool:

@@ -15,7 +15,7 @@ from ikevd.config import hook_doubts, own_addresses, secrets, unknown_keys, yaml
 from ikevd.config.build import build
 from ikevd.config.checks import check, check_names
 from ikevd.config.problems import Problems
-from ikevd.config.rivals import warn_of_many_secrets
+from ikevd.config.rivals import warn_of_group_keys, warn_of_many_secrets
 from ikevd.config.schema import FileSection, section_at
 from ikevd.config.secret_doubts import is_utf16
 from ikevd.config.store_key import find_store_key
@@ -75,7 +75,9 @@ def load(
         check(problems, file, known)
         sources = _sources(file, located.data)
         found = _find(problems, sources, path.parent, environ, exposed, account)
-        warn_of_many_secrets(problems, file, {name: one.key for name, one in found.items()})
+        keys = {name: one.key for name, one in found.items()}
+        warn_of_many_secrets(problems, file, keys)
+        warn_of_group_keys(problems, file, keys)
         hook_doubts.doubt(problems, file, account)
         store_key = find_store_key(problems, file, path.parent, environ, account)
     if problems.errors:

@@ -7,6 +7,7 @@ from itertools import chain, product
 
 from ikevd.addresses import Address
 from ikevd.config import backups, marks
+from ikevd.config.build import has_group_key
 from ikevd.config.problems import Problems
 from ikevd.config.schema import FileSection
 from ikevd.config.schema_addresses import Places
@@ -23,7 +24,7 @@ from ikevd.policy.selectors import Dynamic
 
 
 def check_rivals(problems: Problems, file: FileSection) -> None:
-    """Every check of this module but `warn_of_many_secrets`, which needs the keys."""
+    """Every check of this module but those which need the keys."""
     _check_distinguishable(problems, file)
     _warn_of_mixed_nat(problems, file)
     _check_pairs(problems, file)
@@ -118,6 +119,22 @@ def warn_of_many_secrets(problems: Problems, file: FileSection, keys: Mapping[st
             f"{file.limits.secrets}: in Main Mode this one would never be tried there; wanted a larger limits.secrets, "
             "or fewer connections for the same addresses",
         )
+
+
+def warn_of_group_keys(problems: Problems, file: FileSection, keys: Mapping[str, Secret]) -> None:
+    """Whoever has the key of a group can be each peer that has the same one."""
+    groups: dict[Secret, str] = {}
+    read = [(name, connection) for name, connection in file.connections.items() if name in keys]
+    for name, connection in read:
+        if has_group_key(connection):
+            groups.setdefault(keys[name], name)
+    for name, connection in read:
+        if keys[name] in groups and not has_group_key(connection):
+            problems.warn(
+                ("connections", name, "psk"),
+                f"is the key of {groups[keys[name]]}, too, which is one of many peers (group_key): each can say "
+                f"that it is the peer of {name}, and take its place; wanted a key of its own",
+            )
 
 
 def _by_local(fitting: list[_Candidate]) -> Iterator[list[_Candidate]]:

@@ -165,3 +165,10 @@ def test_a_peer_may_ask_for_no_network_of_this_site(tmp_path: Path, within: str,
     found = [one for one in load(path, {}, known=Surroundings((WAN, LAN))).warnings if "networks of this site" in one]
     assert len(found) == len(told)
     assert all(word in one for word, one in zip(told, found, strict=True))
+
+
+@pytest.mark.parametrize("key", ["mark: 5", "mark_out: unique", "if_id: 7"])
+def test_a_route_that_leads_what_its_child_does_not_take_is_doubted(tmp_path: Path, key: str) -> None:
+    marked = f"{{all: {{local: 10.1.0.0/24, remote: 10.2.0.0/24, {key}}}}}"
+    (told,) = doubts(tmp_path, connection(route="auto", children=marked), WAN, LAN)
+    assert "children.all.route: leads all packets there, and the child takes only those with its mark or if_id" in told

@@ -176,3 +176,16 @@ def test_many_peers_may_choose_a_port_in_transport_mode(tmp_path: Path) -> None:
 )
 def test_many_peers_and_a_backup_hold_what_the_file_has_whole(tmp_path: Path, text: str, told: str) -> None:
     assert told in "\n".join(problems(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "group", ["remote: any, remote_id: any", "remote: any", "remote: 192.0.2.0/24, group_key: true"]
+)
+def test_a_peer_with_the_key_of_a_group_is_doubted(tmp_path: Path, group: str) -> None:
+    (told,) = read(tmp_path, peers("remote: any, remote_id: a.example", group)).warnings
+    assert "connections.p0.psk: is the key of p1, too, which is one of many peers (group_key)" in told
+    assert told.endswith("each can say that it is the peer of p0, and take its place; wanted a key of its own")
+
+
+def test_peers_that_are_no_group_may_share_a_key(tmp_path: Path) -> None:
+    assert read(tmp_path, peers("remote: 192.0.2.1", "remote: 192.0.2.2")).warnings == ()
