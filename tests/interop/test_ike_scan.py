@@ -45,7 +45,7 @@ def ikevd(site: Site) -> Iterator[Ikevd]:
 
 
 def scan(site: Site, *words: str) -> str:
-    return site.there.run("ike-scan", "--sport=0", "--retry=1", *words, site.here.address)
+    return site.there.run("ike-scan", "--sport=0", "--retry=1", "--timeout=10000", *words, site.here.address)
 
 
 @pytest.mark.parametrize("mode", [MAIN, AGGRESSIVE], ids=["main", "aggressive"])
