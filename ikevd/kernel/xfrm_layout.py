@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from struct import Struct
 
@@ -145,8 +146,9 @@ def pack_address(address: Address) -> bytes:
     return address.packed
 
 
+@lru_cache(maxsize=256)
 def unpack_address(octets: bytes, family: int) -> Address:
-    """An xfrm_address_t of the family."""
+    """An xfrm_address_t of the family. What a dump shows of one peer stands side by side in it, with its addresses."""
     return IPv4Address(octets[:4]) if family == socket.AF_INET else IPv6Address(octets)
 
 
@@ -173,14 +175,8 @@ def unpack_selector(octets: bytes, direction: Direction) -> PolicyId | None:
     )
     if interface or user or (dport, dmask) != _masked(dport) or (sport, smask) != _masked(sport):
         return None
-    return PolicyId(
-        source=_unpack_network(source, plen_s, family),
-        destination=_unpack_network(destination, plen_d, family),
-        protocol=protocol,
-        source_port=int.from_bytes(sport, "big"),
-        destination_port=int.from_bytes(dport, "big"),
-        direction=direction,
-    )
+    ends = _unpack_network(source, plen_s, family), _unpack_network(destination, plen_d, family)
+    return PolicyId(*ends, protocol, int.from_bytes(sport, "big"), int.from_bytes(dport, "big"), direction)
 
 
 def _pack_port(port: int) -> tuple[bytes, bytes]:
@@ -192,6 +188,7 @@ def _masked(port: bytes) -> tuple[bytes, bytes]:
     return port, b"\xff\xff" if any(port) else b"\0\0"
 
 
+@lru_cache(maxsize=256)
 def _unpack_network(octets: bytes, prefix: int, family: int) -> Network:
     if family == socket.AF_INET:
         return IPv4Network((octets[:4], prefix), strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ikevd.frozen import frozen, replace
 from ikevd.host.events import Packet
@@ -70,7 +71,8 @@ def build_policy(policy: KernelPolicy) -> bytes:
         0,
         0,
     )
-    templates = attribute(Attr.TMPL, _pack_template(policy.template, policy.id.direction)) if policy.template else b""
+    arrives = policy.id.direction is not Direction.OUT
+    templates = attribute(Attr.TMPL, _pack_template(policy.template, arrives=arrives)) if policy.template else b""
     return body + templates + _pack_bearing(policy.id)
 
 
@@ -86,9 +88,9 @@ def read_policy(body: bytes) -> IndexedPolicy | None:
     name = read_name(selector, direction, present)
     if name is None:
         return None
-    templates = _split_templates(present.get(Attr.TMPL, b""))
-    reqid = USER_TMPL.unpack(templates[0])[TEMPLATE_REQID] if templates else 0
+    templates = present.get(Attr.TMPL, b"")
     policy = _as_put(name, action, priority, templates)
+    reqid = _reqid_of(templates) if policy is None else policy.reqid
     used = LIFETIME_CUR.unpack(current)[3]
     return IndexedPolicy(FoundPolicy(name, reqid, priority, policy), index, used)
 
@@ -111,16 +113,20 @@ def _pack_bearing(policy: PolicyId) -> bytes:
 
 def read_acquire(body: bytes) -> tuple[int, Packet]:
     """The reqid for which ACQUIRE asks, 0 where it names none, and the packet."""
-    templates = _split_templates(dict(attributes(body[USER_ACQUIRE.size :])).get(Attr.TMPL, b""))
-    reqid = USER_TMPL.unpack(templates[0])[TEMPLATE_REQID] if templates else 0
+    reqid = _reqid_of(dict(attributes(body[USER_ACQUIRE.size :])).get(Attr.TMPL, b""))
     selector = USER_ACQUIRE.unpack_from(body)[2]
     destination, source, port, _, _, _, family, _, _, protocol, _, _ = SELECTOR.unpack(selector)
     ends = unpack_address(source, family), unpack_address(destination, family)
     return reqid, Packet(*ends, protocol, int.from_bytes(port, "big") if protocol in WITH_PORTS else 0)
 
 
-def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) -> KernelPolicy | None:
-    template = _unpack_template(templates, name.direction) if templates else None
+def _reqid_of(templates: bytes) -> int:
+    """Of the first one; 0 where there is none."""
+    return USER_TMPL.unpack_from(templates)[TEMPLATE_REQID] if len(templates) >= USER_TMPL.size else 0
+
+
+def _as_put(name: PolicyId, action: int, priority: int, templates: bytes) -> KernelPolicy | None:
+    template = _unpack_template(templates, arrives=name.direction is not Direction.OUT) if templates else None
     if templates and template is None:
         return None
     if action == ACTION_BLOCK:
@@ -128,9 +134,8 @@ def _as_put(name: PolicyId, action: int, priority: int, templates: list[bytes]) 
     return KernelPolicy(name, Action.TUNNEL if template else Action.BYPASS, priority, template)
 
 
-def _pack_template(template: Template, direction: Direction) -> bytes:
+def _pack_template(template: Template, *, arrives: bool) -> bytes:
     """What comes in may not have been compressed."""
-    arrives = direction is not Direction.OUT
     return b"".join(
         [_pack_step(step, optional=arrives and step.protocol == Protocol.IPCOMP) for step in template.steps]
     )
@@ -151,23 +156,22 @@ def _pack_step(step: Template, *, optional: bool) -> bytes:
     )
 
 
-def _unpack_template(octets: list[bytes], direction: Direction) -> Template | None:
-    """None for one that is not built here."""
-    first, template = _unpack_step(octets[0]), _unpack_step(octets[-1])
+@lru_cache(maxsize=64)
+def _unpack_template(octets: bytes, *, arrives: bool) -> Template | None:
+    """None for one that is not built here. Of the policies in and fwd it is the same one."""
+    if len(octets) < USER_TMPL.size:
+        return None
+    template = _unpack_step(octets[-USER_TMPL.size :])
+    first = template if len(octets) == USER_TMPL.size else _unpack_step(octets)
     if first.protocol == Protocol.IPCOMP:
         template = replace(template, transport=first.transport, compressed=True, cpi=first.spi)
-    return template if _pack_template(template, direction) == b"".join(octets) else None
+    return template if _pack_template(template, arrives=arrives) == octets else None
 
 
 def _unpack_step(octets: bytes) -> Template:
-    xfrm_id, family, source, reqid, mode, *_ = USER_TMPL.unpack(octets)
+    xfrm_id, family, source, reqid, mode, *_ = USER_TMPL.unpack_from(octets)
     destination, spi, number = XFRM_ID.unpack(xfrm_id)
     protocol = PROTOCOLS.get(number, Protocol.ESP)
     ends = unpack_address(source, family), unpack_address(destination, family)
     through = Spi.of(protocol, spi) if any(spi) else None
     return Template(*ends, reqid, through, protocol, mode == MODE_TRANSPORT)
-
-
-def _split_templates(octets: bytes) -> list[bytes]:
-    size = USER_TMPL.size
-    return [octets[start : start + size] for start in range(0, len(octets) - size + 1, size)]
