@@ -304,7 +304,12 @@ def _gone_elsewhere(held: _Held, desired: View, keys: Mapping[SaId, EspKeys]) ->
 
 def closed(desired: View) -> View:
     """The same with every way out blocked."""
-    return replace(desired, policies={name: _shut(policy) for name, policy in desired.policies.items()})
+    return replace(desired, policies=shut(desired.policies))
+
+
+def shut(policies: Mapping[PolicyId, KernelPolicy]) -> Mapping[PolicyId, KernelPolicy]:
+    """The same, of which those that lead out block."""
+    return {name: _shut(policy) for name, policy in policies.items()}
 
 
 def _shut(policy: KernelPolicy) -> KernelPolicy:

@@ -14,7 +14,7 @@ from ikevd.host.policies import Direction, KernelPolicy, PolicyId
 from ikevd.host.sas import SaId, UdpPorts
 from ikevd.negotiation import backstop
 from ikevd.negotiation.agenda import Agenda
-from ikevd.negotiation.apply import Believed, LetGo, closed
+from ikevd.negotiation.apply import Believed, LetGo, closed, shut
 from ikevd.negotiation.backstop import AGAIN, is_limited, sas_of
 from ikevd.negotiation.contest import PUT_BACK, WITHIN, Contest
 from ikevd.negotiation.in_kernel import InKernel
@@ -95,18 +95,22 @@ class KernelSide:
         fresh = {name: ChildView(connection, self._children[name]) for name in changed}
         self._views = {name: fresh.get(name) or views[name] for name in self._children}
         for name in self._children:
-            mine = self._views[name].of(ChildState()).policies if turned else {}
+            mine = self._views[name].policies(ChildState()) if turned else {}
             if policies := [turned[policy] for policy in mine if policy in turned]:
                 self.believed.inherit(name, policies)
         return changed, let_go
 
     def desired(self, state: PeerState, child: str) -> View:
-        """By one child; all closed while somebody fights its policies. None of these while another child has them."""
-        desired = self._views[child].of(state.children.get(child, ChildState()))
+        """By one child."""
+        sas = self._views[child].sas(state.children.get(child, ChildState()))
+        return View(sas, self.policies(state, child), others=self._standby.yields(self._name, child))
+
+    def policies(self, state: PeerState, child: str) -> Mapping[PolicyId, KernelPolicy]:
+        """Of that, the policies: all closed while somebody fights them, none while another child has them."""
         if self._standby.yields(self._name, child):
-            return View(desired.sas, {}, others=True)
-        blocked = self._contest.blocked_until(child) is not None
-        return closed(desired) if blocked else desired
+            return {}
+        policies = self._views[child].policies(state.children.get(child, ChildState()))
+        return policies if self._contest.blocked_until(child) is None else shut(policies)
 
     def is_wanting(self, state: PeerState, child: str) -> bool:
         """Does something that the child desires not stand, or stand that it does not desire?"""
@@ -167,8 +171,8 @@ class KernelSide:
         self.report(brought.left)
         if not desired.others:
             self._standby.put(self._name, name)
-        if brought.refusal and self.believed.ajar(name, desired) and (shut := closed(desired)) != desired:
-            await self.believed.bring(name, shut, NO_KEYS, former)
+        if brought.refusal and self.believed.ajar(name, desired) and (none_out := closed(desired)) != desired:
+            await self.believed.bring(name, none_out, NO_KEYS, former)
         if self.believed.differs(name, desired):
             self._agenda.set(Again(name, min(2 * pause, LAST_PAUSE)), self._ports.now() + pause)
         else:
@@ -178,7 +182,7 @@ class KernelSide:
     async def idle(self, state: PeerState, child: str) -> float | None:
         """Seconds since a packet met an inbound policy of the child; None where none did since they were installed.
         Raises `KernelRefused`."""
-        policies = self.desired(state, child).policies
+        policies = self.policies(state, child)
         arriving = [policy for policy in policies if policy.direction is not Direction.OUT]
         idle = [await self._ports.kernel.idle_seconds(policy) for policy in arriving[:FEW_POLICIES]]
         return min((since for since in idle if since is not None), default=None)
@@ -209,7 +213,7 @@ class KernelSide:
     def inherit(self, state: PeerState, turned: Mapping[PolicyId, KernelPolicy]) -> None:
         """These stand since an earlier process where one of ours shall, perhaps one of these children's."""
         for name in self._children:
-            if policies := [turned[policy] for policy in self.desired(state, name).policies if policy in turned]:
+            if policies := [turned[policy] for policy in self.policies(state, name) if policy in turned]:
                 self.believed.inherit(name, policies)
 
     def take_over(
@@ -241,7 +245,8 @@ class KernelSide:
         pairs, lenders = known.pairs, {pair.sa.reqid for pair in known.borrowed}
         policies += [policy for lender in lenders for policy in found.of(lender)[1]]
         named = held_sas | {sa for pair in pairs for sa in sas_of(pair)}
-        selectors = self.desired(state, name).policies.keys() | held_policies
+        shall = self.policies(state, name)
+        selectors = shall.keys() | held_policies
         own = {sa: ports for sa, ports in sas.items() if sa in named}
         return _Own(own, [policy for policy in policies if policy.id in selectors], pairs)
 

@@ -150,13 +150,13 @@ class Reload:
         """By the children, from here on."""
         found = dict[PolicyId, KernelPolicy]()
         async for session in paced((*sessions.same, *sessions.fresh)):
-            for view in session.desired:
-                found.update(view.policies)
+            for policies in session.policies:
+                found.update(policies)
         async for session, change in paced(sessions.changed.items(), FEW):
             found.update((policy.id, policy) for policy in gates(change.connection))
             ending = _ending(session, change)
-            for child, view in zip(session.connection.children, session.desired, strict=True):
-                found.update(view.policies if child.name not in ending else {})
+            for child, policies in zip(session.connection.children, session.policies, strict=True):
+                found.update(policies if child.name not in ending else {})
         return found
 
     async def _stand(self, sessions: _Sorted, left: Leavings) -> None:

@@ -261,6 +261,11 @@ class Session(Learner):
         return (self._kernel.desired(self.state, child.name) for child in self.connection.children)
 
     @property
+    def policies(self) -> Iterator[Mapping[PolicyId, KernelPolicy]]:
+        """Of that, the policies."""
+        return (self._kernel.policies(self.state, child.name) for child in self.connection.children)
+
+    @property
     def believed(self) -> Iterator[tuple[int, Set[SaId], Set[PolicyId]]]:
         """What is believed to stand in the kernel, child by child: reqid, SAs, policies."""
         return ((child.reqid, *self._kernel.believed.held(child.name)) for child in self.connection.children)

@@ -15,6 +15,6 @@ async def wanted(peers: Peers, outside: Outside) -> Mapping[PolicyId, KernelPoli
     found = dict(outside.policies)
     async for _ in paced(peers.gatekeepers()):
         pass
-    async for view in paced(view for session in peers for view in session.desired):
-        found.update(view.policies)
+    async for policies in paced(policies for session in peers for policies in session.policies):
+        found.update(policies)
     return found

@@ -118,10 +118,18 @@ class ChildView:
 
     def of(self, state: ChildState) -> View:
         """What shall stand."""
+        return View(self.sas(state), self.policies(state))
+
+    def sas(self, state: ChildState) -> Mapping[SaId, KernelSa]:
+        """Of that, the SAs."""
         sas: dict[SaId, KernelSa] = {}
         for pair in state.pairs:
             sas.update(_sas(pair, self._child))
-        return View(sas, {policy.id: policy for policy in self._gate(state)})
+        return sas
+
+    def policies(self, state: ChildState) -> Mapping[PolicyId, KernelPolicy]:
+        """Of that, the policies."""
+        return {policy.id: policy for policy in self._gate(state)}
 
     def _gate(self, state: ChildState) -> Iterator[KernelPolicy]:
         child, anybody = self._child, self._connection.anybody
