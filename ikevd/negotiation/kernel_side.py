@@ -238,7 +238,7 @@ class KernelSide:
         return lost
 
     def _own(self, state: PeerState, name: str, found: InKernel) -> _Own:
-        """What was found of a child."""
+        """What was found of a child. A policy that is as it shall be is the desired one itself: no second one is kept."""
         sas, policies = found.of(self._children[name].reqid)
         held_sas, held_policies = self.believed.held(name)
         known = state.children.get(name, ChildState())
@@ -246,9 +246,10 @@ class KernelSide:
         policies += [policy for lender in lenders for policy in found.of(lender)[1]]
         named = held_sas | {sa for pair in pairs for sa in sas_of(pair)}
         shall = self.policies(state, name)
-        selectors = shall.keys() | held_policies
         own = {sa: ports for sa, ports in sas.items() if sa in named}
-        return _Own(own, [policy for policy in policies if policy.id in selectors], pairs)
+        alike = ((policy, shall.get(policy.id)) for policy in policies)
+        kept = [one if one == policy else policy for policy, one in alike if one or policy.id in held_policies]
+        return _Own(own, kept, pairs)
 
     def _learn(self, name: str, own: _Own, coming: Set[Attempt | None] = frozenset()) -> list[facts.Fact]:
         """From here on this is what is believed; the pairs that are not whole."""

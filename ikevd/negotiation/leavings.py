@@ -165,8 +165,11 @@ async def judge(
         if not is_our_policy(policy):
             continue
         shared.add(policy.reqid)
-        shall, name = wanted.get(policy.id), PlacedPolicy(policy.id, policy.reqid)
-        if name in known.taken_policies or (shall is not None and shall.reqid == policy.reqid):
+        name = PlacedPolicy(policy.id, policy.reqid)
+        if name in known.taken_policies:
+            continue
+        shall = wanted.get(policy.id)
+        if shall is not None and shall.reqid == policy.reqid:
             continue
         has = known.has_policy(policy)
         if shall is not None and policy.policy is not None and (has or unknown_too):
