@@ -238,7 +238,7 @@ class KernelSide:
         return lost
 
     def _own(self, state: PeerState, name: str, found: InKernel) -> _Own:
-        """What was found of a child. A policy that is as it shall be is the desired one itself: no second one is kept."""
+        """What was found of a child. A policy that is as it shall be is the desired one itself: none is kept twice."""
         sas, policies = found.of(self._children[name].reqid)
         held_sas, held_policies = self.believed.held(name)
         known = state.children.get(name, ChildState())

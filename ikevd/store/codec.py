@@ -11,6 +11,7 @@ from ikevd.store.scalars import Unreadable
 T = TypeVar("T")
 
 _to_text = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_from_text = json.JSONDecoder().decode
 _FLAWS = (Unreadable, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
@@ -24,7 +25,7 @@ def decode(kind: type[T], octets: bytes) -> T:
     """The record of this class. Raises `Unreadable`, and nothing else, for octets that hold none."""
     form = form_of(kind)
     try:
-        record: T = form.read(json.loads(octets))
+        record: T = form.read(_from_text(octets.decode("ascii")))
         return record
     except _FLAWS as error:
         flaw = str(error) if isinstance(error, Unreadable) else type(error).__name__

@@ -106,7 +106,9 @@ def _record(kind: type) -> Form:
     names = [one.name for one in kept]
     forms = [form_of(hints[name]) for name in names]
     writers = [(name, form.write, _default(one)) for name, form, one in zip(names, forms, kept, strict=True)]
-    readers = {name: form.read for name, form in zip(names, forms, strict=True)}
+    readers = [(name, form.read) for name, form in zip(names, forms, strict=True)]
+    defaults = {one.name: one.default for one in kept if one.default is not MISSING}
+    makers = {one.name: one.default_factory for one in kept if one.default_factory is not MISSING}
 
     def write(given: Any) -> Plain:
         found = {}
@@ -119,7 +121,12 @@ def _record(kind: type) -> Form:
 
     def read(found: Plain) -> Any:
         checked(found, dict)
-        return kind(**{name: readers[name](value) for name, value in found.items() if name in readers})
+        return kind(
+            *[
+                form_read(found[name]) if name in found else defaults[name] if name in defaults else makers[name]()
+                for name, form_read in readers
+            ]
+        )
 
     return Form(write, read)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -54,7 +55,11 @@ def checked(found: Any, kind: type[T]) -> T:
 
 def _just(kind: type) -> Form:
     """A type that JSON has."""
-    return Form(None, lambda plain: checked(plain, kind))
+
+    def read(plain: Plain) -> Any:
+        return plain if type(plain) is kind else checked(plain, kind)
+
+    return Form(None, read)
 
 
 def _number(plain: Plain) -> float:
@@ -85,7 +90,9 @@ def _of_address(address: Address) -> Plain:
     return digits if address.scope_id is None else f"{digits}%{address.scope_id}"
 
 
+@lru_cache(maxsize=256, typed=True)
 def _address(plain: Plain) -> Address:
+    """Those of one peer are few, and stand in many of its fields."""
     if type(plain) is int:
         return IPv4Address(plain)
     digits, percent, scope = plain.partition("%")

@@ -41,6 +41,7 @@ ALLOWED = {
     "ikevd.policy.transforms._offer_phase1": "256 offers of the configuration",
     "ikevd.policy.transforms._usual_phase1": "256 transforms of at most 64 octets",
     "ikevd.policy.transforms._usual_phase2": "256 transforms of at most 64 octets",
+    "ikevd.store.scalars._address": "256 addresses of records of the store",
     "ikevd.transport.sockaddr._ipv4_address": "1,024 addresses",
     "ikevd.transport.udp._ipv4_local": "64 addresses of this machine, each with a port",
     "ikevd.transport.udp._ipv4_path": "1,024 pairs of endpoints",

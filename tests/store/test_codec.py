@@ -28,6 +28,7 @@ from ikevd.wire.registry import Group
 from tests.plugins.secrets import shows_secret
 from tests.store.formats import EXAMPLES, written
 from tests.store.records import (
+    KEY,
     RECORDS,
     any_of,
     child_state,
@@ -101,6 +102,11 @@ def test_a_field_that_a_newer_version_added_is_passed_over() -> None:
 
 def test_a_field_that_an_older_version_did_not_write_takes_its_default() -> None:
     assert decode(ChildState, altered(refused_child(), failures=None)) == replace(refused_child(), failures=0)
+
+
+def test_a_field_whose_default_is_made_anew_each_time_is_made() -> None:
+    state = PeerState(KEY)
+    assert decode(PeerState, altered(state, children=None)) == state
 
 
 def test_a_kind_of_finding_that_a_newer_version_added_becomes_a_sentence() -> None:
