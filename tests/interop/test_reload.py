@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -120,6 +121,44 @@ def test_with_one_connection_changed_the_others_lose_nothing_and_the_monitor_sho
         assert not re.search(r"10\.1\.0\.0/24", text)
         charon_b.wait_for_children(3)
         assert len(topology.gw_a.xfrm_state()) == 6
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_of_a_thousand_connections_the_monitor_shows_the_one_that_has_changed(
+    topology: Topology, charon_b: StrongSwan
+) -> None:
+    stands = Site(topology.gw_a, topology.gw_b)
+    charon_b.load(stands.mirrored(options=()).swanctl())
+    with Ikevd(topology.gw_a, stands.ikevd() + passive(999)) as ikevd:
+        ikevd.up("lan")
+        assert len(blocked(topology.gw_a)) == 999
+        with FloodPing(topology.host_a, topology.host_b.address) as ping, monitored(topology.gw_a) as monitor:
+            rewrite(ikevd, stands.ikevd() + passive(999).replace("10.102.7.0/24", "10.200.7.0/24"))
+            begun = time.monotonic()
+            done = ikevd.command("reload")
+            print(f"reload of 1,000 connections: {time.monotonic() - begun:.1f} s with the command itself")
+            assert (done.exit_code, "999 connections unchanged" in done.stdout) == (0, True), done.stdout + done.stderr
+            eventually(lambda: "10.200.7.0/24" in monitor.text)
+            eventually(lambda: "10.102.7.0/24" not in blocked(topology.gw_a))
+            assert ping.lost() == 0
+            shown = set(re.findall(r"10\.(?!1\.)\d+\.\d+\.0/24", monitor.text))
+        assert shown == {"10.102.7.0/24", "10.200.7.0/24"}
+
+
+def passive(count: int) -> str:
+    """So many connections whose peers never call."""
+    return "".join(
+        f"  p{n}: {{remote: 100.64.{n // 250}.{n % 250 + 1}, psk: {MARK}-{n}, children: "
+        f"{{c: {{local: 10.1.0.0/24, remote: 10.{100 + n // 250}.{n % 250}.0/24, start: passive}}}}}}\n"
+        for n in range(count)
+    )
+
+
+def blocked(node: Node) -> set[str]:
+    """Networks to which nothing leaves."""
+    out = (policy for policy in node.xfrm_policy() if (policy.direction, policy.action) == ("out", "block"))
+    return {policy.dst for policy in out if policy.src == node.net}
 
 
 @pytest.mark.parametrize("until_gone", UNTIL_GONE)
