@@ -52,15 +52,15 @@ def _main_mode(group: str, peer: bytes) -> None:
 def _quick_mode(group: str, peer: bytes, *, pfs: bool) -> None:
     g_xy = _agree(group, peer)[1] if pfs else None
     secret = Secret(NONCE)
-    sa_keys = keys.Phase1Keys(HASH, secret, secret)
+    under_skeyid_a = keys.under(HASH, secret)
     cipher = CbcCipher(CIPHER, Secret(NONCE[:KEY_OCTETS]))
     chain = IvChain(cipher, keys.phase2_iv(HASH, COOKIE + COOKIE, 1, BLOCK))
     chain.commit(chain.propose(LARGE))
-    keys.hash_1(sa_keys, 1, LARGE)
-    keys.hash_2(sa_keys, 1, NONCE, LARGE)
+    keys.hash_1(under_skeyid_a, 1, LARGE)
+    keys.hash_2(under_skeyid_a, 1, NONCE, LARGE)
     chain.encrypt(LARGE)
     chain.commit(chain.propose(SMALL))
-    keys.hash_3(sa_keys, 1, NONCE, NONCE)
+    keys.hash_3(under_skeyid_a, 1, NONCE, NONCE)
     under_skeyid_d = keys.under(HASH, secret)
     for spi in (SPI, SPI):
         keys.keymat(under_skeyid_d, Protocol.ESP, spi, NONCE, NONCE, KEY_OCTETS + 32, g_xy)

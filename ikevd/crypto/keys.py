@@ -25,6 +25,10 @@ class Phase1Keys:
     skeyid_a: Secret
     """Authenticates messages under the ISAKMP SA."""
 
+    def under_skeyid_a(self) -> Prf:
+        """prf(SKEYID_a, ...), for the messages of one exchange."""
+        return under(self.hash, self.skeyid_a)
+
 
 def skeyid_psk(hash: Hash, psk: Secret, ni_b: bytes, nr_b: bytes) -> Secret:
     """SKEYID = prf(pre-shared-key, Ni_b | Nr_b): RFC 2409 section 5, pre-shared keys."""
@@ -37,7 +41,7 @@ def skeyid_signature(hash: Hash, ni_b: bytes, nr_b: bytes, g_xy: Secret) -> Secr
 
 
 def under(hash: Hash, key: Secret) -> Prf:
-    """prf(key, ...), for several values: SKEYID in phase 1, SKEYID_d in Quick Mode."""
+    """prf(key, ...), for several values: SKEYID in phase 1, SKEYID_a and SKEYID_d in Quick Mode."""
     return Prf(hash, key.reveal())
 
 
@@ -106,19 +110,19 @@ def hash_r(
     return under_skeyid(g_xr + g_xi + cky_r + cky_i + sai_b + idir_b)
 
 
-def hash_1(keys: Phase1Keys, message_id: int, after_hash: bytes) -> bytes:
+def hash_1(under_skeyid_a: Prf, message_id: int, after_hash: bytes) -> bytes:
     """HASH(1) = prf(SKEYID_a, M-ID | the message after the HASH payload): RFC 2409 sections 5.5 and 5.7."""
-    return prf(keys.hash, keys.skeyid_a.reveal(), _m_id(message_id) + after_hash)
+    return under_skeyid_a(_m_id(message_id) + after_hash)
 
 
-def hash_2(keys: Phase1Keys, message_id: int, ni_b: bytes, after_hash: bytes) -> bytes:
+def hash_2(under_skeyid_a: Prf, message_id: int, ni_b: bytes, after_hash: bytes) -> bytes:
     """HASH(2) = prf(SKEYID_a, M-ID | Ni_b | the message after the HASH payload): RFC 2409 section 5.5."""
-    return prf(keys.hash, keys.skeyid_a.reveal(), _m_id(message_id) + ni_b + after_hash)
+    return under_skeyid_a(_m_id(message_id) + ni_b + after_hash)
 
 
-def hash_3(keys: Phase1Keys, message_id: int, ni_b: bytes, nr_b: bytes) -> bytes:
+def hash_3(under_skeyid_a: Prf, message_id: int, ni_b: bytes, nr_b: bytes) -> bytes:
     """HASH(3) = prf(SKEYID_a, 0 | M-ID | Ni_b | Nr_b): RFC 2409 section 5.5."""
-    return prf(keys.hash, keys.skeyid_a.reveal(), b"\0" + _m_id(message_id) + ni_b + nr_b)
+    return under_skeyid_a(b"\0" + _m_id(message_id) + ni_b + nr_b)
 
 
 def keymat(

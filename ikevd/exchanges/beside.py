@@ -38,7 +38,7 @@ def _chains(keying: Keying, message_id: int) -> tuple[IvChain, ...]:
 
 def _accept(keying: Keying, ours: Identity, message: Message) -> IkeError | None:
     """HDR*, HASH(1), N/D: with a pre-shared key a HASH that holds proves that the peer has our key."""
-    phase2.accept_hash_1(keying, message.header.message_id, message)
+    phase2.Hashes(keying, message.header.message_id).accept_1(message)
     for notify in message.all(NotifyPayload):
         if notify.type.is_error and notify.type != NotifyType.PAYLOAD_MALFORMED:  # one copy was altered on the way
             return PeerRefused(IdentityRefused(str(notify.type), named(ours)), notify.type)

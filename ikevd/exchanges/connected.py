@@ -38,6 +38,6 @@ async def wait(link: Link, sa: IsakmpSa) -> None:
 
 
 def _accept(sa: IsakmpSa, message_id: int, message: Message) -> None:
-    phase2.accept_hash_1(sa, message_id, message)
+    phase2.Hashes(sa, message_id).accept_1(message)
     if not any(notify.type == NotifyType.CONNECTED for notify in message.all(NotifyPayload)):
         raise UnexpectedMessage("it does not say CONNECTED")

@@ -55,24 +55,47 @@ class Keyed(Protocol):
         """The cipher's, made of SKEYID_e."""
 
 
-def with_hash_1(sa: Keyed, message_id: int, *payloads: Payload) -> tuple[Payload, ...]:
-    """HASH(1) = prf(SKEYID_a, M-ID | the rest of the message), then the payloads."""
-    return HashPayload(keys.hash_1(sa.keys, message_id, encode_chain(payloads))), *payloads
+class Hashes:
+    """HASH(1) to HASH(3) of one exchange, whose key is prepared once."""
 
+    __slots__ = ("_message_id", "_under_skeyid_a")
 
-def with_hash_2(sa: IsakmpSa, message_id: int, ni_b: bytes, *payloads: Payload) -> tuple[Payload, ...]:
-    """HASH(2) = prf(SKEYID_a, M-ID | Ni_b | the rest of the message), then the payloads."""
-    return HashPayload(keys.hash_2(sa.keys, message_id, ni_b, encode_chain(payloads))), *payloads
+    def __init__(self, sa: Keyed, message_id: int) -> None:
+        self._under_skeyid_a = sa.keys.under_skeyid_a()
+        self._message_id = message_id
 
+    def with_1(self, *payloads: Payload) -> tuple[Payload, ...]:
+        """HASH(1) = prf(SKEYID_a, M-ID | the rest of the message), then the payloads."""
+        return HashPayload(self._hash_1(encode_chain(payloads))), *payloads
 
-def hash_3(sa: IsakmpSa, message_id: int, ni_b: bytes, nr_b: bytes) -> HashPayload:
-    """HASH(3) = prf(SKEYID_a, 0 | M-ID | Ni_b | Nr_b)."""
-    return HashPayload(keys.hash_3(sa.keys, message_id, ni_b, nr_b))
+    def with_2(self, ni_b: bytes, *payloads: Payload) -> tuple[Payload, ...]:
+        """HASH(2) = prf(SKEYID_a, M-ID | Ni_b | the rest of the message), then the payloads."""
+        return HashPayload(self._hash_2(ni_b, encode_chain(payloads))), *payloads
 
+    def third(self, ni_b: bytes, nr_b: bytes) -> HashPayload:
+        """HASH(3) = prf(SKEYID_a, 0 | M-ID | Ni_b | Nr_b)."""
+        return HashPayload(self._hash_3(ni_b, nr_b))
 
-def accept_hash_1(sa: Keyed, message_id: int, message: Message) -> Message:
-    """The message, its HASH(1) verified."""
-    return _verified("HASH(1)", keys.hash_1(sa.keys, message_id, message.after_first), message)
+    def accept_1(self, message: Message) -> Message:
+        """The message, its HASH(1) verified."""
+        return _verified("HASH(1)", self._hash_1(message.after_first), message)
+
+    def accept_2(self, ni_b: bytes, message: Message) -> Message:
+        """The message, its HASH(2) verified."""
+        return _verified("HASH(2)", self._hash_2(ni_b, message.after_first), message)
+
+    def accept_3(self, ni_b: bytes, nr_b: bytes, message: Message) -> Message:
+        """The message, its HASH(3) verified."""
+        return _verified("HASH(3)", self._hash_3(ni_b, nr_b), message)
+
+    def _hash_1(self, rest: bytes) -> bytes:
+        return keys.hash_1(self._under_skeyid_a, self._message_id, rest)
+
+    def _hash_2(self, ni_b: bytes, rest: bytes) -> bytes:
+        return keys.hash_2(self._under_skeyid_a, self._message_id, ni_b, rest)
+
+    def _hash_3(self, ni_b: bytes, nr_b: bytes) -> bytes:
+        return keys.hash_3(self._under_skeyid_a, self._message_id, ni_b, nr_b)
 
 
 def proves_itself(sa: IsakmpSa, header: Header, octets: bytes) -> bool:
@@ -83,20 +106,10 @@ def proves_itself(sa: IsakmpSa, header: Header, octets: bytes) -> bool:
             proof, rest = split_untrusted(header.next_payload, clear)
         except Malformed:
             continue
-        proven = equal(proof, keys.hash_1(sa.keys, header.message_id, rest))
+        proven = equal(proof, keys.hash_1(sa.keys.under_skeyid_a(), header.message_id, rest))
         if proven and header.next_payload == PayloadType.HASH:
             return True
     return False
-
-
-def accept_hash_2(sa: IsakmpSa, message_id: int, ni_b: bytes, message: Message) -> Message:
-    """The message, its HASH(2) verified."""
-    return _verified("HASH(2)", keys.hash_2(sa.keys, message_id, ni_b, message.after_first), message)
-
-
-def accept_hash_3(sa: IsakmpSa, message_id: int, ni_b: bytes, nr_b: bytes, message: Message) -> Message:
-    """The message, its HASH(3) verified."""
-    return _verified("HASH(3)", keys.hash_3(sa.keys, message_id, ni_b, nr_b), message)
 
 
 def _verified(name: str, expected: bytes, message: Message) -> Message:

@@ -37,7 +37,7 @@ IPSEC = (Protocol.ESP, Protocol.AH)
 
 async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: Entropy) -> IpsecSa:
     """Initiator. When this returns, both directions stand in the kernel and message 3 has left."""
-    local, remote, mid = link.path.local.address, link.path.remote.address, link.message_id
+    local, remote, hashes = link.path.local.address, link.path.remote.address, phase2.Hashes(sa, link.message_id)
     child = transport.placed(child, local, remote)
     transport.check_protocol(sa, child)
     spi = await host.reserve_spi(local, remote, child.reqid, child.protocol)
@@ -52,7 +52,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
     selectors = child.local.to_id(), child.remote.to_id()
     original = transport.original_addresses(sa, child, local, remote)
     first = (offer, NoncePayload(ni), *_public(pair), *selectors, *original)
-    answer = await link.ask(*phase2.with_hash_1(sa, mid, *first), accept=partial(phase2.accept_hash_2, sa, mid, ni))
+    answer = await link.ask(*hashes.with_1(*first), accept=partial(hashes.accept_2, ni))
     if contact.is_said(answer):
         await link.contacted()
     with _Naming(*_spi_in(answer)):
@@ -72,7 +72,7 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
 
     # HDR*, HASH(3)             -->
     #                           <--  HDR*, HASH(1), N(CONNECTED): where the commit bit was set
-    await link.finish(phase2.hash_3(sa, mid, ni, nr))
+    await link.finish(hashes.third(ni, nr))
     if waits:
         await connected.wait(link, sa)
         with _Naming(choice.proposal.protocol, choice.peer_spi):
@@ -83,9 +83,9 @@ async def initiate(link: Link, host: Host, sa: IsakmpSa, child: Child, entropy: 
 
 async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child], entropy: Entropy) -> IpsecSa:
     """Responder. The inbound SA and its policies stand before message 2 leaves, the outbound ones after message 3."""
-    mid = link.message_id
+    hashes = phase2.Hashes(sa, link.message_id)
     # HDR*, HASH(1), SA, Ni [, KE ] [, IDci, IDcr ]  -->
-    asked = await link.receive(partial(phase2.accept_hash_1, sa, mid))
+    asked = await link.receive(hashes.accept_1)
     if contact.is_said(asked):
         await link.contacted()
     local, remote = link.path.local.address, link.path.remote.address
@@ -115,7 +115,7 @@ async def respond(link: Link, host: Host, sa: IsakmpSa, children: Sequence[Child
     original = transport.original_addresses(sa, child, remote, local)
     extra: tuple[Payload, ...] = (*identities, *original, *claim)  # IDs octet by octet
     second = (SaPayload.of((chosen, *ipcomp.answered(choice, cpi))), NoncePayload(nr), *_public(pair), *extra)
-    await link.ask(*phase2.with_hash_2(sa, mid, ni, *second), accept=partial(phase2.accept_hash_3, sa, mid, ni, nr))
+    await link.ask(*hashes.with_2(ni, *second), accept=partial(hashes.accept_3, ni, nr))
     ipsec = at_path(ipsec, nat.esp_path(link))
     with _Naming(choice.proposal.protocol, choice.peer_spi):
         await host.open_outbound(ipsec, keys.outbound)

@@ -144,15 +144,15 @@ def test_hash_i_and_hash_r_differ_when_both_sides_send_the_same() -> None:
 
 
 def test_hash_1_is_over_the_message_id_and_the_rest_of_the_message() -> None:
-    assert keys.hash_1(KEYS, 0x01020304, b"rest") == sha1(b"A", b"\1\2\3\4rest")
+    assert keys.hash_1(KEYS.under_skeyid_a(), 0x01020304, b"rest") == sha1(b"A", b"\1\2\3\4rest")
 
 
 def test_hash_2_puts_the_initiators_nonce_before_the_rest_of_the_message() -> None:
-    assert keys.hash_2(KEYS, 0x01020304, b"ni", b"rest") == sha1(b"A", b"\1\2\3\4nirest")
+    assert keys.hash_2(KEYS.under_skeyid_a(), 0x01020304, b"ni", b"rest") == sha1(b"A", b"\1\2\3\4nirest")
 
 
 def test_hash_3_begins_with_a_zero_octet() -> None:
-    assert keys.hash_3(KEYS, 0x01020304, b"ni", b"nr") == sha1(b"A", b"\0\1\2\3\4ninr")
+    assert keys.hash_3(KEYS.under_skeyid_a(), 0x01020304, b"ni", b"nr") == sha1(b"A", b"\0\1\2\3\4ninr")
 
 
 def test_keymat_is_over_protocol_spi_and_nonces() -> None:

@@ -75,11 +75,11 @@ def sends_first(*payloads: Payload) -> Script:
     """A peer whose first message holds these payloads behind a right HASH(1), and that then answers as it should."""
 
     async def script(link: Link, sa: IsakmpSa) -> Message:
-        first = phase2.with_hash_1(sa, link.message_id, *payloads)
+        first = phase2.Hashes(sa, link.message_id).with_1(*payloads)
         second: Message = await link.ask(
-            *first, accept=lambda message: phase2.accept_hash_2(sa, link.message_id, NI, message)
+            *first, accept=lambda message: phase2.Hashes(sa, link.message_id).accept_2(NI, message)
         )
-        await link.answer(phase2.hash_3(sa, link.message_id, NI, second.one(NoncePayload).body))
+        await link.answer(phase2.Hashes(sa, link.message_id).third(NI, second.one(NoncePayload).body))
         return second
 
     return script
@@ -89,9 +89,9 @@ def answers(make: Callable[[Message], Sequence[Payload]]) -> Script:
     """A peer that answers message 1 with what `make` makes of it, behind a right HASH(2)."""
 
     async def script(link: Link, sa: IsakmpSa) -> None:
-        asked = await link.receive(lambda message: phase2.accept_hash_1(sa, link.message_id, message))
+        asked = await link.receive(phase2.Hashes(sa, link.message_id).accept_1)
         ni_b = asked.one(NoncePayload).body
-        await link.answer(*phase2.with_hash_2(sa, link.message_id, ni_b, *make(asked)))
+        await link.answer(*phase2.Hashes(sa, link.message_id).with_2(ni_b, *make(asked)))
 
     return script
 

@@ -72,7 +72,7 @@ class Stopped:
 
     def informational(self, block: bytes, *payloads: Payload, message_id: int = MESSAGE_ID) -> bytes:
         """IV = hash(block | M-ID), HASH(1) in front."""
-        proven = phase2.with_hash_1(self.keying, message_id, *payloads)
+        proven = phase2.Hashes(self.keying, message_id).with_1(*payloads)
         suite, cipher = self.keying.suite, CbcCipher(self.keying.suite.cipher, self.keying.cipher_key)
         chain = IvChain(cipher, keys.phase2_iv(suite.hash, block, message_id, cipher.block_size))
         return self._sealed(chain, ExchangeType.INFORMATIONAL, message_id, *proven)

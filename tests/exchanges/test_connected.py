@@ -54,7 +54,7 @@ def with_the_commit_bit(wire: Callable[[str, bytes], list[bytes]], *says: Payloa
         if anew:
             await link.protect(*phase2.chains(sa, link.message_id))
         if says:
-            await link.answer(*phase2.with_hash_1(sa, link.message_id, *says))
+            await link.answer(*phase2.Hashes(sa, link.message_id).with_1(*says))
         return pair
 
     return under_isakmp_sa(

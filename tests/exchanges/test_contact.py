@@ -123,18 +123,18 @@ def test_in_a_message_3_in_the_clear_it_does_not_count() -> None:
 
 def test_in_message_1_of_quick_mode_it_is_heeded() -> None:
     async def script(link: Link, sa: IsakmpSa) -> None:
-        first = phase2.with_hash_1(sa, link.message_id, offer(), NoncePayload(NI), child().local.to_id(), IDCR, SAID)
-        second = await link.ask(*first, accept=lambda message: phase2.accept_hash_2(sa, link.message_id, NI, message))
-        await link.answer(phase2.hash_3(sa, link.message_id, NI, second.one(NoncePayload).body))
+        first = phase2.Hashes(sa, link.message_id).with_1(offer(), NoncePayload(NI), child().local.to_id(), IDCR, SAID)
+        second = await link.ask(*first, accept=lambda message: phase2.Hashes(sa, link.message_id).accept_2(NI, message))
+        await link.answer(phase2.Hashes(sa, link.message_id).third(NI, second.one(NoncePayload).body))
 
     assert against_responder(script, swapped(child())).responder.heeded == [Heeded()]
 
 
 def test_in_message_2_of_quick_mode_it_is_heeded() -> None:
     async def script(link: Link, sa: IsakmpSa) -> None:
-        asked = await link.receive(lambda message: phase2.accept_hash_1(sa, link.message_id, message))
+        asked = await link.receive(phase2.Hashes(sa, link.message_id).accept_1)
         ni = asked.one(NoncePayload).body
-        await link.answer(*phase2.with_hash_2(sa, link.message_id, ni, offer(), NoncePayload(NI), SAID))
+        await link.answer(*phase2.Hashes(sa, link.message_id).with_2(ni, offer(), NoncePayload(NI), SAID))
 
     assert against_initiator(child(), script).initiator.heeded == [Heeded()]
 

@@ -91,7 +91,7 @@ def test_a_delete_without_a_right_hash_first_is_dropped(proof: tuple[Payload, ..
 
 def test_a_hash_of_another_message_id_is_dropped() -> None:
     async def replayed(link: Link, sa: IsakmpSa) -> Any:
-        await link.answer(*phase2.with_hash_1(sa, link.message_id + 1, DELETE))
+        await link.answer(*phase2.Hashes(sa, link.message_id + 1).with_1(DELETE))
 
     duet = under_isakmp_sa(
         ExchangeType.INFORMATIONAL,

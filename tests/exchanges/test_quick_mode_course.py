@@ -55,16 +55,16 @@ def empty_hash(sa: IsakmpSa, message_id: int) -> tuple[Payload, ...]:
 
 
 def hash_behind(sa: IsakmpSa, message_id: int) -> tuple[Payload, ...]:
-    proof, *rest = phase2.with_hash_1(sa, message_id, *FIRST)
+    proof, *rest = phase2.Hashes(sa, message_id).with_1(*FIRST)
     return *rest, proof
 
 
 def payload_in_front(sa: IsakmpSa, message_id: int) -> tuple[Payload, ...]:
-    return FIRST[0], *phase2.with_hash_1(sa, message_id, *FIRST)
+    return FIRST[0], *phase2.Hashes(sa, message_id).with_1(*FIRST)
 
 
 def hash_of_another_message(sa: IsakmpSa, message_id: int) -> tuple[Payload, ...]:
-    return phase2.with_hash_1(sa, message_id + 1, *FIRST)
+    return phase2.Hashes(sa, message_id + 1).with_1(*FIRST)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_hash_2_must_hold_before_the_initiator_opens_anything(proof: tuple[Paylo
 @pytest.mark.parametrize("proof", [(NoncePayload(NI),), (HashPayload(bytes(32)),), (HashPayload(b""),)])
 def test_hash_3_must_hold_before_the_responder_opens_outbound(proof: tuple[Payload, ...]) -> None:
     async def script(link: Link, sa: IsakmpSa) -> None:
-        await link.ask(*phase2.with_hash_1(sa, link.message_id, *FIRST), accept=lambda message: message)
+        await link.ask(*phase2.Hashes(sa, link.message_id).with_1(*FIRST), accept=lambda message: message)
         await link.answer(*proof)
 
     duet = against_responder(script, swapped(child()))

@@ -146,10 +146,10 @@ class Middle:
         number = exchange.messages if header.exchange == ExchangeType.QUICK_MODE else 1
         known, mid = exchange.nonces[receiver], header.message_id
         if number == 2 and known:
-            return keys.hash_2(sa.keys, mid, known[0], chain)
+            return keys.hash_2(sa.keys.under_skeyid_a(), mid, known[0], chain)
         if number == 3 and len(known) > 1 and self._dice.random() < 0.8:
-            return keys.hash_3(sa.keys, mid, known[0], known[1])
-        return keys.hash_1(sa.keys, mid, chain)
+            return keys.hash_3(sa.keys.under_skeyid_a(), mid, known[0], known[1])
+        return keys.hash_1(sa.keys.under_skeyid_a(), mid, chain)
 
     def _mutate(self, octets: bytes, most: int) -> bytes:
         changed = bytearray(octets)

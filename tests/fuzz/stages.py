@@ -283,7 +283,7 @@ def qm1(pfs: bool = False) -> Stage:
     return _quick_responder().stage(
         *_first_of_quick_mode(pfs),
         chain=phase2.chains(sa, MESSAGE_ID)[0],
-        prove=lambda rest: HashPayload(keys.hash_1(sa.keys, MESSAGE_ID, rest)),
+        prove=lambda rest: HashPayload(keys.hash_1(sa.keys.under_skeyid_a(), MESSAGE_ID, rest)),
     )
 
 
@@ -296,7 +296,7 @@ def qm2(pfs: bool = False) -> Stage:
     return alice.stage(
         *_first_of_quick_mode(pfs),
         chain=chain,
-        prove=lambda rest: HashPayload(keys.hash_2(sa.keys, MESSAGE_ID, ni_b, rest)),
+        prove=lambda rest: HashPayload(keys.hash_2(sa.keys.under_skeyid_a(), MESSAGE_ID, ni_b, rest)),
     )
 
 
@@ -306,7 +306,9 @@ def qm3() -> Stage:
     nr_b = SeededEntropy(2).octets(32)
     chain = phase2.chains(sa, MESSAGE_ID)[0]
     chain.iv = bob.situation.chains[0].iv
-    return bob.stage(chain=chain, prove=lambda _: HashPayload(keys.hash_3(sa.keys, MESSAGE_ID, NONCE, nr_b)))
+    return bob.stage(
+        chain=chain, prove=lambda _: HashPayload(keys.hash_3(sa.keys.under_skeyid_a(), MESSAGE_ID, NONCE, nr_b))
+    )
 
 
 def info() -> Stage:
@@ -315,7 +317,7 @@ def info() -> Stage:
     return bob.stage(
         DeletePayload(Protocol.ESP, (bytes.fromhex("00003000"),)),
         chain=phase2.chains(sa, MESSAGE_ID)[0],
-        prove=lambda rest: HashPayload(keys.hash_1(sa.keys, MESSAGE_ID, rest)),
+        prove=lambda rest: HashPayload(keys.hash_1(sa.keys.under_skeyid_a(), MESSAGE_ID, rest)),
     )
 
 

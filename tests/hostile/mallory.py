@@ -114,7 +114,9 @@ class Mallory:
         False: without any."""
         assert self.sa
         if prove or proof:
-            chain = chain.behind(proof or HashPayload(keys.hash_1(self.sa.keys, message_id, chain.octets)))
+            chain = chain.behind(
+                proof or HashPayload(keys.hash_1(self.sa.keys.under_skeyid_a(), message_id, chain.octets))
+            )
         iv_chain = phase2.chains(self.sa, message_id)[0]
         body = iv_chain.encrypt(padded(chain.octets, len(iv_chain.iv)) + bytes(padding))
         return datagram(self._header(kind, message_id, chain.first, flags), body)
@@ -298,7 +300,7 @@ class QuickMode:
         return message
 
     def message_3(self, proof: HashPayload | None = None) -> bytes:
-        proof = proof or phase2.hash_3(self._sa, self.message_id, NI, self.nr)
+        proof = proof or phase2.Hashes(self._sa, self.message_id).third(NI, self.nr)
         before = self.chain.iv
         body = self.chain.encrypt(padded(Chain.of(proof).octets, len(before)))
         self.chain.iv = before

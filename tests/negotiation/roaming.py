@@ -72,7 +72,7 @@ async def reborn(world: World, former: Gateway, seed: int) -> Gateway:
 def informational(sa: IsakmpSa, *payloads: Payload, message_id: int = 0x0BADF00D, after: bytes = b"") -> bytes:
     """A datagram of whoever has the keys. `after`: the last block of phase 1, where `sa` does not have it yet."""
     chain = Chain.of(*payloads)
-    chain = chain.behind(HashPayload(keys.hash_1(sa.keys, message_id, chain.octets)))
+    chain = chain.behind(HashPayload(keys.hash_1(sa.keys.under_skeyid_a(), message_id, chain.octets)))
     iv = phase2.chain(sa, after or sa.last_blocks[0], message_id)
     cookies = sa.cookies
     header = Header(
