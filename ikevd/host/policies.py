@@ -18,6 +18,8 @@ from ikevd.wire.registry import Protocol
 class Direction(Enum):
     """Of a policy."""
 
+    __hash__ = object.__hash__  # there is one of each, and that of `Enum` takes longer
+
     IN = "in"
     OUT = "out"
     FWD = "fwd"
