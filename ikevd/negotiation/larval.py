@@ -87,11 +87,11 @@ OnEcho = Callable[[Place, Header, bytes, Path], Authenticated | None]
 class Places:
     """First in, first out: at most `each` of one owner, `total` in all, and a bound on the octets of all."""
 
-    def __init__(self, each: int, total: int, owner: Callable[[Address], Address | None]) -> None:
-        """`owner`: whose queue a source address belongs to."""
+    def __init__(self, each: int, total: int, owner: Callable[[Address], bytes]) -> None:
+        """`owner`: whose queue a source address belongs to, in octets, whose hash is cheap."""
         self._each, self._total = each, total
         self._owner = owner
-        self._queues: dict[Address | None, dict[bytes, Place]] = {}
+        self._queues: dict[bytes, dict[bytes, Place]] = {}
         self._by_age: dict[bytes, Place] = {}
         self._kept: dict[bytes, Kept] = {}
         self._octets: Counter[int] = Counter()

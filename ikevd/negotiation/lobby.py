@@ -243,7 +243,7 @@ class Lobby:
             older = places.to_make_way(address)
             if older is None:
                 return refusal
-        if not self._key_pairs[address in self._static].allows(cost):
+        if cost and not self._key_pairs[address in self._static].allows(cost):
             return "too many Aggressive Modes begin"
         if older is None:
             return None

@@ -54,8 +54,8 @@ class WaitingRoom:
         whatever bears the cookie of a place, which stays until `take`."""
         each, total = limits.first_messages_per_address, limits.first_messages
         self._static = frozenset(static)
-        self._known = Places(each, total, owner=lambda address: address)
-        self._strangers = Places(total, total, owner=lambda address: None)
+        self._known = Places(each, total, owner=lambda address: address.packed)
+        self._strangers = Places(total, total, owner=lambda address: b"")
         self._router = router
         self._ports = ports
         self._candidates = candidates
