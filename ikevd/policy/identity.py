@@ -219,7 +219,9 @@ def _address(text: str) -> Address | None:
 
 def _notation(identity: Identity) -> str:
     """The shortest notation that says this very identity. Hexadecimal for what is not printable ASCII, or is long."""
-    if identity.type in (IdType.IPV4_ADDR, IdType.IPV6_ADDR) and len(identity.data) == _SIZES[identity.type]:
+    if identity.type == _IPV4_ADDR and len(identity.data) == IPV4_OCTETS:
+        return ".".join(map(str, identity.data))
+    if identity.type == _IPV6_ADDR and len(identity.data) == _SIZES[_IPV6_ADDR]:
         return str(ip_address(identity.data))
     prefix = _PREFIX_OF.get(identity.type)
     if identity == ANYONE:

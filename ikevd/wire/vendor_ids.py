@@ -39,6 +39,7 @@ _PLUTO_OCTETS = 12
 
 _PREFIXES = {bytes.fromhex(start): name for start, name in PREFIXES.items()}
 _EXACT = {
+    DPD: "DPD 1.0",
     NAT_T_RFC_3947: "NAT-T RFC 3947",
     NAT_T_DRAFT_08: "NAT-T draft-08",
     NAT_T_DRAFT_07: "NAT-T draft-07",
