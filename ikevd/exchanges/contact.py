@@ -36,4 +36,4 @@ def says(payload: Payload) -> bool:
 
 def is_said(message: Message) -> bool:
     """Does the peer say so in there?"""
-    return any(map(says, message.payloads))
+    return any(map(says, message.all(NotifyPayload)))

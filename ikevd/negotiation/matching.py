@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ikevd.addresses import Address, Path
 from ikevd.policy.connection import Connection
@@ -22,14 +22,11 @@ class ByAddress:
     def find(self, path: Path) -> tuple[Connection, ...]:
         """Those whose `remote` is this very address, then those whose range holds it, then those for any address, each
         in the order of the file; `local` must fit where it is given."""
-        local = path.local.address
-        return tuple([c for c in self._by_remote(path.remote.address) if c.local is None or c.local == local])
+        local, remote = path.local.address, path.remote.address
+        ranges = [connection for addresses, connection in self._ranges if remote in addresses]
+        found = (*self.exactly(remote), *ranges, *self._any)
+        return tuple([one for one in found if one.local is None or one.local == local])
 
     def exactly(self, remote: Address) -> Sequence[Connection]:
         """Those whose `remote` is this very address, whatever their `local`."""
         return self._exact.get(remote, ())
-
-    def _by_remote(self, remote: Address) -> Iterable[Connection]:
-        yield from self.exactly(remote)
-        yield from (connection for addresses, connection in self._ranges if remote in addresses)
-        yield from self._any

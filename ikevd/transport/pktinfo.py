@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -88,8 +89,14 @@ def for_many(ancillary: Ancillary) -> bool:
 def from_address(local: Address) -> Ancillary:
     """Ancillary data that makes a datagram leave from `local`."""
     if isinstance(local, IPv4Address):
-        return [(socket.IPPROTO_IP, IP_PKTINFO, _IN_PKTINFO.pack(0, local.packed, bytes(4)))]
+        return _from_ipv4(int(local))
     return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _IN6_PKTINFO.pack(local.packed, interface_index(local)))]
+
+
+@lru_cache(maxsize=64)
+def _from_ipv4(local: int) -> Ancillary:
+    """One for all datagrams. By the number of the address, whose hash is dear."""
+    return [(socket.IPPROTO_IP, IP_PKTINFO, _IN_PKTINFO.pack(0, local.to_bytes(4, "big"), bytes(4)))]
 
 
 class IcmpError(NamedTuple):

@@ -42,7 +42,7 @@ def on_interface(address: IPv6Address, index: int) -> IPv6Address:
 def to_sockaddr(address: Address, port: int) -> Sockaddr:
     """What `bind`, `connect` and `sendmsg` take."""
     if isinstance(address, IPv4Address):
-        return socket.inet_ntoa(address.packed), port  # four times as fast as str()
+        return _ipv4_text(int(address)), port
     return str(IPv6Address(address.packed)), port, 0, interface_index(address)
 
 
@@ -52,6 +52,12 @@ def from_sockaddr(sockaddr: Any) -> Endpoint:
     if len(sockaddr) == 2:
         return Endpoint(_ipv4_address(host), port)
     return Endpoint(on_interface(IPv6Address(host.partition("%")[0]), sockaddr[3]), port)
+
+
+@lru_cache(maxsize=1024)
+def _ipv4_text(number: int) -> str:
+    """By its number, since the hash of an address is dear."""
+    return socket.inet_ntoa(number.to_bytes(4, "big"))
 
 
 @lru_cache(maxsize=1024)

@@ -30,6 +30,7 @@ WINDOWS = bytes.fromhex("1e2b516905991c7d7c96fcbfb587e461")
 """Four octets of version follow."""
 
 _VERSION_AT = 14
+_DPD, _CISCO_UNITY = DPD[:_VERSION_AT], CISCO_UNITY[:_VERSION_AT]
 _ALTIGA = bytes.fromhex("1f07f70eaa6514d3b0fa96542a")
 """The beginning of the hash of `ALTIGA GATEWAY`; three octets of version follow."""
 _CHECK_POINT = bytes.fromhex("f4ed19e0c114eb516faaac0ee37daf2807b4381f")
@@ -65,12 +66,12 @@ _CHECK_POINT_PRODUCTS = {1: "gateway", 2: "client"}
 
 def is_dpd(vendor_id: bytes) -> bool:
     """Does it announce dead peer detection, of whatever version?"""
-    return vendor_id[:_VERSION_AT] == DPD[:_VERSION_AT]
+    return vendor_id.startswith(_DPD)
 
 
 def is_unity(vendor_id: bytes) -> bool:
     """Does it announce Cisco Unity, of whatever version?"""
-    return vendor_id[:_VERSION_AT] == CISCO_UNITY[:_VERSION_AT]
+    return vendor_id.startswith(_CISCO_UNITY)
 
 
 def is_fragmentation(vendor_id: bytes) -> bool:
