@@ -8,7 +8,7 @@ limit is reached, does a jump of the clock end an SA.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ikevd.errors import IkeError
 from ikevd.host.interface import Kernel
@@ -24,11 +24,12 @@ AGAIN = 60.0
 """Seconds until the kernel is asked again for what it refused."""
 
 
-def sas_of(pair: PairState) -> Iterator[SaId]:
+def sas_of(pair: PairState) -> list[SaId]:
     """Those that stand in the kernel, inbound first."""
-    yield from (SaId(pair.sa.local, spi) for spi in pair.sa.inbound_spis)
+    sas = [SaId(pair.sa.local, spi) for spi in pair.sa.inbound_spis]
     if pair.half is Half.BOTH:
-        yield from (SaId(pair.sa.remote, spi) for spi in pair.sa.outbound_spis)
+        sas += [SaId(pair.sa.remote, spi) for spi in pair.sa.outbound_spis]
+    return sas
 
 
 def is_limited(pairs: Iterable[PairState], found: Iterable[FoundSa]) -> bool:

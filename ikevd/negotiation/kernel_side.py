@@ -310,5 +310,5 @@ def _in_order(before: PeerState, state: PeerState) -> Iterable[tuple[str, ChildS
     return sorted(state.children.items(), key=lambda item: len(item[1].borrowed) - former.get(item[0], 0))
 
 
-def _is_whole(pair: PairState, present: Iterable[SaId]) -> bool:
-    return set(sas_of(pair)).issubset(present)
+def _is_whole(pair: PairState, present: Collection[SaId]) -> bool:
+    return all(sa in present for sa in sas_of(pair))

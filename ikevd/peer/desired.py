@@ -289,10 +289,10 @@ class _Policies:
         leaving = [(local, remote, protocol, ours.port, theirs.port) for local, remote in networks]
         template, marks = tunnel.inwards, tunnel.marks
         ways = INBOUND[:1] if template.transport else INBOUND  # what is for this machine itself is not forwarded
-        inward = (
-            (PolicyId(*packets, way, marks.if_id, marks.inwards), packets) for way in ways for packets in arriving
-        )
-        named = [(name, self._priority(packets)) for name, packets in inward]
+        ordered = [(packets, self._priority(packets)) for packets in arriving]
+        named = [
+            (PolicyId(*packets, way, marks.if_id, marks.inwards), number) for way in ways for packets, number in ordered
+        ]
         self.inwards = tuple([KernelPolicy(name, Action.TUNNEL, number, template) for name, number in named])
         self._outwards = tuple([PolicyId(*packets, Direction.OUT, marks.if_id, marks.outwards) for packets in leaving])
 

@@ -62,8 +62,9 @@ def can_call(draft: Draft, state: IsakmpState) -> bool:
     """Whom we have called we can call again; whoever has called us perhaps, unless it is behind a NAT."""
     if state.sa.initiator:
         return True
-    calls = any(child.start is not Start.PASSIVE for child in draft.connection.children)
-    return calls and not draft.connection.anybody and not (state.sa.nat and state.sa.nat.remote)
+    if draft.connection.anybody or (state.sa.nat and state.sa.nat.remote):
+        return False
+    return any(child.start is not Start.PASSIVE for child in draft.connection.children)
 
 
 def for_farewells(draft: Draft) -> Cookies | None:
